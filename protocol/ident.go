@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package protocol
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+)
+
+// A ChannelID is the 32 random bytes that name a channel on its server.
+type ChannelID [32]byte
+
+// A DeviceID names a device within its account: the first 16 bytes of the
+// SHA-256 hash of its signature public key.
+type DeviceID [16]byte
+
+// A Nonce is a server's challenge to one connection.
+type Nonce [32]byte
+
+// An AccessKey is the public half of the Ed25519 key pair that the members of
+// an epoch derive from it; its private half opens the channel.
+type AccessKey [ed25519.PublicKeySize]byte
+
+// A Signature is an Ed25519 signature.
+type Signature [ed25519.SignatureSize]byte
+
+// An UploadToken is the secret of whoever uploads a blob: 32 random bytes.
+type UploadToken [32]byte
+
+// A BlobID names a blob; who knows it may fetch the ciphertext.
+type BlobID [32]byte
+
+// BlobID returns the name of the blob that this token uploads: its SHA-256
+// hash.
+func (t UploadToken) BlobID() BlobID { return sha256.Sum256(t[:]) }
+
+// Text returns the token as it stands in an Authorization header.
+func (t UploadToken) Text() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
+
+// String redacts the token.
+func (t UploadToken) String() string { return "upload token (secret)" }
+
+// String returns the identifier as it stands in a URL.
+func (id BlobID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// ParseBlobID is the inverse of [BlobID.String].
+func ParseBlobID(s string) (BlobID, error) {
+	id, err := parse32(s)
+	if err != nil {
+		return BlobID{}, fmt.Errorf("%w: blob identifier", ErrMalformed)
+	}
+	return BlobID(id), nil
+}
+
+// ParseUploadToken is the inverse of [UploadToken.Text].
+func ParseUploadToken(s string) (UploadToken, error) {
+	t, err := parse32(s)
+	if err != nil {
+		return UploadToken{}, fmt.Errorf("%w: upload token", ErrMalformed)
+	}
+	return UploadToken(t), nil
+}
+
+func parse32(s string) (out [32]byte, err error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != len(out) {
+		return out, ErrMalformed
+	}
+	return [32]byte(b), nil
+}
+
+// The first element of what is signed tells the purposes apart.
+const (
+	authenticateLabel = "securecrypt/v1/authenticate"
+	openLabel         = "securecrypt/v1/open"
+)
+
+// AuthenticateChallenge returns what a device signs with its signature key to
+// identify a connection: host is the server's name as in the account's
+// address, nonce the one of the connection.
+func AuthenticateChallenge(host string, nonce Nonce, name string, device DeviceID) []byte {
+	return mustMarshal([]any{authenticateLabel, host, nonce, name, device})
+}
+
+// OpenChallenge returns what a member signs with an epoch's access key to
+// open a channel on the connection with that nonce.
+func OpenChallenge(host string, nonce Nonce, channel ChannelID, epoch uint64) []byte {
+	return mustMarshal([]any{openLabel, host, nonce, channel, epoch})
+}
+
+func mustMarshal(v any) []byte {
+	b, err := dcbor.Marshal(v)
+	if err != nil {
+		panic("protocol: " + err.Error()) // the types above always encode
+	}
+	return b
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package protocol
+
+import (
+	"fmt"
+	"time"
+)
+
+func checkName(name string) error {
+	return checkLen("name", len(name), 1, MaxName)
+}
+
+func checkLen(what string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%w: %s: %d, not within %d and %d", ErrMalformed, what, n, least, most)
+	}
+	return nil
+}
+
+func checkEach(what string, items [][]byte, most int) error {
+	for _, b := range items {
+		if err := checkLen(what, len(b), 1, most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkStatements(statements [][]byte) error {
+	if err := checkLen("statements", len(statements), 1, MaxStatements); err != nil {
+		return err
+	}
+	return checkEach("statement", statements, MaxStatement)
+}
+
+// Validate implements [Body].
+func (*Empty) Validate() error { return nil }
+
+// Validate implements [Body].
+func (r *Register) Validate() error {
+	if err := checkLen("invite", len(r.Invite), 0, MaxInvite); err != nil {
+		return err
+	}
+	return checkStatements(r.Statements)
+}
+
+// Validate implements [Body].
+func (a *Authenticate) Validate() error { return checkName(a.Name) }
+
+// Validate implements [Body].
+func (a *AccountGet) Validate() error {
+	if err := checkLen("names", len(a.Names), 1, MaxNames); err != nil {
+		return err
+	}
+	for _, name := range a.Names {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate implements [Body].
+func (a *Accounts) Validate() error {
+	if err := checkLen("accounts", len(a.Accounts), 0, MaxNames); err != nil {
+		return err
+	}
+	for _, account := range a.Accounts {
+		if err := checkName(account.Name); err != nil {
+			return err
+		}
+		if err := checkStatements(account.Statements); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate implements [Body].
+func (k *KeyPackagesPublish) Validate() error {
+	if err := checkLen("key packages", len(k.KeyPackages), 0, MaxKeyPackagesPublished); err != nil {
+		return err
+	}
+	if err := checkLen("last-resort key package", len(k.LastResort), 0, MaxKeyPackage); err != nil {
+		return err
+	}
+	return checkEach("key package", k.KeyPackages, MaxKeyPackage)
+}
+
+// Validate implements [Body].
+func (*KeyPackagesStatus) Validate() error { return nil }
+
+// Validate implements [Body].
+func (k *KeyPackagesTake) Validate() error { return checkName(k.Name) }
+
+// Validate implements [Body].
+func (k *KeyPackages) Validate() error {
+	if err := checkLen("key packages", len(k.KeyPackages), 0, MaxKeyPackagesPublished); err != nil {
+		return err
+	}
+	for _, p := range k.KeyPackages {
+		if err := checkLen("key package", len(p.KeyPackage), 1, MaxKeyPackage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate implements [Body].
+func (l *LetterSend) Validate() error {
+	if err := checkName(l.Name); err != nil {
+		return err
+	}
+	return checkLen("letter", len(l.Letter), 1, MaxLetter)
+}
+
+// Validate implements [Body].
+func (*MailboxOpen) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*MailboxDelete) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelCreate) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelOpen) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelState) Validate() error { return nil }
+
+// Validate implements [Body].
+func (p *ChannelPost) Validate() error {
+	if p.ExpireIn > uint64(DefaultExpiry/time.Second) {
+		return fmt.Errorf("%w: expiry of %d s", ErrMalformed, p.ExpireIn)
+	}
+	return checkLen("ciphertext", len(p.Ciphertext), 1, MaxCiphertext)
+}
+
+// Validate implements [Body].
+func (c *ChannelCommit) Validate() error {
+	return checkLen("ciphertext", len(c.Ciphertext), 1, MaxCiphertext)
+}
+
+// Validate implements [Body].
+func (*Posted) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelClose) Validate() error { return nil }
+
+// Validate implements [Body].
+func (h *Hello) Validate() error { return checkLen("host", len(h.Host), 1, 255) }
+
+// Validate implements [Body].
+func (e *Entry) Validate() error {
+	if e.Kind > KindCommit {
+		return fmt.Errorf("%w: entry of unknown kind", ErrMalformed)
+	}
+	return checkLen("ciphertext", len(e.Ciphertext), 1, MaxCiphertext)
+}
+
+// Validate implements [Body].
+func (*CaughtUp) Validate() error { return nil }
+
+// Validate implements [Body].
+func (l *Letter) Validate() error { return checkLen("letter", len(l.Letter), 1, MaxLetter) }
