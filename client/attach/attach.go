@@ -21,7 +21,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
+
+	"github.com/securecrypt/securecrypt/internal/padme"
 )
 
 // Sizes in bytes.
@@ -71,13 +72,7 @@ func DeriveKeys(secret [SecretSize]byte, content [ContentHash]byte) (Keys, error
 // PaddedSize returns the Padmé length of size: at most 12 % more, and of a
 // kind that tells little about size.
 func PaddedSize(size int64) int64 {
-	if size < 2 {
-		return size
-	}
-	e := bits.Len64(uint64(size)) - 1
-	s := bits.Len64(uint64(e))
-	mask := int64(1)<<(e-s) - 1
-	return (size + mask) &^ mask
+	return padme.Size(size)
 }
 
 // SealedSize returns the length of the ciphertext of a file of size bytes.
