@@ -28,7 +28,7 @@ const MaxTree = 32 << 10
 
 const (
 	lengthSize = 4
-	smallest   = 8 << 10
+	smallest   = 16 << 10
 )
 
 // Invitation is the content of a letter: how to join a conversation.
