@@ -84,6 +84,15 @@ func (l *link) watch(w watcher) (stop func()) {
 	}
 }
 
+// revisit calls fn if there is a connection.
+func (l *link) revisit(fn func(protocol.Hello)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hello != nil {
+		fn(*l.hello)
+	}
+}
+
 // route sends the events of a channel to fn.
 func (l *link) route(channel protocol.ChannelID, fn func(protocol.EventType, protocol.Body)) {
 	l.mu.Lock()

@@ -12,6 +12,7 @@
 package attach
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -216,4 +217,26 @@ func Decrypt(k Keys, dst io.Writer, src io.Reader, size, keep int64) error {
 		}
 	}
 	return nil
+}
+
+// Seal encrypts something short at once.
+func Seal(k Keys, plain []byte) ([]byte, error) {
+	e, err := NewEncrypter(k, bytes.NewReader(plain), int64(len(plain)), 0)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(e)
+}
+
+// Open is the inverse of Seal, for size bytes of plaintext. The error wraps
+// ErrCorrupt if hash is not that of the plaintext.
+func Open(k Keys, src io.Reader, size int64, hash [ContentHash]byte) ([]byte, error) {
+	var out bytes.Buffer
+	if err := Decrypt(k, &out, src, size, 0); err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(out.Bytes()) != hash {
+		return nil, ErrCorrupt
+	}
+	return out.Bytes(), nil
 }
