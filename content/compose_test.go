@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -201,6 +202,30 @@ func TestStatusReports(t *testing.T) {
 	}
 	if _, err := content.StatusReport(make([]content.MessageStatus, content.MaxStatuses+1)); err == nil {
 		t.Fatal("too many statuses were encoded")
+	}
+}
+
+func TestDerivedValuesRefuse(t *testing.T) {
+	good := func() list { return list{testID('a'), 1, []byte("group"), 4, "a", "b", "c"} }
+	if _, err := content.DecodeDerivedValues(raw(t, good())); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(list) list{
+		"short id":    func(v list) list { v[0] = testID('a')[1:]; return v },
+		"time":        func(v list) list { v[1] = uint64(math.MaxUint64); return v },
+		"leaf":        func(v list) list { v[3] = uint64(1 << 32); return v },
+		"six":         func(v list) list { return v[:6] },
+		"url of null": func(v list) list { v[6] = nil; return v },
+		"size":        func(v list) list { v[2] = make([]byte, content.MaxSize); return v },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := content.DecodeDerivedValues(raw(t, spoil(good()))); !errors.Is(err, content.ErrMalformed) && !errors.Is(err, content.ErrTooLarge) {
+				t.Fatal(err)
+			}
+		})
+	}
+	if _, err := (&content.DerivedValues{}).Encode(); !errors.Is(err, content.ErrMalformed) {
+		t.Fatal(err)
 	}
 }
 
