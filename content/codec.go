@@ -92,7 +92,7 @@ type wireMulti struct {
 // Decode decodes the whole of b. The error is ErrMalformed or ErrTooLarge. The
 // message does not share b's memory.
 func Decode(b []byte) (*Message, error) {
-	if len(b) > MaxSize {
+	if len(b) > MaxSize { // MC-23
 		return nil, fmt.Errorf("%w: a message has at most %d bytes", ErrTooLarge, MaxSize)
 	}
 	var w wireMessage
@@ -349,7 +349,7 @@ func (m Multi) check(depth int, count *int) error {
 }
 
 func checkText(s string, limit int, name string) error {
-	if len(s) > limit {
+	if len(s) > limit { // MC-22
 		return fmt.Errorf("%w: a %s has at most %d bytes", ErrTooLarge, name, limit)
 	}
 	if !utf8.ValidString(s) {

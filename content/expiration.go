@@ -22,8 +22,11 @@ const maxExpiry = 366 * 24 * time.Hour
 // ExpireAfter returns an expiration d after reading, in whole seconds, rounded
 // up and at least one.
 func ExpireAfter(d time.Duration) *Expiration {
-	s := max(1, (d+time.Second-1)/time.Second)
-	return &Expiration{Relative: true, Seconds: uint32(min(s, math.MaxUint32))}
+	s := d / time.Second
+	if d%time.Second > 0 {
+		s++
+	}
+	return &Expiration{Relative: true, Seconds: uint32(min(max(s, 1), math.MaxUint32))}
 }
 
 // ExpireAt returns an expiration at t, which the format can hold from 1970 to

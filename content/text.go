@@ -26,15 +26,21 @@ func SafeFilename(name string) string {
 		}
 		return r
 	}, name)
-	name = strings.TrimFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
+	name = trimFilename(name)
 	if len(name) > maxSafeFilename {
-		name = shorten(name)
+		name = trimFilename(shorten(name))
 	}
 	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
 	if reservedName(strings.TrimSpace(stem)) {
 		name = "_" + name
 	}
 	return name
+}
+
+// trimFilename removes the dots and spaces that hide a file or that some systems
+// drop.
+func trimFilename(name string) string {
+	return strings.TrimFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
 }
 
 // shorten cuts the stem of a file name and keeps a short extension.
