@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package account
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// Sizes of a recovery secret.
+const (
+	// RecoverySecretSize is in bytes: 160 random bits.
+	RecoverySecretSize = 20
+	// recoveryChecksumLength is in characters: 20 bits, so that one slip in a
+	// million goes unnoticed.
+	recoveryChecksumLength = 4
+	recoveryTextLength     = RecoverySecretSize*8/5 + recoveryChecksumLength
+	// maxRecoveryText bounds what ParseRecoverySecret looks at, hyphens and
+	// spaces included.
+	maxRecoveryText = 256
+)
+
+const (
+	recoveryKeyInfo         = "SecureCrypt recovery signature key v1"
+	recoveryChecksumContext = "SecureCrypt recovery secret checksum v1\x00"
+	redacted                = "recovery-secret:redacted"
+)
+
+var (
+	// ErrRecoveryText reports text that is not a recovery secret, or one with a
+	// slip of the pen. It never repeats the text.
+	ErrRecoveryText = errors.New("account: not a recovery key: check each character")
+	// ErrNoSecret reports the use of a zero or erased RecoverySecret.
+	ErrNoSecret = errors.New("account: the recovery secret is empty or erased")
+)
+
+// RecoverySecret is what a person writes down to come back to an account after
+// losing every device. Printing or logging it shows nothing; Reveal does. The
+// copies of a RecoverySecret share their memory, so that Erase empties all.
+type RecoverySecret struct{ b *[RecoverySecretSize]byte }
+
+// NewRecoverySecret takes a secret from rand.
+func NewRecoverySecret(rand io.Reader) (RecoverySecret, error) {
+	b := new([RecoverySecretSize]byte)
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return RecoverySecret{}, fmt.Errorf("account: reading randomness: %w", err)
+	}
+	return RecoverySecret{b}, nil
+}
+
+// ParseRecoverySecret reads what Reveal returns, as people write it: in either
+// case, with any hyphens and spaces, with o for 0 and i or l for 1.
+func ParseRecoverySecret(text string) (RecoverySecret, error) {
+	if len(text) > maxRecoveryText {
+		return RecoverySecret{}, ErrRecoveryText
+	}
+	clean := make([]byte, 0, recoveryTextLength)
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c == '-' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			continue
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		switch c {
+		case 'o':
+			c = '0'
+		case 'i', 'l':
+			c = '1'
+		}
+		clean = append(clean, c)
+	}
+	if len(clean) != recoveryTextLength {
+		return RecoverySecret{}, ErrRecoveryText
+	}
+	secret, checksum := clean[:recoveryTextLength-recoveryChecksumLength], clean[recoveryTextLength-recoveryChecksumLength:]
+	b := new([RecoverySecretSize]byte)
+	if _, err := crockford.Decode(b[:], secret); err != nil {
+		return RecoverySecret{}, ErrRecoveryText
+	}
+	if subtle.ConstantTimeCompare(checksum, []byte(recoveryChecksum(b))) != 1 {
+		return RecoverySecret{}, ErrRecoveryText
+	}
+	return RecoverySecret{b}, nil
+}
+
+// Reveal returns the secret as text to write down: nine groups of four
+// characters. It is empty for an empty or erased
+// secret.
+func (s RecoverySecret) Reveal() string {
+	if s.empty() {
+		return ""
+	}
+	return strings.ToUpper(group(crockford.EncodeToString(s.b[:])+recoveryChecksum(s.b), 4))
+}
+
+// PrivateKey returns the recovery key pair: Ed25519 from an HKDF-SHA-256 of the
+// secret.
+func (s RecoverySecret) PrivateKey() (ed25519.PrivateKey, error) {
+	if s.empty() {
+		return nil, ErrNoSecret
+	}
+	seed, err := hkdf.Key(sha256.New, s.b[:], nil, recoveryKeyInfo, ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("account: deriving the recovery key: %w", err)
+	}
+	defer clear(seed)
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+func (s RecoverySecret) empty() bool { return s.b == nil || *s.b == [RecoverySecretSize]byte{} }
+
+// Equal compares in constant time.
+func (s RecoverySecret) Equal(t RecoverySecret) bool {
+	return s.b != nil && t.b != nil && subtle.ConstantTimeCompare(s.b[:], t.b[:]) == 1
+}
+
+// Erase overwrites the secret, in all its copies.
+func (s RecoverySecret) Erase() {
+	if s.b != nil {
+		clear(s.b[:])
+	}
+}
+
+// String does not show the secret.
+func (RecoverySecret) String() string { return redacted }
+
+// GoString does not show the secret.
+func (RecoverySecret) GoString() string { return redacted }
+
+// Format does not show the secret, whatever the verb.
+func (RecoverySecret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue does not show the secret.
+func (RecoverySecret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+func recoveryChecksum(b *[RecoverySecretSize]byte) string {
+	sum := sha256.Sum256(append([]byte(recoveryChecksumContext), b[:]...))
+	return crockford.EncodeToString(sum[:])[:recoveryChecksumLength]
+}
