@@ -3,6 +3,7 @@
 package mls
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"maps"
@@ -112,7 +113,15 @@ var leafViolations = map[string]func(*testing.T) error{
 	"13.4-key-package-extension-twice": add(nil, func(kp *wire.KeyPackage) {
 		kp.Extensions = wire.Extensions{{Type: 1}, {Type: 1}}
 	}),
-	"10-key-package-extension": add(nil, func(kp *wire.KeyPackage) { kp.Extensions = wire.Extensions{{Type: unknownType}} }),
+	"10-key-package-extension": func(t *testing.T) error {
+		key, err := NewSigningKey(evilSuite, rand.Reader)
+		ok(t, err)
+		_, _, err = NewKeyPackage(KeyPackageParams{
+			Suite: evilSuite, SigningKey: key, Credential: BasicCredential(nil), Lifetime: evilLifetime(),
+			Extensions: []Extension{{Type: unknownType}}, Rand: rand.Reader,
+		})
+		return err
+	},
 	"10.1-signature": func(t *testing.T) error {
 		p := evilAdd(t, nil, nil)
 		p.Add.Seal(append([]byte{1}, p.Add.Signature[1:]...))
