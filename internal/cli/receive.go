@@ -71,6 +71,10 @@ func (r *receiver) once(ctx context.Context) error {
 		}
 		return nil
 	}
+	if err != nil && r.printed > 0 && r.ctx.Err() == nil {
+		fmt.Fprintf(r.stderr, "securecrypt: there may be more: %s\n", err)
+		return nil
+	}
 	return err
 }
 
