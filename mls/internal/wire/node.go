@@ -104,11 +104,18 @@ func MarshalTree(nodes []Node) []byte {
 	return w.Bytes()
 }
 
+// MaxTreeNodes bounds the nodes of a ratchet_tree: a blank one takes one byte
+// on the wire, and much more in memory.
+const MaxTreeNodes = 1<<18 - 1
+
 // ParseTree decodes a ratchet_tree as it stands.
 func ParseTree(b []byte) ([]Node, error) {
 	r := tlsenc.NewReader(b)
 	var nodes []Node
 	for v := r.Vector(); !v.Empty(); {
+		if len(nodes) == MaxTreeNodes {
+			v.Fail(tlsenc.ErrMalformed)
+		}
 		nodes = append(nodes, ReadOptionalNode(v))
 	}
 	return nodes, r.Done()
