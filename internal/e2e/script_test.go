@@ -26,6 +26,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVar); dir != "" {
+		os.Exit(child(dir))
+	}
 	testscript.Main(m, map[string]func(){
 		"securecrypt": func() { os.Exit(cli.Main(os.Args[1:])) },
 		"securecryptd": func() {
