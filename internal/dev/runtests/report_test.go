@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const events = `{"Action":"output","Package":"m/a","Test":"TestGood","Output":"noise\n"}
+{"Action":"pass","Package":"m/a","Test":"TestGood"}
+{"Action":"output","Package":"m/a","Test":"TestBad","Output":"=== RUN   TestBad\n"}
+{"Action":"output","Package":"m/a","Test":"TestBad","Output":"    a_test.go:3: it broke\n"}
+{"Action":"fail","Package":"m/a","Test":"TestBad"}
+{"Action":"output","Package":"m/a","Test":"TestLong/part","Output":"    a_test.go:9: too long for short mode\n"}
+{"Action":"skip","Package":"m/a","Test":"TestLong/part"}
+{"Action":"output","Package":"m/a","Test":"TestTool","Output":"    a_test.go:12: the tool is not installed\n"}
+{"Action":"skip","Package":"m/a","Test":"TestTool"}
+{"Action":"output","Package":"m/a","Test":"TestCut","Output":"panic: cut off\n"}
+{"Action":"output","Package":"m/a","Output":"FAIL\tm/a\t0.1s\n"}
+{"Action":"fail","Package":"m/a"}
+{"Action":"build-output","ImportPath":"m/b","Output":"b.go:1: syntax error\n"}
+`
+
+func TestReportShowsWhatMatters(t *testing.T) {
+	var out strings.Builder
+	r := newReport(&out)
+	if err := r.read(strings.NewReader(events)); err != nil {
+		t.Fatal(err)
+	}
+	long := r.takeShort()
+	if len(long) != 1 || len(long["m/a"]) != 1 || long["m/a"][0] != "TestLong" {
+		t.Errorf("long tests: %v", long)
+	}
+	r.summary(true)
+	for _, want := range []string{
+		"it broke", "panic: cut off", "FAIL\tm/a\t0.1s", "syntax error",
+		"1 passed, 2 failed, 1 skipped", "skipped: the tool is not installed\n    a.TestTool\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "noise") {
+		t.Error("the output of a test that passed is shown")
+	}
+}
