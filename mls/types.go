@@ -6,7 +6,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/mls/internal/framing"
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
 )
 
 // CipherSuite is a code point of the MLS cipher suite registry (RFC 9420,
@@ -172,11 +174,11 @@ var (
 	// ErrOwnMessage: the message was sent by this very member.
 	ErrOwnMessage = errors.New("mls: own message")
 	// ErrKeyUsed: the message's key was used already (a replay) or erased.
-	ErrKeyUsed = errors.New("mls: message key is used or erased")
+	ErrKeyUsed = secrettree.ErrUsed
 	// ErrTooFarAhead: the message skips more generations than are followed.
-	ErrTooFarAhead = errors.New("mls: generation is too far ahead")
+	ErrTooFarAhead = secrettree.ErrTooFar
 	// ErrDecrypt: the message does not decrypt.
-	ErrDecrypt = errors.New("mls: decryption failed")
+	ErrDecrypt = framing.ErrDecrypt
 	// ErrNotMember: this client has been removed from the group.
 	ErrNotMember = errors.New("mls: not a member")
 	// ErrPendingProposals: proposals wait for a commit, which must come before

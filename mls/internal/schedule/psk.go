@@ -40,3 +40,6 @@ func CombinePSKs(s *suite.Suite, psks []PSKInput) PSKSecret {
 
 // Secret returns the raw secret.
 func (p PSKSecret) Secret() suite.Secret { return p.secret }
+
+// RawPSK takes up a psk_secret that was combined elsewhere.
+func RawPSK(secret suite.Secret) PSKSecret { return PSKSecret{secret} }

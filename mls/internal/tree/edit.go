@@ -98,3 +98,24 @@ func (t *Tree) addUnmerged(leaves []treemath.Leaf) {
 		t.set(n, nil, p)
 	}
 }
+
+// Patch returns a copy of the tree with a number of leaves and some nodes
+// replaced.
+func (t *Tree) Patch(leaves uint32, nodes map[treemath.Node]wire.Node) (*Tree, error) {
+	p := &Tree{t.suite, make([]entry, treemath.Width(leaves))}
+	for i := range p.nodes {
+		if i < len(t.nodes) {
+			p.nodes[i] = entry{leaf: t.nodes[i].leaf, parent: t.nodes[i].parent}
+		}
+	}
+	for i, n := range nodes {
+		if int(i) >= len(p.nodes) {
+			continue // beyond the truncated end
+		}
+		p.nodes[i] = entry{}
+		if err := p.place(i, n); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}

@@ -56,7 +56,7 @@ func ReadKeyPackage(r *tlsenc.Reader) *KeyPackage {
 		CipherSuite: r.U16(),
 		InitKey:     r.Opaque(),
 		Leaf:        ReadLeafNode(r),
-		Extensions:  readExtensions(r),
+		Extensions:  ReadExtensions(r),
 	}
 	k.tbs = len(start) - len(r.Rest())
 	k.Signature = r.Opaque()

@@ -62,7 +62,8 @@ func (e Extensions) Marshal(w *tlsenc.Writer) {
 	})
 }
 
-func readExtensions(r *tlsenc.Reader) Extensions {
+// ReadExtensions decodes a list of extensions.
+func ReadExtensions(r *tlsenc.Reader) Extensions {
 	var e Extensions
 	for v := r.Vector(); !v.Empty(); {
 		e = append(e, Extension{v.U16(), v.Opaque()})
@@ -261,7 +262,7 @@ func ReadLeafNode(r *tlsenc.Reader) *LeafNode {
 	default:
 		r.Fail(tlsenc.ErrMalformed)
 	}
-	l.Extensions = readExtensions(r)
+	l.Extensions = ReadExtensions(r)
 	l.tbs = len(start) - len(r.Rest())
 	l.Signature = r.Opaque()
 	if r.Err() != nil {

@@ -100,11 +100,11 @@ func ReadProposalBody(r *tlsenc.Reader, t ProposalType) *Proposal {
 	case PSK:
 		p.PSK = readPSKID(r)
 	case ReInit:
-		p.ReInit = ReInitParams{r.Opaque(), r.U16(), r.U16(), readExtensions(r)}
+		p.ReInit = ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
 	case ExternalInit:
 		p.KEMOutput = r.Opaque()
 	case GroupContextExtensions:
-		p.Extensions = readExtensions(r)
+		p.Extensions = ReadExtensions(r)
 	case SelfRemove:
 	default:
 		r.Fail(ErrUnknownProposal)

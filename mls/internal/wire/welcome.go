@@ -42,7 +42,7 @@ func ReadGroupContext(r *tlsenc.Reader) GroupContext {
 		Epoch:                   r.U64(),
 		TreeHash:                r.Opaque(),
 		ConfirmedTranscriptHash: r.Opaque(),
-		Extensions:              readExtensions(r),
+		Extensions:              ReadExtensions(r),
 	}
 }
 
@@ -93,7 +93,7 @@ func (g *GroupInfo) Bytes() []byte {
 func ReadGroupInfo(r *tlsenc.Reader) *GroupInfo {
 	return &GroupInfo{
 		Context:         ReadGroupContext(r),
-		Extensions:      readExtensions(r),
+		Extensions:      ReadExtensions(r),
 		ConfirmationTag: r.Opaque(),
 		Signer:          r.U32(),
 		Signature:       r.Opaque(),

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import "github.com/securecrypt/securecrypt/protocol"
+
+// A Wake tells other nodes on the same store that there is something new to
+// read. It carries no content, and one that is lost delays delivery only.
+type Wake struct {
+	// Either a channel and the sequence number of its newest entry,
+	Channel protocol.ChannelID
+	Last    uint64
+	// or a mailbox.
+	Mailbox DeviceRef
+}
+
+// A Bus carries wakes between nodes.
+type Bus interface {
+	// Publish does not block for long and does not fail visibly.
+	Publish(Wake)
+	// Subscribe calls fn, one call at a time, for the wakes of other nodes,
+	// and perhaps for this node's own, until stop is called.
+	Subscribe(fn func(Wake)) (stop func())
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/securecrypt/securecrypt/account"
+)
+
+// Registration says who may create an account.
+type Registration string
+
+// The kinds of registration.
+const (
+	RegistrationOpen   Registration = "open"
+	RegistrationInvite Registration = "invite"
+	RegistrationClosed Registration = "closed"
+)
+
+// Config is what a server is made from. Host, Store, Blobs, Now and Random
+// must be set.
+type Config struct {
+	// Host is the host part of the addresses of this server's accounts, in
+	// its canonical form.
+	Host         string
+	Store        Store
+	Blobs        Blobs
+	Bus          Bus // nil: this is the only node
+	Now          func() time.Time
+	Random       io.Reader
+	Log          *slog.Logger          // nil: no log
+	Metrics      prometheus.Registerer // nil: no metrics
+	Registration Registration          // "": open
+	// Limits are DefaultLimits if nil.
+	Limits *Limits
+}
+
+func (c *Config) check() error {
+	if c.Store == nil || c.Blobs == nil || c.Now == nil || c.Random == nil {
+		return errors.New("server: Config lacks Store, Blobs, Now or Random")
+	}
+	if err := (account.Address{Name: "aa", Host: c.Host}).Validate(); err != nil {
+		return fmt.Errorf("server: %q cannot be the host of an address", c.Host)
+	}
+	switch c.Registration {
+	case "":
+		c.Registration = RegistrationOpen
+	case RegistrationOpen, RegistrationInvite, RegistrationClosed:
+	default:
+		return fmt.Errorf("server: registration is open, invite or closed, not %q", c.Registration)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Limits == nil {
+		limits := DefaultLimits()
+		c.Limits = &limits
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+
+	"github.com/securecrypt/securecrypt/account"
+)
+
+func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
+	address := c.Listen
+	if address == "" {
+		address = tlsListen
+		if c.TLS == "plain" {
+			address = plainListen
+		}
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w. Is another server running there? Choose another address with --listen", address, err)
+	}
+	if c.TLS == "plain" && !isLoopback(ln.Addr()) {
+		return nil, errors.Join(usage("without TLS the server listens on loopback alone, not on %s. Use --tls=auto with --host, or --tls=files, "+
+			"or let a reverse proxy on this machine speak TLS", address), ln.Close())
+	}
+	return ln, nil
+}
+
+func isLoopback(a net.Addr) bool {
+	ap, err := netip.ParseAddrPort(a.String())
+	return err == nil && ap.Addr().Unmap().IsLoopback()
+}
+
+// hostFor returns the host part of this server's addresses; before is the one
+// that the data folder belongs to, if any.
+func (c *serveCmd) hostFor(ln net.Listener, before string) (string, error) {
+	host := strings.ToLower(c.Host)
+	if host == "" && before != "" {
+		return before, nil
+	}
+	if host == "" {
+		if !isLoopback(ln.Addr()) {
+			return "", usage("--host is needed: the name under which others reach this server")
+		}
+		_, port, err := net.SplitHostPort(ln.Addr().String())
+		if err != nil {
+			return "", err
+		}
+		host = "localhost:" + port
+	}
+	addr, err := account.ParseAddress("aa@" + host)
+	if err != nil {
+		return "", usage("--host must be a name such as chat.example.org, perhaps with :PORT, not %q", c.Host)
+	}
+	return addr.Host, nil
+}
+
+// secure wraps the listener as --tls says and returns the scheme of its URL.
+func (c *serveCmd) secure(ctx context.Context, ln net.Listener, host, data string) (net.Listener, string, error) {
+	switch c.TLS {
+	case "auto":
+		config, err := c.automatic(ctx, host, data)
+		if err != nil {
+			return nil, "", err
+		}
+		return tls.NewListener(ln, config), "https", nil
+	case "files":
+		config, err := c.files()
+		if err != nil {
+			return nil, "", err
+		}
+		return tls.NewListener(ln, config), "https", nil
+	}
+	return ln, "http", nil
+}
+
+// automatic gets certificates by ACME over this very listener (TLS-ALPN). The
+// library's own log is dropped: it holds addresses.
+func (c *serveCmd) automatic(ctx context.Context, host, data string) (*tls.Config, error) {
+	name, _, _ := strings.Cut(host, ":")
+	if _, err := netip.ParseAddr(name); c.Host == "" || err == nil || name == "localhost" {
+		return nil, usage("--tls=auto needs --host with a name that the internet knows, such as chat.example.org")
+	}
+	var config *certmagic.Config
+	cache := certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return config, nil },
+		Logger:           zap.NewNop(),
+	})
+	config = certmagic.New(cache, certmagic.Config{
+		Storage: &certmagic.FileStorage{Path: filepath.Join(data, "certs")},
+		Logger:  zap.NewNop(),
+	})
+	config.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(config, certmagic.ACMEIssuer{
+		CA: certmagic.LetsEncryptProductionCA, Email: c.ACMEEmail, Agreed: true, DisableHTTPChallenge: true, Logger: zap.NewNop(),
+	})}
+	if err := config.ManageAsync(ctx, []string{name}); err != nil {
+		return nil, fmt.Errorf("cannot manage a certificate for %s: %w", name, err)
+	}
+	out := config.TLSConfig()
+	out.MinVersion = tls.VersionTLS13
+	out.NextProtos = append([]string{"h2", "http/1.1"}, out.NextProtos...)
+	return out, nil
+}
+
+// files uses a certificate from files and reads them again when they change.
+func (c *serveCmd) files() (*tls.Config, error) {
+	if c.TLSCert == "" || c.TLSKey == "" {
+		return nil, usage("--tls=files needs --tls-cert and --tls-key")
+	}
+	p := &pair{cert: c.TLSCert, key: c.TLSKey}
+	if _, err := p.get(nil); err != nil {
+		return nil, fmt.Errorf("cannot use the certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: p.get, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// pair is a certificate in files.
+type pair struct {
+	cert, key string
+
+	mu      sync.Mutex
+	loaded  *tls.Certificate
+	changed time.Time
+}
+
+func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	info, err := os.Stat(p.cert)
+	if err == nil && p.loaded != nil && info.ModTime().Equal(p.changed) {
+		return p.loaded, nil
+	}
+	fresh, loadErr := tls.LoadX509KeyPair(p.cert, p.key)
+	if loadErr != nil || err != nil {
+		if p.loaded != nil {
+			return p.loaded, nil // half replaced; the next handshake tries again
+		}
+		return nil, errors.Join(err, loadErr)
+	}
+	p.loaded, p.changed = &fresh, info.ModTime()
+	return p.loaded, nil
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/securecrypt/securecrypt/server"
+)
+
+// Where the server listens unless told otherwise.
+const (
+	plainListen = "127.0.0.1:7480"
+	tlsListen   = ":443"
+)
+
+// patience is how long a stopping server lets connections finish.
+const patience = 10 * time.Second
+
+type serveCmd struct {
+	Listen       string `help:"Address and port to listen on. Port 0 lets the system choose. Default: ${plainListen}, or ${tlsListen} with TLS." placeholder:"ADDRESS"`
+	Host         string `help:"The server's name in addresses (name@HOST). Default: localhost:PORT where nothing but this machine can connect." placeholder:"HOST"`
+	TLS          string `help:"auto: get certificates for --host by ACME; files: use --tls-cert and --tls-key; plain: none, for loopback only." enum:"auto,files,plain" default:"plain"`
+	TLSCert      string `help:"Certificate chain in PEM." type:"path" placeholder:"FILE"`
+	TLSKey       string `help:"Its private key in PEM." type:"path" placeholder:"FILE"`
+	ACMEEmail    string `name:"acme-email" help:"Where the certificate authority may write about problems." placeholder:"EMAIL"`
+	Registration string `help:"Who may create an account: ${enum}." enum:"open,invite,closed" default:"open"`
+	Metrics      string `help:"Loopback address and port for /metrics, or off. Default: a port that the system chooses." default:"127.0.0.1:0" placeholder:"ADDRESS"`
+	LogFormat    string `help:"${enum}." enum:"text,json" default:"text"`
+	LogLevel     string `help:"${enum}." enum:"debug,info,warn,error" default:"info"`
+
+	Limit limitFlags `embed:"" prefix:"max-" group:"Limits"`
+}
+
+// limitFlags are the limits that operators most often change. Zero stands for
+// the default.
+type limitFlags struct {
+	Connections        int    `help:"Connections at one time (${maxConnections})." placeholder:"N"`
+	AddressConnections int    `help:"Connections of one remote address (${maxAddressConnections})." placeholder:"N"`
+	Accounts           uint64 `help:"Accounts (${maxAccounts})." placeholder:"N"`
+	Channels           uint64 `help:"Channels (${maxChannels})." placeholder:"N"`
+	ChannelMiB         uint64 `name:"channel-mib" help:"MiB kept in one channel (${maxChannelMiB})." placeholder:"N"`
+	MailboxLetters     uint64 `help:"Letters waiting for one device (${maxMailboxLetters})." placeholder:"N"`
+	BlobMiB            uint64 `name:"blob-mib" help:"MiB of one blob (${maxBlobMiB})." placeholder:"N"`
+	BlobsMiB           uint64 `name:"blobs-mib" help:"MiB of all blobs together (${maxBlobsMiB})." placeholder:"N"`
+	MemoryMiB          int64  `name:"memory-mib" help:"MiB of frames being worked on, and of frames waiting to be sent (${maxMemoryMiB})." placeholder:"N"`
+}
+
+func (f limitFlags) limits() server.Limits {
+	l := server.DefaultLimits()
+	set(&l.MaxConnections, f.Connections, 1)
+	set(&l.MaxAddressConnections, f.AddressConnections, 1)
+	set(&l.MaxAccounts, f.Accounts, 1)
+	set(&l.MaxChannels, f.Channels, 1)
+	set(&l.MaxChannelBytes, f.ChannelMiB, 1<<20)
+	set(&l.MaxMailboxLetters, f.MailboxLetters, 1)
+	set(&l.MaxBlob, f.BlobMiB, 1<<20)
+	set(&l.MaxBlobBytes, f.BlobsMiB, 1<<20)
+	set(&l.MaxMemory, f.MemoryMiB, 1<<20)
+	return l
+}
+
+func set[N int | int64 | uint64](to *N, from, unit N) {
+	if from > 0 {
+		*to = from * unit
+	}
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
+	log := c.logger(w.err)
+	data, err := openData(all.Data, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, data.close()) }()
+	ln, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	host, err := c.hostFor(ln, hostOf(all.Data))
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	secured, scheme, err := c.secure(ctx, ln, host, all.Data)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if err := data.rememberHost(host); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	limits := c.Limit.limits()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s, err := server.New(server.Config{
+		Host: host, Store: data.store, Blobs: data.blobs, Now: time.Now, Random: rand.Reader,
+		Log: log, Metrics: metrics, Registration: server.Registration(c.Registration), Limits: &limits,
+	})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	p := &process{log: log, server: s, main: s.HTTPServer()}
+	p.serve(p.main, s.Guard(secured))
+	if err := c.startAside(p, data, metrics); err != nil {
+		return errors.Join(err, p.stop(s))
+	}
+	c.announce(w.out, ln, scheme, host, p)
+	return p.run(ctx, s)
+}
+
+func (c *serveCmd) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // the flag allows valid ones alone
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// startAside starts what is for this machine alone: metrics and admin.
+func (c *serveCmd) startAside(p *process, data *dataFolder, metrics *prometheus.Registry) error {
+	if err := data.startAdmin(p); err != nil {
+		return err
+	}
+	if c.Metrics == "off" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", c.Metrics)
+	if err != nil {
+		return fmt.Errorf("cannot listen for /metrics on %s: %w. Choose another address with --metrics, or --metrics=off", c.Metrics, err)
+	}
+	if !isLoopback(ln.Addr()) {
+		return errors.Join(usage("--metrics must be a loopback address such as 127.0.0.1:9480"), ln.Close())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	p.metrics = ln.Addr().String()
+	p.serve(&http.Server{Handler: mux, ReadHeaderTimeout: patience}, ln)
+	return nil
+}
+
+func (c *serveCmd) announce(out io.Writer, ln net.Listener, scheme, host string, p *process) {
+	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has a port
+	url := fmt.Sprintf("%s://%s", scheme, host)
+	if scheme == "http" {
+		url = fmt.Sprintf("http://%s", net.JoinHostPort("localhost", port))
+	}
+	_, _ = fmt.Fprintf(out, "SecureCrypt server ready at %s\n  addresses: name@%s\n  registration: %s\n", url, host, c.Registration)
+	if p.metrics != "" {
+		_, _ = fmt.Fprintf(out, "  metrics: http://%s/metrics\n", p.metrics)
+	}
+	p.log.Info("server ready", "listen_port", port, "version", Version, "pid", os.Getpid())
+}
+
+// process is the running server with its listeners.
+type process struct {
+	log     *slog.Logger
+	server  *server.Server
+	main    *http.Server
+	metrics string // address of the metrics listener
+
+	servers []*http.Server
+	failed  chan error
+}
+
+func (p *process) serve(h *http.Server, ln net.Listener) {
+	if p.failed == nil {
+		p.failed = make(chan error, 4)
+	}
+	p.servers = append(p.servers, h)
+	go func() {
+		if err := h.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- fmt.Errorf("the listener failed: %w", err)
+		}
+	}()
+}
+
+func (p *process) run(ctx context.Context, s *server.Server) error {
+	running, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.DropOrphans(running); err != nil && running.Err() == nil {
+			p.log.Warn("looking for content without an owner failed")
+		}
+		s.Run(running)
+	}()
+	var err error
+	select {
+	case <-ctx.Done():
+		p.log.Info("server stops")
+	case err = <-p.failed:
+	}
+	stop()
+	<-done
+	return errors.Join(err, p.stop(s))
+}
+
+func (p *process) stop(s *server.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		p.log.Warn("some connections did not finish in time")
+	}
+	for _, h := range p.servers {
+		if h.Shutdown(ctx) != nil {
+			_ = h.Close() // cut what did not finish
+		}
+	}
+	return nil
+}

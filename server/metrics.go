@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// metrics count. No label tells who or which: operations, codes and reasons
+// are closed sets.
+type metrics struct {
+	requests      [][]prometheus.Counter // by operation and code
+	storedCount   prometheus.Counter
+	deliveryCount prometheus.Counter
+	refusals      *prometheus.CounterVec
+	drops         *prometheus.CounterVec
+	expired       prometheus.Counter
+	blobIn        prometheus.Counter
+	blobOut       prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "securecrypt", Name: name, Help: help})
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "securecrypt", Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "securecrypt", Name: name, Help: help}, f)
+	}
+	requests := vec("requests_total", "Requests by operation and error code (0: success).", "operation", "code")
+	m := &metrics{
+		storedCount:   counter("entries_stored_total", "Channel entries made durable."),
+		deliveryCount: counter("entries_delivered_total", "Channel entries handed to connections."),
+		refusals:      vec("handshakes_refused_total", "Connections refused before they began.", "reason"),
+		drops:         vec("connections_dropped_total", "Connections ended by the server.", "reason"),
+		expired:       counter("rows_expired_total", "Rows deleted because their time had come."),
+		blobIn:        counter("blob_bytes_received_total", "Bytes of blobs received."),
+		blobOut:       counter("blob_bytes_sent_total", "Bytes of blobs sent."),
+	}
+	for op := range protocol.Op(len(protocol.Ops()) + 1) {
+		byCode := []prometheus.Counter{requests.WithLabelValues(op.String(), "0")}
+		for _, code := range protocol.ErrorCodes() {
+			byCode = append(byCode, requests.WithLabelValues(op.String(), strconv.Itoa(int(code))))
+		}
+		m.requests = append(m.requests, byCode)
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.expired, m.blobIn, m.blobOut,
+		gauge("connections", "Connections now.", func() float64 { return float64(s.sessions.count()) }),
+		gauge("request_bytes", "Bytes of requests being worked on.", func() float64 { return float64(s.memory.used.Load()) }),
+		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.queued.used.Load()) }),
+	} {
+		errs = append(errs, r.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func (m *metrics) request(op protocol.Op, code protocol.ErrorCode) {
+	if int(op) >= len(m.requests) {
+		op = 0
+	}
+	m.requests[op][code].Inc()
+}
+
+func (m *metrics) stored(n int)          { m.storedCount.Add(float64(n)) }
+func (m *metrics) delivered(n int)       { m.deliveryCount.Add(float64(n)) }
+func (m *metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
+func (m *metrics) dropped(reason string) { m.drops.WithLabelValues(reason).Inc() }
+func (m *metrics) expiredRows(n int)     { m.expired.Add(float64(n)) }
+func (m *metrics) blobReceived(n int64)  { m.blobIn.Add(float64(n)) }
+func (m *metrics) blobSent(n int64)      { m.blobOut.Add(float64(n)) }

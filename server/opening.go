@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+type openingState int
+
+const (
+	// openingBehind: the session's writer reads entries from the store.
+	openingBehind openingState = iota
+	// openingLive: entries are queued as they are stored.
+	openingLive
+	// openingEnded: the epoch has ended and all of it has been delivered.
+	openingEnded
+	// openingClosed: nothing is delivered any more.
+	openingClosed
+)
+
+// opening is a channel that one session has open at one epoch. The topic's
+// lock guards state, and cursor while the state is openingLive; while it is
+// openingBehind the session's writer owns cursor and target.
+type opening struct {
+	s     *Server
+	out   *outbox
+	topic *topic
+	epoch uint64
+
+	state    openingState
+	cursor   uint64 // the last entry that was sent or queued
+	target   uint64 // CaughtUp is due when cursor reaches it
+	caughtUp bool   // CaughtUp was sent
+}
+
+// offer queues a run if the connection keeps up. The topic is locked.
+func (o *opening) offer(r run) {
+	if o.state != openingLive || r.last <= o.cursor {
+		return
+	}
+	if r.first != o.cursor+1 || !o.out.offer(r.frames, r.size) {
+		o.fallBehind()
+		return
+	}
+	o.cursor = r.last
+	o.s.metrics.delivered(len(r.frames))
+	if r.ends {
+		o.state = openingEnded
+	}
+}
+
+// fallBehind has the writer read from the store. The topic is locked.
+func (o *opening) fallBehind() {
+	o.state = openingBehind
+	o.out.read(o)
+}
+
+// entryChunk is how many bytes of entries are read at a time.
+const entryChunk = 128 << 10
+
+// next implements feed.
+func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error) {
+	o.topic.mu.Lock()
+	behind := o.state == openingBehind
+	o.topic.mu.Unlock()
+	if !behind {
+		return nil, false, nil
+	}
+	page, err := o.read(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	entries, upTo := page.entries, page.upTo
+	frames = make([]byte, headerRoom, headerRoom+gatherSize)
+	now, size := o.s.now().Unix(), 0
+	cursor := o.cursor
+	for i := range entries {
+		e := &entries[i]
+		cursor = e.Seq
+		size += len(e.Ciphertext)
+		if e.Expires <= now {
+			continue
+		}
+		if frames, err = appendEntryFrame(frames, e); err != nil {
+			return nil, false, err
+		}
+	}
+	o.s.metrics.delivered(len(entries))
+	if size < entryChunk {
+		cursor = max(cursor, upTo)
+	}
+	ended := page.gone || page.ended && cursor >= upTo
+	if !o.caughtUp && (ended || cursor >= o.target) {
+		o.caughtUp = true
+		frames, err = protocol.Append(frames, protocol.KindEvent, 0, uint16(protocol.EventCaughtUp), &protocol.CaughtUp{Channel: o.topic.id, Seq: cursor})
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return frames, o.advance(cursor, ended), nil
+}
+
+// page is what one look into the store yields.
+type page struct {
+	entries []EntryRow
+	upTo    uint64 // the newest entry that there is now for this opening
+	ended   bool   // the epoch has ended, with upTo
+	gone    bool   // all of the epoch has expired
+}
+
+// read returns entries after the cursor.
+func (o *opening) read(ctx context.Context) (p page, err error) {
+	err = o.s.store.View(ctx, func(tx ReadTx) error {
+		p = page{upTo: o.cursor}
+		channel, epoch, err := channelAt(tx.Channels(), o.topic.id, o.epoch)
+		if errors.Is(err, ErrNotFound) {
+			p.gone = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.upTo, p.ended = channel.Last, epoch.End != 0
+		if p.ended {
+			p.upTo = epoch.End
+		}
+		p.entries, err = tx.Channels().Entries(o.topic.id, o.cursor, p.upTo, entryChunk)
+		return err
+	})
+	return p, err
+}
+
+// advance sets the cursor and reports whether there is more to read now.
+func (o *opening) advance(cursor uint64, ended bool) bool {
+	o.topic.mu.Lock()
+	defer o.topic.mu.Unlock()
+	o.cursor = cursor
+	switch {
+	case o.state != openingBehind:
+		return false
+	case ended:
+		o.state = openingEnded
+		return false
+	case cursor >= o.topic.last:
+		o.state = openingLive
+		return false
+	}
+	return true
+}

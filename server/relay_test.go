@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/servertest"
+)
+
+func TestMembersGetWhatIsPosted(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{})
+	channel := protocol.ChannelID{1}
+	alice, bob := servertest.Dial(t, i), servertest.Dial(t, i)
+	alice.Create(channel)
+	alice.Open(channel, 0, 0)
+	servertest.Next[*protocol.CaughtUp](alice)
+	if seq := alice.Post(channel, 0, "one"); seq != 1 {
+		t.Fatalf("first entry has number %d", seq)
+	}
+	if state := bob.Open(channel, 0, 0); state.Last != 1 {
+		t.Fatalf("state %+v", state)
+	}
+	if e := servertest.Next[*protocol.Entry](bob); string(e.Ciphertext) != "one" || e.Seq != 1 {
+		t.Fatalf("got %+v", e)
+	}
+	if c := servertest.Next[*protocol.CaughtUp](bob); c.Seq != 1 {
+		t.Fatalf("caught up with %d", c.Seq)
+	}
+	for n := range 50 {
+		bob.Post(channel, 0, fmt.Sprint(n))
+	}
+	for _, c := range []*servertest.Client{alice, bob} {
+		want := uint64(2)
+		if c == alice {
+			want = 1
+		}
+		for ; want <= 51; want++ {
+			if e := servertest.Next[*protocol.Entry](c); e.Seq != want {
+				t.Fatalf("entry %d, want %d", e.Seq, want)
+			}
+		}
+	}
+}
+
+func TestRemovedMembersSeeTheCommitAndNothingAfterIt(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{})
+	channel := protocol.ChannelID{1}
+	alice, mallory := servertest.Dial(t, i), servertest.Dial(t, i)
+	alice.Create(channel)
+	alice.Open(channel, 0, 0)
+	mallory.Open(channel, 0, 0)
+	servertest.Next[*protocol.CaughtUp](mallory)
+	alice.Post(channel, 0, "before")
+	commit := alice.Commit(channel, 0)
+	alice.Open(channel, 1, commit)
+	alice.Post(channel, 1, "after")
+	alice.Post(channel, 0, "made before the commit")
+
+	for want := uint64(1); want <= commit; want++ {
+		if e := servertest.Next[*protocol.Entry](mallory); e.Seq != want {
+			t.Fatalf("entry %d, want %d", e.Seq, want)
+		}
+	}
+	mallory.Refused(protocol.CodeStaleEpoch, protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Epoch: 0, Ciphertext: []byte("x")})
+	mallory.Refused(protocol.CodeStaleEpoch, protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Epoch: 1, Ciphertext: []byte("x")})
+	mallory.Refused(protocol.CodeStaleEpoch, protocol.OpChannelCommit, &protocol.ChannelCommit{Channel: channel, Epoch: 1, Ciphertext: []byte("x")})
+	mallory.Quiet()
+	wrong := mallory.OpenBody(channel, 0, 0)
+	wrong.Epoch = 1
+	mallory.Refused(protocol.CodeForbidden, protocol.OpChannelOpen, wrong)
+
+	// Opening the old epoch again yields the same and no more.
+	mallory.Open(channel, 0, 0)
+	for want := uint64(1); want <= commit; want++ {
+		if e := servertest.Next[*protocol.Entry](mallory); e.Seq != want {
+			t.Fatalf("entry %d, want %d", e.Seq, want)
+		}
+	}
+	if c := servertest.Next[*protocol.CaughtUp](mallory); c.Seq != commit {
+		t.Fatalf("caught up with %d", c.Seq)
+	}
+	alice.Post(channel, 1, "later")
+	mallory.Quiet()
+}
+
+func TestLettersArriveOnceAndInOrder(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{})
+	p, bob := servertest.Register(t, i, "bob")
+	alice := servertest.Dial(t, i)
+	send := func(id byte, text string) error {
+		return alice.Do(protocol.OpLetterSend, &protocol.LetterSend{Name: "bob", Device: p.Device, Letter: []byte(text), ID: [16]byte{id}}, &protocol.Empty{})
+	}
+	for range 2 {
+		if err := send(1, "first"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob.Must(protocol.OpMailboxOpen, &protocol.MailboxOpen{}, &protocol.Empty{})
+	if l := servertest.Next[*protocol.Letter](bob); l.Seq != 1 || string(l.Letter) != "first" {
+		t.Fatalf("got %+v", l)
+	}
+	servertest.Next[*protocol.Empty](bob)
+	if err := send(2, "second"); err != nil {
+		t.Fatal(err)
+	}
+	if l := servertest.Next[*protocol.Letter](bob); l.Seq != 2 {
+		t.Fatalf("got %+v", l)
+	}
+	bob.Must(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: 1}, &protocol.Empty{})
+	bob.Must(protocol.OpMailboxOpen, &protocol.MailboxOpen{}, &protocol.Empty{})
+	if l := servertest.Next[*protocol.Letter](bob); l.Seq != 2 {
+		t.Fatalf("got %+v", l)
+	}
+}
+
+func TestKeyPackagesAreTakenOnce(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{})
+	_, bob := servertest.Register(t, i, "bob")
+	var status protocol.KeyPackagesStatus
+	bob.Must(protocol.OpKeyPackagesPublish, &protocol.KeyPackagesPublish{KeyPackages: [][]byte{[]byte("a"), []byte("b")}, LastResort: []byte("last")}, &status)
+	if status != (protocol.KeyPackagesStatus{Count: 2, LastResort: true}) {
+		t.Fatalf("status %+v", status)
+	}
+	alice := servertest.Dial(t, i)
+	for _, want := range []string{"a", "b", "last", "last"} {
+		var got protocol.KeyPackages
+		alice.Must(protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: "bob"}, &got)
+		if len(got.KeyPackages) != 1 || string(got.KeyPackages[0].KeyPackage) != want {
+			t.Fatalf("got %+v, want %s", got, want)
+		}
+	}
+	bob.Refused(protocol.CodeIdentified, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: "bob"})
+	alice.Refused(protocol.CodeUnauthenticated, protocol.OpKeyPackagesStatus, &protocol.Empty{})
+}

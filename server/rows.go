@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// The rows are all that a server stores. [Tables] lists them; a store that
+// keeps anything else breaks its conformance suite. Times are in seconds since
+// the Unix epoch.
+
+// An AccountRow is an account.
+type AccountRow struct {
+	Name       string
+	Statements [][]byte
+}
+
+// A KeyPackageRow is a key package of a device. Number 0 is its last-resort
+// one.
+type KeyPackageRow struct {
+	Name       string
+	Device     protocol.DeviceID
+	Number     uint64
+	KeyPackage []byte
+}
+
+// A MailboxRow counts a device's letters.
+type MailboxRow struct {
+	Name    string
+	Device  protocol.DeviceID
+	Last    uint64 // sequence number of the newest letter ever
+	Letters uint64
+	Bytes   uint64
+}
+
+// A LetterRow is a sealed letter to a device.
+type LetterRow struct {
+	Name    string
+	Device  protocol.DeviceID
+	Seq     uint64
+	Expires int64
+	Letter  []byte
+}
+
+// A SeenRow remembers a letter's identifier, so that a letter that is sent
+// again is stored once.
+type SeenRow struct {
+	Name    string
+	Device  protocol.DeviceID
+	ID      [16]byte
+	Seq     uint64
+	Hash    [sha256.Size]byte // of the letter
+	Expires int64
+}
+
+// A ChannelRow is a channel.
+type ChannelRow struct {
+	Channel protocol.ChannelID
+	Epoch   uint64 // current
+	Last    uint64 // sequence number of the newest entry ever
+	Entries uint64
+	Bytes   uint64 // of ciphertext
+}
+
+// An EpochRow is the right of access to the entries Start+1 to End of a
+// channel.
+type EpochRow struct {
+	Channel protocol.ChannelID
+	Epoch   uint64
+	Key     protocol.AccessKey
+	Start   uint64 // sequence number of the commit that began it
+	End     uint64 // sequence number of the commit that ended it; 0: current
+}
+
+// An EntryRow is an entry of a channel.
+type EntryRow struct {
+	Channel    protocol.ChannelID
+	Seq        uint64
+	Epoch      uint64
+	Kind       protocol.EntryKind
+	Expires    int64
+	Ciphertext []byte
+}
+
+// A BlobRow is a blob or an upload that is under way.
+type BlobRow struct {
+	Blob        protocol.BlobID
+	Length      uint64
+	Offset      uint64 // bytes that are durable
+	Expires     int64
+	UploadUntil int64 // when the upload is given up, while it is under way
+}
+
+// Complete reports whether the blob can be fetched.
+func (b BlobRow) Complete() bool { return b.Offset == b.Length }
+
+// Due returns when the row is to be deleted.
+func (b BlobRow) Due() int64 {
+	if b.Complete() {
+		return b.Expires
+	}
+	return min(b.Expires, b.UploadUntil)
+}
+
+// An InviteRow is an unused invitation. It is deleted when it is used.
+type InviteRow struct {
+	Hash    [sha256.Size]byte // of the code
+	Hint    string            // the code's first characters
+	Created int64
+	Expires int64
+}
+
+// TotalsRow counts what quotas of the whole server bound.
+type TotalsRow struct {
+	Accounts  uint64
+	Channels  uint64
+	BlobBytes uint64
+}
+
+// FormatRow says in which format a store's rows are written.
+type FormatRow struct{ Version uint64 }
+
+// ExpiryRow is an index: what to look at when its minute has come.
+type ExpiryRow struct {
+	Minute int64
+	Key    []byte // of the row that expires
+	Count  uint64 // how many rows beginning with that one
+}
+
+// unix returns a row's form of t plus d.
+func unix(t time.Time, d time.Duration) int64 { return t.Add(d).Unix() }
+
+// A Table describes one kind of row.
+type Table struct {
+	Name string
+	Row  any // a zero row
+	// Disclosed says that rows of this table belong to an account and are
+	// printed by a disclosure. Otherwise Reason says why there is nothing to
+	// print.
+	Disclosed bool
+	Reason    string
+}
+
+const noOwner = "names no account: the server does not know whose it is"
+
+// Tables lists every kind of row that a store may hold.
+func Tables() []Table {
+	return []Table{
+		{Name: "account", Row: AccountRow{}, Disclosed: true},
+		{Name: "key_package", Row: KeyPackageRow{}, Disclosed: true},
+		{Name: "mailbox", Row: MailboxRow{}, Disclosed: true},
+		{Name: "letter", Row: LetterRow{}, Disclosed: true},
+		{Name: "letter_seen", Row: SeenRow{}, Disclosed: true},
+		{Name: "channel", Row: ChannelRow{}, Reason: noOwner},
+		{Name: "epoch", Row: EpochRow{}, Reason: noOwner},
+		{Name: "entry", Row: EntryRow{}, Reason: noOwner},
+		{Name: "blob", Row: BlobRow{}, Reason: noOwner},
+		{Name: "invite", Row: InviteRow{}, Reason: "unused invitations only; a used one is deleted, and nobody is named in it"},
+		{Name: "totals", Row: TotalsRow{}, Reason: "sums over the whole server"},
+		{Name: "format", Row: FormatRow{}, Reason: "the version of the store's format"},
+		{Name: "expiry", Row: ExpiryRow{}, Reason: "repeats the expiry times and keys of rows of the other tables, to find them when it is time"},
+	}
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// wire is what a session needs of its connection.
+type wire interface {
+	// readMessage returns the next message, which is given back with free.
+	// It calls seen at each sign of life.
+	readMessage(seen func()) ([]byte, error)
+	free(message []byte)
+	// writeMessage sends what follows the first headerRoom bytes of b.
+	writeMessage(b []byte) error
+	ping() error
+	closeWith(ws.StatusCode) error
+}
+
+// requestCost is what a request counts against its connection's budget besides
+// its bytes.
+const requestCost = 512
+
+// session is one connection. The goroutine that runs it owns it; out, budget
+// and the atomic fields are for others too.
+type session struct {
+	s      *Server
+	wire   wire
+	from   origin
+	nonce  protocol.Nonce
+	out    *outbox
+	budget *budget // of unanswered posts
+
+	requests, posted bucket
+
+	identity  *DeviceRef
+	anonymous bool // it has used what is for anonymous connections
+	openings  map[protocol.ChannelID]*opening
+	letters   *letterFeed
+
+	lastSeen atomic.Int64
+	stopping atomic.Bool
+}
+
+func newSession(s *Server, w wire, from origin) (*session, error) {
+	ss := &session{s: s, wire: w, from: from, budget: newBudget(s.limits.MaxInFlight)}
+	if _, err := s.random.Read(ss.nonce[:]); err != nil {
+		return nil, err
+	}
+	ss.out = newOutbox(s.ctx, s.limits.MaxQueue, s.queued, w.writeMessage, func(err error) {
+		if !errors.Is(err, errClosed) {
+			s.metrics.dropped("send")
+		}
+		ss.shut(ws.StatusGoingAway)
+	})
+	ss.seen()
+	return ss, nil
+}
+
+func (ss *session) seen() { ss.lastSeen.Store(ss.s.now().UnixNano()) }
+
+// run serves the connection until it ends.
+func (ss *session) run() {
+	defer ss.end()
+	ss.event(protocol.EventHello, &protocol.Hello{Version: protocol.Version, Host: ss.s.host, Nonce: ss.nonce})
+	for {
+		message, err := ss.wire.readMessage(ss.seen)
+		if err != nil {
+			ss.shut(closeCode(err))
+			return
+		}
+		ok := ss.handleMessage(message)
+		ss.wire.free(message)
+		if !ok {
+			return
+		}
+	}
+}
+
+func closeCode(err error) ws.StatusCode {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return ws.StatusMessageTooBig
+	case errors.Is(err, errProtocol):
+		return ws.StatusProtocolError
+	case errors.Is(err, errClosed):
+		return ws.StatusNormalClosure
+	}
+	return ws.StatusGoingAway
+}
+
+// handleMessage reports whether the connection may go on.
+func (ss *session) handleMessage(message []byte) bool {
+	if len(message) == 0 {
+		ss.shut(ws.StatusProtocolError)
+		return false
+	}
+	for len(message) > 0 {
+		f, rest, err := protocol.ParseFrame(message)
+		if err != nil || f.Kind != protocol.KindRequest {
+			ss.s.metrics.request(0, protocol.CodeMalformed)
+			ss.shut(ws.StatusProtocolError)
+			return false
+		}
+		if !ss.out.waitRoom() || ss.stopping.Load() {
+			return false
+		}
+		if !ss.handleFrame(f, int64(len(message)-len(rest))) {
+			return false
+		}
+		message = rest
+	}
+	return true
+}
+
+func (ss *session) handleFrame(f protocol.Frame, size int64) bool {
+	op := protocol.Op(f.Code)
+	body, err := protocol.NewRequest(op)
+	if err != nil {
+		ss.refuse(f.ID, op, protocol.CodeUnsupported)
+		return true
+	}
+	if err := protocol.DecodeBody(f.Body, body); err != nil {
+		ss.refuse(f.ID, op, protocol.CodeMalformed)
+		ss.finish()
+		return false
+	}
+	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
+		ss.answer(f.ID, op, nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait})
+		return true
+	}
+	ss.s.work.begin()
+	defer ss.s.work.end()
+	result, err := ss.dispatch(request{id: f.ID, op: op, size: size}, body)
+	if !errors.Is(err, errLater) {
+		ss.answer(f.ID, op, result, err)
+	}
+	return true
+}
+
+// errLater says that a request will be answered by another goroutine.
+var errLater = errors.New("server: answered later")
+
+// request is what all requests have.
+type request struct {
+	id   uint64
+	op   protocol.Op
+	size int64
+}
+
+// answer sends a result or a refusal.
+func (ss *session) answer(id uint64, op protocol.Op, result protocol.Body, err error) {
+	if err == nil {
+		b, appendErr := protocol.Append(nil, protocol.KindResponse, id, 0, result)
+		if appendErr == nil && len(b) <= protocol.MaxMessage {
+			ss.s.metrics.request(op, 0)
+			ss.out.push(b)
+			return
+		}
+		err = &protocol.Error{Code: protocol.CodeTooLarge}
+	}
+	refusal := ss.s.refusal(op, err)
+	ss.s.metrics.request(op, refusal.Code)
+	b, appendErr := protocol.Append(nil, protocol.KindError, id, uint16(refusal.Code), refusal.Body())
+	if appendErr == nil {
+		ss.out.push(b)
+	}
+}
+
+func (ss *session) refuse(id uint64, op protocol.Op, code protocol.ErrorCode) {
+	ss.answer(id, op, nil, &protocol.Error{Code: code})
+}
+
+// unavailableFor is how long clients are asked to wait when the server cannot
+// store.
+const unavailableFor = 5 * time.Second
+
+// refusal turns an error into one of the protocol.
+func (s *Server) refusal(op protocol.Op, err error) *protocol.Error {
+	var refusal *protocol.Error
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.Is(err, ErrFull), s.ctx.Err() != nil:
+		return &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor}
+	}
+	s.log.Error("a request failed inside the server", "operation", op.String(), "kind", errorKind(err))
+	return &protocol.Error{Code: protocol.CodeInternal}
+}
+
+func (ss *session) event(t protocol.EventType, body protocol.Body) {
+	b, err := protocol.Append(nil, protocol.KindEvent, 0, uint16(t), body)
+	if err != nil {
+		ss.s.log.Error("an event could not be encoded")
+		return
+	}
+	ss.out.push(b)
+}
+
+// finish lets the writer send what is queued, for a moment, before the
+// connection is closed.
+func (ss *session) finish() {
+	ss.out.drain()
+	ss.shut(ws.StatusProtocolError)
+}
+
+// shut closes the connection; run then ends.
+func (ss *session) shut(code ws.StatusCode) {
+	ss.out.close()
+	_ = ss.wire.closeWith(code) // closed already, perhaps
+}
+
+// stopReading has the session refuse further requests.
+func (ss *session) stopReading() { ss.stopping.Store(true) }
+
+func (ss *session) end() {
+	ss.shut(ws.StatusGoingAway)
+	for _, o := range ss.openings {
+		o.topic.remove(o)
+	}
+	if ss.letters != nil {
+		ss.s.mailbox.remove(ss.letters)
+	}
+}

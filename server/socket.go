@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// readBuffer is what an idle connection keeps for reading. A message that is
+// larger is read past it.
+const readBuffer = 1 << 10
+
+// firstChunk is how much is allocated for a message whatever length it
+// announces; more follows only as bytes arrive.
+const firstChunk = 16 << 10
+
+// slowestRate, in bytes a second, is what a large message must arrive at.
+const slowestRate = 8 << 10
+
+// writeChunk is how much may be under way to a slow connection before progress
+// is asked for.
+const writeChunk = 64 << 10
+
+var (
+	errProtocol = errors.New("server: WebSocket protocol error")
+	errTooLarge = errors.New("server: message too large")
+	errClosed   = errors.New("server: connection closed by the client")
+)
+
+// socket is the server's side of a WebSocket connection, RFC 6455, without
+// extensions. One goroutine reads; any may write, a message at a time.
+type socket struct {
+	conn    net.Conn
+	r       *bufio.Reader
+	memory  *budget
+	message time.Duration // for a message to arrive
+	write   time.Duration // without progress in sending
+	now     func() time.Time
+
+	writing sync.Mutex
+}
+
+func newSocket(conn net.Conn, early []byte, s *Server) *socket {
+	k := &socket{
+		conn:    conn,
+		memory:  s.memory,
+		message: s.limits.MessageTimeout,
+		write:   s.limits.WriteTimeout,
+		now:     s.now,
+	}
+	var r io.Reader = conn
+	if len(early) > 0 {
+		r = io.MultiReader(newEarly(early), conn)
+	}
+	k.r = bufio.NewReaderSize(r, readBuffer)
+	return k
+}
+
+// readMessage returns the next binary message. The bytes count against the
+// server's memory until release is called, and are valid until then.
+func (k *socket) readMessage(seen func()) (message []byte, err error) {
+	var fragments []byte
+	begun := false
+	for {
+		h, err := k.readHeader(begun)
+		if err != nil {
+			k.free(fragments)
+			return nil, err
+		}
+		seen()
+		if h.OpCode.IsControl() {
+			if err := k.control(h); err != nil {
+				k.free(fragments)
+				return nil, err
+			}
+			continue
+		}
+		if begun != (h.OpCode == ws.OpContinuation) || h.OpCode == ws.OpText {
+			k.free(fragments)
+			return nil, errProtocol
+		}
+		if h.Length > int64(protocol.MaxMessage-len(fragments)) {
+			k.free(fragments)
+			return nil, errTooLarge
+		}
+		fragments, err = k.readPayload(fragments, h)
+		if err != nil {
+			k.free(fragments)
+			return nil, err
+		}
+		if h.Fin {
+			return fragments, k.conn.SetReadDeadline(time.Time{})
+		}
+		begun = true
+	}
+}
+
+// free gives a message back.
+func (k *socket) free(message []byte) {
+	if message != nil {
+		k.memory.release(int64(cap(message)))
+		putBuffer(message)
+	}
+}
+
+// readHeader waits for a frame. Its first byte may take any time unless the
+// message has begun; the rest must follow soon.
+func (k *socket) readHeader(begun bool) (ws.Header, error) {
+	if !begun {
+		if _, err := k.r.Peek(1); err != nil {
+			return ws.Header{}, err
+		}
+		if err := k.conn.SetReadDeadline(k.now().Add(k.message)); err != nil {
+			return ws.Header{}, err
+		}
+	}
+	var scratch [16]byte
+	h, err := ws.ReadHeaderBuffer(k.r, scratch[:])
+	if err != nil {
+		return h, err
+	}
+	switch {
+	case !h.Masked, h.Rsv != 0, h.OpCode.IsReserved(), h.Length < 0,
+		h.OpCode.IsControl() && (h.Length > ws.MaxControlFramePayloadSize || !h.Fin):
+		return h, errProtocol
+	}
+	return h, nil
+}
+
+// readPayload appends a frame's payload. It takes memory as bytes arrive.
+func (k *socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
+	left := int(h.Length)
+	if left > firstChunk {
+		patience := k.message + time.Duration(left)*time.Second/slowestRate
+		if err := k.conn.SetReadDeadline(k.now().Add(patience)); err != nil {
+			return message, err
+		}
+	}
+	start := len(message)
+	for {
+		if left > 0 && len(message) == cap(message) || message == nil {
+			message = k.grow(message, len(message)+left)
+		}
+		n := min(left, cap(message)-len(message))
+		part := message[len(message) : len(message)+n]
+		if _, err := io.ReadFull(k.r, part); err != nil {
+			return message, err
+		}
+		message = message[:len(message)+n]
+		if left -= n; left == 0 {
+			ws.Cipher(message[start:], h.Mask, 0)
+			return message, nil
+		}
+	}
+}
+
+// grow returns message with room for more, at most for want bytes in all.
+func (k *socket) grow(message []byte, want int) []byte {
+	size := max(firstChunk, 2*cap(message))
+	if size > want && want > firstChunk {
+		size = want
+	}
+	k.memory.acquire(int64(size))
+	bigger := getBuffer(size)
+	k.memory.force(int64(cap(bigger) - size))
+	bigger = append(bigger, message...)
+	k.free(message)
+	return bigger
+}
+
+func (k *socket) control(h ws.Header) error {
+	var payload [ws.MaxControlFramePayloadSize]byte
+	b := payload[:h.Length]
+	if _, err := io.ReadFull(k.r, b); err != nil {
+		return err
+	}
+	ws.Cipher(b, h.Mask, 0)
+	switch h.OpCode {
+	case ws.OpPing:
+		return k.writeFrame(ws.OpPong, b)
+	case ws.OpClose:
+		return errClosed
+	}
+	return k.conn.SetReadDeadline(time.Time{})
+}
+
+// writeMessage sends frames as one message. b has room for the header, of
+// headerRoom bytes, before them.
+func (k *socket) writeMessage(b []byte) error {
+	h := ws.Header{Fin: true, OpCode: ws.OpBinary, Length: int64(len(b) - headerRoom)}
+	start := headerRoom - ws.HeaderSize(h)
+	var head frameHeader
+	head.b = b[start:start]
+	if err := ws.WriteHeader(&head, h); err != nil {
+		return err
+	}
+	return k.send(b[start:])
+}
+
+// headerRoom is the size of the largest header of an unmasked frame.
+const headerRoom = 10
+
+// frameHeader writes into the room before a message.
+type frameHeader struct{ b []byte }
+
+func (f *frameHeader) Write(p []byte) (int, error) {
+	f.b = append(f.b, p...)
+	return len(p), nil
+}
+
+func (k *socket) writeFrame(op ws.OpCode, payload []byte) error {
+	b, err := ws.CompileFrame(ws.NewFrame(op, true, payload))
+	if err != nil {
+		return err
+	}
+	return k.send(b)
+}
+
+func (k *socket) send(b []byte) error {
+	k.writing.Lock()
+	defer k.writing.Unlock()
+	for len(b) > 0 {
+		if err := k.conn.SetWriteDeadline(k.now().Add(k.write)); err != nil {
+			return err
+		}
+		n, err := k.conn.Write(b[:min(len(b), writeChunk)])
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func (k *socket) ping() error { return k.writeFrame(ws.OpPing, nil) }
+
+// closeWith tells the client why, if it can be told at once, and closes.
+func (k *socket) closeWith(code ws.StatusCode) error {
+	if k.writing.TryLock() {
+		b, err := ws.CompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, "")))
+		if err == nil && k.conn.SetWriteDeadline(k.now().Add(time.Second)) == nil {
+			_, _ = k.conn.Write(b) // the connection ends either way
+		}
+		k.writing.Unlock()
+	}
+	return k.conn.Close()
+}
+
+// early is what a client sent together with its handshake.
+type early struct{ b []byte }
+
+func newEarly(b []byte) *early { return &early{append([]byte(nil), b...)} }
+
+func (e *early) Read(p []byte) (int, error) {
+	if len(e.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, e.b)
+	e.b = e.b[n:]
+	return n, nil
+}

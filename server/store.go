@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Errors of a [Store]. Others mean a fault of the store.
+var (
+	// ErrNotFound: there is no such row.
+	ErrNotFound = errors.New("server: no such row")
+	// ErrExists: there is such a row already.
+	ErrExists = errors.New("server: row exists")
+	// ErrFull: the store cannot write now, for want of room. Nothing was
+	// stored; it may work again later.
+	ErrFull = errors.New("server: store is full")
+	// ErrCorrupt: a stored row does not decode.
+	ErrCorrupt = errors.New("server: corrupt row")
+)
+
+// A Store keeps the relay's rows. Transactions are serialisable. Everything
+// that a function saw or wrote is durable when View or Update returns nil, so
+// that what is told to a client can never be undone by a crash.
+//
+// A function may run more than once: it must set its results anew each time
+// and have no other effect. It may use the transaction only until it returns,
+// on its own goroutine. When it returns an error, nothing of it is stored and
+// the error is returned. Concurrent updates may be made durable together, but
+// succeed and fail each for itself.
+type Store interface {
+	View(ctx context.Context, fn func(ReadTx) error) error
+	Update(ctx context.Context, fn func(WriteTx) error) error
+}
+
+// A ReadTx is a consistent view of the store.
+type ReadTx interface {
+	Accounts() AccountReader
+	KeyPackages() KeyPackageReader
+	Mailboxes() MailboxReader
+	Channels() ChannelReader
+	Blobs() BlobReader
+	Invites() InviteReader
+}
+
+// A WriteTx reads what it wrote.
+type WriteTx interface {
+	Accounts() AccountWriter
+	KeyPackages() KeyPackageWriter
+	Mailboxes() MailboxWriter
+	Channels() ChannelWriter
+	Blobs() BlobWriter
+	Invites() InviteWriter
+	// Expire deletes at most about limit rows whose time has come at now,
+	// with the epochs that no entry needs any more.
+	Expire(now time.Time, limit int) (Expired, error)
+}
+
+// Expired says what one [WriteTx.Expire] deleted.
+type Expired struct {
+	Rows  int
+	Blobs []protocol.BlobID // whose content is to be deleted
+	More  bool              // there is more to delete
+}
+
+// AccountReader reads accounts.
+type AccountReader interface {
+	// Account returns ErrNotFound for a name that is not taken.
+	Account(name string) (AccountRow, error)
+	Count() (uint64, error)
+}
+
+// AccountWriter writes accounts.
+type AccountWriter interface {
+	AccountReader
+	// Create returns ErrExists for a name that is taken.
+	Create(AccountRow) error
+}
+
+// DeviceRef names a device of an account on this server.
+type DeviceRef struct {
+	Name   string
+	Device protocol.DeviceID
+}
+
+// KeyPackageReader reads key packages.
+type KeyPackageReader interface {
+	Count(DeviceRef) (n int, lastResort bool, err error)
+	// All returns the last-resort key package, if any, and the others in the
+	// order in which they will be taken.
+	All(DeviceRef) ([]KeyPackageRow, error)
+}
+
+// KeyPackageWriter writes key packages.
+type KeyPackageWriter interface {
+	KeyPackageReader
+	Add(ref DeviceRef, keyPackages [][]byte) error
+	SetLastResort(ref DeviceRef, keyPackage []byte) error
+	// Take removes and returns the first key package; where none is left, or
+	// onlyLastResort is set, it returns the last-resort one and keeps it.
+	Take(ref DeviceRef, onlyLastResort bool) ([]byte, error)
+}
+
+// MailboxReader reads letters.
+type MailboxReader interface {
+	// Mailbox returns a zero row for a mailbox that never had a letter.
+	Mailbox(DeviceRef) (MailboxRow, error)
+	// Letters returns the letters after a sequence number, in order: about
+	// maxBytes of them, but one at least if there is one.
+	Letters(ref DeviceRef, after uint64, maxBytes int) ([]LetterRow, error)
+	Seen(ref DeviceRef, id [16]byte) (SeenRow, error)
+	AllSeen(DeviceRef) ([]SeenRow, error)
+}
+
+// MailboxWriter writes letters.
+type MailboxWriter interface {
+	MailboxReader
+	// Add stores a letter under the mailbox's next sequence number, which it
+	// sets in both rows, and remembers seen.
+	Add(LetterRow, SeenRow) error
+	// Delete deletes the letters up to and including a sequence number.
+	Delete(ref DeviceRef, upTo uint64) error
+}
+
+// ChannelReader reads channels.
+type ChannelReader interface {
+	Channel(protocol.ChannelID) (ChannelRow, error)
+	Epoch(channel protocol.ChannelID, epoch uint64) (EpochRow, error)
+	// Entries returns the entries with after < Seq <= upTo in order: about
+	// maxBytes of them, but one at least if there is one.
+	Entries(channel protocol.ChannelID, after, upTo uint64, maxBytes int) ([]EntryRow, error)
+	Count() (uint64, error)
+}
+
+// ChannelWriter writes channels.
+type ChannelWriter interface {
+	ChannelReader
+	// Create returns ErrExists for a channel that exists.
+	Create(ChannelRow, EpochRow) error
+	// Append stores entries and the channel's new row.
+	Append(ChannelRow, []EntryRow) error
+	PutEpoch(EpochRow) error
+}
+
+// BlobReader reads what is known about blobs.
+type BlobReader interface {
+	Blob(protocol.BlobID) (BlobRow, error)
+	// Bytes is the sum of the lengths of all blobs.
+	Bytes() (uint64, error)
+}
+
+// BlobWriter writes it.
+type BlobWriter interface {
+	BlobReader
+	// Put creates or replaces a row.
+	Put(BlobRow) error
+	Delete(protocol.BlobID) error
+}
+
+// InviteReader reads invitations.
+type InviteReader interface {
+	All() ([]InviteRow, error)
+}
+
+// InviteWriter writes invitations.
+type InviteWriter interface {
+	InviteReader
+	Put(InviteRow) error
+	// Take deletes an invitation that has not expired at now, or returns
+	// ErrNotFound.
+	Take(hash [sha256.Size]byte, now time.Time) error
+}

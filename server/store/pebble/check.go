@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+)
+
+// Findings are what is wrong with a store, in words that name no one, and what
+// it holds.
+type Findings struct {
+	Problems []string
+	Rows     map[string]int // by table
+	Blobs    map[protocol.BlobID]server.BlobRow
+}
+
+// maxProblems bounds the list; a store with more is beyond telling.
+const maxProblems = 100
+
+// checker walks the tables. Keys are sorted by table, and by owner in each.
+type checker struct {
+	*tx
+	host string
+	out  *Findings
+
+	totals   valueTotals
+	devices  map[server.DeviceRef]bool
+	boxes    map[server.DeviceRef]server.MailboxRow // counted
+	channels map[protocol.ChannelID]*channelCount
+	due      map[string]uint64 // expiry index: key → count
+}
+
+type channelCount struct {
+	row            server.ChannelRow
+	entries, bytes uint64
+	epochs         map[uint64]server.EpochRow
+}
+
+// Check reads every row: that it decodes, that counters and references agree.
+// host is that of the accounts' addresses; if it is empty, chains are not
+// verified.
+func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
+	snapshot := s.db.NewSnapshot()
+	c := &checker{
+		tx:       &tx{r: snapshot},
+		host:     host,
+		out:      &Findings{Rows: map[string]int{}, Blobs: map[protocol.BlobID]server.BlobRow{}},
+		devices:  map[server.DeviceRef]bool{},
+		boxes:    map[server.DeviceRef]server.MailboxRow{},
+		channels: map[protocol.ChannelID]*channelCount{},
+		due:      map[string]uint64{},
+	}
+	err := c.scan([]byte{0}, []byte{255}, func(k, v []byte) error {
+		c.row(k, v)
+		return ctx.Err()
+	})
+	if err == nil {
+		c.agree()
+	}
+	if closeErr := snapshot.Close(); err == nil {
+		err = wrap(closeErr)
+	}
+	return c.out, err
+}
+
+func (c *checker) problem(format string, args ...any) {
+	if len(c.out.Problems) < maxProblems {
+		c.out.Problems = append(c.out.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *checker) row(k, v []byte) {
+	table, ok := tableOf[k[0]]
+	if !ok {
+		c.problem("a row of an unknown kind")
+		return
+	}
+	c.out.Rows[table]++
+	if err := c.decode(k, v); err != nil {
+		c.problem("%s: a row does not decode", table)
+	}
+}
+
+func (c *checker) decode(k, v []byte) (err error) {
+	switch k[0] {
+	case prefixFormat:
+		_, err = decodeFormat(v)
+	case prefixTotals:
+		c.totals, err = decodeValue[valueTotals](v)
+	case prefixAccount:
+		err = c.account(string(k[1:]), v)
+	case prefixKeyPackage:
+		_, _, err = splitDeviceNumber(k)
+		if err == nil {
+			_, err = decodeValue[valueBytes](v)
+		}
+		c.refers("key_package", k)
+	case prefixMailbox, prefixLetter, prefixSeen:
+		err = c.mail(k, v)
+	case prefixChannel, prefixEpoch, prefixEntry:
+		err = c.conversation(k, v)
+	case prefixBlob:
+		if len(k) != 33 {
+			return errKey
+		}
+		id := protocol.BlobID(k[1:])
+		c.out.Blobs[id], err = decodeBlob(id, v)
+	case prefixInvite:
+		_, err = decodeValue[valueInvite](v)
+	case prefixExpiry:
+		var key []byte
+		_, key, err = splitExpiry(k)
+		if err == nil {
+			c.due[string(key)], err = decodeRun(v)
+		}
+	}
+	return err
+}
+
+func (c *checker) account(name string, v []byte) error {
+	row, err := decodeValue[valueAccount](v)
+	if err != nil || c.host == "" {
+		return err
+	}
+	chain, err := account.Verify(account.Address{Name: name, Host: c.host}, row.Statements)
+	if err != nil {
+		c.problem("account: a chain does not verify")
+		return nil
+	}
+	for _, d := range chain.Devices() {
+		c.devices[server.DeviceRef{Name: name, Device: protocol.DeviceID(d.ID())}] = true
+	}
+	return nil
+}
+
+// refers checks that a row's device exists. Accounts come first.
+func (c *checker) refers(table string, k []byte) {
+	ref, _, err := splitDevice(k)
+	if err == nil && c.host != "" && !c.devices[ref] {
+		c.problem("%s: a row of a device that no account has", table)
+	}
+}
+
+func (c *checker) mail(k, v []byte) error {
+	c.refers(tableOf[k[0]], k)
+	ref, _, err := splitDevice(k)
+	if err != nil {
+		return err
+	}
+	switch k[0] {
+	case prefixMailbox:
+		box, err := decodeValue[valueMailbox](v)
+		row := c.boxes[ref]
+		row.Last = box.Last
+		row.Letters -= box.Letters
+		row.Bytes -= box.Bytes
+		c.boxes[ref] = row
+		return err
+	case prefixLetter:
+		l, err := decodeLetter(k, v)
+		row := c.boxes[ref]
+		row.Letters++
+		row.Bytes += uint64(len(l.Letter))
+		c.boxes[ref] = row
+		if l.Seq > row.Last {
+			c.problem("letter: a number beyond the mailbox's last")
+		}
+		return err
+	}
+	_, err = decodeValue[valueSeen](v)
+	return err
+}
+
+func (c *checker) conversation(k, v []byte) error {
+	if len(k) < 33 {
+		return errKey
+	}
+	id := protocol.ChannelID(k[1:33])
+	count := c.channels[id]
+	if k[0] == prefixChannel {
+		row, err := decodeChannel(id, v)
+		c.channels[id] = &channelCount{row: row, epochs: map[uint64]server.EpochRow{}}
+		return err
+	}
+	_, n, err := splitChannelNumber(k)
+	if err != nil {
+		return err
+	}
+	if count == nil {
+		c.problem("%s: a row of a channel that does not exist", tableOf[k[0]])
+		return nil
+	}
+	if k[0] == prefixEpoch {
+		count.epochs[n], err = decodeEpoch(id, n, v)
+		return err
+	}
+	e, err := decodeEntry(k, v)
+	count.entries++
+	count.bytes += uint64(len(e.Ciphertext))
+	if e.Seq > count.row.Last || e.Epoch > count.row.Epoch {
+		c.problem("entry: a number beyond its channel's")
+	}
+	return err
+}
+
+// agree compares what was counted with what is stored as counted. The tables
+// are walked in the order of their prefixes: channels (c) come before their
+// epochs (e) and entries (n), mailboxes (b) before letters (l).
+func (c *checker) agree() {
+	for _, row := range c.boxes {
+		if row.Letters != 0 || row.Bytes != 0 {
+			c.problem("mailbox: counters do not agree with the letters")
+		}
+	}
+	for _, ch := range c.channels {
+		if ch.entries != ch.row.Entries || ch.bytes != ch.row.Bytes {
+			c.problem("channel: counters do not agree with the entries")
+		}
+		c.epochs(ch)
+	}
+	bytes := uint64(0)
+	for _, b := range c.out.Blobs {
+		bytes += b.Length
+		if b.Offset > b.Length {
+			c.problem("blob: more bytes than it has")
+		}
+	}
+	if c.totals.Accounts != uint64(c.out.Rows["account"]) || c.totals.Channels != uint64(len(c.channels)) || c.totals.BlobBytes != bytes {
+		c.problem("totals: they do not agree with the rows")
+	}
+	c.willExpire()
+}
+
+func (c *checker) epochs(ch *channelCount) {
+	current, ok := ch.epochs[ch.row.Epoch]
+	if !ok || current.End != 0 {
+		c.problem("channel: the current epoch is missing or has ended")
+	}
+	for n, e := range ch.epochs {
+		next, ok := ch.epochs[n+1]
+		if n > ch.row.Epoch || e.End > ch.row.Last || ok && next.Start != e.End || n < ch.row.Epoch && e.End == 0 {
+			c.problem("epoch: its bounds do not fit its neighbours")
+		}
+	}
+}
+
+// willExpire checks that what must go some day is in the index.
+func (c *checker) willExpire() {
+	covered := uint64(0)
+	for key, count := range c.due {
+		if key[0] == prefixEntry {
+			covered += count
+		}
+	}
+	if covered < uint64(c.out.Rows["entry"]) {
+		c.problem("expiry: entries that would never expire")
+	}
+	for id := range c.out.Blobs {
+		if _, ok := c.due[string(key32(prefixBlob, id))]; !ok {
+			c.problem("expiry: a blob that would never expire")
+		}
+	}
+}

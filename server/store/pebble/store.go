@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/securecrypt/securecrypt/server"
+)
+
+// formatVersion is the version of keys and values together.
+const formatVersion = 1
+
+// Sizes of the engine's memory and files. A large memtable means fewer
+// flushes; what is in it is read back from the log at the next start.
+const (
+	memTableSize = 32 << 20
+	cacheSize    = 32 << 20
+	tableSize    = 16 << 20
+)
+
+// DefaultReserve is how much room must be left on the disk for the store to
+// accept writes: the engine needs some to tidy up.
+const DefaultReserve = 256 << 20
+
+// Options say how to open a store.
+type Options struct {
+	// FS is where the files are; nil stands for the operating system's.
+	FS vfs.FS
+	// Reserve stands for DefaultReserve if it is zero.
+	Reserve uint64
+	// ReadOnly opens an existing store that nobody writes to.
+	ReadOnly bool
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// A Store is a [server.Store]. It is safe for concurrent use.
+type Store struct {
+	db      *pebble.DB
+	fs      vfs.FS
+	dir     string
+	reserve uint64
+
+	// write is held while an update function runs and its batch is put into
+	// the log; order guards what tells when a batch has become durable and is
+	// never held while waiting for the disk. Where both are held, write comes
+	// first.
+	write sync.Mutex
+	order durability
+}
+
+// Open opens the store in dir, creating it if need be.
+func Open(dir string, o Options) (*Store, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Reserve == 0 {
+		o.Reserve = DefaultReserve
+	}
+	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve}
+	s.order.cond.L = &s.order.mu
+	db, err := pebble.Open(dir, engineOptions(o))
+	if err != nil {
+		return nil, fmt.Errorf("pebble: opening the store: %w", err)
+	}
+	s.db = db
+	if err := s.checkFormat(o.ReadOnly); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// OpenMemory opens a new store that is gone when it is closed.
+func OpenMemory() (*Store, error) {
+	return Open("store", Options{FS: vfs.NewMem(), Reserve: 1})
+}
+
+func engineOptions(o Options) *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: 4,
+		CacheSize:                   cacheSize,
+		ReadOnly:                    o.ReadOnly,
+		ErrorIfNotExists:            o.ReadOnly,
+		Logger:                      engineLog{o.Log},
+	}
+	// Almost everything stored is ciphertext, which does not compress.
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	opts.TargetFileSizes[0] = tableSize
+	return opts
+}
+
+// engineLog keeps the engine's chatter out of the log; what ends the process
+// is told.
+type engineLog struct{ log *slog.Logger }
+
+func (engineLog) Infof(string, ...any) {}
+
+func (l engineLog) Errorf(string, ...any) {
+	if l.log != nil {
+		l.log.Warn("the store's engine reports a fault in the background and tries again")
+	}
+}
+
+// Fatalf ends the process: the write-ahead log could not be written, so that
+// nothing more can be made durable.
+func (l engineLog) Fatalf(format string, args ...any) {
+	if l.log != nil {
+		l.log.Error("the store cannot write its log any more; the server stops without having acknowledged what was not stored")
+	}
+	fmt.Fprintf(os.Stderr, "The store cannot write any more: %s\n", fmt.Sprintf(format, args...))
+	os.Exit(1)
+}
+
+func (s *Store) checkFormat(readOnly bool) error {
+	t := tx{r: s.db}
+	b, err := t.get(keyFormat)
+	if errors.Is(err, server.ErrNotFound) && !readOnly {
+		return s.db.Set(keyFormat, encodeValue(valueFormat{Version: formatVersion}), pebble.Sync)
+	}
+	if err != nil {
+		return fmt.Errorf("pebble: reading the store's format: %w", err)
+	}
+	v, err := decodeFormat(b)
+	if err != nil {
+		return err
+	}
+	if v.Version != formatVersion {
+		return fmt.Errorf("pebble: the store has format %d, this program knows %d: use the version of the program that fits", v.Version, formatVersion)
+	}
+	return nil
+}
+
+// Close closes the store. Nothing may be under way.
+func (s *Store) Close() error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("pebble: closing the store: %w", err)
+	}
+	return nil
+}
+
+// View implements [server.Store].
+func (s *Store) View(ctx context.Context, fn func(server.ReadTx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	snapshot := s.db.NewSnapshot()
+	ticket := s.order.applied.Load()
+	err := fn(readTx{&tx{r: snapshot}})
+	if err := snapshot.Close(); err != nil {
+		return fmt.Errorf("pebble: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.order.wait(ticket)
+}
+
+// Update implements [server.Store].
+func (s *Store) Update(ctx context.Context, fn func(server.WriteTx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	batch, ticket, err := s.apply(fn)
+	if err != nil {
+		return err
+	}
+	if batch == nil { // nothing was written
+		return s.order.wait(ticket)
+	}
+	err = batch.SyncWait()
+	s.order.done(ticket, err)
+	if err != nil {
+		return fmt.Errorf("pebble: syncing: %w", err)
+	}
+	return batch.Close()
+}
+
+// apply runs fn and puts what it wrote into the log, in the order of the
+// tickets that it returns.
+func (s *Store) apply(fn func(server.WriteTx) error) (*pebble.Batch, uint64, error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.checkRoom(); err != nil {
+		return nil, 0, err
+	}
+	batch := s.db.NewIndexedBatch()
+	t := &tx{r: batch, b: batch}
+	if err := fn(writeTx{t}); err != nil {
+		return nil, 0, errors.Join(err, batch.Close())
+	}
+	if batch.Empty() {
+		return nil, s.order.applied.Load(), batch.Close()
+	}
+	// Counted before it becomes visible: a View that sees the batch waits
+	// for it.
+	ticket := s.order.applied.Add(1)
+	if err := s.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+		err = fmt.Errorf("pebble: writing: %w", err)
+		s.order.done(ticket, err)
+		return nil, 0, err
+	}
+	return batch, ticket, nil
+}
+
+func (s *Store) checkRoom() error {
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if errors.Is(err, vfs.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("pebble: asking for the room on the disk: %w", err)
+	}
+	if usage.AvailBytes < s.reserve {
+		return server.ErrFull
+	}
+	return nil
+}
+
+// durability knows which applied batches have been synced. The log is synced
+// in order, so that one number says it.
+type durability struct {
+	applied atomic.Uint64 // tickets given
+
+	mu     sync.Mutex
+	cond   sync.Cond
+	synced uint64 // every ticket up to this one is durable
+	failed error  // set once: the log cannot be written any more
+}
+
+func (d *durability) done(ticket uint64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil && d.failed == nil {
+		d.failed = err
+	}
+	if err == nil {
+		d.synced = max(d.synced, ticket)
+	}
+	d.cond.Broadcast()
+}
+
+func (d *durability) wait(ticket uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for d.synced < ticket && d.failed == nil {
+		d.cond.Wait()
+	}
+	if d.synced < ticket {
+		return d.failed
+	}
+	return nil
+}

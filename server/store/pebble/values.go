@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+)
+
+// The values. A value does not repeat what its key holds. Most are arrays in
+// deterministic CBOR whose first element is the version, 1. Those that are
+// written with each message have a form of their own that begins with the
+// version as a byte:
+//
+//	entry    1, kind (1 byte), epoch, expires, then the ciphertext
+//	channel  1, epoch, last, entries, bytes
+//	expiry   1, count
+//
+// where the numbers are unsigned varints as in encoding/binary.
+const valueVersion = 1
+
+type (
+	valueFormat struct {
+		_       struct{} `cbor:",toarray"`
+		Version uint64
+	}
+	valueTotals struct {
+		_                             struct{} `cbor:",toarray"`
+		V                             uint64
+		Accounts, Channels, BlobBytes uint64
+	}
+	valueAccount struct {
+		_          struct{} `cbor:",toarray"`
+		V          uint64
+		Statements [][]byte
+	}
+	valueBytes struct { // key package
+		_ struct{} `cbor:",toarray"`
+		V uint64
+		B []byte
+	}
+	valueMailbox struct {
+		_                    struct{} `cbor:",toarray"`
+		V                    uint64
+		Last, Letters, Bytes uint64
+	}
+	valueLetter struct {
+		_       struct{} `cbor:",toarray"`
+		V       uint64
+		Expires int64
+		Letter  []byte
+	}
+	valueSeen struct {
+		_       struct{} `cbor:",toarray"`
+		V       uint64
+		Seq     uint64
+		Hash    [32]byte
+		Expires int64
+	}
+	valueEpoch struct {
+		_          struct{} `cbor:",toarray"`
+		V          uint64
+		Key        protocol.AccessKey
+		Start, End uint64
+	}
+	valueBlob struct {
+		_                    struct{} `cbor:",toarray"`
+		V                    uint64
+		Length, Offset       uint64
+		Expires, UploadUntil int64
+	}
+	valueInvite struct {
+		_                struct{} `cbor:",toarray"`
+		V                uint64
+		Hint             string
+		Created, Expires int64
+	}
+)
+
+func (v valueTotals) version() uint64  { return v.V }
+func (v valueAccount) version() uint64 { return v.V }
+func (v valueBytes) version() uint64   { return v.V }
+func (v valueMailbox) version() uint64 { return v.V }
+func (v valueLetter) version() uint64  { return v.V }
+func (v valueSeen) version() uint64    { return v.V }
+func (v valueEpoch) version() uint64   { return v.V }
+func (v valueBlob) version() uint64    { return v.V }
+func (v valueInvite) version() uint64  { return v.V }
+
+func decodeValue[V interface{ version() uint64 }](b []byte) (v V, err error) {
+	if err := dcbor.Unmarshal(b, &v); err != nil {
+		return v, fmt.Errorf("%w: %w", server.ErrCorrupt, err)
+	}
+	if v.version() != valueVersion {
+		return v, fmt.Errorf("%w: unknown version", server.ErrCorrupt)
+	}
+	return v, nil
+}
+
+func encodeValue(v any) []byte {
+	b, err := dcbor.Marshal(v)
+	if err != nil {
+		panic("pebble: " + err.Error()) // the types above always encode
+	}
+	return b
+}
+
+func entryLen(row *server.EntryRow) int {
+	return 2 + 2*binary.MaxVarintLen64 + len(row.Ciphertext)
+}
+
+func appendEntry(b []byte, row *server.EntryRow) []byte {
+	b = append(b, valueVersion, byte(row.Kind))
+	b = binary.AppendUvarint(b, row.Epoch)
+	b = binary.AppendUvarint(b, uint64(row.Expires))
+	return append(b, row.Ciphertext...)
+}
+
+// decodeEntry copies the ciphertext.
+func decodeEntry(k, v []byte) (row server.EntryRow, err error) {
+	row.Channel, row.Seq, err = splitChannelNumber(k)
+	if err != nil {
+		return row, err
+	}
+	if len(v) < 2 || v[0] != valueVersion || v[1] > byte(protocol.KindCommit) {
+		return row, fmt.Errorf("%w: entry", server.ErrCorrupt)
+	}
+	row.Kind = protocol.EntryKind(v[1])
+	var nums [2]uint64
+	rest, err := uvarints(v[2:], nums[:])
+	if err != nil {
+		return row, err
+	}
+	row.Epoch, row.Expires = nums[0], int64(nums[1])
+	row.Ciphertext = append([]byte(nil), rest...)
+	return row, nil
+}
+
+func encodeChannel(row *server.ChannelRow) []byte {
+	b := append(make([]byte, 0, 1+4*binary.MaxVarintLen64), valueVersion)
+	for _, n := range [...]uint64{row.Epoch, row.Last, row.Entries, row.Bytes} {
+		b = binary.AppendUvarint(b, n)
+	}
+	return b
+}
+
+func decodeChannel(id protocol.ChannelID, v []byte) (row server.ChannelRow, err error) {
+	if len(v) < 1 || v[0] != valueVersion {
+		return row, fmt.Errorf("%w: channel", server.ErrCorrupt)
+	}
+	var nums [4]uint64
+	rest, err := uvarints(v[1:], nums[:])
+	if err != nil || len(rest) != 0 {
+		return row, fmt.Errorf("%w: channel", server.ErrCorrupt)
+	}
+	return server.ChannelRow{Channel: id, Epoch: nums[0], Last: nums[1], Entries: nums[2], Bytes: nums[3]}, nil
+}
+
+func encodeRun(count uint64) []byte { return binary.AppendUvarint([]byte{valueVersion}, count) }
+
+func decodeRun(v []byte) (count uint64, err error) {
+	var nums [1]uint64
+	if len(v) < 1 || v[0] != valueVersion {
+		return 0, fmt.Errorf("%w: expiry", server.ErrCorrupt)
+	}
+	rest, err := uvarints(v[1:], nums[:])
+	if err != nil || len(rest) != 0 {
+		return 0, fmt.Errorf("%w: expiry", server.ErrCorrupt)
+	}
+	return nums[0], nil
+}
+
+func uvarints(b []byte, nums []uint64) (rest []byte, err error) {
+	for i := range nums {
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			return nil, fmt.Errorf("%w: number", server.ErrCorrupt)
+		}
+		nums[i], b = n, b[size:]
+	}
+	return b, nil
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Bounds of what is stored in one transaction.
+const (
+	batchEntries = 512
+	batchBytes   = 1 << 20
+)
+
+// submission is an entry on its way into the store.
+type submission struct {
+	ss      *session
+	id      uint64
+	op      protocol.Op
+	cost    int64
+	at      uint64 // the epoch at which the sender has opened the channel
+	entry   EntryRow
+	nextKey protocol.AccessKey // of a commit
+
+	err error // set by store
+}
+
+// channelHub knows the topics.
+type channelHub struct {
+	s *Server
+
+	mu     sync.Mutex
+	topics map[protocol.ChannelID]*topic
+}
+
+func newChannelHub(s *Server) *channelHub {
+	return &channelHub{s: s, topics: map[protocol.ChannelID]*topic{}}
+}
+
+// join adds an opening to its channel's topic. The hub's lock is taken before
+// a topic's.
+func (h *channelHub) join(id protocol.ChannelID, o *opening) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[id]
+	if t == nil {
+		t = &topic{hub: h, id: id, openings: map[*opening]struct{}{}}
+		h.topics[id] = t
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.openings[o] = struct{}{}
+	return t
+}
+
+// wake says that another node has stored entries.
+func (h *channelHub) wake(id protocol.ChannelID, last uint64) {
+	h.mu.Lock()
+	t := h.topics[id]
+	h.mu.Unlock()
+	if t != nil {
+		t.wake(last)
+	}
+}
+
+// topic is a channel that is open on this node. One goroutine at a time stores
+// its submissions, and exists while there are some.
+type topic struct {
+	hub *channelHub
+	id  protocol.ChannelID
+
+	mu       sync.Mutex
+	openings map[*opening]struct{}
+	pending  []*submission
+	working  bool
+	last     uint64 // newest entry that openings have been told of
+}
+
+func (t *topic) remove(o *opening) {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o.state = openingClosed
+	delete(t.openings, o)
+	if len(t.openings) == 0 && t.hub.topics[t.id] == t {
+		delete(t.hub.topics, t.id)
+	}
+}
+
+func (t *topic) wake(last uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = max(t.last, last)
+	for o := range t.openings {
+		if o.state == openingLive && o.cursor < t.last {
+			o.fallBehind()
+		}
+	}
+}
+
+func (t *topic) submit(sub *submission) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending = append(t.pending, sub)
+	if !t.working {
+		t.working = true
+		go t.work()
+	}
+}
+
+// work stores what is pending, batch by batch.
+func (t *topic) work() {
+	for {
+		batch := t.take()
+		if batch == nil {
+			return
+		}
+		stored, err := t.hub.s.append(t.hub.s.ctx, t.id, batch)
+		if err != nil {
+			for _, sub := range batch {
+				sub.err = err
+			}
+		} else {
+			t.deliver(stored)
+		}
+		t.acknowledge(batch)
+	}
+}
+
+func (t *topic) take() []*submission {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.pending) == 0 {
+		t.working = false
+		t.pending = nil
+		return nil
+	}
+	n, size := 0, 0
+	for n < len(t.pending) && n < batchEntries && size < batchBytes {
+		size += len(t.pending[n].entry.Ciphertext)
+		n++
+	}
+	batch := t.pending[:n:n]
+	t.pending = t.pending[n:]
+	return batch
+}
+
+func (t *topic) acknowledge(batch []*submission) {
+	s := t.hub.s
+	for i, sub := range batch {
+		if sub.err != nil {
+			sub.ss.answer(sub.id, sub.op, nil, sub.err)
+		} else {
+			sub.ss.answer(sub.id, sub.op, &protocol.Posted{Seq: sub.entry.Seq}, nil)
+		}
+		sub.ss.budget.release(sub.cost)
+		s.memory.release(sub.cost)
+		s.work.end()
+		batch[i] = nil
+	}
+}
+
+// append stores what it may of a batch, in its order, in one transaction.
+func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission) (stored []EntryRow, err error) {
+	err = s.store.Update(ctx, func(tx WriteTx) error {
+		stored = make([]EntryRow, 0, len(batch))
+		channels := tx.Channels()
+		row, err := channels.Channel(id)
+		if errors.Is(err, ErrNotFound) {
+			return refuse(protocol.CodeForbidden)
+		}
+		if err != nil {
+			return err
+		}
+		for _, sub := range batch {
+			if sub.err = s.admissible(&row, sub); sub.err != nil {
+				continue
+			}
+			row.Last++
+			row.Entries++
+			row.Bytes += uint64(len(sub.entry.Ciphertext))
+			sub.entry.Seq = row.Last
+			if sub.entry.Kind == protocol.KindCommit {
+				if err := nextEpoch(channels, &row, sub.nextKey); err != nil {
+					return err
+				}
+			}
+			stored = append(stored, sub.entry)
+		}
+		if len(stored) == 0 {
+			return nil
+		}
+		return channels.Append(row, stored)
+	})
+	return stored, err
+}
+
+// admissible applies the rules of order: compare-and-swap for commits, recent
+// epochs for messages.
+func (s *Server) admissible(row *ChannelRow, sub *submission) error {
+	epoch := sub.entry.Epoch
+	stale := sub.at != row.Epoch || epoch > row.Epoch
+	if sub.entry.Kind == protocol.KindCommit {
+		stale = stale || epoch != row.Epoch
+	} else {
+		stale = stale || epoch+protocol.RecentEpochs < row.Epoch
+	}
+	if stale {
+		return &protocol.Error{Code: protocol.CodeStaleEpoch, Epoch: row.Epoch}
+	}
+	if row.Entries >= s.limits.MaxChannelEntries || row.Bytes+uint64(len(sub.entry.Ciphertext)) > s.limits.MaxChannelBytes {
+		return refuse(protocol.CodeQuotaExceeded)
+	}
+	return nil
+}
+
+// nextEpoch ends the current epoch with the entry row.Last.
+func nextEpoch(channels ChannelWriter, row *ChannelRow, key protocol.AccessKey) error {
+	ended, err := channels.Epoch(row.Channel, row.Epoch)
+	if err != nil {
+		return err
+	}
+	ended.End = row.Last
+	row.Epoch++
+	return errors.Join(
+		channels.PutEpoch(ended),
+		channels.PutEpoch(EpochRow{Channel: row.Channel, Epoch: row.Epoch, Key: key, Start: row.Last}),
+	)
+}
+
+// deliver tells the openings of entries that are durable. Each is encoded
+// once.
+func (t *topic) deliver(entries []EntryRow) {
+	if len(entries) == 0 {
+		return
+	}
+	s := t.hub.s
+	last := entries[len(entries)-1].Seq
+	t.mu.Lock()
+	listened := len(t.openings) > 0
+	t.mu.Unlock()
+	var runs []run
+	if listened {
+		runs = s.encodeRuns(entries)
+	}
+	t.mu.Lock()
+	t.last = max(t.last, last)
+	for o := range t.openings {
+		if o.state == openingLive {
+			for _, r := range runs {
+				o.offer(r)
+			}
+			if o.state == openingLive && o.cursor < last {
+				o.fallBehind()
+			}
+		}
+	}
+	t.mu.Unlock()
+	s.metrics.stored(len(entries))
+	s.publish(Wake{Channel: t.id, Last: last})
+}
+
+// run is encoded entries that the same openings may see: those stored while
+// one epoch was current. The last may be the commit that ended it.
+type run struct {
+	frames      [][]byte
+	size        int64
+	first, last uint64
+	ends        bool
+}
+
+// encodeRuns splits entries after each commit.
+func (s *Server) encodeRuns(entries []EntryRow) []run {
+	var runs []run
+	r := run{first: entries[0].Seq}
+	for i := range entries {
+		e := &entries[i]
+		b, err := appendEntryFrame(nil, e)
+		if err != nil {
+			s.log.Error("an entry could not be encoded")
+			return nil // the openings read it from the store
+		}
+		r.frames = append(r.frames, b)
+		r.size += int64(len(b))
+		r.last = e.Seq
+		r.ends = e.Kind == protocol.KindCommit
+		if r.ends || i == len(entries)-1 {
+			runs = append(runs, r)
+			r = run{first: e.Seq + 1}
+		}
+	}
+	return runs
+}
+
+func appendEntryFrame(dst []byte, e *EntryRow) ([]byte, error) {
+	return protocol.Append(dst, protocol.KindEvent, 0, uint16(protocol.EventEntry), &protocol.Entry{
+		Channel: e.Channel, Seq: e.Seq, Epoch: e.Epoch, Kind: e.Kind, Ciphertext: e.Ciphertext,
+	})
+}
