@@ -4,6 +4,7 @@ GO ?= go
 FUZZTIME ?= 2m
 FUZZ ?= .
 BENCH ?= .
+RUNFLAGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
@@ -21,7 +22,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: ## build both programs, start a local server and show how two people chat
-	@$(GO) run ./internal/dev/runlocal
+	@$(GO) run ./internal/dev/runlocal $(RUNFLAGS)
 
 build: ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...

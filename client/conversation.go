@@ -101,12 +101,10 @@ type delivery struct {
 type outcome struct {
 	effects []effect
 	events  []Event
-	replies []func()
 }
 
-func (o *outcome) do(e effect)    { o.effects = append(o.effects, e) }
-func (o *outcome) emit(e Event)   { o.events = append(o.events, e) }
-func (o *outcome) reply(f func()) { o.replies = append(o.replies, f) }
+func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }
+func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
 
 // An effect is what a step wants from the outside. The concrete types follow;
 // most are answered by an input.

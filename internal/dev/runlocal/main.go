@@ -23,7 +23,7 @@ import (
 const dir = ".run"
 
 func main() {
-	port := flag.Int("port", 8470, "port of the server, on loopback")
+	port := flag.Int("port", 7480, "port of the server, on loopback")
 	fresh := flag.Bool("fresh", false, "forget what earlier runs left behind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,13 +49,17 @@ func run(ctx context.Context, port int, fresh bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return serve(ctx, fmt.Sprintf("127.0.0.1:%d", port))
+	return serve(ctx, port)
 }
 
 // serve runs the server until ctx ends, and lets it stop in peace.
-func serve(ctx context.Context, host string) error {
+func serve(ctx context.Context, port int) error {
+	address, host := fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("localhost:%d", port)
+	if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		return errors.Join(fmt.Errorf("something else uses port %d; give another with -port", port), c.Close())
+	}
 	cmd := shown(exec.CommandContext(ctx, binary("securecryptd"), "serve",
-		"--listen", host, "--host", host, "--data", filepath.Join(dir, "server")))
+		"--listen", address, "--host", host, "--data", filepath.Join(dir, "server")))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -63,7 +67,7 @@ func serve(ctx context.Context, host string) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	if err := reachable(ctx, host, ended); err != nil {
+	if err := reachable(ctx, address, ended); err != nil {
 		return err
 	}
 	guide(host)
@@ -74,9 +78,9 @@ func serve(ctx context.Context, host string) error {
 }
 
 // reachable waits until the server answers.
-func reachable(ctx context.Context, host string, ended <-chan error) error {
+func reachable(ctx context.Context, address string, ended <-chan error) error {
 	for {
-		if c, err := net.DialTimeout("tcp", host, time.Second); err == nil {
+		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
 			return c.Close()
 		}
 		select {
