@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Command runtests runs the module's tests as `make test` does: with the race
-// detector, in short mode; then, without the race detector, those that were
-// skipped for being too long for short mode. It prints go test's own closing
+// detector, in short mode; then once more, without both, those that were
+// skipped, as what takes long skips itself in short mode. It prints go test's own closing
 // lines, what failed, and at the end every test that was skipped, with its
 // reason.
 package main
@@ -50,7 +50,7 @@ func run(race bool, timeout string, patterns []string) int {
 	}
 	ok := goTest(r, append(first, patterns...))
 	if race {
-		ok = runLong(r, timeout) && ok
+		ok = runSkipped(r, timeout) && ok
 	}
 	r.summary(race)
 	if !ok || r.failed > 0 {
@@ -59,12 +59,12 @@ func run(race bool, timeout string, patterns []string) int {
 	return 0
 }
 
-// runLong runs what short mode skipped.
-func runLong(r *report, timeout string) bool {
+// runSkipped runs what was skipped without short mode.
+func runSkipped(r *report, timeout string) bool {
 	ok := true
-	long := r.takeShort()
-	for _, pkg := range sortedKeys(long) {
-		names := long[pkg]
+	skipped := r.takeSkipped()
+	for _, pkg := range sortedKeys(skipped) {
+		names := skipped[pkg]
 		for i, name := range names {
 			names[i] = regexp.QuoteMeta(name)
 		}

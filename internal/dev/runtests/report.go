@@ -23,12 +23,12 @@ type report struct {
 	out     io.Writer
 	output  map[testName][]string // of tests that still run
 	skipped map[testName]string   // and why
-	passed  int
+	passed  map[testName]bool
 	failed  int
 }
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, output: map[testName][]string{}, skipped: map[testName]string{}}
+	return &report{out: out, output: map[testName][]string{}, skipped: map[testName]string{}, passed: map[testName]bool{}}
 }
 
 // read follows a run until its end.
@@ -59,7 +59,7 @@ func (r *report) event(e event) {
 		r.output[name] = append(r.output[name], e.Output)
 	case "pass":
 		if e.Test != "" {
-			r.passed++
+			r.passed[name] = true
 		}
 		delete(r.output, name)
 	case "skip":
@@ -119,29 +119,26 @@ func reason(output []string) string {
 	return strings.Join(said, " ")
 }
 
-// takeShort removes the tests that were skipped because of short mode and
-// returns them by package, subtests by the test that they belong to.
-func (r *report) takeShort() map[string][]string {
-	long := map[string][]string{}
-	for name, why := range r.skipped {
-		if !strings.Contains(why, "short") {
-			continue
-		}
-		delete(r.skipped, name)
+// takeSkipped forgets the tests that were skipped and returns them by package,
+// subtests by the test that they belong to.
+func (r *report) takeSkipped() map[string][]string {
+	all := map[string][]string{}
+	for name := range r.skipped {
 		top, _, _ := strings.Cut(name.test, "/")
-		if !slices.Contains(long[name.pkg], top) {
-			long[name.pkg] = append(long[name.pkg], top)
+		if !slices.Contains(all[name.pkg], top) {
+			all[name.pkg] = append(all[name.pkg], top)
 		}
 	}
-	for _, names := range long {
+	for _, names := range all {
 		slices.Sort(names)
 	}
-	return long
+	clear(r.skipped)
+	return all
 }
 
 // summary prints how many tests there were and which were skipped.
 func (r *report) summary(race bool) {
-	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", r.passed, r.failed, len(r.skipped))
+	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", len(r.passed), r.failed, len(r.skipped))
 	if !race {
 		fmt.Fprintln(r.out, "skipped: the race detector, which needs cgo and a C compiler")
 	}

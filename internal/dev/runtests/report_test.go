@@ -22,20 +22,30 @@ const events = `{"Action":"output","Package":"m/a","Test":"TestGood","Output":"n
 {"Action":"build-output","ImportPath":"m/b","Output":"b.go:1: syntax error\n"}
 `
 
+// again is the second run, without short mode.
+const again = `{"Action":"pass","Package":"m/a","Test":"TestLong/part"}
+{"Action":"pass","Package":"m/a","Test":"TestLong"}
+{"Action":"output","Package":"m/a","Test":"TestTool","Output":"    a_test.go:12: the tool is not installed\n"}
+{"Action":"skip","Package":"m/a","Test":"TestTool"}
+`
+
 func TestReportShowsWhatMatters(t *testing.T) {
 	var out strings.Builder
 	r := newReport(&out)
 	if err := r.read(strings.NewReader(events)); err != nil {
 		t.Fatal(err)
 	}
-	long := r.takeShort()
-	if len(long) != 1 || len(long["m/a"]) != 1 || long["m/a"][0] != "TestLong" {
-		t.Errorf("long tests: %v", long)
+	skipped := r.takeSkipped()
+	if got := strings.Join(skipped["m/a"], " "); got != "TestLong TestTool" || len(skipped) != 1 {
+		t.Errorf("skipped tests: %v", skipped)
+	}
+	if err := r.read(strings.NewReader(again)); err != nil {
+		t.Fatal(err)
 	}
 	r.summary(true)
 	for _, want := range []string{
 		"it broke", "panic: cut off", "FAIL\tm/a\t0.1s", "syntax error",
-		"1 passed, 2 failed, 1 skipped", "skipped: the tool is not installed\n    a.TestTool\n",
+		"3 passed, 2 failed, 1 skipped", "skipped: the tool is not installed\n    a.TestTool\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
