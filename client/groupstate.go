@@ -108,7 +108,10 @@ func leafCredential(leaf *mls.LeafNode) (account.Credential, error) {
 // judge says whether a commit does only what the roles of the state before it
 // allow. It returns the state after it.
 func judge(old groupState, s *mls.StagedCommit) (groupState, error) {
-	next, err := parseGroupState(s.Context().Extensions)
+	next, err := old, error(nil)
+	if !s.RemovesSelf() { // who is removed does not see the next state
+		next, err = parseGroupState(s.Context().Extensions)
+	}
 	if err != nil {
 		return groupState{}, err
 	}

@@ -85,7 +85,9 @@ func (c *conversation) pump(tx *sealedTx) error {
 		if err != nil || !on {
 			return err
 		}
-		inFlight++
+		if item.posted {
+			inFlight++
+		}
 	}
 	return nil
 }
@@ -127,7 +129,8 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 		if inFlight > 0 {
 			return false, nil // let the messages before it arrive in this epoch
 		}
-		return false, c.advanceChange(tx, item)
+		err := c.advanceChange(tx, item)
+		return item.Change == nil, err // nothing was left to change
 	}
 	if c.startUploads(item) {
 		return false, nil

@@ -102,8 +102,8 @@ func (s *StagedCommit) secrets() []suite.Secret {
 	return out
 }
 
-// Discard forgets a staged commit. For a foreign one there is nothing to
-// persist.
+// Discard forgets a staged commit, which must not be used afterwards. For a foreign
+// one there is nothing to persist.
 func (g *Group) Discard(s *StagedCommit) (Delta, error) {
 	if err := g.owns(s); err != nil {
 		return Delta{}, err

@@ -215,6 +215,9 @@ func (st *state) advance(next *state, p *provisional, content *wire.Authenticate
 
 // psks finds pre-shared keys and combines them.
 func (g *Group) psks(ids []wire.PSKID) (schedule.PSKSecret, []wire.PSKID, error) {
+	if len(ids) > maxPSKs {
+		return schedule.PSKSecret{}, nil, rule.Broken("size-psks", "more than %d pre-shared keys", maxPSKs)
+	}
 	inputs := make([]schedule.PSKInput, 0, len(ids))
 	for _, id := range ids {
 		secret := g.psk(id)
@@ -222,9 +225,6 @@ func (g *Group) psks(ids []wire.PSKID) (schedule.PSKSecret, []wire.PSKID, error)
 			return schedule.PSKSecret{}, nil, ErrUnknownPSK
 		}
 		inputs = append(inputs, schedule.PSKInput{ID: id, Secret: secret})
-	}
-	if len(ids) > maxPSKs {
-		return schedule.PSKSecret{}, nil, rule.Broken("size-psks", "more than %d pre-shared keys", maxPSKs)
 	}
 	return schedule.CombinePSKs(g.state.suite, inputs), ids, nil
 }

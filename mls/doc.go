@@ -30,7 +30,8 @@
 // # Persistence
 //
 // The package does no I/O, reads no clock and has no randomness of its own,
-// apart from what crypto/hpke draws for encapsulation. Each call that changes
+// apart from what the standard library draws by itself for HPKE encapsulation and
+// ECDSA keys. Each call that changes
 // the group returns a [Delta]: small records to put and keys to delete, within
 // the group's own namespace. The caller
 //

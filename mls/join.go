@@ -238,6 +238,9 @@ func (j *joiner) verifyTree() error {
 	if err != nil {
 		return err
 	}
+	if err := t.ParseParents(); err != nil {
+		return err
+	}
 	return checkCredentials(t)
 }
 

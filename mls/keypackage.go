@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
@@ -82,6 +83,12 @@ func NewKeyPackage(p KeyPackageParams) (*KeyPackage, *KeyPackagePrivate, error) 
 		return nil, nil, err
 	}
 	kp.Seal(signature)
+	for _, e := range kp.Extensions {
+		// A duty of who makes a key package: others ignore what they do not know.
+		if !leaf.Capabilities.SupportsExtension(e.Type) {
+			return nil, nil, rule.Broken("10-key-package-extension", "key package has an extension that it does not support")
+		}
+	}
 	if err := checkKeyPackage(s, kp, tree.NewLeaf(kp.Leaf)); err != nil {
 		return nil, nil, err
 	}

@@ -77,11 +77,6 @@ func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
 	if kp.Extensions.Duplicate() {
 		return rule.Broken("13.4-key-package-extension-twice", "key package has two extensions of one type")
 	}
-	for _, e := range kp.Extensions {
-		if !l.Capabilities.SupportsExtension(e.Type) {
-			return rule.Broken("10-key-package-extension", "key package has an extension that it does not support")
-		}
-	}
 	key, err := l.VerifyKey(s)
 	if err != nil {
 		return err

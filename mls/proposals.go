@@ -234,6 +234,9 @@ func checkList(list []*queued, committer treemath.Leaf) error {
 	extensions := false
 	for _, q := range list {
 		t := q.proposal.Type
+		if t == wire.SelfRemove && q.ref == nil {
+			return rule.Broken("ext-self-remove-reference", "commit with a SelfRemove by value")
+		}
 		if i, ok := q.target(); ok {
 			if i == committer && t == wire.Update {
 				return rule.Broken("12.2-update-committer", "commit with an Update by the committer")
@@ -264,10 +267,6 @@ func checkList(list []*queued, committer treemath.Leaf) error {
 			}
 		case wire.ExternalInit:
 			return rule.Broken("12.2-external-init", "commit by a member with an ExternalInit")
-		case wire.SelfRemove:
-			if q.ref == nil {
-				return rule.Broken("ext-self-remove-reference", "commit with a SelfRemove by value")
-			}
 		}
 	}
 	return nil

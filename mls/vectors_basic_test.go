@@ -147,34 +147,36 @@ func testTreeMath(t *testing.T, data []byte) {
 }
 
 type keySchedule struct {
-	CipherSuite       uint16   `json:"cipher_suite"`
-	GroupID           hexBytes `json:"group_id"`
-	InitialInitSecret hexBytes `json:"initial_init_secret"`
-	Epochs            []struct {
-		TreeHash                hexBytes `json:"tree_hash"`
-		CommitSecret            hexBytes `json:"commit_secret"`
-		PSKSecret               hexBytes `json:"psk_secret"`
-		ConfirmedTranscriptHash hexBytes `json:"confirmed_transcript_hash"`
-		GroupContext            hexBytes `json:"group_context"`
-		JoinerSecret            hexBytes `json:"joiner_secret"`
-		WelcomeSecret           hexBytes `json:"welcome_secret"`
-		InitSecret              hexBytes `json:"init_secret"`
-		SenderDataSecret        hexBytes `json:"sender_data_secret"`
-		EncryptionSecret        hexBytes `json:"encryption_secret"`
-		ExporterSecret          hexBytes `json:"exporter_secret"`
-		EpochAuthenticator      hexBytes `json:"epoch_authenticator"`
-		ExternalSecret          hexBytes `json:"external_secret"`
-		ConfirmationKey         hexBytes `json:"confirmation_key"`
-		MembershipKey           hexBytes `json:"membership_key"`
-		ResumptionPSK           hexBytes `json:"resumption_psk"`
-		ExternalPub             hexBytes `json:"external_pub"`
-		Exporter                struct {
-			Label   string   `json:"label"`
-			Context hexBytes `json:"context"`
-			Length  int      `json:"length"`
-			Secret  hexBytes `json:"secret"`
-		} `json:"exporter"`
-	} `json:"epochs"`
+	CipherSuite       uint16             `json:"cipher_suite"`
+	GroupID           hexBytes           `json:"group_id"`
+	InitialInitSecret hexBytes           `json:"initial_init_secret"`
+	Epochs            []keyScheduleEpoch `json:"epochs"`
+}
+
+type keyScheduleEpoch struct {
+	TreeHash                hexBytes `json:"tree_hash"`
+	CommitSecret            hexBytes `json:"commit_secret"`
+	PSKSecret               hexBytes `json:"psk_secret"`
+	ConfirmedTranscriptHash hexBytes `json:"confirmed_transcript_hash"`
+	GroupContext            hexBytes `json:"group_context"`
+	JoinerSecret            hexBytes `json:"joiner_secret"`
+	WelcomeSecret           hexBytes `json:"welcome_secret"`
+	InitSecret              hexBytes `json:"init_secret"`
+	SenderDataSecret        hexBytes `json:"sender_data_secret"`
+	EncryptionSecret        hexBytes `json:"encryption_secret"`
+	ExporterSecret          hexBytes `json:"exporter_secret"`
+	EpochAuthenticator      hexBytes `json:"epoch_authenticator"`
+	ExternalSecret          hexBytes `json:"external_secret"`
+	ConfirmationKey         hexBytes `json:"confirmation_key"`
+	MembershipKey           hexBytes `json:"membership_key"`
+	ResumptionPSK           hexBytes `json:"resumption_psk"`
+	ExternalPub             hexBytes `json:"external_pub"`
+	Exporter                struct {
+		Label   string   `json:"label"`
+		Context hexBytes `json:"context"`
+		Length  int      `json:"length"`
+		Secret  hexBytes `json:"secret"`
+	} `json:"exporter"`
 }
 
 func testKeySchedule(t *testing.T, s *suite.Suite, c *keySchedule) {
@@ -216,13 +218,15 @@ func testKeySchedule(t *testing.T, s *suite.Suite, c *keySchedule) {
 }
 
 type pskSecret struct {
-	CipherSuite uint16 `json:"cipher_suite"`
-	PSKs        []struct {
-		ID    hexBytes `json:"psk_id"`
-		PSK   hexBytes `json:"psk"`
-		Nonce hexBytes `json:"psk_nonce"`
-	} `json:"psks"`
-	PSKSecret hexBytes `json:"psk_secret"`
+	CipherSuite uint16    `json:"cipher_suite"`
+	PSKs        []pskCase `json:"psks"`
+	PSKSecret   hexBytes  `json:"psk_secret"`
+}
+
+type pskCase struct {
+	ID    hexBytes `json:"psk_id"`
+	PSK   hexBytes `json:"psk"`
+	Nonce hexBytes `json:"psk_nonce"`
 }
 
 func testPSKSecret(t *testing.T, s *suite.Suite, c *pskSecret) {

@@ -259,27 +259,33 @@ func testTreeValidation(t *testing.T, s *suite.Suite, c *treeValidation) {
 }
 
 type treeKEM struct {
-	CipherSuite             uint16   `json:"cipher_suite"`
-	GroupID                 hexBytes `json:"group_id"`
-	Epoch                   uint64   `json:"epoch"`
-	ConfirmedTranscriptHash hexBytes `json:"confirmed_transcript_hash"`
-	RatchetTree             hexBytes `json:"ratchet_tree"`
-	LeavesPrivate           []struct {
-		Index          uint32   `json:"index"`
-		EncryptionPriv hexBytes `json:"encryption_priv"`
-		SignaturePriv  hexBytes `json:"signature_priv"`
-		PathSecrets    []struct {
-			Node       uint32   `json:"node"`
-			PathSecret hexBytes `json:"path_secret"`
-		} `json:"path_secrets"`
-	} `json:"leaves_private"`
-	UpdatePaths []struct {
-		Sender        uint32     `json:"sender"`
-		UpdatePath    hexBytes   `json:"update_path"`
-		PathSecrets   []hexBytes `json:"path_secrets"`
-		CommitSecret  hexBytes   `json:"commit_secret"`
-		TreeHashAfter hexBytes   `json:"tree_hash_after"`
-	} `json:"update_paths"`
+	CipherSuite             uint16        `json:"cipher_suite"`
+	GroupID                 hexBytes      `json:"group_id"`
+	Epoch                   uint64        `json:"epoch"`
+	ConfirmedTranscriptHash hexBytes      `json:"confirmed_transcript_hash"`
+	RatchetTree             hexBytes      `json:"ratchet_tree"`
+	LeavesPrivate           []treeKEMLeaf `json:"leaves_private"`
+	UpdatePaths             []treeKEMPath `json:"update_paths"`
+}
+
+type treeKEMLeaf struct {
+	Index          uint32          `json:"index"`
+	EncryptionPriv hexBytes        `json:"encryption_priv"`
+	SignaturePriv  hexBytes        `json:"signature_priv"`
+	PathSecrets    []treeKEMSecret `json:"path_secrets"`
+}
+
+type treeKEMSecret struct {
+	Node       uint32   `json:"node"`
+	PathSecret hexBytes `json:"path_secret"`
+}
+
+type treeKEMPath struct {
+	Sender        uint32     `json:"sender"`
+	UpdatePath    hexBytes   `json:"update_path"`
+	PathSecrets   []hexBytes `json:"path_secrets"`
+	CommitSecret  hexBytes   `json:"commit_secret"`
+	TreeHashAfter hexBytes   `json:"tree_hash_after"`
 }
 
 type privateTree struct {
@@ -381,23 +387,27 @@ func (c *treeKEM) newPath(t *testing.T, s *suite.Suite, tr *tree.Tree, sender tr
 }
 
 type passiveClient struct {
-	CipherSuite  uint16 `json:"cipher_suite"`
-	ExternalPSKs []struct {
-		ID  hexBytes `json:"psk_id"`
-		PSK hexBytes `json:"psk"`
-	} `json:"external_psks"`
-	KeyPackage                hexBytes `json:"key_package"`
-	SignaturePriv             hexBytes `json:"signature_priv"`
-	EncryptionPriv            hexBytes `json:"encryption_priv"`
-	InitPriv                  hexBytes `json:"init_priv"`
-	Welcome                   hexBytes `json:"welcome"`
-	RatchetTree               hexBytes `json:"ratchet_tree"`
-	InitialEpochAuthenticator hexBytes `json:"initial_epoch_authenticator"`
-	Epochs                    []struct {
-		Proposals          []hexBytes `json:"proposals"`
-		Commit             hexBytes   `json:"commit"`
-		EpochAuthenticator hexBytes   `json:"epoch_authenticator"`
-	} `json:"epochs"`
+	CipherSuite               uint16         `json:"cipher_suite"`
+	ExternalPSKs              []passivePSK   `json:"external_psks"`
+	KeyPackage                hexBytes       `json:"key_package"`
+	SignaturePriv             hexBytes       `json:"signature_priv"`
+	EncryptionPriv            hexBytes       `json:"encryption_priv"`
+	InitPriv                  hexBytes       `json:"init_priv"`
+	Welcome                   hexBytes       `json:"welcome"`
+	RatchetTree               hexBytes       `json:"ratchet_tree"`
+	InitialEpochAuthenticator hexBytes       `json:"initial_epoch_authenticator"`
+	Epochs                    []passiveEpoch `json:"epochs"`
+}
+
+type passivePSK struct {
+	ID  hexBytes `json:"psk_id"`
+	PSK hexBytes `json:"psk"`
+}
+
+type passiveEpoch struct {
+	Proposals          []hexBytes `json:"proposals"`
+	Commit             hexBytes   `json:"commit"`
+	EpochAuthenticator hexBytes   `json:"epoch_authenticator"`
 }
 
 // ExternalPSK makes a case the source of its pre-shared keys.

@@ -94,7 +94,8 @@ func (p *welcomeParts) message(cs uint16, secrets []wire.EncryptedGroupSecrets) 
 }
 
 // Welcome returns the welcome for one of the added members alone, as an MLSMessage.
-// It must not be delivered before the commit is accepted.
+// It must not be delivered before the commit is accepted, and is to be stored in the
+// transaction that persists the delta of Apply: a restart after that loses it.
 func (s *StagedCommit) Welcome(kp *KeyPackage) ([]byte, error) {
 	if s.welcome == nil {
 		return nil, ErrNotForUs

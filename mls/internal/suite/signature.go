@@ -8,7 +8,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"io"
 )
@@ -169,7 +168,7 @@ func (k *SigningKey) sign(message []byte) ([]byte, error) {
 	_, hash := k.Scheme.curve()
 	h := hash.New()
 	h.Write(message)
-	return ecdsa.SignASN1(rand.Reader, k.ec, h.Sum(nil))
+	return k.ec.Sign(nil, h.Sum(nil), hash) // deterministic, RFC 6979
 }
 
 // String redacts the key.

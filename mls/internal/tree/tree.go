@@ -4,6 +4,7 @@ package tree
 
 import (
 	"crypto/hpke"
+	"fmt"
 	"iter"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -254,5 +255,5 @@ func (t *Tree) Encryption(n treemath.Node) (hpke.PublicKey, error) {
 	if p := t.nodes[n].parent; p != nil {
 		return p.Encryption(t.suite)
 	}
-	return nil, rule.Broken("7.1-encryption-key", "node %d is blank", n)
+	return nil, fmt.Errorf("mls: node %d is blank", n)
 }

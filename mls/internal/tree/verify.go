@@ -22,6 +22,17 @@ func (t *Tree) VerifyStructure() error {
 	return t.VerifyParentHashes()
 }
 
+// ParseParents verifies that the parent nodes hold keys of the suite.
+func (t *Tree) ParseParents() error {
+	return Parallel(len(t.nodes)/2, func(i int) error {
+		if p := t.nodes[2*i+1].parent; p != nil {
+			_, err := p.Encryption(t.suite)
+			return err
+		}
+		return nil
+	})
+}
+
 func (t *Tree) verifyUnmerged() error {
 	for i := 1; i < len(t.nodes); i += 2 {
 		n, p := treemath.Node(i), t.nodes[i].parent
@@ -53,39 +64,27 @@ func (t *Tree) verifyUnmerged() error {
 func (t *Tree) verifyDistinct() error {
 	encryption := make(map[string]struct{}, len(t.nodes))
 	signature := make(map[string]struct{}, len(t.nodes)/2)
-	for i := range t.nodes {
-		var key []byte
-		id := "12.4.3.1-parent-key"
-		switch e := &t.nodes[i]; {
-		case e.leaf != nil:
-			key, id = e.leaf.EncryptionKey, "7.3-unique-encryption-key"
-			if _, twice := signature[string(e.leaf.SignatureKey)]; twice {
-				return rule.Broken("7.3-unique-signature-key", "two leaves have the same signature key")
-			}
-			signature[string(e.leaf.SignatureKey)] = struct{}{}
-		case e.parent != nil:
-			key = e.parent.EncryptionKey
-		default:
+	for _, l := range t.Members() {
+		if _, twice := signature[string(l.SignatureKey)]; twice {
+			return rule.Broken("7.3-unique-signature-key", "two leaves have the same signature key")
+		}
+		if _, twice := encryption[string(l.EncryptionKey)]; twice {
+			return rule.Broken("7.3-unique-encryption-key", "two leaves have the same encryption key")
+		}
+		signature[string(l.SignatureKey)] = struct{}{}
+		encryption[string(l.EncryptionKey)] = struct{}{}
+	}
+	for i := 1; i < len(t.nodes); i += 2 {
+		p := t.nodes[i].parent
+		if p == nil {
 			continue
 		}
-		if _, twice := encryption[string(key)]; twice {
-			if t.parentHolds(key) {
-				id = "12.4.3.1-parent-key"
-			}
-			return rule.Broken(id, "two nodes have the same encryption key")
+		if _, twice := encryption[string(p.EncryptionKey)]; twice {
+			return rule.Broken("12.4.3.1-parent-key", "node %d has the encryption key of another", i)
 		}
-		encryption[string(key)] = struct{}{}
+		encryption[string(p.EncryptionKey)] = struct{}{}
 	}
 	return nil
-}
-
-func (t *Tree) parentHolds(key []byte) bool {
-	for i := 1; i < len(t.nodes); i += 2 {
-		if p := t.nodes[i].parent; p != nil && bytes.Equal(p.EncryptionKey, key) {
-			return true
-		}
-	}
-	return false
 }
 
 // VerifyParentHashes verifies that each parent node was set by a member below it
