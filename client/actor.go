@@ -40,6 +40,7 @@ type actor struct {
 
 // snapshot is what waiters look at.
 type snapshot struct {
+	known     bool // some step has been made
 	caughtUp  bool
 	outbox    int // items not sent yet
 	deliver   int // letters not sent yet
@@ -249,7 +250,7 @@ func (a *actor) publish(m *conversation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.snapshot = snapshot{
-		caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
+		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
 		following: m.following(), checking: len(m.rec.Unconfirmed) > 0,
 	}
 	for w := range a.waiters {
@@ -273,7 +274,7 @@ func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
 	}()
 	for {
 		a.mu.Lock()
-		ready := len(a.served) == 0 && len(a.local) == 0 && done(a.snapshot)
+		ready := len(a.served) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
 		a.mu.Unlock()
 		if ready {
 			return nil

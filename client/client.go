@@ -307,9 +307,7 @@ func (c *Client) Settled(ctx context.Context, id ConversationID) error {
 // Sync waits until the mailbox and all connected conversations have received
 // what the servers hold for them.
 func (c *Client) Sync(ctx context.Context) error {
-	if err := c.home.sync(ctx); err != nil {
-		return err
-	}
+	err := c.home.sync(ctx)
 	c.mu.Lock()
 	actors := make([]*actor, 0, len(c.actors))
 	for _, a := range c.actors {
@@ -317,9 +315,9 @@ func (c *Client) Sync(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	for _, a := range actors {
-		if err := a.wait(ctx, func(s snapshot) bool { return !s.following || s.caughtUp && !s.checking && s.deliver == 0 }); err != nil {
-			return err
-		}
+		err = errors.Join(err, a.wait(ctx, func(s snapshot) bool {
+			return !s.following || s.caughtUp && !s.checking && s.deliver == 0
+		}))
 	}
-	return nil
+	return err
 }

@@ -381,9 +381,7 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (Conversation
 	if err != nil || id != "" {
 		return id, err
 	}
-	// Asked for before anything is stored, so that a typing mistake is an
-	// error and not a conversation with nobody.
-	if _, err := c.Resolve(ctx, peer); err != nil && !errors.Is(err, ErrOffline) {
+	if _, err := c.known(ctx, []account.Address{peer}); err != nil {
 		return "", err
 	}
 	return c.begin(groupState{}, peer.String(), []string{peer.String()})
@@ -415,17 +413,27 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 	if err := checkLabel(title); err != nil {
 		return "", err
 	}
-	var add []string
-	for _, a := range people {
-		if a == c.self.address {
-			continue
-		}
-		if _, err := c.Resolve(ctx, a); err != nil && !errors.Is(err, ErrOffline) {
-			return "", err
-		}
-		add = append(add, a.String())
+	people = slices.DeleteFunc(slices.Clone(people), func(a account.Address) bool { return a == c.self.address })
+	add, err := c.known(ctx, people)
+	if err != nil {
+		return "", err
 	}
 	return c.begin(groupState{Group: true, Title: title}, "", add)
+}
+
+// known makes sure that people exist, as far as their servers can be reached:
+// asked before anything is stored, so that a typing mistake is an error.
+func (c *Client) known(ctx context.Context, people []account.Address) ([]string, error) {
+	all := make([]string, len(people))
+	for i, a := range people {
+		all[i] = a.String()
+	}
+	for _, found := range c.lookUp(ctx, all) {
+		if found.err != nil && !errors.Is(found.err, ErrOffline) {
+			return nil, found.err
+		}
+	}
+	return all, nil
 }
 
 // begin creates a conversation on this account's server.
@@ -515,12 +523,9 @@ func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Gr
 
 // AddMembers adds people to a group.
 func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
-	var add []string
-	for _, a := range people {
-		if _, err := c.Resolve(ctx, a); err != nil && !errors.Is(err, ErrOffline) {
-			return err
-		}
-		add = append(add, a.String())
+	add, err := c.known(ctx, people)
+	if err != nil {
+		return err
 	}
 	return c.tell(ctx, conv, commandChange{changeRecord{Add: add}})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -71,22 +72,36 @@ func pick(a account.Address, got *protocol.Accounts) lookup {
 	return lookup{err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
 }
 
+// takeAtOnce is how many accounts' key packages are asked for at a time.
+const takeAtOnce = 8
+
 // invitees finds what adding people needs. It fails as a whole if a server is
 // out of reach; who cannot be added has an error of their own.
 func (c *Client) invitees(ctx context.Context, addresses []string) (map[string]invitee, error) {
-	out := map[string]invitee{}
+	var (
+		mu   sync.Mutex // guards out
+		out  = map[string]invitee{}
+		wait sync.WaitGroup
+		room = make(chan struct{}, takeAtOnce)
+	)
 	for who, found := range c.lookUp(ctx, addresses) {
-		if errors.Is(found.err, ErrOffline) {
-			return nil, found.err
-		}
-		one := invitee{chain: found.chain, err: found.err}
-		if one.err == nil {
-			one.packages, one.err = c.takeKeyPackages(ctx, found.chain)
-		}
+		room <- struct{}{}
+		wait.Go(func() {
+			one := invitee{chain: found.chain, err: found.err}
+			if one.err == nil {
+				one.packages, one.err = c.takeKeyPackages(ctx, found.chain)
+			}
+			mu.Lock()
+			out[who] = one
+			mu.Unlock()
+			<-room
+		})
+	}
+	wait.Wait()
+	for _, one := range out {
 		if one.err != nil && retryable(one.err) {
 			return nil, one.err
 		}
-		out[who] = one
 	}
 	return out, nil
 }

@@ -43,7 +43,8 @@ func (g *Group) Apply(s *StagedCommit) (Delta, error) {
 	if g.staged != nil && g.staged != s {
 		spent = append(spent, g.staged.secrets()...)
 	}
-	spent = append(spent, old.secrets.Init, old.secrets.Exporter, old.secrets.External, old.secrets.Membership)
+	spent = append(spent, old.secrets.Init, old.secrets.Exporter, old.secrets.External,
+		old.secrets.Membership, old.secrets.Authenticator)
 	g.state, g.past, g.pending, g.staged = s.next, past, nil, nil
 	g.enter(t)
 	delta := t.commit()

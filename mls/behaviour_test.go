@@ -258,3 +258,96 @@ func TestImports(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestPendingThatContradict has pending proposals of which only some can be committed.
+func TestPendingThatContradict(t *testing.T) {
+	a, b := pair(t)
+	c, d := newClient(t, quick, "c"), newClient(t, quick, "d")
+	commit(t, mls.CommitOptions{}, a, []*client{b}, c)
+	all := []*client{a, b, c}
+	propose := func(by *client, f func() ([]byte, mls.Delta, error)) {
+		t.Helper()
+		msg, delta, err := f()
+		if err != nil {
+			t.Fatal(err)
+		}
+		by.db.apply(delta)
+		for _, o := range all {
+			if o != by {
+				o.process(msg)
+			}
+		}
+	}
+	first := d.kp
+	d.fresh(nil) // another key package of the same client
+	for _, x := range []struct {
+		by *client
+		kp *mls.KeyPackage
+	}{{a, first}, {b, d.kp}} {
+		propose(x.by, func() ([]byte, mls.Delta, error) { return x.by.ProposeAdd(x.kp, testNow, mls.ProposalOptions{}) })
+	}
+	propose(b, func() ([]byte, mls.Delta, error) { return b.ProposeUpdate(mls.LeafUpdate{}, mls.ProposalOptions{}) })
+	propose(b, func() ([]byte, mls.Delta, error) { return b.ProposeUpdate(mls.LeafUpdate{}, mls.ProposalOptions{}) })
+	propose(a, func() ([]byte, mls.Delta, error) { return a.ProposeRemove(c.OwnLeaf(), mls.ProposalOptions{}) })
+	propose(c, func() ([]byte, mls.Delta, error) { return c.ProposeSelfRemove(mls.ProposalOptions{}) })
+
+	s := a.stage(mls.CommitOptions{Pending: true})
+	if len(s.Added()) != 1 || len(s.Removed()) != 1 || len(s.Proposals()) != 3 {
+		t.Fatalf("%+v", s.Proposals())
+	}
+	for _, o := range []*client{b, c} {
+		o.applyCommit(o.process(s.Message()).(*mls.StagedCommit))
+	}
+	a.applyCommit(s)
+	agree(t, a, b)
+	if c.Active() {
+		t.Fatal("SelfRemove is not preferred")
+	}
+}
+
+func TestInspectBeforeJoining(t *testing.T) {
+	a, b := newClient(t, quick, "a"), newClient(t, quick, "b")
+	a.create()
+	info := mls.Extension{Type: 0xF0F0, Data: []byte("hint")}
+	s := a.stage(mls.CommitOptions{Add: []*mls.KeyPackage{b.kp}, WelcomeInfo: mls.GroupInfoOptions{
+		RatchetTree: true, ExternalPub: true, Extensions: []mls.Extension{info},
+	}})
+	w := must[*mls.Welcome](t)(mls.ParseWelcome(s.WelcomeAll()))
+	if w.CipherSuite() != quick || len(w.Recipients()) != 1 || !bytes.Equal(w.Recipients()[0], b.kp.Ref()) {
+		t.Fatal("recipients")
+	}
+	params := mls.JoinParams{Welcome: w, KeyPackage: b.kp, Private: b.priv, Now: testNow}
+	j := must[*mls.StagedJoin](t)(mls.StageJoin(params, b.cfg))
+	if !bytes.Equal(j.Context().GroupID, a.GroupID()) || j.Inviter().Index != a.OwnLeaf() || j.OwnLeaf() != 1 ||
+		string(j.Inviter().Leaf.Credential().Data) != "a" || string(j.GroupInfoExtensions()[0].Data) != "hint" {
+		t.Fatal("inspection")
+	}
+	next := must[[]byte](t)(j.Export("l", []byte("c"), 16))
+	a.applyCommit(s)
+	if !bytes.Equal(next, must[[]byte](t)(a.Export("l", []byte("c"), 16))) || j.Context().Epoch != a.Context().Epoch {
+		t.Fatal("export")
+	}
+	if _, _, err := j.Apply(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := j.Apply(); !errors.Is(err, mls.ErrStale) {
+		t.Fatal(err)
+	}
+	other := newClient(t, quick, "o")
+	params.KeyPackage, params.Private = other.kp, other.priv
+	if _, err := mls.StageJoin(params, b.cfg); !errors.Is(err, mls.ErrNotForUs) {
+		t.Fatal(err)
+	}
+	if a.CipherSuite() != quick || len(a.Extensions()) != 0 {
+		t.Fatal("accessors")
+	}
+	if m := must[[]byte](t)(a.GroupInfo(mls.GroupInfoOptions{RatchetTree: true, ExternalPub: true})); len(m) == 0 {
+		t.Fatal("group info")
+	}
+	if _, err := mls.LoadGroup(memory{}, a.cfg); !errors.Is(err, mls.ErrNoState) {
+		t.Fatal(err)
+	}
+	if _, err := a.Export("l", nil, 1<<20); err == nil {
+		t.Fatal("exports without bound")
+	}
+}

@@ -198,8 +198,20 @@ func (b *builder) finish(t *txn) (*StagedCommit, error) {
 			return nil, err
 		}
 	}
+	b.wipe()
 	s.message, err = g.seal(t, content, b.opts.Padding)
 	return s, err
+}
+
+// wipe erases the path secrets, which have served.
+func (b *builder) wipe() {
+	if b.keys == nil {
+		return
+	}
+	for _, secret := range b.keys.Secrets {
+		secret.Wipe()
+	}
+	b.keys.Commit.Wipe()
 }
 
 // advance sets the context and secrets of the next epoch (RFC 9420, Section 8).

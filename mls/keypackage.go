@@ -171,6 +171,9 @@ func ParseKeyPackage(b []byte) (*KeyPackage, error) {
 		}
 		kp = m.KeyPackage
 	}
+	if kp.Version != wire.Version {
+		return nil, fmt.Errorf("%w: protocol version %d", ErrUnsupported, kp.Version)
+	}
 	s, err := lookup(CipherSuite(kp.CipherSuite))
 	if err != nil {
 		return nil, err

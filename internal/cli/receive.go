@@ -65,11 +65,19 @@ func (r *receiver) once(ctx context.Context) error {
 		err = r.until(ctx, func() bool { return r.printed > 0 })
 	}
 	r.hint()
-	if errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded) {
-		if r.drain(); r.offline != nil && r.printed == 0 {
-			return coded{r.offline, exitWaiting}
-		}
+	r.drain()
+	if r.ctx.Err() != nil || err == nil {
+		return err
+	}
+	late := errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case late && r.offline == nil:
+		return nil // there was nothing
+	case r.printed > 0:
+		fmt.Fprintf(r.stderr, "securecrypt: there may be more: %s\n", r.offline)
 		return nil
+	case late:
+		return coded{r.offline, exitWaiting}
 	}
 	return err
 }

@@ -18,9 +18,6 @@ type Init struct {
 // NewInit takes up an init secret.
 func NewInit(s *suite.Suite, secret suite.Secret) Init { return Init{s, secret} }
 
-// Secret returns the raw secret, to be persisted.
-func (i Init) Secret() suite.Secret { return i.secret }
-
 // Joiner is the joiner_secret, which welcomes carry.
 type Joiner struct {
 	suite  *suite.Suite

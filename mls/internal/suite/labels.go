@@ -117,25 +117,3 @@ func (s *Suite) Decrypt(key hpke.PrivateKey, label string, context, kemOutput, c
 	}
 	return recipient.Open(nil, ciphertext)
 }
-
-// externalInitLabel is the exporter context of RFC 9420, Section 8.3.
-const externalInitLabel = "MLS 1.0 external init secret"
-
-// ExternalInit draws the init secret of an external commit.
-func (s *Suite) ExternalInit(external hpke.PublicKey) (kemOutput []byte, init Secret, err error) {
-	enc, sender, err := hpke.NewSender(external, s.kdf, s.aead, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	init, err = sender.Export(externalInitLabel, s.nh)
-	return enc, init, err
-}
-
-// OpenExternalInit recovers the init secret of an external commit.
-func (s *Suite) OpenExternalInit(external hpke.PrivateKey, kemOutput []byte) (Secret, error) {
-	recipient, err := hpke.NewRecipient(kemOutput, external, s.kdf, s.aead, nil)
-	if err != nil {
-		return nil, err
-	}
-	return recipient.Export(externalInitLabel, s.nh)
-}

@@ -94,9 +94,6 @@ func (s *Suite) HashSize() int { return s.nh }
 // KeySize is AEAD.Nk.
 func (s *Suite) KeySize() int { return s.nk }
 
-// NewHash returns the suite's hash.
-func (s *Suite) NewHash() hash.Hash { return s.hash() }
-
 // Hash hashes the concatenation of parts.
 func (s *Suite) Hash(parts ...[]byte) []byte {
 	h := s.hash()

@@ -14,7 +14,7 @@ import (
 )
 
 // MaxLeaves bounds the size of a tree, members and blanks together.
-const MaxLeaves = 1 << 20
+const MaxLeaves = (wire.MaxTreeNodes + 1) / 2
 
 // Leaf is a leaf node with its parsed keys.
 type Leaf struct {

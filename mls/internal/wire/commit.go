@@ -42,10 +42,20 @@ func (p *UpdatePath) Marshal(w *tlsenc.Writer) {
 	})
 }
 
+// Bounds of what a commit may hold: each entry takes far more memory than it needs
+// on the wire.
+const (
+	MaxProposals = 1 << 16
+	MaxPathNodes = 32
+)
+
 // ReadUpdatePath decodes a path.
 func ReadUpdatePath(r *tlsenc.Reader) *UpdatePath {
 	p := &UpdatePath{Leaf: ReadLeafNode(r)}
 	for v := r.Vector(); !v.Empty(); {
+		if len(p.Nodes) == MaxPathNodes {
+			v.Fail(tlsenc.ErrMalformed)
+		}
 		n := PathNode{EncryptionKey: v.Opaque()}
 		for c := v.Vector(); !c.Empty(); {
 			n.Secrets = append(n.Secrets, readCiphertext(c))
@@ -96,6 +106,9 @@ func (c *Commit) Marshal(w *tlsenc.Writer) {
 func ReadCommit(r *tlsenc.Reader) *Commit {
 	c := new(Commit)
 	for v := r.Vector(); !v.Empty(); {
+		if len(c.Proposals) == MaxProposals {
+			v.Fail(tlsenc.ErrMalformed)
+		}
 		var p ProposalOrRef
 		switch v.U8() {
 		case byValue:

@@ -271,10 +271,3 @@ func ReadLeafNode(r *tlsenc.Reader) *LeafNode {
 	l.raw = start[: len(start)-len(r.Rest()) : len(start)-len(r.Rest())]
 	return l
 }
-
-// ParseLeafNode decodes a leaf that stands alone.
-func ParseLeafNode(b []byte) (*LeafNode, error) {
-	r := tlsenc.NewReader(b)
-	l := ReadLeafNode(r)
-	return l, r.Done()
-}

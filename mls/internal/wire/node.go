@@ -2,11 +2,7 @@
 
 package wire
 
-import (
-	"slices"
-
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
-)
+import "github.com/securecrypt/securecrypt/internal/tlsenc"
 
 // ParentNode is defined in RFC 9420, Section 7.1.
 type ParentNode struct {
@@ -36,18 +32,6 @@ func readParentNode(r *tlsenc.Reader) *ParentNode {
 		p.UnmergedLeaves = append(p.UnmergedLeaves, v.U32())
 	}
 	return p
-}
-
-// WithUnmerged returns a copy to which leaf is added as unmerged, in order.
-func (p *ParentNode) WithUnmerged(leaf uint32) *ParentNode {
-	q := *p
-	i, found := slices.BinarySearch(p.UnmergedLeaves, leaf)
-	if found {
-		return p
-	}
-	q.UnmergedLeaves = make([]uint32, 0, len(p.UnmergedLeaves)+1)
-	q.UnmergedLeaves = append(append(append(q.UnmergedLeaves, p.UnmergedLeaves[:i]...), leaf), p.UnmergedLeaves[i:]...)
-	return &q
 }
 
 const (
@@ -104,11 +88,18 @@ func MarshalTree(nodes []Node) []byte {
 	return w.Bytes()
 }
 
+// MaxTreeNodes bounds the nodes of a ratchet_tree: a blank one takes one byte
+// on the wire, and much more in memory.
+const MaxTreeNodes = 1<<18 - 1
+
 // ParseTree decodes a ratchet_tree as it stands.
 func ParseTree(b []byte) ([]Node, error) {
 	r := tlsenc.NewReader(b)
 	var nodes []Node
 	for v := r.Vector(); !v.Empty(); {
+		if len(nodes) == MaxTreeNodes {
+			v.Fail(tlsenc.ErrMalformed)
+		}
 		nodes = append(nodes, ReadOptionalNode(v))
 	}
 	return nodes, r.Done()

@@ -46,13 +46,6 @@ func ReadGroupContext(r *tlsenc.Reader) GroupContext {
 	}
 }
 
-// ParseGroupContext decodes a context that stands alone.
-func ParseGroupContext(b []byte) (GroupContext, error) {
-	r := tlsenc.NewReader(b)
-	c := ReadGroupContext(r)
-	return c, r.Done()
-}
-
 // GroupInfo is defined in RFC 9420, Section 12.4.3.
 type GroupInfo struct {
 	Context         GroupContext
