@@ -74,7 +74,7 @@ func TestRecoverySecretDoesNotShow(t *testing.T) {
 	s := newSecret(t, "x")
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("test", "secret", s, "inside", struct{ S account.RecoverySecret }{s})
-	encoded, err := json.Marshal(s)
+	encoded, err := json.Marshal([]any{s})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,6 @@ type mailbox struct {
 }
 
 type mailInput struct {
-	hello    *protocol.Hello
 	letter   *protocol.Letter
 	caughtUp bool
 }

@@ -156,7 +156,7 @@ func BenchmarkEncrypt(b *testing.B) {
 				break
 			}
 		}
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			b.Fatal(err)
 		}
 	}

@@ -104,7 +104,7 @@ func (a *app) main(args []string) (code int) {
 		default:
 			fmt.Fprintf(a.stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
 			if a.Verbose {
-				a.stderr.Write(debug.Stack())
+				fmt.Fprintf(a.stderr, "%s", debug.Stack())
 			}
 			code = exitError
 		}

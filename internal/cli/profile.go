@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -236,13 +235,4 @@ func (a *app) with(fn func(*session) error) error {
 		return err
 	}
 	return errors.Join(fn(s), s.close())
-}
-
-// firstLine reads one line from standard input.
-func (a *app) firstLine() (string, error) {
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if line != "" {
-		err = nil
-	}
-	return strings.TrimRight(line, "\r\n"), err
 }
