@@ -141,7 +141,7 @@ func prepare(t *testing.T, host string, dirs []string) {
 		store, err := sqlite.Open(filepath.Join(dir, "profile.db"))
 		must(t, err)
 		people[i] = registered(t, host, number("p", i), client.Config{Store: store, Key: key, Transport: newTransport(t)})
-		defer store.Close()
+		defer func() { _ = store.Close() }()
 		defer people[i].Close()
 	}
 	id, err := people[0].Direct(soon(t), people[1].Address())

@@ -72,7 +72,7 @@ type process struct {
 	dir  string
 	host string
 	args []string
-	done chan error
+	done chan struct{} // closed when it has ended
 }
 
 func servers(ts *testscript.TestScript) map[string]*process {
@@ -103,7 +103,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	p.cmd.Stderr = log
 	ts.Check(p.cmd.Start())
 	ts.Defer(func() { _ = p.cmd.Process.Kill() })
-	p.done = make(chan error, 1)
+	p.done = make(chan struct{})
 	ready := make(chan []string, 1)
 	go func() {
 		defer log.Close()
@@ -113,15 +113,16 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 				ready <- m
 			}
 		}
-		p.done <- p.cmd.Wait()
+		_ = p.cmd.Wait() // how it ended is the script's business
+		close(p.done)
 	}()
 	select {
 	case m := <-ready:
 		p.host = m[2]
 		ts.Setenv(name+"_URL", m[1])
 		ts.Setenv(name+"_HOST", m[2])
-	case err := <-p.done:
-		ts.Fatalf("the server ended at once: %v", err)
+	case <-p.done:
+		ts.Fatalf("the server ended at once: %v", p.cmd.ProcessState)
 	case <-time.After(20 * time.Second):
 		ts.Fatalf("the server did not become ready")
 	}
@@ -203,14 +204,17 @@ func crash(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "SECURECRYPT_PASSPHRASE="+ts.Getenv("SECURECRYPT_PASSPHRASE"))
 	ts.Check(cmd.Start())
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed
+		close(done)
+	}()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-done:
-			ts.Fatalf("the command ended before it could be killed: %v", err)
+		case <-done:
+			ts.Fatalf("the command ended before it could be killed: %v", cmd.ProcessState)
 		case <-tick.C:
 		}
 		if largest(ts.MkAbs(args[0])) >= int64(mib)<<20 {
