@@ -7,15 +7,18 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/term"
 	"rsc.io/qr"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/internal/termtext"
+	"github.com/securecrypt/securecrypt/internal/tui"
 )
 
 type contactsCmd struct {
@@ -321,5 +324,29 @@ type chatCmd struct {
 
 // Run starts the terminal interface.
 func (cmd *chatCmd) Run(a *app) error {
-	return errors.New("not yet")
+	out, ok := a.stdout.(*os.File)
+	if !ok || !term.IsTerminal(int(out.Fd())) {
+		return coded{errors.New("chat needs a terminal; see send and receive"), exitUsage}
+	}
+	return a.with(func(s *session) error {
+		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: ".", Input: a.stdin, Output: out}
+		if cmd.Target != "" {
+			id, err := s.find(cmd.Target, false)
+			options.Start = id
+			if errors.Is(err, client.ErrNoConversation) {
+				peer, perr := account.ParseAddress(cmd.Target)
+				if perr != nil {
+					return err
+				}
+				options.Peer, err = peer, nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := s.GoAll(); err != nil {
+			return err
+		}
+		return tui.Run(a.ctx, options)
+	})
 }

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// key handles a key press: first what holds everywhere, then the overlay, then
+// the mode.
+func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
+	s := k.String()
+	if s == "ctrl+c" {
+		return tea.Quit
+	}
+	if m.overlay != nil {
+		return m.overlay.key(m, k)
+	}
+	switch s {
+	case "f1":
+		return m.show(help{})
+	case "ctrl+k":
+		return m.showFinder()
+	case "alt+up":
+		return m.step(-1)
+	case "alt+down":
+		return m.step(1)
+	}
+	switch m.mode {
+	case modeWrite:
+		return m.keyWrite(k)
+	case modePick:
+		return m.keyPick(s)
+	case modeFind:
+		return m.keyFind(k)
+	}
+	return m.keyList(s)
+}
+
+// type_ gives what is no key of ours to whatever is being typed in.
+func (m *model) type_(msg tea.Msg) tea.Cmd {
+	if m.overlay != nil {
+		return m.overlay.other(m, msg)
+	}
+	var cmd tea.Cmd
+	switch m.mode {
+	case modeWrite:
+		if m.writable() {
+			m.compose, cmd = m.compose.Update(msg)
+		}
+	case modeFind:
+		m.find, cmd = m.find.Update(msg)
+	}
+	return cmd
+}
+
+// step opens the conversation before or after the open one.
+func (m *model) step(by int) tea.Cmd {
+	if len(m.conversations) == 0 {
+		return nil
+	}
+	return m.enter(m.conversations[m.neighbour(by)].ID)
+}
+
+// neighbour is the index of the conversation that many places from the
+// selected one.
+func (m *model) neighbour(by int) int {
+	at := slices.IndexFunc(m.conversations, func(c client.Conversation) bool { return c.ID == m.selected })
+	return max(0, min(at+by, len(m.conversations)-1))
+}
+
+func (m *model) keyList(s string) tea.Cmd {
+	m.notice = notice{}
+	switch s {
+	case "q":
+		return tea.Quit
+	case "?":
+		return m.show(help{})
+	case "/":
+		return m.showFinder()
+	case "n":
+		return m.askNew()
+	}
+	if len(m.conversations) == 0 {
+		return nil
+	}
+	page := max(1, m.bodyHeight()/m.rowHeight()-1)
+	moves := map[string]int{"up": -1, "k": -1, "down": 1, "j": 1, "pgup": -page, "pgdown": page, "home": -len(m.conversations), "end": len(m.conversations)}
+	if by, ok := moves[s]; ok {
+		m.selected = m.conversations[m.neighbour(by)].ID
+		return nil
+	}
+	switch s {
+	case "enter", "right", "l", "tab":
+		return m.enter(m.selected)
+	case "a", "b":
+		if c := m.conversation(m.selected); c != nil && c.Status == client.StatusRequest {
+			return tea.Batch(m.enter(m.selected), m.keyRequest(s))
+		}
+	}
+	return nil
+}
+
+// keyRequest answers a request.
+func (m *model) keyRequest(s string) tea.Cmd {
+	switch s {
+	case "a":
+		return m.accept()
+	case "b":
+		return m.askBlock()
+	}
+	return nil
+}
+
+func (m *model) accept() tea.Cmd {
+	ctx, people, id := m.ctx, m.core.people, m.open.id
+	return m.do("", func() error { return people.Accept(ctx, id) })
+}
+
+func (m *model) askBlock() tea.Cmd {
+	c := m.current()
+	who := c.Peer
+	if c.Status == client.StatusRequest {
+		who = c.Inviter
+	}
+	name := m.name(who)
+	return m.show(question{
+		title: "Block " + name + "?", yes: "block",
+		text: "Nothing that they send will reach you any more. They are not told.",
+		then: func() tea.Cmd {
+			ctx, people := m.ctx, m.core.people
+			return m.do(name+" is blocked.", func() error { return people.Block(ctx, who) })
+		},
+	})
+}
+
+func (m *model) keyWrite(k tea.KeyPressMsg) tea.Cmd {
+	s := k.String()
+	if cmd, ok := m.scrollKey(s); ok {
+		return cmd
+	}
+	d := m.drafts[m.open.id]
+	switch s {
+	case "esc":
+		return m.escape()
+	case "tab", "shift+tab":
+		return m.startPick()
+	case "ctrl+f":
+		return m.startFind()
+	}
+	if !m.writable() {
+		if c := m.current(); c != nil && c.Status == client.StatusRequest {
+			return m.keyRequest(s)
+		}
+		return nil
+	}
+	switch s {
+	case "ctrl+t":
+		return m.askFile()
+	case "enter":
+		return m.send()
+	case "up":
+		if m.compose.Value() == "" && d.editing.IsZero() {
+			return m.editLast()
+		}
+	case "backspace":
+		if m.compose.Value() == "" && len(d.files) > 0 {
+			d.files = d.files[:len(d.files)-1]
+			m.drafts[m.open.id] = d
+			return nil
+		}
+	}
+	m.notice, m.open.failure = notice{}, ""
+	var cmd tea.Cmd
+	m.compose, cmd = m.compose.Update(k)
+	return cmd
+}
+
+// escape takes back the topmost thing: a reply or an edit, then the
+// conversation itself.
+func (m *model) escape() tea.Cmd {
+	d := m.drafts[m.open.id]
+	switch {
+	case !d.editing.IsZero():
+		m.compose.Reset()
+		m.drafts[m.open.id] = draft{}
+	case !d.replyTo.IsZero():
+		d.replyTo = content.MessageID{}
+		m.drafts[m.open.id] = d
+	default:
+		m.mode = modeList
+		m.compose.Blur()
+		m.open.firstNew = content.MessageID{}
+		clear(m.open.blocks)
+	}
+	return nil
+}
+
+// scrollKey handles the keys that scroll.
+func (m *model) scrollKey(s string) (tea.Cmd, bool) {
+	page := max(1, m.timelineHeight()-2)
+	by := map[string]int{"pgup": page, "pgdown": -page, "shift+up": 1, "shift+down": -1}[s]
+	switch {
+	case s == "ctrl+home":
+		by = 1 << 30
+	case s == "ctrl+end":
+		by = -(1 << 30)
+	case by == 0:
+		return nil, false
+	}
+	return m.scroll(by), true
+}
+
+func (m *model) scroll(by int) tea.Cmd {
+	r := m.open
+	rows := m.timeline(m.paneWidth())
+	r.hidden += by
+	m.window(rows, m.timelineHeight())
+	if by > 0 && r.hidden >= len(rows)-2*m.timelineHeight() {
+		return m.older()
+	}
+	return m.markRead()
+}
+
+// send sends what is in the composer, or changes the message being edited.
+func (m *model) send() tea.Cmd {
+	id := m.open.id
+	d := m.drafts[id]
+	d.text = strings.TrimSpace(m.compose.Value())
+	if d.text == "" && len(d.files) == 0 {
+		return nil
+	}
+	m.compose.Reset()
+	delete(m.drafts, id)
+	m.open.hidden, m.open.firstNew, m.open.failure, m.notice = 0, content.MessageID{}, "", notice{}
+	if len(d.files) > 0 {
+		m.say("Preparing "+count(len(d.files), "file")+" …", nil)
+	}
+	ctx, messages := m.ctx, m.core.messages
+	return func() tea.Msg {
+		var err error
+		if d.editing.IsZero() {
+			_, err = messages.Send(ctx, id, client.Draft{Text: d.text, Files: d.files, ReplyTo: d.replyTo})
+		} else {
+			err = messages.Edit(ctx, id, d.editing, d.text)
+		}
+		return sentMsg{id, d, err}
+	}
+}
+
+// gotSent gives the text back if it could not be sent.
+func (m *model) gotSent(msg sentMsg) tea.Cmd {
+	m.notice = notice{}
+	if msg.err != nil {
+		m.say("", msg.err)
+		switch {
+		case m.open == nil || m.open.id != msg.id:
+			if _, ok := m.drafts[msg.id]; !ok {
+				m.drafts[msg.id] = msg.draft
+			}
+		case m.compose.Value() == "":
+			m.drafts[msg.id] = msg.draft
+			m.compose.SetValue(msg.draft.text)
+		}
+	}
+	return tea.Batch(m.reloadRoom(), m.reloadList())
+}
+
+func (m *model) keepDraft() {
+	if m.open == nil {
+		return
+	}
+	d := m.drafts[m.open.id]
+	d.text = m.compose.Value()
+	if d.text == "" && len(d.files) == 0 {
+		delete(m.drafts, m.open.id)
+		return
+	}
+	m.drafts[m.open.id] = d
+}
+
+func (m *model) restoreDraft() { m.compose.SetValue(m.drafts[m.open.id].text) }
+
+// editLast edits the newest own message.
+func (m *model) editLast() tea.Cmd {
+	for i := len(m.open.messages) - 1; i >= 0; i-- {
+		if msg := &m.open.messages[i]; msg.Own && !msg.Notice && !msg.Deleted && msg.Text != "" {
+			m.edit(msg)
+			return nil
+		}
+	}
+	return nil
+}
+
+func (m *model) edit(msg *client.Message) {
+	m.drafts[m.open.id] = draft{editing: msg.ID}
+	m.compose.SetValue(msg.Text)
+}
+
+// startPick selects the newest message.
+func (m *model) startPick() tea.Cmd {
+	for i := len(m.open.messages) - 1; i >= 0; i-- {
+		if msg := &m.open.messages[i]; pickable(msg) {
+			m.mode, m.open.picked = modePick, msg.ID
+			m.compose.Blur()
+			m.reveal(msg.ID)
+			return nil
+		}
+	}
+	return nil
+}
+
+func pickable(msg *client.Message) bool { return !msg.Notice && !msg.ID.IsZero() }
+
+func (m *model) startWrite() tea.Cmd {
+	m.mode = modeWrite
+	return m.compose.Focus()
+}
+
+// pick selects the message that many places further.
+func (m *model) pick(by int) tea.Cmd {
+	r := m.open
+	at := slices.IndexFunc(r.messages, func(msg client.Message) bool { return msg.ID == r.picked })
+	for i := at + by; i >= 0 && i < len(r.messages); i += by {
+		if pickable(&r.messages[i]) {
+			r.picked = r.messages[i].ID
+			m.reveal(r.picked)
+			if i < 10 {
+				return m.older()
+			}
+			return nil
+		}
+	}
+	if by > 0 {
+		r.hidden = 0
+		return m.startWrite()
+	}
+	return m.older()
+}
+
+func (m *model) keyPick(s string) tea.Cmd {
+	msg := m.picked()
+	if msg == nil {
+		return m.startWrite()
+	}
+	if cmd, ok := m.scrollKey(s); ok {
+		return cmd
+	}
+	m.notice = notice{}
+	switch s {
+	case "esc", "q", "i":
+		return m.startWrite()
+	case "tab":
+		m.open.hidden = 0
+		return m.startWrite()
+	case "up", "k":
+		return m.pick(-1)
+	case "down", "j":
+		return m.pick(1)
+	case "?":
+		return m.show(help{})
+	case "/":
+		return m.startFind()
+	case "c":
+		m.say("Copied.", nil)
+		return tea.SetClipboard(msg.Text)
+	case "enter", "space":
+		m.open.whole[msg.ID] = !m.open.whole[msg.ID]
+		delete(m.open.blocks, msg.ID)
+		m.reveal(msg.ID)
+		return nil
+	case "s":
+		return m.save(*msg)
+	}
+	if !m.writable() || msg.Deleted {
+		return nil
+	}
+	switch s {
+	case "r":
+		d := m.drafts[m.open.id]
+		d.replyTo, d.editing = msg.ID, content.MessageID{}
+		m.drafts[m.open.id] = d
+		return m.startWrite()
+	case "+":
+		return m.askReaction(*msg)
+	case "e", "d":
+		return m.change(s, *msg)
+	}
+	return nil
+}
+
+// change edits or deletes an own message.
+func (m *model) change(s string, msg client.Message) tea.Cmd {
+	if !msg.Own {
+		m.say("", client.ErrNotYours)
+		return nil
+	}
+	if s == "e" {
+		m.edit(&msg)
+		return m.startWrite()
+	}
+	return m.show(question{
+		title: "Delete this message?", text: "It disappears for everybody who gets this in time. They may have read it.", yes: "delete",
+		then: func() tea.Cmd {
+			ctx, messages := m.ctx, m.core.messages
+			return m.do("", func() error { return messages.Delete(ctx, msg.Conversation, msg.ID) })
+		},
+	})
+}
+
+// save saves the files of a message.
+func (m *model) save(msg client.Message) tea.Cmd {
+	if len(msg.Attachments) == 0 {
+		m.say("This message has no files.", nil)
+		return nil
+	}
+	m.say("Saving "+count(len(msg.Attachments), "file")+" …", nil)
+	ctx, messages, dir := m.ctx, m.core.messages, m.saveDir
+	said := fmt.Sprintf("Saved in %s.", dir)
+	return m.do(said, func() error {
+		for _, a := range msg.Attachments {
+			if _, err := messages.Save(ctx, msg.Conversation, msg.ID, a.Index, dir); err != nil {
+				return fmt.Errorf("%s: %w", line(a.Name), err)
+			}
+		}
+		return nil
+	})
+}
+
+func (m *model) startFind() tea.Cmd {
+	if m.open == nil {
+		return m.showFinder()
+	}
+	m.mode = modeFind
+	m.compose.Blur()
+	m.find.Reset()
+	m.open.picked = content.MessageID{}
+	clear(m.open.blocks)
+	return m.find.Focus()
+}
+
+func (m *model) keyFind(k tea.KeyPressMsg) tea.Cmd {
+	switch s := k.String(); s {
+	case "esc", "ctrl+f":
+		m.find.Blur()
+		clear(m.open.blocks)
+		if id := m.open.picked; !id.IsZero() && m.open.message(id) != nil {
+			m.mode = modePick
+			m.reveal(id)
+			return nil
+		}
+		return m.startWrite()
+	case "enter", "up", "ctrl+p":
+		return m.findNext(-1)
+	case "down", "ctrl+n":
+		return m.findNext(1)
+	default:
+		if cmd, ok := m.scrollKey(s); ok {
+			return cmd
+		}
+	}
+	before := m.find.Value()
+	var cmd tea.Cmd
+	m.find, cmd = m.find.Update(k)
+	if m.find.Value() != before {
+		m.open.picked = content.MessageID{}
+		clear(m.open.blocks)
+		return tea.Batch(cmd, m.findNext(-1))
+	}
+	return cmd
+}
+
+// findNext goes to the next message, upwards or downwards, that fits.
+func (m *model) findNext(by int) tea.Cmd {
+	r, term := m.open, strings.ToLower(m.term())
+	if term == "" {
+		return nil
+	}
+	at := slices.IndexFunc(r.messages, func(msg client.Message) bool { return msg.ID == r.picked })
+	if at < 0 || r.picked.IsZero() {
+		at = len(r.messages)
+	}
+	for i := at + by; i >= 0 && i < len(r.messages); i += by {
+		if mentions(&r.messages[i], term) {
+			r.picked = r.messages[i].ID
+			m.reveal(r.picked)
+			return nil
+		}
+	}
+	if by < 0 && r.more {
+		m.say("Looked through "+count(len(r.messages), "message")+"; enter looks further back.", nil)
+		return m.older()
+	}
+	m.say("Nothing further.", nil)
+	return nil
+}
