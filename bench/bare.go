@@ -42,6 +42,8 @@ func (quiet) Errorf(string, ...any) {}
 func (quiet) Fatalf(string, ...any) { panic("bench: the engine failed") }
 
 type bareChannel struct {
+	id protocol.ChannelID
+
 	mu      sync.Mutex
 	pending []barePost
 	working bool
@@ -141,7 +143,7 @@ func (b *Bare) channel(id protocol.ChannelID) *bareChannel {
 	defer b.mu.Unlock()
 	ch := b.channels[id]
 	if ch == nil {
-		ch = &bareChannel{}
+		ch = &bareChannel{id: id}
 		b.channels[id] = ch
 	}
 	return ch
@@ -176,7 +178,7 @@ func (ch *bareChannel) work(b *Bare) {
 
 func (ch *bareChannel) store(b *Bare, posts []barePost, conns []*bareConn) error {
 	batch := b.db.NewBatch()
-	key := make([]byte, 40)
+	key := append(make([]byte, 0, 40), ch.id[:]...)[:40]
 	frames := make([][]byte, len(posts))
 	for i, p := range posts {
 		ch.seq++
