@@ -328,7 +328,7 @@ func (cmd *chatCmd) Run(a *app) error {
 	if !ok || !term.IsTerminal(int(out.Fd())) {
 		return coded{errors.New("chat needs a terminal; see send and receive"), exitUsage}
 	}
-	return a.with(func(s *session) error {
+	return a.staying(func(s *session) error {
 		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: ".", Input: a.stdin, Output: out}
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)

@@ -23,7 +23,7 @@ var errTimeout = errors.New("the time is over")
 
 // Run prints what was received.
 func (cmd *receiveCmd) Run(a *app) error {
-	return a.with(func(s *session) error {
+	return a.staying(func(s *session) error {
 		if err := s.GoAll(); err != nil {
 			return err
 		}

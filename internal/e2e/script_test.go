@@ -64,6 +64,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"same":        sameFiles,
 	"crash":       crash,
 	"lines":       countLines,
+	"waitfor":     waitForFile,
 }
 
 // A process is a server that a script started.
@@ -233,6 +234,19 @@ func largest(path string) (n int64) {
 		return nil
 	})
 	return n
+}
+
+// waitForFile waits until a file is there: waitfor FILE.
+func waitForFile(ts *testscript.TestScript, neg bool, args []string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if _, err := os.Lstat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("%s did not appear", args[0])
 }
 
 // countLines checks how many lines the last output has: lines N [REGEXP].
