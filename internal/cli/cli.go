@@ -68,7 +68,7 @@ type commands struct {
 	Chat          chatCmd          `cmd:"" help:"Talk in the terminal."`
 	Verify        verifyCmd        `cmd:"" help:"Compare safety numbers with somebody."`
 
-	Completion kongcompletion.Completion `cmd:"" help:"Print a script for shell completion."`
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to switch on shell completion."`
 }
 
 // exitHelp stands at the end of the help text.
@@ -117,6 +117,9 @@ func (a *app) main(args []string) (code int) {
 			code = exitError
 		}
 	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var cmds commands
 	parser := kong.Must(&cmds,
 		kong.Name("securecrypt"),
