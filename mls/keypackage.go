@@ -163,13 +163,13 @@ func signLeaf(s *suite.Suite, key *suite.SigningKey, l *wire.LeafNode, group []b
 // follow before it is used.
 func ParseKeyPackage(b []byte) (*KeyPackage, error) {
 	b = bytes.Clone(b)
-	kp, err := wire.ParseKeyPackage(b)
-	if err != nil {
-		m, merr := wire.ParseMessage(b)
-		if merr != nil || m.KeyPackage == nil {
-			return nil, fmt.Errorf("%w: key package", ErrMalformed)
-		}
+	// The header of an MLSMessage is also how a bare key package of suite 5
+	// begins: what can be read as a message is one, as Bytes writes it.
+	var kp *wire.KeyPackage
+	if m, err := wire.ParseMessage(b); err == nil && m.KeyPackage != nil {
 		kp = m.KeyPackage
+	} else if kp, err = wire.ParseKeyPackage(b); err != nil {
+		return nil, fmt.Errorf("%w: key package", ErrMalformed)
 	}
 	if kp.Version != wire.Version {
 		return nil, fmt.Errorf("%w: protocol version %d", ErrUnsupported, kp.Version)
