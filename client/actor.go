@@ -220,6 +220,9 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 	for i, j := range batch {
 		j.finish(answers[i])
 	}
+	for _, why := range out.unread {
+		a.client.log.Warn("an entry could not be read", "error", why)
+	}
 	for _, e := range out.effects {
 		a.perform(ctx, e)
 	}

@@ -101,6 +101,8 @@ type delivery struct {
 type outcome struct {
 	effects []effect
 	events  []Event
+	// unread are the reasons why entries could not be read.
+	unread []error
 }
 
 func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }

@@ -83,6 +83,7 @@ func (c *conversation) unreadable(e protocol.Entry, why error) error {
 		c.stop(StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
 		return nil
 	}
+	c.out.unread = append(c.out.unread, why)
 	c.passed(e)
 	return nil
 }

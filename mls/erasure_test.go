@@ -133,7 +133,7 @@ func mustStage(t *testing.T, g *Group) []byte {
 	return s.Message()
 }
 
-func itoa(n uint64) string { return string(epochPrefix(n)[2 : len(epochPrefix(n))-1]) }
+func itoa(n uint64) string { return epochPrefix(n)[2 : len(epochPrefix(n))-1] }
 
 // foundNow returns all records of a group that has not used a key of its epoch.
 func foundNow(g *Group) Delta {

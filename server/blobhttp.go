@@ -58,7 +58,7 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve func(ht
 		return
 	}
 	s.work.begin()
-	defer s.work.end()
+	defer s.work.end(1)
 	if err := serve(w, r); err != nil {
 		s.writeProblem(w, err)
 	}

@@ -62,7 +62,7 @@ const (
 	DefaultMaxUploads            = 256
 	DefaultMaxMemory             = 256 << 20
 	DefaultMaxInFlight           = 4 << 20
-	DefaultMaxQueue              = 512 << 10
+	DefaultMaxQueue              = 4 << 20
 )
 
 // Default times.

@@ -42,12 +42,12 @@ func (o *opening) offer(r run) {
 	if o.state != openingLive || r.last <= o.cursor {
 		return
 	}
-	if r.first != o.cursor+1 || !o.out.offer(r.frames, r.size) {
+	if r.first != o.cursor+1 || !o.out.offer(r.pieces, r.size) {
 		o.fallBehind()
 		return
 	}
 	o.cursor = r.last
-	o.s.metrics.delivered(len(r.frames))
+	o.s.metrics.delivered(int(r.last - r.first + 1))
 	if r.ends {
 		o.state = openingEnded
 	}
@@ -60,7 +60,7 @@ func (o *opening) fallBehind() {
 }
 
 // entryChunk is how many bytes of entries are read at a time.
-const entryChunk = 128 << 10
+const entryChunk = 512 << 10
 
 // next implements feed.
 func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error) {
@@ -85,9 +85,7 @@ func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error
 		if e.Expires <= now {
 			continue
 		}
-		if frames, err = appendEntryFrame(frames, e); err != nil {
-			return nil, false, err
-		}
+		frames = appendEntryFrame(frames, e)
 	}
 	o.s.metrics.delivered(len(entries))
 	if size < entryChunk {

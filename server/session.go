@@ -103,6 +103,10 @@ func (ss *session) handleMessage(message []byte) bool {
 		return false
 	}
 	for len(message) > 0 {
+		if rest, ok := ss.handlePost(message); ok {
+			message = rest
+			continue
+		}
 		f, rest, err := protocol.ParseFrame(message)
 		if err != nil || f.Kind != protocol.KindRequest {
 			ss.s.metrics.request(0, protocol.CodeMalformed)
@@ -120,6 +124,17 @@ func (ss *session) handleMessage(message []byte) bool {
 	return true
 }
 
+// handlePost handles what nearly all frames are without the general decoder.
+// It reports false for all else, and when the session is to end.
+func (ss *session) handlePost(message []byte) (rest []byte, ok bool) {
+	id, post, rest, ok := parsePost(message)
+	if !ok || !ss.out.waitRoom() || ss.stopping.Load() {
+		return nil, false
+	}
+	ss.handleBody(request{id: id, op: protocol.OpChannelPost, size: int64(len(message) - len(rest))}, post)
+	return rest, true
+}
+
 func (ss *session) handleFrame(f protocol.Frame, size int64) bool {
 	op := protocol.Op(f.Code)
 	body, err := protocol.NewRequest(op)
@@ -132,17 +147,21 @@ func (ss *session) handleFrame(f protocol.Frame, size int64) bool {
 		ss.finish()
 		return false
 	}
+	ss.handleBody(request{id: f.ID, op: op, size: size}, body)
+	return true
+}
+
+func (ss *session) handleBody(r request, body protocol.Body) {
 	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
-		ss.answer(f.ID, op, nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait})
-		return true
+		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait})
+		return
 	}
 	ss.s.work.begin()
-	defer ss.s.work.end()
-	result, err := ss.dispatch(request{id: f.ID, op: op, size: size}, body)
+	defer ss.s.work.end(1)
+	result, err := ss.dispatch(r, body)
 	if !errors.Is(err, errLater) {
-		ss.answer(f.ID, op, result, err)
+		ss.answer(r.id, r.op, result, err)
 	}
-	return true
 }
 
 // errLater says that a request will be answered by another goroutine.

@@ -127,10 +127,10 @@ func (w *work) begin() {
 	w.n++
 }
 
-func (w *work) end() {
+func (w *work) end(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.n--; w.n == 0 && w.idle != nil {
+	if w.n -= n; w.n == 0 && w.idle != nil {
 		close(w.idle)
 		w.idle = nil
 	}

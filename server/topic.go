@@ -113,31 +113,52 @@ func (t *topic) submit(sub *submission) {
 	}
 }
 
-// work stores what is pending, batch by batch.
+// work stores what is pending, batch by batch. While one batch is delivered the
+// next is being stored.
 func (t *topic) work() {
+	delivered := make(chan struct{})
+	close(delivered)
 	for {
 		batch := t.take()
 		if batch == nil {
-			return
+			<-delivered
+			if t.rest() {
+				return
+			}
+			continue
 		}
 		stored, err := t.hub.s.append(t.hub.s.ctx, t.id, batch)
-		if err != nil {
-			for _, sub := range batch {
-				sub.err = err
-			}
-		} else {
-			t.deliver(stored)
-		}
-		t.acknowledge(batch)
+		<-delivered
+		delivered = make(chan struct{})
+		go t.conclude(batch, stored, err, delivered)
 	}
+}
+
+// rest ends the work if nothing is pending.
+func (t *topic) rest() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.working = len(t.pending) > 0
+	return !t.working
+}
+
+// conclude delivers and acknowledges a batch, then closes done.
+func (t *topic) conclude(batch []*submission, stored []EntryRow, err error, done chan struct{}) {
+	defer close(done)
+	if err != nil {
+		for _, sub := range batch {
+			sub.err = err
+		}
+	} else {
+		t.deliver(stored)
+	}
+	t.acknowledge(batch)
 }
 
 func (t *topic) take() []*submission {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pending) == 0 {
-		t.working = false
-		t.pending = nil
 		return nil
 	}
 	n, size := 0, 0
@@ -147,21 +168,37 @@ func (t *topic) take() []*submission {
 	}
 	batch := t.pending[:n:n]
 	t.pending = t.pending[n:]
+	if len(t.pending) == 0 {
+		t.pending = nil
+	}
 	return batch
 }
 
+// acknowledge answers a batch, the submissions of one session in one piece.
 func (t *topic) acknowledge(batch []*submission) {
 	s := t.hub.s
-	for i, sub := range batch {
-		if sub.err != nil {
-			sub.ss.answer(sub.id, sub.op, nil, sub.err)
-		} else {
-			sub.ss.answer(sub.id, sub.op, &protocol.Posted{Seq: sub.entry.Seq}, nil)
+	for len(batch) > 0 {
+		ss := batch[0].ss
+		var acks []byte
+		var cost int64
+		n := 0
+		for ; n < len(batch) && batch[n].ss == ss; n++ {
+			sub := batch[n]
+			cost += sub.cost
+			if sub.err != nil {
+				ss.answer(sub.id, sub.op, nil, sub.err)
+				continue
+			}
+			acks = appendPosted(acks, sub.id, sub.entry.Seq)
+			s.metrics.request(sub.op, 0)
 		}
-		sub.ss.budget.release(sub.cost)
-		s.memory.release(sub.cost)
-		s.work.end()
-		batch[i] = nil
+		if acks != nil {
+			ss.out.push(acks)
+		}
+		ss.budget.release(cost)
+		s.memory.release(cost)
+		s.work.end(n)
+		batch = batch[n:]
 	}
 }
 
@@ -246,7 +283,7 @@ func (t *topic) deliver(entries []EntryRow) {
 	t.mu.Unlock()
 	var runs []run
 	if listened {
-		runs = s.encodeRuns(entries)
+		runs = encodeRuns(entries)
 	}
 	t.mu.Lock()
 	t.last = max(t.last, last)
@@ -268,28 +305,34 @@ func (t *topic) deliver(entries []EntryRow) {
 // run is encoded entries that the same openings may see: those stored while
 // one epoch was current. The last may be the commit that ended it.
 type run struct {
-	frames      [][]byte
+	pieces      [][]byte // of whole frames each
 	size        int64
 	first, last uint64
 	ends        bool
 }
 
+// pieceSize is about how many bytes of entries are handed on together.
+const pieceSize = 32 << 10
+
 // encodeRuns splits entries after each commit.
-func (s *Server) encodeRuns(entries []EntryRow) []run {
+func encodeRuns(entries []EntryRow) []run {
 	var runs []run
 	r := run{first: entries[0].Seq}
+	var piece []byte
 	for i := range entries {
 		e := &entries[i]
-		b, err := appendEntryFrame(nil, e)
-		if err != nil {
-			s.log.Error("an entry could not be encoded")
-			return nil // the openings read it from the store
+		if piece == nil {
+			piece = make([]byte, 0, pieceRoom(entries[i:]))
 		}
-		r.frames = append(r.frames, b)
-		r.size += int64(len(b))
-		r.last = e.Seq
-		r.ends = e.Kind == protocol.KindCommit
-		if r.ends || i == len(entries)-1 {
+		piece = appendEntryFrame(piece, e)
+		r.last, r.ends = e.Seq, e.Kind == protocol.KindCommit
+		closes := r.ends || i == len(entries)-1
+		if closes || len(piece) >= pieceSize {
+			r.pieces = append(r.pieces, piece)
+			r.size += int64(len(piece))
+			piece = nil
+		}
+		if closes {
 			runs = append(runs, r)
 			r = run{first: e.Seq + 1}
 		}
@@ -297,8 +340,13 @@ func (s *Server) encodeRuns(entries []EntryRow) []run {
 	return runs
 }
 
-func appendEntryFrame(dst []byte, e *EntryRow) ([]byte, error) {
-	return protocol.Append(dst, protocol.KindEvent, 0, uint16(protocol.EventEntry), &protocol.Entry{
-		Channel: e.Channel, Seq: e.Seq, Epoch: e.Epoch, Kind: e.Kind, Ciphertext: e.Ciphertext,
-	})
+// pieceRoom returns how many bytes the next piece will take at most.
+func pieceRoom(entries []EntryRow) int {
+	n := 0
+	for i := range entries {
+		if n += entryFrameRoom + len(entries[i].Ciphertext); n >= pieceSize {
+			break
+		}
+	}
+	return n
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"syscall"
 
@@ -67,7 +68,7 @@ type commands struct {
 	Chat          chatCmd          `cmd:"" help:"Talk in the terminal."`
 	Verify        verifyCmd        `cmd:"" help:"Compare safety numbers with somebody."`
 
-	Completion kongcompletion.Completion `cmd:"" help:"Print a script for shell completion."`
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to switch on shell completion."`
 }
 
 // exitHelp stands at the end of the help text.
@@ -82,6 +83,12 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	args   []string
+	// dir is what relative paths begin at; empty is the process's own.
+	dir string
+	// lender, if not nil, is the open profile that another process's command
+	// works with.
+	lender *session
 }
 
 // Main runs the command with the given arguments and returns its exit code.
@@ -96,6 +103,7 @@ func Main(args []string) int {
 type exited struct{ code int }
 
 func (a *app) main(args []string) (code int) {
+	a.args = args
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -109,6 +117,9 @@ func (a *app) main(args []string) (code int) {
 			code = exitError
 		}
 	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	var cmds commands
 	parser := kong.Must(&cmds,
 		kong.Name("securecrypt"),
@@ -118,6 +129,7 @@ func (a *app) main(args []string) (code int) {
 		kong.Vars{"version": version()},
 		kong.Exit(func(code int) { panic(exited{code}) }),
 		kong.Bind(a),
+		kong.NamedMapper("path", kong.MapperFunc(a.mapPath)),
 	)
 	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
@@ -132,6 +144,25 @@ func (a *app) main(args []string) (code int) {
 		}
 	}
 	return a.report(k.Run(a))
+}
+
+// mapPath makes paths absolute, from where the command was given.
+func (a *app) mapPath(ctx *kong.DecodeContext, target reflect.Value) error {
+	var path string
+	if err := ctx.Scan.PopValueInto("file", &path); err != nil {
+		return err
+	}
+	path = kong.ExpandPath(path)
+	if a.dir != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(a.dir, path)
+	}
+	switch target.Kind() {
+	case reflect.Slice:
+		target.Set(reflect.Append(target, reflect.ValueOf(path)))
+	default:
+		target.SetString(path)
+	}
+	return nil
 }
 
 func defaultHome() (string, error) {
@@ -166,6 +197,10 @@ func (a *app) report(err error) int {
 	}
 	if a.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return exitInterrupt
+	}
+	var lent lentExit
+	if errors.As(err, &lent) {
+		return lent.code
 	}
 	fmt.Fprintf(a.stderr, "securecrypt: %s\n", err)
 	return codeOf(err)

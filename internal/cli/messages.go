@@ -37,25 +37,21 @@ func parseAddresses(all []string) ([]account.Address, error) {
 type sendCmd struct {
 	Target string        `arg:"" help:"Address, group title, private name or conversation identifier."`
 	Text   []string      `arg:"" optional:"" help:"Text of the message; - reads it from standard input."`
-	Attach []string      `help:"Attach FILE; may be repeated." type:"existingfile" sep:"none" placeholder:"FILE"`
+	Attach []string      `help:"Attach FILE; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
 	Reply  string        `help:"Reply to the message with identifier ID." placeholder:"ID"`
 	Expire time.Duration `help:"Let the message disappear for everybody after this time, such as 1h." placeholder:"1h"`
 }
 
 // Run sends a message and waits until the server has it.
 func (cmd *sendCmd) Run(a *app) error {
-	text := strings.Join(cmd.Text, " ")
-	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(a.stdin, client.MaxText+1))
-		if err != nil {
-			return err
-		}
-		text = strings.TrimSuffix(string(b), "\n")
-	}
 	if cmd.Expire < 0 || cmd.Expire > 0 && cmd.Expire < time.Second {
 		return coded{errors.New("--expire takes a time of at least 1s"), exitUsage}
 	}
 	return a.with(func(s *session) error {
+		text, err := a.text(cmd.Text)
+		if err != nil {
+			return err
+		}
 		id, err := s.find(cmd.Target, true)
 		if err != nil {
 			return err
@@ -84,6 +80,15 @@ func (cmd *sendCmd) Run(a *app) error {
 		}
 		return err
 	})
+}
+
+// text joins the words of a message, or reads it from standard input.
+func (a *app) text(words []string) (string, error) {
+	if len(words) != 1 || words[0] != "-" {
+		return strings.Join(words, " "), nil
+	}
+	b, err := io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2))
+	return strings.TrimSuffix(string(b), "\n"), err
 }
 
 // message runs fn on a message that was named by its identifier, and waits

@@ -332,7 +332,7 @@ func (cmd *chatCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.with(func(s *session) error {
+	return a.staying(func(s *session) error {
 		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: here, Input: a.stdin, Output: out}
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -45,21 +44,31 @@ type folder struct {
 }
 
 // openFolder locks the profile's folder.
+// While another process has it, openFolder waits, or has that process run the
+// command: then the error is a lentExit.
 func (a *app) openFolder() (*folder, error) {
-	lock := flock.New(filepath.Join(a.Home, fileLock))
-	ctx, cancel := context.WithTimeout(a.ctx, lockWait)
-	defer cancel()
-	ok, err := lock.TryLockContext(ctx, 50*time.Millisecond)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, coded{fmt.Errorf("another securecrypt uses the profile in %s; stop it or use another --home", a.Home), exitBusy}
+	f := &folder{app: a, path: a.Home, lock: flock.New(filepath.Join(a.Home, fileLock))}
+	deadline := time.Now().Add(lockWait)
+	for {
+		ok, err := f.lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("the profile in %s cannot be opened: %w", a.Home, err)
+		}
+		if ok {
+			return f, nil
+		}
+		if lent, err := a.borrow(f); lent {
+			return nil, err
+		}
+		if time.Now().After(deadline) {
+			return nil, coded{fmt.Errorf("another securecrypt uses the profile in %s; stop it or use another --home", a.Home), exitBusy}
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-a.ctx.Done():
+			return nil, a.ctx.Err()
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the profile in %s cannot be opened: %w", a.Home, err)
-	}
-	if !ok {
-		return nil, coded{errors.New("the profile is in use"), exitBusy}
-	}
-	return &folder{app: a, path: a.Home, lock: lock}, nil
 }
 
 func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
@@ -178,7 +187,9 @@ type session struct {
 	*app
 	*client.Client
 	folder    *folder
+	key       keyring.StoreKey
 	transport *websocket.Transport
+	hub       *hub
 	events    *queue
 }
 
@@ -206,8 +217,9 @@ func (f *folder) session() (*session, error) {
 	if err := f.openStore(); err != nil {
 		return nil, err
 	}
-	s := &session{app: f.app, folder: f, transport: websocket.New(), events: newQueue()}
-	s.Client, err = client.Open(f.app.config(f, k, s.transport, s.events.push))
+	s := &session{app: f.app, folder: f, key: k, transport: websocket.New(), hub: &hub{}}
+	s.events = s.hub.listen()
+	s.Client, err = client.Open(f.app.config(f, k, s.transport, s.hub.push))
 	return s, err
 }
 
@@ -230,9 +242,28 @@ func (s *session) close() error {
 
 // with runs fn with an open profile.
 func (a *app) with(fn func(*session) error) error {
+	if a.lender != nil {
+		s := *a.lender
+		s.app, s.events = a, s.hub.listen()
+		defer s.hub.leave(s.events)
+		return fn(&s)
+	}
 	s, err := a.open()
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(s), s.close())
+}
+
+// staying is with for commands that go on: meanwhile they lend the profile to
+// others. There is one at a time.
+func (a *app) staying(fn func(*session) error) error {
+	if a.lender != nil {
+		return coded{errors.New("another process receives for this profile already"), exitBusy}
+	}
+	return a.with(func(s *session) error {
+		stop := s.lend()
+		defer stop()
+		return fn(s)
+	})
 }

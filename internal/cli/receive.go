@@ -23,7 +23,7 @@ var errTimeout = errors.New("the time is over")
 
 // Run prints what was received.
 func (cmd *receiveCmd) Run(a *app) error {
-	return a.with(func(s *session) error {
+	return a.staying(func(s *session) error {
 		if err := s.GoAll(); err != nil {
 			return err
 		}
@@ -52,17 +52,26 @@ type receiver struct {
 	offline error
 }
 
-// once prints what there is, after waiting for the first if there is nothing.
+// once prints what there is, after waiting for the first message or request if
+// there is nothing.
 func (r *receiver) once(ctx context.Context) error {
 	if err := r.print(); err != nil {
 		return err
 	}
-	err := r.Sync(ctx)
+	before, err := r.requests()
+	if err != nil {
+		return err
+	}
+	asked := func() bool {
+		now, err := r.requests()
+		return err != nil || len(now) > len(before)
+	}
+	err = r.Sync(ctx)
 	if perr := r.print(); perr != nil {
 		return perr
 	}
-	if err == nil && r.printed == 0 {
-		err = r.until(ctx, func() bool { return r.printed > 0 })
+	if err == nil {
+		err = r.until(ctx, func() bool { return r.printed > 0 || asked() })
 	}
 	r.hint()
 	r.drain()

@@ -69,21 +69,24 @@ func soon(t testing.TB) context.Context {
 	return ctx
 }
 
-// accept accepts the only request.
-func (p *person) accept() client.ConversationID {
+// accept waits for a request and accepts it.
+func (p *person) accept() (id client.ConversationID) {
 	p.t.Helper()
 	must(p.t, p.GoAll())
-	must(p.t, p.Sync(soon(p.t)))
-	all, err := p.Conversations()
-	must(p.t, err)
-	for _, c := range all {
-		if c.Status == client.StatusRequest {
-			must(p.t, p.Accept(soon(p.t), c.ID))
-			return c.ID
+	eventually(p.t, func() error {
+		all, err := p.Conversations()
+		if err != nil {
+			return err
 		}
-	}
-	p.t.Fatalf("%s has no request", p.Address())
-	return ""
+		for _, c := range all {
+			if c.Status == client.StatusRequest {
+				id = c.ID
+				return p.Accept(soon(p.t), c.ID)
+			}
+		}
+		return fmt.Errorf("%s has no request", p.Address())
+	})
+	return id
 }
 
 // say sends a text and waits until the server has it.

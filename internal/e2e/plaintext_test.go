@@ -111,10 +111,10 @@ func readAll(t *testing.T, dir string) (all []byte) {
 func records(t *testing.T, dir string) (all []byte) {
 	db, err := pebble.Open(dir, &pebble.Options{ReadOnly: true, Logger: silent{}})
 	must(t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	it, err := db.NewIter(nil)
 	must(t, err)
-	defer it.Close()
+	defer func() { _ = it.Close() }()
 	for it.First(); it.Valid(); it.Next() {
 		all = append(append(all, it.Key()...), it.Value()...)
 	}

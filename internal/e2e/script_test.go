@@ -26,6 +26,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVar); dir != "" {
+		os.Exit(child(dir))
+	}
 	testscript.Main(m, map[string]func(){
 		"securecrypt": func() { os.Exit(cli.Main(os.Args[1:])) },
 		"securecryptd": func() {
@@ -61,6 +64,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"same":        sameFiles,
 	"crash":       crash,
 	"lines":       countLines,
+	"waitfor":     waitForFile,
 }
 
 // A process is a server that a script started.
@@ -69,7 +73,7 @@ type process struct {
 	dir  string
 	host string
 	args []string
-	done chan error
+	done chan struct{} // closed when it has ended
 }
 
 func servers(ts *testscript.TestScript) map[string]*process {
@@ -100,7 +104,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	p.cmd.Stderr = log
 	ts.Check(p.cmd.Start())
 	ts.Defer(func() { _ = p.cmd.Process.Kill() })
-	p.done = make(chan error, 1)
+	p.done = make(chan struct{})
 	ready := make(chan []string, 1)
 	go func() {
 		defer log.Close()
@@ -110,15 +114,16 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 				ready <- m
 			}
 		}
-		p.done <- p.cmd.Wait()
+		_ = p.cmd.Wait() // how it ended is the script's business
+		close(p.done)
 	}()
 	select {
 	case m := <-ready:
 		p.host = m[2]
 		ts.Setenv(name+"_URL", m[1])
 		ts.Setenv(name+"_HOST", m[2])
-	case err := <-p.done:
-		ts.Fatalf("the server ended at once: %v", err)
+	case <-p.done:
+		ts.Fatalf("the server ended at once: %v", p.cmd.ProcessState)
 	case <-time.After(20 * time.Second):
 		ts.Fatalf("the server did not become ready")
 	}
@@ -200,14 +205,17 @@ func crash(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "SECURECRYPT_PASSPHRASE="+ts.Getenv("SECURECRYPT_PASSPHRASE"))
 	ts.Check(cmd.Start())
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed
+		close(done)
+	}()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-done:
-			ts.Fatalf("the command ended before it could be killed: %v", err)
+		case <-done:
+			ts.Fatalf("the command ended before it could be killed: %v", cmd.ProcessState)
 		case <-tick.C:
 		}
 		if largest(ts.MkAbs(args[0])) >= int64(mib)<<20 {
@@ -226,6 +234,19 @@ func largest(path string) (n int64) {
 		return nil
 	})
 	return n
+}
+
+// waitForFile waits until a file is there: waitfor FILE.
+func waitForFile(ts *testscript.TestScript, neg bool, args []string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if _, err := os.Lstat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("%s did not appear", args[0])
 }
 
 // countLines checks how many lines the last output has: lines N [REGEXP].

@@ -23,7 +23,7 @@ import (
 const dir = ".run"
 
 func main() {
-	port := flag.Int("port", 7480, "port of the server, on loopback")
+	port := flag.Int("port", 7480, "port of the server, on loopback; another one is found if it is taken")
 	fresh := flag.Bool("fresh", false, "forget what earlier runs left behind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -46,20 +46,34 @@ func run(ctx context.Context, port int, fresh bool) error {
 			return fmt.Errorf("building %s: %w", name, err)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	port, err := freePort(port)
+	if err != nil {
 		return err
 	}
-	return serve(ctx, port)
+	home := filepath.Join(dir, fmt.Sprint(port)) // addresses end in the port
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	return serve(ctx, port, home)
+}
+
+// freePort returns the wanted port, or any other if something listens there.
+func freePort(wanted int) (int, error) {
+	for _, port := range []int{wanted, 0} {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		return l.Addr().(*net.TCPAddr).Port, l.Close()
+	}
+	return 0, errors.New("no port is free on 127.0.0.1")
 }
 
 // serve runs the server until ctx ends, and lets it stop in peace.
-func serve(ctx context.Context, port int) error {
+func serve(ctx context.Context, port int, home string) error {
 	address, host := fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("localhost:%d", port)
-	if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-		return errors.Join(fmt.Errorf("something else uses port %d; give another with -port", port), c.Close())
-	}
 	cmd := shown(exec.CommandContext(ctx, binary("securecryptd"), "serve",
-		"--listen", address, "--host", host, "--data", filepath.Join(dir, "server")))
+		"--listen", address, "--host", host, "--data", filepath.Join(home, "server")))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -70,7 +84,7 @@ func serve(ctx context.Context, port int) error {
 	if err := reachable(ctx, address, ended); err != nil {
 		return err
 	}
-	guide(host)
+	guide(host, home)
 	if err := <-ended; err != nil && ctx.Err() == nil {
 		return fmt.Errorf("the server stopped: %w", err)
 	}
@@ -93,9 +107,9 @@ func reachable(ctx context.Context, address string, ended <-chan error) error {
 	}
 }
 
-func guide(host string) {
+func guide(host, home string) {
 	sc := binary("securecrypt")
-	a, b := filepath.Join(dir, "alice"), filepath.Join(dir, "bob")
+	a, b := filepath.Join(home, "alice"), filepath.Join(home, "bob")
 	fmt.Printf(`
 The server answers on http://%[2]s. In a second terminal, in this folder:
 
@@ -105,7 +119,7 @@ The server answers on http://%[2]s. In a second terminal, in this folder:
 
   # alice writes to bob, who accepts
   %[1]s --home %[3]s send bob@%[2]s "Hello Bob"
-  %[1]s --home %[4]s receive
+  %[1]s --home %[4]s requests
   %[1]s --home %[4]s accept alice@%[2]s
   %[1]s --home %[4]s receive
 
