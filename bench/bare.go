@@ -28,7 +28,7 @@ type Bare struct {
 
 // NewBare opens a bare relay in a folder.
 func NewBare(dir string) (*Bare, error) {
-	o := &pebble.Options{MemTableSize: 32 << 20, MemTableStopWritesThreshold: 4, CacheSize: 32 << 20, FormatMajorVersion: pebble.FormatValueSeparation, Logger: quiet{}}
+	o := &pebble.Options{MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, CacheSize: 32 << 20, FormatMajorVersion: pebble.FormatValueSeparation, Logger: quiet{}}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	o.TargetFileSizes[0] = 16 << 20
 	db, err := pebble.Open(dir, o)

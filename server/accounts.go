@@ -47,7 +47,7 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 		return err
 	})
 	if errors.Is(err, ErrExists) {
-		return nil, s.registeredBefore(row)
+		err = s.registeredBefore(row)
 	}
 	return &protocol.Empty{}, err
 }

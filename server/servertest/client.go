@@ -258,3 +258,6 @@ func (c *Client) Commit(channel protocol.ChannelID, epoch uint64) uint64 {
 	}, &posted)
 	return posted.Seq
 }
+
+// Forget drops the events that have been read and not asked for.
+func (c *Client) Forget() { c.kept = nil }

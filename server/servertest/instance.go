@@ -158,3 +158,25 @@ func (l *Logs) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Connections returns how many connections there are now.
+func (i *Instance) Connections(tb testing.TB) int {
+	tb.Helper()
+	return int(i.Metric(tb, "securecrypt_connections"))
+}
+
+// Metric returns the value of a gauge.
+func (i *Instance) Metric(tb testing.TB, name string) float64 {
+	tb.Helper()
+	families, err := i.Metrics.Gather()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	tb.Fatalf("no metric %s", name)
+	return 0
+}

@@ -21,9 +21,10 @@ import (
 const formatVersion = 1
 
 // Sizes of the engine's memory and files. A large memtable means fewer
-// flushes; what is in it is read back from the log at the next start.
+// flushes; what is in memtables is read back from the log when a server starts
+// that was killed.
 const (
-	memTableSize = 32 << 20
+	memTableSize = 16 << 20
 	cacheSize    = 32 << 20
 	tableSize    = 16 << 20
 )

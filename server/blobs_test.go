@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/servertest"
+)
+
+func content(n int) []byte {
+	b := make([]byte, n)
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(b) // never fails
+	return b
+}
+
+// ask sends a request about a blob and returns the answer and its body.
+func ask(t *testing.T, i *servertest.Instance, method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, i.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len(headers); n += 2 {
+		r.Header.Set(headers[n], headers[n+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.Body.Close() != nil {
+		t.Fatal(err)
+	}
+	return resp, b
+}
+
+func wantStatus(t *testing.T, resp *http.Response, status int) {
+	t.Helper()
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s: %s, want %d", resp.Request.Method, resp.Request.URL.Path, resp.Status, status)
+	}
+	if status >= 400 && resp.Request.Method != http.MethodHead && resp.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("a refusal of type %s", resp.Header.Get("Content-Type"))
+	}
+}
+
+const offsetType = "application/offset+octet-stream"
+
+func TestBlobsResume(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{})
+	token := protocol.UploadToken{7}
+	auth := "Bearer " + token.Text()
+	path := protocol.BlobPath + "/" + token.BlobID().String()
+	whole := content(3 << 20)
+	length := strconv.Itoa(len(whole))
+	for range 2 {
+		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", length, "Upload-Expires-In", "3600")
+		wantStatus(t, resp, http.StatusCreated)
+		if resp.Header.Get("Location") != path {
+			t.Fatalf("location %s", resp.Header.Get("Location"))
+		}
+	}
+	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "5")
+	wantStatus(t, resp, http.StatusConflict)
+	resp, _ = ask(t, i, "GET", path, nil)
+	wantStatus(t, resp, http.StatusNotFound)
+
+	cutUpload(t, i, path, auth, whole[:1<<20])
+	resp, _ = ask(t, i, "PATCH", path, bytes.NewReader(whole[5:]), "Authorization", auth, "Upload-Offset", "5", "Content-Type", offsetType)
+	wantStatus(t, resp, http.StatusConflict)
+	resp, _ = ask(t, i, "HEAD", path, nil)
+	wantStatus(t, resp, http.StatusOK)
+	offset, err := strconv.Atoi(resp.Header.Get("Upload-Offset"))
+	if err != nil || offset == 0 || offset > 1<<20 || resp.Header.Get("Upload-Length") != length {
+		t.Fatalf("offset %d of %s after the cut", offset, resp.Header.Get("Upload-Length"))
+	}
+	resp, _ = ask(t, i, "PATCH", path, bytes.NewReader(whole[offset:]), "Authorization", auth, "Upload-Offset", strconv.Itoa(offset), "Content-Type", offsetType)
+	wantStatus(t, resp, http.StatusNoContent)
+	if resp.Header.Get("Upload-Offset") != length {
+		t.Fatalf("offset %s", resp.Header.Get("Upload-Offset"))
+	}
+	resp, got := ask(t, i, "GET", path, nil)
+	wantStatus(t, resp, http.StatusOK)
+	if !bytes.Equal(got, whole) {
+		t.Error("the blob differs")
+	}
+	resp, got = ask(t, i, "GET", path, nil, "Range", "bytes=1000-1999")
+	wantStatus(t, resp, http.StatusPartialContent)
+	if !bytes.Equal(got, whole[1000:2000]) {
+		t.Error("the range differs")
+	}
+	other := protocol.UploadToken{8}
+	resp, _ = ask(t, i, "DELETE", path, nil, "Authorization", "Bearer "+other.Text())
+	wantStatus(t, resp, http.StatusUnauthorized)
+	resp, _ = ask(t, i, "DELETE", path, nil, "Authorization", auth)
+	wantStatus(t, resp, http.StatusNoContent)
+	resp, _ = ask(t, i, "GET", path, nil)
+	wantStatus(t, resp, http.StatusNotFound)
+}
+
+// cutUpload sends the beginning of a body and breaks the connection, then
+// waits until the server has stored what it got.
+func cutUpload(t *testing.T, i *servertest.Instance, path, auth string, part []byte) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(i.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := "PATCH " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: " + auth + "\r\nUpload-Offset: 0\r\nContent-Type: " + offsetType +
+		"\r\nContent-Length: " + strconv.Itoa(3<<20) + "\r\n\r\n"
+	if _, err := io.WriteString(c, head); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(part); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		resp, _ := ask(t, i, "HEAD", path, nil)
+		if resp.Header.Get("Upload-Offset") != "0" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing of the cut upload was kept")
+		}
+	}
+}
+
+func TestBlobRefusals(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.MaxBlob, l.MaxBlobBytes = 100, 150 }})
+	auth := func(n byte) string { return "Bearer " + protocol.UploadToken{n}.Text() }
+	path := protocol.BlobPath + "/" + protocol.UploadToken{1}.BlobID().String()
+	create := func(n byte, length string, more ...string) *http.Response {
+		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, append([]string{"Authorization", auth(n), "Upload-Length", length}, more...)...)
+		return resp
+	}
+	wantStatus(t, create(1, "100"), http.StatusCreated)
+	wantStatus(t, create(2, "101"), http.StatusRequestEntityTooLarge)
+	wantStatus(t, create(2, "99"), http.StatusInsufficientStorage)
+	wantStatus(t, create(2, "-1"), http.StatusBadRequest)
+	wantStatus(t, create(2, "0"), http.StatusBadRequest)
+	wantStatus(t, create(2, "1", "Upload-Expires-In", "99999999999"), http.StatusBadRequest)
+	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Upload-Length", "1")
+	wantStatus(t, resp, http.StatusUnauthorized)
+	patch := func(auth, offset, kind string, n int) *http.Response {
+		resp, _ := ask(t, i, "PATCH", path, bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", offset, "Content-Type", kind)
+		return resp
+	}
+	wantStatus(t, patch(auth(2), "0", offsetType, 10), http.StatusUnauthorized)
+	wantStatus(t, patch(auth(1), "0", "text/plain", 10), http.StatusUnsupportedMediaType)
+	wantStatus(t, patch(auth(1), "x", offsetType, 10), http.StatusBadRequest)
+	wantStatus(t, patch(auth(1), "0", offsetType, 101), http.StatusRequestEntityTooLarge)
+	resp, _ = ask(t, i, "PATCH", path, io.MultiReader(bytes.NewReader(content(101))), "Authorization", auth(1), "Upload-Offset", "0", "Content-Type", offsetType)
+	wantStatus(t, resp, http.StatusRequestEntityTooLarge)
+	wantStatus(t, patch(auth(1), "0", offsetType, 100), http.StatusNoContent)
+	resp, _ = ask(t, i, "GET", protocol.BlobPath+"/nonsense", nil)
+	wantStatus(t, resp, http.StatusNotFound)
+}
+
+func TestExpiredBlobsAndAbandonedUploadsGo(t *testing.T) {
+	clock := time.Now()
+	i := servertest.Start(t, servertest.Options{Change: func(c *server.Config) { c.Now = func() time.Time { return clock } }})
+	whole, half := protocol.UploadToken{1}, protocol.UploadToken{2}
+	for _, token := range []protocol.UploadToken{whole, half} {
+		auth := "Bearer " + token.Text()
+		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10")
+		wantStatus(t, resp, http.StatusCreated)
+		n := 10
+		if token == half {
+			n = 5
+		}
+		resp, _ = ask(t, i, "PATCH", protocol.BlobPath+"/"+token.BlobID().String(), bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", "0", "Content-Type", offsetType)
+		wantStatus(t, resp, http.StatusNoContent)
+	}
+	status := func(token protocol.UploadToken) int {
+		resp, _ := ask(t, i, "HEAD", protocol.BlobPath+"/"+token.BlobID().String(), nil)
+		return resp.StatusCode
+	}
+	clock = clock.Add(25 * time.Hour)
+	if err := i.Server.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if status(whole) != http.StatusOK || status(half) != http.StatusNotFound {
+		t.Errorf("after a day: %d and %d", status(whole), status(half))
+	}
+	clock = clock.Add(protocol.DefaultExpiry)
+	if err := i.Server.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if status(whole) != http.StatusNotFound {
+		t.Error("an expired blob is still there")
+	}
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/store/storetest"
+)
+
+func openTest(t *testing.T, dir string, o Options) *Store {
+	t.Helper()
+	s, err := Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStoreConforms(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) server.Store {
+		s := openTest(t, t.TempDir(), Options{Reserve: 1})
+		t.Cleanup(func() {
+			found, err := s.Check(context.Background(), "")
+			if err != nil || len(found.Problems) > 0 && t.Name() != "TestStoreConforms/rows_come_back_as_they_were" && !strings.Contains(t.Name(), "epoch") {
+				t.Errorf("check: %v %v", found.Problems, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	})
+}
+
+func TestFaultyStoreConforms(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) server.Store {
+		s, err := OpenMemory()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() }) // in memory
+		return storetest.NewFaulty(s)
+	})
+}
+
+func TestKeysAndValuesHoldTheRegisteredTables(t *testing.T) {
+	registered := map[string]reflect.Type{}
+	for _, table := range server.Tables() {
+		registered[table.Name] = reflect.TypeOf(table.Row)
+	}
+	if got, want := slices.Sorted(maps.Values(tableOf)), slices.Sorted(maps.Keys(registered)); !slices.Equal(got, want) {
+		t.Errorf("prefixes are of %v, registered are %v", got, want)
+	}
+	for table, value := range map[string]any{
+		"format": valueFormat{}, "totals": valueTotals{}, "account": valueAccount{}, "mailbox": valueMailbox{}, "letter": valueLetter{},
+		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "invite": valueInvite{},
+	} {
+		v := reflect.TypeOf(value)
+		for i := range v.NumField() {
+			name := v.Field(i).Name
+			if _, ok := registered[table].FieldByName(name); !ok && name != "_" && name != "V" {
+				t.Errorf("%s stores %s, which the registered row does not have", table, name)
+			}
+		}
+	}
+}
+
+var channel = protocol.ChannelID{1}
+
+func appendOne(s *Store, n byte) (seq uint64, err error) {
+	err = s.Update(context.Background(), func(tx server.WriteTx) error {
+		row, err := tx.Channels().Channel(channel)
+		if err != nil {
+			return err
+		}
+		row.Last++
+		row.Entries++
+		row.Bytes++
+		seq = row.Last
+		return tx.Channels().Append(row, []server.EntryRow{{Channel: channel, Seq: seq, Expires: 1, Ciphertext: []byte{n}}})
+	})
+	return seq, err
+}
+
+// TestWhatWasToldIsDurable crashes the file system at random moments: whatever
+// an update acknowledged or a view showed must be there afterwards.
+func TestWhatWasToldIsDurable(t *testing.T) {
+	for seed := range uint64(10) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { crash(t, seed) })
+	}
+}
+
+func crash(t *testing.T, seed uint64) {
+	fs := vfs.NewCrashableMem()
+	s := openTest(t, "db", Options{FS: fs, Reserve: 1})
+	err := s.Update(t.Context(), func(tx server.WriteTx) error {
+		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	told := uint64(0)
+	tell := func(seq uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = max(told, seq)
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 50 {
+				seq, err := appendOne(s, 1)
+				if err != nil {
+					t.Error(err)
+				}
+				tell(seq)
+			}
+		})
+		wait.Go(func() {
+			for range 50 {
+				var last uint64
+				err := s.View(context.Background(), func(tx server.ReadTx) error {
+					row, err := tx.Channels().Channel(channel)
+					last = row.Last
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				tell(last)
+			}
+		})
+	}
+	random := rand.New(rand.NewPCG(seed, 1))
+	for random.IntN(400) > 0 {
+		runtime.Gosched()
+	}
+	mu.Lock()
+	before := told
+	mu.Unlock()
+	// What was told before the crash began must survive it.
+	image := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: random})
+	wait.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openTest(t, "db", Options{FS: image, Reserve: 1})
+	found, err := again.Check(t.Context(), "")
+	if err != nil || len(found.Problems) > 0 {
+		t.Fatalf("after the crash: %v %v", found.Problems, err)
+	}
+	err = again.View(t.Context(), func(tx server.ReadTx) error {
+		row, err := tx.Channels().Channel(channel)
+		if row.Last < before || row.Entries != row.Last {
+			t.Errorf("%d entries of %d after the crash, %d were told", row.Entries, row.Last, before)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// smallDisk has as much room as a test says.
+type smallDisk struct {
+	vfs.FS
+	free uint64
+}
+
+func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.free}, nil
+}
+
+func TestFullDiskRefusesAndRecovers(t *testing.T) {
+	disk := &smallDisk{FS: vfs.NewMem(), free: 2 << 20}
+	s := openTest(t, "db", Options{FS: disk, Reserve: 1 << 20})
+	defer func() { _ = s.Close() }() // in memory
+	create := func(name string) error {
+		return s.Update(t.Context(), func(tx server.WriteTx) error {
+			return tx.Accounts().Create(server.AccountRow{Name: name, Statements: [][]byte{{1}}})
+		})
+	}
+	if err := create("a"); err != nil {
+		t.Fatal(err)
+	}
+	disk.free = 1000
+	if err := create("b"); !errors.Is(err, server.ErrFull) {
+		t.Fatalf("error %v", err)
+	}
+	disk.free = 2 << 20
+	if err := create("b"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckFindsDamage(t *testing.T) {
+	for name, spoil := range map[string]func(*Store) error{
+		"a row that does not decode": func(s *Store) error { return s.db.Set(keyAccount("bob"), []byte("rubbish"), nil) },
+		"a row of an unknown kind":   func(s *Store) error { return s.db.Set([]byte("?x"), nil, nil) },
+		"a lost entry":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEntry, channel, 1), nil) },
+		"a lost epoch":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEpoch, channel, 0), nil) },
+		"a lost channel":             func(s *Store) error { return s.db.Delete(key32(prefixChannel, channel), nil) },
+		"lost totals":                func(s *Store) error { return s.db.Delete(keyTotals, nil) },
+		"a lost expiry":              func(s *Store) error { return s.db.DeleteRange([]byte("x"), []byte("y"), nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := OpenMemory()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }() // in memory
+			err = s.Update(t.Context(), func(tx server.WriteTx) error {
+				return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+			})
+			if _, appendErr := appendOne(s, 1); err != nil || appendErr != nil {
+				t.Fatal(err, appendErr)
+			}
+			if found, err := s.Check(t.Context(), ""); err != nil || len(found.Problems) > 0 {
+				t.Fatalf("before the damage: %v %v", found, err)
+			}
+			if err := spoil(s); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := s.Check(t.Context(), ""); err != nil || len(found.Problems) == 0 {
+				t.Errorf("nothing found; error %v", err)
+			}
+		})
+	}
+}
+
+func TestUnknownFormatIsRefused(t *testing.T) {
+	fs := vfs.NewMem()
+	s := openTest(t, "db", Options{FS: fs, Reserve: 1})
+	if err := s.db.Set(keyFormat, encodeValue(valueFormat{Version: 99}), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open("db", Options{FS: fs}); err == nil || !strings.Contains(err.Error(), "format 99") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestFormats pins keys and values: data folders last longer than programs.
+func TestFormats(t *testing.T) {
+	ref := server.DeviceRef{Name: "bob", Device: protocol.DeviceID{1}}
+	entry := &server.EntryRow{Channel: channel, Seq: 258, Epoch: 300, Kind: protocol.KindCommit, Expires: 1_800_000_000, Ciphertext: []byte{0xaa}}
+	for name, c := range map[string]struct{ got, want []byte }{
+		"account key": {keyAccount("bob"), []byte("abob")},
+		"letter key":  {keyDeviceNumber(prefixLetter, ref, 258), append([]byte("lbob\x00\x01"), append(make([]byte, 15), 0, 0, 0, 0, 0, 0, 1, 2)...)},
+		"entry key":   {keyChannelNumber(prefixEntry, channel, 258), append([]byte{'n', 1}, append(make([]byte, 31), 0, 0, 0, 0, 0, 0, 1, 2)...)},
+		"expiry key":  {keyExpiry(258, []byte("o")), []byte{'x', 0, 0, 0, 0, 0, 0, 1, 2, 'o'}},
+		"entry":       {appendEntry(nil, entry), []byte{1, 1, 0xac, 2, 0x80, 0xa4, 0xa7, 0xda, 6, 0xaa}},
+		"channel":     {encodeChannel(&server.ChannelRow{Epoch: 1, Last: 2, Entries: 3, Bytes: 300}), []byte{1, 1, 2, 3, 0xac, 2}},
+		"run":         {encodeRun(5), []byte{1, 5}},
+		"format":      {encodeValue(valueFormat{Version: 1}), []byte{0x81, 1}},
+		"key package": {encodeValue(valueBytes{V: 1, B: []byte{0xaa}}), []byte{0x82, 1, 0x41, 0xaa}},
+		"mailbox":     {encodeValue(valueMailbox{V: 1, Last: 2, Letters: 3, Bytes: 4}), []byte{0x84, 1, 2, 3, 4}},
+		"blob":        {encodeValue(valueBlob{V: 1, Length: 2, Offset: 3, Expires: 4, UploadUntil: 5}), []byte{0x85, 1, 2, 3, 4, 5}},
+	} {
+		if !bytes.Equal(c.got, c.want) {
+			t.Errorf("%s: %x, want %x", name, c.got, c.want)
+		}
+	}
+	if got, err := decodeEntry(keyChannelNumber(prefixEntry, channel, 258), appendEntry(nil, entry)); err != nil || !reflect.DeepEqual(got, *entry) {
+		t.Errorf("entry decodes as %+v, %v", got, err)
+	}
+	if minuteOf(time.Unix(61, 0).Unix()) != 2 || minuteOf(60) != 1 {
+		t.Error("minutes")
+	}
+}

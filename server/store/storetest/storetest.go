@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+)
+
+var start = time.Unix(1_800_000_000, 0)
+
+// Run checks a kind of store; open returns a new, empty one.
+func Run(t *testing.T, open func(t *testing.T) server.Store) {
+	for name, test := range map[string]func(*testing.T, server.Store){
+		"accounts are created once":                  accounts,
+		"invitations are taken once":                 invites,
+		"key packages are taken in order":            keyPackages,
+		"mailboxes keep letters in order":            mailboxes,
+		"channels keep entries in order":             channels,
+		"blobs are counted":                          blobs,
+		"rows expire in their time and no other":     expiry,
+		"an epoch's key goes with its last entry":    epochs,
+		"a failing update stores nothing":            failing,
+		"an update sees its own writes":              ownWrites,
+		"a view does not change":                     stableView,
+		"concurrent updates are serialisable":        concurrent,
+		"a failing update does not spoil the others": mates,
+		"rows come back as they were":                roundTrip,
+		"a cancelled context stores nothing":         cancelled,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func update(t *testing.T, s server.Store, fn func(server.WriteTx) error) {
+	t.Helper()
+	if err := s.Update(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, s server.Store, fn func(server.ReadTx) error) {
+	t.Helper()
+	if err := s.View(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t *testing.T, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func wantErr(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("error %v, want %v", err, target)
+	}
+}
+
+func accounts(t *testing.T, s server.Store) {
+	row := server.AccountRow{Name: "bob", Statements: [][]byte{[]byte("a"), []byte("b")}}
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row) })
+	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Create(row) }), server.ErrExists)
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Accounts().Account("bob")
+		want(t, got, row)
+		n, _ := tx.Accounts().Count()
+		want(t, n, uint64(1))
+		_, missing := tx.Accounts().Account("bo")
+		wantErr(t, missing, server.ErrNotFound)
+		return err
+	})
+}
+
+func invites(t *testing.T, s server.Store) {
+	row := server.InviteRow{Hash: [32]byte{1}, Hint: "abcd", Created: 1, Expires: start.Unix() + 60}
+	update(t, s, func(tx server.WriteTx) error { return tx.Invites().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		all, err := tx.Invites().All()
+		want(t, all, []server.InviteRow{row})
+		return err
+	})
+	take := func(now time.Time) error {
+		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Invites().Take(row.Hash, now) })
+	}
+	wantErr(t, take(start.Add(time.Hour)), server.ErrNotFound)
+	wantErr(t, take(start), nil)
+	wantErr(t, take(start), server.ErrNotFound)
+}
+
+var ref = server.DeviceRef{Name: "bob", Device: protocol.DeviceID{7}}
+
+func keyPackages(t *testing.T, s server.Store) {
+	update(t, s, func(tx server.WriteTx) error {
+		kps := tx.KeyPackages()
+		_, err := kps.Take(ref, false)
+		wantErr(t, err, server.ErrNotFound)
+		other := server.DeviceRef{Name: "bo", Device: protocol.DeviceID{7}}
+		return errors.Join(kps.Add(other, [][]byte{[]byte("x")}), kps.Add(ref, [][]byte{[]byte("a"), []byte("b")}),
+			kps.SetLastResort(ref, []byte("z")), kps.Add(ref, [][]byte{[]byte("c")}))
+	})
+	for _, text := range []string{"a", "b", "c", "z", "z"} {
+		update(t, s, func(tx server.WriteTx) error {
+			if text == "b" {
+				last, err := tx.KeyPackages().Take(ref, true)
+				want(t, string(last), "z")
+				wantErr(t, err, nil)
+			}
+			got, err := tx.KeyPackages().Take(ref, false)
+			want(t, string(got), text)
+			return err
+		})
+	}
+	view(t, s, func(tx server.ReadTx) error {
+		n, last, err := tx.KeyPackages().Count(ref)
+		want(t, n, 0)
+		want(t, last, true)
+		return err
+	})
+}
+
+func letter(seq uint64, text string, expires int64) server.LetterRow {
+	return server.LetterRow{Name: ref.Name, Device: ref.Device, Seq: seq, Expires: expires, Letter: []byte(text)}
+}
+
+func addLetter(tx server.WriteTx, id byte, text string, expires int64) error {
+	return tx.Mailboxes().Add(letter(0, text, expires), server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{id}, Hash: [32]byte{id}, Expires: expires})
+}
+
+func mailboxes(t *testing.T, s server.Store) {
+	later := start.Unix() + 3600
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(addLetter(tx, 1, "one", later), addLetter(tx, 2, "two", later), addLetter(tx, 3, "three", later))
+	})
+	view(t, s, func(tx server.ReadTx) error {
+		box := tx.Mailboxes()
+		all, err := box.Letters(ref, 0, 1000)
+		want(t, all, []server.LetterRow{letter(1, "one", later), letter(2, "two", later), letter(3, "three", later)})
+		some, _ := box.Letters(ref, 1, 1)
+		want(t, some, []server.LetterRow{letter(2, "two", later)})
+		none, _ := box.Letters(ref, ^uint64(0), 1)
+		want(t, len(none), 0)
+		row, _ := box.Mailbox(ref)
+		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 3, Letters: 3, Bytes: 11})
+		seen, _ := box.Seen(ref, [16]byte{2})
+		want(t, seen.Seq, uint64(2))
+		every, _ := box.AllSeen(ref)
+		want(t, len(every), 3)
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, 2) })
+	update(t, s, func(tx server.WriteTx) error { return addLetter(tx, 4, "four", later) })
+	view(t, s, func(tx server.ReadTx) error {
+		all, err := tx.Mailboxes().Letters(ref, 0, 1000)
+		want(t, all, []server.LetterRow{letter(3, "three", later), letter(4, "four", later)})
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, ^uint64(0)) })
+	view(t, s, func(tx server.ReadTx) error {
+		row, err := tx.Mailboxes().Mailbox(ref)
+		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 4})
+		return err
+	})
+}
+
+var channel = protocol.ChannelID{9}
+
+func createChannel(t *testing.T, s server.Store) {
+	t.Helper()
+	update(t, s, func(tx server.WriteTx) error {
+		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel, Key: protocol.AccessKey{1}})
+	})
+}
+
+// post appends entries of the given expiry times.
+func post(tx server.WriteTx, expires ...int64) error {
+	row, err := tx.Channels().Channel(channel)
+	if err != nil {
+		return err
+	}
+	var entries []server.EntryRow
+	for _, at := range expires {
+		row.Last++
+		row.Entries++
+		row.Bytes += 3
+		entries = append(entries, server.EntryRow{Channel: channel, Seq: row.Last, Epoch: row.Epoch, Expires: at, Ciphertext: []byte("abc")})
+	}
+	return tx.Channels().Append(row, entries)
+}
+
+func seqs(t *testing.T, s server.Store, after, upTo uint64, maxBytes int) (out []uint64) {
+	t.Helper()
+	view(t, s, func(tx server.ReadTx) error {
+		rows, err := tx.Channels().Entries(channel, after, upTo, maxBytes)
+		for _, r := range rows {
+			out = append(out, r.Seq)
+		}
+		return err
+	})
+	return out
+}
+
+func channels(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	err := s.Update(t.Context(), func(tx server.WriteTx) error {
+		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+	})
+	wantErr(t, err, server.ErrExists)
+	later := start.Unix() + 3600
+	update(t, s, func(tx server.WriteTx) error { return post(tx, later, later, later+600) })
+	update(t, s, func(tx server.WriteTx) error { return post(tx, later) })
+	want(t, seqs(t, s, 0, 100, 1000), []uint64{1, 2, 3, 4})
+	want(t, seqs(t, s, 1, 3, 1000), []uint64{2, 3})
+	want(t, seqs(t, s, 0, ^uint64(0), 4), []uint64{1, 2})
+	want(t, seqs(t, s, 4, 2, 1000), []uint64(nil))
+	view(t, s, func(tx server.ReadTx) error {
+		row, err := tx.Channels().Channel(channel)
+		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 4, Bytes: 12})
+		n, _ := tx.Channels().Count()
+		want(t, n, uint64(1))
+		_, missing := tx.Channels().Channel(protocol.ChannelID{8})
+		wantErr(t, missing, server.ErrNotFound)
+		_, missing = tx.Channels().Epoch(channel, 1)
+		wantErr(t, missing, server.ErrNotFound)
+		return err
+	})
+}
+
+func blobs(t *testing.T, s server.Store) {
+	row := server.BlobRow{Blob: protocol.BlobID{1}, Length: 10, Expires: start.Unix() + 60, UploadUntil: start.Unix() + 30}
+	update(t, s, func(tx server.WriteTx) error { return tx.Blobs().Put(row) })
+	row.Offset = 10
+	update(t, s, func(tx server.WriteTx) error { return tx.Blobs().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Blobs().Blob(row.Blob)
+		want(t, got, row)
+		n, _ := tx.Blobs().Bytes()
+		want(t, n, uint64(10))
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Blobs().Delete(row.Blob) })
+	err := s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Blobs().Delete(row.Blob) })
+	wantErr(t, err, server.ErrNotFound)
+	view(t, s, func(tx server.ReadTx) error {
+		n, err := tx.Blobs().Bytes()
+		want(t, n, uint64(0))
+		return err
+	})
+}
+
+// expireAll calls Expire, a few rows at a time, until there is no more.
+func expireAll(t *testing.T, s server.Store, now time.Time) (gone server.Expired) {
+	t.Helper()
+	for more := true; more; {
+		var some server.Expired
+		update(t, s, func(tx server.WriteTx) (err error) {
+			some, err = tx.Expire(now, 2)
+			return err
+		})
+		gone.Rows += some.Rows
+		gone.Blobs = append(gone.Blobs, some.Blobs...)
+		more = some.More
+	}
+	return gone
+}
+
+func expiry(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	soon, later := start.Unix()+60, start.Unix()+3600
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(
+			post(tx, later, soon, soon, later), addLetter(tx, 1, "soon", soon), addLetter(tx, 2, "later", later),
+			tx.Invites().Put(server.InviteRow{Hash: [32]byte{1}, Hint: "abcd", Expires: soon}),
+			tx.Blobs().Put(server.BlobRow{Blob: protocol.BlobID{1}, Length: 5, Offset: 5, Expires: soon}),
+			tx.Blobs().Put(server.BlobRow{Blob: protocol.BlobID{2}, Length: 5, Offset: 1, Expires: later, UploadUntil: soon}),
+			tx.Blobs().Put(server.BlobRow{Blob: protocol.BlobID{3}, Length: 5, Offset: 1, Expires: later, UploadUntil: soon}),
+			tx.Blobs().Put(server.BlobRow{Blob: protocol.BlobID{3}, Length: 5, Offset: 5, Expires: later, UploadUntil: soon}),
+		)
+	})
+	want(t, expireAll(t, s, start).Rows, 0)
+	gone := expireAll(t, s, start.Add(2*time.Minute))
+	want(t, gone.Rows, 2+2+1+2)
+	want(t, len(gone.Blobs), 2)
+	want(t, seqs(t, s, 0, 100, 1000), []uint64{1, 4})
+	view(t, s, func(tx server.ReadTx) error {
+		row, err := tx.Channels().Channel(channel)
+		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 2, Bytes: 6})
+		box, _ := tx.Mailboxes().Mailbox(ref)
+		want(t, box.Letters, uint64(1))
+		n, _ := tx.Blobs().Bytes()
+		want(t, n, uint64(5))
+		return err
+	})
+	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 2+2+1)
+	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 0)
+}
+
+func epochs(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	soon, later := start.Unix()+60, start.Unix()+3600
+	update(t, s, func(tx server.WriteTx) error {
+		if err := post(tx, soon, soon, later); err != nil {
+			return err
+		}
+		row, err := tx.Channels().Channel(channel)
+		row.Epoch = 2
+		return errors.Join(err, tx.Channels().Append(row, nil),
+			tx.Channels().PutEpoch(server.EpochRow{Channel: channel, Epoch: 0, End: 2}),
+			tx.Channels().PutEpoch(server.EpochRow{Channel: channel, Epoch: 1, Start: 2, End: 3}),
+			tx.Channels().PutEpoch(server.EpochRow{Channel: channel, Epoch: 2, Start: 3}))
+	})
+	known := func() (out []uint64) {
+		view(t, s, func(tx server.ReadTx) error {
+			for n := range uint64(3) {
+				if _, err := tx.Channels().Epoch(channel, n); err == nil {
+					out = append(out, n)
+				}
+			}
+			return nil
+		})
+		return out
+	}
+	want(t, known(), []uint64{0, 1, 2})
+	expireAll(t, s, start.Add(2*time.Minute))
+	want(t, known(), []uint64{1, 2})
+	expireAll(t, s, start.Add(2*time.Hour))
+	want(t, known(), []uint64{2})
+}
+
+var errMine = errors.New("mine")
+
+func failing(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	err := s.Update(t.Context(), func(tx server.WriteTx) error {
+		return errors.Join(post(tx, start.Unix()), addLetter(tx, 1, "x", start.Unix()),
+			tx.Accounts().Create(server.AccountRow{Name: "eve"}), errMine)
+	})
+	wantErr(t, err, errMine)
+	want(t, seqs(t, s, 0, 100, 1000), []uint64(nil))
+	view(t, s, func(tx server.ReadTx) error {
+		n, err := tx.Accounts().Count()
+		want(t, n, uint64(0))
+		box, _ := tx.Mailboxes().Mailbox(ref)
+		want(t, box.Last, uint64(0))
+		return err
+	})
+}
+
+func ownWrites(t *testing.T, s server.Store) {
+	update(t, s, func(tx server.WriteTx) error {
+		if err := tx.Accounts().Create(server.AccountRow{Name: "bob", Statements: [][]byte{{1}}}); err != nil {
+			return err
+		}
+		wantErr(t, tx.Accounts().Create(server.AccountRow{Name: "bob"}), server.ErrExists)
+		n, err := tx.Accounts().Count()
+		want(t, n, uint64(1))
+		return err
+	})
+}
+
+func stableView(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	view(t, s, func(tx server.ReadTx) error {
+		update(t, s, func(tx server.WriteTx) error { return post(tx, start.Unix()) })
+		row, err := tx.Channels().Channel(channel)
+		want(t, row.Last, uint64(0))
+		return err
+	})
+}
+
+func concurrent(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	const writers, each = 8, 25
+	var wait sync.WaitGroup
+	for range writers {
+		wait.Go(func() {
+			for range each {
+				if err := s.Update(context.Background(), func(tx server.WriteTx) error { return post(tx, start.Unix()) }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	want(t, len(seqs(t, s, 0, ^uint64(0), 1<<20)), writers*each)
+}
+
+func mates(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	var wait sync.WaitGroup
+	for i := range 32 {
+		wait.Go(func() {
+			err := s.Update(context.Background(), func(tx server.WriteTx) error {
+				if err := post(tx, start.Unix()); err != nil {
+					return err
+				}
+				if i%2 == 1 {
+					return fmt.Errorf("%d: %w", i, errMine)
+				}
+				return nil
+			})
+			if errors.Is(err, errMine) != (i%2 == 1) {
+				t.Errorf("update %d: %v", i, err)
+			}
+		})
+	}
+	wait.Wait()
+	want(t, len(seqs(t, s, 0, ^uint64(0), 1<<20)), 16)
+}
+
+func roundTrip(t *testing.T, s server.Store) {
+	entry := server.EntryRow{Channel: channel, Seq: 1, Epoch: 1 << 40, Kind: protocol.KindCommit, Expires: 1 << 33, Ciphertext: []byte{0, 1, 2}}
+	epoch := server.EpochRow{Channel: channel, Epoch: 3, Key: protocol.AccessKey{9}, Start: 4, End: 5}
+	row := server.ChannelRow{Channel: channel, Epoch: 1, Last: 2, Entries: 3, Bytes: 4}
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(tx.Channels().Create(row, epoch), tx.Channels().Append(row, []server.EntryRow{entry}))
+	})
+	view(t, s, func(tx server.ReadTx) error {
+		gotRow, err1 := tx.Channels().Channel(channel)
+		gotEpoch, err2 := tx.Channels().Epoch(channel, 3)
+		gotEntries, err3 := tx.Channels().Entries(channel, 0, 10, 100)
+		want(t, gotRow, row)
+		want(t, gotEpoch, epoch)
+		want(t, gotEntries, []server.EntryRow{entry})
+		return errors.Join(err1, err2, err3)
+	})
+}
+
+func cancelled(t *testing.T, s server.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := s.Update(ctx, func(tx server.WriteTx) error { return tx.Accounts().Create(server.AccountRow{Name: "bob"}) })
+	wantErr(t, err, context.Canceled)
+}
