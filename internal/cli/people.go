@@ -328,8 +328,12 @@ func (cmd *chatCmd) Run(a *app) error {
 	if !ok || !term.IsTerminal(int(out.Fd())) {
 		return coded{errors.New("chat needs a terminal; see send and receive"), exitUsage}
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
 	return a.staying(func(s *session) error {
-		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: ".", Input: a.stdin, Output: out}
+		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: here, Input: a.stdin, Output: out}
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id

@@ -22,20 +22,46 @@ type quiet struct{}
 func (quiet) other(*model, tea.Msg) tea.Cmd { return nil }
 
 // help lists the keys.
-type help struct{ quiet }
+type help struct {
+	quiet
+	from int // first line shown
+	most int // of from
+}
 
 var helpText = []struct{ title, text string }{
-	{"Everywhere", "ctrl+k  search, people, actions\nalt+↑ ↓  previous, next conversation\nF1  this list\nctrl+c  quit"},
+	{"Everywhere", "ctrl+k  search, people, actions\nalt+↑ ↓  other conversation\nF1  this list\nctrl+c  quit"},
 	{"List", "↑ ↓  select\nenter  open\nn  write to an address\na b  accept, block a request"},
 	{"Writing", "enter  send\nalt+enter  new line\n↑  edit the last message\nctrl+t  attach a file\ntab  select a message\nctrl+f  find\nPgUp PgDn  scroll\nesc  back"},
 	{"Selected message", "r  reply\n+  react\ne  edit\nd  delete for everybody\ns  save files\nc  copy\nenter  show all of it"},
 }
 
-func (help) key(m *model, _ tea.KeyPressMsg) tea.Cmd { return m.dismiss() }
+func (h *help) key(m *model, k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "up", "k":
+		h.from--
+	case "down", "j":
+		h.from++
+	case "pgup":
+		h.from -= 8
+	case "pgdown", "space":
+		h.from += 8
+	default:
+		return m.dismiss()
+	}
+	h.from = max(0, min(h.from, h.most))
+	return nil
+}
 
-func (help) hints() []hint { return []hint{{"any key", "back"}} }
+func (*help) hints() []hint { return []hint{{"↑↓", "scroll"}, {"esc", "back"}} }
 
-func (help) lines(m *model, width, height int) []string {
+func (h *help) lines(m *model, width, height int) []string {
+	all := m.keys(width)
+	h.most = max(0, len(all)-height)
+	return all[min(h.from, h.most):]
+}
+
+// keys are all keys, in two columns where there is room.
+func (m *model) keys(width int) []string {
 	var columns [][]string
 	for _, part := range helpText {
 		column := []string{m.styles.accent.Render(part.title)}

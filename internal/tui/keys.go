@@ -17,15 +17,18 @@ import (
 // the mode.
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	s := k.String()
-	if s == "ctrl+c" {
+	switch {
+	case s == "ctrl+c":
 		return tea.Quit
+	case k.Text != typed(k.Text):
+		return nil
 	}
 	if m.overlay != nil {
 		return m.overlay.key(m, k)
 	}
 	switch s {
 	case "f1":
-		return m.show(help{})
+		return m.show(&help{})
 	case "ctrl+k":
 		return m.showFinder()
 	case "alt+up":
@@ -44,8 +47,8 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	return m.keyList(s)
 }
 
-// type_ gives what is no key of ours to whatever is being typed in.
-func (m *model) type_(msg tea.Msg) tea.Cmd {
+// input gives what is no key of ours to whatever is being typed in.
+func (m *model) input(msg tea.Msg) tea.Cmd {
 	if m.overlay != nil {
 		return m.overlay.other(m, msg)
 	}
@@ -82,7 +85,7 @@ func (m *model) keyList(s string) tea.Cmd {
 	case "q":
 		return tea.Quit
 	case "?":
-		return m.show(help{})
+		return m.show(&help{})
 	case "/":
 		return m.showFinder()
 	case "n":
@@ -267,7 +270,7 @@ func (m *model) gotSent(msg sentMsg) tea.Cmd {
 			}
 		case m.compose.Value() == "":
 			m.drafts[msg.id] = msg.draft
-			m.compose.SetValue(msg.draft.text)
+			m.compose.SetValue(typed(msg.draft.text))
 		}
 	}
 	return tea.Batch(m.reloadRoom(), m.reloadList())
@@ -286,7 +289,7 @@ func (m *model) keepDraft() {
 	m.drafts[m.open.id] = d
 }
 
-func (m *model) restoreDraft() { m.compose.SetValue(m.drafts[m.open.id].text) }
+func (m *model) restoreDraft() { m.compose.SetValue(typed(m.drafts[m.open.id].text)) }
 
 // editLast edits the newest own message.
 func (m *model) editLast() tea.Cmd {
@@ -301,7 +304,7 @@ func (m *model) editLast() tea.Cmd {
 
 func (m *model) edit(msg *client.Message) {
 	m.drafts[m.open.id] = draft{editing: msg.ID}
-	m.compose.SetValue(msg.Text)
+	m.compose.SetValue(typed(msg.Text))
 }
 
 // startPick selects the newest message.
@@ -365,7 +368,7 @@ func (m *model) keyPick(s string) tea.Cmd {
 	case "down", "j":
 		return m.pick(1)
 	case "?":
-		return m.show(help{})
+		return m.show(&help{})
 	case "/":
 		return m.startFind()
 	case "c":

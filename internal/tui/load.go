@@ -342,6 +342,9 @@ func (m *model) title(c *client.Conversation) string {
 // sentence makes an error a sentence.
 func sentence(err error) string {
 	s := line(err.Error())
+	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(first, "@/") {
+		return s // an address or a path stays as it is
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }

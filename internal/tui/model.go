@@ -202,9 +202,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	case tea.PasteMsg:
-		return m, m.type_(msg)
+		return m, m.input(tea.PasteMsg{Content: typed(msg.Content)})
 	}
-	return m, m.type_(msg)
+	return m, m.input(msg)
 }
 
 // say shows a sentence, or what went wrong.
@@ -239,6 +239,9 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 			m.progress[e.Name] = e
 			if e.Done >= e.Total {
 				delete(m.progress, e.Name)
+			}
+			if m.open != nil {
+				clear(m.open.blocks)
 			}
 		case client.FailureEvent:
 			m.failed(e)

@@ -214,7 +214,7 @@ func (m *model) actions() []choice {
 	all := []choice{act("New conversation", "n", m.askNew)}
 	c := m.current()
 	if c == nil {
-		return append(all, act("Keys", "F1", func() tea.Cmd { return m.show(help{}) }), act("Quit", "ctrl+c", func() tea.Cmd { return tea.Quit }))
+		return append(all, act("Keys", "F1", func() tea.Cmd { return m.show(&help{}) }), act("Quit", "ctrl+c", func() tea.Cmd { return tea.Quit }))
 	}
 	switch {
 	case c.Status == client.StatusRequest:
@@ -230,7 +230,7 @@ func (m *model) actions() []choice {
 		all = append(all, act("Attach a file", "ctrl+t", m.askFile))
 	}
 	return append(all, act("Find in this conversation", "ctrl+f", m.startFind),
-		act("Keys", "F1", func() tea.Cmd { return m.show(help{}) }), act("Quit", "ctrl+c", func() tea.Cmd { return tea.Quit }))
+		act("Keys", "F1", func() tea.Cmd { return m.show(&help{}) }), act("Quit", "ctrl+c", func() tea.Cmd { return tea.Quit }))
 }
 
 func (f *finder) hints() []hint {

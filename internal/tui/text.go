@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -103,7 +104,7 @@ func short(t, now time.Time) string {
 	case t.Year() == now.Year():
 		return t.Format("2 Jan")
 	}
-	return t.Format("2.1.2006")
+	return t.Format("Jan 2006")
 }
 
 func daysBetween(t, now time.Time) int {
@@ -133,6 +134,12 @@ func count(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// typed is what of a text may be typed or pasted into a field: what acts on a
+// terminal or turns text around is left out.
+func typed(s string) string {
+	return strings.ReplaceAll(termtext.Clean(s), string(unicode.ReplacementChar), "")
 }
 
 // line makes what others wrote fit for one line.

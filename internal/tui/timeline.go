@@ -58,7 +58,7 @@ func (m *model) timeline(width int) []row {
 			}
 			add(-1, m.styles.quiet.Render(center(day(msg.SentAt.Local(), m.now().Local()), width)))
 		}
-		if !msg.ID.IsZero() && msg.ID == r.firstNew {
+		if i > 0 && !msg.ID.IsZero() && msg.ID == r.firstNew {
 			add(-1, m.styles.accent.Render(rule(" new ", width)))
 			first = true
 		}
@@ -108,13 +108,23 @@ func (m *model) block(i int, first, last bool, width int) []string {
 	}
 	lines := m.layOut(msg, first, last, width)
 	if picked {
-		for n := range lines {
-			lines[n] = m.styles.accent.Render("▸") + ansi.TruncateLeft(lines[n], 1, "")
-		}
+		m.markPicked(lines)
 	} else {
 		m.open.blocks[msg.ID] = block{width, lines}
 	}
 	return lines
+}
+
+// markPicked puts a mark right before the lines of a message.
+func (m *model) markPicked(lines []string) {
+	indent := m.width
+	for _, l := range lines {
+		indent = min(indent, len(l)-len(strings.TrimLeft(l, " ")))
+	}
+	at := max(0, indent-2)
+	for i, l := range lines {
+		lines[i] = l[:at] + m.styles.accent.Render("▸") + l[at+1:]
+	}
 }
 
 // layOut makes the lines of a message: the author, a quote, the text, files,
@@ -129,7 +139,7 @@ func (m *model) layOut(msg *client.Message, first, last bool, width int) []strin
 	lines = append(lines, m.quote(msg, room)...)
 	lines = append(lines, m.text(msg, room)...)
 	for _, a := range msg.Attachments {
-		lines = append(lines, m.attachment(a, room))
+		lines = append(lines, m.attachment(a, !msg.Own, room))
 	}
 	if reactions := m.reactions(msg, room); reactions != "" {
 		lines = append(lines, reactions)
@@ -148,9 +158,9 @@ func (m *model) layOut(msg *client.Message, first, last bool, width int) []strin
 // the bar.
 func (m *model) placed(msg *client.Message, lines []string, above, width int) []string {
 	if !msg.Own {
-		bar := m.styles.person(msg.From.String()).Render("▌")
+		style := m.styles.person(msg.From.String())
 		for i, l := range lines {
-			lines[i] = "  " + bar + " " + l
+			lines[i] = "  " + style.Render(barOf(i, "▌", "▏")) + " " + l
 		}
 		return lines
 	}
@@ -159,7 +169,6 @@ func (m *model) placed(msg *client.Message, lines []string, above, width int) []
 		widestLine = max(widestLine, ansi.StringWidth(l))
 	}
 	indent := strings.Repeat(" ", max(1, width-widestLine-3))
-	bar := m.styles.accent.Render("▐")
 	for i, l := range lines {
 		space := strings.Repeat(" ", widestLine-ansi.StringWidth(l))
 		if i < above {
@@ -167,9 +176,18 @@ func (m *model) placed(msg *client.Message, lines []string, above, width int) []
 		} else {
 			l = space + l
 		}
-		lines[i] = indent + l + " " + bar
+		lines[i] = indent + l + " " + m.styles.accent.Render(barOf(i, "▐", "▕"))
 	}
 	return lines
+}
+
+// barOf is the bar beside a line of a message: the first is thick, so that one
+// sees where messages of a group begin.
+func barOf(i int, first, others string) string {
+	if i == 0 {
+		return first
+	}
+	return others
 }
 
 func (m *model) quote(msg *client.Message, width int) []string {
@@ -228,7 +246,7 @@ func highlight(l, term string, style lipgloss.Style) string {
 	}
 }
 
-func (m *model) attachment(a client.Attachment, width int) string {
+func (m *model) attachment(a client.Attachment, received bool, width int) string {
 	name := line(a.Name)
 	if name == "" {
 		name = "attachment"
@@ -236,7 +254,7 @@ func (m *model) attachment(a client.Attachment, width int) string {
 	right := size(a.Size)
 	if p, ok := m.progress[a.Name]; ok && p.Total > 0 {
 		right = fmt.Sprintf("%d %% of %s", p.Done*100/p.Total, size(a.Size))
-	} else if a.Path != "" {
+	} else if a.Path != "" && received {
 		right += ", saved"
 	}
 	return "▤ " + middle(name, max(5, width-4-len(right))) + "  " + m.styles.quiet.Render(right)

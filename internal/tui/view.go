@@ -22,13 +22,22 @@ const (
 	twoPanes = 72
 	// tall is the height from which a row of the list has two lines.
 	tall = 20
+	// leastWidth and leastHeight are what anything useful needs.
+	leastWidth  = 16
+	leastHeight = 5
 	// mostComposed is how many lines of the composer are shown.
 	mostComposed = 6
 )
 
 func newComposer() textarea.Model {
 	t := textarea.New()
-	t.Prompt, t.ShowLineNumbers = "› ", false
+	t.ShowLineNumbers = false
+	t.SetPromptFunc(2, func(p textarea.PromptInfo) string {
+		if p.LineNumber == 0 {
+			return "› "
+		}
+		return "  "
+	})
 	t.Placeholder = "Write a message"
 	t.DynamicHeight, t.MinHeight, t.MaxHeight, t.MaxContentHeight = true, 1, mostComposed, 4096
 	t.CharLimit = client.MaxText
@@ -129,6 +138,9 @@ func (m *model) unread() (n int) {
 // screen puts the panes, the overlay and the last line together.
 func (m *model) screen() string {
 	height := m.bodyHeight()
+	if m.width < leastWidth || m.height < leastHeight {
+		return strings.Join(pane([]string{"Please make", "the window", "larger."}, m.width, m.height), "\n")
+	}
 	var body []string
 	switch {
 	case m.wide():
@@ -150,16 +162,13 @@ func (m *model) screen() string {
 // covered lays the overlay over the middle of the screen.
 func (m *model) covered(body []string) []string {
 	width, height := m.width, len(body)
-	inner := min(width-4, 72)
-	if width < 50 {
-		inner = width - 2
-	}
-	lines := m.overlay.lines(m, inner, max(1, height-2))
+	inner := max(1, min(width-2, 74))
+	lines := m.overlay.lines(m, max(1, inner-2), max(1, height-2))
 	lines = lines[:min(len(lines), max(1, height-2))]
 	box := []string{m.styles.accent.Render("╭" + strings.Repeat("─", inner) + "╮")}
 	for _, l := range lines {
 		edge := m.styles.accent.Render("│")
-		box = append(box, edge+fit(l, inner)+edge)
+		box = append(box, edge+" "+fit(l, inner-1)+edge)
 	}
 	box = append(box, m.styles.accent.Render("╰"+strings.Repeat("─", inner)+"╯"))
 	top, left := max(0, (height-len(box))/3), max(0, (width-inner-2)/2)
@@ -462,7 +471,7 @@ func (m *model) instead(c *client.Conversation, width int) []string {
 
 // lastLine has what was said last, or else the keys.
 func (m *model) lastLine() string {
-	if m.notice.text != "" {
+	if m.notice.text != "" && m.overlay == nil {
 		style := m.styles.accent
 		text := " " + m.notice.text
 		if m.notice.bad {
