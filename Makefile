@@ -4,6 +4,7 @@ GO ?= go
 FUZZTIME ?= 2m
 FUZZ ?= .
 BENCH ?= .
+BENCHFLAGS ?=
 RUNFLAGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -40,8 +41,9 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
 	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)'
 
-bench: ## all benchmarks; BENCH selects some
+bench: ## all benchmarks (BENCH selects some), then the relay beside its peers
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+	$(GO) run ./bench/relay $(BENCHFLAGS)
 
 clean: ## remove what was built, .tools and .run excepted
 	rm -rf bin
