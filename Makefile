@@ -40,7 +40,8 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
 	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)'
 
-bench: ## all benchmarks; BENCH selects some
+bench: ## all benchmarks, and the relay beside its peers; BENCH selects some
+	$(GO) run ./bench/relay
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
 clean: ## remove what was built, .tools and .run excepted

@@ -52,6 +52,9 @@ func (l Load) RunNATS(ctx context.Context) (Result, error) {
 	n.counting.Store(true)
 	err = errors.Join(err, pause(ctx, l.Duration))
 	n.counting.Store(false)
+	if k := n.refused.Load(); k > 0 {
+		err = errors.Join(err, fmt.Errorf("bench: JetStream refused %d messages", k))
+	}
 	seconds := time.Since(began).Seconds()
 	cancel()
 	r := Result{Posted: float64(n.acked.Load()-acked) / seconds, Delivered: float64(n.delivered.Load()-delivered) / seconds}
@@ -68,6 +71,7 @@ type natsLoad struct {
 	Load
 	start            time.Time
 	acked, delivered atomic.Int64
+	refused          atomic.Int64
 	counting         atomic.Bool
 	conns            []*nats.Conn
 	wait             sync.WaitGroup
@@ -135,7 +139,10 @@ func (n *natsLoad) publish(ctx context.Context, js jetstream.JetStream, subject 
 			select {
 			case <-f.Ok():
 				n.acked.Add(1)
-			case <-f.Err():
+			case err := <-f.Err():
+				if err != nil && n.counting.Load() {
+					n.refused.Add(1)
+				}
 			case <-ctx.Done():
 			}
 		}
