@@ -12,8 +12,8 @@ import (
 
 // Bounds of what is stored in one transaction.
 const (
-	batchEntries = 512
-	batchBytes   = 1 << 20
+	batchEntries = 2048
+	batchBytes   = 4 << 20
 )
 
 // submission is an entry on its way into the store.
@@ -130,8 +130,19 @@ func (t *topic) work() {
 		stored, err := t.hub.s.append(t.hub.s.ctx, t.id, batch)
 		<-delivered
 		delivered = make(chan struct{})
-		go t.conclude(batch, stored, err, delivered)
+		if t.idle() {
+			t.conclude(batch, stored, err, delivered)
+		} else {
+			go t.conclude(batch, stored, err, delivered)
+		}
 	}
+}
+
+// idle reports whether nothing is pending.
+func (t *topic) idle() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.pending) == 0
 }
 
 // rest ends the work if nothing is pending.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,14 +117,49 @@ func crash(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	told := uint64(0)
+	var told atomic.Uint64
+	var wait sync.WaitGroup
+	wait.Go(func() { useUntilDone(t, s, &told) })
+	random := rand.New(rand.NewPCG(seed, 1))
+	for random.IntN(400) > 0 {
+		runtime.Gosched()
+	}
+	// What was told before the crash began must survive it.
+	before := told.Load()
+	image := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: random})
+	wait.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openTest(t, "db", Options{FS: image, Reserve: 1})
+	found, err := again.Check(t.Context(), "")
+	if err != nil || len(found.Problems) > 0 {
+		t.Fatalf("after the crash: %v %v", found.Problems, err)
+	}
+	err = again.View(t.Context(), func(tx server.ReadTx) error {
+		row, err := tx.Channels().Channel(channel)
+		if row.Last < before || row.Entries != row.Last {
+			t.Errorf("%d entries of %d after the crash, %d were told", row.Entries, row.Last, before)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// useUntilDone writes and reads concurrently and raises told to what it was
+// told.
+func useUntilDone(t *testing.T, s *Store, told *atomic.Uint64) {
 	tell := func(seq uint64) {
-		mu.Lock()
-		defer mu.Unlock()
-		told = max(told, seq)
+		for now := told.Load(); seq > now && !told.CompareAndSwap(now, seq); now = told.Load() {
+		}
 	}
 	var wait sync.WaitGroup
+	defer wait.Wait()
 	for range 4 {
 		wait.Go(func() {
 			for range 50 {
@@ -148,37 +184,6 @@ func crash(t *testing.T, seed uint64) {
 				tell(last)
 			}
 		})
-	}
-	random := rand.New(rand.NewPCG(seed, 1))
-	for random.IntN(400) > 0 {
-		runtime.Gosched()
-	}
-	mu.Lock()
-	before := told
-	mu.Unlock()
-	// What was told before the crash began must survive it.
-	image := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: random})
-	wait.Wait()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again := openTest(t, "db", Options{FS: image, Reserve: 1})
-	found, err := again.Check(t.Context(), "")
-	if err != nil || len(found.Problems) > 0 {
-		t.Fatalf("after the crash: %v %v", found.Problems, err)
-	}
-	err = again.View(t.Context(), func(tx server.ReadTx) error {
-		row, err := tx.Channels().Channel(channel)
-		if row.Last < before || row.Entries != row.Last {
-			t.Errorf("%d entries of %d after the crash, %d were told", row.Entries, row.Last, before)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -205,8 +210,15 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	disk.free = 1000
-	if err := create("b"); !errors.Is(err, server.ErrFull) {
-		t.Fatalf("error %v", err)
+	var err error
+	for n := 0; n < roomEvery && err == nil; n++ {
+		err = create(fmt.Sprint(n))
+	}
+	for range 2 * roomEvery {
+		if !errors.Is(err, server.ErrFull) {
+			t.Fatalf("error %v", err)
+		}
+		err = create("b")
 	}
 	disk.free = 2 << 20
 	if err := create("b"); err != nil {
