@@ -5,7 +5,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -236,7 +235,7 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 // transaction: what is not durable is delivered again.
 func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
-	a.client.emit(FailureEvent{conversationID(a.channel), fmt.Errorf("saving failed: %w", err)})
+	a.client.emit(FailureEvent{conversationID(a.channel), err})
 	a.mu.Lock()
 	a.served = nil
 	a.room.Broadcast()
