@@ -30,6 +30,7 @@ const (
 	tableOutbox       = "o" // + cid + n: outboxRecord
 	tableDelivery     = "l" // + cid + n: deliveryRecord
 	tableInbox        = "q" // + n: inboxRecord
+	tableLetter       = "v" // + n: keptLetterRecord
 	tableExpiry       = "x" // + time + cid + n: empty
 )
 
@@ -55,6 +56,17 @@ type profileRecord struct {
 	Invite     string `cbor:"7,keyasint,omitempty"` // until registered
 	Name       string `cbor:"8,keyasint,omitempty"` // shown to others
 	Letters    uint64 `cbor:"9,keyasint"`           // cursor of the mailbox
+	// LastResort is when the key package of last resort was published, in
+	// Unix seconds.
+	LastResort int64 `cbor:"10,keyasint,omitempty"`
+}
+
+// A keptLetterRecord is a letter that this device has taken from the server
+// and not opened yet.
+type keptLetterRecord struct {
+	Version  uint8  `cbor:"1,keyasint"`
+	Letter   []byte `cbor:"2,keyasint"`
+	Received int64  `cbor:"3,keyasint"` // Unix seconds
 }
 
 type contactRecord struct {
