@@ -119,9 +119,10 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	if err != nil {
 		return nil, err
 	}
-	if old && conv.Status == StatusActive {
-		return nil, errors.New("client: this device is in that conversation already")
+	if old && (conv.Status == StatusActive || staged.Context().Epoch <= conv.Epoch) {
+		return nil, errors.New("client: the invitation is an old one, or to a conversation that this device is in")
 	}
+	conv.Epoch = staged.Context().Epoch
 	if old {
 		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
 		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
@@ -138,11 +139,14 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, staged *mls.StagedJoin, id cid) error {
 	self := m.client.self.address.String()
 	seen := map[string]bool{self: true}
-	conv.Unconfirmed, conv.Peer = nil, ""
+	conv.Unconfirmed, conv.Departed, conv.Peer = nil, nil, ""
 	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
 	for _, leaf := range staged.Members() {
 		cred, err := leafCredential(leaf)
 		if err != nil {
+			return err
+		}
+		if err := m.client.self.notSelf(leaf); err != nil {
 			return err
 		}
 		if a := cred.Address.String(); !seen[a] {
@@ -157,7 +161,25 @@ func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, st
 		return fmt.Errorf("%w: more than two in a conversation of two", errRule)
 	}
 	conv.Peer = conv.Inviter
+	if open, err := openDirect(tx, conv.Peer); err != nil || open != nil {
+		return err // the new one takes its place once the peer is confirmed
+	}
 	return tx.put(key(tableDirect, tx.index([]byte(conv.Peer))), id[:])
+}
+
+// openDirect returns the conversation that is meant by the address of a peer,
+// nil if there is none that can go on.
+func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
+	at, err := tx.get(key(tableDirect, tx.index([]byte(peer))))
+	if err != nil || at == nil {
+		return nil, err
+	}
+	var rec convRecord
+	ok, err := tx.load(key(tableConversation, at), &rec)
+	if err != nil || !ok || rec.Status != StatusActive && rec.Status != StatusRequest {
+		return nil, err
+	}
+	return &rec, nil
 }
 
 // joined starts a conversation that a letter brought.

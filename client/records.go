@@ -31,7 +31,8 @@ const (
 	tableDelivery     = "l" // + cid + n: deliveryRecord
 	tableInbox        = "q" // + n: inboxRecord
 	tableLetter       = "v" // + n: keptLetterRecord
-	tableExpiry       = "x" // + time + cid + n: empty
+	tableHeld         = "h" // + cid + n: heldRecord
+	tableExpiry       = "x" // + cid + time + n: empty
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -115,6 +116,29 @@ type convRecord struct {
 	Group bool   `cbor:"16,keyasint"`
 	Title string `cbor:"17,keyasint,omitempty"`
 	Timer uint32 `cbor:"18,keyasint,omitempty"` // seconds
+	// Epoch is the newest that this device was in. An invitation must lead
+	// beyond it.
+	Epoch uint64 `cbor:"19,keyasint,omitempty"`
+	// Departed lists claims of members who went before their server vouched
+	// for them.
+	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
+	// Held: there may be something that unconfirmed members said or did.
+	Held bool `cbor:"21,keyasint,omitempty"`
+}
+
+// A claimRecord is what a leaf says about itself.
+type claimRecord struct {
+	Address string           `cbor:"1,keyasint"`
+	Device  account.DeviceID `cbor:"2,keyasint"`
+	Key     []byte           `cbor:"3,keyasint"`
+}
+
+// A heldRecord is an edit, a reaction or the like by an unconfirmed member.
+type heldRecord struct {
+	Version uint8             `cbor:"1,keyasint"`
+	From    string            `cbor:"2,keyasint"`
+	ID      content.MessageID `cbor:"3,keyasint"`
+	Content []byte            `cbor:"4,keyasint"`
 }
 
 type messageRecord struct {
