@@ -5,7 +5,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -36,6 +35,11 @@ type actor struct {
 	// state as of the last step, for whoever waits.
 	snapshot snapshot
 	waiters  map[chan struct{}]bool
+	// alarm is the timer of the next tick, waking its time, zero if there is
+	// none.
+	alarm  *time.Timer
+	waking time.Time
+	again  *time.Timer // of the next attempt after a failed transaction
 }
 
 // snapshot is what waiters look at.
@@ -236,14 +240,18 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 // transaction: what is not durable is delivered again.
 func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
-	a.client.emit(FailureEvent{conversationID(a.channel), fmt.Errorf("saving failed: %w", err)})
+	a.client.emit(FailureEvent{conversationID(a.channel), err})
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.served = nil
 	a.room.Broadcast()
-	a.mu.Unlock()
-	time.AfterFunc(retryFirst, func() {
+	if a.again != nil {
+		a.again.Stop()
+	}
+	a.again = time.AfterFunc(retryFirst, func() {
 		if ctx.Err() == nil {
 			a.link.revisit(func(h protocol.Hello) { a.serve(inputUp{h}, false) })
+			a.tell(inputTick{}, nil)
 		}
 	})
 }
@@ -254,8 +262,12 @@ func (a *actor) publish(m *conversation) {
 	defer a.mu.Unlock()
 	a.snapshot = snapshot{
 		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
-		following: m.following(), checking: len(m.rec.Unconfirmed) > 0,
+		following: m.following(), checking: len(m.doubtful()) > 0,
 	}
+	a.tellWaiters()
+}
+
+func (a *actor) tellWaiters() {
 	for w := range a.waiters {
 		select {
 		case w <- struct{}{}:
@@ -278,9 +290,13 @@ func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
 	for {
 		a.mu.Lock()
 		ready := len(a.served) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
+		closed := a.closed
 		a.mu.Unlock()
 		if ready {
 			return nil
+		}
+		if closed {
+			return context.Canceled
 		}
 		select {
 		case <-w:
@@ -297,6 +313,12 @@ func (a *actor) shut() {
 	local := a.local
 	a.local, a.served = nil, nil
 	a.room.Broadcast()
+	for _, timer := range []*time.Timer{a.alarm, a.again} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	a.tellWaiters()
 	a.mu.Unlock()
 	for _, j := range local {
 		j.finish(context.Canceled)
@@ -315,13 +337,12 @@ func (a *actor) perform(ctx context.Context, e effect) {
 		c.spawn(func() { answer(inputChains{c.lookUp(ctx, e.addresses)}) })
 	case doInvite:
 		c.spawn(func() {
-			found, err := c.invitees(ctx, e.addresses)
-			answer(inputInvitees{e.n, found, err})
+			answer(inputInvitees{e.n, c.invitees(ctx, e.addresses)})
 		})
 	case doFetch:
 		c.spawn(func() {
 			message, err := c.fetchStash(ctx, a.link.host, e.stash)
-			answer(inputFetched{message, err})
+			answer(inputFetched{e.seq, message, err})
 		})
 	case doStash:
 		c.spawn(func() { answer(inputStashed{e.n, e.outbox, c.uploadStash(ctx, a.link.host, e.token, e.box)}) })
@@ -330,6 +351,28 @@ func (a *actor) perform(ctx context.Context, e effect) {
 	case doUpload:
 		c.spawn(func() { answer(inputUploaded{e.n, e.index, c.upload(ctx, a.link.host, e.upload, e.expire)}) })
 	case doWake:
-		time.AfterFunc(max(0, e.at.Sub(c.now())), func() { answer(inputTick{}) })
+		a.wakeAt(e.at)
 	}
+}
+
+// wakeAt gives the machine a tick at a time, or earlier: the machine asks
+// again for what is still to come.
+func (a *actor) wakeAt(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || !a.waking.IsZero() && !at.Before(a.waking) {
+		return
+	}
+	if a.alarm != nil {
+		a.alarm.Stop()
+	}
+	a.waking = at
+	a.alarm = time.AfterFunc(max(0, at.Sub(a.client.now())), func() {
+		a.mu.Lock()
+		if a.waking.Equal(at) {
+			a.waking = time.Time{}
+		}
+		a.mu.Unlock()
+		a.tell(inputTick{}, nil)
+	})
 }

@@ -33,8 +33,10 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 			return err
 		}
 		if len(item.Change.Add) > 0 && item.packages == nil {
-			item.working = true
-			c.out.do(doInvite{item.n, item.Change.Add[:min(addAtOnce, len(item.Change.Add))]})
+			if item.lookups.ready(c.now()) {
+				item.working = true
+				c.out.do(doInvite{item.n, slices.Clone(item.Change.Add[:min(addAtOnce, len(item.Change.Add))])})
+			}
 			return nil
 		}
 		if err := c.stage(tx, item); err != nil {
@@ -81,10 +83,6 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		return nil
 	}
 	item.working = false
-	if in.failure != nil {
-		c.backOff(in.failure)
-		return nil
-	}
 	for who, found := range in.found {
 		if found.err == nil {
 			found.err = pinChain(tx, found.chain)
@@ -94,23 +92,29 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		}
 		delete(in.found, who)
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
+		if retryable(found.err) { // later, and after those who can be added now
+			item.Change.Add = append(item.Change.Add, who)
+			item.lookups.failed(c.now(), found.err)
+			continue
+		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
 		if err := c.notice(tx, c.self.address.String(), why.Error()); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {
-			c.stop(StatusLost, why)
-			return c.abandon(tx)
+			return c.stop(tx, StatusLost, why)
 		}
 	}
-	item.packages = in.found
+	if len(in.found) > 0 && len(item.Ciphertext) == 0 {
+		item.packages = in.found
+	}
 	return c.saveItem(tx, item)
 }
 
 // stage builds the commit of a change and everything that goes with it.
 func (c *conversation) stage(tx *sealedTx, item *outItem) error {
-	options := mls.CommitOptions{Now: c.now(), Pending: true}
+	options := mls.CommitOptions{Now: c.now(), Pending: c.granted()}
 	type guest struct {
 		address string
 		kp      *mls.KeyPackage
@@ -145,6 +149,9 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
+	if _, err := judge(c.state, staged); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAllowed, err) // the roles are others than when it was asked for
+	}
 	next, err := accessPublic(staged, c.rec.Channel)
 	if err != nil {
 		return err
@@ -169,6 +176,12 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	return c.wrap(tx, item, protocol.KindCommit, payload)
+}
+
+// granted reports whether what others proposed may be committed: departures,
+// which nobody can be denied. Whatever else a member proposed lapses.
+func (c *conversation) granted() bool {
+	return !slices.ContainsFunc(c.group.PendingProposals(), func(p mls.Proposal) bool { return p.Type != mls.ProposalSelfRemove })
 }
 
 // vouched checks that a key package belongs to a device of the chain.
@@ -275,17 +288,13 @@ func newStash(plain []byte) (*stashRecord, error) {
 func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 	staged := c.group.PendingCommit()
 	if staged == nil {
-		return errors.New("client: an own commit was accepted that is not pending")
+		return c.stop(tx, StatusStopped, errors.New("an own change was accepted that this device does not remember"))
 	}
 	next, err := parseGroupState(staged.Context().Extensions)
 	if err != nil {
 		return err
 	}
-	delta, err := c.group.Apply(staged)
-	if err != nil {
-		return fmt.Errorf("client: applying an own commit: %w", err)
-	}
-	if err := c.apply(tx, delta); err != nil {
+	if err := c.applied(tx, staged); err != nil {
 		return err
 	}
 	if err := c.dispatch(tx, item.Change); err != nil {

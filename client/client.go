@@ -141,6 +141,9 @@ func Open(cfg Config) (*Client, error) {
 	if err := store.view(c.load); err != nil {
 		return nil, err
 	}
+	if err := c.expireAll(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

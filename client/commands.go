@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -18,6 +19,19 @@ import (
 
 // MaxText bounds the text of a message in bytes.
 const MaxText = 64 << 10
+
+// maxContent bounds an encoded message, so that it fits into an entry.
+const maxContent = envelope.MaxMessage - 4<<10
+
+// MaxExpiry is the longest time after which messages can be made to disappear.
+const MaxExpiry = 365 * 24 * time.Hour
+
+func checkExpiry(after time.Duration) error {
+	if after < 0 || after > MaxExpiry || after > 0 && after < time.Second {
+		return errors.New("messages can be made to disappear after one second at the earliest and one year at the latest")
+	}
+	return nil
+}
 
 // Commands that a person gives a conversation.
 type (
@@ -47,6 +61,9 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	default:
 		return refusal{fmt.Errorf("%w: %s", ErrClosed, c.closedBecause())}
 	}
+	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
+		return refusal{fmt.Errorf("%w: you are leaving it", ErrClosed)}
+	}
 	now := c.now()
 	view := in.message.View()
 	expire := in.expire
@@ -69,6 +86,9 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	if err != nil {
 		return refusal{err}
 	}
+	if len(raw) > maxContent {
+		return refusal{errors.New("this is too much for one message; send fewer files at a time")}
+	}
 	return c.enqueueMessage(tx, in, &message, raw, expire)
 }
 
@@ -87,7 +107,7 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 	if err != nil {
 		return err
 	}
-	out := outboxRecord{Message: raw, Uploads: in.uploads, Expire: uint64(expire / time.Second)}
+	out := outboxRecord{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
 	if message.View().Kind == content.KindMessage {
 		if out.Order, err = c.record(tx, self.String(), id, raw, message, StateWaiting); err != nil {
 			return err
@@ -161,6 +181,9 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 			return refusal{ErrNotAllowed}
 		}
 	}
+	if err := mayAdd(tx, ch.Add); err != nil {
+		return err
+	}
 	for _, a := range ch.Add {
 		if err := know(tx, a); err != nil {
 			return err
@@ -176,7 +199,11 @@ func (commandLeave) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status != StatusActive && c.rec.Status != StatusRequest {
 		return refusal{ErrClosed}
 	}
+	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
+		return nil // it is on its way
+	}
 	c.rec.Status = StatusActive
+	c.touch()
 	self := c.self.address.String()
 	if heir := c.heir(); heir != "" {
 		change := changeRecord{Roles: []roleRecord{{heir, RoleOwner}}}
@@ -186,8 +213,7 @@ func (commandLeave) step(c *conversation, tx *sealedTx) error {
 	}
 	if len(c.members()) == 1 && c.members()[0] == self {
 		c.rec.Gone = true
-		c.stop(StatusLeft, nil)
-		return nil
+		return c.stop(tx, StatusLeft, nil)
 	}
 	_, err := c.queue(tx, outboxRecord{Leave: true})
 	return err
@@ -235,8 +261,7 @@ func (commandBlock) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status == StatusActive && c.state.Group {
 		return refusal{errors.New("leave the group instead")}
 	}
-	c.stop(StatusBlocked, nil)
-	return c.abandon(tx)
+	return c.stop(tx, StatusBlocked, nil)
 }
 
 func (commandRead) step(c *conversation, tx *sealedTx) error {
@@ -270,6 +295,9 @@ func profileMessage(name string) (content.Message, error) {
 func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message, error) {
 	if len(d.Text) > MaxText {
 		return Message{}, fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
+	}
+	if err := checkExpiry(d.Expire); err != nil {
+		return Message{}, err
 	}
 	conv, err := c.Conversation(to)
 	if err != nil {
@@ -391,13 +419,8 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (Conversation
 // can go on.
 func (c *Client) directWith(peer account.Address) (id ConversationID, err error) {
 	err = c.store.view(func(tx *sealedTx) error {
-		at, err := tx.get(key(tableDirect, tx.index([]byte(peer.String()))))
-		if err != nil || at == nil {
-			return err
-		}
-		var rec convRecord
-		ok, err := tx.load(key(tableConversation, at), &rec)
-		if err == nil && ok && (rec.Status == StatusActive || rec.Status == StatusRequest) {
+		rec, err := openDirect(tx, peer.String())
+		if err == nil && rec != nil {
 			id = conversationID(rec.Channel)
 		}
 		return err
@@ -424,9 +447,11 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 // known makes sure that people exist, as far as their servers can be reached:
 // asked before anything is stored, so that a typing mistake is an error.
 func (c *Client) known(ctx context.Context, people []account.Address) ([]string, error) {
-	all := make([]string, len(people))
-	for i, a := range people {
-		all[i] = a.String()
+	var all []string
+	for _, a := range people {
+		if s := a.String(); !slices.Contains(all, s) {
+			all = append(all, s)
+		}
 	}
 	for _, found := range c.lookUp(ctx, all) {
 		if found.err != nil && !errors.Is(found.err, ErrOffline) {
@@ -454,6 +479,9 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
 	}
 	err = c.store.update(func(tx *sealedTx) error {
+		if err := mayAdd(tx, add); err != nil {
+			return err
+		}
 		for _, a := range add {
 			if err := know(tx, a); err != nil {
 				return err
@@ -557,6 +585,9 @@ func (c *Client) SetRole(ctx context.Context, conv ConversationID, who account.A
 
 // SetTimer makes messages disappear after a time, 0 for never.
 func (c *Client) SetTimer(ctx context.Context, conv ConversationID, after time.Duration) error {
+	if err := checkExpiry(after); err != nil {
+		return err
+	}
 	seconds := uint32(after / time.Second)
 	return c.tell(ctx, conv, commandChange{changeRecord{Timer: &seconds}})
 }

@@ -20,6 +20,20 @@ func saveContact(tx *sealedTx, rec contactRecord) error {
 	return tx.save(key(tableContact, tx.index([]byte(rec.Address))), &rec)
 }
 
+// mayAdd refuses people who are blocked: whoever wants them back says so.
+func mayAdd(tx *sealedTx, addresses []string) error {
+	for _, a := range addresses {
+		rec, err := loadContact(tx, a)
+		if err != nil {
+			return err
+		}
+		if rec.Blocked {
+			return refusal{fmt.Errorf("you blocked %s; unblock them first", a)}
+		}
+	}
+	return nil
+}
+
 // know makes somebody a contact.
 func know(tx *sealedTx, address string) error {
 	rec, err := loadContact(tx, address)

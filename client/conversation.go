@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,9 +44,7 @@ const (
 	pastEnvelopes = protocol.RecentEpochs + 1 // epochs whose envelope keys are kept
 	maxInFlight   = 64                        // messages posted and not yet seen
 	addAtOnce     = 50                        // members added by one commit
-	retryFirst    = time.Second
-	retryLast     = 5 * time.Minute
-	leaveStep     = 2 * time.Second // between members who would commit a departure
+	leaveStep     = 2 * time.Second           // between members who would commit a departure
 )
 
 // A conversation is the state machine of one conversation. It does no I/O:
@@ -73,12 +72,19 @@ type conversation struct {
 	deferred []protocol.Entry
 	// lookingUp: the unconfirmed members are being looked up.
 	lookingUp bool
-	retry     time.Duration
-	notBefore time.Time // of the next attempt after a failure
+	// What can fail by itself is tried again by itself: the channel, letters
+	// to other servers, lookups at other servers, uploads.
+	channel, letters, lookups, uploads backoff
+	// refusedAt is the epoch, plus one, in which the server said last that
+	// there is a newer one.
+	refusedAt uint64
 	// commitAt is when this member commits what others proposed, unless
 	// somebody else did; zero if there is nothing.
 	commitAt time.Time
 	caughtUp bool // with what the server had when the channel was opened
+	// leaves is an index of the group's members by address, made on demand
+	// for each epoch.
+	leaves map[string][]mls.LeafIndex
 }
 
 // An outItem is an outbox record on its way.
@@ -89,6 +95,7 @@ type outItem struct {
 	posted   bool              // on this connection
 	working  bool              // a lookup or upload is under way
 	packages map[string]invitee
+	lookups  backoff // of those to be added
 }
 
 type delivery struct {
@@ -128,8 +135,11 @@ type doInvite struct {
 	addresses []string
 }
 
-// doFetch downloads and decrypts a stash: inputFetched.
-type doFetch struct{ stash envelope.Stash }
+// doFetch downloads and decrypts the stash of an entry: inputFetched.
+type doFetch struct {
+	seq   uint64
+	stash envelope.Stash
+}
 
 // doStash uploads a stash: inputStashed.
 type doStash struct {
@@ -186,7 +196,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, retry: retryFirst}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -220,6 +230,8 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
+	// A commit of what others proposed goes before all that waits for it.
+	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
 	return tx.scan(key(tableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
 		d := &delivery{n: lastNumber(k)}
 		if err := decodeRecord(v, &d.deliveryRecord); err != nil {
@@ -230,11 +242,19 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 	})
 }
 
+func (o *outItem) urgency() int {
+	if o.Change != nil && (o.Change.Pending || len(o.Ciphertext) > 0) {
+		return 1
+	}
+	return 0
+}
+
 // begin and end bracket what happens to the machine in one transaction.
 func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
 
 func (c *conversation) end(tx *sealedTx) error {
 	err := c.pump(tx)
+	c.rest()
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
@@ -258,6 +278,20 @@ func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error)
 }
 
 func (c *conversation) touch() { c.dirty = true }
+
+// rest has the machine woken when something may be tried again.
+func (c *conversation) rest() {
+	now := c.now()
+	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt}
+	for _, item := range c.outbox {
+		times = append(times, item.lookups.until)
+	}
+	for _, at := range times {
+		if at.After(now) {
+			c.out.do(doWake{at})
+		}
+	}
+}
 
 // apply persists a delta of the group.
 func (c *conversation) apply(tx *sealedTx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
@@ -328,25 +362,31 @@ func (c *conversation) roomURI() string {
 }
 
 // members returns the addresses in the group, each once, sorted.
-func (c *conversation) members() []string {
-	var all []string
-	for _, leaf := range c.group.Members() {
-		if cred, err := leafCredential(leaf); err == nil {
-			all = append(all, cred.Address.String())
+func (c *conversation) members() []string { return slices.Sorted(maps.Keys(c.index())) }
+
+func (c *conversation) leavesOf(address string) []mls.LeafIndex { return c.index()[address] }
+
+func (c *conversation) index() map[string][]mls.LeafIndex {
+	if c.leaves == nil {
+		c.leaves = map[string][]mls.LeafIndex{}
+		for i, leaf := range c.group.Members() {
+			if cred, err := leafCredential(leaf); err == nil {
+				a := cred.Address.String()
+				c.leaves[a] = append(c.leaves[a], i)
+			}
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return c.leaves
 }
 
-func (c *conversation) leavesOf(address string) []mls.LeafIndex {
-	var all []mls.LeafIndex
-	for i, leaf := range c.group.Members() {
-		if cred, err := leafCredential(leaf); err == nil && cred.Address.String() == address {
-			all = append(all, i)
-		}
+// applied makes a commit's epoch the present one.
+func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
+	delta, err := c.group.Apply(commit)
+	if err != nil {
+		return fmt.Errorf("client: applying a commit: %w", err)
 	}
-	return all
+	c.leaves = nil
+	return c.apply(tx, delta)
 }
 
 func (c *conversation) summary() Conversation {
@@ -370,14 +410,19 @@ func (r *convRecord) summary() Conversation {
 	}
 }
 
-// stop closes the conversation for good.
-func (c *conversation) stop(status Status, err error) {
+// stop closes the conversation. What still waits cannot be sent any more,
+// except what leaving it needs.
+func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
 	c.rec.Status, c.rec.Reason = status, ""
 	if err != nil {
 		c.rec.Reason = err.Error()
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), err})
 	}
 	c.touch()
+	if c.following() {
+		return nil
+	}
+	return c.abandon(tx)
 }
 
 // following reports whether the conversation wants its entries.
@@ -389,18 +434,6 @@ func (c *conversation) following() bool {
 		return !c.rec.Gone // until the others have let go
 	}
 	return false
-}
-
-// backOff waits before the next attempt, longer each time.
-func (c *conversation) backOff(err error) {
-	wait := c.retry
-	var refused *protocol.Error
-	if errors.As(err, &refused) && refused.RetryAfter > wait {
-		wait = refused.RetryAfter
-	}
-	c.retry = min(c.retry*2, retryLast)
-	c.notBefore = c.now().Add(wait)
-	c.out.do(doWake{c.notBefore})
 }
 
 // randomness of identifiers that are no keys comes from here, too.

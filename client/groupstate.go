@@ -45,9 +45,12 @@ func (s groupState) extension() (mls.Extension, error) {
 }
 
 func parseGroupState(extensions []mls.Extension) (groupState, error) {
-	i := slices.IndexFunc(extensions, func(e mls.Extension) bool { return e.Type == extensionGroupState })
+	i := slices.IndexFunc(extensions, isGroupState)
 	if i < 0 {
 		return groupState{}, fmt.Errorf("%w: no group state", errRule)
+	}
+	if len(extensions) != 1 {
+		return groupState{}, fmt.Errorf("%w: a property that no conversation has", errRule)
 	}
 	var s groupState
 	if err := dcbor.Unmarshal(extensions[i].Data, &s); err != nil {
@@ -56,17 +59,17 @@ func parseGroupState(extensions []mls.Extension) (groupState, error) {
 	if s.Version != recordVersion || len(s.Title) > MaxTitle || !utf8.ValidString(s.Title) {
 		return groupState{}, fmt.Errorf("%w: group state", errRule)
 	}
-	sorted := slices.IsSortedFunc(s.Roles, func(a, b roleRecord) int { return strings.Compare(a.Address, b.Address) })
-	if !sorted {
-		return groupState{}, fmt.Errorf("%w: roles", errRule)
-	}
-	for _, r := range s.Roles {
-		if _, err := account.ParseAddress(r.Address); err != nil || r.Role == RoleMember || r.Role > RoleOwner {
+	for i, r := range s.Roles {
+		a, err := account.ParseAddress(r.Address)
+		unsorted := i > 0 && s.Roles[i-1].Address >= r.Address
+		if err != nil || a.String() != r.Address || unsorted || r.Role == RoleMember || r.Role > RoleOwner {
 			return groupState{}, fmt.Errorf("%w: roles", errRule)
 		}
 	}
 	return s, nil
 }
+
+func isGroupState(e mls.Extension) bool { return e.Type == extensionGroupState }
 
 func (s groupState) role(address string) Role {
 	for _, r := range s.Roles {
@@ -106,7 +109,8 @@ func leafCredential(leaf *mls.LeafNode) (account.Credential, error) {
 }
 
 // judge says whether a commit does only what the roles of the state before it
-// allow. It returns the state after it.
+// allow. It returns the state after it. The group context has no extension but
+// the state, so that nothing else changes unnoticed.
 func judge(old groupState, s *mls.StagedCommit) (groupState, error) {
 	next, err := old, error(nil)
 	if !s.RemovesSelf() { // who is removed does not see the next state
@@ -124,7 +128,10 @@ func judge(old groupState, s *mls.StagedCommit) (groupState, error) {
 	}
 	for _, p := range s.Proposals() {
 		author := committer
-		if p.Ref != nil && !p.External && p.Sender != s.Committer().Index {
+		if p.External {
+			return groupState{}, fmt.Errorf("%w: a proposal from outside", errRule)
+		}
+		if p.Ref != nil && p.Sender != s.Committer().Index {
 			if author, err = senderOf(s, p); err != nil {
 				return groupState{}, err
 			}

@@ -52,6 +52,13 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil || known != 0 {
 		return err
 	}
+	if msg.View().Kind == content.KindMessage {
+		if msg.Expires != nil && msg.Expires.Check(c.now()) == nil && !msg.Expires.Deadline(c.now()).After(c.now()) {
+			return nil // it came too late
+		}
+	} else if slices.Contains(c.doubtful(), from) {
+		return c.hold(tx, heldRecord{recordVersion, from, id, m.Data})
+	}
 	return c.take(tx, from, id, m.Data, msg, StateReceived)
 }
 
@@ -79,8 +86,9 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 	now := c.now()
 	rec := &messageRecord{
 		Version: recordVersion, ID: id, From: from, Sent: sentAt(msg), Received: millis(now), State: state,
-		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.rec.Unconfirmed, from),
+		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.doubtful(), from),
 	}
+	c.rec.Held = c.rec.Held || rec.Held
 	if rec.Sent == 0 {
 		rec.Sent = rec.Received
 	}
@@ -107,7 +115,7 @@ func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 		}
 	}
 	if rec.Expires != 0 {
-		if err := tx.put(key(tableExpiry, number(uint64(rec.Expires)), c.id[:], number(order)), nil); err != nil {
+		if err := tx.put(key(tableExpiry, c.id[:], number(uint64(rec.Expires)), number(order)), nil); err != nil {
 			return 0, err
 		}
 		c.out.do(doWake{time.Unix(rec.Expires, 0)})
@@ -233,82 +241,6 @@ func (c *conversation) enqueueIfForeign(tx *sealedTx, in inboxRecord, held bool)
 func (c *conversation) enqueue(tx *sealedTx, in inboxRecord) error {
 	in.Version, in.CID = recordVersion, c.id
 	return appendInbox(tx, in)
-}
-
-// release shows the messages of a member who is now confirmed.
-func (c *conversation) release(tx *sealedTx, from string) error {
-	held := map[uint64]*messageRecord{}
-	var orders []uint64
-	err := tx.scan(key(tableMessage, c.id[:]), false, func(k, v []byte) (bool, error) {
-		var rec messageRecord
-		if err := decodeRecord(v, &rec); err != nil {
-			return false, err
-		}
-		if rec.Held && rec.From == from {
-			held[lastNumber(k)] = &rec
-			orders = append(orders, lastNumber(k))
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, order := range orders {
-		rec := held[order]
-		rec.Held = false
-		if err := c.saveMessage(tx, order, rec, true); err != nil {
-			return err
-		}
-		if rec.Notice || rec.Deleted {
-			continue
-		}
-		c.rec.Unread++
-		if err := c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweep erases the messages whose time has come.
-func (c *conversation) sweep(tx *sealedTx) error {
-	now := uint64(c.now().Unix())
-	var due [][]byte
-	err := tx.scan([]byte(tableExpiry), false, func(k, _ []byte) (bool, error) {
-		at := binary.BigEndian.Uint64(k[1:])
-		if at > now {
-			c.out.do(doWake{time.Unix(int64(at), 0)})
-			return false, nil
-		}
-		if string(k[9:25]) == string(c.id[:]) {
-			due = append(due, slices.Clone(k))
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, k := range due {
-		if err := c.expire(tx, lastNumber(k)); err != nil {
-			return err
-		}
-		if err := tx.delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *conversation) expire(tx *sealedTx, order uint64) error {
-	k := key(tableMessage, c.id[:], number(order))
-	var rec messageRecord
-	ok, err := tx.load(k, &rec)
-	if err != nil || !ok {
-		return err
-	}
-	rec.erase()
-	c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), false})
-	return tx.delete(k)
 }
 
 // message is the record as others see it.

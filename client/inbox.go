@@ -111,7 +111,7 @@ func (c *Client) received(tx *sealedTx, rec inboxRecord) (item Received, ready b
 			return Received{}, false, err
 		}
 	}
-	if !ok || conv.Status == StatusBlocked {
+	if !ok || conv.Status == StatusBlocked || msg.expired(c.now()) {
 		return Received{}, true, nil
 	}
 	return Received{

@@ -31,8 +31,8 @@ type (
 type (
 	inputCreated struct{ err error }
 	inputOpened  struct {
+		nonce protocol.Nonce // of the connection
 		epoch uint64
-		state *protocol.ChannelState
 		err   error
 	}
 	inputEntry    struct{ entry protocol.Entry }
@@ -47,11 +47,11 @@ type (
 type (
 	inputChains   struct{ found map[string]lookup }
 	inputInvitees struct {
-		n       uint64
-		found   map[string]invitee
-		failure error // of the whole: try again
+		n     uint64
+		found map[string]invitee
 	}
 	inputFetched struct {
+		seq     uint64 // of the entry
 		message []byte
 		err     error
 	}
@@ -79,7 +79,9 @@ type lookup struct {
 
 func (in inputUp) step(c *conversation, tx *sealedTx) error {
 	c.hello, c.phase = in.hello, phaseClosed
-	c.notBefore = c.now()
+	c.refusedAt = 0
+	c.channel.reset()
+	c.uploads.reset()
 	return nil
 }
 
@@ -99,7 +101,7 @@ func (inputTick) step(c *conversation, tx *sealedTx) error { return c.sweep(tx) 
 // connect creates or opens the channel, as far as that is wanted and not done
 // yet.
 func (c *conversation) connect() error {
-	if c.phase != phaseClosed || !c.following() || c.now().Before(c.notBefore) {
+	if c.phase != phaseClosed || !c.following() || !c.channel.ready(c.now()) {
 		return nil
 	}
 	access, err := accessKey(c.group, c.rec.Channel)
@@ -117,17 +119,15 @@ func (c *conversation) connect() error {
 	}
 	c.phase = phaseOpening
 	epoch := c.group.Epoch()
-	challenge := protocol.OpenChallenge(c.hello.Host, c.hello.Nonce, c.rec.Channel, epoch)
+	nonce := c.hello.Nonce
+	challenge := protocol.OpenChallenge(c.hello.Host, nonce, c.rec.Channel, epoch)
 	c.out.do(doRequest{
 		op: protocol.OpChannelOpen,
 		body: &protocol.ChannelOpen{
 			Channel: c.rec.Channel, Epoch: epoch, After: c.rec.Cursor,
 			Signature: protocol.Signature(ed25519.Sign(access, challenge)),
 		},
-		done: func(b protocol.Body, err error) input {
-			state, _ := b.(*protocol.ChannelState)
-			return inputOpened{epoch, state, err}
-		},
+		done: func(_ protocol.Body, err error) input { return inputOpened{nonce, epoch, err} },
 	})
 	return nil
 }
@@ -140,7 +140,7 @@ func (in inputCreated) step(c *conversation, tx *sealedTx) error {
 	// An existing channel of that random name is our own, created before a
 	// connection ended too early; if not, opening it will fail.
 	if in.err != nil && !errors.Is(in.err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.backOff(in.err)
+		c.channel.failed(c.now(), in.err)
 		return nil
 	}
 	c.rec.Created = true
@@ -149,18 +149,20 @@ func (in inputCreated) step(c *conversation, tx *sealedTx) error {
 }
 
 func (in inputOpened) step(c *conversation, tx *sealedTx) error {
-	if c.phase != phaseOpening || in.epoch != c.group.Epoch() {
+	// A request that was signed for an earlier connection is refused on the
+	// present one, which means nothing.
+	if c.phase != phaseOpening || in.epoch != c.group.Epoch() || in.nonce != c.hello.Nonce {
 		return nil
 	}
 	switch {
 	case in.err == nil:
-		c.phase, c.retry = phaseCatching, retryFirst
+		c.phase = phaseCatching
 	case errors.Is(in.err, &protocol.Error{Code: protocol.CodeForbidden}):
 		c.phase = phaseClosed
-		c.stop(StatusLost, errors.New("the server no longer has what this device needs to follow the conversation; ask a member to add you again"))
+		return c.stop(tx, StatusLost, errors.New("the server no longer has what this device needs to follow the conversation; ask a member to add you again"))
 	default:
 		c.phase = phaseClosed
-		c.backOff(in.err)
+		c.channel.failed(c.now(), in.err)
 	}
 	return nil
 }
@@ -209,16 +211,26 @@ func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	}
 	switch refused.Code {
 	case protocol.CodeStaleEpoch, protocol.CodeForbidden:
-		// Somebody's commit came first: opening again shows it.
-		if c.phase == phaseLive {
-			c.phase = phaseClosed
-		}
+		c.outpaced(in.err)
 		return nil
 	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
-		c.backOff(in.err)
+		c.channel.failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)
+}
+
+// outpaced opens the channel again, as somebody's commit came first. If that
+// shows no commit, there is no hurry to ask once more.
+func (c *conversation) outpaced(err error) {
+	if c.phase != phaseLive {
+		return
+	}
+	c.phase = phaseClosed
+	if c.refusedAt == c.group.Epoch()+1 {
+		c.channel.failed(c.now(), err)
+	}
+	c.refusedAt = c.group.Epoch() + 1
 }
 
 func (c *conversation) item(n uint64) *outItem {

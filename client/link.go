@@ -248,10 +248,13 @@ func (l *link) greet(ctx context.Context, conn Conn) error {
 	return nil
 }
 
+// disconnect tells everybody that the connection ended. Whatever ended it, a
+// later one may be better, so that all errors count as being off line.
 func (l *link) disconnect(err error) {
 	if err == nil {
 		err = ErrOffline
 	}
+	err = offline(err)
 	l.mu.Lock()
 	pending, was := l.pending, l.hello != nil
 	l.pending, l.hello, l.lastErr, l.out = map[uint64]pendingCall{}, nil, err, nil
@@ -261,7 +264,7 @@ func (l *link) disconnect(err error) {
 	}
 	l.mu.Unlock()
 	for _, c := range pending {
-		c.done(nil, offline(err))
+		c.done(nil, err)
 	}
 	for _, w := range watchers {
 		if w.down != nil {
@@ -348,7 +351,12 @@ func (l *link) dispatch(f protocol.Frame) error {
 			return fmt.Errorf("%w: an answer to no request", protocol.ErrMalformed)
 		}
 		if f.Kind == protocol.KindError {
-			call.done(nil, protocol.ErrorFrom(f))
+			err := protocol.ErrorFrom(f)
+			if !errors.As(err, new(*protocol.Error)) {
+				call.done(nil, offline(err))
+				return err
+			}
+			call.done(nil, err)
 			return nil
 		}
 		body, err := protocol.NewResult(call.op)
@@ -356,7 +364,7 @@ func (l *link) dispatch(f protocol.Frame) error {
 			err = protocol.DecodeBody(f.Body, body)
 		}
 		if err != nil {
-			call.done(nil, err)
+			call.done(nil, offline(err))
 			return err
 		}
 		call.done(body, nil)

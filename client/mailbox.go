@@ -6,23 +6,23 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Key packages: how many are published at once, below which number more are,
-// and for how long they hold.
+// for how long they hold, and how often the one of last resort is renewed. A
+// server hands out what it has without looking at it, so they hold for long.
 const (
 	keyPackageStock    = 30
 	keyPackageLow      = 10
-	keyPackageLifetime = 90 * 24 * time.Hour
+	keyPackageLifetime = 365 * 24 * time.Hour
+	lastResortRenewal  = 30 * 24 * time.Hour
 )
 
 // mailbox is the account's side of a client, on the identified connection: it
@@ -34,19 +34,35 @@ type mailbox struct {
 	link   *link
 	inputs chan mailInput
 
+	// The goroutine of run owns these.
+	hello    protocol.Hello
+	signedIn bool             // on the connection of hello
+	drained  bool             // the server has sent all letters that it had
+	fetching map[uint64]bool  // letters whose tree is being fetched
+	patience time.Duration    // before the next attempt to sign in
+	retry    <-chan time.Time // the next attempt to sign in
+	later    <-chan time.Time // the next attempt to open what could not be
+	lateness time.Duration    // before that
+	room     chan struct{}    // bounds the fetches at a time
+
 	mu       sync.Mutex // guards caughtUp, err and changed
 	caughtUp bool
 	err      error // why the account cannot be used, if it cannot
 	changed  chan struct{}
 }
 
+// A mailInput has one of its fields.
 type mailInput struct {
 	letter   *protocol.Letter
 	caughtUp bool
+	fetched  *fetchedTree
 }
 
 func newMailbox(c *Client) *mailbox {
-	return &mailbox{client: c, inputs: make(chan mailInput, 64), changed: make(chan struct{})}
+	return &mailbox{
+		client: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}),
+		fetching: map[uint64]bool{}, room: make(chan struct{}, fetchesAtOnce), lateness: retryFirst,
+	}
 }
 
 func (m *mailbox) start() {
@@ -66,7 +82,7 @@ func (m *mailbox) push(ctx context.Context, in mailInput) {
 func (m *mailbox) run(ctx context.Context) {
 	hellos := make(chan protocol.Hello, 1)
 	stop := m.link.watch(watcher{
-		up: func(h protocol.Hello) {
+		up: func(h protocol.Hello) { // one at a time: the link is locked
 			select { // the newest counts
 			case <-hellos:
 			default:
@@ -84,42 +100,67 @@ func (m *mailbox) run(ctx context.Context) {
 		},
 	})
 	defer stop()
+	m.openKept(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case h := <-hellos:
-			m.report(false, nil)
-			if err := m.signIn(ctx, h); err != nil {
-				m.report(false, err)
-				m.retryLater(ctx, hellos, h, err)
-			}
+			m.hello, m.signedIn, m.drained, m.patience = h, false, false, retryFirst
+			m.attempt(ctx)
+		case <-m.retry:
+			m.attempt(ctx)
+		case <-m.later:
+			m.openKept(ctx)
 		case in := <-m.inputs:
 			m.handle(ctx, in)
 		}
 	}
 }
 
-func (m *mailbox) retryLater(ctx context.Context, hellos chan protocol.Hello, h protocol.Hello, err error) {
-	if !retryable(err) || errors.Is(err, ErrOffline) {
+// attempt signs in, or sees to it that this is tried again on the same
+// connection, where that may help.
+func (m *mailbox) attempt(ctx context.Context) {
+	m.retry = nil
+	if !m.current() {
+		return // the next connection brings its own attempt
+	}
+	m.report(false, nil)
+	err := m.signIn(ctx)
+	if err == nil || !m.current() {
 		return
 	}
-	time.AfterFunc(retryFirst, func() {
-		select {
-		case hellos <- h:
-		case <-ctx.Done():
-		default:
-		}
-	})
+	m.report(false, err)
+	if !retryable(err) {
+		return
+	}
+	wait := m.patience
+	var refused *protocol.Error
+	if errors.As(err, &refused) {
+		wait = max(wait, refused.RetryAfter)
+	}
+	m.patience = min(2*m.patience, retryLast)
+	m.retry = time.After(wait)
+}
+
+// current reports whether the connection is the one that said hello.
+func (m *mailbox) current() (same bool) {
+	m.link.revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
+	return same
 }
 
 func (m *mailbox) handle(ctx context.Context, in mailInput) {
-	if in.caughtUp {
-		m.report(true, nil)
-		return
+	switch {
+	case in.caughtUp:
+		m.drained = true
+	case in.letter != nil:
+		m.keep(ctx, in.letter)
+	case in.fetched != nil:
+		delete(m.fetching, in.fetched.seq)
+		m.conclude(in.fetched.seq, in.fetched.in, in.fetched.err)
 	}
-	if err := m.open(ctx, in.letter); err != nil {
-		m.client.emit(FailureEvent{Err: fmt.Errorf("an invitation could not be opened: %w", err)})
+	if m.drained && len(m.fetching) == 0 {
+		m.report(true, nil)
 	}
 }
 
@@ -144,6 +185,8 @@ func (m *mailbox) sync(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-m.client.ctx.Done():
+			return context.Cause(m.client.ctx)
 		case <-ctx.Done():
 			if m.link == nil {
 				return context.Cause(ctx)
@@ -179,9 +222,9 @@ func updateProfile(tx *sealedTx, change func(*profileRecord)) error {
 	return tx.save([]byte(tableProfile), &rec)
 }
 
-// signIn registers the account if need be, identifies the connection, sees to
-// the key packages and asks for letters.
-func (m *mailbox) signIn(ctx context.Context, h protocol.Hello) error {
+// signIn registers the account if need be, identifies the connection, asks for
+// letters and sees to the key packages. A connection is identified once.
+func (m *mailbox) signIn(ctx context.Context) error {
 	rec, err := m.profile()
 	if err != nil {
 		return err
@@ -191,19 +234,26 @@ func (m *mailbox) signIn(ctx context.Context, h protocol.Hello) error {
 			return err
 		}
 	}
-	self := m.client.self
-	challenge := protocol.AuthenticateChallenge(h.Host, h.Nonce, self.address.Name, protocol.DeviceID(self.device))
-	signature := protocol.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), challenge))
-	_, err = m.link.call(ctx, protocol.OpAuthenticate, &protocol.Authenticate{
-		Name: self.address.Name, Device: protocol.DeviceID(self.device), Signature: signature,
-	})
-	if err != nil {
-		return err
+	if !m.signedIn {
+		if err := m.authenticate(ctx, rec); err != nil {
+			return err
+		}
+		m.signedIn = true
 	}
-	if err := m.stock(ctx); err != nil {
+	if err := m.stock(ctx, rec); err != nil {
 		return err
 	}
 	_, err = m.link.call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{After: rec.Letters})
+	return err
+}
+
+func (m *mailbox) authenticate(ctx context.Context, rec profileRecord) error {
+	self := m.client.self
+	challenge := protocol.AuthenticateChallenge(m.hello.Host, m.hello.Nonce, self.address.Name, protocol.DeviceID(self.device))
+	signature := protocol.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), challenge))
+	_, err := m.link.call(ctx, protocol.OpAuthenticate, &protocol.Authenticate{
+		Name: self.address.Name, Device: protocol.DeviceID(self.device), Signature: signature,
+	})
 	return err
 }
 
@@ -227,35 +277,73 @@ func (m *mailbox) isOurs(ctx context.Context, rec profileRecord) bool {
 	return ok && len(got.Accounts) == 1 && slices.EqualFunc(got.Accounts[0].Statements, [][]byte{rec.Statement}, slices.Equal)
 }
 
-// stock publishes key packages if there are few left.
-func (m *mailbox) stock(ctx context.Context) error {
+// stock publishes key packages if there are few left, and renews the one of
+// last resort. What it publishes is in the store before.
+func (m *mailbox) stock(ctx context.Context, rec profileRecord) error {
 	b, err := m.link.call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
 	if err != nil {
 		return err
 	}
 	status := b.(*protocol.KeyPackagesStatus)
-	if status.Count >= keyPackageLow && status.LastResort {
+	now := m.client.now()
+	renew := !status.LastResort || now.Sub(time.Unix(rec.LastResort, 0)) > lastResortRenewal
+	if status.Count >= keyPackageLow && !renew {
 		return nil
 	}
 	var publish protocol.KeyPackagesPublish
-	for range keyPackageStock - min(status.Count, keyPackageStock) {
-		kp, err := m.newKeyPackage(false)
+	err = m.client.store.update(func(tx *sealedTx) error {
+		publish = protocol.KeyPackagesPublish{}
+		if err := dropExpiredKeys(tx, now); err != nil {
+			return err
+		}
+		for n := status.Count; n < keyPackageStock && status.Count < keyPackageLow; n++ {
+			kp, err := m.newKeyPackage(tx, false)
+			if err != nil {
+				return err
+			}
+			publish.KeyPackages = append(publish.KeyPackages, kp)
+		}
+		if renew {
+			publish.LastResort, err = m.newKeyPackage(tx, true)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err = m.link.call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
+		return err
+	}
+	return m.update(func(p *profileRecord) { p.LastResort = now.Unix() })
+}
+
+// dropExpiredKeys erases the private parts of key packages that nobody can use
+// any more, also in what is still under way.
+func dropExpiredKeys(tx *sealedTx, now time.Time) error {
+	var gone [][]byte
+	err := tx.scan([]byte(tableKeyPackage), false, func(k, v []byte) (bool, error) {
+		var rec keyPackageRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		kp, err := mls.ParseKeyPackage(rec.KeyPackage)
 		if err != nil {
-			return err
+			return false, err
 		}
-		publish.KeyPackages = append(publish.KeyPackages, kp)
-	}
-	if !status.LastResort {
-		if publish.LastResort, err = m.newKeyPackage(true); err != nil {
-			return err
+		life, ok := kp.LeafNode().Lifetime()
+		if ok && now.After(life.NotAfter.Add(protocol.DefaultExpiry)) {
+			gone = append(gone, slices.Clone(k))
 		}
+		return true, nil
+	})
+	for _, k := range gone {
+		err = errors.Join(err, tx.delete(k))
 	}
-	_, err = m.link.call(ctx, protocol.OpKeyPackagesPublish, &publish)
 	return err
 }
 
 // newKeyPackage makes a key package and keeps its private part.
-func (m *mailbox) newKeyPackage(lastResort bool) ([]byte, error) {
+func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
 	self := m.client.self
 	credential, err := account.Credential{Address: self.address, Device: self.device}.Encode()
 	if err != nil {
@@ -272,222 +360,5 @@ func (m *mailbox) newKeyPackage(lastResort bool) ([]byte, error) {
 		return nil, err
 	}
 	rec := keyPackageRecord{Version: recordVersion, KeyPackage: kp.Bytes(), Private: private.Bytes()}
-	err = m.client.store.update(func(tx *sealedTx) error {
-		return tx.save(key(tableKeyPackage, tx.index(kp.Ref())), &rec)
-	})
-	return kp.Bytes(), err
-}
-
-// open joins the conversation that a letter invites to. A letter that leads
-// nowhere is passed over and deleted like the others.
-func (m *mailbox) open(ctx context.Context, l *protocol.Letter) error {
-	device := protocol.DeviceID(m.client.self.device)
-	in, err := letter.Open(m.client.letter, device, l.Letter)
-	if err == nil && in.Stash != nil {
-		in.Tree, err = m.fetchTree(ctx, in)
-		if ctx.Err() != nil {
-			return ctx.Err() // the letter comes again next time
-		}
-	}
-	var joined *convRecord
-	if err == nil {
-		joined, err = m.join(in, l.Seq)
-	}
-	if err != nil {
-		if e := m.update(func(p *profileRecord) { p.Letters = max(p.Letters, l.Seq) }); e != nil {
-			return e
-		}
-	}
-	m.link.request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: l.Seq}, func(protocol.Body, error) {})
-	if err != nil {
-		return err
-	}
-	m.client.joined(joined)
-	return nil
-}
-
-// fetchAttempts bounds how long one letter can hold up those after it.
-const fetchAttempts = 4
-
-func (m *mailbox) fetchTree(ctx context.Context, in letter.Invitation) (tree []byte, err error) {
-	wait := retryFirst
-	for range fetchAttempts {
-		tree, err = m.client.fetchStash(ctx, in.Host, *in.Stash)
-		if err == nil || !retryable(err) && !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
-			return tree, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(wait):
-		}
-		wait *= 2
-	}
-	return nil, err
-}
-
-// join enters a group by a welcome and moves the mailbox's cursor, in one
-// transaction.
-func (m *mailbox) join(in letter.Invitation, seq uint64) (joined *convRecord, err error) {
-	err = m.client.store.update(func(tx *sealedTx) error {
-		joined, err = m.joinTx(tx, in)
-		if err != nil {
-			return err
-		}
-		return updateProfile(tx, func(p *profileRecord) { p.Letters = max(p.Letters, seq) })
-	})
-	return joined, err
-}
-
-func (m *mailbox) joinTx(tx *sealedTx, in letter.Invitation) (*convRecord, error) {
-	welcome, err := mls.ParseWelcome(in.Welcome)
-	if err != nil {
-		return nil, err
-	}
-	id := cid(tx.index(in.Channel[:]))
-	ref, rec, err := m.findKeyPackage(tx, welcome)
-	if err != nil {
-		return nil, err
-	}
-	kp, err := mls.ParseKeyPackage(rec.KeyPackage)
-	if err != nil {
-		return nil, err
-	}
-	private, err := mls.ParseKeyPackagePrivate(rec.Private)
-	if err != nil {
-		return nil, err
-	}
-	staged, err := mls.StageJoin(mls.JoinParams{
-		Welcome: welcome, KeyPackage: kp, Private: private, RatchetTree: in.Tree, Now: m.client.now(),
-	}, mlsConfig())
-	if err != nil {
-		return nil, err
-	}
-	conv, err := m.admit(tx, in, staged, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := tx.deleteAll(key(tableGroup, id[:])); err != nil {
-		return nil, err
-	}
-	group, delta, err := staged.Apply()
-	if err != nil {
-		return nil, err
-	}
-	if err := applyDelta(tx, id, delta); err != nil {
-		return nil, err
-	}
-	if err := enterEpoch(tx, id, group, in.Channel); err != nil {
-		return nil, err
-	}
-	if !kp.LastResort() {
-		if err := tx.delete(ref); err != nil {
-			return nil, err
-		}
-	}
-	return conv, tx.save(key(tableConversation, id[:]), conv)
-}
-
-func (m *mailbox) findKeyPackage(tx *sealedTx, w *mls.Welcome) (at []byte, rec keyPackageRecord, err error) {
-	for _, ref := range w.Recipients() {
-		at = key(tableKeyPackage, tx.index(ref))
-		ok, err := tx.load(at, &rec)
-		if err != nil || ok {
-			return at, rec, err
-		}
-	}
-	return nil, rec, errors.New("client: the invitation is for a key that was used or never existed")
-}
-
-// admit decides what a welcome leads to: a conversation, a request, or
-// nothing.
-func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJoin, id cid) (*convRecord, error) {
-	state, err := parseGroupState(staged.Context().Extensions)
-	if err != nil {
-		return nil, err
-	}
-	if string(staged.Context().GroupID) != string(in.Channel[:]) || state.Host != in.Host {
-		return nil, fmt.Errorf("%w: the invitation leads elsewhere", errRule)
-	}
-	inviter, err := leafCredential(staged.Inviter().Leaf)
-	if err != nil {
-		return nil, err
-	}
-	from := inviter.Address.String()
-	if state.role(from) < RoleAdmin {
-		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
-	}
-	contact, err := loadContact(tx, from)
-	if err != nil {
-		return nil, err
-	}
-	if contact.Blocked {
-		return nil, errors.New("client: the invitation comes from somebody who is blocked")
-	}
-	conv := &convRecord{
-		Version: recordVersion, Channel: in.Channel, Host: in.Host, Status: StatusRequest,
-		Inviter: from, Created: true, Activity: millis(m.client.now()),
-	}
-	old, err := tx.load(key(tableConversation, id[:]), conv)
-	if err != nil {
-		return nil, err
-	}
-	if old && conv.Status == StatusActive {
-		return nil, errors.New("client: this device is in that conversation already")
-	}
-	if old {
-		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
-		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
-			return nil, err
-		}
-	}
-	if contact.Known {
-		conv.Status = StatusActive
-	}
-	return conv, m.introduce(tx, conv, state, staged, id)
-}
-
-// introduce notes who is in the conversation: all to be confirmed.
-func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, staged *mls.StagedJoin, id cid) error {
-	self := m.client.self.address.String()
-	seen := map[string]bool{self: true}
-	conv.Unconfirmed, conv.Peer = nil, ""
-	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
-	for _, leaf := range staged.Members() {
-		cred, err := leafCredential(leaf)
-		if err != nil {
-			return err
-		}
-		if a := cred.Address.String(); !seen[a] {
-			seen[a] = true
-			conv.Unconfirmed = append(conv.Unconfirmed, a)
-		}
-	}
-	if state.Group {
-		return nil
-	}
-	if len(conv.Unconfirmed) != 1 || conv.Unconfirmed[0] != conv.Inviter {
-		return fmt.Errorf("%w: more than two in a conversation of two", errRule)
-	}
-	conv.Peer = conv.Inviter
-	return tx.put(key(tableDirect, tx.index([]byte(conv.Peer))), id[:])
-}
-
-// joined starts a conversation that a letter brought.
-func (c *Client) joined(rec *convRecord) {
-	id := conversationID(rec.Channel)
-	k := cid(c.store.index(rec.Channel[:]))
-	c.mu.Lock()
-	c.ids[id] = k
-	old := c.actors[k]
-	c.mu.Unlock()
-	if old != nil {
-		old.tell(inputReload{}, nil)
-	}
-	if _, err := c.actor(id); err != nil {
-		c.log.Error("a new conversation could not be started", "error", err)
-	}
-	if conv, err := c.Conversation(id); err == nil {
-		c.emit(ConversationEvent{conv})
-	}
+	return kp.Bytes(), tx.save(key(tableKeyPackage, tx.index(kp.Ref())), &rec)
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,18 +34,27 @@ func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]look
 		}
 		byHost[a.Host] = append(byHost[a.Host], a)
 	}
-	for host, all := range byHost {
-		for len(all) > 0 {
-			n := min(len(all), protocol.MaxNames)
-			c.lookUpAt(ctx, host, all[:n], found)
-			all = all[n:]
-		}
+	var (
+		mu   sync.Mutex // guards found
+		wait sync.WaitGroup
+	)
+	for host, all := range byHost { // one that is out of reach holds up no other
+		wait.Go(func() {
+			for some := range slices.Chunk(all, protocol.MaxNames) {
+				answers := c.lookUpAt(ctx, host, some)
+				mu.Lock()
+				maps.Copy(found, answers)
+				mu.Unlock()
+			}
+		})
 	}
+	wait.Wait()
 	return found
 }
 
 // lookUpAt asks one server for at most MaxNames accounts.
-func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address, found map[string]lookup) {
+func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address) map[string]lookup {
+	found := make(map[string]lookup, len(all))
 	names := make([]string, len(all))
 	for i, a := range all {
 		names[i] = a.Name
@@ -60,6 +71,7 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 		}
 		found[a.String()] = answer
 	}
+	return found
 }
 
 func pick(a account.Address, got *protocol.Accounts) lookup {
@@ -75,9 +87,9 @@ func pick(a account.Address, got *protocol.Accounts) lookup {
 // takeAtOnce is how many accounts' key packages are asked for at a time.
 const takeAtOnce = 8
 
-// invitees finds what adding people needs. It fails as a whole if a server is
-// out of reach; who cannot be added has an error of their own.
-func (c *Client) invitees(ctx context.Context, addresses []string) (map[string]invitee, error) {
+// invitees finds what adding people needs. Who cannot be added, now or at all,
+// has an error of their own.
+func (c *Client) invitees(ctx context.Context, addresses []string) map[string]invitee {
 	var (
 		mu   sync.Mutex // guards out
 		out  = map[string]invitee{}
@@ -98,12 +110,7 @@ func (c *Client) invitees(ctx context.Context, addresses []string) (map[string]i
 		})
 	}
 	wait.Wait()
-	for _, one := range out {
-		if one.err != nil && retryable(one.err) {
-			return nil, one.err
-		}
-	}
-	return out, nil
+	return out
 }
 
 // takeKeyPackages takes one key package for each device of an account and

@@ -37,34 +37,35 @@ func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
 		payload, err = envelope.Open(k, envelope.Place{Channel: c.rec.Channel, Epoch: e.Epoch, Kind: e.Kind}, e.Ciphertext)
 	}
 	if !ok || err != nil {
-		return c.unreadable(e, envelope.ErrOpen)
+		return c.unreadable(tx, e, envelope.ErrOpen)
 	}
 	if payload.Stash != nil {
 		c.waiting = &e
-		c.out.do(doFetch{*payload.Stash})
+		c.out.do(doFetch{e.Seq, *payload.Stash})
 		return nil
 	}
 	return c.process(tx, e, payload.Message)
 }
 
 func (in inputFetched) step(c *conversation, tx *sealedTx) error {
-	if c.waiting == nil {
-		return nil
+	if c.waiting == nil || c.waiting.Seq != in.seq {
+		return nil // asked for before the connection ended, or a write failed
 	}
 	e, deferred := *c.waiting, c.deferred
 	c.waiting, c.deferred = nil, nil
 	var refused *protocol.Error
 	switch {
 	case in.err == nil:
+		c.channel.reset()
 		if err := c.process(tx, e, in.message); err != nil {
 			return err
 		}
 	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused) && refused.Code != protocol.CodeNotFound:
 		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
-		c.backOff(in.err)
+		c.channel.failed(c.now(), in.err)
 		return nil
 	default:
-		if err := c.unreadable(e, in.err); err != nil {
+		if err := c.unreadable(tx, e, in.err); err != nil {
 			return err
 		}
 	}
@@ -78,10 +79,9 @@ func (in inputFetched) step(c *conversation, tx *sealedTx) error {
 
 // unreadable passes over an entry, unless it is the commit that all that
 // follows depends on.
-func (c *conversation) unreadable(e protocol.Entry, why error) error {
+func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
 	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
-		c.stop(StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
-		return nil
+		return c.stop(tx, StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
 	}
 	c.out.unread = append(c.out.unread, why)
 	c.passed(e)
@@ -92,11 +92,11 @@ func (c *conversation) unreadable(e protocol.Entry, why error) error {
 func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) error {
 	received, delta, err := c.group.Process(message, c.now())
 	if err != nil {
-		return c.unreadable(e, err)
+		return c.unreadable(tx, e, err)
 	}
 	commit, isCommit := received.(*mls.StagedCommit)
 	if isCommit != (e.Kind == protocol.KindCommit) {
-		return c.unreadable(e, errRule)
+		return c.unreadable(tx, e, errRule)
 	}
 	if isCommit {
 		return c.follow(tx, e, commit)
@@ -118,7 +118,6 @@ func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) e
 func (c *conversation) proposed(r *mls.ReceivedProposal) {
 	if r.Proposal.Type == mls.ProposalSelfRemove && c.commitAt.IsZero() {
 		c.commitAt = c.turn()
-		c.out.do(doWake{c.commitAt})
 	}
 }
 
@@ -143,22 +142,40 @@ func (c *conversation) turn() time.Time {
 // follow judges somebody else's commit and enters the epoch that it begins.
 func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.StagedCommit) error {
 	next, err := judge(c.state, commit)
+	if err == nil {
+		err = c.noGhost(commit)
+	}
 	if err != nil {
-		c.stop(StatusStopped, err)
-		return nil
+		return c.stop(tx, StatusStopped, err)
 	}
 	if err := c.discardPending(tx); err != nil {
 		return err
 	}
-	delta, err := c.group.Apply(commit)
-	if err != nil {
-		return fmt.Errorf("client: applying a commit: %w", err)
-	}
-	if err := c.apply(tx, delta); err != nil {
+	if err := c.applied(tx, commit); err != nil {
 		return err
 	}
 	c.passed(e)
 	return c.entered(tx, commit, next)
+}
+
+// noGhost refuses a member that speaks in the name of this very account.
+func (c *conversation) noGhost(commit *mls.StagedCommit) error {
+	for _, m := range commit.Added() {
+		if err := c.self.notSelf(m.Leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notSelf refuses a leaf with this account's address that is not this device:
+// the account has no other.
+func (s identity) notSelf(leaf *mls.LeafNode) error {
+	cred, err := leafCredential(leaf)
+	if err == nil && cred.Address == s.address && string(leaf.SignatureKey()) != string(s.signing.Public()) {
+		err = fmt.Errorf("%w: somebody was added in your name", ErrImpostor)
+	}
+	return err
 }
 
 // discardPending gives up an own commit that another one overtook. The outbox
@@ -194,11 +211,12 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 	}
 	c.state, c.commitAt = next, time.Time{}
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
+	c.rec.Epoch = commit.Epoch()
 	c.touch()
 	if commit.RemovesSelf() {
 		c.rec.Gone = true
 		if c.rec.Status != StatusLeft {
-			c.stop(StatusRemoved, nil)
+			return c.stop(tx, StatusRemoved, nil)
 		}
 		return c.abandon(tx)
 	}
@@ -206,16 +224,46 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 		return err
 	}
 	for _, item := range c.outbox {
-		item.posted, item.Seen = false, false
+		item.posted = false
+		if item.Seen { // the wish to leave was not granted
+			item.Seen = false
+			if err := c.saveItem(tx, item); err != nil {
+				return err
+			}
+		}
 	}
+	c.departed(commit)
 	for _, m := range commit.Added() {
 		if cred, err := leafCredential(m.Leaf); err == nil {
 			c.unconfirmed(cred.Address.String())
 		}
 	}
+	return nil
+}
+
+// departed remembers what members claimed who go before anybody vouched for
+// them: what they did and said stands or falls with that.
+func (c *conversation) departed(commit *mls.StagedCommit) {
+	for _, m := range commit.Removed() {
+		cred, err := leafCredential(m.Leaf)
+		if err == nil && slices.Contains(c.rec.Unconfirmed, cred.Address.String()) {
+			c.rec.Departed = append(c.rec.Departed, claimRecord{cred.Address.String(), cred.Device, m.Leaf.SignatureKey()})
+		}
+	}
 	gone := func(a string) bool { return len(c.leavesOf(a)) == 0 }
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, gone)
-	return nil
+}
+
+// doubtful returns the addresses of those nobody vouched for yet, present
+// members or not.
+func (c *conversation) doubtful() []string {
+	all := slices.Clone(c.rec.Unconfirmed)
+	for _, claim := range c.rec.Departed {
+		if !slices.Contains(all, claim.Address) {
+			all = append(all, claim.Address)
+		}
+	}
+	return all
 }
 
 func (c *conversation) unconfirmed(address string) {
@@ -257,7 +305,11 @@ func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next gro
 	if next.Title != c.state.Title {
 		lines = append(lines, fmt.Sprintf("%s renamed the group to %q", author, next.Title))
 	}
-	if next.Timer != c.state.Timer {
+	switch {
+	case next.Timer == c.state.Timer:
+	case next.Timer == 0:
+		lines = append(lines, fmt.Sprintf("%s set messages to stay", author))
+	default:
 		lines = append(lines, fmt.Sprintf("%s set messages to disappear after %s", author, time.Duration(next.Timer)*time.Second))
 	}
 	for _, line := range lines {
@@ -266,59 +318,4 @@ func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next gro
 		}
 	}
 	return nil
-}
-
-// confirm looks up members whom no server vouched for yet.
-func (c *conversation) confirm() {
-	if c.lookingUp || len(c.rec.Unconfirmed) == 0 || !c.following() || c.phase == phaseOffline || c.now().Before(c.notBefore) {
-		return
-	}
-	c.lookingUp = true
-	c.out.do(doLookup{slices.Clone(c.rec.Unconfirmed)})
-}
-
-func (in inputChains) step(c *conversation, tx *sealedTx) error {
-	c.lookingUp = false
-	var offline error
-	for _, address := range slices.Clone(c.rec.Unconfirmed) {
-		found, ok := in.found[address]
-		if !ok {
-			continue
-		}
-		if errors.Is(found.err, ErrOffline) {
-			offline = found.err
-			continue
-		}
-		if err := c.confirmMember(tx, address, found); err != nil {
-			return err
-		}
-	}
-	if offline != nil {
-		c.backOff(offline)
-	}
-	return nil
-}
-
-func (c *conversation) confirmMember(tx *sealedTx, address string, found lookup) error {
-	if found.err == nil {
-		found.err = pinChain(tx, found.chain)
-	}
-	for _, i := range c.leavesOf(address) {
-		if found.err != nil {
-			break
-		}
-		leaf := c.group.Member(i)
-		cred, err := leafCredential(leaf)
-		if err == nil {
-			_, err = found.chain.Leaf(cred, leaf.SignatureKey())
-		}
-		found.err = err
-	}
-	if found.err != nil {
-		c.stop(StatusStopped, fmt.Errorf("%w: %s (%w)", ErrImpostor, address, found.err))
-		return nil
-	}
-	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return a == address })
-	c.touch()
-	return c.release(tx, address)
 }

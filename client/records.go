@@ -30,7 +30,9 @@ const (
 	tableOutbox       = "o" // + cid + n: outboxRecord
 	tableDelivery     = "l" // + cid + n: deliveryRecord
 	tableInbox        = "q" // + n: inboxRecord
-	tableExpiry       = "x" // + time + cid + n: empty
+	tableLetter       = "v" // + n: keptLetterRecord
+	tableHeld         = "h" // + cid + n: heldRecord
+	tableExpiry       = "x" // + cid + time + n: empty
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -55,6 +57,17 @@ type profileRecord struct {
 	Invite     string `cbor:"7,keyasint,omitempty"` // until registered
 	Name       string `cbor:"8,keyasint,omitempty"` // shown to others
 	Letters    uint64 `cbor:"9,keyasint"`           // cursor of the mailbox
+	// LastResort is when the key package of last resort was published, in
+	// Unix seconds.
+	LastResort int64 `cbor:"10,keyasint,omitempty"`
+}
+
+// A keptLetterRecord is a letter that this device has taken from the server
+// and not opened yet.
+type keptLetterRecord struct {
+	Version  uint8  `cbor:"1,keyasint"`
+	Letter   []byte `cbor:"2,keyasint"`
+	Received int64  `cbor:"3,keyasint"` // Unix seconds
 }
 
 type contactRecord struct {
@@ -103,6 +116,29 @@ type convRecord struct {
 	Group bool   `cbor:"16,keyasint"`
 	Title string `cbor:"17,keyasint,omitempty"`
 	Timer uint32 `cbor:"18,keyasint,omitempty"` // seconds
+	// Epoch is the newest that this device was in. An invitation must lead
+	// beyond it.
+	Epoch uint64 `cbor:"19,keyasint,omitempty"`
+	// Departed lists claims of members who went before their server vouched
+	// for them.
+	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
+	// Held: there may be something that unconfirmed members said or did.
+	Held bool `cbor:"21,keyasint,omitempty"`
+}
+
+// A claimRecord is what a leaf says about itself.
+type claimRecord struct {
+	Address string           `cbor:"1,keyasint"`
+	Device  account.DeviceID `cbor:"2,keyasint"`
+	Key     []byte           `cbor:"3,keyasint"`
+}
+
+// A heldRecord is an edit, a reaction or the like by an unconfirmed member.
+type heldRecord struct {
+	Version uint8             `cbor:"1,keyasint"`
+	From    string            `cbor:"2,keyasint"`
+	ID      content.MessageID `cbor:"3,keyasint"`
+	Content []byte            `cbor:"4,keyasint"`
 }
 
 type messageRecord struct {

@@ -20,6 +20,10 @@ import (
 // errDamaged means that a value in the store is not what was put there.
 var errDamaged = errors.New("client: the store is damaged or was changed by someone else")
 
+// errStore means that the store failed: nothing of the transaction happened,
+// and it is worth trying again once the disk has room or is back.
+var errStore = errors.New("the profile could not be saved")
+
 // sealedStore seals every value with XChaCha20-Poly1305, bound to its key,
 // before it reaches the Store. Keys must not tell anything: parts of them
 // that would are passed through index.
@@ -53,23 +57,46 @@ func (s *sealedStore) index(b []byte) []byte {
 }
 
 func (s *sealedStore) view(fn func(*sealedTx) error) error {
-	return s.store.View(func(tx Tx) error { return fn(&sealedTx{s, tx}) })
+	return s.store.View(func(tx Tx) error { return fn(&sealedTx{sealedStore: s, tx: tx}) })
 }
 
+// update runs a transaction. It fails, with an error that wraps errStore, if
+// anything in it could not be read or written, also if fn made light of that.
 func (s *sealedStore) update(fn func(*sealedTx) error) error {
-	return s.store.Update(func(tx Tx) error { return fn(&sealedTx{s, tx}) })
+	var within error
+	err := s.store.Update(func(tx Tx) error {
+		t := &sealedTx{sealedStore: s, tx: tx}
+		within = fn(t)
+		if t.failed != nil {
+			within = fmt.Errorf("%w: %w", errStore, t.failed)
+		}
+		return within
+	})
+	if err != nil && within == nil {
+		err = fmt.Errorf("%w: %w", errStore, err)
+	}
+	return err
 }
 
 // sealedTx is a transaction that seals and opens.
 type sealedTx struct {
 	*sealedStore
-	tx Tx
+	tx     Tx
+	failed error // the first failure of the store
+}
+
+// note remembers that the store failed.
+func (t *sealedTx) note(err error) error {
+	if t.failed == nil {
+		t.failed = err
+	}
+	return err
 }
 
 func (t *sealedTx) get(key []byte) ([]byte, error) {
 	sealed, err := t.tx.Get(key)
 	if err != nil || sealed == nil {
-		return nil, err
+		return nil, t.note(err)
 	}
 	return t.open(key, sealed)
 }
@@ -77,11 +104,11 @@ func (t *sealedTx) get(key []byte) ([]byte, error) {
 func (t *sealedTx) open(key, sealed []byte) ([]byte, error) {
 	n := t.aead.NonceSize()
 	if len(sealed) < n {
-		return nil, errDamaged
+		return nil, t.note(errDamaged)
 	}
 	value, err := t.aead.Open([]byte{}, sealed[:n], sealed[n:], key)
 	if err != nil {
-		return nil, errDamaged
+		return nil, t.note(errDamaged)
 	}
 	return value, nil
 }
@@ -90,10 +117,10 @@ func (t *sealedTx) put(key, value []byte) error {
 	n := t.aead.NonceSize()
 	out := make([]byte, n, n+len(value)+t.aead.Overhead())
 	_, _ = rand.Read(out)
-	return t.tx.Put(key, t.aead.Seal(out, out, value, key))
+	return t.note(t.tx.Put(key, t.aead.Seal(out, out, value, key)))
 }
 
-func (t *sealedTx) delete(key []byte) error { return t.tx.Delete(key) }
+func (t *sealedTx) delete(key []byte) error { return t.note(t.tx.Delete(key)) }
 
 func (t *sealedTx) scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
 	return t.tx.Scan(prefix, reverse, func(key, sealed []byte) (bool, error) {
@@ -112,7 +139,7 @@ func (t *sealedTx) load(key []byte, v any) (bool, error) {
 		return false, err
 	}
 	if err := dcbor.Unmarshal(b, v); err != nil {
-		return false, errors.Join(errDamaged, err)
+		return false, t.note(errors.Join(errDamaged, err))
 	}
 	return true, nil
 }

@@ -63,7 +63,7 @@ func (c *conversation) pump(tx *sealedTx) error {
 	c.confirm()
 	c.carry()
 	leaving := c.rec.Status == StatusLeft && c.following()
-	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || c.now().Before(c.notBefore) {
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.channel.ready(c.now()) {
 		return nil
 	}
 	if err := c.planCommit(tx); err != nil {
@@ -71,12 +71,12 @@ func (c *conversation) pump(tx *sealedTx) error {
 	}
 	inFlight := 0
 	for _, item := range slices.Clone(c.outbox) {
-		if item.Seen {
+		if item.Seen || c.passable(item) {
 			continue
 		}
 		if item.posted {
 			inFlight++
-			if item.Change != nil || inFlight >= maxInFlight {
+			if !item.plain() || inFlight >= maxInFlight {
 				return nil // the epoch is about to change, or enough is under way
 			}
 			continue
@@ -92,24 +92,31 @@ func (c *conversation) pump(tx *sealedTx) error {
 	return nil
 }
 
+// plain reports whether an item is a message, before and after which others
+// may be under way.
+func (o *outItem) plain() bool { return o.Change == nil && !o.Leave }
+
+// passable reports whether the rest need not wait for an item: it adds people
+// to a group whose servers are out of reach.
+func (c *conversation) passable(item *outItem) bool {
+	return item.Change != nil && c.state.Group && len(item.Change.Add) > 0 && len(item.Ciphertext) == 0 &&
+		item.packages == nil && item.lookups.wait > 0 && (item.working || !item.lookups.ready(c.now()))
+}
+
 // planCommit puts a commit of what others proposed at the head of the outbox:
 // before that, MLS lets nobody send.
 func (c *conversation) planCommit(tx *sealedTx) error {
-	if len(c.group.PendingProposals()) == 0 {
-		return nil
-	}
-	if c.rec.Status == StatusLeft {
+	if len(c.group.PendingProposals()) == 0 || c.rec.Status == StatusLeft {
 		return nil
 	}
 	due := !c.commitAt.IsZero() && !c.now().Before(c.commitAt)
 	if !due && len(c.outbox) == 0 {
 		return nil
 	}
-	if len(c.outbox) > 0 && c.outbox[0].Change != nil {
-		return nil // any commit takes the proposals with it
-	}
-	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.posted }) {
-		return nil
+	for _, o := range c.outbox {
+		if o.posted || o.Change != nil && (o.Change.Pending || len(o.Ciphertext) > 0) {
+			return nil // first that; any commit takes the proposals with it
+		}
 	}
 	item, err := c.queue(tx, outboxRecord{Change: &changeRecord{Pending: true}})
 	if err != nil {
@@ -122,15 +129,12 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 // advance takes an item one step further. It reports whether the next one may
 // go, too.
 func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bool, err error) {
-	if item.working {
-		return false, nil
+	if item.working || !item.plain() && inFlight > 0 {
+		return false, nil // let the messages before a change arrive in this epoch
 	}
 	if item.Change != nil {
-		if inFlight > 0 {
-			return false, nil // let the messages before it arrive in this epoch
-		}
 		err := c.advanceChange(tx, item)
-		return item.Change == nil, err // nothing was left to change
+		return item.Change == nil || c.passable(item), err // nothing was left to change
 	}
 	if c.startUploads(item) {
 		return false, nil
@@ -138,16 +142,24 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
 		return false, nil // nothing is said to somebody nobody vouched for
 	}
-	if err := c.encrypt(tx, item); err != nil {
-		return false, err
+	if !c.sealed(item) {
+		if len(c.group.PendingProposals()) > 0 && !item.Leave {
+			return false, nil // a commit comes first
+		}
+		if err := c.encrypt(tx, item); err != nil {
+			return true, c.fail(tx, item, err)
+		}
 	}
 	c.post(item)
-	return true, nil
+	return !item.Leave, nil
 }
 
 // startUploads begins the next upload of an item, if there is one.
 func (c *conversation) startUploads(item *outItem) bool {
 	for i, u := range item.Uploads {
+		if !u.Done && !c.uploads.ready(c.now()) {
+			return true
+		}
 		if !u.Done {
 			item.working = true
 			c.out.do(doUpload{item.n, i, u, time.Duration(item.Expire) * time.Second})
@@ -165,42 +177,28 @@ func (in inputUploaded) step(c *conversation, tx *sealedTx) error {
 	item.working = false
 	switch {
 	case in.err == nil:
+		c.uploads.reset()
 		item.Uploads[in.index].Done = true
 		return c.saveItem(tx, item)
 	case retryable(in.err):
-		c.backOff(in.err)
+		c.uploads.failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)
 }
 
-// retryable reports whether trying again later may help.
-func retryable(err error) bool {
-	if errors.Is(err, ErrOffline) {
-		return true
-	}
-	var refused *protocol.Error
-	if !errors.As(err, &refused) {
-		return false
-	}
-	switch refused.Code {
-	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeInternal:
-		return true
-	}
-	return false
-}
-
-// encrypt makes the envelope of a message, unless there is one that the
-// channel still takes.
-func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
-	epoch := c.group.Epoch()
+// sealed reports whether an item has an envelope that the channel still takes.
+func (c *conversation) sealed(item *outItem) bool {
 	reach := uint64(protocol.RecentEpochs)
 	if item.Leave {
 		reach = 0 // a proposal belongs to its epoch
 	}
-	if len(item.Ciphertext) > 0 && item.Epoch+reach >= epoch {
-		return nil
-	}
+	return len(item.Ciphertext) > 0 && item.Epoch+reach >= c.group.Epoch()
+}
+
+// encrypt makes the envelope of a message. The error is one of the message
+// alone, unless the transaction failed.
+func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 	var (
 		message []byte
 		delta   mls.Delta
@@ -256,14 +254,16 @@ func (c *conversation) post(item *outItem) {
 
 // echoed is told that an own entry stands in the channel.
 func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
-	c.retry = retryFirst
+	c.channel.reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
 	}
 	if item.Leave {
 		item.Seen = true
-		c.stop(StatusLeft, nil)
-		return c.saveItem(tx, item)
+		if err := c.saveItem(tx, item); err != nil {
+			return err
+		}
+		return c.stop(tx, StatusLeft, nil)
 	}
 	if err := c.dropItem(tx, item); err != nil {
 		return err
@@ -291,7 +291,10 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if err := c.dropItem(tx, item); err != nil {
 		return err
 	}
-	c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+	asked := item.plain() || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
+	if asked { // by a person
+		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+	}
 	return c.setState(tx, item.Order, StateFailed, why.Error())
 }
 
@@ -311,7 +314,7 @@ func (c *conversation) setState(tx *sealedTx, order uint64, state State, reason 
 // carry brings letters and stashes on their way, one after the other: a tree
 // before the letters that point to it.
 func (c *conversation) carry() {
-	if len(c.deliver) == 0 || c.phase == phaseOffline || c.now().Before(c.notBefore) {
+	if len(c.deliver) == 0 || c.phase == phaseOffline || !c.letters.ready(c.now()) {
 		return
 	}
 	if first := c.deliver[0]; first.Stash != nil {
@@ -321,10 +324,12 @@ func (c *conversation) carry() {
 		}
 		return
 	}
-	for i, d := range c.deliver {
-		if d.Stash != nil || i >= maxInFlight {
+	under := 0
+	for _, d := range c.deliver {
+		if d.Stash != nil || under >= maxInFlight {
 			return
 		}
+		under++
 		if !d.working {
 			d.working = true
 			c.out.do(doLetter{d.n, *d.Letter})
@@ -346,7 +351,7 @@ func (in inputStashed) step(c *conversation, tx *sealedTx) error {
 		item.Change.Stash = nil // it is on the server now
 		return c.saveItem(tx, item)
 	case retryable(in.err):
-		c.backOff(in.err)
+		c.channel.failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)
@@ -361,10 +366,14 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	d := c.deliver[i]
 	d.working = false
-	if err != nil && retryable(err) {
-		c.backOff(err)
+	if err != nil && (retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded})) {
+		c.letters.failed(c.now(), err)
+		if d.Letter != nil { // those to other servers go first the next time
+			c.deliver = append(slices.Delete(c.deliver, i, i+1), d)
+		}
 		return nil
 	}
+	c.letters.reset()
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), fmt.Errorf("an invitation could not be delivered: %w", err)})
 	}

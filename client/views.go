@@ -139,13 +139,13 @@ func (c *Client) Members(id ConversationID) (all []Member, err error) {
 // it returns false.
 func (c *Client) History(id ConversationID, fn func(Message) bool) error {
 	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		now := c.now().Unix()
+		now := c.now()
 		return tx.scan(key(tableMessage, k[:]), true, func(_, v []byte) (bool, error) {
 			var rec messageRecord
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
 			}
-			if rec.Held || rec.Expires != 0 && rec.Expires <= now {
+			if rec.Held || rec.expired(now) {
 				return true, nil
 			}
 			return fn(rec.message(id, c.self.address.String())), nil
@@ -157,7 +157,7 @@ func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec me
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		machine := conversation{id: k}
 		_, found, err := machine.loadMessage(tx, msg)
-		if err == nil && (found == nil || found.Held) {
+		if err == nil && (found == nil || found.Held || found.expired(c.now())) {
 			err = ErrNoMessage
 		}
 		if err == nil {
@@ -236,6 +236,12 @@ func (c *Client) Find(target string) (ConversationID, error) {
 	})
 	if len(open) > 0 {
 		found = open
+	}
+	if len(found) > 1 && !slices.ContainsFunc(found, func(conv Conversation) bool { return conv.Group || conv.Peer != found[0].Peer }) {
+		id, err := c.directWith(found[0].Peer) // both people began one
+		if err != nil || id != "" {
+			return id, err
+		}
 	}
 	switch len(found) {
 	case 0:

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/mls"
+)
+
+// extensionOther is one that no conversation has.
+const extensionOther mls.ExtensionType = 0xF5C2
+
+// A player is a member who uses package mls as they please.
+type player struct {
+	address string
+	key     *mls.SigningKey
+	group   *mls.Group
+}
+
+func fatal(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newPlayer(t testing.TB, address string) *player {
+	t.Helper()
+	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, rand.Reader)
+	fatal(t, err)
+	return &player{address: address, key: key}
+}
+
+func (p *player) credential(t testing.TB) mls.Credential {
+	t.Helper()
+	a, err := account.ParseAddress(p.address)
+	fatal(t, err)
+	b, err := account.Credential{Address: a, Device: account.DeviceID(p.key.Public())}.Encode()
+	fatal(t, err)
+	return mls.BasicCredential(b)
+}
+
+func lifetime() mls.Lifetime {
+	return mls.Lifetime{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+}
+
+func (p *player) keyPackage(t testing.TB) (*mls.KeyPackage, *mls.KeyPackagePrivate) {
+	t.Helper()
+	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		Suite: mls.DefaultCipherSuite, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
+		Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther), Rand: rand.Reader,
+	})
+	fatal(t, err)
+	return kp, private
+}
+
+func (p *player) create(t testing.TB, state groupState) {
+	t.Helper()
+	extension, err := state.extension()
+	fatal(t, err)
+	p.group, _, err = mls.CreateGroup(mls.GroupParams{
+		Suite: mls.DefaultCipherSuite, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
+		Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther), Extensions: []mls.Extension{extension},
+	}, mlsConfig())
+	fatal(t, err)
+}
+
+// add brings others into the group.
+func (p *player) add(t testing.TB, others ...*player) {
+	t.Helper()
+	options := mls.CommitOptions{Now: time.Now()}
+	var privates []*mls.KeyPackagePrivate
+	for _, o := range others {
+		kp, private := o.keyPackage(t)
+		options.Add, privates = append(options.Add, kp), append(privates, private)
+	}
+	staged, _, err := p.group.Stage(options)
+	fatal(t, err)
+	_, err = p.group.Apply(staged)
+	fatal(t, err)
+	for i, o := range others {
+		raw, err := staged.Welcome(options.Add[i])
+		fatal(t, err)
+		welcome, err := mls.ParseWelcome(raw)
+		fatal(t, err)
+		join, err := mls.StageJoin(mls.JoinParams{
+			Welcome: welcome, KeyPackage: options.Add[i], Private: privates[i], RatchetTree: staged.RatchetTree(), Now: time.Now(),
+		}, mlsConfig())
+		fatal(t, err)
+		o.group, _, err = join.Apply()
+		fatal(t, err)
+	}
+}
+
+func (p *player) process(t testing.TB, message []byte) mls.Received {
+	t.Helper()
+	r, _, err := p.group.Process(message, time.Now())
+	fatal(t, err)
+	return r
+}
+
+// cast is a group with everybody that the rules tell apart.
+type cast struct{ owner, admin, admin2, member, member2 *player }
+
+func newCast(t testing.TB) (c cast, state groupState) {
+	c = cast{
+		owner: newPlayer(t, "owner@here"), admin: newPlayer(t, "admin@here"), admin2: newPlayer(t, "admin2@here"),
+		member: newPlayer(t, "member@here"), member2: newPlayer(t, "member2@here"),
+	}
+	state = groupState{Version: recordVersion, Host: "here", Group: true, Title: "Title"}
+	state = state.withRole("owner@here", RoleOwner).withRole("admin@here", RoleAdmin).withRole("admin2@here", RoleAdmin)
+	c.owner.create(t, state)
+	c.owner.add(t, c.admin, c.admin2, c.member, c.member2)
+	return c, state
+}
+
+// extensions encodes a state, and what else there is.
+func extensions(t testing.TB, s groupState, more ...mls.Extension) []mls.Extension {
+	t.Helper()
+	e, err := s.extension()
+	fatal(t, err)
+	return append([]mls.Extension{e}, more...)
+}
+
+func TestJudgeKnowsTheRules(t *testing.T) {
+	renamed := func(s groupState) groupState { s.Title = "Other"; return s }
+	timed := func(s groupState) groupState { s.Timer = 60; return s }
+	type options = mls.CommitOptions
+	type plan func(t *testing.T, c cast, s groupState) options
+	change := func(f func(groupState) groupState, more ...mls.Extension) plan {
+		return func(t *testing.T, _ cast, s groupState) options {
+			return options{Extensions: extensions(t, f(s), more...)}
+		}
+	}
+	adding := func(t *testing.T, _ cast, _ groupState) options {
+		kp, _ := newPlayer(t, "new@here").keyPackage(t)
+		return options{Add: []*mls.KeyPackage{kp}}
+	}
+	removing := func(who func(cast) *player) plan {
+		return func(_ *testing.T, c cast, _ groupState) options {
+			return options{Remove: []mls.LeafIndex{who(c).group.OwnLeaf()}}
+		}
+	}
+	owner := func(c cast) *player { return c.owner }
+	admin := func(c cast) *player { return c.admin }
+	admin2 := func(c cast) *player { return c.admin2 }
+	member := func(c cast) *player { return c.member }
+	member2 := func(c cast) *player { return c.member2 }
+	same := func(s groupState) groupState { return s }
+	for name, one := range map[string]struct {
+		by   func(cast) *player
+		plan plan
+		ok   bool
+	}{
+		"a member renews keys":             {member, func(*testing.T, cast, groupState) options { return options{} }, true},
+		"the owner adds":                   {owner, adding, true},
+		"an admin adds":                    {admin, adding, true},
+		"a member adds":                    {member, adding, false},
+		"the owner removes an admin":       {owner, removing(admin), true},
+		"an admin removes a member":        {admin, removing(member), true},
+		"an admin removes an admin":        {admin, removing(admin2), false},
+		"an admin removes the owner":       {admin, removing(owner), false},
+		"a member removes a member":        {member, removing(member2), false},
+		"a member removes the owner":       {member, removing(owner), false},
+		"an admin renames":                 {admin, change(renamed), true},
+		"a member renames":                 {member, change(renamed), false},
+		"an admin sets the timer":          {admin, change(timed), true},
+		"a member sets the timer":          {member, change(timed), false},
+		"the owner gives a role":           {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
+		"an admin gives a role":            {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin makes itself owner":      {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
+		"a member makes itself admin":      {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin gives up its role":       {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
+		"the owner moves to another host":  {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
+		"the owner makes it a direct one":  {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
+		"the owner adds a property":        {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
+		"a member adds a property":         {member, change(same, mls.Extension{Type: extensionOther}), false},
+		"the owner removes the state":      {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
+		"the owner sets a title too long":  {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
+		"the owner gives an unknown role":  {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
+		"a member becomes somebody else":   {member, impersonate("owner@here"), false},
+		"a member becomes another device":  {member, impersonate("member@here"), false},
+		"a member changes its signing key": {member, rekey, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, state := newCast(t)
+			by := one.by(c)
+			o := one.plan(t, c, state)
+			o.Now = time.Now()
+			staged, _, err := by.group.Stage(o)
+			fatal(t, err)
+			witness := c.member2
+			if by == witness {
+				witness = c.member
+			}
+			_, err = judge(state, witness.process(t, staged.Message()).(*mls.StagedCommit))
+			if (err == nil) != one.ok {
+				t.Errorf("judgement: %v", err)
+			}
+			if !one.ok && !errors.Is(err, errRule) {
+				t.Errorf("%v is not a broken rule", err)
+			}
+		})
+	}
+}
+
+func impersonate(address string) func(*testing.T, cast, groupState) mls.CommitOptions {
+	return func(t *testing.T, _ cast, _ groupState) mls.CommitOptions {
+		other := newPlayer(t, address).credential(t)
+		return mls.CommitOptions{Leaf: &mls.LeafUpdate{Credential: &other}}
+	}
+}
+
+func rekey(t *testing.T, _ cast, _ groupState) mls.CommitOptions {
+	return mls.CommitOptions{Leaf: &mls.LeafUpdate{SigningKey: newPlayer(t, "x0@here").key}}
+}
+
+// What somebody proposes is judged by their role, not the committer's.
+func TestJudgeLooksAtWhoProposed(t *testing.T) {
+	for name, one := range map[string]struct {
+		propose func(t *testing.T, c cast, s groupState) ([]byte, error)
+		ok      bool
+	}{
+		"a member leaves": {func(_ *testing.T, c cast, _ groupState) ([]byte, error) {
+			b, _, err := c.member.group.ProposeSelfRemove(mls.ProposalOptions{})
+			return b, err
+		}, true},
+		"a member proposes to remove another": {func(_ *testing.T, c cast, _ groupState) ([]byte, error) {
+			b, _, err := c.member.group.ProposeRemove(c.admin2.group.OwnLeaf(), mls.ProposalOptions{})
+			return b, err
+		}, false},
+		"a member proposes to add": {func(t *testing.T, c cast, _ groupState) ([]byte, error) {
+			kp, _ := newPlayer(t, "new@here").keyPackage(t)
+			b, _, err := c.member.group.ProposeAdd(kp, time.Now(), mls.ProposalOptions{})
+			return b, err
+		}, false},
+		"a member proposes a property": {func(t *testing.T, c cast, s groupState) ([]byte, error) {
+			b, _, err := c.member.group.ProposeExtensions(extensions(t, s, mls.Extension{Type: extensionOther}), mls.ProposalOptions{})
+			return b, err
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, state := newCast(t)
+			proposal, err := one.propose(t, c, state)
+			fatal(t, err)
+			c.owner.process(t, proposal)
+			c.member2.process(t, proposal)
+			staged, _, err := c.owner.group.Stage(mls.CommitOptions{Now: time.Now(), Pending: true})
+			fatal(t, err)
+			_, err = judge(state, c.member2.process(t, staged.Message()).(*mls.StagedCommit))
+			if (err == nil) != one.ok {
+				t.Errorf("judgement: %v", err)
+			}
+		})
+	}
+}
+
+// A conversation of two stays one: nobody is added, nothing renamed.
+func TestJudgeOfDirectConversations(t *testing.T) {
+	a, b := newPlayer(t, "alice@here"), newPlayer(t, "bob@here")
+	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", RoleOwner)
+	a.create(t, state)
+	a.add(t, b)
+	third, _ := newPlayer(t, "third@here").keyPackage(t)
+	titled, timed := state, state
+	titled.Title, timed.Timer = "Title", 60
+	for name, one := range map[string]struct {
+		by, judge *player
+		o         mls.CommitOptions
+		ok        bool
+	}{
+		"a third person": {a, b, mls.CommitOptions{Add: []*mls.KeyPackage{third}}, false},
+		"a title":        {a, b, mls.CommitOptions{Extensions: extensions(t, titled)}, false},
+		"a timer":        {b, a, mls.CommitOptions{Extensions: extensions(t, timed)}, true},
+	} {
+		one.o.Now = time.Now()
+		staged, _, err := one.by.group.Stage(one.o)
+		fatal(t, err)
+		if _, err := judge(state, one.judge.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		_, err = one.by.group.Discard(staged)
+		fatal(t, err)
+	}
+}
+
+func TestNobodyIsAddedInOnesOwnName(t *testing.T) {
+	me := newPlayer(t, "me@here")
+	a, err := account.ParseAddress(me.address)
+	fatal(t, err)
+	self := identity{address: a, signing: me.key}
+	for name, one := range map[string]struct {
+		leaf *player
+		ok   bool
+	}{"this device": {me, true}, "a ghost": {newPlayer(t, "me@here"), false}, "somebody": {newPlayer(t, "you@here"), true}} {
+		kp, _ := one.leaf.keyPackage(t)
+		if err := self.notSelf(kp.LeafNode()); (err == nil) != one.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestGroupStateHasOneForm(t *testing.T) {
+	good := groupState{Version: 1, Host: "here", Group: true, Title: "ü"}.withRole("b@b", 0).withRole("bob@b", 1).withRole("al@b", 2)
+	e, err := good.extension()
+	fatal(t, err)
+	if got, err := parseGroupState([]mls.Extension{e}); err != nil || !got.equal(good) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for name, s := range map[string]groupState{
+		"version":    {Version: 2, Host: "here"},
+		"unsorted":   {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"al@b", 1}}},
+		"twice":      {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"bob@b", 2}}},
+		"a member":   {Version: 1, Roles: []roleRecord{{"bob@b", 0}}},
+		"no address": {Version: 1, Roles: []roleRecord{{"bob", 1}}},
+		"upper case": {Version: 1, Roles: []roleRecord{{"Bob@b", 1}}},
+	} {
+		b, err := dcbor.Marshal(s)
+		fatal(t, err)
+		if _, err := parseGroupState([]mls.Extension{{Type: extensionGroupState, Data: b}}); !errors.Is(err, errRule) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := parseGroupState([]mls.Extension{e, e}); !errors.Is(err, errRule) {
+		t.Errorf("two states: %v", err)
+	}
+}
+
+func FuzzGroupState(f *testing.F) {
+	e, err := groupState{Version: 1, Host: "here", Group: true, Title: "T", Timer: 5}.withRole("bob@b", 1).extension()
+	fatal(f, err)
+	f.Add(e.Data)
+	f.Add([]byte{0xa0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := parseGroupState([]mls.Extension{{Type: extensionGroupState, Data: b}})
+		if err != nil {
+			return
+		}
+		again, err := s.extension()
+		if err != nil || !bytes.Equal(again.Data, b) {
+			t.Errorf("%x became %x, %v", b, again.Data, err)
+		}
+	})
+}

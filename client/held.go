@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"slices"
+
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// hold keeps what an unconfirmed member did, other than sending a message,
+// until somebody vouches for them.
+func (c *conversation) hold(tx *sealedTx, rec heldRecord) error {
+	c.rec.NextItem++
+	c.rec.Held = true
+	c.touch()
+	return tx.save(key(tableHeld, c.id[:], number(c.rec.NextItem)), &rec)
+}
+
+// release shows the messages of members who are now confirmed, and then does
+// what else they did meanwhile.
+func (c *conversation) release(tx *sealedTx, from map[string]bool) error {
+	if !c.rec.Held {
+		return nil
+	}
+	c.rec.Held = len(c.doubtful()) > 0
+	if err := c.releaseMessages(tx, from); err != nil {
+		return err
+	}
+	var keys [][]byte
+	var held []heldRecord
+	err := tx.scan(key(tableHeld, c.id[:]), false, func(k, v []byte) (bool, error) {
+		var rec heldRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		if from[rec.From] {
+			keys, held = append(keys, slices.Clone(k)), append(held, rec)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, rec := range held {
+		if err := tx.delete(keys[i]); err != nil {
+			return err
+		}
+		msg, err := content.Decode(rec.Content)
+		if err != nil {
+			continue
+		}
+		if err := c.take(tx, rec.From, rec.ID, rec.Content, msg, StateReceived); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conversation) releaseMessages(tx *sealedTx, from map[string]bool) error {
+	held := map[uint64]*messageRecord{}
+	var orders []uint64
+	err := tx.scan(key(tableMessage, c.id[:]), false, func(k, v []byte) (bool, error) {
+		var rec messageRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		if rec.Held && from[rec.From] {
+			held[lastNumber(k)] = &rec
+			orders = append(orders, lastNumber(k))
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, order := range orders {
+		rec := held[order]
+		rec.Held = false
+		c.rec.Unread++
+		if err := c.saveMessage(tx, order, rec, true); err != nil {
+			return err
+		}
+		if err := c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: rec.From}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

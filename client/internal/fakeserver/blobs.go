@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package fakeserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+type blob struct {
+	length int64
+	data   []byte
+}
+
+type blobs struct {
+	transport *Transport
+	host      string
+}
+
+// Blobs implements client.Transport.
+func (t *Transport) Blobs(host string) client.Blobs { return blobs{t, host} }
+
+func (b blobs) server(method string) (*Server, error) {
+	if err := b.transport.reaches(b.host); err != nil {
+		return nil, err
+	}
+	b.transport.net.mu.Lock()
+	s := b.transport.net.servers[b.host]
+	b.transport.net.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("%w: no such host", client.ErrOffline)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.faults.Blob != nil {
+		if err := s.faults.Blob(b.transport.name, method); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (b blobs) Create(_ context.Context, token protocol.UploadToken, length int64, _ time.Duration) (int64, error) {
+	s, err := b.server("create")
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := token.BlobID()
+	if s.blobs[id] == nil {
+		s.blobs[id] = &blob{length: length}
+	}
+	return int64(len(s.blobs[id].data)), nil
+}
+
+func (b blobs) Append(_ context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
+	s, err := b.server("append")
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	cut := s.faults.CutUpload
+	s.mu.Unlock()
+	if cut > 0 {
+		body = io.LimitReader(body, int64(cut))
+	}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return fmt.Errorf("%w: %w", client.ErrOffline, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.blobs[token.BlobID()]
+	if one == nil || int64(len(one.data)) != offset {
+		return refuse(protocol.CodeNotFound)
+	}
+	one.data = append(one.data, data...)
+	if int64(len(one.data)) < one.length {
+		return fmt.Errorf("%w: the upload broke off", client.ErrOffline)
+	}
+	return nil
+}
+
+func (b blobs) Fetch(_ context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
+	s, err := b.server("fetch")
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.blobs[id]
+	if one == nil || int64(len(one.data)) < one.length || offset > one.length {
+		return nil, refuse(protocol.CodeNotFound)
+	}
+	return io.NopCloser(bytes.NewReader(one.data[offset:])), nil
+}
+
+// LoseBlobs forgets all blobs, also those half uploaded.
+func (s *Server) LoseBlobs() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.blobs)
+}
+
+// Blobs returns how many blobs there are.
+func (s *Server) Blobs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.blobs)
+}

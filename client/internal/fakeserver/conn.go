@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package fakeserver
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+var errCut = errors.New("fakeserver: the connection was cut")
+
+// A Net is the servers that there are and the clients that reach them.
+type Net struct {
+	mu      sync.Mutex // guards what follows
+	servers map[string]*Server
+}
+
+// NewNet returns a network without servers.
+func NewNet() *Net { return &Net{servers: map[string]*Server{}} }
+
+// Server returns the server of a host, made at first use.
+func (n *Net) Server(host string) *Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.servers[host] == nil {
+		n.servers[host] = newServer(host)
+	}
+	return n.servers[host]
+}
+
+// A Transport is one client's way into the network.
+type Transport struct {
+	net  *Net
+	name string
+
+	mu   sync.Mutex // guards down and all
+	down map[string]bool
+	all  bool
+}
+
+// Transport returns a way into the network for the client of that name.
+func (n *Net) Transport(name string) *Transport {
+	return &Transport{net: n, name: name, down: map[string]bool{}}
+}
+
+// Partition cuts the client off from a host, or from all if host is empty; or
+// joins them again.
+func (t *Transport) Partition(host string, cut bool) {
+	t.mu.Lock()
+	if host == "" {
+		t.all = cut
+	} else {
+		t.down[host] = cut
+	}
+	t.mu.Unlock()
+	if cut {
+		t.Cut(host)
+	}
+}
+
+// Cut ends the client's connections to a host, or to all.
+func (t *Transport) Cut(host string) {
+	t.net.mu.Lock()
+	defer t.net.mu.Unlock()
+	for h, s := range t.net.servers {
+		if host != "" && h != host {
+			continue
+		}
+		s.mu.Lock()
+		for c := range s.conns {
+			if c.client == t.name {
+				c.cut()
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (t *Transport) reaches(host string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all || t.down[host] {
+		return fmt.Errorf("%w: no route to %s", client.ErrOffline, host)
+	}
+	return nil
+}
+
+// Dial implements client.Transport.
+func (t *Transport) Dial(_ context.Context, host string) (client.Conn, error) {
+	if err := t.reaches(host); err != nil {
+		return nil, err
+	}
+	t.net.mu.Lock()
+	s := t.net.servers[host]
+	t.net.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("%w: no such host", client.ErrOffline)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &conn{server: s, client: t.name, open: map[protocol.ChannelID]uint64{}, ready: make(chan struct{}, 1)}
+	s.nonces++
+	binary.BigEndian.PutUint64(c.nonce[:], s.nonces)
+	s.conns[c] = true
+	c.send(protocol.KindEvent, 0, uint16(protocol.EventHello), &protocol.Hello{Version: protocol.Version, Host: host, Nonce: c.nonce})
+	return c, nil
+}
+
+// conn is one connection; the server's lock guards it.
+type conn struct {
+	server   *Server
+	client   string
+	nonce    protocol.Nonce
+	identity *deviceRef
+	mailOpen bool
+	open     map[protocol.ChannelID]uint64 // the epochs of openings that are live
+	out      [][]byte
+	closed   bool
+	ready    chan struct{}
+}
+
+func (c *conn) cut() {
+	c.closed = true
+	delete(c.server.conns, c)
+	c.signal()
+}
+
+func (c *conn) signal() {
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (c *conn) send(kind protocol.Kind, id uint64, code uint16, body protocol.Body) {
+	if c.closed {
+		return
+	}
+	frame, err := protocol.Append(nil, kind, id, code, body)
+	if err != nil {
+		panic(err)
+	}
+	c.out = append(c.out, frame)
+	c.signal()
+}
+
+func (c *conn) event(t protocol.EventType, body protocol.Body) {
+	all, cut := []protocol.Body{body}, false
+	if c.server.faults.Event != nil {
+		all, cut = c.server.faults.Event(c.client, body)
+	}
+	for _, b := range all {
+		c.send(protocol.KindEvent, 0, uint16(t), b)
+	}
+	if cut {
+		c.cut()
+	}
+}
+
+// Read implements client.Conn. What was sent before a connection ended
+// arrives.
+func (c *conn) Read(ctx context.Context) ([]byte, error) {
+	for {
+		c.server.mu.Lock()
+		if len(c.out) > 0 {
+			m := c.out[0]
+			c.out = c.out[1:]
+			c.server.mu.Unlock()
+			return m, nil
+		}
+		closed := c.closed
+		c.server.mu.Unlock()
+		if closed {
+			return nil, errCut
+		}
+		select {
+		case <-c.ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Write implements client.Conn.
+func (c *conn) Write(_ context.Context, message []byte) error {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	if len(message) > protocol.MaxMessage {
+		c.cut()
+		return errCut
+	}
+	for len(message) > 0 {
+		if c.closed {
+			return errCut
+		}
+		f, rest, err := protocol.ParseFrame(message)
+		if err != nil {
+			c.cut()
+			return err
+		}
+		message = rest
+		c.request(f)
+	}
+	return nil
+}
+
+func (c *conn) request(f protocol.Frame) {
+	op := protocol.Op(f.Code)
+	body, err := protocol.NewRequest(op)
+	if err == nil {
+		err = protocol.DecodeBody(f.Body, body)
+	}
+	if err != nil {
+		c.send(protocol.KindError, f.ID, uint16(protocol.CodeMalformed), &protocol.ErrorBody{})
+		c.cut()
+		return
+	}
+	var v Verdict
+	if c.server.faults.Request != nil {
+		v = c.server.faults.Request(c.client, op, body)
+	}
+	switch {
+	case v.DropBefore:
+		c.cut()
+		return
+	case v.Refuse != nil:
+		c.send(protocol.KindError, f.ID, uint16(v.Refuse.Code), v.Refuse.Body())
+		return
+	}
+	result, after, err := c.server.handle(c, body)
+	if v.DropAfter {
+		c.cut()
+		return
+	}
+	var refused *protocol.Error
+	switch {
+	case errors.As(err, &refused):
+		c.send(protocol.KindError, f.ID, uint16(refused.Code), refused.Body())
+	case !v.Silent:
+		c.send(protocol.KindResponse, f.ID, 0, result)
+	}
+	if after != nil {
+		after()
+	}
+}
+
+// Close implements client.Conn.
+func (c *conn) Close() error {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.cut()
+	return nil
+}

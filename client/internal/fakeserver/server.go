@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package fakeserver
+
+import (
+	"crypto/ed25519"
+	"sync"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// A Server is one host.
+type Server struct {
+	host string
+
+	mu       sync.Mutex // guards what follows
+	faults   Faults
+	accounts map[string][][]byte
+	keys     map[deviceRef]*keyPackages
+	boxes    map[deviceRef]*mailbox
+	channels map[protocol.ChannelID]*channel
+	blobs    map[protocol.BlobID]*blob
+	conns    map[*conn]bool
+	nonces   uint64
+}
+
+type deviceRef struct {
+	name   string
+	device protocol.DeviceID
+}
+
+type keyPackages struct {
+	list       [][]byte
+	lastResort []byte
+}
+
+type mailbox struct {
+	letters []protocol.Letter
+	next    uint64
+	seen    map[[16]byte]bool
+}
+
+func newServer(host string) *Server {
+	return &Server{
+		host: host, accounts: map[string][][]byte{}, keys: map[deviceRef]*keyPackages{}, boxes: map[deviceRef]*mailbox{},
+		channels: map[protocol.ChannelID]*channel{}, blobs: map[protocol.BlobID]*blob{}, conns: map[*conn]bool{},
+	}
+}
+
+func refuse(code protocol.ErrorCode) error { return &protocol.Error{Code: code} }
+
+// handle carries out one request. after is run once the answer is queued.
+func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, after func(), err error) {
+	switch b := body.(type) {
+	case *protocol.Register:
+		return s.register(b)
+	case *protocol.AccountGet:
+		return s.accountGet(b), nil, nil
+	case *protocol.Authenticate:
+		return s.authenticate(c, b)
+	}
+	if c.identity != nil {
+		return s.handleIdentified(c, body)
+	}
+	switch b := body.(type) {
+	case *protocol.KeyPackagesTake:
+		return s.take(b)
+	case *protocol.LetterSend:
+		return s.letterSend(b)
+	case *protocol.ChannelCreate:
+		return s.channelCreate(b)
+	case *protocol.ChannelOpen:
+		return s.channelOpen(c, b)
+	case *protocol.ChannelPost:
+		return s.append(c, b.Channel, protocol.Entry{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Ciphertext: b.Ciphertext}, nil)
+	case *protocol.ChannelCommit:
+		return s.append(c, b.Channel, protocol.Entry{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Ciphertext: b.Ciphertext}, &b.NextKey)
+	case *protocol.ChannelClose:
+		delete(c.open, b.Channel)
+		return &protocol.Empty{}, nil, nil
+	}
+	return nil, nil, refuse(protocol.CodeUnauthenticated)
+}
+
+func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, func(), error) {
+	switch b := body.(type) {
+	case *protocol.KeyPackagesPublish:
+		k := s.keys[*c.identity]
+		k.list = append(k.list, b.KeyPackages...)
+		if len(b.LastResort) > 0 {
+			k.lastResort = b.LastResort
+		}
+		return s.status(c), nil, nil
+	case *protocol.Empty:
+		return s.status(c), nil, nil
+	case *protocol.MailboxOpen:
+		return &protocol.Empty{}, func() { s.openMailbox(c, b.After) }, nil
+	case *protocol.MailboxDelete:
+		box := s.boxes[*c.identity]
+		for len(box.letters) > 0 && box.letters[0].Seq <= b.UpTo {
+			box.letters = box.letters[1:]
+		}
+		return &protocol.Empty{}, nil, nil
+	}
+	return nil, nil, refuse(protocol.CodeIdentified)
+}
+
+func (s *Server) status(c *conn) protocol.Body {
+	k := s.keys[*c.identity]
+	return &protocol.KeyPackagesStatus{Count: uint64(len(k.list)), LastResort: k.lastResort != nil}
+}
+
+func (s *Server) register(b *protocol.Register) (protocol.Body, func(), error) {
+	st, err := account.ParseStatement(b.Statements[0])
+	if err != nil {
+		return nil, nil, refuse(protocol.CodeInvalid)
+	}
+	create, ok := st.Content.(account.CreateContent)
+	if !ok || create.Address.Host != s.host {
+		return nil, nil, refuse(protocol.CodeInvalid)
+	}
+	name := create.Address.Name
+	if old := s.accounts[name]; old != nil {
+		if string(old[0]) != string(b.Statements[0]) {
+			return nil, nil, refuse(protocol.CodeExists)
+		}
+		return &protocol.Empty{}, nil, nil
+	}
+	s.accounts[name] = b.Statements
+	ref := deviceRef{name, protocol.DeviceID(create.Device.ID())}
+	s.keys[ref] = &keyPackages{}
+	s.boxes[ref] = &mailbox{seen: map[[16]byte]bool{}}
+	return &protocol.Empty{}, nil, nil
+}
+
+func (s *Server) chain(name string) *account.Chain {
+	chain, err := account.Verify(account.Address{Name: name, Host: s.host}, s.accounts[name])
+	if err != nil {
+		return nil
+	}
+	return chain
+}
+
+func (s *Server) accountGet(b *protocol.AccountGet) protocol.Body {
+	var out protocol.Accounts
+	for _, name := range b.Names {
+		statements := s.accounts[name]
+		if s.faults.Account != nil {
+			statements = s.faults.Account(name, statements)
+		}
+		if statements != nil {
+			out.Accounts = append(out.Accounts, protocol.Account{Name: name, Statements: statements})
+		}
+	}
+	return &out
+}
+
+func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body, func(), error) {
+	if c.identity != nil {
+		return nil, nil, refuse(protocol.CodeInvalid)
+	}
+	chain := s.chain(b.Name)
+	if chain == nil {
+		return nil, nil, refuse(protocol.CodeUnauthenticated)
+	}
+	device, ok := chain.Device(account.DeviceID(b.Device))
+	challenge := protocol.AuthenticateChallenge(s.host, c.nonce, b.Name, b.Device)
+	if !ok || !ed25519.Verify(device.SignatureKey[:], challenge, b.Signature[:]) {
+		return nil, nil, refuse(protocol.CodeUnauthenticated)
+	}
+	c.identity = &deviceRef{b.Name, b.Device}
+	return &protocol.Empty{}, nil, nil
+}
+
+func (s *Server) take(b *protocol.KeyPackagesTake) (protocol.Body, func(), error) {
+	chain := s.chain(b.Name)
+	if chain == nil {
+		return nil, nil, refuse(protocol.CodeNotFound)
+	}
+	var out protocol.KeyPackages
+	for _, d := range chain.Devices() {
+		ref := deviceRef{b.Name, protocol.DeviceID(d.ID())}
+		k := s.keys[ref]
+		kp := k.lastResort
+		if len(k.list) > 0 {
+			kp, k.list = k.list[0], k.list[1:]
+		}
+		if kp != nil {
+			out.KeyPackages = append(out.KeyPackages, protocol.DeviceKeyPackage{Device: ref.device, KeyPackage: kp})
+		}
+	}
+	return &out, nil, nil
+}
+
+func (s *Server) letterSend(b *protocol.LetterSend) (protocol.Body, func(), error) {
+	ref := deviceRef{b.Name, b.Device}
+	box := s.boxes[ref]
+	if box == nil {
+		return nil, nil, refuse(protocol.CodeNotFound)
+	}
+	if box.seen[b.ID] {
+		return &protocol.Empty{}, nil, nil
+	}
+	box.seen[b.ID] = true
+	s.deliverLetter(ref, b.Letter)
+	return &protocol.Empty{}, nil, nil
+}
+
+func (s *Server) deliverLetter(ref deviceRef, letter []byte) {
+	box := s.boxes[ref]
+	box.next++
+	l := protocol.Letter{Seq: box.next, Letter: letter}
+	box.letters = append(box.letters, l)
+	for c := range s.conns {
+		if c.mailOpen && *c.identity == ref {
+			c.event(protocol.EventLetter, &l)
+		}
+	}
+}
+
+func (s *Server) openMailbox(c *conn, after uint64) {
+	for _, l := range s.boxes[*c.identity].letters {
+		if l.Seq > after {
+			c.event(protocol.EventLetter, &l)
+		}
+	}
+	c.event(protocol.EventMailboxCaughtUp, &protocol.Empty{})
+	c.mailOpen = true
+}
+
+// InjectLetter puts bytes into the mailbox of an account's devices.
+func (s *Server) InjectLetter(name string, letter []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref := range s.boxes {
+		if ref.name == name {
+			s.deliverLetter(ref, letter)
+		}
+	}
+}
+
+// Statements returns an account's chain.
+func (s *Server) Statements(name string) [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accounts[name]
+}
+
+// TakeKeyPackage takes a key package of an account as anybody may.
+func (s *Server) TakeKeyPackage(name string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, _, err := s.take(&protocol.KeyPackagesTake{Name: name})
+	if err != nil {
+		return nil
+	}
+	return body.(*protocol.KeyPackages).KeyPackages[0].KeyPackage
+}
+
+// KeyPackages returns how many key packages an account has left.
+func (s *Server) KeyPackages(name string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref, k := range s.keys {
+		if ref.name == name {
+			n += len(k.list)
+		}
+	}
+	return n
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/mls"
+)
+
+// join enters a group by a welcome and forgets the letter, in one transaction.
+func (m *mailbox) join(in letter.Invitation, seq uint64) (joined *convRecord, err error) {
+	err = m.client.store.update(func(tx *sealedTx) error {
+		joined, err = m.joinTx(tx, in)
+		if err != nil {
+			return err
+		}
+		return tx.delete(key(tableLetter, number(seq)))
+	})
+	return joined, err
+}
+
+func (m *mailbox) joinTx(tx *sealedTx, in letter.Invitation) (*convRecord, error) {
+	welcome, err := mls.ParseWelcome(in.Welcome)
+	if err != nil {
+		return nil, err
+	}
+	id := cid(tx.index(in.Channel[:]))
+	ref, rec, err := m.findKeyPackage(tx, welcome)
+	if err != nil {
+		return nil, err
+	}
+	kp, err := mls.ParseKeyPackage(rec.KeyPackage)
+	if err != nil {
+		return nil, err
+	}
+	private, err := mls.ParseKeyPackagePrivate(rec.Private)
+	if err != nil {
+		return nil, err
+	}
+	staged, err := mls.StageJoin(mls.JoinParams{
+		Welcome: welcome, KeyPackage: kp, Private: private, RatchetTree: in.Tree, Now: m.client.now(),
+	}, mlsConfig())
+	if err != nil {
+		return nil, err
+	}
+	conv, err := m.admit(tx, in, staged, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.deleteAll(key(tableGroup, id[:])); err != nil {
+		return nil, err
+	}
+	group, delta, err := staged.Apply()
+	if err != nil {
+		return nil, err
+	}
+	if err := applyDelta(tx, id, delta); err != nil {
+		return nil, err
+	}
+	if err := enterEpoch(tx, id, group, in.Channel); err != nil {
+		return nil, err
+	}
+	if !kp.LastResort() {
+		if err := tx.delete(ref); err != nil {
+			return nil, err
+		}
+	}
+	return conv, tx.save(key(tableConversation, id[:]), conv)
+}
+
+func (m *mailbox) findKeyPackage(tx *sealedTx, w *mls.Welcome) (at []byte, rec keyPackageRecord, err error) {
+	for _, ref := range w.Recipients() {
+		at = key(tableKeyPackage, tx.index(ref))
+		ok, err := tx.load(at, &rec)
+		if err != nil || ok {
+			return at, rec, err
+		}
+	}
+	return nil, rec, errors.New("client: the invitation is for a key that was used or never existed")
+}
+
+// errBlocked is not told to anybody: who blocked a person does not want to hear
+// of them.
+var errBlocked = errors.New("client: the invitation comes from somebody who is blocked")
+
+// admit decides what a welcome leads to: a conversation, a request, or
+// nothing.
+func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJoin, id cid) (*convRecord, error) {
+	state, err := parseGroupState(staged.Context().Extensions)
+	if err != nil {
+		return nil, err
+	}
+	if string(staged.Context().GroupID) != string(in.Channel[:]) || state.Host != in.Host {
+		return nil, fmt.Errorf("%w: the invitation leads elsewhere", errRule)
+	}
+	inviter, err := leafCredential(staged.Inviter().Leaf)
+	if err != nil {
+		return nil, err
+	}
+	from := inviter.Address.String()
+	if state.role(from) < RoleAdmin {
+		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
+	}
+	contact, err := loadContact(tx, from)
+	if err != nil {
+		return nil, err
+	}
+	if contact.Blocked {
+		return nil, errBlocked
+	}
+	conv := &convRecord{
+		Version: recordVersion, Channel: in.Channel, Host: in.Host, Status: StatusRequest,
+		Inviter: from, Created: true, Activity: millis(m.client.now()),
+	}
+	old, err := tx.load(key(tableConversation, id[:]), conv)
+	if err != nil {
+		return nil, err
+	}
+	if old && (conv.Status == StatusActive || staged.Context().Epoch <= conv.Epoch) {
+		return nil, errors.New("client: the invitation is an old one, or to a conversation that this device is in")
+	}
+	conv.Epoch = staged.Context().Epoch
+	if old {
+		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
+		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
+			return nil, err
+		}
+	}
+	if contact.Known {
+		conv.Status = StatusActive
+	}
+	return conv, m.introduce(tx, conv, state, staged, id)
+}
+
+// introduce notes who is in the conversation: all to be confirmed.
+func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, staged *mls.StagedJoin, id cid) error {
+	self := m.client.self.address.String()
+	seen := map[string]bool{self: true}
+	conv.Unconfirmed, conv.Departed, conv.Peer = nil, nil, ""
+	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
+	for _, leaf := range staged.Members() {
+		cred, err := leafCredential(leaf)
+		if err != nil {
+			return err
+		}
+		if err := m.client.self.notSelf(leaf); err != nil {
+			return err
+		}
+		if a := cred.Address.String(); !seen[a] {
+			seen[a] = true
+			conv.Unconfirmed = append(conv.Unconfirmed, a)
+		}
+	}
+	if state.Group {
+		return nil
+	}
+	if len(conv.Unconfirmed) != 1 || conv.Unconfirmed[0] != conv.Inviter {
+		return fmt.Errorf("%w: more than two in a conversation of two", errRule)
+	}
+	conv.Peer = conv.Inviter
+	if open, err := openDirect(tx, conv.Peer); err != nil || open != nil {
+		return err // the new one takes its place once the peer is confirmed
+	}
+	return tx.put(key(tableDirect, tx.index([]byte(conv.Peer))), id[:])
+}
+
+// openDirect returns the conversation that is meant by the address of a peer,
+// nil if there is none that can go on.
+func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
+	at, err := tx.get(key(tableDirect, tx.index([]byte(peer))))
+	if err != nil || at == nil {
+		return nil, err
+	}
+	var rec convRecord
+	ok, err := tx.load(key(tableConversation, at), &rec)
+	if err != nil || !ok || rec.Status != StatusActive && rec.Status != StatusRequest {
+		return nil, err
+	}
+	return &rec, nil
+}
+
+// joined starts a conversation that a letter brought.
+func (c *Client) joined(rec *convRecord) {
+	id := conversationID(rec.Channel)
+	k := cid(c.store.index(rec.Channel[:]))
+	c.mu.Lock()
+	c.ids[id] = k
+	old := c.actors[k]
+	c.mu.Unlock()
+	if old != nil {
+		old.tell(inputReload{}, nil)
+	}
+	if _, err := c.actor(id); err != nil {
+		c.log.Error("a new conversation could not be started", "error", err)
+	}
+	if conv, err := c.Conversation(id); err == nil {
+		c.emit(ConversationEvent{conv})
+	}
+}

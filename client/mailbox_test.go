@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/store/memory"
+	"github.com/securecrypt/securecrypt/client/store/storetest"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Whatever step of signing in fails for a while, or loses its answer, is made
+// good without a new connection being needed, and the account works.
+func TestSigningInSurvivesFailures(t *testing.T) {
+	ops := []protocol.Op{
+		protocol.OpRegister, protocol.OpAuthenticate, protocol.OpKeyPackagesStatus, protocol.OpKeyPackagesPublish, protocol.OpMailboxOpen,
+	}
+	kinds := map[string]fakeserver.Verdict{
+		"rate limited": {Refuse: &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: 10 * time.Second}},
+		"unavailable":  {Refuse: &protocol.Error{Code: protocol.CodeUnavailable}},
+		"cut before":   {DropBefore: true},
+		"cut after":    {DropAfter: true},
+	}
+	for _, op := range ops {
+		for name, verdict := range kinds {
+			t.Run(fmt.Sprintf("%v/%s", op, name), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) { signInDespite(t, op, verdict) })
+			})
+		}
+	}
+}
+
+func signInDespite(t *testing.T, op protocol.Op, verdict fakeserver.Verdict) {
+	net := fakeserver.NewNet()
+	left := 2
+	net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, got protocol.Op, _ protocol.Body) fakeserver.Verdict {
+		if got == op && left > 0 {
+			left--
+			return verdict
+		}
+		return fakeserver.Verdict{}
+	}})
+	store := storetest.NewFaulty(memory.New())
+	p := &person{t: t, store: store, way: net.Transport("alice")}
+	p.cfg = client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: p.way}
+	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: "alice", Host: host}})
+	must(t, err)
+	p.open()
+	p.Mail()
+	pass(time.Minute)
+	must(t, p.Sync(t.Context()))
+	if left != 0 {
+		t.Errorf("%d of the failures did not happen", left)
+	}
+	if n := net.Server(host).KeyPackages("alice"); n < 30 {
+		t.Errorf("%d key packages", n)
+	}
+}
+
+// A letter is opened although the disk fails while it is dealt with: at any
+// write, with or without an acknowledgement that got lost.
+func TestLettersSurviveAFailingDisk(t *testing.T) {
+	for n := range 12 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				net := fakeserver.NewNet()
+				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+				if n == 0 {
+					b.store.Lie()
+				} else {
+					b.store.FailAt(n)
+				}
+				id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address()})
+				must(t, err)
+				must(t, a.Go(id))
+				pass(time.Minute)
+				if b.store.Failures() != 1 {
+					t.Fatal("the disk did not fail")
+				}
+				b.accept()
+				a.say(id, "hello")
+				pass(time.Minute)
+				want(t, "bob", b.texts(id), []string{"hello"})
+			})
+		})
+	}
+}
+
+// A letter that points to a server out of reach does not hold up others, is
+// not lost, also not by a restart, and is opened in the end.
+func TestLettersWaitForTheirServer(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", "there.example")
+		people := []*person{a, b}
+		for i := range 25 { // so many that the tree has to be fetched
+			people = append(people, join(t, net, fmt.Sprintf("other%d", i), host))
+		}
+		b.way.Partition(host, true)
+		var others []account.Address
+		for _, p := range people[1:] {
+			others = append(others, p.Address())
+		}
+		id, err := a.CreateGroup(t.Context(), "Large", others)
+		must(t, err)
+		must(t, a.Go(id))
+		c := join(t, net, "carol", "there.example")
+		direct, err := c.Direct(t.Context(), b.Address())
+		must(t, err)
+		must(t, c.Go(direct))
+		pass(10 * time.Minute)
+		if _, err := b.Conversation(direct); err != nil {
+			t.Errorf("the letter from a server in reach: %v", err)
+		}
+		if _, err := b.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+			t.Fatalf("the letter was opened too early: %v", err)
+		}
+		must(t, b.Sync(t.Context()))
+		b.restart()
+		pass(time.Minute)
+		b.way.Partition(host, false)
+		pass(10 * time.Minute)
+		b.accept()
+		a.say(id, "hello")
+		pass(time.Minute)
+		want(t, "bob", b.texts(id), []string{"hello"})
+	})
+}
+
+// Junk in the mailbox is passed over.
+func TestJunkLettersArePassedOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		for _, junk := range [][]byte{{0}, make([]byte, 2000), make([]byte, protocol.MaxLetter)} {
+			net.Server(host).InjectLetter("bob", junk)
+		}
+		id := group(t, a, b)
+		a.say(id, "hello")
+		pass(time.Second)
+		want(t, "bob", b.texts(id), []string{"hello"})
+		b.restart()
+		must(t, b.Sync(t.Context()))
+	})
+}
+
+// The key package of last resort is renewed long before it expires.
+func TestLastResortIsRenewed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		for range 14 { // months
+			for net.Server(host).KeyPackages("bob") > 0 {
+				net.Server(host).TakeKeyPackage("bob")
+			}
+			b.Close()
+			pass(31 * 24 * time.Hour)
+			b.open()
+			must(t, b.GoAll())
+			must(t, b.Sync(t.Context()))
+		}
+		for net.Server(host).KeyPackages("bob") > 0 {
+			net.Server(host).TakeKeyPackage("bob")
+		}
+		id := group(t, a, b)
+		a.say(id, "hello")
+		pass(time.Second)
+		want(t, "bob", b.texts(id), []string{"hello"})
+	})
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/store/memory"
+	"github.com/securecrypt/securecrypt/client/store/storetest"
+)
+
+const host = "here.example"
+
+// inBubble runs a test with a clock of its own.
+func inBubble(t *testing.T, fn func(*testing.T)) {
+	t.Helper()
+	synctest.Test(t, fn)
+}
+
+// pass lets time pass, and everything happen that is due.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// a person is a client on a fake network.
+type person struct {
+	*client.Client
+	t     testing.TB
+	cfg   client.Config
+	store *storetest.Faulty
+	way   *fakeserver.Transport
+
+	mu       sync.Mutex // guards failures
+	failures []error
+}
+
+func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
+	t.Helper()
+	net.Server(host)
+	p := &person{t: t, store: storetest.NewFaulty(memory.New()), way: net.Transport(name)}
+	p.cfg = client.Config{Store: p.store, Key: keyring.NewStoreKey(), Transport: p.way, OnEvent: p.note}
+	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: name, Host: host}})
+	must(t, err)
+	p.open()
+	must(t, p.GoAll())
+	must(t, p.Sync(t.Context()))
+	return p
+}
+
+func (p *person) note(e client.Event) {
+	if f, ok := e.(client.FailureEvent); ok {
+		p.mu.Lock()
+		p.failures = append(p.failures, f.Err)
+		p.mu.Unlock()
+	}
+}
+
+// failed returns what could not be done since it was last called.
+func (p *person) failed() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.failures
+	p.failures = nil
+	return f
+}
+
+func (p *person) open() {
+	p.t.Helper()
+	c, err := client.Open(p.cfg)
+	must(p.t, err)
+	p.Client = c
+	p.t.Cleanup(c.Close)
+}
+
+func (p *person) restart() {
+	p.t.Helper()
+	p.Close()
+	p.open()
+	must(p.t, p.GoAll())
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accept accepts all requests.
+func (p *person) accept() {
+	p.t.Helper()
+	all, err := p.Conversations()
+	must(p.t, err)
+	for _, c := range all {
+		if c.Status == client.StatusRequest {
+			must(p.t, p.Accept(p.t.Context(), c.ID))
+		}
+	}
+}
+
+func (p *person) say(id client.ConversationID, text string) client.Message {
+	p.t.Helper()
+	m, err := p.Send(p.t.Context(), id, client.Draft{Text: text})
+	must(p.t, err)
+	return m
+}
+
+func (p *person) history(id client.ConversationID) (all []client.Message) {
+	p.t.Helper()
+	must(p.t, p.History(id, func(m client.Message) bool {
+		if !m.Notice {
+			all = append(all, m)
+		}
+		return true
+	}))
+	slices.Reverse(all)
+	return all
+}
+
+func (p *person) texts(id client.ConversationID) (all []string) {
+	p.t.Helper()
+	for _, m := range p.history(id) {
+		all = append(all, m.Text)
+	}
+	return all
+}
+
+func (p *person) status(id client.ConversationID) client.Conversation {
+	p.t.Helper()
+	c, err := p.Conversation(id)
+	must(p.t, err)
+	return c
+}
+
+func want[T comparable](t testing.TB, what string, got, want []T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// group makes a group of people that all accepted.
+func group(t testing.TB, people ...*person) client.ConversationID {
+	t.Helper()
+	var others []account.Address
+	for _, p := range people[1:] {
+		others = append(others, p.Address())
+	}
+	id, err := people[0].CreateGroup(t.Context(), "Group", others)
+	must(t, err)
+	must(t, people[0].Go(id))
+	must(t, people[0].Settled(t.Context(), id))
+	pass(time.Second)
+	for _, p := range people[1:] {
+		p.accept()
+	}
+	pass(time.Second)
+	return id
+}
+
+func TestWorldWorks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
+		id := group(t, a, b, c)
+		a.say(id, "one")
+		pass(time.Second)
+		b.say(id, "two")
+		pass(time.Second)
+		c.say(id, "three")
+		pass(time.Second)
+		for _, p := range []*person{a, b, c} {
+			want(t, p.Address().String(), p.texts(id), []string{"one", "two", "three"})
+			must(t, p.Idle(id))
+		}
+		must(t, c.Leave(t.Context(), id))
+		pass(time.Minute)
+		members, err := a.Members(id)
+		must(t, err)
+		if len(members) != 2 || c.status(id).Status != client.StatusLeft {
+			t.Errorf("%v, and carol's status is %v", members, c.status(id).Status)
+		}
+	})
+}
