@@ -72,7 +72,7 @@ type Chain struct {
 // Verify checks the statements of addr from the first on and returns the chain
 // that they form. It copies them. The error is one of the package's sentinels.
 func Verify(addr Address, statements [][]byte) (*Chain, error) {
-	if len(statements) == 0 {
+	if len(statements) == 0 { // AC-1
 		return nil, fmt.Errorf("%w: no statement", ErrBroken)
 	}
 	if len(statements) > MaxStatements {
@@ -84,7 +84,7 @@ func Verify(addr Address, statements [][]byte) (*Chain, error) {
 			return nil, fmt.Errorf("statement %d: %w", i, err)
 		}
 	}
-	if c.address != addr {
+	if c.address != addr { // AC-9
 		return nil, ErrWrongAddress
 	}
 	return c, nil
@@ -96,10 +96,10 @@ func (c *Chain) append(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.Sequence != uint64(len(c.statements)) {
+	if s.Sequence != uint64(len(c.statements)) { // AC-2
 		return fmt.Errorf("%w: sequence number", ErrBroken)
 	}
-	if s.Previous != c.Head() {
+	if s.Previous != c.Head() { // AC-3
 		return fmt.Errorf("%w: hash of the previous statement", ErrBroken)
 	}
 	if err := c.apply(s); err != nil {
@@ -114,14 +114,14 @@ func (c *Chain) apply(s *UnverifiedStatement) error {
 	create, ok := s.Content.(CreateContent)
 	first := len(c.statements) == 0
 	switch {
-	case first && !ok:
+	case first && !ok: // AC-4
 		return fmt.Errorf("%w: the first statement is a %v", ErrBroken, s.Type)
 	case !first && ok:
 		return fmt.Errorf("%w: a second create", ErrBroken)
-	case !ok:
+	case !ok: // AC-5
 		return fmt.Errorf("%w: %v", ErrNotSupported, s.Type)
 	}
-	if create.RecoveryKey == RecoveryKey(create.Device.SignatureKey) {
+	if create.RecoveryKey == RecoveryKey(create.Device.SignatureKey) { // AC-6
 		return fmt.Errorf("%w: the recovery key is the device's key", ErrMalformed)
 	}
 	if err := s.signedBy(
@@ -138,14 +138,14 @@ func (c *Chain) apply(s *UnverifiedStatement) error {
 // signedBy checks that exactly the wanted signers, in that order, signed s. The
 // Signature field of want is not used.
 func (s *UnverifiedStatement) signedBy(want ...Signature) error {
-	if len(s.Signatures) != len(want) {
+	if len(s.Signatures) != len(want) { // AC-7
 		return fmt.Errorf("%w: %d instead of %d", ErrSignature, len(s.Signatures), len(want))
 	}
 	for i, got := range s.Signatures {
 		if got.Role != want[i].Role || got.Key != want[i].Key {
 			return fmt.Errorf("%w: by another key", ErrSignature)
 		}
-		if !got.verify(s.body) {
+		if !got.verify(s.body) { // AC-8
 			return ErrSignature
 		}
 	}

@@ -164,7 +164,7 @@ func parseContent(t uint64, b []byte) (Content, error) {
 		_, err := decode[wireClose](b)
 		return Close{}, err
 	}
-	return nil, fmt.Errorf("%w: statement type %d", ErrUnknown, t)
+	return nil, fmt.Errorf("%w: statement type %d", ErrUnknown, t) // AC-11
 }
 
 func parseCreate(b []byte) (Content, error) {
@@ -188,7 +188,7 @@ func parseResetRequest(b []byte) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.Wait > uint64(MaxResetWait/time.Second) {
+	if w.Wait > uint64(MaxResetWait/time.Second) { // AC-21
 		return nil, fmt.Errorf("%w: waiting period out of range", ErrMalformed)
 	}
 	c := ResetRequest{Wait: time.Duration(w.Wait) * time.Second}
@@ -200,7 +200,7 @@ func parseResetRequest(b []byte) (Content, error) {
 }
 
 func (w wireDevice) parse() (d Device, err error) {
-	if d.SignatureKey, err = NewSignatureKey(w.SignatureKey); err != nil {
+	if d.SignatureKey, err = NewSignatureKey(w.SignatureKey); err != nil { // AC-17
 		return Device{}, malformed(err)
 	}
 	if d.MailboxKey, err = NewMailboxKey(w.MailboxKey); err != nil {
@@ -222,7 +222,7 @@ func parseBytes(b []byte, n int) ([]byte, error) {
 }
 
 func parseSignedAddress(s string) (Address, error) {
-	a, err := parseCanonicalAddress(s)
+	a, err := parseCanonicalAddress(s) // AC-16
 	if err != nil {
 		return Address{}, malformed(err)
 	}

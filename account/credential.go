@@ -52,7 +52,7 @@ func ParseCredential(b []byte) (Credential, error) {
 	if err != nil {
 		return Credential{}, err
 	}
-	if len(w.Device) != DeviceIDSize {
+	if len(w.Device) != DeviceIDSize { // AC-22
 		return Credential{}, fmt.Errorf("%w: a device identifier has %d bytes", ErrMalformed, DeviceIDSize)
 	}
 	return Credential{Address: a, Device: DeviceID(w.Device)}, nil

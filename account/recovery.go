@@ -44,7 +44,21 @@ var (
 // RecoverySecret is what a person writes down to come back to an account after
 // losing every device. Printing or logging it shows nothing; Reveal does. The
 // copies of a RecoverySecret share their memory, so that Erase empties all.
-type RecoverySecret struct{ b *[RecoverySecretSize]byte }
+type RecoverySecret struct {
+	// fmt bypasses methods for unexported fields of other structs and looks
+	// through one pointer; through two it does not.
+	p **[RecoverySecretSize]byte
+}
+
+func newRecoverySecret(b *[RecoverySecretSize]byte) RecoverySecret { return RecoverySecret{&b} }
+
+// bytes returns nil for an empty or erased secret.
+func (s RecoverySecret) bytes() *[RecoverySecretSize]byte {
+	if s.p == nil || **s.p == [RecoverySecretSize]byte{} {
+		return nil
+	}
+	return *s.p
+}
 
 // NewRecoverySecret takes a secret from rand.
 func NewRecoverySecret(rand io.Reader) (RecoverySecret, error) {
@@ -52,7 +66,7 @@ func NewRecoverySecret(rand io.Reader) (RecoverySecret, error) {
 	if _, err := io.ReadFull(rand, b[:]); err != nil {
 		return RecoverySecret{}, fmt.Errorf("account: reading randomness: %w", err)
 	}
-	return RecoverySecret{b}, nil
+	return newRecoverySecret(b), nil
 }
 
 // ParseRecoverySecret reads what Reveal returns, as people write it: in either
@@ -89,26 +103,28 @@ func ParseRecoverySecret(text string) (RecoverySecret, error) {
 	if subtle.ConstantTimeCompare(checksum, []byte(recoveryChecksum(b))) != 1 {
 		return RecoverySecret{}, ErrRecoveryText
 	}
-	return RecoverySecret{b}, nil
+	return newRecoverySecret(b), nil
 }
 
 // Reveal returns the secret as text to write down: nine groups of four
 // characters. It is empty for an empty or erased
 // secret.
 func (s RecoverySecret) Reveal() string {
-	if s.empty() {
+	b := s.bytes()
+	if b == nil {
 		return ""
 	}
-	return strings.ToUpper(group(crockford.EncodeToString(s.b[:])+recoveryChecksum(s.b), 4))
+	return strings.ToUpper(group(crockford.EncodeToString(b[:])+recoveryChecksum(b), 4))
 }
 
 // PrivateKey returns the recovery key pair: Ed25519 from an HKDF-SHA-256 of the
 // secret.
 func (s RecoverySecret) PrivateKey() (ed25519.PrivateKey, error) {
-	if s.empty() {
+	b := s.bytes()
+	if b == nil {
 		return nil, ErrNoSecret
 	}
-	seed, err := hkdf.Key(sha256.New, s.b[:], nil, recoveryKeyInfo, ed25519.SeedSize)
+	seed, err := hkdf.Key(sha256.New, b[:], nil, recoveryKeyInfo, ed25519.SeedSize)
 	if err != nil {
 		return nil, fmt.Errorf("account: deriving the recovery key: %w", err)
 	}
@@ -116,17 +132,16 @@ func (s RecoverySecret) PrivateKey() (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-func (s RecoverySecret) empty() bool { return s.b == nil || *s.b == [RecoverySecretSize]byte{} }
-
-// Equal compares in constant time.
+// Equal compares in constant time. Empty secrets equal nothing.
 func (s RecoverySecret) Equal(t RecoverySecret) bool {
-	return s.b != nil && t.b != nil && subtle.ConstantTimeCompare(s.b[:], t.b[:]) == 1
+	a, b := s.bytes(), t.bytes()
+	return a != nil && b != nil && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
 // Erase overwrites the secret, in all its copies.
 func (s RecoverySecret) Erase() {
-	if s.b != nil {
-		clear(s.b[:])
+	if b := s.bytes(); b != nil {
+		clear(b[:])
 	}
 }
 

@@ -141,7 +141,7 @@ type wireBody struct {
 // ParseStatement decodes one statement of any known type. It copies b. The
 // error is ErrUnknown for a version or type of the future, else ErrMalformed.
 func ParseStatement(b []byte) (*UnverifiedStatement, error) {
-	if len(b) > MaxStatementSize {
+	if len(b) > MaxStatementSize { // AC-20
 		return nil, fmt.Errorf("%w: a statement has at most %d bytes", ErrMalformed, MaxStatementSize)
 	}
 	if err := checkVersion(b, statementVersion); err != nil {
@@ -149,7 +149,7 @@ func ParseStatement(b []byte) (*UnverifiedStatement, error) {
 	}
 	s := &UnverifiedStatement{raw: append([]byte(nil), b...)}
 	var w wireStatement
-	if err := dcbor.Unmarshal(s.raw, &w); err != nil {
+	if err := dcbor.Unmarshal(s.raw, &w); err != nil { // AC-18, AC-19
 		return nil, malformed(err)
 	}
 	s.body = w.Body
@@ -162,13 +162,13 @@ func ParseStatement(b []byte) (*UnverifiedStatement, error) {
 
 func (s *UnverifiedStatement) parseBody() error {
 	var w wireBody
-	if err := dcbor.Unmarshal(s.body, &w); err != nil {
+	if err := dcbor.Unmarshal(s.body, &w); err != nil { // AC-15
 		return malformed(err)
 	}
-	if len(w.Previous) != len(s.Previous) {
+	if len(w.Previous) != len(s.Previous) { // AC-13
 		return fmt.Errorf("%w: the previous hash has %d bytes", ErrMalformed, len(s.Previous))
 	}
-	if w.Time > MaxTime {
+	if w.Time > MaxTime { // AC-14
 		return fmt.Errorf("%w: time out of range", ErrMalformed)
 	}
 	s.Sequence, s.Previous = w.Sequence, Head(w.Previous)
@@ -183,7 +183,7 @@ func (s *UnverifiedStatement) parseBody() error {
 }
 
 func fromWireSignatures(in []wireSignature) ([]Signature, error) {
-	if len(in) == 0 || len(in) > MaxSignatures {
+	if len(in) == 0 || len(in) > MaxSignatures { // AC-12
 		return nil, fmt.Errorf("%w: a statement has 1 to %d signatures", ErrMalformed, MaxSignatures)
 	}
 	out := make([]Signature, len(in))
@@ -213,7 +213,7 @@ func checkVersion(b []byte, want uint64) error {
 	if err := dcbor.Unmarshal(elements[0], &version); err != nil {
 		return malformed(err)
 	}
-	if version != want {
+	if version != want { // AC-10
 		return fmt.Errorf("%w: version %d", ErrUnknown, version)
 	}
 	return nil

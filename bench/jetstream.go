@@ -53,6 +53,9 @@ func (l Load) RunNATS(ctx context.Context) (Result, error) {
 	err = errors.Join(err, pause(ctx, l.Duration))
 	n.counting.Store(false)
 	seconds := time.Since(began).Seconds()
+	if refused := n.refused.Load(); refused != nil {
+		return Result{}, fmt.Errorf("bench: publishing: %w", *refused)
+	}
 	cancel()
 	r := Result{Posted: float64(n.acked.Load()-acked) / seconds, Delivered: float64(n.delivered.Load()-delivered) / seconds}
 	n.mu.Lock()
@@ -68,6 +71,7 @@ type natsLoad struct {
 	Load
 	start            time.Time
 	acked, delivered atomic.Int64
+	refused          atomic.Pointer[error] // the first refusal
 	counting         atomic.Bool
 	conns            []*nats.Conn
 	wait             sync.WaitGroup
@@ -135,7 +139,8 @@ func (n *natsLoad) publish(ctx context.Context, js jetstream.JetStream, subject 
 			select {
 			case <-f.Ok():
 				n.acked.Add(1)
-			case <-f.Err():
+			case err := <-f.Err():
+				n.refused.CompareAndSwap(nil, &err)
 			case <-ctx.Done():
 			}
 		}

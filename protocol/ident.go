@@ -66,7 +66,11 @@ func ParseUploadToken(s string) (UploadToken, error) {
 }
 
 func parse32(s string) (out [32]byte, err error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	enc := base64.RawURLEncoding.Strict()
+	if len(s) != enc.EncodedLen(len(out)) { // the decoder skips line ends
+		return out, ErrMalformed
+	}
+	b, err := enc.DecodeString(s)
 	if err != nil || len(b) != len(out) {
 		return out, ErrMalformed
 	}

@@ -125,7 +125,7 @@ func parsePost(message []byte) (id uint64, post *protocol.ChannelPost, rest []by
 func appendPosted(b []byte, id, seq uint64) []byte {
 	b = append(b, majorArray|4, majorUint|byte(protocol.KindResponse))
 	b = appendHead(b, majorUint, id)
-	b = append(b, majorUint|0, majorMap|1, majorUint|1)
+	b = append(b, majorUint, majorMap|1, majorUint|1)
 	return appendHead(b, majorUint, seq)
 }
 
@@ -134,7 +134,7 @@ func appendPosted(b []byte, id, seq uint64) []byte {
 const entryFrameRoom = 80
 
 func appendEntryFrame(b []byte, e *EntryRow) []byte {
-	b = append(b, majorArray|4, majorUint|byte(protocol.KindEvent), majorUint|0, majorUint|byte(protocol.EventEntry), majorMap|5, majorUint|1)
+	b = append(b, majorArray|4, majorUint|byte(protocol.KindEvent), majorUint, majorUint|byte(protocol.EventEntry), majorMap|5, majorUint|1)
 	b = appendHead(b, majorBytes, uint64(len(e.Channel)))
 	b = append(b, e.Channel[:]...)
 	b = appendHead(append(b, majorUint|2), majorUint, e.Seq)

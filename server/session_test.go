@@ -112,7 +112,7 @@ func TestBucketsRefillAndAreForgotten(t *testing.T) {
 		_, ok := l.take("a", 1, now.Add(at))
 		return ok
 	}
-	if !take(0) || !take(0) || take(0) {
+	if first, second, third := take(0), take(0), take(0); !first || !second || third {
 		t.Error("a burst of 2 is not 2")
 	}
 	if wait, ok := l.take("a", 1, now); ok || wait != time.Second {

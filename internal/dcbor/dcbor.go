@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
 // Package dcbor encodes and decodes deterministic CBOR (RFC 8949, Section
 // 4.2.1): what goes on the wire, what is signed and what is stored all use it.
 //

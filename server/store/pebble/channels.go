@@ -82,7 +82,9 @@ func (t channels) Append(row server.ChannelRow, entries []server.EntryRow) error
 	var run, count uint64
 	for i := range entries {
 		e := &entries[i]
-		t.putEntry(e)
+		if err := t.putEntry(e); err != nil {
+			return err
+		}
 		count++
 		last := i == len(entries)-1
 		if last || minuteOf(entries[i+1].Expires) != minuteOf(e.Expires) || entries[i+1].Seq != e.Seq+1 {
@@ -97,11 +99,11 @@ func (t channels) Append(row server.ChannelRow, entries []server.EntryRow) error
 }
 
 // putEntry writes an entry without copying it more than once.
-func (t channels) putEntry(e *server.EntryRow) {
+func (t channels) putEntry(e *server.EntryRow) error {
 	key := keyChannelNumber(prefixEntry, e.Channel, e.Seq)
 	value := appendEntry(make([]byte, 0, entryLen(e)), e)
 	op := t.b.SetDeferred(len(key), len(value))
 	copy(op.Key, key)
 	copy(op.Value, value)
-	op.Finish()
+	return op.Finish()
 }

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// maxQueued is how many inputs from the server wait for an actor before the
+// connection is no longer read.
+const maxQueued = 256
+
+// maxBatch is how many inputs share one transaction.
+const maxBatch = 64
+
+// An actor owns one conversation: its goroutine alone runs the machine.
+// Others leave inputs in its queues.
+type actor struct {
+	client  *Client
+	id      cid
+	channel protocol.ChannelID
+	link    *link
+
+	mu      sync.Mutex // guards what follows
+	served  []input    // what the server sent, in its order
+	local   []job      // commands and results of effects
+	changed chan struct{}
+	room    *sync.Cond // served has room
+	closed  bool
+	// state as of the last step, for whoever waits.
+	snapshot snapshot
+	waiters  map[chan struct{}]bool
+}
+
+// snapshot is what waiters look at.
+type snapshot struct {
+	known     bool // some step has been made
+	caughtUp  bool
+	outbox    int // items not sent yet
+	deliver   int // letters not sent yet
+	following bool
+	checking  bool // some member is not confirmed yet
+}
+
+// A job is an input, and who wants to know when it is durable.
+type job struct {
+	in   input
+	done func(error)
+}
+
+func newActor(c *Client, id cid, channel protocol.ChannelID, l *link) *actor {
+	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}}
+	a.room = sync.NewCond(&a.mu)
+	return a
+}
+
+func (a *actor) signal() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// serve queues what came from the server; wait holds the connection back while
+// the queue is full.
+func (a *actor) serve(in input, wait bool) {
+	a.mu.Lock()
+	for wait && len(a.served) >= maxQueued && !a.closed {
+		a.room.Wait()
+	}
+	a.served = append(a.served, in)
+	a.mu.Unlock()
+	a.signal()
+}
+
+// tell queues a command or a result. done, if not nil, is called once.
+func (a *actor) tell(in input, done func(error)) {
+	a.mu.Lock()
+	closed := a.closed
+	if !closed {
+		a.local = append(a.local, job{in, done})
+	}
+	a.mu.Unlock()
+	if closed {
+		if done != nil {
+			done(context.Canceled)
+		}
+		return
+	}
+	a.signal()
+}
+
+// ask is tell, waiting for the outcome.
+func (a *actor) ask(ctx context.Context, in input) error {
+	result := make(chan error, 1)
+	a.tell(in, func(err error) { result <- err })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// run feeds the machine until ctx ends.
+func (a *actor) run(ctx context.Context) {
+	defer a.shut()
+	stop := a.link.watch(watcher{
+		up:   func(h protocol.Hello) { a.serve(inputUp{h}, false) },
+		down: func(error) { a.serve(inputDown{}, false) },
+	})
+	defer stop()
+	a.link.route(a.channel, a.event)
+	var machine *conversation
+	for {
+		batch := a.next(machine != nil && machine.waiting != nil)
+		if len(batch) == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-a.changed:
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			for _, j := range batch {
+				j.finish(ctx.Err())
+			}
+			return
+		}
+		machine = a.process(ctx, machine, batch)
+	}
+}
+
+func (j job) finish(err error) {
+	if j.done != nil {
+		j.done(err)
+	}
+}
+
+func (a *actor) event(t protocol.EventType, b protocol.Body) {
+	switch body := b.(type) {
+	case *protocol.Entry:
+		a.serve(inputEntry{*body}, true)
+	case *protocol.CaughtUp:
+		a.serve(inputCaughtUp{*body}, true)
+	}
+}
+
+// next takes the next batch: results and commands first, then what the server
+// sent, unless the machine waits for the message of an entry.
+func (a *actor) next(waiting bool) []job {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	batch := a.local
+	a.local = nil
+	if waiting {
+		return batch
+	}
+	n := min(len(a.served), maxBatch)
+	for _, in := range a.served[:n] {
+		batch = append(batch, job{in: in})
+	}
+	a.served = append([]input(nil), a.served[n:]...)
+	if n > 0 {
+		a.room.Broadcast()
+	}
+	return batch
+}
+
+// refusal is why a command is not carried out; it leaves the machine as it
+// was, so that the rest of the batch goes on.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// process runs a batch in one transaction and carries out its effects. If the
+// transaction fails, nothing of it happened, and nil is returned: the machine
+// has to be loaded anew.
+func (a *actor) process(ctx context.Context, machine *conversation, batch []job) *conversation {
+	out := &outcome{}
+	answers := make([]error, len(batch))
+	err := a.client.store.update(func(tx *sealedTx) (err error) {
+		if machine == nil {
+			if machine, err = loadConversation(tx, a.client.self, a.client.now, a.id); err != nil {
+				return err
+			}
+		}
+		machine.begin(tx, out)
+		for i, j := range batch {
+			if _, ok := j.in.(inputReload); ok {
+				if machine, err = machine.reload(tx, out); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := j.in.step(machine, tx); err != nil {
+				if !errors.As(err, new(refusal)) {
+					return err
+				}
+				answers[i] = err
+			}
+		}
+		return machine.end(tx)
+	})
+	if err != nil {
+		for _, j := range batch {
+			j.finish(err)
+		}
+		a.restart(ctx, err)
+		return nil
+	}
+	a.publish(machine)
+	for i, j := range batch {
+		j.finish(answers[i])
+	}
+	for _, why := range out.unread {
+		a.client.log.Warn("an entry could not be read", "error", why)
+	}
+	for _, e := range out.effects {
+		a.perform(ctx, e)
+	}
+	for _, e := range out.events {
+		a.client.emit(e)
+	}
+	return machine
+}
+
+// restart makes the conversation begin anew on its connection after a failed
+// transaction: what is not durable is delivered again.
+func (a *actor) restart(ctx context.Context, err error) {
+	a.client.log.Error("a conversation could not be saved", "error", err)
+	a.client.emit(FailureEvent{conversationID(a.channel), fmt.Errorf("saving failed: %w", err)})
+	a.mu.Lock()
+	a.served = nil
+	a.room.Broadcast()
+	a.mu.Unlock()
+	time.AfterFunc(retryFirst, func() {
+		if ctx.Err() == nil {
+			a.link.revisit(func(h protocol.Hello) { a.serve(inputUp{h}, false) })
+		}
+	})
+}
+
+// publish lets waiters see where the machine stands.
+func (a *actor) publish(m *conversation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.snapshot = snapshot{
+		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
+		following: m.following(), checking: len(m.rec.Unconfirmed) > 0,
+	}
+	for w := range a.waiters {
+		select {
+		case w <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait returns once the predicate holds of the machine and nothing is queued.
+func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
+	w := make(chan struct{}, 1)
+	a.mu.Lock()
+	a.waiters[w] = true
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		delete(a.waiters, w)
+		a.mu.Unlock()
+	}()
+	for {
+		a.mu.Lock()
+		ready := len(a.served) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
+		a.mu.Unlock()
+		if ready {
+			return nil
+		}
+		select {
+		case <-w:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// shut refuses what still waits.
+func (a *actor) shut() {
+	a.mu.Lock()
+	a.closed = true
+	local := a.local
+	a.local, a.served = nil, nil
+	a.room.Broadcast()
+	a.mu.Unlock()
+	for _, j := range local {
+		j.finish(context.Canceled)
+	}
+}
+
+// perform carries out an effect. What takes time gets a goroutine, whose
+// result comes back as an input.
+func (a *actor) perform(ctx context.Context, e effect) {
+	c := a.client
+	answer := func(in input) { a.tell(in, nil) }
+	switch e := e.(type) {
+	case doRequest:
+		a.link.request(e.op, e.body, func(b protocol.Body, err error) { a.serve(e.done(b, err), false) })
+	case doLookup:
+		c.spawn(func() { answer(inputChains{c.lookUp(ctx, e.addresses)}) })
+	case doInvite:
+		c.spawn(func() {
+			found, err := c.invitees(ctx, e.addresses)
+			answer(inputInvitees{e.n, found, err})
+		})
+	case doFetch:
+		c.spawn(func() {
+			message, err := c.fetchStash(ctx, a.link.host, e.stash)
+			answer(inputFetched{message, err})
+		})
+	case doStash:
+		c.spawn(func() { answer(inputStashed{e.n, e.outbox, c.uploadStash(ctx, a.link.host, e.token, e.box)}) })
+	case doLetter:
+		c.spawn(func() { answer(inputLetter{e.n, c.sendLetter(ctx, e.letter)}) })
+	case doUpload:
+		c.spawn(func() { answer(inputUploaded{e.n, e.index, c.upload(ctx, a.link.host, e.upload, e.expire)}) })
+	case doWake:
+		time.AfterFunc(max(0, e.at.Sub(c.now())), func() { answer(inputTick{}) })
+	}
+}

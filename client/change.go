@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// An invitee is somebody to be added: the chain from their server, and a key
+// package for each of their devices.
+type invitee struct {
+	chain    *account.Chain
+	packages []*mls.KeyPackage
+	err      error // why they cannot be added
+}
+
+// advanceChange takes a change of the group one step further: find what it
+// needs, stage it, upload what is too long, commit.
+func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
+	if len(item.Ciphertext) == 0 {
+		if err := c.reduce(tx, item); err != nil || item.Change == nil {
+			return err
+		}
+		if len(item.Change.Add) > 0 && item.packages == nil {
+			item.working = true
+			c.out.do(doInvite{item.n, item.Change.Add[:min(addAtOnce, len(item.Change.Add))]})
+			return nil
+		}
+		if err := c.stage(tx, item); err != nil {
+			return c.fail(tx, item, err)
+		}
+	}
+	if s := item.Change.Stash; s != nil {
+		item.working = true
+		c.out.do(doStash{n: item.n, token: s.Token, box: s.Box, outbox: true})
+		return nil
+	}
+	c.post(item)
+	return nil
+}
+
+// reduce takes out of a change what has come true already. If nothing is
+// left, it drops the item and leaves item.Change nil.
+func (c *conversation) reduce(tx *sealedTx, item *outItem) error {
+	ch := item.Change
+	in := func(a string) bool { return len(c.leavesOf(a)) > 0 }
+	out := func(a string) bool { return !in(a) }
+	ch.Add = slices.DeleteFunc(ch.Add, in)
+	ch.Remove = slices.DeleteFunc(ch.Remove, out)
+	ch.Roles = slices.DeleteFunc(ch.Roles, func(r roleRecord) bool { return c.state.role(r.Address) == r.Role })
+	if ch.Title != nil && *ch.Title == c.state.Title {
+		ch.Title = nil
+	}
+	if ch.Timer != nil && *ch.Timer == c.state.Timer {
+		ch.Timer = nil
+	}
+	if ch.Pending && len(c.group.PendingProposals()) == 0 {
+		ch.Pending = false
+	}
+	if len(ch.Add)+len(ch.Remove)+len(ch.Roles) > 0 || ch.Title != nil || ch.Timer != nil || ch.Pending || ch.Refresh {
+		return nil
+	}
+	item.Change = nil
+	return c.dropItem(tx, item)
+}
+
+func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
+	item := c.item(in.n)
+	if item == nil || item.Change == nil {
+		return nil
+	}
+	item.working = false
+	if in.failure != nil {
+		c.backOff(in.failure)
+		return nil
+	}
+	for who, found := range in.found {
+		if found.err == nil {
+			found.err = pinChain(tx, found.chain)
+		}
+		if found.err == nil {
+			continue
+		}
+		delete(in.found, who)
+		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
+		why := fmt.Errorf("%s could not be added: %w", who, found.err)
+		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+		if err := c.notice(tx, c.self.address.String(), why.Error()); err != nil {
+			return err
+		}
+		if !c.state.Group && who == c.rec.Peer {
+			c.stop(StatusLost, why)
+			return c.abandon(tx)
+		}
+	}
+	item.packages = in.found
+	return c.saveItem(tx, item)
+}
+
+// stage builds the commit of a change and everything that goes with it.
+func (c *conversation) stage(tx *sealedTx, item *outItem) error {
+	options := mls.CommitOptions{Now: c.now(), Pending: true}
+	type guest struct {
+		address string
+		kp      *mls.KeyPackage
+		device  account.Device
+	}
+	var guests []guest
+	for _, who := range item.Change.Add {
+		found, ok := item.packages[who]
+		if !ok {
+			continue
+		}
+		for _, kp := range found.packages {
+			device, err := vouched(found.chain, kp)
+			if err != nil {
+				return err
+			}
+			guests = append(guests, guest{who, kp, device})
+			options.Add = append(options.Add, kp)
+		}
+	}
+	for _, who := range item.Change.Remove {
+		options.Remove = append(options.Remove, c.leavesOf(who)...)
+	}
+	var err error
+	if options.Extensions, err = c.nextExtensions(item.Change); err != nil {
+		return err
+	}
+	staged, delta, err := c.group.Stage(options)
+	if err != nil {
+		return fmt.Errorf("client: changing the group: %w", err)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	next, err := accessPublic(staged, c.rec.Channel)
+	if err != nil {
+		return err
+	}
+	item.Change.NextKey = &next
+	invitation := letter.Invitation{Host: c.rec.Host, Channel: c.rec.Channel}
+	if len(guests) > 0 {
+		if err := item.Change.attachTree(&invitation, staged.RatchetTree()); err != nil {
+			return err
+		}
+	}
+	for _, g := range guests {
+		if invitation.Welcome, err = staged.Welcome(g.kp); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		if err := item.Change.invite(g.address, g.device, invitation); err != nil {
+			return err
+		}
+	}
+	payload, err := item.Change.payload(staged.Message())
+	if err != nil {
+		return err
+	}
+	return c.wrap(tx, item, protocol.KindCommit, payload)
+}
+
+// vouched checks that a key package belongs to a device of the chain.
+func vouched(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
+	cred, err := leafCredential(kp.LeafNode())
+	if err != nil {
+		return account.Device{}, err
+	}
+	return chain.Leaf(cred, kp.LeafNode().SignatureKey())
+}
+
+// nextExtensions returns the group context extensions after a change, nil if
+// they stay.
+func (c *conversation) nextExtensions(ch *changeRecord) ([]mls.Extension, error) {
+	next := c.state
+	if ch.Title != nil {
+		next.Title = *ch.Title
+	}
+	if ch.Timer != nil {
+		next.Timer = *ch.Timer
+	}
+	for _, r := range ch.Roles {
+		next = next.withRole(r.Address, r.Role)
+	}
+	if next.equal(c.state) {
+		return nil, nil
+	}
+	mine, err := next.extension()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(c.group.Extensions())
+	for i := range all {
+		if all[i].Type == extensionGroupState {
+			all[i] = mine
+		}
+	}
+	return all, nil
+}
+
+func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte) (err error) {
+	if len(tree) <= letter.MaxTree {
+		in.Tree = tree
+		return nil
+	}
+	if ch.Tree, err = newStash(tree); err != nil {
+		return err
+	}
+	in.Stash = &ch.Tree.Ref
+	return nil
+}
+
+func (ch *changeRecord) invite(to string, device account.Device, in letter.Invitation) error {
+	pub, err := device.MailboxKey.HPKE()
+	if err != nil {
+		return err
+	}
+	id := protocol.DeviceID(device.ID())
+	sealed, err := letter.Seal(pub, id, in)
+	if err != nil {
+		return err
+	}
+	rec := letterRecord{To: to, Device: id, Letter: sealed}
+	if _, err := io.ReadFull(random, rec.ID[:]); err != nil {
+		return err
+	}
+	ch.Letters = append(ch.Letters, rec)
+	return nil
+}
+
+func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
+	if len(message) <= envelope.MaxMessage {
+		return envelope.Payload{Message: message}, nil
+	}
+	stash, err := newStash(message)
+	if err != nil {
+		return envelope.Payload{}, err
+	}
+	ch.Stash = stash
+	return envelope.Payload{Stash: &stash.Ref}, nil
+}
+
+// newStash encrypts something for a blob.
+func newStash(plain []byte) (*stashRecord, error) {
+	s := &stashRecord{}
+	if _, err := io.ReadFull(random, s.Token[:]); err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(plain)
+	keys, err := attach.DeriveKeys(attach.NewSecret(), hash)
+	if err != nil {
+		return nil, err
+	}
+	box, err := attach.Seal(keys, plain)
+	if err != nil {
+		return nil, err
+	}
+	s.Box = box
+	s.Ref = envelope.Stash{Blob: s.Token.BlobID(), Size: int64(len(plain)), Key: keys.Key, Nonce: keys.Nonce, Hash: hash}
+	return s, nil
+}
+
+// changed applies an own commit that the server accepted.
+func (c *conversation) changed(tx *sealedTx, item *outItem) error {
+	staged := c.group.PendingCommit()
+	if staged == nil {
+		return errors.New("client: an own commit was accepted that is not pending")
+	}
+	next, err := parseGroupState(staged.Context().Extensions)
+	if err != nil {
+		return err
+	}
+	delta, err := c.group.Apply(staged)
+	if err != nil {
+		return fmt.Errorf("client: applying an own commit: %w", err)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	if err := c.dispatch(tx, item.Change); err != nil {
+		return err
+	}
+	if err := c.entered(tx, staged, next); err != nil {
+		return err
+	}
+	for who := range item.packages { // their server vouched for them just now
+		c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return a == who })
+	}
+	item.unstage()
+	item.Change.Refresh = false
+	return c.saveItem(tx, item) // reduce drops it if nothing is left to do
+}
+
+// dispatch turns what a commit brings with it into deliveries.
+func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
+	var all []deliveryRecord
+	if ch.Tree != nil {
+		all = append(all, deliveryRecord{Stash: ch.Tree})
+	}
+	for i := range ch.Letters {
+		all = append(all, deliveryRecord{Letter: &ch.Letters[i]})
+	}
+	for _, rec := range all {
+		c.rec.NextItem++
+		rec.Version = recordVersion
+		d := &delivery{deliveryRecord: rec, n: c.rec.NextItem}
+		c.deliver = append(c.deliver, d)
+		if err := tx.save(key(tableDelivery, c.id[:], number(d.n)), &d.deliveryRecord); err != nil {
+			return err
+		}
+	}
+	return nil
+}

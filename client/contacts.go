@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/securecrypt/securecrypt/account"
+)
+
+func loadContact(tx *sealedTx, address string) (contactRecord, error) {
+	rec := contactRecord{Version: recordVersion, Address: address}
+	_, err := tx.load(key(tableContact, tx.index([]byte(address))), &rec)
+	return rec, err
+}
+
+func saveContact(tx *sealedTx, rec contactRecord) error {
+	return tx.save(key(tableContact, tx.index([]byte(rec.Address))), &rec)
+}
+
+// know makes somebody a contact.
+func know(tx *sealedTx, address string) error {
+	rec, err := loadContact(tx, address)
+	if err != nil || rec.Known && !rec.Blocked {
+		return err
+	}
+	rec.Known, rec.Blocked = true, false
+	return saveContact(tx, rec)
+}
+
+// pinChain remembers an account's chain. Once it is known, only a chain that
+// extends it is accepted.
+func pinChain(tx *sealedTx, chain *account.Chain) error {
+	pinned, err := pinnedChain(tx, chain.Address())
+	if err != nil {
+		return err
+	}
+	if pinned != nil && !chain.Extends(pinned.Head()) {
+		return fmt.Errorf("%w: the server shows another account than before", ErrImpostor)
+	}
+	if pinned != nil && pinned.Head() == chain.Head() {
+		return nil
+	}
+	rec := chainRecord{Version: recordVersion, Statements: chain.Statements()}
+	return tx.save(key(tableChain, tx.index([]byte(chain.Address().String()))), &rec)
+}
+
+// pinnedChain returns the chain that is remembered of an account, nil if there
+// is none.
+func pinnedChain(tx *sealedTx, a account.Address) (*account.Chain, error) {
+	var rec chainRecord
+	ok, err := tx.load(key(tableChain, tx.index([]byte(a.String()))), &rec)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return account.Verify(a, rec.Statements)
+}
+
+// Contacts returns all contacts, by address.
+func (c *Client) Contacts() ([]Contact, error) {
+	var all []Contact
+	err := c.store.view(func(tx *sealedTx) error {
+		return tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
+			var rec contactRecord
+			if err := decodeRecord(v, &rec); err != nil {
+				return false, err
+			}
+			if rec.Known || rec.Blocked || rec.Name != "" {
+				all = append(all, rec.contact(tx))
+			}
+			return true, nil
+		})
+	})
+	slices.SortFunc(all, func(a, b Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+	return all, err
+}
+
+// Contact returns what is known of somebody.
+func (c *Client) Contact(a account.Address) (contact Contact, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		rec, err := loadContact(tx, a.String())
+		contact = rec.contact(tx)
+		return err
+	})
+	return contact, err
+}
+
+func (r *contactRecord) contact(tx *sealedTx) Contact {
+	a := address(r.Address)
+	verified := false
+	if chain, err := pinnedChain(tx, a); err == nil && chain != nil {
+		head := chain.Head()
+		verified = string(r.Verified) == string(head[:])
+	}
+	return Contact{Address: a, Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: verified}
+}
+
+// SetContactName gives somebody a name that only this account sees.
+func (c *Client) SetContactName(a account.Address, name string) error {
+	if err := checkLabel(name); err != nil {
+		return err
+	}
+	return c.store.update(func(tx *sealedTx) error {
+		rec, err := loadContact(tx, a.String())
+		if err != nil {
+			return err
+		}
+		rec.Name = name
+		return saveContact(tx, rec)
+	})
+}
+
+// checkLabel bounds what people call each other and their groups.
+func checkLabel(s string) error {
+	if len(s) > MaxTitle {
+		return fmt.Errorf("a name may have at most %d bytes", MaxTitle)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("a name may not contain control characters")
+	}
+	return nil
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// identity is who this profile is; it does not change.
+type identity struct {
+	address account.Address
+	device  account.DeviceID
+	signing *mls.SigningKey
+}
+
+// phase is how far a conversation has come on its connection.
+type phase uint8
+
+const (
+	phaseOffline  phase = iota
+	phaseClosed         // connected, but not opened
+	phaseCreating       // asked for the channel
+	phaseOpening        // asked to open the current epoch
+	phaseCatching       // opened; older entries arrive
+	phaseLive           // everything seen; may post
+)
+
+// The lengths and counts that a conversation keeps to.
+const (
+	pastEnvelopes = protocol.RecentEpochs + 1 // epochs whose envelope keys are kept
+	maxInFlight   = 64                        // messages posted and not yet seen
+	addAtOnce     = 50                        // members added by one commit
+	retryFirst    = time.Second
+	retryLast     = 5 * time.Minute
+	leaveStep     = 2 * time.Second // between members who would commit a departure
+)
+
+// A conversation is the state machine of one conversation. It does no I/O:
+// its methods run within a store transaction and leave in out what is to be
+// done once that is durable. After a failed transaction it is thrown away and
+// loaded again.
+type conversation struct {
+	self   identity
+	now    func() time.Time
+	id     cid
+	rec    convRecord
+	group  *mls.Group
+	state  groupState
+	reader *groupReader
+	out    *outcome
+	dirty  bool // rec has changed
+
+	phase   phase
+	hello   protocol.Hello
+	outbox  []*outItem
+	deliver []*delivery
+	// waiting is an entry whose message is being fetched; deferred are those
+	// after it that came before the actor stopped handing them over.
+	waiting  *protocol.Entry
+	deferred []protocol.Entry
+	// lookingUp: the unconfirmed members are being looked up.
+	lookingUp bool
+	retry     time.Duration
+	notBefore time.Time // of the next attempt after a failure
+	// commitAt is when this member commits what others proposed, unless
+	// somebody else did; zero if there is nothing.
+	commitAt time.Time
+	caughtUp bool // with what the server had when the channel was opened
+}
+
+// An outItem is an outbox record on its way.
+type outItem struct {
+	outboxRecord
+	n        uint64
+	digest   [sha256.Size]byte // of Ciphertext
+	posted   bool              // on this connection
+	working  bool              // a lookup or upload is under way
+	packages map[string]invitee
+}
+
+type delivery struct {
+	deliveryRecord
+	n       uint64
+	working bool
+}
+
+// outcome collects what a step wants done after its transaction.
+type outcome struct {
+	effects []effect
+	events  []Event
+	// unread are the reasons why entries could not be read.
+	unread []error
+}
+
+func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }
+func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
+
+// An effect is what a step wants from the outside. The concrete types follow;
+// most are answered by an input.
+type effect interface{ effect() }
+
+// doRequest asks the channel's server; done makes the input from the answer.
+type doRequest struct {
+	op   protocol.Op
+	body protocol.Body
+	done func(protocol.Body, error) input
+}
+
+// doLookup asks for the chains of accounts: inputChains.
+type doLookup struct{ addresses []string }
+
+// doInvite asks for chains and key packages of accounts: inputInvitees.
+type doInvite struct {
+	n         uint64
+	addresses []string
+}
+
+// doFetch downloads and decrypts a stash: inputFetched.
+type doFetch struct{ stash envelope.Stash }
+
+// doStash uploads a stash: inputStashed.
+type doStash struct {
+	n     uint64
+	token protocol.UploadToken
+	box   []byte
+	// outbox says whether n counts outbox items or deliveries.
+	outbox bool
+}
+
+// doLetter sends a letter: inputLetter.
+type doLetter struct {
+	n      uint64
+	letter letterRecord
+}
+
+// doUpload uploads an attachment: inputUploaded.
+type doUpload struct {
+	n      uint64
+	index  int
+	upload uploadRecord
+	expire time.Duration
+}
+
+// doWake asks for an inputTick at a time.
+type doWake struct{ at time.Time }
+
+func (doRequest) effect() {}
+func (doLookup) effect()  {}
+func (doInvite) effect()  {}
+func (doFetch) effect()   {}
+func (doStash) effect()   {}
+func (doLetter) effect()  {}
+func (doUpload) effect()  {}
+func (doWake) effect()    {}
+
+// groupReader lets package mls read its records: within the transaction of
+// the present step.
+type groupReader struct {
+	tx *sealedTx
+	id cid
+}
+
+func (r *groupReader) Get(name string) ([]byte, error) {
+	if r.tx == nil {
+		return nil, errors.New("client: the group was read outside of a transaction")
+	}
+	return r.tx.get(key(tableGroup, r.id[:], []byte(name)))
+}
+
+func mlsConfig() mls.Config {
+	return mls.Config{Rand: rand.Reader, Policy: mls.Policy{PastEpochs: pastEnvelopes}}
+}
+
+// loadConversation restores a conversation from the store.
+func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, retry: retryFirst}
+	defer func() { c.reader.tx = nil }()
+	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrNoConversation
+	}
+	if c.group, err = mls.LoadGroup(c.reader, mlsConfig()); err != nil {
+		return nil, fmt.Errorf("client: loading a conversation: %w", err)
+	}
+	if c.state, err = parseGroupState(c.group.Extensions()); err != nil {
+		return nil, err
+	}
+	if len(c.group.PendingProposals()) > 0 {
+		c.commitAt = c.turn()
+	}
+	return c, c.loadOutbox(tx)
+}
+
+func (c *conversation) loadOutbox(tx *sealedTx) error {
+	err := tx.scan(key(tableOutbox, c.id[:]), false, func(k, v []byte) (bool, error) {
+		item := &outItem{n: lastNumber(k)}
+		if err := decodeRecord(v, &item.outboxRecord); err != nil {
+			return false, err
+		}
+		item.digest = sha256.Sum256(item.Ciphertext)
+		c.outbox = append(c.outbox, item)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return tx.scan(key(tableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
+		d := &delivery{n: lastNumber(k)}
+		if err := decodeRecord(v, &d.deliveryRecord); err != nil {
+			return false, err
+		}
+		c.deliver = append(c.deliver, d)
+		return true, nil
+	})
+}
+
+// begin and end bracket what happens to the machine in one transaction.
+func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
+
+func (c *conversation) end(tx *sealedTx) error {
+	err := c.pump(tx)
+	if err == nil && c.dirty {
+		c.dirty = false
+		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
+		err = tx.save(key(tableConversation, c.id[:]), &c.rec)
+		c.out.emit(ConversationEvent{c.summary()})
+	}
+	c.reader.tx, c.out = nil, nil
+	return err
+}
+
+// reload reads the conversation again, after the mailbox entered it anew. The
+// connection stays.
+func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error) {
+	again, err := loadConversation(tx, c.self, c.now, c.id)
+	if err != nil {
+		return nil, err
+	}
+	again.hello, again.phase = c.hello, min(c.phase, phaseClosed)
+	again.begin(tx, out)
+	return again, nil
+}
+
+func (c *conversation) touch() { c.dirty = true }
+
+// apply persists a delta of the group.
+func (c *conversation) apply(tx *sealedTx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
+
+func applyDelta(tx *sealedTx, id cid, d mls.Delta) error {
+	for _, name := range d.Delete {
+		if err := tx.delete(key(tableGroup, id[:], []byte(name))); err != nil {
+			return err
+		}
+	}
+	for _, r := range d.Put {
+		if err := tx.put(key(tableGroup, id[:], []byte(r.Key)), r.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exporter is what a group and a staged commit have in common.
+type exporter interface {
+	Export(label string, context []byte, n int) ([]byte, error)
+}
+
+// accessKey derives the key pair that opens the channel in an epoch.
+func accessKey(e exporter, channel protocol.ChannelID) (ed25519.PrivateKey, error) {
+	seed, err := e.Export("securecrypt access", channel[:], ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+func accessPublic(e exporter, channel protocol.ChannelID) (protocol.AccessKey, error) {
+	k, err := accessKey(e, channel)
+	if err != nil {
+		return protocol.AccessKey{}, err
+	}
+	return protocol.AccessKey(k.Public().(ed25519.PublicKey)), nil
+}
+
+// enterEpoch keeps the envelope key of the group's present epoch and forgets
+// the oldest.
+func enterEpoch(tx *sealedTx, id cid, g *mls.Group, channel protocol.ChannelID) error {
+	k, err := g.Export("securecrypt envelope", channel[:], envelope.KeySize)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	if err := tx.put(key(tableEnvelope, id[:], number(g.Epoch())), k); err != nil {
+		return err
+	}
+	if g.Epoch() < pastEnvelopes {
+		return nil
+	}
+	return tx.delete(key(tableEnvelope, id[:], number(g.Epoch()-pastEnvelopes)))
+}
+
+func (c *conversation) envelopeKey(tx *sealedTx, epoch uint64) (k envelope.Key, ok bool, err error) {
+	b, err := tx.get(key(tableEnvelope, c.id[:], number(epoch)))
+	if err != nil || len(b) != len(k) {
+		return k, false, err
+	}
+	return envelope.Key(b), true, nil
+}
+
+// roomURI names the conversation in message identifiers.
+func (c *conversation) roomURI() string {
+	return "mimi://" + c.rec.Host + "/r/" + base64.RawURLEncoding.EncodeToString(c.rec.Channel[:])
+}
+
+// members returns the addresses in the group, each once, sorted.
+func (c *conversation) members() []string {
+	var all []string
+	for _, leaf := range c.group.Members() {
+		if cred, err := leafCredential(leaf); err == nil {
+			all = append(all, cred.Address.String())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (c *conversation) leavesOf(address string) []mls.LeafIndex {
+	var all []mls.LeafIndex
+	for i, leaf := range c.group.Members() {
+		if cred, err := leafCredential(leaf); err == nil && cred.Address.String() == address {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (c *conversation) summary() Conversation {
+	waiting := 0
+	for _, item := range c.outbox {
+		if item.Order != 0 {
+			waiting++
+		}
+	}
+	s := c.rec.summary()
+	s.Waiting = waiting
+	return s
+}
+
+func (r *convRecord) summary() Conversation {
+	return Conversation{
+		ID: conversationID(r.Channel), Group: r.Group, Title: r.Title,
+		Peer: address(r.Peer), Status: r.Status, Reason: r.Reason, Inviter: address(r.Inviter),
+		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
+		Timer: time.Duration(r.Timer) * time.Second,
+	}
+}
+
+// stop closes the conversation for good.
+func (c *conversation) stop(status Status, err error) {
+	c.rec.Status, c.rec.Reason = status, ""
+	if err != nil {
+		c.rec.Reason = err.Error()
+		c.out.emit(FailureEvent{conversationID(c.rec.Channel), err})
+	}
+	c.touch()
+}
+
+// following reports whether the conversation wants its entries.
+func (c *conversation) following() bool {
+	switch c.rec.Status {
+	case StatusActive, StatusRequest:
+		return true
+	case StatusLeft:
+		return !c.rec.Gone // until the others have let go
+	}
+	return false
+}
+
+// backOff waits before the next attempt, longer each time.
+func (c *conversation) backOff(err error) {
+	wait := c.retry
+	var refused *protocol.Error
+	if errors.As(err, &refused) && refused.RetryAfter > wait {
+		wait = refused.RetryAfter
+	}
+	c.retry = min(c.retry*2, retryLast)
+	c.notBefore = c.now().Add(wait)
+	c.out.do(doWake{c.notBefore})
+}
+
+// randomness of identifiers that are no keys comes from here, too.
+var random io.Reader = rand.Reader

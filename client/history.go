@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/mls"
+)
+
+func decodeRecord(b []byte, v any) error { return dcbor.Unmarshal(b, v) }
+
+// lastNumber returns the number that a key ends in.
+func lastNumber(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(k)-8:]) }
+
+// keySentAt is the extension that carries the sender's clock, in Unix
+// milliseconds.
+var keySentAt = content.ExtensionKey{Int: -1}
+
+func sentAt(m *content.Message) int64 {
+	var ms int64
+	if raw, ok := m.Extensions[keySentAt]; !ok || dcbor.Unmarshal(raw, &ms) != nil {
+		return 0
+	}
+	return ms
+}
+
+// receive takes in a message that somebody sent.
+func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
+	cred, err := leafCredential(m.Leaf)
+	if err != nil {
+		return nil
+	}
+	from := cred.Address.String()
+	contact, err := loadContact(tx, from)
+	if err != nil || contact.Blocked || c.rec.Status == StatusLeft {
+		return err
+	}
+	msg, err := content.Decode(m.Data)
+	if err != nil {
+		return nil // nothing that this version understands
+	}
+	id, err := content.ID(cred.Address.URI(), c.roomURI(), m.Data)
+	if err != nil {
+		return nil
+	}
+	known, err := c.orderOf(tx, id)
+	if err != nil || known != 0 {
+		return err
+	}
+	return c.take(tx, from, id, m.Data, msg, StateReceived)
+}
+
+// take enters a message, of this account or another, into the history.
+func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) error {
+	view := msg.View()
+	switch view.Kind {
+	case content.KindEdit:
+		return c.edited(tx, from, view)
+	case content.KindDelete:
+		return c.deleted(tx, from, view)
+	case content.KindReaction, content.KindUnreaction:
+		return c.reacted(tx, from, id, view)
+	case content.KindControl:
+		return c.control(tx, from, view)
+	case content.KindMessage:
+		_, err := c.record(tx, from, id, raw, msg, state)
+		return err
+	}
+	return nil
+}
+
+// record adds a message to the history and returns its order.
+func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) (uint64, error) {
+	now := c.now()
+	rec := &messageRecord{
+		Version: recordVersion, ID: id, From: from, Sent: sentAt(msg), Received: millis(now), State: state,
+		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.rec.Unconfirmed, from),
+	}
+	if rec.Sent == 0 {
+		rec.Sent = rec.Received
+	}
+	if msg.Expires != nil && msg.Expires.Check(now) == nil {
+		rec.Expires = msg.Expires.Deadline(now).Unix()
+	}
+	order, err := c.add(tx, rec)
+	if err != nil || state != StateReceived || rec.Held {
+		return order, err
+	}
+	c.rec.Unread++
+	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from})
+}
+
+// add stores a new message record.
+func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
+	c.rec.NextOrder++
+	order := c.rec.NextOrder
+	c.rec.Activity = rec.Received
+	c.touch()
+	if !rec.ID.IsZero() {
+		if err := tx.put(key(tableMessageID, c.id[:], tx.index(rec.ID[:])), number(order)); err != nil {
+			return 0, err
+		}
+	}
+	if rec.Expires != 0 {
+		if err := tx.put(key(tableExpiry, number(uint64(rec.Expires)), c.id[:], number(order)), nil); err != nil {
+			return 0, err
+		}
+		c.out.do(doWake{time.Unix(rec.Expires, 0)})
+	}
+	return order, c.saveMessage(tx, order, rec, true)
+}
+
+func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {
+	if !rec.Held {
+		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), isNew})
+	}
+	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
+}
+
+// orderOf returns a message's place, 0 if there is none.
+func (c *conversation) orderOf(tx *sealedTx, id content.MessageID) (uint64, error) {
+	b, err := tx.get(key(tableMessageID, c.id[:], tx.index(id[:])))
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func (c *conversation) loadMessage(tx *sealedTx, id content.MessageID) (uint64, *messageRecord, error) {
+	order, err := c.orderOf(tx, id)
+	if err != nil || order == 0 {
+		return 0, nil, err
+	}
+	var rec messageRecord
+	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	if err != nil || !ok {
+		return 0, nil, err
+	}
+	return order, &rec, nil
+}
+
+func (c *conversation) notice(tx *sealedTx, from, text string) error {
+	now := millis(c.now())
+	_, err := c.add(tx, &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Text: text, Notice: true})
+	return err
+}
+
+func (c *conversation) edited(tx *sealedTx, from string, view content.View) error {
+	order, rec, err := c.loadMessage(tx, view.Replaces)
+	if err != nil || rec == nil || rec.From != from || rec.Deleted {
+		return err
+	}
+	rec.Text, rec.Edited = view.Text, true
+	if err := c.saveMessage(tx, order, rec, false); err != nil {
+		return err
+	}
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxEdit, From: from, Text: view.Text}, rec.Held)
+}
+
+func (c *conversation) deleted(tx *sealedTx, from string, view content.View) error {
+	order, rec, err := c.loadMessage(tx, view.Replaces)
+	if err != nil || rec == nil || rec.From != from || rec.Deleted {
+		return err
+	}
+	rec.erase()
+	if err := c.saveMessage(tx, order, rec, false); err != nil {
+		return err
+	}
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxDelete, From: from}, rec.Held)
+}
+
+// erase leaves of a message only that it was there.
+func (r *messageRecord) erase() {
+	r.Deleted, r.Content, r.Text, r.Reactions, r.Paths = true, nil, "", nil, nil
+}
+
+func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, view content.View) error {
+	order, rec, err := c.loadMessage(tx, view.InReplyTo)
+	if err != nil || rec == nil || rec.Deleted {
+		return err
+	}
+	rec.Reactions = slices.DeleteFunc(rec.Reactions, func(r reactionRecord) bool {
+		return r.From == from && (r.ID == view.Replaces || slices.Contains(view.Reactions, r.Emoji))
+	})
+	emoji := ""
+	if view.Kind == content.KindReaction && len(view.Reactions) > 0 {
+		emoji = view.Reactions[0]
+		rec.Reactions = append(rec.Reactions, reactionRecord{id, from, emoji})
+	}
+	if err := c.saveMessage(tx, order, rec, false); err != nil {
+		return err
+	}
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxReaction, From: from, Text: emoji}, rec.Held)
+}
+
+// The control messages between clients.
+const controlProfile = "profile"
+
+type profileControl struct {
+	Version uint8  `cbor:"1,keyasint"`
+	Name    string `cbor:"2,keyasint"`
+}
+
+func (c *conversation) control(tx *sealedTx, from string, view content.View) error {
+	if view.Control.Name != controlProfile || from == c.self.address.String() {
+		return nil
+	}
+	var p profileControl
+	if dcbor.Unmarshal(view.Control.Body, &p) != nil || len(p.Name) > MaxTitle {
+		return nil
+	}
+	contact, err := loadContact(tx, from)
+	if err != nil || contact.Profile == p.Name {
+		return err
+	}
+	contact.Profile = p.Name
+	return saveContact(tx, contact)
+}
+
+func (c *conversation) enqueueIfForeign(tx *sealedTx, in inboxRecord, held bool) error {
+	if held || in.From == c.self.address.String() {
+		return nil
+	}
+	return c.enqueue(tx, in)
+}
+
+// enqueue puts something into the inbox.
+func (c *conversation) enqueue(tx *sealedTx, in inboxRecord) error {
+	in.Version, in.CID = recordVersion, c.id
+	return appendInbox(tx, in)
+}
+
+// release shows the messages of a member who is now confirmed.
+func (c *conversation) release(tx *sealedTx, from string) error {
+	held := map[uint64]*messageRecord{}
+	var orders []uint64
+	err := tx.scan(key(tableMessage, c.id[:]), false, func(k, v []byte) (bool, error) {
+		var rec messageRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		if rec.Held && rec.From == from {
+			held[lastNumber(k)] = &rec
+			orders = append(orders, lastNumber(k))
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, order := range orders {
+		rec := held[order]
+		rec.Held = false
+		if err := c.saveMessage(tx, order, rec, true); err != nil {
+			return err
+		}
+		if rec.Notice || rec.Deleted {
+			continue
+		}
+		c.rec.Unread++
+		if err := c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep erases the messages whose time has come.
+func (c *conversation) sweep(tx *sealedTx) error {
+	now := uint64(c.now().Unix())
+	var due [][]byte
+	err := tx.scan([]byte(tableExpiry), false, func(k, _ []byte) (bool, error) {
+		at := binary.BigEndian.Uint64(k[1:])
+		if at > now {
+			c.out.do(doWake{time.Unix(int64(at), 0)})
+			return false, nil
+		}
+		if string(k[9:25]) == string(c.id[:]) {
+			due = append(due, slices.Clone(k))
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range due {
+		if err := c.expire(tx, lastNumber(k)); err != nil {
+			return err
+		}
+		if err := tx.delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conversation) expire(tx *sealedTx, order uint64) error {
+	k := key(tableMessage, c.id[:], number(order))
+	var rec messageRecord
+	ok, err := tx.load(k, &rec)
+	if err != nil || !ok {
+		return err
+	}
+	rec.erase()
+	c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), false})
+	return tx.delete(k)
+}
+
+// message is the record as others see it.
+func (r *messageRecord) message(conv ConversationID, self string) Message {
+	m := Message{
+		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
+		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
+		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.Notice,
+	}
+	if r.Expires != 0 {
+		m.ExpiresAt = time.Unix(r.Expires, 0)
+	}
+	for _, x := range r.Reactions {
+		m.Reactions = append(m.Reactions, Reaction{address(x.From), x.Emoji})
+	}
+	if len(r.Content) == 0 {
+		return m
+	}
+	msg, err := content.Decode(r.Content)
+	if err != nil {
+		return m
+	}
+	m.ReplyTo = msg.InReplyTo
+	for _, a := range msg.View().Attachments {
+		m.Attachments = append(m.Attachments, r.attachment(a))
+	}
+	return m
+}
+
+func (r *messageRecord) attachment(a content.Attachment) Attachment {
+	out := Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(a.Size())}
+	for _, p := range r.Paths {
+		if p.Index == a.Index {
+			out.Path = p.Path
+		}
+	}
+	if out.Name == "" {
+		out.Name = "attachment"
+	}
+	return out
+}

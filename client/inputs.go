@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// An input is what a conversation reacts to. The concrete types follow.
+type input interface {
+	step(c *conversation, tx *sealedTx) error
+}
+
+// Connections.
+type (
+	inputUp   struct{ hello protocol.Hello }
+	inputDown struct{}
+	// inputTick: some time has passed.
+	inputTick struct{}
+	// inputReload: the conversation was replaced in the store. The actor
+	// itself acts on it.
+	inputReload struct{}
+)
+
+// What the server sent.
+type (
+	inputCreated struct{ err error }
+	inputOpened  struct {
+		epoch uint64
+		state *protocol.ChannelState
+		err   error
+	}
+	inputEntry    struct{ entry protocol.Entry }
+	inputCaughtUp struct{ caughtUp protocol.CaughtUp }
+	inputPosted   struct {
+		n   uint64
+		err error
+	}
+)
+
+// What effects led to.
+type (
+	inputChains   struct{ found map[string]lookup }
+	inputInvitees struct {
+		n       uint64
+		found   map[string]invitee
+		failure error // of the whole: try again
+	}
+	inputFetched struct {
+		message []byte
+		err     error
+	}
+	inputStashed struct {
+		n      uint64
+		outbox bool
+		err    error
+	}
+	inputLetter struct {
+		n   uint64
+		err error
+	}
+	inputUploaded struct {
+		n     uint64
+		index int
+		err   error
+	}
+)
+
+// lookup is the answer of an account's own server: its chain, or an error.
+type lookup struct {
+	chain *account.Chain
+	err   error
+}
+
+func (in inputUp) step(c *conversation, tx *sealedTx) error {
+	c.hello, c.phase = in.hello, phaseClosed
+	c.notBefore = c.now()
+	return nil
+}
+
+func (inputDown) step(c *conversation, tx *sealedTx) error {
+	c.phase, c.caughtUp = phaseOffline, false
+	c.waiting, c.deferred = nil, nil
+	for _, item := range c.outbox {
+		item.posted = false
+	}
+	return nil
+}
+
+func (inputReload) step(*conversation, *sealedTx) error { return nil }
+
+func (inputTick) step(c *conversation, tx *sealedTx) error { return c.sweep(tx) }
+
+// connect creates or opens the channel, as far as that is wanted and not done
+// yet.
+func (c *conversation) connect() error {
+	if c.phase != phaseClosed || !c.following() || c.now().Before(c.notBefore) {
+		return nil
+	}
+	access, err := accessKey(c.group, c.rec.Channel)
+	if err != nil {
+		return err
+	}
+	if !c.rec.Created {
+		c.phase = phaseCreating
+		c.out.do(doRequest{
+			op:   protocol.OpChannelCreate,
+			body: &protocol.ChannelCreate{Channel: c.rec.Channel, Key: protocol.AccessKey(access.Public().(ed25519.PublicKey))},
+			done: func(_ protocol.Body, err error) input { return inputCreated{err} },
+		})
+		return nil
+	}
+	c.phase = phaseOpening
+	epoch := c.group.Epoch()
+	challenge := protocol.OpenChallenge(c.hello.Host, c.hello.Nonce, c.rec.Channel, epoch)
+	c.out.do(doRequest{
+		op: protocol.OpChannelOpen,
+		body: &protocol.ChannelOpen{
+			Channel: c.rec.Channel, Epoch: epoch, After: c.rec.Cursor,
+			Signature: protocol.Signature(ed25519.Sign(access, challenge)),
+		},
+		done: func(b protocol.Body, err error) input {
+			state, _ := b.(*protocol.ChannelState)
+			return inputOpened{epoch, state, err}
+		},
+	})
+	return nil
+}
+
+func (in inputCreated) step(c *conversation, tx *sealedTx) error {
+	if c.phase != phaseCreating {
+		return nil
+	}
+	c.phase = phaseClosed
+	// An existing channel of that random name is our own, created before a
+	// connection ended too early; if not, opening it will fail.
+	if in.err != nil && !errors.Is(in.err, &protocol.Error{Code: protocol.CodeExists}) {
+		c.backOff(in.err)
+		return nil
+	}
+	c.rec.Created = true
+	c.touch()
+	return nil
+}
+
+func (in inputOpened) step(c *conversation, tx *sealedTx) error {
+	if c.phase != phaseOpening || in.epoch != c.group.Epoch() {
+		return nil
+	}
+	switch {
+	case in.err == nil:
+		c.phase, c.retry = phaseCatching, retryFirst
+	case errors.Is(in.err, &protocol.Error{Code: protocol.CodeForbidden}):
+		c.phase = phaseClosed
+		c.stop(StatusLost, errors.New("the server no longer has what this device needs to follow the conversation; ask a member to add you again"))
+	default:
+		c.phase = phaseClosed
+		c.backOff(in.err)
+	}
+	return nil
+}
+
+func (in inputCaughtUp) step(c *conversation, tx *sealedTx) error {
+	if c.phase == phaseCatching {
+		c.phase, c.caughtUp = phaseLive, true
+	}
+	return nil
+}
+
+func (in inputEntry) step(c *conversation, tx *sealedTx) error {
+	if c.waiting != nil {
+		c.deferred = append(c.deferred, in.entry)
+		return nil
+	}
+	open := c.phase == phaseCatching || c.phase == phaseLive
+	if !open || !c.following() || in.entry.Seq <= c.rec.Cursor {
+		return nil
+	}
+	if item := c.ownEntry(in.entry); item != nil {
+		if err := c.echoed(tx, item); err != nil {
+			return err
+		}
+		c.passed(in.entry)
+		return nil
+	}
+	return c.open(tx, in.entry)
+}
+
+// passed moves the cursor over an entry.
+func (c *conversation) passed(e protocol.Entry) {
+	c.rec.Cursor = max(c.rec.Cursor, e.Seq)
+	c.touch()
+}
+
+func (in inputPosted) step(c *conversation, tx *sealedTx) error {
+	item := c.item(in.n)
+	if in.err == nil || item == nil {
+		return nil // the entry itself says that it is there
+	}
+	item.posted = false
+	var refused *protocol.Error
+	if !errors.As(in.err, &refused) {
+		return nil // the connection ended
+	}
+	switch refused.Code {
+	case protocol.CodeStaleEpoch, protocol.CodeForbidden:
+		// Somebody's commit came first: opening again shows it.
+		if c.phase == phaseLive {
+			c.phase = phaseClosed
+		}
+		return nil
+	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
+		c.backOff(in.err)
+		return nil
+	}
+	return c.fail(tx, item, in.err)
+}
+
+func (c *conversation) item(n uint64) *outItem {
+	if i := slices.IndexFunc(c.outbox, func(o *outItem) bool { return o.n == n }); i >= 0 {
+		return c.outbox[i]
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package keyring seals the key of a client's store with a passphrase
+// (Argon2id, RFC 9106), so that it can lie beside the store.
+//
+// It is not for keys of conversations or of the account: those lie in the
+// store, sealed by the store key.
+package keyring
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+)
+
+// A StoreKey seals everything that a client keeps. It never leaves the
+// device.
+type StoreKey [32]byte
+
+// String redacts the key.
+func (StoreKey) String() string { return "store key (secret)" }
+
+// GoString redacts the key.
+func (k StoreKey) GoString() string { return k.String() }
+
+// LogValue redacts the key.
+func (k StoreKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// NewStoreKey returns a random key.
+func NewStoreKey() StoreKey {
+	var k StoreKey
+	_, _ = rand.Read(k[:]) // never fails, see its documentation
+	return k
+}
+
+// ErrPassphrase means that the passphrase is not the one that the key was
+// sealed with, or that the sealed key was changed.
+var ErrPassphrase = errors.New("keyring: wrong passphrase")
+
+// ErrFormat means that the bytes are not a sealed key that this version
+// reads.
+var ErrFormat = errors.New("keyring: not a sealed store key")
+
+// The second recommendation of RFC 9106, Section 4: 3 passes over 64 MiB.
+const (
+	passes  = 3
+	memory  = 64 << 10 // KiB
+	threads = 4
+)
+
+// Bounds on what a file may demand, so that a tampered one cannot exhaust the
+// machine.
+const (
+	maxPasses = 16
+	maxMemory = 1 << 20 // KiB
+)
+
+const associatedData = "securecrypt/v1/store-key"
+
+type sealedKey struct {
+	Version uint8    `cbor:"1,keyasint"`
+	Passes  uint32   `cbor:"2,keyasint"`
+	Memory  uint32   `cbor:"3,keyasint"` // KiB
+	Threads uint8    `cbor:"4,keyasint"`
+	Salt    [16]byte `cbor:"5,keyasint"`
+	Nonce   [24]byte `cbor:"6,keyasint"`
+	Box     []byte   `cbor:"7,keyasint"`
+}
+
+// Seal returns key, sealed with passphrase.
+func Seal(key StoreKey, passphrase []byte) ([]byte, error) {
+	s := sealedKey{Version: 1, Passes: passes, Memory: memory, Threads: threads}
+	_, _ = rand.Read(s.Salt[:])
+	_, _ = rand.Read(s.Nonce[:])
+	aead, err := chacha20poly1305.NewX(s.derive(passphrase))
+	if err != nil {
+		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	s.Box = aead.Seal(nil, s.Nonce[:], key[:], []byte(associatedData))
+	return dcbor.Marshal(s)
+}
+
+// Open is the inverse of Seal. The error is ErrPassphrase or ErrFormat.
+func Open(sealed, passphrase []byte) (StoreKey, error) {
+	var s sealedKey
+	if err := dcbor.Unmarshal(sealed, &s); err != nil {
+		return StoreKey{}, ErrFormat
+	}
+	sound := s.Version == 1 && s.Passes >= 1 && s.Passes <= maxPasses &&
+		s.Memory >= 8*uint32(s.Threads) && s.Memory <= maxMemory && s.Threads >= 1
+	if !sound {
+		return StoreKey{}, ErrFormat
+	}
+	aead, err := chacha20poly1305.NewX(s.derive(passphrase))
+	if err != nil {
+		return StoreKey{}, fmt.Errorf("keyring: %w", err)
+	}
+	key, err := aead.Open(nil, s.Nonce[:], s.Box, []byte(associatedData))
+	if err != nil || len(key) != len(StoreKey{}) {
+		return StoreKey{}, ErrPassphrase
+	}
+	return StoreKey(key), nil
+}
+
+func (s *sealedKey) derive(passphrase []byte) []byte {
+	return argon2.IDKey(passphrase, s.Salt[:], s.Passes, s.Memory, s.Threads, chacha20poly1305.KeySize)
+}

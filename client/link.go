@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Waits between attempts to connect, in a link's run.
+const (
+	firstBackoff = 200 * time.Millisecond
+	lastBackoff  = 30 * time.Second
+	helloTimeout = 15 * time.Second
+)
+
+// A link keeps one connection to a server open: it dials, waits and dials
+// again until its context ends. What its watchers are told, and the callbacks
+// of requests, come from one goroutine in the order in which the server sent
+// them; they must not block on the link.
+type link struct {
+	host      string
+	transport Transport
+	log       *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	hello    *protocol.Hello
+	lastErr  error // why there is no connection
+	nextID   uint64
+	pending  map[uint64]pendingCall
+	out      []byte        // frames to be written
+	wake     chan struct{} // has one element if out may have something
+	watchers map[int]watcher
+	nextKey  int
+	entries  map[protocol.ChannelID]func(protocol.EventType, protocol.Body)
+}
+
+type pendingCall struct {
+	op   protocol.Op
+	done func(protocol.Body, error)
+}
+
+// watcher is told of connections that begin and end. up is also called at
+// registration if there is a connection.
+type watcher struct {
+	up   func(protocol.Hello)
+	down func(error)
+	// event gets the events that are not about a channel.
+	event func(protocol.EventType, protocol.Body)
+}
+
+func newLink(host string, transport Transport, log *slog.Logger) *link {
+	return &link{
+		host: host, transport: transport, log: log,
+		lastErr:  fmt.Errorf("%w: not connected yet", ErrOffline),
+		pending:  map[uint64]pendingCall{},
+		wake:     make(chan struct{}, 1),
+		watchers: map[int]watcher{},
+		entries:  map[protocol.ChannelID]func(protocol.EventType, protocol.Body){},
+	}
+}
+
+// watch registers a watcher; the returned function ends it.
+func (l *link) watch(w watcher) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := l.nextKey
+	l.nextKey++
+	l.watchers[key] = w
+	if l.hello != nil && w.up != nil {
+		w.up(*l.hello)
+	}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watchers, key)
+	}
+}
+
+// revisit calls fn if there is a connection.
+func (l *link) revisit(fn func(protocol.Hello)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hello != nil {
+		fn(*l.hello)
+	}
+}
+
+// route sends the events of a channel to fn.
+func (l *link) route(channel protocol.ChannelID, fn func(protocol.EventType, protocol.Body)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[channel] = fn
+}
+
+// request sends a request. done is called once, with the result or with an
+// error: a *protocol.Error, or one that wraps ErrOffline if the connection
+// ended before the answer came.
+func (l *link) request(op protocol.Op, body protocol.Body, done func(protocol.Body, error)) {
+	l.mu.Lock()
+	err := l.lastErr
+	if l.hello != nil {
+		l.nextID++
+		var out []byte
+		if out, err = protocol.Append(l.out, protocol.KindRequest, l.nextID, uint16(op), body); err == nil {
+			l.out = out
+			l.pending[l.nextID] = pendingCall{op, done}
+		}
+	}
+	l.mu.Unlock()
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// call sends a request, once there is a connection, and waits for the answer.
+func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+	if err := l.ready(ctx); err != nil {
+		return nil, err
+	}
+	type answer struct {
+		body protocol.Body
+		err  error
+	}
+	answers := make(chan answer, 1)
+	l.request(op, body, func(b protocol.Body, err error) { answers <- answer{b, err} })
+	select {
+	case a := <-answers:
+		return a.body, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrOffline, context.Cause(ctx))
+	}
+}
+
+// ready waits for a connection.
+func (l *link) ready(ctx context.Context) error {
+	up := make(chan struct{}, 1)
+	stop := l.watch(watcher{up: func(protocol.Hello) {
+		select {
+		case up <- struct{}{}:
+		default:
+		}
+	}})
+	defer stop()
+	select {
+	case <-up:
+		return nil
+	case <-ctx.Done():
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.lastErr != nil {
+			return l.lastErr
+		}
+		return fmt.Errorf("%w: %w", ErrOffline, context.Cause(ctx))
+	}
+}
+
+// run keeps the link up until ctx ends.
+func (l *link) run(ctx context.Context) {
+	backoff := firstBackoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := l.session(ctx)
+		l.disconnect(err)
+		if time.Since(began) > lastBackoff {
+			backoff = firstBackoff
+		}
+		wait := backoff/2 + rand.N(backoff)
+		backoff = min(backoff*2, lastBackoff)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// session dials and serves one connection until it ends.
+func (l *link) session(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	conn, err := l.transport.Dial(ctx, l.host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := l.greet(ctx, conn); err != nil {
+		return err
+	}
+	written := make(chan error, 1)
+	go func() {
+		err := l.writeLoop(ctx, conn)
+		conn.Close()
+		written <- err
+	}()
+	err = l.readLoop(ctx, conn)
+	cancel()
+	conn.Close()
+	if werr := <-written; werr != nil && !errors.Is(werr, context.Canceled) {
+		err = werr
+	}
+	return err
+}
+
+func (l *link) greet(ctx context.Context, conn Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	msg, err := conn.Read(ctx)
+	if err != nil {
+		return offline(err)
+	}
+	f, rest, err := protocol.ParseFrame(msg)
+	if err != nil {
+		return err
+	}
+	var hello protocol.Hello
+	if f.Kind != protocol.KindEvent || protocol.EventType(f.Code) != protocol.EventHello || len(rest) > 0 {
+		return fmt.Errorf("%w: the server did not say hello", protocol.ErrMalformed)
+	}
+	if err := protocol.DecodeBody(f.Body, &hello); err != nil {
+		return err
+	}
+	if hello.Version != protocol.Version {
+		return fmt.Errorf("the server speaks version %d of the protocol, this program version %d: update the older of the two", hello.Version, protocol.Version)
+	}
+	if hello.Host != l.host {
+		return fmt.Errorf("the server at %s calls itself %s: use that name", l.host, hello.Host)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hello, l.lastErr, l.out = &hello, nil, nil
+	for _, w := range l.watchers {
+		if w.up != nil {
+			w.up(hello)
+		}
+	}
+	return nil
+}
+
+func (l *link) disconnect(err error) {
+	if err == nil {
+		err = ErrOffline
+	}
+	l.mu.Lock()
+	pending, was := l.pending, l.hello != nil
+	l.pending, l.hello, l.lastErr, l.out = map[uint64]pendingCall{}, nil, err, nil
+	watchers := make([]watcher, 0, len(l.watchers))
+	for _, w := range l.watchers {
+		watchers = append(watchers, w)
+	}
+	l.mu.Unlock()
+	for _, c := range pending {
+		c.done(nil, offline(err))
+	}
+	for _, w := range watchers {
+		if w.down != nil {
+			w.down(err)
+		}
+	}
+	if was {
+		l.log.Debug("disconnected", "error", err)
+	}
+}
+
+func (l *link) writeLoop(ctx context.Context, conn Conn) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.wake:
+		}
+		l.mu.Lock()
+		out := l.out
+		l.out = nil
+		l.mu.Unlock()
+		for len(out) > 0 {
+			message, rest, err := split(out)
+			if err != nil {
+				return err
+			}
+			if err := conn.Write(ctx, message); err != nil {
+				return offline(err)
+			}
+			out = rest
+		}
+	}
+}
+
+// split returns as many whole frames as fit into one message.
+func split(frames []byte) (message, rest []byte, err error) {
+	if len(frames) <= protocol.MaxMessage {
+		return frames, nil, nil
+	}
+	n := 0
+	for n < len(frames) {
+		_, after, err := protocol.ParseFrame(frames[n:])
+		if err != nil {
+			return nil, nil, err
+		}
+		end := len(frames) - len(after)
+		if end > protocol.MaxMessage {
+			break
+		}
+		n = end
+	}
+	return frames[:n], frames[n:], nil
+}
+
+func (l *link) readLoop(ctx context.Context, conn Conn) error {
+	for {
+		message, err := conn.Read(ctx)
+		if err != nil {
+			return offline(err)
+		}
+		for len(message) > 0 {
+			var f protocol.Frame
+			if f, message, err = protocol.ParseFrame(message); err != nil {
+				return err
+			}
+			if err := l.dispatch(f); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *link) dispatch(f protocol.Frame) error {
+	switch f.Kind {
+	case protocol.KindEvent:
+		return l.dispatchEvent(f)
+	case protocol.KindResponse, protocol.KindError:
+		l.mu.Lock()
+		call, ok := l.pending[f.ID]
+		delete(l.pending, f.ID)
+		l.mu.Unlock()
+		if !ok {
+			return fmt.Errorf("%w: an answer to no request", protocol.ErrMalformed)
+		}
+		if f.Kind == protocol.KindError {
+			call.done(nil, protocol.ErrorFrom(f))
+			return nil
+		}
+		body, err := protocol.NewResult(call.op)
+		if err == nil {
+			err = protocol.DecodeBody(f.Body, body)
+		}
+		if err != nil {
+			call.done(nil, err)
+			return err
+		}
+		call.done(body, nil)
+		return nil
+	}
+	return fmt.Errorf("%w: a request from the server", protocol.ErrMalformed)
+}
+
+func (l *link) dispatchEvent(f protocol.Frame) error {
+	t := protocol.EventType(f.Code)
+	body, err := protocol.NewEvent(t)
+	if err != nil {
+		return err
+	}
+	if err := protocol.DecodeBody(f.Body, body); err != nil {
+		return err
+	}
+	var channel protocol.ChannelID
+	switch b := body.(type) {
+	case *protocol.Entry:
+		channel = b.Channel
+	case *protocol.CaughtUp:
+		channel = b.Channel
+	default:
+		l.mu.Lock()
+		watchers := make([]watcher, 0, len(l.watchers))
+		for _, w := range l.watchers {
+			watchers = append(watchers, w)
+		}
+		l.mu.Unlock()
+		for _, w := range watchers {
+			if w.event != nil {
+				w.event(t, body)
+			}
+		}
+		return nil
+	}
+	l.mu.Lock()
+	fn := l.entries[channel]
+	l.mu.Unlock()
+	if fn != nil {
+		fn(t, body)
+	}
+	return nil
+}
+
+// offline makes sure that an error of the network wraps ErrOffline.
+func offline(err error) error {
+	if err == nil || errors.Is(err, ErrOffline) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrOffline, err)
+}

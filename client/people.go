@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// reach bounds how long an answer of another server is waited for before it
+// counts as out of reach for now.
+const reach = 20 * time.Second
+
+// lookUp asks the servers of accounts for their chains.
+func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]lookup {
+	ctx, cancel := context.WithTimeout(ctx, reach)
+	defer cancel()
+	found := map[string]lookup{}
+	byHost := map[string][]account.Address{}
+	for _, s := range addresses {
+		a, err := account.ParseAddress(s)
+		if err != nil {
+			found[s] = lookup{err: err}
+			continue
+		}
+		byHost[a.Host] = append(byHost[a.Host], a)
+	}
+	for host, all := range byHost {
+		for len(all) > 0 {
+			n := min(len(all), protocol.MaxNames)
+			c.lookUpAt(ctx, host, all[:n], found)
+			all = all[n:]
+		}
+	}
+	return found
+}
+
+// lookUpAt asks one server for at most MaxNames accounts.
+func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address, found map[string]lookup) {
+	names := make([]string, len(all))
+	for i, a := range all {
+		names[i] = a.Name
+	}
+	b, err := c.link(host).call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: names})
+	if err != nil && retryable(err) {
+		err = offline(err)
+	}
+	got, _ := b.(*protocol.Accounts)
+	for _, a := range all {
+		answer := lookup{err: err}
+		if err == nil {
+			answer = pick(a, got)
+		}
+		found[a.String()] = answer
+	}
+}
+
+func pick(a account.Address, got *protocol.Accounts) lookup {
+	for _, one := range got.Accounts {
+		if one.Name == a.Name {
+			chain, err := account.Verify(a, one.Statements)
+			return lookup{chain, err}
+		}
+	}
+	return lookup{err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
+}
+
+// takeAtOnce is how many accounts' key packages are asked for at a time.
+const takeAtOnce = 8
+
+// invitees finds what adding people needs. It fails as a whole if a server is
+// out of reach; who cannot be added has an error of their own.
+func (c *Client) invitees(ctx context.Context, addresses []string) (map[string]invitee, error) {
+	var (
+		mu   sync.Mutex // guards out
+		out  = map[string]invitee{}
+		wait sync.WaitGroup
+		room = make(chan struct{}, takeAtOnce)
+	)
+	for who, found := range c.lookUp(ctx, addresses) {
+		room <- struct{}{}
+		wait.Go(func() {
+			one := invitee{chain: found.chain, err: found.err}
+			if one.err == nil {
+				one.packages, one.err = c.takeKeyPackages(ctx, found.chain)
+			}
+			mu.Lock()
+			out[who] = one
+			mu.Unlock()
+			<-room
+		})
+	}
+	wait.Wait()
+	for _, one := range out {
+		if one.err != nil && retryable(one.err) {
+			return nil, one.err
+		}
+	}
+	return out, nil
+}
+
+// takeKeyPackages takes one key package for each device of an account and
+// checks them.
+func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) ([]*mls.KeyPackage, error) {
+	ctx, cancel := context.WithTimeout(ctx, reach)
+	defer cancel()
+	a := chain.Address()
+	b, err := c.link(a.Host).call(ctx, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
+	if err != nil {
+		return nil, err
+	}
+	got := b.(*protocol.KeyPackages)
+	var all []*mls.KeyPackage
+	seen := map[account.DeviceID]bool{}
+	for _, one := range got.KeyPackages {
+		kp, err := mls.ParseKeyPackage(one.KeyPackage)
+		if err != nil {
+			return nil, err
+		}
+		if err := kp.Verify(c.now()); err != nil {
+			return nil, err
+		}
+		device, err := vouched(chain, kp)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrImpostor, err)
+		}
+		if id := device.ID(); !seen[id] {
+			seen[id] = true
+			all = append(all, kp)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("none of their devices has been set up yet")
+	}
+	return all, nil
+}
+
+// sendLetter drops a letter into a mailbox.
+func (c *Client) sendLetter(ctx context.Context, l letterRecord) error {
+	to, err := account.ParseAddress(l.To)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reach)
+	defer cancel()
+	_, err = c.link(to.Host).call(ctx, protocol.OpLetterSend, &protocol.LetterSend{
+		Name: to.Name, Device: l.Device, Letter: l.Letter, ID: l.ID,
+	})
+	return err
+}
+
+// Resolve looks somebody up at their server and remembers the chain.
+func (c *Client) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
+	found := c.lookUp(ctx, []string{a.String()})[a.String()]
+	if found.err != nil {
+		return nil, found.err
+	}
+	return found.chain, c.store.update(func(tx *sealedTx) error { return pinChain(tx, found.chain) })
+}
+
+// Safety returns the safety number between this account and another, and
+// whether it was compared before.
+func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
+	chain, err := c.Resolve(ctx, a)
+	if errors.Is(err, ErrOffline) {
+		// What is remembered was fetched from the server, too.
+		err = c.store.view(func(tx *sealedTx) error {
+			known, e := pinnedChain(tx, a)
+			if e == nil && known == nil {
+				e = err
+			}
+			chain = known
+			return e
+		})
+	}
+	if err != nil {
+		return account.Safety{}, false, err
+	}
+	mine, err := c.ownChain()
+	if err != nil {
+		return account.Safety{}, false, err
+	}
+	contact, err := c.Contact(a)
+	return account.SafetyNumber(mine, chain), contact.Verified, err
+}
+
+// ownChain returns this account's chain.
+func (c *Client) ownChain() (*account.Chain, error) {
+	rec, err := c.home.profile()
+	if err != nil {
+		return nil, err
+	}
+	return account.Verify(c.self.address, [][]byte{rec.Statement})
+}
+
+// MarkVerified notes that the safety numbers were compared.
+func (c *Client) MarkVerified(a account.Address) error {
+	return c.store.update(func(tx *sealedTx) error {
+		chain, err := pinnedChain(tx, a)
+		if err != nil {
+			return err
+		}
+		if chain == nil {
+			return ErrNoConversation
+		}
+		rec, err := loadContact(tx, a.String())
+		if err != nil {
+			return err
+		}
+		head := chain.Head()
+		rec.Verified, rec.Known = head[:], true
+		return saveContact(tx, rec)
+	})
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// ownEntry returns the outbox item that an entry is the echo of.
+func (c *conversation) ownEntry(e protocol.Entry) *outItem {
+	digest := sha256.Sum256(e.Ciphertext)
+	i := slices.IndexFunc(c.outbox, func(o *outItem) bool { return len(o.Ciphertext) > 0 && o.digest == digest })
+	if i < 0 {
+		return nil
+	}
+	return c.outbox[i]
+}
+
+// open takes an entry out of its envelope and processes it, or has its
+// message fetched first. What cannot be read is passed over: the server or a
+// member put it there, and the next entry may be fine.
+func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
+	k, ok, err := c.envelopeKey(tx, e.Epoch)
+	if err != nil {
+		return err
+	}
+	var payload envelope.Payload
+	if ok {
+		payload, err = envelope.Open(k, envelope.Place{Channel: c.rec.Channel, Epoch: e.Epoch, Kind: e.Kind}, e.Ciphertext)
+	}
+	if !ok || err != nil {
+		return c.unreadable(e, envelope.ErrOpen)
+	}
+	if payload.Stash != nil {
+		c.waiting = &e
+		c.out.do(doFetch{*payload.Stash})
+		return nil
+	}
+	return c.process(tx, e, payload.Message)
+}
+
+func (in inputFetched) step(c *conversation, tx *sealedTx) error {
+	if c.waiting == nil {
+		return nil
+	}
+	e, deferred := *c.waiting, c.deferred
+	c.waiting, c.deferred = nil, nil
+	var refused *protocol.Error
+	switch {
+	case in.err == nil:
+		if err := c.process(tx, e, in.message); err != nil {
+			return err
+		}
+	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused) && refused.Code != protocol.CodeNotFound:
+		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
+		c.backOff(in.err)
+		return nil
+	default:
+		if err := c.unreadable(e, in.err); err != nil {
+			return err
+		}
+	}
+	for _, later := range deferred {
+		if err := (inputEntry{later}).step(c, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreadable passes over an entry, unless it is the commit that all that
+// follows depends on.
+func (c *conversation) unreadable(e protocol.Entry, why error) error {
+	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
+		c.stop(StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
+		return nil
+	}
+	c.out.unread = append(c.out.unread, why)
+	c.passed(e)
+	return nil
+}
+
+// process hands an MLS message to the group.
+func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) error {
+	received, delta, err := c.group.Process(message, c.now())
+	if err != nil {
+		return c.unreadable(e, err)
+	}
+	commit, isCommit := received.(*mls.StagedCommit)
+	if isCommit != (e.Kind == protocol.KindCommit) {
+		return c.unreadable(e, errRule)
+	}
+	if isCommit {
+		return c.follow(tx, e, commit)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	c.passed(e)
+	switch r := received.(type) {
+	case *mls.ApplicationMessage:
+		return c.receive(tx, r)
+	case *mls.ReceivedProposal:
+		c.proposed(r)
+	}
+	return nil
+}
+
+// proposed plans to commit what somebody else proposed: a departure.
+func (c *conversation) proposed(r *mls.ReceivedProposal) {
+	if r.Proposal.Type == mls.ProposalSelfRemove && c.commitAt.IsZero() {
+		c.commitAt = c.turn()
+		c.out.do(doWake{c.commitAt})
+	}
+}
+
+// turn is when this member commits the pending proposals: members take turns
+// in the order of their leaves, so that not all do it at once.
+func (c *conversation) turn() time.Time {
+	leaving := map[mls.LeafIndex]bool{}
+	for _, p := range c.group.PendingProposals() {
+		if p.Type == mls.ProposalSelfRemove {
+			leaving[p.Sender] = true
+		}
+	}
+	rank := 0
+	for i := range c.group.Members() {
+		if i < c.group.OwnLeaf() && !leaving[i] {
+			rank++
+		}
+	}
+	return c.now().Add(leaveStep * time.Duration(min(rank, 30)))
+}
+
+// follow judges somebody else's commit and enters the epoch that it begins.
+func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.StagedCommit) error {
+	next, err := judge(c.state, commit)
+	if err != nil {
+		c.stop(StatusStopped, err)
+		return nil
+	}
+	if err := c.discardPending(tx); err != nil {
+		return err
+	}
+	delta, err := c.group.Apply(commit)
+	if err != nil {
+		return fmt.Errorf("client: applying a commit: %w", err)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	c.passed(e)
+	return c.entered(tx, commit, next)
+}
+
+// discardPending gives up an own commit that another one overtook. The outbox
+// item that it came from makes a new one if that is still needed.
+func (c *conversation) discardPending(tx *sealedTx) error {
+	own := c.group.PendingCommit()
+	if own == nil {
+		return nil
+	}
+	delta, err := c.group.Discard(own)
+	if err != nil {
+		return fmt.Errorf("client: discarding a commit: %w", err)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	for _, item := range c.outbox {
+		if item.Change == nil || len(item.Ciphertext) == 0 {
+			continue
+		}
+		item.unstage()
+		if err := c.saveItem(tx, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entered does what every new epoch needs, whoever committed.
+func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+	if err := c.describe(tx, commit, next); err != nil {
+		return err
+	}
+	c.state, c.commitAt = next, time.Time{}
+	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
+	c.touch()
+	if commit.RemovesSelf() {
+		c.rec.Gone = true
+		if c.rec.Status != StatusLeft {
+			c.stop(StatusRemoved, nil)
+		}
+		return c.abandon(tx)
+	}
+	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
+		return err
+	}
+	for _, item := range c.outbox {
+		item.posted, item.Seen = false, false
+	}
+	for _, m := range commit.Added() {
+		if cred, err := leafCredential(m.Leaf); err == nil {
+			c.unconfirmed(cred.Address.String())
+		}
+	}
+	gone := func(a string) bool { return len(c.leavesOf(a)) == 0 }
+	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, gone)
+	return nil
+}
+
+func (c *conversation) unconfirmed(address string) {
+	if address != c.self.address.String() && !slices.Contains(c.rec.Unconfirmed, address) {
+		c.rec.Unconfirmed = append(c.rec.Unconfirmed, address)
+		c.touch()
+	}
+}
+
+// describe notes in the history what a commit changed.
+func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+	who, err := leafCredential(commit.Committer().Leaf)
+	if err != nil {
+		return err
+	}
+	author := who.Address.String()
+	var lines []string
+	for _, m := range commit.Added() {
+		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
+			lines = append(lines, fmt.Sprintf("%s added %s", author, cred.Address))
+		}
+	}
+	left := map[mls.LeafIndex]bool{}
+	for _, p := range commit.Proposals() {
+		if p.Type == mls.ProposalSelfRemove {
+			left[p.Sender] = true
+		}
+	}
+	for _, m := range commit.Removed() {
+		cred, err := leafCredential(m.Leaf)
+		switch {
+		case err != nil:
+		case left[m.Index]:
+			lines = append(lines, fmt.Sprintf("%s left", cred.Address))
+		default:
+			lines = append(lines, fmt.Sprintf("%s removed %s", author, cred.Address))
+		}
+	}
+	if next.Title != c.state.Title {
+		lines = append(lines, fmt.Sprintf("%s renamed the group to %q", author, next.Title))
+	}
+	if next.Timer != c.state.Timer {
+		lines = append(lines, fmt.Sprintf("%s set messages to disappear after %s", author, time.Duration(next.Timer)*time.Second))
+	}
+	for _, line := range lines {
+		if err := c.notice(tx, author, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirm looks up members whom no server vouched for yet.
+func (c *conversation) confirm() {
+	if c.lookingUp || len(c.rec.Unconfirmed) == 0 || !c.following() || c.phase == phaseOffline || c.now().Before(c.notBefore) {
+		return
+	}
+	c.lookingUp = true
+	c.out.do(doLookup{slices.Clone(c.rec.Unconfirmed)})
+}
+
+func (in inputChains) step(c *conversation, tx *sealedTx) error {
+	c.lookingUp = false
+	var offline error
+	for _, address := range slices.Clone(c.rec.Unconfirmed) {
+		found, ok := in.found[address]
+		if !ok {
+			continue
+		}
+		if errors.Is(found.err, ErrOffline) {
+			offline = found.err
+			continue
+		}
+		if err := c.confirmMember(tx, address, found); err != nil {
+			return err
+		}
+	}
+	if offline != nil {
+		c.backOff(offline)
+	}
+	return nil
+}
+
+func (c *conversation) confirmMember(tx *sealedTx, address string, found lookup) error {
+	if found.err == nil {
+		found.err = pinChain(tx, found.chain)
+	}
+	for _, i := range c.leavesOf(address) {
+		if found.err != nil {
+			break
+		}
+		leaf := c.group.Member(i)
+		cred, err := leafCredential(leaf)
+		if err == nil {
+			_, err = found.chain.Leaf(cred, leaf.SignatureKey())
+		}
+		found.err = err
+	}
+	if found.err != nil {
+		c.stop(StatusStopped, fmt.Errorf("%w: %s (%w)", ErrImpostor, address, found.err))
+		return nil
+	}
+	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return a == address })
+	c.touch()
+	return c.release(tx, address)
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// The records of the store, by the first byte of their keys. What follows it
+// is opaque: cid is the index of a channel, n a number of 8 bytes.
+const (
+	tableProfile      = "p" // profileRecord
+	tableContact      = "k" // + index of an address: contactRecord
+	tableChain        = "a" // + index of an address: chainRecord
+	tableKeyPackage   = "y" // + index of a key package's reference: keyPackageRecord
+	tableConversation = "c" // + cid: convRecord
+	tableDirect       = "d" // + index of an address: cid
+	tableGroup        = "g" // + cid + key: records of package mls
+	tableEnvelope     = "w" // + cid + epoch: envelope.Key
+	tableMessage      = "m" // + cid + n: messageRecord
+	tableMessageID    = "i" // + cid + index of a message's identifier: n
+	tableOutbox       = "o" // + cid + n: outboxRecord
+	tableDelivery     = "l" // + cid + n: deliveryRecord
+	tableInbox        = "q" // + n: inboxRecord
+	tableExpiry       = "x" // + time + cid + n: empty
+)
+
+// recordVersion is in every record that may have to change one day.
+const recordVersion = 1
+
+// A cid is a conversation's place in the store.
+type cid [16]byte
+
+func key(table string, parts ...[]byte) []byte {
+	return append([]byte(table), slices.Concat(parts...)...)
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+type profileRecord struct {
+	Version    uint8  `cbor:"1,keyasint"`
+	Address    string `cbor:"2,keyasint"`
+	Statement  []byte `cbor:"3,keyasint"` // the create statement
+	SigningKey []byte `cbor:"4,keyasint"` // Ed25519 seed
+	MailboxKey []byte `cbor:"5,keyasint"` // X-Wing private key
+	Registered bool   `cbor:"6,keyasint"`
+	Invite     string `cbor:"7,keyasint,omitempty"` // until registered
+	Name       string `cbor:"8,keyasint,omitempty"` // shown to others
+	Letters    uint64 `cbor:"9,keyasint"`           // cursor of the mailbox
+}
+
+type contactRecord struct {
+	Version  uint8  `cbor:"1,keyasint"`
+	Address  string `cbor:"2,keyasint"`
+	Name     string `cbor:"3,keyasint,omitempty"`
+	Profile  string `cbor:"4,keyasint,omitempty"`
+	Verified []byte `cbor:"5,keyasint,omitempty"` // head of the chain that was verified
+	Blocked  bool   `cbor:"6,keyasint"`
+	Known    bool   `cbor:"7,keyasint"` // this account talked to them or accepted them
+}
+
+type chainRecord struct {
+	Version    uint8    `cbor:"1,keyasint"`
+	Statements [][]byte `cbor:"2,keyasint"`
+}
+
+type keyPackageRecord struct {
+	Version    uint8  `cbor:"1,keyasint"`
+	KeyPackage []byte `cbor:"2,keyasint"`
+	Private    []byte `cbor:"3,keyasint"`
+}
+
+type convRecord struct {
+	Version uint8              `cbor:"1,keyasint"`
+	Channel protocol.ChannelID `cbor:"2,keyasint"`
+	Host    string             `cbor:"3,keyasint"`
+	Status  Status             `cbor:"4,keyasint"`
+	Reason  string             `cbor:"5,keyasint,omitempty"`
+	Peer    string             `cbor:"6,keyasint,omitempty"`
+	Inviter string             `cbor:"7,keyasint,omitempty"`
+	// Created: the channel exists on the server.
+	Created bool `cbor:"8,keyasint"`
+	// Cursor is the last entry that was dealt with.
+	Cursor    uint64 `cbor:"9,keyasint"`
+	NextOrder uint64 `cbor:"10,keyasint"` // of messages
+	NextItem  uint64 `cbor:"11,keyasint"` // of outbox and deliveries
+	Unread    uint64 `cbor:"12,keyasint"`
+	Activity  int64  `cbor:"13,keyasint"` // Unix milliseconds
+	// Unconfirmed lists members whose server did not vouch for them yet.
+	Unconfirmed []string `cbor:"14,keyasint,omitempty"`
+	// Gone: this account is no member any more.
+	Gone bool `cbor:"15,keyasint"`
+	// Group, Title and Timer are copies of the group's state, to list
+	// conversations without loading their groups.
+	Group bool   `cbor:"16,keyasint"`
+	Title string `cbor:"17,keyasint,omitempty"`
+	Timer uint32 `cbor:"18,keyasint,omitempty"` // seconds
+}
+
+type messageRecord struct {
+	Version  uint8             `cbor:"1,keyasint"`
+	ID       content.MessageID `cbor:"2,keyasint"`
+	From     string            `cbor:"3,keyasint"`
+	Sent     int64             `cbor:"4,keyasint"` // Unix milliseconds
+	Received int64             `cbor:"5,keyasint"`
+	State    State             `cbor:"6,keyasint"`
+	Reason   string            `cbor:"7,keyasint,omitempty"`
+	// Content is the first version as it was sent; empty for notices and once
+	// deleted.
+	Content   []byte           `cbor:"8,keyasint,omitempty"`
+	Text      string           `cbor:"9,keyasint,omitempty"` // the newest version's
+	Edited    bool             `cbor:"10,keyasint"`
+	Deleted   bool             `cbor:"11,keyasint"`
+	Notice    bool             `cbor:"12,keyasint"`
+	Expires   int64            `cbor:"13,keyasint,omitempty"` // Unix seconds
+	Reactions []reactionRecord `cbor:"14,keyasint,omitempty"`
+	// Paths are where attachments were saved or came from.
+	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
+	// Held: the sender is not confirmed, so nobody gets to see it yet.
+	Held bool `cbor:"16,keyasint"`
+}
+
+type reactionRecord struct {
+	ID    content.MessageID `cbor:"1,keyasint"`
+	From  string            `cbor:"2,keyasint"`
+	Emoji string            `cbor:"3,keyasint"`
+}
+
+type pathRecord struct {
+	Index int    `cbor:"1,keyasint"`
+	Path  string `cbor:"2,keyasint"`
+}
+
+// An outboxRecord is something to be put into the channel, in its turn.
+type outboxRecord struct {
+	Version uint8 `cbor:"1,keyasint"`
+	// Message, if not empty, is MIMI content to be sent.
+	Message []byte `cbor:"2,keyasint,omitempty"`
+	// Order is the message's place in the history, 0 if it has none.
+	Order   uint64         `cbor:"3,keyasint,omitempty"`
+	Uploads []uploadRecord `cbor:"4,keyasint,omitempty"`
+	Expire  uint64         `cbor:"5,keyasint,omitempty"` // seconds
+	// Change, if there is no message, changes the group.
+	Change *changeRecord `cbor:"6,keyasint,omitempty"`
+	// Leave asks the others to remove this account.
+	Leave bool `cbor:"7,keyasint"`
+	// Epoch and Ciphertext are the envelope, once it was made. It is sent
+	// again as it is: a key makes one envelope.
+	Epoch      uint64 `cbor:"8,keyasint,omitempty"`
+	Ciphertext []byte `cbor:"9,keyasint,omitempty"`
+	// Seen: the wish to leave stands in the channel, but in an epoch that may
+	// end without anybody having granted it.
+	Seen bool `cbor:"10,keyasint"`
+}
+
+type uploadRecord struct {
+	Path   string                   `cbor:"1,keyasint"`
+	Name   string                   `cbor:"2,keyasint"`
+	Size   int64                    `cbor:"3,keyasint"`
+	Hash   [attach.ContentHash]byte `cbor:"4,keyasint"`
+	Secret [attach.SecretSize]byte  `cbor:"5,keyasint"`
+	Token  protocol.UploadToken     `cbor:"6,keyasint"`
+	Done   bool                     `cbor:"7,keyasint"`
+}
+
+type changeRecord struct {
+	Add    []string `cbor:"1,keyasint,omitempty"`
+	Remove []string `cbor:"2,keyasint,omitempty"`
+	Title  *string  `cbor:"3,keyasint,omitempty"`
+	Timer  *uint32  `cbor:"4,keyasint,omitempty"` // seconds
+	// Roles gives members other roles.
+	Roles []roleRecord `cbor:"5,keyasint,omitempty"`
+	// Pending commits what others proposed; Refresh renews the own keys.
+	Pending bool `cbor:"6,keyasint"`
+	Refresh bool `cbor:"7,keyasint"`
+	// What follows is there once the commit is staged.
+	NextKey *protocol.AccessKey `cbor:"8,keyasint,omitempty"`
+	// Stash is a commit that was too long for an entry, Tree the ratchet tree
+	// for those who join: both are uploaded before they are pointed to.
+	Stash   *stashRecord   `cbor:"9,keyasint,omitempty"`
+	Tree    *stashRecord   `cbor:"10,keyasint,omitempty"`
+	Letters []letterRecord `cbor:"11,keyasint,omitempty"`
+}
+
+type stashRecord struct {
+	Token protocol.UploadToken `cbor:"1,keyasint"`
+	Box   []byte               `cbor:"2,keyasint"`
+	Ref   envelope.Stash       `cbor:"3,keyasint"`
+}
+
+type letterRecord struct {
+	To     string            `cbor:"1,keyasint"`
+	Device protocol.DeviceID `cbor:"2,keyasint"`
+	Letter []byte            `cbor:"3,keyasint"`
+	ID     [16]byte          `cbor:"4,keyasint"`
+}
+
+// A deliveryRecord is something to be brought to other places than the
+// channel, after the commit that it belongs to was accepted.
+type deliveryRecord struct {
+	Version uint8         `cbor:"1,keyasint"`
+	Stash   *stashRecord  `cbor:"2,keyasint,omitempty"`
+	Letter  *letterRecord `cbor:"3,keyasint,omitempty"`
+}
+
+// An inboxRecord is something received that TakeInbox has not handed out.
+type inboxRecord struct {
+	Version uint8     `cbor:"1,keyasint"`
+	CID     cid       `cbor:"2,keyasint"`
+	Order   uint64    `cbor:"3,keyasint"`
+	Kind    InboxKind `cbor:"4,keyasint"`
+	From    string    `cbor:"5,keyasint"`
+	Text    string    `cbor:"6,keyasint,omitempty"`
+}
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func address(s string) account.Address {
+	a, err := account.ParseAddress(s)
+	if err != nil {
+		return account.Address{}
+	}
+	return a
+}

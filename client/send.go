@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// queue adds an item to the end of the outbox.
+func (c *conversation) queue(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+	c.rec.NextItem++
+	rec.Version = recordVersion
+	item := &outItem{outboxRecord: rec, n: c.rec.NextItem}
+	c.outbox = append(c.outbox, item)
+	c.touch()
+	return item, c.saveItem(tx, item)
+}
+
+func (c *conversation) itemKey(n uint64) []byte { return key(tableOutbox, c.id[:], number(n)) }
+
+func (c *conversation) saveItem(tx *sealedTx, item *outItem) error {
+	return tx.save(c.itemKey(item.n), &item.outboxRecord)
+}
+
+func (c *conversation) dropItem(tx *sealedTx, item *outItem) error {
+	c.outbox = slices.DeleteFunc(c.outbox, func(o *outItem) bool { return o == item })
+	c.touch()
+	return tx.delete(c.itemKey(item.n))
+}
+
+// pendingItems counts what is still to be put into the channel.
+func (c *conversation) pendingItems() int {
+	n := 0
+	for _, item := range c.outbox {
+		if !item.Seen {
+			n++
+		}
+	}
+	return n
+}
+
+// unstage forgets what was prepared for an epoch that never came.
+func (o *outItem) unstage() {
+	o.Epoch, o.Ciphertext, o.posted, o.packages = 0, nil, false, nil
+	if o.Change != nil {
+		o.Change.NextKey, o.Change.Stash, o.Change.Tree, o.Change.Letters = nil, nil, nil, nil
+	}
+}
+
+// pump does whatever can be done next.
+func (c *conversation) pump(tx *sealedTx) error {
+	if err := c.connect(); err != nil {
+		return err
+	}
+	c.confirm()
+	c.carry()
+	leaving := c.rec.Status == StatusLeft && c.following()
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || c.now().Before(c.notBefore) {
+		return nil
+	}
+	if err := c.planCommit(tx); err != nil {
+		return err
+	}
+	inFlight := 0
+	for _, item := range slices.Clone(c.outbox) {
+		if item.Seen {
+			continue
+		}
+		if item.posted {
+			inFlight++
+			if item.Change != nil || inFlight >= maxInFlight {
+				return nil // the epoch is about to change, or enough is under way
+			}
+			continue
+		}
+		on, err := c.advance(tx, item, inFlight)
+		if err != nil || !on {
+			return err
+		}
+		if item.posted {
+			inFlight++
+		}
+	}
+	return nil
+}
+
+// planCommit puts a commit of what others proposed at the head of the outbox:
+// before that, MLS lets nobody send.
+func (c *conversation) planCommit(tx *sealedTx) error {
+	if len(c.group.PendingProposals()) == 0 {
+		return nil
+	}
+	if c.rec.Status == StatusLeft {
+		return nil
+	}
+	due := !c.commitAt.IsZero() && !c.now().Before(c.commitAt)
+	if !due && len(c.outbox) == 0 {
+		return nil
+	}
+	if len(c.outbox) > 0 && c.outbox[0].Change != nil {
+		return nil // any commit takes the proposals with it
+	}
+	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.posted }) {
+		return nil
+	}
+	item, err := c.queue(tx, outboxRecord{Change: &changeRecord{Pending: true}})
+	if err != nil {
+		return err
+	}
+	c.outbox = append([]*outItem{item}, c.outbox[:len(c.outbox)-1]...)
+	return nil
+}
+
+// advance takes an item one step further. It reports whether the next one may
+// go, too.
+func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bool, err error) {
+	if item.working {
+		return false, nil
+	}
+	if item.Change != nil {
+		if inFlight > 0 {
+			return false, nil // let the messages before it arrive in this epoch
+		}
+		err := c.advanceChange(tx, item)
+		return item.Change == nil, err // nothing was left to change
+	}
+	if c.startUploads(item) {
+		return false, nil
+	}
+	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
+		return false, nil // nothing is said to somebody nobody vouched for
+	}
+	if err := c.encrypt(tx, item); err != nil {
+		return false, err
+	}
+	c.post(item)
+	return true, nil
+}
+
+// startUploads begins the next upload of an item, if there is one.
+func (c *conversation) startUploads(item *outItem) bool {
+	for i, u := range item.Uploads {
+		if !u.Done {
+			item.working = true
+			c.out.do(doUpload{item.n, i, u, time.Duration(item.Expire) * time.Second})
+			return true
+		}
+	}
+	return false
+}
+
+func (in inputUploaded) step(c *conversation, tx *sealedTx) error {
+	item := c.item(in.n)
+	if item == nil || in.index >= len(item.Uploads) {
+		return nil
+	}
+	item.working = false
+	switch {
+	case in.err == nil:
+		item.Uploads[in.index].Done = true
+		return c.saveItem(tx, item)
+	case retryable(in.err):
+		c.backOff(in.err)
+		return nil
+	}
+	return c.fail(tx, item, in.err)
+}
+
+// retryable reports whether trying again later may help.
+func retryable(err error) bool {
+	if errors.Is(err, ErrOffline) {
+		return true
+	}
+	var refused *protocol.Error
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Code {
+	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeInternal:
+		return true
+	}
+	return false
+}
+
+// encrypt makes the envelope of a message, unless there is one that the
+// channel still takes.
+func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
+	epoch := c.group.Epoch()
+	reach := uint64(protocol.RecentEpochs)
+	if item.Leave {
+		reach = 0 // a proposal belongs to its epoch
+	}
+	if len(item.Ciphertext) > 0 && item.Epoch+reach >= epoch {
+		return nil
+	}
+	var (
+		message []byte
+		delta   mls.Delta
+		err     error
+	)
+	if item.Leave {
+		message, delta, err = c.group.ProposeSelfRemove(mls.ProposalOptions{})
+	} else {
+		message, delta, err = c.group.Protect(item.Message, mls.ProtectOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("client: encrypting: %w", err)
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	return c.wrap(tx, item, protocol.KindMessage, envelope.Payload{Message: message})
+}
+
+// wrap puts a payload into an envelope of the present epoch and keeps it with
+// the item.
+func (c *conversation) wrap(tx *sealedTx, item *outItem, kind protocol.EntryKind, payload envelope.Payload) error {
+	epoch := c.group.Epoch()
+	k, ok, err := c.envelopeKey(tx, epoch)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errDamaged
+	}
+	item.Ciphertext, err = envelope.Seal(k, envelope.Place{Channel: c.rec.Channel, Epoch: epoch, Kind: kind}, payload)
+	if err != nil {
+		return err
+	}
+	item.Epoch, item.digest = epoch, sha256.Sum256(item.Ciphertext)
+	return c.saveItem(tx, item)
+}
+
+func (c *conversation) post(item *outItem) {
+	item.posted = true
+	n := item.n
+	done := func(_ protocol.Body, err error) input { return inputPosted{n, err} }
+	if item.Change != nil {
+		c.out.do(doRequest{protocol.OpChannelCommit, &protocol.ChannelCommit{
+			Channel: c.rec.Channel, Epoch: item.Epoch, Ciphertext: item.Ciphertext, NextKey: *item.Change.NextKey,
+		}, done})
+		return
+	}
+	c.out.do(doRequest{protocol.OpChannelPost, &protocol.ChannelPost{
+		Channel: c.rec.Channel, Epoch: item.Epoch, Ciphertext: item.Ciphertext, ExpireIn: item.Expire,
+	}, done})
+}
+
+// echoed is told that an own entry stands in the channel.
+func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
+	c.retry = retryFirst
+	if item.Change != nil {
+		return c.changed(tx, item)
+	}
+	if item.Leave {
+		item.Seen = true
+		c.stop(StatusLeft, nil)
+		return c.saveItem(tx, item)
+	}
+	if err := c.dropItem(tx, item); err != nil {
+		return err
+	}
+	return c.setState(tx, item.Order, StateSent, "")
+}
+
+// abandon drops what can no longer be sent.
+func (c *conversation) abandon(tx *sealedTx) error {
+	for _, item := range slices.Clone(c.outbox) {
+		if err := c.fail(tx, item, ErrClosed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail gives up on an item and says why.
+func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
+	if item.Change != nil {
+		if err := c.discardPending(tx); err != nil {
+			return err
+		}
+	}
+	if err := c.dropItem(tx, item); err != nil {
+		return err
+	}
+	c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+	return c.setState(tx, item.Order, StateFailed, why.Error())
+}
+
+func (c *conversation) setState(tx *sealedTx, order uint64, state State, reason string) error {
+	if order == 0 {
+		return nil
+	}
+	var rec messageRecord
+	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	if err != nil || !ok {
+		return err
+	}
+	rec.State, rec.Reason = state, reason
+	return c.saveMessage(tx, order, &rec, false)
+}
+
+// carry brings letters and stashes on their way, one after the other: a tree
+// before the letters that point to it.
+func (c *conversation) carry() {
+	if len(c.deliver) == 0 || c.phase == phaseOffline || c.now().Before(c.notBefore) {
+		return
+	}
+	if first := c.deliver[0]; first.Stash != nil {
+		if !first.working {
+			first.working = true
+			c.out.do(doStash{n: first.n, token: first.Stash.Token, box: first.Stash.Box})
+		}
+		return
+	}
+	for i, d := range c.deliver {
+		if d.Stash != nil || i >= maxInFlight {
+			return
+		}
+		if !d.working {
+			d.working = true
+			c.out.do(doLetter{d.n, *d.Letter})
+		}
+	}
+}
+
+func (in inputStashed) step(c *conversation, tx *sealedTx) error {
+	if !in.outbox {
+		return c.delivered(tx, in.n, in.err)
+	}
+	item := c.item(in.n)
+	if item == nil || item.Change == nil {
+		return nil
+	}
+	item.working = false
+	switch {
+	case in.err == nil:
+		item.Change.Stash = nil // it is on the server now
+		return c.saveItem(tx, item)
+	case retryable(in.err):
+		c.backOff(in.err)
+		return nil
+	}
+	return c.fail(tx, item, in.err)
+}
+
+func (in inputLetter) step(c *conversation, tx *sealedTx) error { return c.delivered(tx, in.n, in.err) }
+
+func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
+	i := slices.IndexFunc(c.deliver, func(d *delivery) bool { return d.n == n })
+	if i < 0 {
+		return nil
+	}
+	d := c.deliver[i]
+	d.working = false
+	if err != nil && retryable(err) {
+		c.backOff(err)
+		return nil
+	}
+	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
+		c.out.emit(FailureEvent{conversationID(c.rec.Channel), fmt.Errorf("an invitation could not be delivered: %w", err)})
+	}
+	c.deliver = slices.Delete(c.deliver, i, i+1)
+	c.touch()
+	return tx.delete(key(tableDelivery, c.id[:], number(n)))
+}

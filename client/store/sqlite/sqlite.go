@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package sqlite keeps a client's state in one SQLite file.
+//
+// SQLite was chosen for clients because of secure_delete: what is deleted is
+// overwritten with zeros in the file, so that a used message key does not
+// linger (sealed) in a free page, as it would in a log-structured store.
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/securecrypt/securecrypt/client"
+)
+
+// Store is a client.Store in an SQLite file.
+type Store struct {
+	db *sql.DB
+	mu sync.Mutex // held during an update: they do not overlap
+}
+
+const schema = `CREATE TABLE IF NOT EXISTS records (
+	key   BLOB PRIMARY KEY NOT NULL,
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID`
+
+// Open opens or creates the file at path. Its folder must exist, and no other
+// process may have the store open.
+func Open(path string) (*Store, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: url.Values{
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "temp_store(MEMORY)"},
+		"_txlock": {"deferred"},
+	}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	if _, err := db.Exec(schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
+	}
+	return &Store{db: db}, nil
+}
+
+// Close implements client.Store. It empties the write-ahead log into the
+// file.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return errors.Join(err, s.db.Close())
+}
+
+// View implements client.Store.
+func (s *Store) View(fn func(client.Tx) error) error {
+	t, err := s.db.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	defer t.Rollback()
+	return fn(&tx{t: t, readOnly: true})
+}
+
+// Update implements client.Store.
+func (s *Store) Update(fn func(client.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.db.Begin()
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	defer t.Rollback() // no effect after a commit
+	if err := fn(&tx{t: t}); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("sqlite: saving: %w", err)
+	}
+	return nil
+}
+
+type tx struct {
+	t        *sql.Tx
+	readOnly bool
+}
+
+var errReadOnly = errors.New("sqlite: write in a read transaction")
+
+func (t *tx) Get(key []byte) ([]byte, error) {
+	var v []byte
+	err := t.t.QueryRow("SELECT value FROM records WHERE key = ?", key).Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: reading: %w", err)
+	}
+	if v == nil {
+		v = []byte{}
+	}
+	return v, nil
+}
+
+func (t *tx) Put(key, value []byte) error {
+	if t.readOnly {
+		return errReadOnly
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	_, err := t.t.Exec("INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	if err != nil {
+		return fmt.Errorf("sqlite: writing: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) Delete(key []byte) error {
+	if t.readOnly {
+		return errReadOnly
+	}
+	if _, err := t.t.Exec("DELETE FROM records WHERE key = ?", key); err != nil {
+		return fmt.Errorf("sqlite: deleting: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
+	query, args := "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, prefix...)}
+	if end := prefixEnd(prefix); end != nil {
+		query, args = query+" AND key < ?", append(args, end)
+	}
+	query += " ORDER BY key"
+	if reverse {
+		query += " DESC"
+	}
+	rows, err := t.t.Query(query, args...)
+	if err != nil {
+		return fmt.Errorf("sqlite: scanning: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var k, v []byte
+		if err := rows.Scan(&k, &v); err != nil {
+			return fmt.Errorf("sqlite: scanning: %w", err)
+		}
+		if more, err := fn(k, v); err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// prefixEnd returns the least key above all that begin with prefix, nil if
+// there is none.
+func prefixEnd(prefix []byte) []byte {
+	end := bytes.TrimRight(prefix, "\xff")
+	if len(end) == 0 {
+		return nil
+	}
+	end = bytes.Clone(end)
+	end[len(end)-1]++
+	return end
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package websocket reaches servers from native programs: WebSockets for the
+// protocol, HTTP for blobs, both by TLS except on the machine itself.
+package websocket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	ws "github.com/coder/websocket"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+const (
+	dialTimeout   = 20 * time.Second
+	headerTimeout = 30 * time.Second
+)
+
+// Transport is a client.Transport. The zero value is not usable.
+type Transport struct {
+	http *http.Client
+}
+
+// New returns a transport. It uses the proxy that the environment names
+// (HTTPS_PROXY and its kin; socks5:// works).
+func New() *Transport {
+	return &Transport{http: &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   dialTimeout,
+			ResponseHeaderTimeout: headerTimeout,
+			MaxIdleConnsPerHost:   4,
+			IdleConnTimeout:       time.Minute,
+			WriteBufferSize:       64 << 10,
+			ReadBufferSize:        64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close releases idle connections.
+func (t *Transport) Close() { t.http.CloseIdleConnections() }
+
+// Loopback reports whether host (with or without a port) is the machine
+// itself: there, and only there, plain connections are made.
+func Loopback(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.Trim(name, "[]")
+	if name == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.IsLoopback()
+}
+
+func baseURL(scheme, host string) string {
+	if Loopback(host) {
+		return scheme + "://" + host
+	}
+	return scheme + "s://" + host
+}
+
+// Dial implements client.Transport.
+func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, resp, err := ws.Dial(ctx, baseURL("ws", host)+protocol.WebSocketPath, &ws.DialOptions{
+		HTTPClient:      t.http,
+		CompressionMode: ws.CompressionDisabled,
+	})
+	if err != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+			return nil, fmt.Errorf("%w: %s answered %s", client.ErrOffline, host, resp.Status)
+		}
+		return nil, fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
+	}
+	c.SetReadLimit(protocol.MaxMessage)
+	return conn{c}, nil
+}
+
+// shorten takes the repetition out of an error of net/http.
+func shorten(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	return err
+}
+
+type conn struct{ c *ws.Conn }
+
+func (c conn) Read(ctx context.Context) ([]byte, error) {
+	kind, b, err := c.c.Read(ctx)
+	if err == nil && kind != ws.MessageBinary {
+		return nil, fmt.Errorf("%w: a text message", protocol.ErrMalformed)
+	}
+	return b, err
+}
+
+func (c conn) Write(ctx context.Context, b []byte) error {
+	return c.c.Write(ctx, ws.MessageBinary, b)
+}
+
+func (c conn) Close() error { return c.c.CloseNow() }
+
+// Blobs implements client.Transport.
+func (t *Transport) Blobs(host string) client.Blobs {
+	return blobs{http: t.http, url: baseURL("http", host) + protocol.BlobPath}
+}
+
+type blobs struct {
+	http *http.Client
+	url  string
+}
+
+func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
+	header := http.Header{
+		"Authorization":     {"Bearer " + token.Text()},
+		"Upload-Length":     {strconv.FormatInt(length, 10)},
+		"Upload-Expires-In": {strconv.FormatInt(int64(expiry/time.Second), 10)},
+	}
+	resp, err := b.do(ctx, http.MethodPost, "", header, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if s := resp.Header.Get("Upload-Offset"); s != "" {
+		return parseOffset(s, length)
+	}
+	return b.offset(ctx, token.BlobID(), length)
+}
+
+func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (int64, error) {
+	resp, err := b.do(ctx, http.MethodHead, "/"+id.String(), nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp.Body.Close()
+	return parseOffset(resp.Header.Get("Upload-Offset"), length)
+}
+
+func parseOffset(s string, length int64) (int64, error) {
+	offset, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || offset < 0 || offset > length {
+		return 0, fmt.Errorf("%w: upload offset", protocol.ErrMalformed)
+	}
+	return offset, nil
+}
+
+func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
+	header := http.Header{
+		"Authorization": {"Bearer " + token.Text()},
+		"Upload-Offset": {strconv.FormatInt(offset, 10)},
+		"Content-Type":  {"application/offset+octet-stream"},
+	}
+	resp, err := b.do(ctx, http.MethodPatch, "/"+token.BlobID().String(), header, body)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
+	header := http.Header{}
+	if offset > 0 {
+		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	resp, err := b.do(ctx, http.MethodGet, "/"+id.String(), header, nil)
+	if err != nil {
+		return nil, err
+	}
+	if offset > 0 && resp.StatusCode != http.StatusPartialContent {
+		resp.Body.Close()
+		return nil, fmt.Errorf("%w: the server ignored the range", protocol.ErrMalformed)
+	}
+	return resp.Body, nil
+}
+
+// do sends a request and turns refusals into errors.
+func (b blobs) do(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, b.url+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: %w", err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	resp, err := b.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, refusal(resp)
+}
+
+// problem is the body of a refusal (RFC 9457).
+type problem struct {
+	Code uint16 `json:"code"`
+}
+
+func refusal(resp *http.Response) error {
+	var p problem
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	if err == nil && json.Unmarshal(body, &p) == nil && p.Code != 0 {
+		e := &protocol.Error{Code: protocol.ErrorCode(p.Code)}
+		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 && s <= 86400 {
+			e.RetryAfter = time.Duration(s) * time.Second
+		}
+		return e
+	}
+	switch resp.StatusCode {
+	case http.StatusNotFound, http.StatusGone:
+		return &protocol.Error{Code: protocol.CodeNotFound}
+	case http.StatusRequestEntityTooLarge:
+		return &protocol.Error{Code: protocol.CodeTooLarge}
+	case http.StatusTooManyRequests:
+		return &protocol.Error{Code: protocol.CodeRateLimited}
+	}
+	return fmt.Errorf("%w: the server answered %s", client.ErrOffline, resp.Status)
+}

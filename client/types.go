@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrNoConversation: there is no conversation of that name or identifier.
+	ErrNoConversation = errors.New("no such conversation")
+	// ErrAmbiguous: several conversations or messages fit.
+	ErrAmbiguous = errors.New("this fits more than one; use the identifier")
+	// ErrNoMessage: there is no message with that identifier.
+	ErrNoMessage = errors.New("no such message")
+	// ErrNotAllowed: the conversation's rules do not let this member do it.
+	ErrNotAllowed = errors.New("only an administrator of the group may do this")
+	// ErrClosed: the conversation takes no more messages; its status says why.
+	ErrClosed = errors.New("this conversation is closed")
+	// ErrRequest: the conversation is a request that must be accepted first.
+	ErrRequest = errors.New("accept the request first")
+	// ErrNotYours: only the author may change a message.
+	ErrNotYours = errors.New("only the author can do this")
+	// ErrNoProfile: the store holds no profile.
+	ErrNoProfile = errors.New("no profile here yet")
+	// ErrImpostor: the keys that somebody uses are not those of the account.
+	ErrImpostor = errors.New("the keys are not those of this person's account")
+)
+
+// A ConversationID names a conversation for people and programs: 16
+// hexadecimal digits, the same for all its members.
+type ConversationID string
+
+func conversationID(channel protocol.ChannelID) ConversationID {
+	h := sha256.Sum256(append([]byte("securecrypt/v1/conversation"), channel[:]...))
+	return ConversationID(hex.EncodeToString(h[:8]))
+}
+
+// A Status says where a conversation stands.
+type Status uint8
+
+// The statuses of a conversation.
+const (
+	// StatusActive takes messages.
+	StatusActive Status = iota + 1
+	// StatusRequest waits to be accepted or blocked.
+	StatusRequest
+	// StatusLeft was left by this account.
+	StatusLeft
+	// StatusRemoved means that somebody removed this account.
+	StatusRemoved
+	// StatusLost means that the server no longer has what this device needs
+	// to follow, as after a long absence: somebody must add it again.
+	StatusLost
+	// StatusStopped means that something happened that must not: see
+	// Conversation.Reason. Nothing is sent any more.
+	StatusStopped
+	// StatusBlocked was blocked by this account.
+	StatusBlocked
+)
+
+var statusNames = [...]string{"", "active", "request", "left", "removed", "lost", "stopped", "blocked"}
+
+// String returns the status as it stands in JSON.
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return "unknown"
+}
+
+// A Conversation is what there is to know about one without its messages.
+type Conversation struct {
+	ID     ConversationID
+	Group  bool
+	Title  string          // of a group
+	Peer   account.Address // of a conversation between two
+	Status Status
+	// Reason says in a sentence why the status is what it is.
+	Reason   string
+	Inviter  account.Address // who brought this account into it, if not itself
+	Unread   int
+	Activity time.Time
+	// Waiting counts what is still to be sent.
+	Waiting int
+	// Timer is after what time messages disappear; 0 is never.
+	Timer time.Duration
+}
+
+// A Role says what a member of a group may do.
+type Role uint8
+
+// The roles. Whoever creates a group owns it.
+const (
+	RoleMember Role = iota
+	RoleAdmin
+	RoleOwner
+)
+
+// String returns the role as it stands in JSON.
+func (r Role) String() string {
+	switch r {
+	case RoleOwner:
+		return "owner"
+	case RoleAdmin:
+		return "admin"
+	}
+	return "member"
+}
+
+// A Member is one account in a conversation.
+type Member struct {
+	Address account.Address
+	Role    Role
+	// Confirmed means that the account's own server vouched for the member's
+	// keys.
+	Confirmed bool
+}
+
+// A Contact is somebody this account talks to.
+type Contact struct {
+	Address account.Address
+	// Name is the name that this account gave them; nobody else sees it.
+	Name string
+	// Profile is the name that they gave themselves.
+	Profile string
+	// Verified means that the safety numbers were compared.
+	Verified bool
+	Blocked  bool
+}
+
+// A State says what became of a message.
+type State uint8
+
+// The states of a message.
+const (
+	StateReceived State = iota
+	StateWaiting
+	StateSent
+	StateFailed
+)
+
+// String returns the state as it stands in JSON.
+func (s State) String() string {
+	return [...]string{"received", "waiting", "sent", "failed"}[min(s, StateFailed)]
+}
+
+// A Message is one message of a conversation's history.
+type Message struct {
+	ID           content.MessageID
+	Conversation ConversationID
+	From         account.Address
+	Own          bool
+	Text         string
+	// SentAt is what the sender's clock said.
+	SentAt      time.Time
+	ReceivedAt  time.Time
+	ReplyTo     content.MessageID
+	Attachments []Attachment
+	Reactions   []Reaction
+	Edited      bool
+	Deleted     bool
+	// ExpiresAt is when the message disappears; zero if it stays.
+	ExpiresAt time.Time
+	State     State
+	// Reason says why sending failed.
+	Reason string
+	// Notice marks what is no message but something that happened in the
+	// group; Text says what.
+	Notice bool
+}
+
+// A Reaction is one person's reaction to a message.
+type Reaction struct {
+	From  account.Address
+	Emoji string
+}
+
+// An Attachment is a file that came with a message.
+type Attachment struct {
+	// Index tells the attachments of a message apart.
+	Index int
+	Name  string
+	Type  string // media type
+	Size  int64  // bytes
+	// Path is where it was saved, if it was.
+	Path string
+}
+
+// A Draft is a message to be sent.
+type Draft struct {
+	Text    string // Markdown (GFM-MIMI)
+	Files   []string
+	ReplyTo content.MessageID
+	// Expire is after what time the message disappears for everybody; 0 is the
+	// conversation's timer.
+	Expire time.Duration
+}
+
+// An Event tells an interface that something happened. The concrete types
+// follow.
+type Event interface{ event() }
+
+// MessageEvent: a message is new or changed.
+type MessageEvent struct {
+	Message Message
+	New     bool
+}
+
+// ConversationEvent: a conversation is new or changed.
+type ConversationEvent struct{ Conversation Conversation }
+
+// ConnectionEvent: a server is reached, or no longer (Err says why).
+type ConnectionEvent struct {
+	Host   string
+	Online bool
+	Err    error
+}
+
+// ProgressEvent: a file is on its way up (or down).
+type ProgressEvent struct {
+	Name        string
+	Done, Total int64 // bytes
+}
+
+// FailureEvent: something that was asked for could not be done.
+type FailureEvent struct {
+	Conversation ConversationID
+	Err          error
+}
+
+func (MessageEvent) event()      {}
+func (ConversationEvent) event() {}
+func (ConnectionEvent) event()   {}
+func (ProgressEvent) event()     {}
+func (FailureEvent) event()      {}

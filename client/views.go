@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// Profile returns the name that this account shows to others, and whether its
+// server knows it yet.
+func (c *Client) Profile() (name string, registered bool, err error) {
+	rec, err := c.home.profile()
+	return rec.Name, rec.Registered, err
+}
+
+// SetProfile changes the name that this account shows to others, and tells
+// them.
+func (c *Client) SetProfile(ctx context.Context, name string) error {
+	if err := checkLabel(name); err != nil {
+		return err
+	}
+	if err := c.home.update(func(p *profileRecord) { p.Name = name }); err != nil {
+		return err
+	}
+	all, err := c.Conversations()
+	if err != nil {
+		return err
+	}
+	m, err := profileMessage(name)
+	if err != nil {
+		return err
+	}
+	for _, conv := range all {
+		if conv.Status == StatusActive {
+			if _, err := c.send(ctx, conv.ID, commandSend{message: m}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Conversations returns all conversations, the most recent first.
+func (c *Client) Conversations() ([]Conversation, error) {
+	var all []Conversation
+	err := c.store.view(func(tx *sealedTx) error {
+		return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
+			var rec convRecord
+			if err := decodeRecord(v, &rec); err != nil {
+				return false, err
+			}
+			conv, err := c.describe(tx, cid(k[1:]), &rec)
+			all = append(all, conv)
+			return true, err
+		})
+	})
+	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
+	return all, err
+}
+
+// describe makes a summary from the record alone; the machine is not needed.
+func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
+	s := rec.summary()
+	err := tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
+		var item outboxRecord
+		if err := decodeRecord(v, &item); err != nil {
+			return false, err
+		}
+		if item.Order != 0 {
+			s.Waiting++
+		}
+		return true, nil
+	})
+	return s, err
+}
+
+// Conversation returns one conversation.
+func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+		conv, err = c.describe(tx, k, rec)
+		return err
+	})
+	return conv, err
+}
+
+func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
+	c.mu.Lock()
+	k, ok := c.ids[id]
+	c.mu.Unlock()
+	if !ok {
+		return ErrNoConversation
+	}
+	return c.store.view(func(tx *sealedTx) error {
+		var rec convRecord
+		ok, err := tx.load(key(tableConversation, k[:]), &rec)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrNoConversation
+		}
+		return fn(tx, k, &rec)
+	})
+}
+
+func (c *Client) hostOf(id ConversationID) (host string, err error) {
+	err = c.viewConversation(id, func(_ *sealedTx, _ cid, rec *convRecord) error {
+		host = rec.Host
+		return nil
+	})
+	return host, err
+}
+
+// Members returns who is in a conversation, by address.
+func (c *Client) Members(id ConversationID) (all []Member, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+		machine, err := loadConversation(tx, c.self, c.now, k)
+		if err != nil {
+			return err
+		}
+		machine.reader.tx = tx
+		defer func() { machine.reader.tx = nil }()
+		for _, a := range machine.members() {
+			all = append(all, Member{
+				Address: address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
+			})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// History calls fn for the messages of a conversation, the newest first, until
+// it returns false.
+func (c *Client) History(id ConversationID, fn func(Message) bool) error {
+	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+		now := c.now().Unix()
+		return tx.scan(key(tableMessage, k[:]), true, func(_, v []byte) (bool, error) {
+			var rec messageRecord
+			if err := decodeRecord(v, &rec); err != nil {
+				return false, err
+			}
+			if rec.Held || rec.Expires != 0 && rec.Expires <= now {
+				return true, nil
+			}
+			return fn(rec.message(id, c.self.address.String())), nil
+		})
+	})
+}
+
+func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec messageRecord, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+		machine := conversation{id: k}
+		_, found, err := machine.loadMessage(tx, msg)
+		if err == nil && (found == nil || found.Held) {
+			err = ErrNoMessage
+		}
+		if err == nil {
+			rec = *found
+		}
+		return err
+	})
+	return rec, err
+}
+
+// Message returns one message.
+func (c *Client) Message(id ConversationID, msg content.MessageID) (Message, error) {
+	rec, err := c.messageRecord(id, msg)
+	return rec.message(id, c.self.address.String()), err
+}
+
+// FindMessage finds a message by the beginning of its identifier, at least
+// eight characters, in all conversations or in one.
+func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) {
+	prefix = strings.ToLower(prefix)
+	if len(prefix) < 8 {
+		return Message{}, ErrNoMessage
+	}
+	var found []Message
+	all, err := c.Conversations()
+	if err != nil {
+		return Message{}, err
+	}
+	for _, conv := range all {
+		if in != "" && in != conv.ID {
+			continue
+		}
+		err := c.History(conv.ID, func(m Message) bool {
+			if !m.Notice && strings.HasPrefix(m.ID.String(), prefix) {
+				found = append(found, m)
+			}
+			return len(found) < 2
+		})
+		if err != nil {
+			return Message{}, err
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Message{}, ErrNoMessage
+	case 1:
+		return found[0], nil
+	}
+	return Message{}, ErrAmbiguous
+}
+
+// Find finds a conversation by its identifier, a group's title, or the address
+// or private name of the other person. It begins none: see Direct.
+func (c *Client) Find(target string) (ConversationID, error) {
+	all, err := c.Conversations()
+	if err != nil {
+		return "", err
+	}
+	contacts, err := c.Contacts()
+	if err != nil {
+		return "", err
+	}
+	named := map[account.Address]string{}
+	for _, contact := range contacts {
+		named[contact.Address] = contact.Name
+	}
+	var found []Conversation
+	for _, conv := range all {
+		direct := !conv.Group && (conv.Peer.String() == strings.ToLower(target) || named[conv.Peer] != "" && named[conv.Peer] == target)
+		if string(conv.ID) == target || conv.Group && conv.Title == target || direct {
+			found = append(found, conv)
+		}
+	}
+	open := slices.DeleteFunc(slices.Clone(found), func(conv Conversation) bool {
+		return conv.Status != StatusActive && conv.Status != StatusRequest
+	})
+	if len(open) > 0 {
+		found = open
+	}
+	switch len(found) {
+	case 0:
+		return "", ErrNoConversation
+	case 1:
+		return found[0].ID, nil
+	}
+	return "", ErrAmbiguous
+}

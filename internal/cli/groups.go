@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+)
+
+type groupCmd struct {
+	Create  groupCreateCmd  `cmd:"" help:"Create a group."`
+	Add     groupAddCmd     `cmd:"" help:"Add people to a group."`
+	Remove  groupRemoveCmd  `cmd:"" help:"Remove people from a group."`
+	Leave   groupLeaveCmd   `cmd:"" help:"Leave a group."`
+	Rename  groupRenameCmd  `cmd:"" help:"Change the title of a group."`
+	Role    groupRoleCmd    `cmd:"" help:"Make a member an administrator or owner, or neither."`
+	Members groupMembersCmd `cmd:"" help:"List the members of a group."`
+	List    groupListCmd    `cmd:"" help:"List the groups."`
+}
+
+type groupCreateCmd struct {
+	Title   string   `arg:"" help:"Title of the group."`
+	Members []string `arg:"" optional:"" name:"address" help:"Who else is in it."`
+}
+
+// Run creates a group.
+func (cmd *groupCreateCmd) Run(a *app) error {
+	people, err := parseAddresses(cmd.Members)
+	if err != nil {
+		return err
+	}
+	return a.with(func(s *session) error {
+		id, err := s.CreateGroup(a.ctx, cmd.Title, people)
+		if err != nil {
+			return err
+		}
+		err = s.settle(id)
+		return errors.Join(err, s.printConversation(id))
+	})
+}
+
+// printConversation prints the identifier, or all of it as JSON.
+func (s *session) printConversation(id client.ConversationID) error {
+	if !s.JSON {
+		fmt.Fprintln(s.stdout, id)
+		return nil
+	}
+	c, err := s.Conversation(id)
+	if err == nil {
+		s.printJSON(conversationJSON(c))
+	}
+	return err
+}
+
+// group runs fn on a group and waits until it is done.
+func (a *app) group(title string, fn func(*session, client.ConversationID) error) error {
+	return a.with(func(s *session) error {
+		id, err := s.find(title, false)
+		if err != nil {
+			return err
+		}
+		if err := fn(s, id); err != nil {
+			return err
+		}
+		if err := s.settle(id); err != nil {
+			return err
+		}
+		if a.JSON {
+			return s.printConversation(id)
+		}
+		return nil
+	})
+}
+
+type groupAddCmd struct {
+	Group   string   `arg:"" help:"Title or identifier of the group."`
+	Members []string `arg:"" name:"address" help:"Who is to be added."`
+}
+
+// Run adds people.
+func (cmd *groupAddCmd) Run(a *app) error {
+	people, err := parseAddresses(cmd.Members)
+	if err != nil {
+		return err
+	}
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.AddMembers(a.ctx, id, people) })
+}
+
+type groupRemoveCmd struct {
+	Group   string   `arg:"" help:"Title or identifier of the group."`
+	Members []string `arg:"" name:"address" help:"Who is to be removed."`
+}
+
+// Run removes people.
+func (cmd *groupRemoveCmd) Run(a *app) error {
+	people, err := parseAddresses(cmd.Members)
+	if err != nil {
+		return err
+	}
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.RemoveMembers(a.ctx, id, people) })
+}
+
+type groupLeaveCmd struct {
+	Group string `arg:"" help:"Title or identifier of the group."`
+}
+
+// Run leaves a group.
+func (cmd *groupLeaveCmd) Run(a *app) error {
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.Leave(a.ctx, id) })
+}
+
+type groupRenameCmd struct {
+	Group string `arg:"" help:"Title or identifier of the group."`
+	Title string `arg:"" help:"The new title."`
+}
+
+// Run renames a group.
+func (cmd *groupRenameCmd) Run(a *app) error {
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.Rename(a.ctx, id, cmd.Title) })
+}
+
+type groupRoleCmd struct {
+	Group  string `arg:"" help:"Title or identifier of the group."`
+	Member string `arg:"" name:"address" help:"The member."`
+	Role   string `arg:"" enum:"member,admin,owner" help:"member, admin or owner."`
+}
+
+// Run changes a role.
+func (cmd *groupRoleCmd) Run(a *app) error {
+	who, err := parseAddress(cmd.Member)
+	if err != nil {
+		return err
+	}
+	role := map[string]client.Role{"member": client.RoleMember, "admin": client.RoleAdmin, "owner": client.RoleOwner}[cmd.Role]
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.SetRole(a.ctx, id, who, role) })
+}
+
+type groupMembersCmd struct {
+	Group string `arg:"" help:"Title or identifier of the group."`
+}
+
+// Run lists the members.
+func (cmd *groupMembersCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		id, err := s.find(cmd.Group, false)
+		if err != nil {
+			return err
+		}
+		members, err := s.Members(id)
+		if err != nil {
+			return err
+		}
+		n, err := s.names()
+		for _, m := range members {
+			a.printMember(n, m, s.Address())
+		}
+		return err
+	})
+}
+
+func (a *app) printMember(n names, m client.Member, self account.Address) {
+	if a.JSON {
+		a.printJSON(map[string]any{
+			"address": m.Address.String(), "role": m.Role.String(), "confirmed": m.Confirmed, "own": m.Address == self,
+		})
+		return
+	}
+	line := n.person(m.Address.String())
+	if m.Address == self {
+		line = m.Address.String() + " (you)"
+	}
+	if m.Role != client.RoleMember {
+		line += "  " + m.Role.String()
+	}
+	if !m.Confirmed {
+		line += "  not confirmed by their server yet"
+	}
+	fmt.Fprintln(a.stdout, line)
+}
+
+type groupListCmd struct{}
+
+// Run lists the groups.
+func (*groupListCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		all, err := s.Conversations()
+		if err != nil {
+			return err
+		}
+		var groups []client.Conversation
+		for _, c := range all {
+			if c.Group {
+				groups = append(groups, c)
+			}
+		}
+		return a.printConversations(s, groups, "No groups yet. Create one: securecrypt group create TITLE ADDRESS…")
+	})
+}
+
+type timerCmd struct {
+	Conversation string `arg:"" help:"Address, group title or conversation identifier."`
+	After        string `arg:"" help:"Time after which new messages disappear, such as 24h; off for never."`
+}
+
+// Run sets the timer of a conversation.
+func (cmd *timerCmd) Run(a *app) error {
+	var after time.Duration
+	if cmd.After != "off" {
+		var err error
+		if after, err = time.ParseDuration(cmd.After); err != nil || after < time.Second || after > 365*24*time.Hour {
+			return coded{errors.New("the time is something like 30m or 24h, at most 8760h, or off"), exitUsage}
+		}
+	}
+	return a.group(cmd.Conversation, func(s *session, id client.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
+}

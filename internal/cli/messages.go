@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+)
+
+func parseAddress(s string) (account.Address, error) {
+	a, err := account.ParseAddress(s)
+	if err != nil {
+		return a, coded{fmt.Errorf("%q is not an address: it should look like name@server", s), exitUsage}
+	}
+	return a, nil
+}
+
+func parseAddresses(all []string) ([]account.Address, error) {
+	var out []account.Address
+	for _, s := range all {
+		a, err := parseAddress(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+type sendCmd struct {
+	Target string        `arg:"" help:"Address, group title, private name or conversation identifier."`
+	Text   []string      `arg:"" optional:"" help:"Text of the message; - reads it from standard input."`
+	Attach []string      `help:"Attach FILE; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
+	Reply  string        `help:"Reply to the message with identifier ID." placeholder:"ID"`
+	Expire time.Duration `help:"Let the message disappear for everybody after this time, such as 1h." placeholder:"1h"`
+}
+
+// Run sends a message and waits until the server has it.
+func (cmd *sendCmd) Run(a *app) error {
+	if cmd.Expire < 0 || cmd.Expire > 0 && cmd.Expire < time.Second {
+		return coded{errors.New("--expire takes a time of at least 1s"), exitUsage}
+	}
+	return a.with(func(s *session) error {
+		text, err := a.text(cmd.Text)
+		if err != nil {
+			return err
+		}
+		id, err := s.find(cmd.Target, true)
+		if err != nil {
+			return err
+		}
+		draft := client.Draft{Text: text, Files: cmd.Attach, Expire: cmd.Expire}
+		if cmd.Reply != "" {
+			original, err := s.FindMessage(id, cmd.Reply)
+			if err != nil {
+				return fmt.Errorf("--reply %s: %w", cmd.Reply, err)
+			}
+			draft.ReplyTo = original.ID
+		}
+		sent, err := s.Send(a.ctx, id, draft)
+		if err != nil {
+			return err
+		}
+		err = s.settle(id)
+		now, merr := s.Message(id, sent.ID)
+		if merr != nil && err == nil {
+			now = sent // it has disappeared already
+		}
+		if a.JSON {
+			a.printJSON(messageJSON(now))
+		} else if err == nil {
+			fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
+		}
+		return err
+	})
+}
+
+// text joins the words of a message, or reads it from standard input.
+func (a *app) text(words []string) (string, error) {
+	if len(words) != 1 || words[0] != "-" {
+		return strings.Join(words, " "), nil
+	}
+	b, err := io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2))
+	return strings.TrimSuffix(string(b), "\n"), err
+}
+
+// message runs fn on a message that was named by its identifier, and waits
+// until what came of it is sent.
+func (a *app) message(id string, fn func(*session, client.Message) error) error {
+	return a.with(func(s *session) error {
+		m, err := s.FindMessage("", id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		if err := fn(s, m); err != nil {
+			return err
+		}
+		if err := s.settle(m.Conversation); err != nil {
+			return err
+		}
+		if a.JSON {
+			if now, err := s.Message(m.Conversation, m.ID); err == nil {
+				a.printJSON(messageJSON(now))
+			}
+		}
+		return nil
+	})
+}
+
+type reactCmd struct {
+	ID     string `arg:"" help:"Identifier of the message."`
+	Emoji  string `arg:"" help:"The reaction."`
+	Remove bool   `help:"Take the reaction back."`
+}
+
+// Run reacts to a message.
+func (cmd *reactCmd) Run(a *app) error {
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
+	})
+}
+
+type editCmd struct {
+	ID   string   `arg:"" help:"Identifier of the message."`
+	Text []string `arg:"" help:"The new text."`
+}
+
+// Run edits a message.
+func (cmd *editCmd) Run(a *app) error {
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.Edit(a.ctx, m.Conversation, m.ID, strings.Join(cmd.Text, " "))
+	})
+}
+
+type deleteCmd struct {
+	ID string `arg:"" help:"Identifier of the message."`
+}
+
+// Run deletes a message for everybody.
+func (cmd *deleteCmd) Run(a *app) error {
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.Delete(a.ctx, m.Conversation, m.ID)
+	})
+}
+
+type historyCmd struct {
+	Conversation string `arg:"" help:"Address, group title, private name or conversation identifier."`
+	Limit        int    `help:"Print at most the newest N messages; 0 prints all." default:"0" placeholder:"N"`
+	Search       string `help:"Print only messages that contain TEXT." placeholder:"TEXT"`
+}
+
+// Run prints the history, oldest first.
+func (cmd *historyCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		id, err := s.find(cmd.Conversation, false)
+		if err != nil {
+			return err
+		}
+		n, err := s.names()
+		if err != nil {
+			return err
+		}
+		var all []client.Message
+		err = s.History(id, func(m client.Message) bool {
+			if cmd.Search == "" || strings.Contains(strings.ToLower(m.Text), strings.ToLower(cmd.Search)) {
+				all = append(all, m)
+			}
+			return cmd.Limit == 0 || len(all) < cmd.Limit
+		})
+		for _, m := range slices.Backward(all) {
+			if a.JSON {
+				a.printJSON(messageJSON(m))
+			} else {
+				a.printMessage(a.stdout, n, m, false)
+			}
+		}
+		if err == nil && n.conversations[id].Unread > 0 {
+			err = s.MarkRead(a.ctx, id)
+		}
+		return err
+	})
+}
+
+type conversationsCmd struct{}
+
+// Run lists the conversations.
+func (*conversationsCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		all, err := s.Conversations()
+		if err != nil {
+			return err
+		}
+		return a.printConversations(s, all, "No conversations yet. Send somebody a message: securecrypt send ADDRESS TEXT")
+	})
+}
+
+func (a *app) printConversations(s *session, all []client.Conversation, none string) error {
+	if len(all) == 0 && !a.JSON {
+		fmt.Fprintln(a.stderr, none)
+		return nil
+	}
+	n, err := s.names()
+	for _, c := range all {
+		if a.JSON {
+			a.printJSON(conversationJSON(c))
+			continue
+		}
+		state := ""
+		if c.Status != client.StatusActive {
+			state = "  (" + c.Status.String() + ")"
+		}
+		if c.Unread > 0 {
+			state += fmt.Sprintf("  %d unread", c.Unread)
+		}
+		if c.Waiting > 0 {
+			state += fmt.Sprintf("  %d waiting", c.Waiting)
+		}
+		fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", c.ID, shortTime(c.Activity), n.conversation(c.ID), state)
+		if c.Reason != "" {
+			fmt.Fprintf(a.stdout, "    %s\n", c.Reason)
+		}
+	}
+	return err
+}
+
+type saveCmd struct {
+	ID  string `arg:"" help:"Identifier of the message."`
+	Dir string `arg:"" optional:"" default:"." help:"Folder to save to." type:"path"`
+}
+
+// Run downloads the attachments of a message.
+func (cmd *saveCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		m, err := s.FindMessage("", cmd.ID)
+		if err != nil {
+			return fmt.Errorf("%s: %w", cmd.ID, err)
+		}
+		if len(m.Attachments) == 0 {
+			return errors.New("the message has no attachments")
+		}
+		return s.saveAll(&m, cmd.Dir, true)
+	})
+}

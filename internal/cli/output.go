@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/termtext"
+)
+
+// The JSON forms. docs/cli.md documents them; fields are only ever added.
+type (
+	jsonMessage struct {
+		Type         string           `json:"type"`
+		ID           string           `json:"id,omitempty"`
+		Conversation string           `json:"conversation"`
+		From         string           `json:"from"`
+		Own          bool             `json:"own"`
+		Text         string           `json:"text"`
+		SentAt       time.Time        `json:"sent_at"`
+		ReceivedAt   time.Time        `json:"received_at"`
+		ReplyTo      string           `json:"reply_to,omitempty"`
+		Attachments  []jsonAttachment `json:"attachments"`
+		Reactions    []jsonReaction   `json:"reactions,omitempty"`
+		Edited       bool             `json:"edited,omitempty"`
+		Deleted      bool             `json:"deleted,omitempty"`
+		ExpiresAt    *time.Time       `json:"expires_at,omitempty"`
+		State        string           `json:"state"`
+		Reason       string           `json:"reason,omitempty"`
+		Reaction     string           `json:"reaction,omitempty"`
+	}
+	jsonAttachment struct {
+		Index int    `json:"index"`
+		Name  string `json:"name"`
+		Type  string `json:"type"`
+		Size  int64  `json:"size"`
+		Path  string `json:"path"`
+	}
+	jsonReaction struct {
+		From  string `json:"from"`
+		Emoji string `json:"emoji"`
+	}
+	jsonConversation struct {
+		ID       string    `json:"id"`
+		Kind     string    `json:"kind"`
+		Title    string    `json:"title"`
+		Peer     string    `json:"peer,omitempty"`
+		Status   string    `json:"status"`
+		Reason   string    `json:"reason,omitempty"`
+		Inviter  string    `json:"inviter,omitempty"`
+		Unread   int       `json:"unread"`
+		Waiting  int       `json:"waiting"`
+		Activity time.Time `json:"activity"`
+		Timer    int       `json:"timer"`
+	}
+)
+
+// printJSON prints one line.
+func (a *app) printJSON(v any) {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintf(a.stderr, "securecrypt: printing: %v\n", err)
+	}
+}
+
+func messageJSON(m client.Message) jsonMessage {
+	j := jsonMessage{
+		Type: "message", ID: idText(m.ID), Conversation: string(m.Conversation), From: m.From.String(), Own: m.Own,
+		Text: m.Text, SentAt: m.SentAt.UTC(), ReceivedAt: m.ReceivedAt.UTC(), ReplyTo: idText(m.ReplyTo),
+		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason, Attachments: []jsonAttachment{},
+	}
+	if m.Notice {
+		j.Type = "notice"
+	}
+	if !m.ExpiresAt.IsZero() {
+		at := m.ExpiresAt.UTC()
+		j.ExpiresAt = &at
+	}
+	for _, x := range m.Attachments {
+		j.Attachments = append(j.Attachments, jsonAttachment{x.Index, x.Name, x.Type, x.Size, x.Path})
+	}
+	for _, r := range m.Reactions {
+		j.Reactions = append(j.Reactions, jsonReaction{r.From.String(), r.Emoji})
+	}
+	return j
+}
+
+func idText(id content.MessageID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.String()
+}
+
+func receivedJSON(r client.Received) jsonMessage {
+	j := messageJSON(r.Message)
+	j.Type = r.Kind.String()
+	switch r.Kind {
+	case client.InboxReaction:
+		j.From, j.Reaction = r.From.String(), r.Text
+	case client.InboxEdit:
+		j.Text = r.Text
+	}
+	return j
+}
+
+func conversationJSON(c client.Conversation) jsonConversation {
+	j := jsonConversation{
+		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason,
+		Unread: c.Unread, Waiting: c.Waiting, Activity: c.Activity.UTC(), Timer: int(c.Timer / time.Second),
+	}
+	if c.Group {
+		j.Kind = "group"
+	} else {
+		j.Peer = c.Peer.String()
+	}
+	if !c.Inviter.IsZero() {
+		j.Inviter = c.Inviter.String()
+	}
+	return j
+}
+
+// shortID is how people see and type the identifier of a message.
+func shortID(id content.MessageID) string { return id.String()[:12] }
+
+func shortTime(t time.Time) string {
+	t = t.Local()
+	now := time.Now()
+	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// names finds what to call people and conversations.
+type names struct {
+	people        map[string]string
+	conversations map[client.ConversationID]client.Conversation
+}
+
+func (s *session) names() (names, error) {
+	n := names{people: map[string]string{}, conversations: map[client.ConversationID]client.Conversation{}}
+	contacts, err := s.Contacts()
+	if err != nil {
+		return n, err
+	}
+	for _, c := range contacts {
+		if c.Name != "" {
+			n.people[c.Address.String()] = c.Name
+		} else if c.Profile != "" {
+			n.people[c.Address.String()] = c.Profile + " (" + c.Address.String() + ")"
+		}
+	}
+	all, err := s.Conversations()
+	for _, c := range all {
+		n.conversations[c.ID] = c
+	}
+	return n, err
+}
+
+func (n names) person(address string) string {
+	if name := n.people[address]; name != "" {
+		return termtext.Line(name)
+	}
+	return address
+}
+
+func (n names) conversation(id client.ConversationID) string {
+	c, ok := n.conversations[id]
+	switch {
+	case !ok:
+		return string(id)
+	case c.Group:
+		return termtext.Line(c.Title)
+	}
+	return n.person(c.Peer.String())
+}
+
+// printMessage prints a message for people.
+func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
+	if m.Notice {
+		fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(m.Text))
+		return
+	}
+	who := n.person(m.From.String())
+	if m.Own {
+		who = "you"
+	}
+	if c := n.conversations[m.Conversation]; withConversation && c.Group {
+		who += " in " + n.conversation(m.Conversation)
+	}
+	marks := []string{}
+	if m.Edited {
+		marks = append(marks, "edited")
+	}
+	if m.Own && m.State != client.StateSent {
+		marks = append(marks, m.State.String())
+	}
+	if !m.ExpiresAt.IsZero() {
+		marks = append(marks, "disappears "+shortTime(m.ExpiresAt))
+	}
+	suffix := ""
+	if len(marks) > 0 {
+		suffix = " (" + strings.Join(marks, ", ") + ")"
+	}
+	fmt.Fprintf(w, "%s  %s  [%s]%s\n", shortTime(m.SentAt), who, shortID(m.ID), suffix)
+	if !m.ReplyTo.IsZero() {
+		fmt.Fprintf(w, "    in reply to [%s]\n", shortID(m.ReplyTo))
+	}
+	if m.Deleted {
+		fmt.Fprintln(w, "    (deleted)")
+		return
+	}
+	if m.Text != "" {
+		fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(termtext.Clean(m.Text), "\n", "\n    "))
+	}
+	for _, x := range m.Attachments {
+		where := ""
+		if x.Path != "" {
+			where = " → " + x.Path
+		}
+		fmt.Fprintf(w, "    + %s (%s)%s\n", termtext.Line(x.Name), size(x.Size), where)
+	}
+	for _, r := range m.Reactions {
+		fmt.Fprintf(w, "    %s %s\n", termtext.Line(r.Emoji), n.person(r.From.String()))
+	}
+	if m.Reason != "" {
+		fmt.Fprintf(w, "    not sent: %s\n", m.Reason)
+	}
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n)/unit, 0
+	for f >= unit && i < 2 {
+		f, i = f/unit, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", f, "KMG"[i])
+}

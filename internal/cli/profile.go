@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/term"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/store/sqlite"
+	"github.com/securecrypt/securecrypt/client/transport/websocket"
+)
+
+// The files of a profile's folder.
+const (
+	fileLock   = "lock"
+	fileStore  = "profile.db"
+	fileSealed = "key.sealed" // the store key, sealed with a passphrase
+	fileKey    = "key"        // the store key as it is: --no-passphrase
+)
+
+// lockWait is how long a command waits for another one that uses the profile.
+const lockWait = 10 * time.Second
+
+// passphraseVar holds the passphrase, where no file and no terminal does.
+const passphraseVar = "SECURECRYPT_PASSPHRASE"
+
+// A folder is a profile's folder, locked by this process.
+type folder struct {
+	app   *app
+	path  string
+	lock  *flock.Flock
+	store *sqlite.Store
+}
+
+// openFolder locks the profile's folder.
+// While another process has it, openFolder waits, or has that process run the
+// command: then the error is a lentExit.
+func (a *app) openFolder() (*folder, error) {
+	f := &folder{app: a, path: a.Home, lock: flock.New(filepath.Join(a.Home, fileLock))}
+	deadline := time.Now().Add(lockWait)
+	for {
+		ok, err := f.lock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("the profile in %s cannot be opened: %w", a.Home, err)
+		}
+		if ok {
+			return f, nil
+		}
+		if lent, err := a.borrow(f); lent {
+			return nil, err
+		}
+		if time.Now().After(deadline) {
+			return nil, coded{fmt.Errorf("another securecrypt uses the profile in %s; stop it or use another --home", a.Home), exitBusy}
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-a.ctx.Done():
+			return nil, a.ctx.Err()
+		}
+	}
+}
+
+func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
+
+func (f *folder) close() error {
+	var err error
+	if f.store != nil {
+		err = f.store.Close()
+	}
+	return errors.Join(err, f.lock.Unlock())
+}
+
+func (f *folder) openStore() (err error) {
+	f.store, err = sqlite.Open(f.file(fileStore))
+	return err
+}
+
+// exists reports whether a name is in the folder.
+func (f *folder) exists(name string) bool {
+	_, err := os.Lstat(f.file(name))
+	return err == nil
+}
+
+// key reads the store key.
+func (f *folder) key() (keyring.StoreKey, error) {
+	var k keyring.StoreKey
+	if plain, err := os.ReadFile(f.file(fileKey)); err == nil {
+		raw, err := hex.DecodeString(strings.TrimSpace(string(plain)))
+		if err != nil || len(raw) != len(k) {
+			return k, fmt.Errorf("%s is damaged", f.file(fileKey))
+		}
+		return keyring.StoreKey(raw), nil
+	}
+	sealed, err := os.ReadFile(f.file(fileSealed))
+	if errors.Is(err, os.ErrNotExist) {
+		return k, coded{fmt.Errorf("%w in %s; create one with securecrypt init", client.ErrNoProfile, f.path), exitNotFound}
+	}
+	if err != nil {
+		return k, err
+	}
+	passphrase, err := f.app.passphrase("Passphrase: ", false)
+	if err != nil {
+		return k, err
+	}
+	return keyring.Open(sealed, passphrase)
+}
+
+// newKey makes a store key and keeps it.
+func (f *folder) newKey(noPassphrase bool) (keyring.StoreKey, error) {
+	k := keyring.NewStoreKey()
+	if noPassphrase {
+		return k, writeFile(f.file(fileKey), []byte(hex.EncodeToString(k[:])+"\n"))
+	}
+	passphrase, err := f.app.passphrase("New passphrase: ", true)
+	if err != nil {
+		return k, err
+	}
+	if len(passphrase) == 0 {
+		return k, coded{errors.New("the passphrase is empty; to do without one, say --no-passphrase"), exitLocked}
+	}
+	sealed, err := keyring.Seal(k, passphrase)
+	if err != nil {
+		return k, err
+	}
+	return k, writeFile(f.file(fileSealed), sealed)
+}
+
+// writeFile writes a new file that only the user can read, durably.
+func writeFile(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// passphrase finds the passphrase: in a file, in the environment or by asking,
+// twice if it is a new one.
+func (a *app) passphrase(prompt string, isNew bool) ([]byte, error) {
+	if a.PassphraseFile != "" {
+		b, err := os.ReadFile(a.PassphraseFile)
+		if err != nil {
+			return nil, coded{fmt.Errorf("reading the passphrase: %w", err), exitLocked}
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		return []byte(strings.TrimSuffix(line, "\r")), nil
+	}
+	if s, ok := os.LookupEnv(passphraseVar); ok {
+		return []byte(s), nil
+	}
+	stdin, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(stdin.Fd())) {
+		return nil, coded{fmt.Errorf("no passphrase: set %s, use --passphrase-file, or run this in a terminal", passphraseVar), exitLocked}
+	}
+	first, err := a.ask(stdin, prompt)
+	if err != nil || !isNew {
+		return first, err
+	}
+	again, err := a.ask(stdin, "The same again: ")
+	if err == nil && string(again) != string(first) {
+		err = coded{errors.New("the two differ; nothing was created"), exitLocked}
+	}
+	return first, err
+}
+
+func (a *app) ask(tty *os.File, prompt string) ([]byte, error) {
+	fmt.Fprint(a.stderr, prompt)
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(a.stderr)
+	return b, err
+}
+
+// A session is an open profile.
+type session struct {
+	*app
+	*client.Client
+	folder    *folder
+	key       keyring.StoreKey
+	transport *websocket.Transport
+	hub       *hub
+	events    *queue
+}
+
+// open opens the profile, off line.
+func (a *app) open() (*session, error) {
+	if _, err := os.Stat(a.Home); errors.Is(err, os.ErrNotExist) {
+		return nil, coded{fmt.Errorf("%w in %s; create one with securecrypt init", client.ErrNoProfile, a.Home), exitNotFound}
+	}
+	f, err := a.openFolder()
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.session()
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return s, nil
+}
+
+func (f *folder) session() (*session, error) {
+	k, err := f.key()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.openStore(); err != nil {
+		return nil, err
+	}
+	s := &session{app: f.app, folder: f, key: k, transport: websocket.New(), hub: &hub{}}
+	s.events = s.hub.listen()
+	s.Client, err = client.Open(f.app.config(f, k, s.transport, s.hub.push))
+	return s, err
+}
+
+func (a *app) config(f *folder, k keyring.StoreKey, t client.Transport, onEvent func(client.Event)) client.Config {
+	level := slog.LevelError + 1
+	if a.Verbose {
+		level = slog.LevelDebug
+	}
+	return client.Config{
+		Store: f.store, Key: k, Transport: t, OnEvent: onEvent,
+		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
+	}
+}
+
+func (s *session) close() error {
+	s.Client.Close()
+	s.transport.Close()
+	return s.folder.close()
+}
+
+// with runs fn with an open profile.
+func (a *app) with(fn func(*session) error) error {
+	if a.lender != nil {
+		s := *a.lender
+		s.app, s.events = a, s.hub.listen()
+		defer s.hub.leave(s.events)
+		return fn(&s)
+	}
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(s), s.close())
+}
+
+// staying is with for commands that go on: meanwhile they lend the profile to
+// others. There is one at a time.
+func (a *app) staying(fn func(*session) error) error {
+	if a.lender != nil {
+		return coded{errors.New("another process receives for this profile already"), exitBusy}
+	}
+	return a.with(func(s *session) error {
+		stop := s.lend()
+		defer stop()
+		return fn(s)
+	})
+}

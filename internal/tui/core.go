@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package tui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// Options is what the interface needs from outside.
+type Options struct {
+	// Client is connected by the caller.
+	Client *client.Client
+	// Events waits for what happened since it was last called. It is called
+	// again and again until its context ends.
+	Events func(context.Context) ([]client.Event, error)
+	// Start is the conversation to begin with, or Peer somebody to write to;
+	// neither shows the list.
+	Start client.ConversationID
+	Peer  account.Address
+	// SaveDir is the folder for attachments.
+	SaveDir string
+	// Input and Output are the terminal; nil is the process's own.
+	Input  io.Reader
+	Output io.Writer
+}
+
+// Run shows the interface until the person leaves it or ctx ends.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m := newModel(ctx, core{device: o.Client, messages: o.Client, people: o.Client}, time.Now)
+	m.saveDir, m.start, m.peer = o.SaveDir, o.Start, o.Peer
+	options := []tea.ProgramOption{tea.WithContext(ctx)}
+	if o.Input != nil {
+		options = append(options, tea.WithInput(o.Input))
+	}
+	if o.Output != nil {
+		options = append(options, tea.WithOutput(o.Output))
+	}
+	p := tea.NewProgram(m, options...)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			events, err := o.Events(ctx)
+			if err != nil {
+				return
+			}
+			p.Send(eventsMsg(events))
+		}
+	}()
+	_, err := p.Run()
+	cancel()
+	<-done
+	if errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled) {
+		return nil
+	}
+	return err
+}
+
+// core is what the interface needs of a client, by role.
+type core struct {
+	device   device
+	messages messages
+	people   people
+}
+
+// device reads what is stored on this device.
+type device interface {
+	Address() account.Address
+	Conversations() ([]client.Conversation, error)
+	Contacts() ([]client.Contact, error)
+	Members(client.ConversationID) ([]client.Member, error)
+	History(client.ConversationID, func(client.Message) bool) error
+}
+
+// messages changes what is said.
+type messages interface {
+	Send(context.Context, client.ConversationID, client.Draft) (client.Message, error)
+	Edit(context.Context, client.ConversationID, content.MessageID, string) error
+	Delete(context.Context, client.ConversationID, content.MessageID) error
+	React(ctx context.Context, in client.ConversationID, to content.MessageID, emoji string, remove bool) error
+	Save(ctx context.Context, in client.ConversationID, of content.MessageID, index int, dir string) (string, error)
+	MarkRead(context.Context, client.ConversationID) error
+}
+
+// people changes who one talks to.
+type people interface {
+	Direct(context.Context, account.Address) (client.ConversationID, error)
+	Accept(context.Context, client.ConversationID) error
+	Block(context.Context, account.Address) error
+	Safety(context.Context, account.Address) (account.Safety, bool, error)
+	MarkVerified(account.Address) error
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mls
+
+import (
+	"slices"
+
+	"github.com/securecrypt/securecrypt/mls/internal/treemath"
+	"github.com/securecrypt/securecrypt/mls/internal/wire"
+)
+
+// collect puts together the proposals of an own commit and applies them.
+func (g *Group) collect(o *CommitOptions) (*provisional, error) {
+	st := g.state
+	check := func(q *queued) error {
+		if q.ref == nil && q.proposal.Type == wire.Add {
+			if err := g.cfg.Policy.checkSent(q.leaf.LeafNode, o.Now); err != nil {
+				return err
+			}
+		}
+		return st.checkProposal(q, g.cfg.Policy, o.Now)
+	}
+	list := g.byValue(o)
+	if !o.Pending || len(g.pending) == 0 {
+		return st.apply(list, st.own, check)
+	}
+	all := append(slices.Clone(list), g.compatible(list)...)
+	p, err := st.apply(all, st.own, check)
+	if err == nil {
+		return p, nil
+	}
+	return g.collectEach(list, all[len(list):], check, err)
+}
+
+// maxRetry bounds how many pending proposals are tried one by one.
+const maxRetry = 64
+
+// collectEach finds the pending proposals that can be committed, after all of them
+// together could not.
+func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, err error) (*provisional, error) {
+	if _, bad := g.state.apply(list, g.state.own, check); bad != nil && len(list) > 0 {
+		return nil, bad
+	}
+	if len(pending) > maxRetry {
+		pending = pending[:maxRetry]
+	}
+	var p *provisional
+	for _, q := range pending {
+		if next, bad := g.state.apply(append(slices.Clone(list), q), g.state.own, check); bad == nil {
+			list, p = next.proposals, next
+		}
+	}
+	if p == nil {
+		if len(list) == 0 {
+			return g.state.apply(list, g.state.own, check)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// byValue returns the proposals that the options ask for.
+func (g *Group) byValue(o *CommitOptions) []*queued {
+	sender := wire.Sender{Type: wire.SenderMember, Index: uint32(g.state.own)}
+	var list []*queued
+	if o.Extensions != nil {
+		list = append(list, newQueued(&wire.Proposal{
+			Type: wire.GroupContextExtensions, Extensions: extensionsToWire(o.Extensions),
+		}, sender))
+	}
+	for _, i := range o.Remove {
+		list = append(list, newQueued(&wire.Proposal{Type: wire.Remove, Remove: uint32(i)}, sender))
+	}
+	for _, kp := range o.Add {
+		list = append(list, newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender))
+	}
+	return list
+}
+
+// compatible selects the pending proposals that go with each other and with those
+// given: of several for one leaf a removal, or else the latest update (RFC 9420,
+// Section 12.2), and no kind that this client could not commit.
+func (g *Group) compatible(list []*queued) []*queued {
+	best := make(map[treemath.Leaf]*queued)
+	extensions := false
+	for _, q := range list {
+		if i, ok := q.target(); ok {
+			best[i] = q
+		}
+		extensions = extensions || q.proposal.Type == wire.GroupContextExtensions
+	}
+	for _, q := range g.pending {
+		i, ok := q.target()
+		if !ok || i == g.state.own {
+			continue
+		}
+		if prior := best[i]; prior == nil || prior.ref != nil && rank(q) >= rank(prior) {
+			best[i] = q
+		}
+	}
+	var out []*queued
+	for _, q := range g.pending {
+		if i, ok := q.target(); ok {
+			if best[i] == q {
+				out = append(out, q)
+			}
+			continue
+		}
+		switch q.proposal.Type {
+		case wire.Add:
+			out = append(out, q)
+		case wire.PSK:
+			if g.psk(q.proposal.PSK) != nil {
+				out = append(out, q)
+			}
+		case wire.GroupContextExtensions:
+			if !extensions {
+				out = append(out, q)
+			}
+			extensions = true
+		}
+	}
+	return out
+}
+
+// rank orders proposals for one leaf by how they are preferred.
+func rank(q *queued) int {
+	switch q.proposal.Type {
+	case wire.SelfRemove:
+		return 2
+	case wire.Remove:
+		return 1
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mls
+
+import (
+	"bytes"
+	"crypto/hpke"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/suite"
+	"github.com/securecrypt/securecrypt/mls/internal/tree"
+	"github.com/securecrypt/securecrypt/mls/internal/treemath"
+	"github.com/securecrypt/securecrypt/mls/internal/wire"
+)
+
+// stageForeign verifies a commit by another member, whose signature is verified
+// already, and derives the next epoch (RFC 9420, Section 12.4.2).
+func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) (*StagedCommit, error) {
+	st, commit := g.state, content.Content.Commit
+	committer := treemath.Leaf(content.Content.Sender.Index)
+	list, err := g.resolve(commit, content.Content.Sender)
+	if err != nil {
+		return nil, err
+	}
+	p, err := st.apply(list, committer, func(q *queued) error { return st.checkProposal(q, g.cfg.Policy, now) })
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range list {
+		if q.proposal.Type == wire.ReInit {
+			return nil, fmt.Errorf("%w: ReInit", ErrUnsupported)
+		}
+	}
+	if p.pathNeeded && commit.Path == nil {
+		return nil, rule.Broken("12.4-path-missing", "commit lacks the update path that it needs")
+	}
+	s := &StagedCommit{
+		base: st, tree: p.tree, committer: committer, aad: content.Content.AAD,
+		path: commit.Path != nil, effects: p,
+	}
+	var steps []tree.Step
+	if commit.Path != nil {
+		if steps, err = st.mergePath(p, committer, commit.Path); err != nil {
+			return nil, err
+		}
+	}
+	if p.tree.Leaf(st.own) == nil || p.removes(st.own) {
+		return s, nil
+	}
+	psk, _, err := g.psks(p.psks)
+	if err != nil {
+		return nil, err
+	}
+	next := &state{suite: st.suite, tree: p.tree, own: st.own, signer: st.signer}
+	next.takeOwnUpdate(st, list)
+	commitSecret := st.suite.Zero()
+	if commit.Path != nil {
+		if commitSecret, err = next.openPath(st, p, steps, commit.Path); err != nil {
+			return nil, err
+		}
+	}
+	st.advance(next, p, content, commitSecret, psk)
+	if !next.secrets.Confirms(next.context.ConfirmedTranscriptHash, content.Auth.ConfirmationTag) {
+		return nil, rule.Broken("12.4.2-confirmation-tag", "commit has a wrong confirmation tag")
+	}
+	next.confirm(content.Auth.ConfirmationTag)
+	s.next = next
+	return s, nil
+}
+
+func (p *provisional) removes(l treemath.Leaf) bool {
+	for _, i := range p.removed {
+		if i == l {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve finds the proposals that a commit refers to.
+func (g *Group) resolve(commit *wire.Commit, sender wire.Sender) ([]*queued, error) {
+	var known map[string]*queued
+	list := make([]*queued, 0, len(commit.Proposals))
+	seen := make(map[string]struct{})
+	for _, p := range commit.Proposals {
+		if p.Proposal != nil {
+			list = append(list, newQueued(p.Proposal, sender))
+			continue
+		}
+		if known == nil {
+			known = make(map[string]*queued, len(g.pending))
+			for _, q := range g.pending {
+				known[string(q.ref)] = q
+			}
+		}
+		q := known[string(p.Ref)]
+		if q == nil {
+			return nil, ErrUnknownProposal
+		}
+		if _, twice := seen[string(p.Ref)]; twice {
+			return nil, rule.Broken("12.4-reference-twice", "commit refers to a proposal twice")
+		}
+		seen[string(p.Ref)] = struct{}{}
+		list = append(list, q)
+	}
+	return list, nil
+}
+
+// mergePath verifies the public part of an update path and puts it into the new
+// tree (RFC 9420, Section 12.4.2).
+func (st *state) mergePath(p *provisional, committer treemath.Leaf, path *wire.UpdatePath) ([]tree.Step, error) {
+	if path.Leaf.Source != wire.SourceCommit {
+		return nil, rule.Broken("7.3-source-commit", "leaf of an update path has another source")
+	}
+	old := st.tree.Leaf(committer)
+	if bytes.Equal(old.EncryptionKey, path.Leaf.EncryptionKey) {
+		return nil, rule.Broken("12.4.2-committer-key", "update path keeps the committer's encryption key")
+	}
+	leaf := tree.NewLeaf(path.Leaf)
+	if err := checkLeaf(st.suite, leaf, st.context.GroupID, uint32(committer)); err != nil {
+		return nil, err
+	}
+	if err := checkPathKeys(p.tree, path); err != nil {
+		return nil, err
+	}
+	steps, err := p.tree.Merge(committer, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.tree.CheckPathLengths(steps, path, p.skip()); err != nil {
+		return nil, err
+	}
+	return steps, p.checkCommitter(committer)
+}
+
+// takeOwnUpdate sets the private keys that the next epoch inherits, and what an own
+// Update in the commit brings.
+func (st *state) takeOwnUpdate(old *state, list []*queued) {
+	fresh := make(map[treemath.Node]*privateKey)
+	for _, q := range list {
+		if q.proposal.Type == wire.Update && treemath.Leaf(q.sender.Index) == st.own && q.private != nil {
+			fresh[st.own.Node()] = &privateKey{raw: bytes.Clone(q.private)}
+			st.signer = q.signer
+		}
+	}
+	st.private = old.inherit(st.tree, fresh)
+}
+
+// openPath decrypts the own part of an update path, adds its keys and returns the
+// commit secret.
+func (st *state) openPath(old *state, p *provisional, steps []tree.Step, path *wire.UpdatePath) (suite.Secret, error) {
+	context := p.context(old, st.tree).Bytes()
+	keys, err := st.tree.Open(st.own, steps, path, context, p.skip(), func(n treemath.Node) (hpke.PrivateKey, error) {
+		return st.private[n].key(st.suite)
+	})
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := pathPrivate(keys)
+	if err != nil {
+		return nil, err
+	}
+	for n, key := range fresh {
+		st.private[n] = key
+	}
+	for _, secret := range keys.Secrets {
+		secret.Wipe()
+	}
+	return keys.Commit, nil
+}

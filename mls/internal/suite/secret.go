@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import "log/slog"
+
+// Secret is a secret value. It prints and logs as a placeholder.
+type Secret []byte
+
+const redacted = "[secret]"
+
+// String redacts the secret.
+func (Secret) String() string { return redacted }
+
+// GoString redacts the secret.
+func (Secret) GoString() string { return redacted }
+
+// LogValue redacts the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Wipe overwrites the secret.
+func (s Secret) Wipe() { clear(s) }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"hash"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// ErrUnsupported is returned for suites that are not implemented.
+var ErrUnsupported = errors.New("mls: unsupported cipher suite")
+
+// NonceSize is the nonce length of all AEADs in use.
+const NonceSize = 12
+
+// Suite is a cipher suite.
+type Suite struct {
+	ID     uint16
+	Scheme Scheme // of signatures
+
+	kem     hpke.KEM
+	kdf     hpke.KDF
+	aead    hpke.AEAD
+	hash    func() hash.Hash
+	nh, nk  int
+	newAEAD func(key []byte) (cipher.AEAD, error)
+}
+
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+var suites = map[uint16]*Suite{
+	0x0001: {
+		Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
+		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
+	},
+	0x0002: {
+		Scheme: ECDSAP256, kem: hpke.DHKEM(ecdh.P256()), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
+		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
+	},
+	0x0003: {
+		Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), kdf: hpke.HKDFSHA256(), aead: hpke.ChaCha20Poly1305(),
+		hash: sha256.New, nh: 32, nk: 32, newAEAD: chacha20poly1305.New,
+	},
+	0x0005: {
+		Scheme: ECDSAP521, kem: hpke.DHKEM(ecdh.P521()), kdf: hpke.HKDFSHA512(), aead: hpke.AES256GCM(),
+		hash: sha512.New, nh: 64, nk: 32, newAEAD: newGCM,
+	},
+	0x0007: {
+		Scheme: ECDSAP384, kem: hpke.DHKEM(ecdh.P384()), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	// MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519 of
+	// draft-ietf-mls-pq-ciphersuites, at a private-use code point.
+	0xF002: {
+		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+}
+
+func init() {
+	for id, s := range suites {
+		s.ID = id
+	}
+}
+
+// Lookup returns the suite with a code point.
+func Lookup(id uint16) (*Suite, error) {
+	if s := suites[id]; s != nil {
+		return s, nil
+	}
+	return nil, ErrUnsupported
+}
+
+// All returns the code points that are implemented, in the order of preference.
+func All() []uint16 { return []uint16{0xF002, 0x0001, 0x0003, 0x0002, 0x0007, 0x0005} }
+
+// HashSize is KDF.Nh, the length of hashes and secrets.
+func (s *Suite) HashSize() int { return s.nh }
+
+// KeySize is AEAD.Nk.
+func (s *Suite) KeySize() int { return s.nk }
+
+// Hash hashes the concatenation of parts.
+func (s *Suite) Hash(parts ...[]byte) []byte {
+	h := s.hash()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return h.Sum(make([]byte, 0, s.nh))
+}
+
+// AEAD returns the suite's AEAD under key.
+func (s *Suite) AEAD(key Secret) (cipher.AEAD, error) { return s.newAEAD(key) }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// parallelFrom is how many jobs are worth a second goroutine.
+const parallelFrom = 16
+
+// Parallel runs job(0) to job(n-1), which must not depend on each other, and
+// returns the error of the lowest that failed.
+func Parallel(n int, job func(int) error) error {
+	workers := min(runtime.GOMAXPROCS(0), n/parallelFrom+1)
+	if workers <= 1 {
+		for i := range n {
+			if err := job(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var (
+		next   atomic.Int64
+		mu     sync.Mutex
+		failed = n
+		first  error
+		group  sync.WaitGroup
+	)
+	for range workers {
+		group.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := job(i); err != nil {
+					mu.Lock()
+					if i < failed {
+						failed, first = i, err
+					}
+					mu.Unlock()
+					next.Store(int64(n))
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return first
+}

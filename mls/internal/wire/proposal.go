@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/internal/tlsenc"
+)
+
+// ProposalType is a code point of RFC 9420, Section 17.4.
+type ProposalType = uint16
+
+// The proposal types.
+const (
+	Add                    ProposalType = 1
+	Update                 ProposalType = 2
+	Remove                 ProposalType = 3
+	PSK                    ProposalType = 4
+	ReInit                 ProposalType = 5
+	ExternalInit           ProposalType = 6
+	GroupContextExtensions ProposalType = 7
+	SelfRemove             ProposalType = 0x000a
+)
+
+// ErrUnknownProposal is returned for proposals of unknown type, whose
+// encoding cannot even be skipped.
+var ErrUnknownProposal = fmt.Errorf("mls: unknown proposal type: %w", tlsenc.ErrMalformed)
+
+// Proposal is defined in RFC 9420, Section 12.1. The field that Type names is
+// set.
+type Proposal struct {
+	Type       ProposalType
+	Add        *KeyPackage
+	Update     *LeafNode
+	Remove     uint32
+	PSK        PSKID
+	ReInit     ReInitParams
+	KEMOutput  []byte     // of ExternalInit
+	Extensions Extensions // of GroupContextExtensions
+}
+
+// ReInitParams is the content of a ReInit proposal.
+type ReInitParams struct {
+	GroupID     []byte
+	Version     uint16
+	CipherSuite uint16
+	Extensions  Extensions
+}
+
+// Marshal encodes the proposal.
+func (p *Proposal) Marshal(w *tlsenc.Writer) {
+	w.U16(p.Type)
+	p.MarshalBody(w)
+}
+
+// MarshalBody encodes what follows the type.
+func (p *Proposal) MarshalBody(w *tlsenc.Writer) {
+	switch p.Type {
+	case Add:
+		w.Raw(p.Add.Bytes())
+	case Update:
+		w.Raw(p.Update.Bytes())
+	case Remove:
+		w.U32(p.Remove)
+	case PSK:
+		p.PSK.Marshal(w)
+	case ReInit:
+		w.Opaque(p.ReInit.GroupID)
+		w.U16(p.ReInit.Version)
+		w.U16(p.ReInit.CipherSuite)
+		p.ReInit.Extensions.Marshal(w)
+	case ExternalInit:
+		w.Opaque(p.KEMOutput)
+	case GroupContextExtensions:
+		p.Extensions.Marshal(w)
+	}
+}
+
+// Bytes encodes the proposal.
+func (p *Proposal) Bytes() []byte {
+	var w tlsenc.Writer
+	p.Marshal(&w)
+	return w.Bytes()
+}
+
+// ReadProposal decodes a proposal.
+func ReadProposal(r *tlsenc.Reader) *Proposal { return ReadProposalBody(r, r.U16()) }
+
+// ReadProposalBody decodes what follows the type.
+func ReadProposalBody(r *tlsenc.Reader, t ProposalType) *Proposal {
+	p := &Proposal{Type: t}
+	switch t {
+	case Add:
+		p.Add = ReadKeyPackage(r)
+	case Update:
+		p.Update = ReadLeafNode(r)
+	case Remove:
+		p.Remove = r.U32()
+	case PSK:
+		p.PSK = readPSKID(r)
+	case ReInit:
+		p.ReInit = ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
+	case ExternalInit:
+		p.KEMOutput = r.Opaque()
+	case GroupContextExtensions:
+		p.Extensions = ReadExtensions(r)
+	case SelfRemove:
+	default:
+		r.Fail(ErrUnknownProposal)
+	}
+	return p
+}
+
+// ParseProposal decodes a proposal that stands alone.
+func ParseProposal(b []byte) (*Proposal, error) {
+	r := tlsenc.NewReader(b)
+	p := ReadProposal(r)
+	return p, r.Done()
+}
+
+// PSKType is defined in RFC 9420, Section 8.4.
+type PSKType uint8
+
+// The types of pre-shared keys.
+const (
+	PSKExternal   PSKType = 1
+	PSKResumption PSKType = 2
+)
+
+// PSKUsage is the ResumptionPSKUsage of RFC 9420, Section 8.4.
+type PSKUsage uint8
+
+// The usages of resumption keys.
+const (
+	UsageApplication PSKUsage = 1
+	UsageReInit      PSKUsage = 2
+	UsageBranch      PSKUsage = 3
+)
+
+// PSKID is the PreSharedKeyID of RFC 9420, Section 8.4.
+type PSKID struct {
+	Type    PSKType
+	ID      []byte   // of PSKExternal
+	Usage   PSKUsage // of PSKResumption, as are the next two
+	GroupID []byte
+	Epoch   uint64
+	Nonce   []byte
+}
+
+// Marshal encodes the identifier.
+func (p PSKID) Marshal(w *tlsenc.Writer) {
+	w.U8(uint8(p.Type))
+	if p.Type == PSKExternal {
+		w.Opaque(p.ID)
+	} else {
+		w.U8(uint8(p.Usage))
+		w.Opaque(p.GroupID)
+		w.U64(p.Epoch)
+	}
+	w.Opaque(p.Nonce)
+}
+
+func readPSKID(r *tlsenc.Reader) PSKID {
+	p := PSKID{Type: PSKType(r.U8())}
+	switch p.Type {
+	case PSKExternal:
+		p.ID = r.Opaque()
+	case PSKResumption:
+		p.Usage = PSKUsage(r.U8())
+		if p.Usage < UsageApplication || p.Usage > UsageBranch {
+			r.Fail(tlsenc.ErrMalformed)
+		}
+		p.GroupID = r.Opaque()
+		p.Epoch = r.U64()
+	default:
+		r.Fail(tlsenc.ErrMalformed)
+	}
+	p.Nonce = r.Opaque()
+	return p
+}
+
+func writePSKIDs(w *tlsenc.Writer, ids []PSKID) {
+	w.Vector(func(w *tlsenc.Writer) {
+		for _, id := range ids {
+			id.Marshal(w)
+		}
+	})
+}
+
+func readPSKIDs(r *tlsenc.Reader) []PSKID {
+	var ids []PSKID
+	for v := r.Vector(); !v.Empty(); {
+		ids = append(ids, readPSKID(v))
+	}
+	return ids
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mls
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/suite"
+	"github.com/securecrypt/securecrypt/mls/internal/tree"
+	"github.com/securecrypt/securecrypt/mls/internal/treemath"
+	"github.com/securecrypt/securecrypt/mls/internal/wire"
+)
+
+const proposalRefLabel = "MLS 1.0 Proposal Reference"
+
+// queued is a proposal with where it comes from.
+type queued struct {
+	proposal *wire.Proposal
+	sender   wire.Sender
+	ref      []byte // nil if it came by value
+	content  *wire.AuthenticatedContent
+	leaf     *tree.Leaf // of Add and Update
+
+	// Of an own Update, what takes effect with it.
+	private suite.Secret
+	signer  *suite.SigningKey
+}
+
+func newQueued(p *wire.Proposal, sender wire.Sender) *queued {
+	q := &queued{proposal: p, sender: sender}
+	switch p.Type {
+	case wire.Add:
+		q.leaf = tree.NewLeaf(p.Add.Leaf)
+	case wire.Update:
+		q.leaf = tree.NewLeaf(p.Update)
+	}
+	return q
+}
+
+// refer makes a proposal that was sent by itself.
+func refer(s *suite.Suite, content *wire.AuthenticatedContent) *queued {
+	q := newQueued(content.Content.Proposal, content.Content.Sender)
+	q.content = content
+	q.ref = s.RefHash(proposalRefLabel, content.Bytes())
+	return q
+}
+
+// target returns the leaf that a proposal removes or updates.
+func (q *queued) target() (treemath.Leaf, bool) {
+	switch q.proposal.Type {
+	case wire.Remove:
+		return treemath.Leaf(q.proposal.Remove), true
+	case wire.Update, wire.SelfRemove:
+		return treemath.Leaf(q.sender.Index), q.sender.Type == wire.SenderMember
+	default:
+		return 0, false
+	}
+}
+
+// export returns the proposal for the application.
+func (q *queued) export(s *suite.Suite) Proposal {
+	p := Proposal{
+		Type:     ProposalType(q.proposal.Type),
+		Sender:   LeafIndex(q.sender.Index),
+		External: q.sender.Type != wire.SenderMember,
+		Ref:      slices.Clone(q.ref),
+	}
+	switch q.proposal.Type {
+	case wire.Add:
+		p.Add = &KeyPackage{q.proposal.Add, s}
+	case wire.Update:
+		p.Update = wrapLeaf(q.proposal.Update)
+	case wire.Remove:
+		p.Remove = LeafIndex(q.proposal.Remove)
+	case wire.SelfRemove:
+		p.Remove = p.Sender
+	case wire.GroupContextExtensions:
+		p.Extensions = extensionsFromWire(q.proposal.Extensions)
+	}
+	return p
+}
+
+// checkProposal verifies a proposal by itself against the epoch that it was made in
+// (RFC 9420, Section 12.1).
+func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
+	switch q.proposal.Type {
+	case wire.Add:
+		if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
+			return err
+		}
+		return policy.checkReceived(q.leaf.LeafNode, now)
+	case wire.Update:
+		return st.checkUpdate(q)
+	case wire.Remove:
+		if st.tree.Leaf(treemath.Leaf(q.proposal.Remove)) == nil {
+			return rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
+		}
+	case wire.PSK:
+		return st.checkPSK(q.proposal.PSK)
+	case wire.ReInit:
+		if q.proposal.ReInit.Version < st.context.Version {
+			return rule.Broken("12.1.5-version", "ReInit to an older version")
+		}
+	case wire.GroupContextExtensions:
+		if q.proposal.Extensions.Duplicate() {
+			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
+		}
+	case wire.SelfRemove:
+		if q.sender.Type != wire.SenderMember {
+			return rule.Broken("ext-self-remove-sender", "SelfRemove by one who is no member")
+		}
+	}
+	return nil
+}
+
+func (st *state) checkUpdate(q *queued) error {
+	if q.sender.Type != wire.SenderMember {
+		return rule.Broken("12.1.8-external-type", "Update by one who is no member")
+	}
+	i := treemath.Leaf(q.sender.Index)
+	old := st.tree.Leaf(i)
+	if old == nil {
+		return rule.Broken("6.1-sender-leaf", "Update by a leaf that is blank")
+	}
+	if q.leaf.Source != wire.SourceUpdate {
+		return rule.Broken("7.3-source-update", "leaf of an Update has another source")
+	}
+	if bytes.Equal(old.EncryptionKey, q.leaf.EncryptionKey) {
+		return rule.Broken("7.3-update-key", "Update keeps the encryption key")
+	}
+	return checkLeaf(st.suite, q.leaf, st.context.GroupID, uint32(i))
+}
+
+func (st *state) checkPSK(id wire.PSKID) error {
+	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication {
+		return rule.Broken("12.1.4-usage", "PreSharedKey for reinitialisation or branching in another commit")
+	}
+	if len(id.Nonce) != st.suite.HashSize() {
+		return rule.Broken("12.1.4-nonce", "PreSharedKey with a nonce of wrong length")
+	}
+	return nil
+}
+
+// provisional is the outcome of applying proposals to an epoch.
+type provisional struct {
+	proposals  []*queued
+	tree       *tree.Tree
+	extensions wire.Extensions
+	added      []treemath.Leaf // in the order of the Add proposals
+	adds       []*queued
+	updated    []treemath.Leaf
+	removed    []treemath.Leaf
+	psks       []wire.PSKID
+	pathNeeded bool
+	extended   bool // by a GroupContextExtensions proposal
+}
+
+// isNew tells which leaves were added by the commit itself.
+func (p *provisional) isNew(l treemath.Leaf) bool { return slices.Contains(p.added, l) }
+
+// skip returns isNew for repeated use.
+func (p *provisional) skip() func(treemath.Leaf) bool {
+	if len(p.added) < 8 {
+		return p.isNew
+	}
+	set := make(map[treemath.Leaf]struct{}, len(p.added))
+	for _, l := range p.added {
+		set[l] = struct{}{}
+	}
+	return func(l treemath.Leaf) bool {
+		_, ok := set[l]
+		return ok
+	}
+}
+
+// apply verifies a list of proposals for a commit by a member (RFC 9420,
+// Section 12.2) and applies it to a copy of the tree (Section 12.3).
+func (st *state) apply(list []*queued, committer treemath.Leaf, check func(*queued) error) (*provisional, error) {
+	if err := checkList(list, committer); err != nil {
+		return nil, err
+	}
+	err := tree.Parallel(len(list), func(i int) error { return check(list[i]) })
+	if err != nil {
+		return nil, err
+	}
+	p := &provisional{proposals: list, tree: st.tree.Clone(), extensions: st.context.Extensions}
+	p.pathNeeded = len(list) == 0
+	var leaves []*tree.Leaf
+	for _, q := range list {
+		switch q.proposal.Type {
+		case wire.GroupContextExtensions:
+			p.extensions, p.extended = q.proposal.Extensions, true
+		case wire.Update:
+			i := treemath.Leaf(q.sender.Index)
+			p.tree.Update(i, q.leaf)
+			p.updated = append(p.updated, i)
+		case wire.Remove, wire.SelfRemove:
+			i, _ := q.target()
+			if st.tree.Leaf(i) == nil {
+				return nil, rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
+			}
+			p.removed = append(p.removed, i)
+		case wire.Add:
+			leaves = append(leaves, q.leaf)
+			p.adds = append(p.adds, q)
+		case wire.PSK:
+			p.psks = append(p.psks, q.proposal.PSK)
+		}
+		p.pathNeeded = p.pathNeeded || needsPath(q.proposal.Type)
+	}
+	p.tree.Remove(p.removed...)
+	if p.added, err = p.tree.Add(leaves...); err != nil {
+		return nil, err
+	}
+	if err := p.checkSupport(st); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// needsPath tells which proposals need an update path (RFC 9420, Section 12.4).
+func needsPath(t wire.ProposalType) bool {
+	return t != wire.Add && t != wire.PSK && t != wire.ReInit
+}
+
+// checkList verifies how the proposals of a commit go together (RFC 9420,
+// Section 12.2).
+func checkList(list []*queued, committer treemath.Leaf) error {
+	targets := make(map[treemath.Leaf]wire.ProposalType)
+	psks := make(map[string]struct{})
+	extensions := false
+	for _, q := range list {
+		t := q.proposal.Type
+		if t == wire.SelfRemove && q.ref == nil {
+			return rule.Broken("ext-self-remove-reference", "commit with a SelfRemove by value")
+		}
+		if i, ok := q.target(); ok {
+			if i == committer && t == wire.Update {
+				return rule.Broken("12.2-update-committer", "commit with an Update by the committer")
+			}
+			if i == committer {
+				return rule.Broken("12.2-remove-committer", "commit that removes the committer")
+			}
+			if _, twice := targets[i]; twice {
+				return rule.Broken("12.2-same-leaf", "commit with two proposals for leaf %d", i)
+			}
+			targets[i] = t
+		}
+		switch t {
+		case wire.PSK:
+			id := (&wire.Proposal{Type: wire.PSK, PSK: q.proposal.PSK}).Bytes()
+			if _, twice := psks[string(id)]; twice {
+				return rule.Broken("12.2-psk-twice", "commit with two PreSharedKeys of one identifier")
+			}
+			psks[string(id)] = struct{}{}
+		case wire.GroupContextExtensions:
+			if extensions {
+				return rule.Broken("12.2-extensions-twice", "commit with two GroupContextExtensions")
+			}
+			extensions = true
+		case wire.ReInit:
+			if len(list) > 1 {
+				return rule.Broken("12.2-reinit-alone", "commit with a ReInit beside other proposals")
+			}
+		case wire.ExternalInit:
+			return rule.Broken("12.2-external-init", "commit by a member with an ExternalInit")
+		}
+	}
+	return nil
+}

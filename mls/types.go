@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mls
+
+import (
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls/internal/framing"
+	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
+)
+
+// CipherSuite is a code point of the MLS cipher suite registry (RFC 9420,
+// Section 17.1).
+type CipherSuite uint16
+
+// The suites that this package implements.
+const (
+	// SuiteX25519AES128 is MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519.
+	SuiteX25519AES128 CipherSuite = 0x0001
+	// SuiteP256AES128 is MLS_128_DHKEMP256_AES128GCM_SHA256_P256.
+	SuiteP256AES128 CipherSuite = 0x0002
+	// SuiteX25519ChaCha20 is MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519.
+	SuiteX25519ChaCha20 CipherSuite = 0x0003
+	// SuiteP521AES256 is MLS_256_DHKEMP521_AES256GCM_SHA512_P521.
+	SuiteP521AES256 CipherSuite = 0x0005
+	// SuiteP384AES256 is MLS_256_DHKEMP384_AES256GCM_SHA384_P384.
+	SuiteP384AES256 CipherSuite = 0x0007
+	// SuiteXWingAES256 has the parts of
+	// MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519
+	// (draft-ietf-mls-pq-ciphersuites), for which no code point is assigned
+	// yet: this one is from the private-use range.
+	SuiteXWingAES256 CipherSuite = 0xF002
+)
+
+// DefaultCipherSuite keeps recorded traffic closed to quantum computers.
+const DefaultCipherSuite = SuiteXWingAES256
+
+// LeafIndex numbers the members of a group from the left of its tree. The index of
+// a removed member is given to a later one.
+type LeafIndex uint32
+
+// ExtensionType is a code point of the MLS extension registry (RFC 9420,
+// Section 17.3).
+type ExtensionType uint16
+
+// Extension types of RFC 9420 and of draft-ietf-mls-extensions.
+const (
+	ExtensionApplicationID        ExtensionType = 0x0001
+	ExtensionRatchetTree          ExtensionType = 0x0002
+	ExtensionRequiredCapabilities ExtensionType = 0x0003
+	ExtensionExternalPub          ExtensionType = 0x0004
+	ExtensionExternalSenders      ExtensionType = 0x0005
+	ExtensionAppDataDictionary    ExtensionType = 0x0006
+)
+
+// Extension is one extension of a key package, leaf, group or group info.
+type Extension struct {
+	Type ExtensionType
+	Data []byte
+}
+
+// ProposalType is a code point of the MLS proposal registry (RFC 9420,
+// Section 17.4).
+type ProposalType uint16
+
+// Proposal types of RFC 9420 and of draft-ietf-mls-extensions.
+const (
+	ProposalAdd                    ProposalType = 0x0001
+	ProposalUpdate                 ProposalType = 0x0002
+	ProposalRemove                 ProposalType = 0x0003
+	ProposalPSK                    ProposalType = 0x0004
+	ProposalReInit                 ProposalType = 0x0005
+	ProposalExternalInit           ProposalType = 0x0006
+	ProposalGroupContextExtensions ProposalType = 0x0007
+	ProposalSelfRemove             ProposalType = 0x000a
+)
+
+// CredentialType is a code point of the MLS credential registry (RFC 9420,
+// Section 17.5).
+type CredentialType uint16
+
+// Credential types of RFC 9420.
+const (
+	CredentialBasic CredentialType = 0x0001
+	CredentialX509  CredentialType = 0x0002
+)
+
+// Credential binds an identity to a signature key (RFC 9420, Section 5.3). Whether
+// the binding is genuine is for the application to say.
+type Credential struct {
+	Type CredentialType
+	// Data is the identity of a basic credential, or the encoded list of
+	// certificates of an X.509 one.
+	Data []byte
+}
+
+// BasicCredential returns a credential that asserts identity.
+func BasicCredential(identity []byte) Credential {
+	return Credential{Type: CredentialBasic, Data: identity}
+}
+
+// Capabilities tells what a client supports (RFC 9420, Section 7.2). Types that the
+// RFC calls default are not listed.
+type Capabilities struct {
+	Versions     []uint16
+	CipherSuites []CipherSuite
+	Extensions   []ExtensionType
+	Proposals    []ProposalType
+	Credentials  []CredentialType
+}
+
+// Lifetime is the time during which a leaf from a key package is valid
+// (RFC 9420, Section 7.2), to the second.
+type Lifetime struct {
+	NotBefore, NotAfter time.Time
+}
+
+// WireFormat says how a handshake message travels (RFC 9420, Section 6).
+type WireFormat uint8
+
+const (
+	// PrivateWire encrypts the message, so that the delivery service sees only
+	// group and epoch. It is the default.
+	PrivateWire WireFormat = iota
+	// PublicWire signs and authenticates the message without encryption.
+	PublicWire
+)
+
+// Record is one entry of a group's persistent state.
+type Record struct {
+	Key   string
+	Value []byte
+}
+
+// Delta is a change of a group's persistent state, to be persisted whole, in
+// the order in which deltas were returned. Values hold secrets: they belong in
+// a store that is sealed at rest and that really erases what is deleted or
+// overwritten. No key is both put and deleted.
+type Delta struct {
+	Put    []Record
+	Delete []string
+}
+
+// Reader reads what deltas have persisted for one group.
+type Reader interface {
+	// Get returns the value of key, or nil and no error where there is none.
+	// The value stays the reader's: it is copied before it is kept.
+	Get(key string) ([]byte, error)
+}
+
+// PSKs finds external pre-shared keys (RFC 9420, Section 8.4).
+type PSKs interface {
+	// ExternalPSK returns the key that id names. Any error makes the commit
+	// or welcome that needs the key fail with ErrUnknownPSK.
+	ExternalPSK(id []byte) ([]byte, error)
+}
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrMalformed: the bytes are no encoding of what they should be.
+	ErrMalformed = errors.New("mls: malformed")
+	// ErrInvalid: a rule of the protocol is broken. BrokenRule names it.
+	ErrInvalid = rule.ErrInvalid
+	// ErrUnsupported: a suite, version or feature that this package lacks.
+	ErrUnsupported = errors.New("mls: unsupported")
+	// ErrOtherGroup: the message is for another group.
+	ErrOtherGroup = errors.New("mls: message of another group")
+	// ErrEpochTooOld: the message is from an epoch whose keys are gone.
+	ErrEpochTooOld = errors.New("mls: epoch is too old")
+	// ErrEpochAhead: the message is from an epoch that is not reached yet.
+	ErrEpochAhead = errors.New("mls: epoch is ahead")
+	// ErrOwnMessage: the message was sent by this very member.
+	ErrOwnMessage = errors.New("mls: own message")
+	// ErrKeyUsed: the message's key was used already (a replay) or erased.
+	ErrKeyUsed = secrettree.ErrUsed
+	// ErrTooFarAhead: the message skips more generations than are followed.
+	ErrTooFarAhead = secrettree.ErrTooFar
+	// ErrDecrypt: the message does not decrypt.
+	ErrDecrypt = framing.ErrDecrypt
+	// ErrNotMember: this client has been removed from the group.
+	ErrNotMember = errors.New("mls: not a member")
+	// ErrPendingProposals: proposals wait for a commit, which must come before
+	// application data (RFC 9420, Section 12.4).
+	ErrPendingProposals = errors.New("mls: proposals wait for a commit")
+	// ErrPendingCommit: an own commit is staged; apply or discard it first.
+	ErrPendingCommit = errors.New("mls: own commit is pending")
+	// ErrStale: the staged commit does not belong to the group's present state.
+	ErrStale = errors.New("mls: staged commit is stale")
+	// ErrUnknownProposal: a commit refers to a proposal that was not seen.
+	ErrUnknownProposal = errors.New("mls: unknown proposal")
+	// ErrUnknownPSK: a pre-shared key is not available.
+	ErrUnknownPSK = errors.New("mls: unknown pre-shared key")
+	// ErrNotForUs: a welcome is not addressed to this key package.
+	ErrNotForUs = errors.New("mls: welcome for another key package")
+	// ErrNoTree: a welcome carries no ratchet tree and none was given.
+	ErrNoTree = errors.New("mls: ratchet tree is missing")
+	// ErrNoState: the reader holds no group.
+	ErrNoState = errors.New("mls: no state")
+)

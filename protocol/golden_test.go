@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package protocol_test
+
+import (
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+var update = flag.Bool("update", false, "write golden files that do not exist yet")
+
+// The golden files are version 1 of the protocol: clients and servers that
+// exist speak it. They are added to, never changed.
+func TestGoldenFrames(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range shapes() {
+		name := s.rule
+		if s.kind == protocol.KindError {
+			name = fmt.Sprintf("refusal-%02d", s.code)
+		}
+		known[name+".hex"] = true
+		t.Run(name, func(t *testing.T) {
+			want := s.plain()
+			frame := golden(t, name+".hex", s.frame(t, want))
+			f, _, err := protocol.ParseFrame(frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := s.body()
+			if err := protocol.DecodeBody(f.Body, got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+	signed := map[string][]byte{
+		"authenticate-challenge.hex": protocol.AuthenticateChallenge("chat.example:8443", protocol.Nonce{1, 2}, "alice", protocol.DeviceID{3}),
+		"open-challenge.hex":         protocol.OpenChallenge("chat.example:8443", protocol.Nonce{1, 2}, protocol.ChannelID{4}, 5),
+	}
+	for name, b := range signed {
+		known[name] = true
+		golden(t, name, b)
+	}
+	files, err := os.ReadDir("testdata/golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !known[f.Name()] {
+			t.Errorf("nothing checks %s", f.Name())
+		}
+	}
+}
+
+// golden compares b with a file and returns what the file has.
+func golden(t *testing.T, name string, b []byte) []byte {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) && *update {
+		text = []byte(hex.EncodeToString(b) + "\n")
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(b); got != strings.TrimSpace(string(text)) {
+		t.Errorf("differs from %s: %s", path, got)
+	}
+	want, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
