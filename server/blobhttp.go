@@ -53,12 +53,12 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve func(ht
 		s.writeProblem(w, problemUnavailable.after(unavailableFor))
 		return
 	}
+	s.work.begin()
+	defer s.work.end(1)
 	if s.ctx.Err() != nil || s.sessions.isStopping() {
 		s.writeProblem(w, problemUnavailable.after(unavailableFor))
 		return
 	}
-	s.work.begin()
-	defer s.work.end(1)
 	if err := serve(w, r); err != nil {
 		s.writeProblem(w, err)
 	}

@@ -135,6 +135,15 @@ func (o *outbox) close() {
 	o.room.Broadcast()
 }
 
+// wait waits, after close, until the writer has ended.
+func (o *outbox) wait() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.running {
+		o.room.Wait()
+	}
+}
+
 // write is the writer goroutine. What is queued goes before what is read.
 func (o *outbox) write() {
 	for {
@@ -177,6 +186,7 @@ func (o *outbox) take() (queue [][]byte, size int64, f feed) {
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	o.running = false
+	o.room.Broadcast()
 	o.mu.Unlock()
 	o.close()
 	o.failed(err)

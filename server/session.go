@@ -113,7 +113,7 @@ func (ss *session) handleMessage(message []byte) bool {
 			ss.shut(ws.StatusProtocolError)
 			return false
 		}
-		if !ss.out.waitRoom() || ss.stopping.Load() {
+		if !ss.out.waitRoom() {
 			return false
 		}
 		if !ss.handleFrame(f, int64(len(message)-len(rest))) {
@@ -128,7 +128,7 @@ func (ss *session) handleMessage(message []byte) bool {
 // It reports false for all else, and when the session is to end.
 func (ss *session) handlePost(message []byte) (rest []byte, ok bool) {
 	id, post, rest, ok := parsePost(message)
-	if !ok || !ss.out.waitRoom() || ss.stopping.Load() {
+	if !ok || !ss.out.waitRoom() {
 		return nil, false
 	}
 	ss.handleBody(request{id: id, op: protocol.OpChannelPost, size: int64(len(message) - len(rest))}, post)
@@ -152,12 +152,17 @@ func (ss *session) handleFrame(f protocol.Frame, size int64) bool {
 }
 
 func (ss *session) handleBody(r request, body protocol.Body) {
+	// In this order: who stops the server refuses first and then waits.
+	ss.s.work.begin()
+	defer ss.s.work.end(1)
+	if ss.stopping.Load() {
+		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor})
+		return
+	}
 	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
 		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait})
 		return
 	}
-	ss.s.work.begin()
-	defer ss.s.work.end(1)
 	result, err := ss.dispatch(r, body)
 	if !errors.Is(err, errLater) {
 		ss.answer(r.id, r.op, result, err)
@@ -247,4 +252,5 @@ func (ss *session) end() {
 	if ss.letters != nil {
 		ss.s.mailbox.remove(ss.letters)
 	}
+	ss.out.wait() // it reads from the store
 }
