@@ -22,7 +22,7 @@ const (
 // Default rates for all connections of one remote address (an IPv4 address or
 // an IPv6 /64) together. Many people may share one.
 var (
-	DefaultRegisterRate     = Rate{Burst: 20, PerSecond: 20 * hour}
+	DefaultRegisterRate     = Rate{Burst: 100, PerSecond: 60 * hour}
 	DefaultAuthenticateRate = Rate{Burst: 100, PerSecond: 2}
 	DefaultLookupRate       = Rate{Burst: 500, PerSecond: 10}
 	DefaultTakeRate         = Rate{Burst: 1200, PerSecond: 2}

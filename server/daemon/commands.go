@@ -22,7 +22,7 @@ import (
 const maxInvites = 1000
 
 type inviteCmd struct {
-	Create inviteCreateCmd `cmd:"" help:"Create codes, each for one account, and print them, one a line."`
+	Create inviteCreateCmd `cmd:"" default:"withargs" help:"Create codes, each for one account, and print them, one a line."`
 	List   inviteListCmd   `cmd:"" help:"List unused codes by their first characters. The codes themselves are not stored."`
 }
 
