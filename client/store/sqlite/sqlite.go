@@ -26,6 +26,8 @@ import (
 type Store struct {
 	db *sql.DB
 	mu sync.Mutex // held during an update: they do not overlap
+
+	get, put, del *sql.Stmt
 }
 
 const schema = `CREATE TABLE IF NOT EXISTS records (
@@ -53,7 +55,29 @@ func Open(path string) (*Store, error) {
 	if _, err := db.Exec(schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
+	}
+	return s, nil
+}
+
+// prepare compiles the statements that every transaction uses: compiling them
+// each time costs more than running them.
+func (s *Store) prepare() (err error) {
+	for _, p := range []struct {
+		at   **sql.Stmt
+		text string
+	}{
+		{&s.get, "SELECT value FROM records WHERE key = ?"},
+		{&s.put, "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"},
+		{&s.del, "DELETE FROM records WHERE key = ?"},
+	} {
+		if *p.at, err = s.db.Prepare(p.text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close implements client.Store. It empties the write-ahead log into the
@@ -72,7 +96,7 @@ func (s *Store) View(fn func(client.Tx) error) error {
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	defer t.Rollback()
-	return fn(&tx{t: t, readOnly: true})
+	return fn(&tx{s: s, t: t, readOnly: true})
 }
 
 // Update implements client.Store.
@@ -84,7 +108,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	defer t.Rollback() // no effect after a commit
-	if err := fn(&tx{t: t}); err != nil {
+	if err := fn(&tx{s: s, t: t}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
@@ -94,6 +118,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 }
 
 type tx struct {
+	s        *Store
 	t        *sql.Tx
 	readOnly bool
 }
@@ -102,7 +127,7 @@ var errReadOnly = errors.New("sqlite: write in a read transaction")
 
 func (t *tx) Get(key []byte) ([]byte, error) {
 	var v []byte
-	err := t.t.QueryRow("SELECT value FROM records WHERE key = ?", key).Scan(&v)
+	err := t.t.Stmt(t.s.get).QueryRow(key).Scan(&v)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -122,7 +147,7 @@ func (t *tx) Put(key, value []byte) error {
 	if value == nil {
 		value = []byte{}
 	}
-	_, err := t.t.Exec("INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	_, err := t.t.Stmt(t.s.put).Exec(key, value)
 	if err != nil {
 		return fmt.Errorf("sqlite: writing: %w", err)
 	}
@@ -133,7 +158,7 @@ func (t *tx) Delete(key []byte) error {
 	if t.readOnly {
 		return errReadOnly
 	}
-	if _, err := t.t.Exec("DELETE FROM records WHERE key = ?", key); err != nil {
+	if _, err := t.t.Stmt(t.s.del).Exec(key); err != nil {
 		return fmt.Errorf("sqlite: deleting: %w", err)
 	}
 	return nil
