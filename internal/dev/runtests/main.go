@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Command runtests runs the module's tests as `make test` does: with the race
-// detector, in short mode; then once more, without both, those that were
+// detector, in short mode, the end-to-end tests by themselves, as they wait for
+// each other's clocks; then once more, without both, those that were
 // skipped, as what takes long skips itself in short mode. It prints go test's own closing
 // lines, what failed, and at the end every test that was skipped, with its
 // reason.
@@ -20,12 +21,41 @@ import (
 func main() {
 	race := flag.Bool("race", canRace(), "use the race detector")
 	timeout := flag.String("timeout", "15m", "how long the tests of one package may take")
+	alone := flag.String("alone", "/internal/e2e$", "regular expression of the packages that run after the others")
 	flag.Parse()
 	patterns := flag.Args()
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	os.Exit(run(*race, *timeout, patterns))
+	packages, err := list(patterns)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runtests:", err)
+		os.Exit(1)
+	}
+	os.Exit(run(*race, *timeout, split(packages, regexp.MustCompile(*alone))))
+}
+
+// list returns the packages that patterns stand for.
+func list(patterns []string) ([]string, error) {
+	cmd := exec.Command("go", append([]string{"list"}, patterns...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	return strings.Fields(string(out)), err
+}
+
+// split returns the packages that run together, then each that runs alone.
+func split(packages []string, alone *regexp.Regexp) [][]string {
+	rest := slices.DeleteFunc(slices.Clone(packages), alone.MatchString)
+	var runs [][]string
+	if len(rest) > 0 {
+		runs = append(runs, rest)
+	}
+	for _, p := range packages {
+		if alone.MatchString(p) {
+			runs = append(runs, []string{p})
+		}
+	}
+	return runs
 }
 
 // canRace reports whether the race detector can be built, which takes cgo.
@@ -42,13 +72,16 @@ func canRace() bool {
 	return err == nil
 }
 
-func run(race bool, timeout string, patterns []string) int {
+func run(race bool, timeout string, runs [][]string) int {
 	r := newReport(os.Stdout)
-	first := []string{"-timeout", timeout}
+	flags := []string{"-timeout", timeout}
 	if race {
-		first = append(first, "-race", "-short")
+		flags = append(flags, "-race", "-short")
 	}
-	ok := goTest(r, append(first, patterns...))
+	ok := true
+	for _, packages := range runs {
+		ok = goTest(r, slices.Concat(flags, packages)) && ok
+	}
 	if race {
 		ok = runSkipped(r, timeout) && ok
 	}

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -53,5 +55,18 @@ func TestReportShowsWhatMatters(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "noise") {
 		t.Error("the output of a test that passed is shown")
+	}
+}
+
+func TestPackagesThatRunAlone(t *testing.T) {
+	alone := regexp.MustCompile("/e2e$")
+	for want, packages := range map[string][]string{
+		"[[m/a m/b] [m/e2e]]": {"m/a", "m/e2e", "m/b"},
+		"[[m/a]]":             {"m/a"},
+		"[[m/e2e]]":           {"m/e2e"},
+	} {
+		if got := fmt.Sprint(split(packages, alone)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
