@@ -2,7 +2,15 @@
 
 package client
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
 
 // Epoch returns the epoch that a conversation is in.
 func (c *Client) Epoch(id ConversationID) (epoch uint64, err error) {
@@ -29,4 +37,101 @@ func (c *Client) Idle(id ConversationID) error {
 		return fmt.Errorf("%d served, %d local, %+v", len(a.served), len(a.local), s)
 	}
 	return nil
+}
+
+// Forge lets a member say in their group whatever package mls lets them. It
+// returns what to put into the channel, with the next epoch's access key if
+// it is a commit. The member's own client learns nothing of it.
+func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+	var machine *conversation
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+		machine, err = loadConversation(tx, c.self, c.now, k)
+		return err
+	})
+	if err != nil {
+		return entry, nil, err
+	}
+	err = c.viewConversation(id, func(tx *sealedTx, _ cid, rec *convRecord) error {
+		machine.reader.tx = tx
+		message, staged, err := act(machine.group)
+		if err != nil {
+			return err
+		}
+		entry = protocol.Entry{Epoch: machine.group.Epoch(), Kind: protocol.KindMessage}
+		if staged != nil {
+			entry.Kind = protocol.KindCommit
+			message = staged.Message()
+			key, err := accessPublic(staged, rec.Channel)
+			if err != nil {
+				return err
+			}
+			next = &key
+		}
+		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		if err != nil {
+			return err
+		}
+		at := envelope.Place{Channel: rec.Channel, Epoch: entry.Epoch, Kind: entry.Kind}
+		entry.Ciphertext, err = envelope.Seal(sealer, at, envelope.Payload{Message: message})
+		return err
+	})
+	return entry, next, err
+}
+
+// Retitled returns the extensions of a group with another title.
+func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
+	s, err := parseGroupState(g.Extensions())
+	if err != nil {
+		return nil, err
+	}
+	s.Title = title
+	e, err := s.extension()
+	return []mls.Extension{e}, err
+}
+
+// Ghost returns a key package that claims an address with a key that is not
+// the account's.
+func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
+	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, random)
+	if err != nil {
+		return nil, err
+	}
+	cred, err := account.Credential{Address: a, Device: account.DeviceID(key.Public())}.Encode()
+	if err != nil {
+		return nil, err
+	}
+	kp, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		Suite: mls.DefaultCipherSuite, SigningKey: key, Credential: mls.BasicCredential(cred),
+		Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: random,
+	})
+	return kp, err
+}
+
+// ForgeAll makes a commit that the member's own client, which must not be
+// running, enters.
+func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+	var staged mls.Delta
+	entry, next, err = c.Forge(id, func(g *mls.Group) ([]byte, *mls.StagedCommit, error) {
+		s, delta, err := g.Stage(o)
+		staged = delta
+		return nil, s, err
+	})
+	if err != nil {
+		return entry, next, err
+	}
+	return entry, next, c.store.update(func(tx *sealedTx) error {
+		if err := applyDelta(tx, c.ids[id], staged); err != nil {
+			return err
+		}
+		machine, err := loadConversation(tx, c.self, c.now, c.ids[id])
+		if err != nil {
+			return err
+		}
+		machine.reader.tx = tx
+		if err := machine.applied(tx, machine.group.PendingCommit()); err != nil {
+			return err
+		}
+		return enterEpoch(tx, c.ids[id], machine.group, machine.rec.Channel)
+	})
 }
