@@ -131,7 +131,7 @@ func TestLinkMatchesAnswers(t *testing.T) {
 		if a := <-answers; a.n != 0 || !errors.Is(a.err, &protocol.Error{Code: protocol.CodeForbidden}) {
 			t.Errorf("second answer: %+v", a)
 		}
-		p.Close()
+		_ = p.Close()
 		if a := <-answers; a.n != 1 || !errors.Is(a.err, ErrOffline) {
 			t.Errorf("the request without an answer: %+v", a)
 		}
@@ -230,7 +230,7 @@ func TestLinkBacksOff(t *testing.T) {
 	withLink(t, func(t *testing.T, _ *link, conns chan *pipe) {
 		began, n := time.Now(), 0
 		for time.Since(began) < time.Hour {
-			(<-conns).Close()
+			_ = (<-conns).Close()
 			n++
 		}
 		if n > 300 {
