@@ -135,3 +135,18 @@ func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protoco
 		return enterEpoch(tx, c.ids[id], machine.group, machine.rec.Channel)
 	})
 }
+
+// Stored counts the message records of a conversation that are no notices.
+func (c *Client) Stored(id ConversationID) (n int, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+		return tx.scan(key(tableMessage, k[:]), false, func(_, v []byte) (bool, error) {
+			var rec messageRecord
+			err := decodeRecord(v, &rec)
+			if !rec.Notice {
+				n++
+			}
+			return true, err
+		})
+	})
+	return n, err
+}

@@ -62,37 +62,44 @@ func (p *player) keyPackage(t testing.TB) (*mls.KeyPackage, *mls.KeyPackagePriva
 	return kp, private
 }
 
-func (p *player) create(t testing.TB, state groupState) {
+func (p *player) create(t testing.TB, state groupState, channel ...byte) {
 	t.Helper()
 	extension, err := state.extension()
 	fatal(t, err)
 	p.group, _, err = mls.CreateGroup(mls.GroupParams{
-		Suite: mls.DefaultCipherSuite, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
+		Suite: mls.DefaultCipherSuite, GroupID: channel, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
 		Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther), Extensions: []mls.Extension{extension},
 	}, mlsConfig())
 	fatal(t, err)
 }
 
-// add brings others into the group.
-func (p *player) add(t testing.TB, others ...*player) {
+// invite commits the addition of whoever has the key packages.
+func (p *player) invite(t testing.TB, kps ...*mls.KeyPackage) *mls.StagedCommit {
 	t.Helper()
-	options := mls.CommitOptions{Now: time.Now()}
-	var privates []*mls.KeyPackagePrivate
-	for _, o := range others {
-		kp, private := o.keyPackage(t)
-		options.Add, privates = append(options.Add, kp), append(privates, private)
-	}
-	staged, _, err := p.group.Stage(options)
+	staged, _, err := p.group.Stage(mls.CommitOptions{Now: time.Now(), Add: kps})
 	fatal(t, err)
 	_, err = p.group.Apply(staged)
 	fatal(t, err)
+	return staged
+}
+
+// add brings others into the group.
+func (p *player) add(t testing.TB, others ...*player) {
+	t.Helper()
+	var kps []*mls.KeyPackage
+	var privates []*mls.KeyPackagePrivate
+	for _, o := range others {
+		kp, private := o.keyPackage(t)
+		kps, privates = append(kps, kp), append(privates, private)
+	}
+	staged := p.invite(t, kps...)
 	for i, o := range others {
-		raw, err := staged.Welcome(options.Add[i])
+		raw, err := staged.Welcome(kps[i])
 		fatal(t, err)
 		welcome, err := mls.ParseWelcome(raw)
 		fatal(t, err)
 		join, err := mls.StageJoin(mls.JoinParams{
-			Welcome: welcome, KeyPackage: options.Add[i], Private: privates[i], RatchetTree: staged.RatchetTree(), Now: time.Now(),
+			Welcome: welcome, KeyPackage: kps[i], Private: privates[i], RatchetTree: staged.RatchetTree(), Now: time.Now(),
 		}, mlsConfig())
 		fatal(t, err)
 		o.group, _, err = join.Apply()

@@ -56,7 +56,7 @@ func signInDespite(t *testing.T, op protocol.Op, verdict fakeserver.Verdict) {
 	p.open()
 	p.Mail()
 	pass(time.Minute)
-	must(t, p.Sync(t.Context()))
+	must(t, p.Sync(soon(t)))
 	if left != 0 {
 		t.Errorf("%d of the failures did not happen", left)
 	}
@@ -123,7 +123,7 @@ func TestLettersWaitForTheirServer(t *testing.T) {
 		if _, err := b.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
 			t.Fatalf("the letter was opened too early: %v", err)
 		}
-		must(t, b.Sync(t.Context()))
+		must(t, b.Sync(soon(t)))
 		b.restart()
 		pass(time.Minute)
 		b.way.Partition(host, false)
@@ -148,7 +148,7 @@ func TestJunkLettersArePassedOver(t *testing.T) {
 		pass(time.Second)
 		want(t, "bob", b.texts(id), []string{"hello"})
 		b.restart()
-		must(t, b.Sync(t.Context()))
+		must(t, b.Sync(soon(t)))
 	})
 }
 
@@ -165,7 +165,7 @@ func TestLastResortIsRenewed(t *testing.T) {
 			pass(31 * 24 * time.Hour)
 			b.open()
 			must(t, b.GoAll())
-			must(t, b.Sync(t.Context()))
+			must(t, b.Sync(soon(t)))
 		}
 		for net.Server(host).KeyPackages("bob") > 0 {
 			net.Server(host).TakeKeyPackage("bob")

@@ -3,6 +3,7 @@
 package client_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -31,6 +32,13 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// soon bounds what must not take long.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // a person is a client on a fake network.
 type person struct {
 	*client.Client
@@ -52,7 +60,7 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 	must(t, err)
 	p.open()
 	must(t, p.GoAll())
-	must(t, p.Sync(t.Context()))
+	must(t, p.Sync(soon(t)))
 	return p
 }
 
@@ -149,7 +157,7 @@ func group(t testing.TB, people ...*person) client.ConversationID {
 	id, err := people[0].CreateGroup(t.Context(), "Group", others)
 	must(t, err)
 	must(t, people[0].Go(id))
-	must(t, people[0].Settled(t.Context(), id))
+	must(t, people[0].Settled(soon(t), id))
 	pass(time.Second)
 	for _, p := range people[1:] {
 		p.accept()

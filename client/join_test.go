@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// nowhere is a transport that reaches nothing.
+type nowhere struct{}
+
+func (nowhere) Dial(context.Context, string) (Conn, error) { return nil, ErrOffline }
+func (nowhere) Blobs(string) Blobs                         { return nil }
+
+// lonely is a client, me@here, that reaches nobody.
+func lonely(t testing.TB) *Client {
+	t.Helper()
+	cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: nowhere{}}
+	_, err := Create(cfg, CreateParams{Address: account.Address{Name: "me", Host: "here"}})
+	fatal(t, err)
+	c, err := Open(cfg)
+	fatal(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// offer makes a key package of a client.
+func offer(t testing.TB, c *Client, lastResort bool) *mls.KeyPackage {
+	t.Helper()
+	var kp *mls.KeyPackage
+	fatal(t, c.store.update(func(tx *sealedTx) error {
+		raw, err := c.home.newKeyPackage(tx, lastResort)
+		if err != nil {
+			return err
+		}
+		kp, err = mls.ParseKeyPackage(raw)
+		return err
+	}))
+	return kp
+}
+
+func invitation(t testing.TB, s *mls.StagedCommit, kp *mls.KeyPackage, channel protocol.ChannelID) letter.Invitation {
+	t.Helper()
+	welcome, err := s.Welcome(kp)
+	fatal(t, err)
+	return letter.Invitation{Version: 1, Host: "here", Channel: channel, Welcome: welcome, Tree: s.RatchetTree()}
+}
+
+func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
+	t.Helper()
+	var rec convRecord
+	id := cid(c.store.index(channel[:]))
+	fatal(t, c.store.view(func(tx *sealedTx) error {
+		_, err := tx.load(key(tableConversation, id[:]), &rec)
+		return err
+	}))
+	return rec
+}
+
+func TestWelcomesThatLeadNowhere(t *testing.T) {
+	channel := protocol.ChannelID{1}
+	groupOf := func(owner string) groupState {
+		return groupState{Version: recordVersion, Host: "here", Group: true, Title: "T"}.withRole(owner, RoleOwner)
+	}
+	direct := groupState{Version: recordVersion, Host: "here"}.withRole("bob@here", RoleOwner)
+	for name, one := range map[string]struct {
+		state  groupState
+		others []string
+		change func(*letter.Invitation)
+		known  bool // bob is a contact
+		block  bool
+		want   Status // 0: refused
+	}{
+		"a stranger's group":    {state: groupOf("bob@here"), want: StatusRequest},
+		"a contact's group":     {state: groupOf("bob@here"), known: true, want: StatusActive},
+		"a conversation":        {state: direct, want: StatusRequest},
+		"another channel":       {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Channel[5]++ }},
+		"another host":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Host = "there" }},
+		"another tree":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Tree = in.Tree[:len(in.Tree)-1] }},
+		"no tree":               {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Tree = nil }},
+		"no welcome":            {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Welcome = []byte{1, 2} }},
+		"from a member":         {state: groupOf("eve@here"), others: []string{"eve@here"}},
+		"three of two":          {state: direct, others: []string{"eve@here"}},
+		"in one's own name":     {state: groupOf("bob@here"), others: []string{"me@here"}},
+		"from a blocked person": {state: groupOf("bob@here"), block: true},
+		"without a state":       {state: groupState{Version: 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := lonely(t)
+			bob := newPlayer(t, "bob@here")
+			fatal(t, c.store.update(func(tx *sealedTx) error {
+				return saveContact(tx, contactRecord{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
+			}))
+			bob.create(t, one.state, channel[:]...)
+			kp := offer(t, c, false)
+			kps := []*mls.KeyPackage{kp}
+			for _, o := range one.others {
+				other, _ := newPlayer(t, o).keyPackage(t)
+				kps = append(kps, other)
+			}
+			in := invitation(t, bob.invite(t, kps...), kp, channel)
+			if one.change != nil {
+				one.change(&in)
+			}
+			_, err := c.home.join(in, 1)
+			if got := status(t, c, channel).Status; got != one.want || (err == nil) != (one.want != 0) {
+				t.Errorf("status %v, error %v", got, err)
+			}
+			if err != nil && (retryable(err) || errors.Is(err, errStore)) {
+				t.Errorf("%v would be tried again", err)
+			}
+		})
+	}
+}
+
+// A welcome works once, also one for the key package of last resort, and never
+// leads back.
+func TestWelcomesWorkOnce(t *testing.T) {
+	channel := protocol.ChannelID{1}
+	for _, lastResort := range []bool{false, true} {
+		c := lonely(t)
+		bob := newPlayer(t, "bob@here")
+		bob.create(t, groupState{Version: 1, Host: "here", Group: true}.withRole("bob@here", RoleOwner), channel[:]...)
+		kp := offer(t, c, lastResort)
+		in := invitation(t, bob.invite(t, kp), kp, channel)
+		_, err := c.home.join(in, 1)
+		fatal(t, err)
+		for _, s := range []Status{StatusRequest, StatusActive, StatusLeft, StatusRemoved, StatusLost, StatusStopped} {
+			rec := status(t, c, channel)
+			rec.Status = s
+			id := cid(c.store.index(channel[:]))
+			fatal(t, c.store.update(func(tx *sealedTx) error { return tx.save(key(tableConversation, id[:]), &rec) }))
+			if _, err := c.home.join(in, 2); err == nil {
+				t.Errorf("last resort %v, %v: joined again", lastResort, s)
+			}
+		}
+		again := offer(t, c, false)
+		_, _, err = bob.group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{1}})
+		fatal(t, err)
+		_, err = bob.group.Apply(bob.group.PendingCommit())
+		fatal(t, err)
+		_, err = c.home.join(invitation(t, bob.invite(t, again), again, channel), 3)
+		if got := status(t, c, channel).Status; err != nil || got != StatusRequest {
+			t.Errorf("added again: %v, %v", got, err)
+		}
+	}
+}
+
+// Somebody who claims to be a peer does not take the place of the conversation
+// with that peer.
+func TestDirectConversationsAreNotHijacked(t *testing.T) {
+	c := lonely(t)
+	state := groupState{Version: 1, Host: "here"}.withRole("bob@here", RoleOwner)
+	peer := account.Address{Name: "bob", Host: "here"}
+	var first ConversationID
+	for n := range byte(2) {
+		channel := protocol.ChannelID{n}
+		bob := newPlayer(t, "bob@here")
+		bob.create(t, state, channel[:]...)
+		kp := offer(t, c, false)
+		_, err := c.home.join(invitation(t, bob.invite(t, kp), kp, channel), uint64(n))
+		fatal(t, err)
+		if n == 0 {
+			first = conversationID(channel)
+		}
+		if got, err := c.directWith(peer); err != nil || got != first {
+			t.Errorf("after welcome %d the conversation is %v, %v", n, got, err)
+		}
+	}
+}
+
+// Answers that belong to an earlier connection or another entry are ignored.
+func TestLateAnswersAreIgnored(t *testing.T) {
+	c := lonely(t)
+	id, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
+	fatal(t, err)
+	k := c.ids[id]
+	fatal(t, c.store.update(func(tx *sealedTx) error {
+		m, err := loadConversation(tx, c.self, c.now, k)
+		if err != nil {
+			return err
+		}
+		give := func(inputs ...input) *outcome {
+			out := &outcome{}
+			m.begin(tx, out)
+			for _, in := range inputs {
+				fatal(t, in.step(m, tx))
+			}
+			fatal(t, m.end(tx))
+			return out
+		}
+		before := protocol.Hello{Host: "here", Nonce: protocol.Nonce{1}}
+		after := protocol.Hello{Host: "here", Nonce: protocol.Nonce{2}}
+		m.rec.Created = true
+		give(inputUp{before})
+		give(inputDown{}, inputUp{after})
+		refused := &protocol.Error{Code: protocol.CodeForbidden}
+		give(inputOpened{nonce: before.Nonce, err: refused})
+		if m.rec.Status != StatusActive || m.phase != phaseOpening {
+			t.Errorf("a refusal of the past: %v in phase %v", m.rec.Status, m.phase)
+		}
+		give(inputOpened{nonce: after.Nonce})
+		m.waiting = &protocol.Entry{Seq: 7, Kind: protocol.KindCommit}
+		give(inputFetched{seq: 6, message: []byte("of another entry")})
+		if m.rec.Status != StatusActive || m.waiting == nil {
+			t.Errorf("the message of another entry: %v", m.rec.Status)
+		}
+		m.waiting = nil
+		give(inputDown{}, inputUp{after})
+		give(inputOpened{nonce: after.Nonce, err: refused})
+		if m.rec.Status != StatusLost {
+			t.Errorf("a refusal: %v", m.rec.Status)
+		}
+		return nil
+	}))
+}
+
+func TestBackoff(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var b backoff
+	if !b.ready(now) {
+		t.Error("not ready at first")
+	}
+	var total time.Duration
+	for range 20 {
+		b.failed(now, ErrOffline)
+		for range 50 { // at the same time
+			b.failed(now, ErrOffline)
+		}
+		wait := b.until.Sub(now)
+		if wait < retryFirst || wait > retryLast || b.ready(now) {
+			t.Errorf("waits %v", wait)
+		}
+		total += wait
+		now = b.until
+	}
+	if total > 20*retryLast || total < 10*retryLast {
+		t.Errorf("%v in all", total)
+	}
+	b.reset()
+	b.failed(now, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Hour})
+	if b.until.Sub(now) != time.Hour {
+		t.Errorf("waits %v, asked for an hour", b.until.Sub(now))
+	}
+}
