@@ -72,6 +72,15 @@ func (p *person) note(e client.Event) {
 	}
 }
 
+// failed returns what could not be done since it was last called.
+func (p *person) failed() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.failures
+	p.failures = nil
+	return f
+}
+
 func (p *person) open() {
 	p.t.Helper()
 	c, err := client.Open(p.cfg)
