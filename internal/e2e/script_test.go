@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir:      filepath.Join("..", "..", "testdata", "script"),
 		Setup:    setUp,
 		Cmds:     scriptCommands,
-		Deadline: time.Now().Add(10 * time.Minute),
+		Deadline: time.Now().Add(25 * time.Minute),
 	})
 }
 
