@@ -113,6 +113,14 @@ func Open(k Key, at Place, sealed []byte) (Payload, error) {
 	if err != nil {
 		return Payload{}, ErrOpen
 	}
+	return parse(plain)
+}
+
+// parse decodes the padded content of an envelope.
+func parse(plain []byte) (Payload, error) {
+	if len(plain) < lengthSize {
+		return Payload{}, ErrOpen
+	}
 	n := binary.BigEndian.Uint32(plain)
 	if uint64(n) > uint64(len(plain)-lengthSize) {
 		return Payload{}, ErrOpen

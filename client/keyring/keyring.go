@@ -88,14 +88,9 @@ func Seal(key StoreKey, passphrase []byte) ([]byte, error) {
 
 // Open is the inverse of Seal. The error is ErrPassphrase or ErrFormat.
 func Open(sealed, passphrase []byte) (StoreKey, error) {
-	var s sealedKey
-	if err := dcbor.Unmarshal(sealed, &s); err != nil {
-		return StoreKey{}, ErrFormat
-	}
-	sound := s.Version == 1 && s.Passes >= 1 && s.Passes <= maxPasses &&
-		s.Memory >= 8*uint32(s.Threads) && s.Memory <= maxMemory && s.Threads >= 1
-	if !sound {
-		return StoreKey{}, ErrFormat
+	s, err := parse(sealed)
+	if err != nil {
+		return StoreKey{}, err
 	}
 	aead, err := chacha20poly1305.NewX(s.derive(passphrase))
 	if err != nil {
@@ -106,6 +101,19 @@ func Open(sealed, passphrase []byte) (StoreKey, error) {
 		return StoreKey{}, ErrPassphrase
 	}
 	return StoreKey(key), nil
+}
+
+// parse decodes a sealed key and checks what it demands of the machine.
+func parse(sealed []byte) (s sealedKey, err error) {
+	if err := dcbor.Unmarshal(sealed, &s); err != nil {
+		return sealedKey{}, ErrFormat
+	}
+	sound := s.Version == 1 && s.Passes >= 1 && s.Passes <= maxPasses &&
+		s.Memory >= 8*uint32(s.Threads) && s.Memory <= maxMemory && s.Threads >= 1
+	if !sound {
+		return sealedKey{}, ErrFormat
+	}
+	return s, nil
 }
 
 func (s *sealedKey) derive(passphrase []byte) []byte {

@@ -69,7 +69,15 @@ func Seal(to hpke.PublicKey, device protocol.DeviceID, in Invitation) ([]byte, e
 // Open is the inverse of Seal. The error is ErrOpen whatever is wrong.
 func Open(key hpke.PrivateKey, device protocol.DeviceID, sealed []byte) (Invitation, error) {
 	plain, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), info(device), sealed)
-	if err != nil || len(plain) < lengthSize {
+	if err != nil {
+		return Invitation{}, ErrOpen
+	}
+	return parse(plain)
+}
+
+// parse decodes the padded content of a letter.
+func parse(plain []byte) (Invitation, error) {
+	if len(plain) < lengthSize {
 		return Invitation{}, ErrOpen
 	}
 	n := binary.BigEndian.Uint32(plain)

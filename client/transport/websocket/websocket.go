@@ -158,7 +158,7 @@ func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (in
 func parseOffset(s string, length int64) (int64, error) {
 	offset, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || offset < 0 || offset > length {
-		return 0, fmt.Errorf("%w: upload offset", protocol.ErrMalformed)
+		return 0, fmt.Errorf("%w: it answered with an offset that cannot be", client.ErrOffline)
 	}
 	return offset, nil
 }
@@ -187,7 +187,7 @@ func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.
 	}
 	if offset > 0 && resp.StatusCode != http.StatusPartialContent {
 		resp.Body.Close()
-		return nil, fmt.Errorf("%w: the server ignored the range", protocol.ErrMalformed)
+		return nil, fmt.Errorf("%w: it does not send files from the middle", client.ErrOffline)
 	}
 	return resp.Body, nil
 }
