@@ -45,7 +45,7 @@ func TestMessagesGoBothWays(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer c.CloseNow()
+		defer func() { _ = c.CloseNow() }()
 		c.SetReadLimit(protocol.MaxMessage)
 		_, b, err := c.Read(r.Context())
 		if err == nil {
