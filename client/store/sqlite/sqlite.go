@@ -25,8 +25,20 @@ import (
 // Store is a client.Store in an SQLite file.
 type Store struct {
 	db *sql.DB
+	// The statements of every message, prepared once.
+	get, put, del, up, down *sql.Stmt
+
 	mu sync.Mutex // held during an update: they do not overlap
 }
+
+const (
+	getSQL = "SELECT value FROM records WHERE key = ?"
+	putSQL = "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+	delSQL = "DELETE FROM records WHERE key = ?"
+	// No key reaches the upper bound of a scan: see prefixEnd.
+	upSQL   = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
+	downSQL = upSQL + " DESC"
+)
 
 const schema = `CREATE TABLE IF NOT EXISTS records (
 	key   BLOB PRIMARY KEY NOT NULL,
@@ -53,7 +65,13 @@ func Open(path string) (*Store, error) {
 	if _, err := db.Exec(schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	for stmt, query := range map[**sql.Stmt]string{&s.get: getSQL, &s.put: putSQL, &s.del: delSQL, &s.up: upSQL, &s.down: downSQL} {
+		if *stmt, err = db.Prepare(query); err != nil {
+			return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
+		}
+	}
+	return s, nil
 }
 
 // Close implements client.Store. It empties the write-ahead log into the
@@ -72,7 +90,7 @@ func (s *Store) View(fn func(client.Tx) error) error {
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	defer t.Rollback()
-	return fn(&tx{t: t, readOnly: true})
+	return fn(&tx{s: s, t: t, readOnly: true})
 }
 
 // Update implements client.Store.
@@ -84,7 +102,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 		return fmt.Errorf("sqlite: %w", err)
 	}
 	defer t.Rollback() // no effect after a commit
-	if err := fn(&tx{t: t}); err != nil {
+	if err := fn(&tx{s: s, t: t}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
@@ -94,6 +112,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 }
 
 type tx struct {
+	s        *Store
 	t        *sql.Tx
 	readOnly bool
 }
@@ -102,7 +121,7 @@ var errReadOnly = errors.New("sqlite: write in a read transaction")
 
 func (t *tx) Get(key []byte) ([]byte, error) {
 	var v []byte
-	err := t.t.QueryRow("SELECT value FROM records WHERE key = ?", key).Scan(&v)
+	err := t.t.Stmt(t.s.get).QueryRow(key).Scan(&v)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -122,7 +141,7 @@ func (t *tx) Put(key, value []byte) error {
 	if value == nil {
 		value = []byte{}
 	}
-	_, err := t.t.Exec("INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	_, err := t.t.Stmt(t.s.put).Exec(key, value)
 	if err != nil {
 		return fmt.Errorf("sqlite: writing: %w", err)
 	}
@@ -133,22 +152,18 @@ func (t *tx) Delete(key []byte) error {
 	if t.readOnly {
 		return errReadOnly
 	}
-	if _, err := t.t.Exec("DELETE FROM records WHERE key = ?", key); err != nil {
+	if _, err := t.t.Stmt(t.s.del).Exec(key); err != nil {
 		return fmt.Errorf("sqlite: deleting: %w", err)
 	}
 	return nil
 }
 
 func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
-	query, args := "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, prefix...)}
-	if end := prefixEnd(prefix); end != nil {
-		query, args = query+" AND key < ?", append(args, end)
-	}
-	query += " ORDER BY key"
+	stmt := t.s.up
 	if reverse {
-		query += " DESC"
+		stmt = t.s.down
 	}
-	rows, err := t.t.Query(query, args...)
+	rows, err := t.t.Stmt(stmt).Query(append([]byte{}, prefix...), prefixEnd(prefix))
 	if err != nil {
 		return fmt.Errorf("sqlite: scanning: %w", err)
 	}
@@ -165,12 +180,14 @@ func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool,
 	return rows.Err()
 }
 
-// prefixEnd returns the least key above all that begin with prefix, nil if
-// there is none.
+// maxKey is longer than any key.
+const maxKey = 1 << 10
+
+// prefixEnd returns what is above all keys that begin with prefix.
 func prefixEnd(prefix []byte) []byte {
 	end := bytes.TrimRight(prefix, "\xff")
 	if len(end) == 0 {
-		return nil
+		return bytes.Repeat([]byte{0xff}, len(prefix)+maxKey)
 	}
 	end = bytes.Clone(end)
 	end[len(end)-1]++
