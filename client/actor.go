@@ -332,7 +332,11 @@ func (a *actor) perform(ctx context.Context, e effect) {
 	answer := func(in input) { a.tell(in, nil) }
 	switch e := e.(type) {
 	case doRequest:
-		a.link.request(e.op, e.body, func(b protocol.Body, err error) { a.serve(e.done(b, err), false) })
+		a.link.request(e.op, e.body, func(b protocol.Body, err error) {
+			if in := e.done(b, err); in != nil {
+				a.serve(in, false)
+			}
+		})
 	case doLookup:
 		c.spawn(func() { answer(inputChains{c.lookUp(ctx, e.addresses)}) })
 	case doInvite:

@@ -299,30 +299,9 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 	if err := checkExpiry(d.Expire); err != nil {
 		return Message{}, err
 	}
-	conv, err := c.Conversation(to)
+	uploads, parts, err := c.prepare(to, d)
 	if err != nil {
 		return Message{}, err
-	}
-	host, err := c.hostOf(to)
-	if err != nil {
-		return Message{}, err
-	}
-	var uploads []uploadRecord
-	var parts []content.PartContent
-	for _, path := range d.Files {
-		u, err := prepareUpload(path)
-		if err != nil {
-			return Message{}, err
-		}
-		expire := d.Expire
-		if expire == 0 {
-			expire = conv.Timer
-		}
-		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
-		if err != nil {
-			return Message{}, err
-		}
-		uploads, parts = append(uploads, u), append(parts, part)
 	}
 	if d.Text == "" && len(parts) == 0 {
 		return Message{}, errors.New("there is nothing to send")
@@ -330,6 +309,36 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 	m := content.Attach(d.Text, parts...)
 	m.InReplyTo = d.ReplyTo
 	return c.send(ctx, to, commandSend{message: m, uploads: uploads, expire: d.Expire})
+}
+
+// prepare gets the files of a draft ready.
+func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, parts []content.PartContent, err error) {
+	if len(d.Files) == 0 {
+		return nil, nil, nil
+	}
+	host, expire := "", d.Expire
+	err = c.viewConversation(to, func(_ *sealedTx, _ cid, rec *convRecord) error {
+		host = rec.Host
+		if expire == 0 {
+			expire = time.Duration(rec.Timer) * time.Second
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, path := range d.Files {
+		u, err := prepareUpload(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
+		if err != nil {
+			return nil, nil, err
+		}
+		uploads, parts = append(uploads, u), append(parts, part)
+	}
+	return uploads, parts, nil
 }
 
 func (c *Client) send(ctx context.Context, to ConversationID, in commandSend) (Message, error) {

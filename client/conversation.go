@@ -119,7 +119,8 @@ func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
 // most are answered by an input.
 type effect interface{ effect() }
 
-// doRequest asks the channel's server; done makes the input from the answer.
+// doRequest asks the channel's server; done makes the input from the answer,
+// nil if there is nothing to be said.
 type doRequest struct {
 	op   protocol.Op
 	body protocol.Body

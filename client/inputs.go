@@ -201,8 +201,8 @@ func (c *conversation) passed(e protocol.Entry) {
 
 func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	item := c.item(in.n)
-	if in.err == nil || item == nil {
-		return nil // the entry itself says that it is there
+	if item == nil {
+		return nil
 	}
 	item.posted = false
 	var refused *protocol.Error

@@ -240,7 +240,12 @@ func (c *conversation) wrap(tx *sealedTx, item *outItem, kind protocol.EntryKind
 func (c *conversation) post(item *outItem) {
 	item.posted = true
 	n := item.n
-	done := func(_ protocol.Body, err error) input { return inputPosted{n, err} }
+	done := func(_ protocol.Body, err error) input {
+		if err == nil {
+			return nil // the entry itself says that it is there
+		}
+		return inputPosted{n, err}
+	}
 	if item.Change != nil {
 		c.out.do(doRequest{protocol.OpChannelCommit, &protocol.ChannelCommit{
 			Channel: c.rec.Channel, Epoch: item.Epoch, Ciphertext: item.Ciphertext, NextKey: *item.Change.NextKey,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/client/attach"
@@ -159,5 +160,74 @@ func BenchmarkEncrypt(b *testing.B) {
 		if !errors.Is(err, io.EOF) {
 			b.Fatal(err)
 		}
+	}
+}
+
+// pattern is a file of any size that takes no memory.
+type pattern struct{ at, size int64 }
+
+func (p *pattern) Read(b []byte) (int, error) {
+	if p.at >= p.size {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(b)), p.size-p.at))
+	for i := range n {
+		b[i] = byte(p.at + int64(i))
+	}
+	p.at += int64(n)
+	return n, nil
+}
+
+func (p *pattern) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
+	}
+	p.at = offset
+	return offset, nil
+}
+
+// heapWatch remembers the most memory that the program had from the system
+// for its heap, looking every 16 MiB of what is written to it.
+type heapWatch struct {
+	n, next int64
+	most    uint64
+}
+
+func (h *heapWatch) Write(p []byte) (int, error) {
+	h.n += int64(len(p))
+	if h.n >= h.next {
+		h.next = h.n + 16<<20
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		h.most = max(h.most, m.HeapSys-m.HeapReleased)
+	}
+	return len(p), nil
+}
+
+// BenchmarkGibibyte streams 1 GiB through encryption, and through encryption
+// and decryption, and reports the memory that it takes.
+func BenchmarkGibibyte(b *testing.B) {
+	const size = 1 << 30
+	k := keysFor(b, nil)
+	for _, both := range []bool{false, true} {
+		b.Run(map[bool]string{false: "encrypt", true: "encrypt and decrypt"}[both], func(b *testing.B) {
+			b.SetBytes(size)
+			watch := &heapWatch{}
+			for b.Loop() {
+				e, err := attach.NewEncrypter(k, &pattern{size: size}, size, 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if both {
+					err = attach.Decrypt(k, watch, e, size, 0)
+				} else {
+					_, err = io.CopyBuffer(watch, e, make([]byte, 256<<10))
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(watch.most)/(1<<20), "MiB-heap")
+		})
 	}
 }

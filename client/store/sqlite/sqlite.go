@@ -25,10 +25,20 @@ import (
 // Store is a client.Store in an SQLite file.
 type Store struct {
 	db *sql.DB
-	mu sync.Mutex // held during an update: they do not overlap
+	// The statements of every message, prepared once.
+	get, put, del, up, down *sql.Stmt
 
-	get, put, del *sql.Stmt
+	mu sync.Mutex // held during an update: they do not overlap
 }
+
+const (
+	getSQL = "SELECT value FROM records WHERE key = ?"
+	putSQL = "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+	delSQL = "DELETE FROM records WHERE key = ?"
+	// No key reaches the upper bound of a scan: see prefixEnd.
+	upSQL   = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
+	downSQL = upSQL + " DESC"
+)
 
 const schema = `CREATE TABLE IF NOT EXISTS records (
 	key   BLOB PRIMARY KEY NOT NULL,
@@ -56,28 +66,12 @@ func Open(path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 	}
 	s := &Store{db: db}
-	if err := s.prepare(); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
-	}
-	return s, nil
-}
-
-// prepare compiles the statements that every transaction uses: compiling them
-// each time costs more than running them.
-func (s *Store) prepare() (err error) {
-	for _, p := range []struct {
-		at   **sql.Stmt
-		text string
-	}{
-		{&s.get, "SELECT value FROM records WHERE key = ?"},
-		{&s.put, "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"},
-		{&s.del, "DELETE FROM records WHERE key = ?"},
-	} {
-		if *p.at, err = s.db.Prepare(p.text); err != nil {
-			return err
+	for stmt, query := range map[**sql.Stmt]string{&s.get: getSQL, &s.put: putSQL, &s.del: delSQL, &s.up: upSQL, &s.down: downSQL} {
+		if *stmt, err = db.Prepare(query); err != nil {
+			return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 		}
 	}
-	return nil
+	return s, nil
 }
 
 // Close implements client.Store. It empties the write-ahead log into the
@@ -165,15 +159,11 @@ func (t *tx) Delete(key []byte) error {
 }
 
 func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
-	query, args := "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, prefix...)}
-	if end := prefixEnd(prefix); end != nil {
-		query, args = query+" AND key < ?", append(args, end)
-	}
-	query += " ORDER BY key"
+	stmt := t.s.up
 	if reverse {
-		query += " DESC"
+		stmt = t.s.down
 	}
-	rows, err := t.t.Query(query, args...)
+	rows, err := t.t.Stmt(stmt).Query(append([]byte{}, prefix...), prefixEnd(prefix))
 	if err != nil {
 		return fmt.Errorf("sqlite: scanning: %w", err)
 	}
@@ -190,12 +180,14 @@ func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool,
 	return rows.Err()
 }
 
-// prefixEnd returns the least key above all that begin with prefix, nil if
-// there is none.
+// maxKey is longer than any key.
+const maxKey = 1 << 10
+
+// prefixEnd returns what is above all keys that begin with prefix.
 func prefixEnd(prefix []byte) []byte {
 	end := bytes.TrimRight(prefix, "\xff")
 	if len(end) == 0 {
-		return nil
+		return bytes.Repeat([]byte{0xff}, len(prefix)+maxKey)
 	}
 	end = bytes.Clone(end)
 	end[len(end)-1]++
