@@ -25,20 +25,10 @@ import (
 // Store is a client.Store in an SQLite file.
 type Store struct {
 	db *sql.DB
-	// The statements of every message, prepared once.
-	get, put, del, up, down *sql.Stmt
-
 	mu sync.Mutex // held during an update: they do not overlap
-}
 
-const (
-	getSQL = "SELECT value FROM records WHERE key = ?"
-	putSQL = "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-	delSQL = "DELETE FROM records WHERE key = ?"
-	// No key reaches the upper bound of a scan: see prefixEnd.
-	upSQL   = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
-	downSQL = upSQL + " DESC"
-)
+	get, put, del *sql.Stmt
+}
 
 const schema = `CREATE TABLE IF NOT EXISTS records (
 	key   BLOB PRIMARY KEY NOT NULL,
@@ -66,12 +56,28 @@ func Open(path string) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 	}
 	s := &Store{db: db}
-	for stmt, query := range map[**sql.Stmt]string{&s.get: getSQL, &s.put: putSQL, &s.del: delSQL, &s.up: upSQL, &s.down: downSQL} {
-		if *stmt, err = db.Prepare(query); err != nil {
-			return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
-		}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
 	}
 	return s, nil
+}
+
+// prepare compiles the statements that every transaction uses: compiling them
+// each time costs more than running them.
+func (s *Store) prepare() (err error) {
+	for _, p := range []struct {
+		at   **sql.Stmt
+		text string
+	}{
+		{&s.get, "SELECT value FROM records WHERE key = ?"},
+		{&s.put, "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"},
+		{&s.del, "DELETE FROM records WHERE key = ?"},
+	} {
+		if *p.at, err = s.db.Prepare(p.text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close implements client.Store. It empties the write-ahead log into the
@@ -159,11 +165,15 @@ func (t *tx) Delete(key []byte) error {
 }
 
 func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
-	stmt := t.s.up
-	if reverse {
-		stmt = t.s.down
+	query, args := "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, prefix...)}
+	if end := prefixEnd(prefix); end != nil {
+		query, args = query+" AND key < ?", append(args, end)
 	}
-	rows, err := t.t.Stmt(stmt).Query(append([]byte{}, prefix...), prefixEnd(prefix))
+	query += " ORDER BY key"
+	if reverse {
+		query += " DESC"
+	}
+	rows, err := t.t.Query(query, args...)
 	if err != nil {
 		return fmt.Errorf("sqlite: scanning: %w", err)
 	}
@@ -180,14 +190,12 @@ func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool,
 	return rows.Err()
 }
 
-// maxKey is longer than any key.
-const maxKey = 1 << 10
-
-// prefixEnd returns what is above all keys that begin with prefix.
+// prefixEnd returns the least key above all that begin with prefix, nil if
+// there is none.
 func prefixEnd(prefix []byte) []byte {
 	end := bytes.TrimRight(prefix, "\xff")
 	if len(end) == 0 {
-		return bytes.Repeat([]byte{0xff}, len(prefix)+maxKey)
+		return nil
 	}
 	end = bytes.Clone(end)
 	end[len(end)-1]++

@@ -20,6 +20,7 @@ import (
 func Run(t *testing.T, durable bool, open func(t *testing.T) client.Store) {
 	t.Run("ReadsItsWrites", func(t *testing.T) { readsItsWrites(t, open(t)) })
 	t.Run("ScansInOrder", func(t *testing.T) { scansInOrder(t, open(t)) })
+	t.Run("ScansWithinScans", func(t *testing.T) { scansWithinScans(t, open(t)) })
 	t.Run("RollsBack", func(t *testing.T) { rollsBack(t, open(t)) })
 	t.Run("ViewsDoNotWrite", func(t *testing.T) { viewsDoNotWrite(t, open(t)) })
 	t.Run("UpdatesDoNotOverlap", func(t *testing.T) { updatesDoNotOverlap(t, open(t)) })
@@ -108,6 +109,28 @@ func scansInOrder(t *testing.T, s client.Store) {
 	check("prefix of ones", scan("b\xff", false, 10), []string{"b\xff\xff"})
 	check("nothing", scan("zz", false, 10), nil)
 	check("all", scan("", false, 10), append(append([]string{"a\xff"}, up...), "c"))
+}
+
+func scansWithinScans(t *testing.T, s client.Store) {
+	defer s.Close()
+	for _, k := range []string{"a1", "a2", "b1", "b2"} {
+		put(t, s, k, k)
+	}
+	pairs := 0
+	update(t, s, func(tx client.Tx) error {
+		return tx.Scan([]byte("a"), false, func(_, _ []byte) (bool, error) {
+			if _, err := tx.Get([]byte("b1")); err != nil {
+				return false, err
+			}
+			return true, tx.Scan([]byte("b"), true, func(_, _ []byte) (bool, error) {
+				pairs++
+				return true, nil
+			})
+		})
+	})
+	if pairs != 4 {
+		t.Errorf("%d pairs, want 4", pairs)
+	}
 }
 
 func rollsBack(t *testing.T, s client.Store) {
