@@ -45,7 +45,7 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 	if len(confirmed) == 0 {
 		return nil
 	}
-	c.lookups.reset()
+	c.lookups.wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
 	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d claimRecord) bool { return confirmed[d.Address] })
 	c.touch()
