@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 type pipe struct {
 	in, out chan []byte
 	done    chan struct{}
+	once    sync.Once
 }
 
 func (p *pipe) Read(ctx context.Context) ([]byte, error) {
@@ -44,11 +46,7 @@ func (p *pipe) Write(ctx context.Context, b []byte) error {
 }
 
 func (p *pipe) Close() error {
-	select {
-	case <-p.done:
-	default:
-		close(p.done)
-	}
+	p.once.Do(func() { close(p.done) })
 	return nil
 }
 
@@ -58,7 +56,7 @@ type pipes struct{ conns chan *pipe }
 func (p *pipes) Blobs(string) Blobs { return nil }
 
 func (p *pipes) Dial(ctx context.Context, _ string) (Conn, error) {
-	c := &pipe{make(chan []byte, 100), make(chan []byte, 100), make(chan struct{})}
+	c := &pipe{in: make(chan []byte, 100), out: make(chan []byte, 100), done: make(chan struct{})}
 	select {
 	case p.conns <- c:
 		return c, nil
