@@ -10,17 +10,19 @@ RUNFLAGS ?=
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 CDDL_VERIFIER_VERSION := 1.5.3
+TS_MLS_VERSION := $(shell sed -n 's/.*"ts-mls": "\(.*\)".*/\1/p' internal/interop/tsmls/package.json)
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
+TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 
 .PHONY: help run test lint vuln fuzz bench build clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 run: ## build both programs, start a local server and show how two people chat
 	@$(GO) run ./internal/dev/runlocal $(RUNFLAGS)
@@ -28,7 +30,7 @@ run: ## build both programs, start a local server and show how two people chat
 build: ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl ## vet and all tests, with the race detector
+test: | cddl ts-mls ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	@$(GO) run ./internal/dev/runtests
 
@@ -59,3 +61,8 @@ $(GOVULNCHECK):
 .PHONY: cddl
 cddl:
 	@test -x $(CDDL_PYTHON) || .ci/cddl $(CDDL_PYTHON) $(CDDL_VERIFIER_VERSION) || true
+
+# The npm package ts-mls likewise.
+.PHONY: ts-mls
+ts-mls:
+	@cmp -s $(TS_MLS)/package-lock.json internal/interop/tsmls/package-lock.json || internal/interop/tsmls/install $(TS_MLS) || true

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package interop
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// ErrMissing means that a peer is not installed on this machine.
+var ErrMissing = errors.New("not installed")
+
+//go:embed tsmls/peer.mjs
+var tsPeer []byte
+
+//go:embed tsmls/package.json
+var tsPackage []byte
+
+// TSMLS returns the command of the peer ts-mls, with flags for Node.
+func TSMLS(ctx context.Context, flags ...string) (*exec.Cmd, error) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		return nil, fmt.Errorf("interop: node is %w; Node 20 or later runs ts-mls", ErrMissing)
+	}
+	var p struct{ Dependencies map[string]string }
+	if err := json.Unmarshal(tsPackage, &p); err != nil {
+		return nil, fmt.Errorf("interop: %w", err)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(root, ".tools", "ts-mls-"+p.Dependencies["ts-mls"])
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "ts-mls")); err != nil {
+		return nil, fmt.Errorf("interop: ts-mls is %w; `make ts-mls` installs it, which takes npm", ErrMissing)
+	}
+	// Node looks for a module's packages beside the module.
+	program := filepath.Join(dir, "peer.mjs")
+	temporary := fmt.Sprintf("%s.%d", program, os.Getpid())
+	if err := os.WriteFile(temporary, tsPeer, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(temporary, program); err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, node, append(flags, program)...), nil
+}
+
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("interop: outside of the module")
+}
