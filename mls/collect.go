@@ -22,10 +22,10 @@ func (g *Group) collect(o *CommitOptions) (*provisional, error) {
 	}
 	list := g.byValue(o)
 	if !o.Pending || len(g.pending) == 0 {
-		return st.apply(list, st.own, check)
+		return st.apply(list, memberSender(st.own), check)
 	}
 	all := append(slices.Clone(list), g.compatible(list)...)
-	p, err := st.apply(all, st.own, check)
+	p, err := st.apply(all, memberSender(st.own), check)
 	if err == nil {
 		return p, nil
 	}
@@ -38,7 +38,8 @@ const maxRetry = 64
 // collectEach finds the pending proposals that can be committed, after all of them
 // together could not.
 func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, err error) (*provisional, error) {
-	if _, bad := g.state.apply(list, g.state.own, check); bad != nil && len(list) > 0 {
+	by := memberSender(g.state.own)
+	if _, bad := g.state.apply(list, by, check); bad != nil && len(list) > 0 {
 		return nil, bad
 	}
 	if len(pending) > maxRetry {
@@ -46,13 +47,13 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 	}
 	var p *provisional
 	for _, q := range pending {
-		if next, bad := g.state.apply(append(slices.Clone(list), q), g.state.own, check); bad == nil {
+		if next, bad := g.state.apply(append(slices.Clone(list), q), by, check); bad == nil {
 			list, p = next.proposals, next
 		}
 	}
 	if p == nil {
 		if len(list) == 0 {
-			return g.state.apply(list, g.state.own, check)
+			return g.state.apply(list, by, check)
 		}
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 
 // byValue returns the proposals that the options ask for.
 func (g *Group) byValue(o *CommitOptions) []*queued {
-	sender := wire.Sender{Type: wire.SenderMember, Index: uint32(g.state.own)}
+	sender := memberSender(g.state.own)
 	var list []*queued
 	if o.Extensions != nil {
 		list = append(list, newQueued(&wire.Proposal{

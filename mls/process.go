@@ -131,7 +131,7 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 		return nil, Delta{}, err
 	}
 	if m.Content.Sender.Type != wire.SenderMember {
-		return nil, Delta{}, fmt.Errorf("%w: message by one who is no member", ErrUnsupported)
+		return g.processOutside(m, now)
 	}
 	sender := treemath.Leaf(m.Content.Sender.Index)
 	leaf := e.leaf(sender)

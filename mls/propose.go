@@ -118,7 +118,7 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 	if i, ok := alone.target(); ok {
 		other = i + 1
 	}
-	_, err := g.state.apply([]*queued{&alone}, other, func(q *queued) error {
+	_, err := g.state.apply([]*queued{&alone}, memberSender(other), func(q *queued) error {
 		return g.state.checkProposal(q, Policy{LateDelivery: -1, MaxLifetime: g.cfg.Policy.MaxLifetime}, time.Time{})
 	})
 	if err != nil {

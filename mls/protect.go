@@ -55,7 +55,7 @@ func (g *Group) frame(aad []byte, wf WireFormat) *wire.AuthenticatedContent {
 	return &wire.AuthenticatedContent{Format: format, Content: wire.FramedContent{
 		GroupID: g.state.context.GroupID,
 		Epoch:   g.state.context.Epoch,
-		Sender:  wire.Sender{Type: wire.SenderMember, Index: uint32(g.state.own)},
+		Sender:  memberSender(g.state.own),
 		AAD:     bytes.Clone(aad),
 	}}
 }

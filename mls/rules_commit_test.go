@@ -126,8 +126,9 @@ var proposalViolations = map[string]func(*testing.T) error{
 	},
 	"size-psks": invitation{secrets: func(g *wire.GroupSecrets) {
 		g.PSKs = make([]wire.PSKID, maxPSKs+1)
+		nonce := make([]byte, 32)
 		for i := range g.PSKs {
-			g.PSKs[i].Type = wire.PSKExternal
+			g.PSKs[i] = wire.PSKID{Type: wire.PSKExternal, Nonce: nonce}
 		}
 	}}.try,
 }
