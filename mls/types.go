@@ -32,6 +32,13 @@ const (
 	// (draft-ietf-mls-pq-ciphersuites), for which no code point is assigned
 	// yet: this one is from the private-use range.
 	SuiteXWingAES256 CipherSuite = 0xF002
+	// SuiteXWingAES256OpenMLS has the same parts at the code point that openmls
+	// took, and derives keys as the draft of X-Wing itself does
+	// (draft-connolly-cfrg-xwing-kem). DefaultCapabilities does not list it.
+	SuiteXWingAES256OpenMLS CipherSuite = 0x004E
+	// SuiteXWingAES256TSMLS is MLS_256_XWING_AES256GCM_SHA512_Ed25519 of ts-mls,
+	// which derives keys likewise. DefaultCapabilities does not list it.
+	SuiteXWingAES256TSMLS CipherSuite = 0x0053
 )
 
 // DefaultCipherSuite keeps recorded traffic closed to quantum computers.

@@ -97,7 +97,12 @@ func (s *Suite) PublicKey(b []byte) (hpke.PublicKey, error) { return s.kem.NewPu
 func (s *Suite) PrivateKey(b Secret) (hpke.PrivateKey, error) { return s.kem.NewPrivateKey(b) }
 
 // DeriveKeyPair is KEM.DeriveKeyPair.
-func (s *Suite) DeriveKeyPair(ikm Secret) (hpke.PrivateKey, error) { return s.kem.DeriveKeyPair(ikm) }
+func (s *Suite) DeriveKeyPair(ikm Secret) (hpke.PrivateKey, error) {
+	if s.derive != nil {
+		return s.derive(s.kem, ikm)
+	}
+	return s.kem.DeriveKeyPair(ikm)
+}
 
 // Encrypt is EncryptWithLabel.
 func (s *Suite) Encrypt(key hpke.PublicKey, label string, context, plaintext []byte) (kemOutput, ciphertext []byte, err error) {

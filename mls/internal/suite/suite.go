@@ -8,6 +8,7 @@ import (
 	"crypto/ecdh"
 	"crypto/hpke"
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"errors"
 	"hash"
@@ -32,6 +33,9 @@ type Suite struct {
 	hash    func() hash.Hash
 	nh, nk  int
 	newAEAD func(key []byte) (cipher.AEAD, error)
+
+	// derive replaces KEM.DeriveKeyPair, unless it is nil.
+	derive func(kem hpke.KEM, ikm []byte) (hpke.PrivateKey, error)
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {
@@ -69,6 +73,23 @@ var suites = map[uint16]*Suite{
 		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
 		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
 	},
+	// The same at the provisional code point of openmls, with keys derived as
+	// X-Wing's own draft wants.
+	0x004E: {
+		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM, derive: deriveXWing,
+	},
+	// MLS_256_XWING_AES256GCM_SHA512_Ed25519 of ts-mls.
+	0x0053: {
+		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA512(), aead: hpke.AES256GCM(),
+		hash: sha512.New, nh: 64, nk: 32, newAEAD: newGCM, derive: deriveXWing,
+	},
+}
+
+// deriveXWing is DeriveKeyPair of draft-connolly-cfrg-xwing-kem, Section 5.6.
+// The standard library follows draft-ietf-hpke-pq, which adds labels.
+func deriveXWing(kem hpke.KEM, ikm []byte) (hpke.PrivateKey, error) {
+	return kem.NewPrivateKey(sha3.SumSHAKE256(ikm, 32))
 }
 
 func init() {
@@ -85,7 +106,8 @@ func Lookup(id uint16) (*Suite, error) {
 	return nil, ErrUnsupported
 }
 
-// All returns the code points that are implemented, in the order of preference.
+// All returns the code points that are offered, in the order of preference.
+// Those that other implementations picked for themselves must be asked for.
 func All() []uint16 { return []uint16{0xF002, 0x0001, 0x0003, 0x0002, 0x0007, 0x0005} }
 
 // HashSize is KDF.Nh, the length of hashes and secrets.
