@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls"
@@ -66,12 +67,12 @@ func (e *Endpoint) Do(q Request) (r Response, err error) {
 	case OpHello:
 		return Response{
 			Name: e.name, Suites: suites(),
-			Features: []string{FeatureNoPath, FeatureAAD, FeatureUpdate},
+			Features: []string{FeatureNoPath, FeatureAAD, FeatureUpdate, FeatureExternal, FeatureResync},
 		}, nil
 	case OpDrop:
 		delete(e.clients, q.Client)
 		return r, nil
-	case OpKeyPackage, OpCreate:
+	case OpKeyPackage, OpCreate, OpExternal:
 		if e.clients[q.Client] == nil {
 			if e.clients[q.Client], err = newClient(q); err != nil {
 				return r, err
@@ -85,12 +86,12 @@ func (e *Endpoint) Do(q Request) (r Response, err error) {
 	do := map[string]func(Request, *Response) error{
 		OpKeyPackage: c.keyPackage, OpCreate: c.create, OpJoin: c.join, OpPropose: c.propose, OpCommit: c.commit,
 		OpApply: c.apply, OpProcess: c.process, OpProtect: c.protect, OpUnprotect: c.unprotect, OpState: c.state,
-		OpGroupInfo: c.groupInfo,
+		OpGroupInfo: c.groupInfo, OpExternal: c.external,
 	}[q.Op]
 	if do == nil {
 		return r, errors.New("no such operation")
 	}
-	if c.group == nil && q.Op != OpKeyPackage && q.Op != OpCreate && q.Op != OpJoin && q.Op != OpExternal {
+	if c.group == nil && !slices.Contains([]string{OpKeyPackage, OpCreate, OpJoin, OpExternal}, q.Op) {
 		return r, errors.New("not in a group")
 	}
 	var before int64
@@ -117,7 +118,7 @@ func suites() (all []uint16) {
 	for _, s := range mls.DefaultCapabilities().CipherSuites {
 		all = append(all, uint16(s))
 	}
-	return all
+	return append(all, uint16(mls.SuiteXWingAES256OpenMLS), uint16(mls.SuiteXWingAES256TSMLS))
 }
 
 type store map[string][]byte
@@ -212,14 +213,41 @@ func (c *client) join(q Request, r *Response) error {
 		if err != nil {
 			return err
 		}
-		g, d, err := j.Apply()
+		return c.enterJoined(j)
+	})
+}
+
+func (c *client) external(q Request, r *Response) error {
+	return r.timed(func() error {
+		info, err := mls.ParseGroupInfo(q.GroupInfo)
 		if err != nil {
 			return err
 		}
-		c.group, c.db = g, store{}
-		c.db.apply(d)
-		return nil
+		p := mls.ExternalJoinParams{
+			GroupInfo: info, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.identity)),
+			Capabilities: c.capabilities(), AAD: q.AAD, Now: time.Now(),
+		}
+		if q.Resync {
+			p.Former = func(_ mls.LeafIndex, leaf *mls.LeafNode) bool { return string(leaf.Credential().Data) == c.identity }
+		}
+		j, err := mls.StageExternalJoin(p, c.cfg)
+		if err != nil {
+			return err
+		}
+		r.Message = j.Message()
+		return c.enterJoined(j)
 	})
+}
+
+// enterJoined applies a join.
+func (c *client) enterJoined(j *mls.StagedJoin) error {
+	g, d, err := j.Apply()
+	if err != nil {
+		return err
+	}
+	c.group, c.db = g, store{}
+	c.db.apply(d)
+	return nil
 }
 
 func wireFormat(q Request) mls.WireFormat {

@@ -14,12 +14,12 @@ import (
 )
 
 func TestOurselves(t *testing.T) {
-	against(t, ours(t), mls.SuiteX25519AES128, mls.DefaultCipherSuite)
+	against(t, ours(t), mls.DefaultCipherSuite)
 }
 
 func TestTSMLS(t *testing.T) {
 	cmd, err := TSMLS(t.Context())
-	against(t, start(t, cmd, err), mls.SuiteX25519AES128)
+	against(t, start(t, cmd, err), mls.SuiteX25519AES128, mls.SuiteXWingAES256TSMLS)
 }
 
 func ours(t *testing.T) *implementation {

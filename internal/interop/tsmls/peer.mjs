@@ -6,7 +6,9 @@ import { createInterface } from "node:readline"
 import * as mls from "ts-mls"
 import { ciphersuites, getCiphersuiteFromName, getCiphersuiteImpl } from "ts-mls"
 import { decodeRatchetTree, ratchetTreeEncoder } from "ts-mls/ratchetTree.js"
+import { createGroupInfo } from "ts-mls/createCommit.js"
 import { encode } from "ts-mls/codec/tlsEncoder.js"
+import { decodeVarLenData, varLenDataEncoder } from "ts-mls/codec/variableLength.js"
 
 const { version } = JSON.parse(readFileSync(new URL("node_modules/ts-mls/package.json", import.meta.url)))
 const suites = ["MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519", "MLS_256_XWING_AES256GCM_SHA512_Ed25519"]
@@ -59,6 +61,21 @@ async function keys(c, q) {
   const lifetime = { notBefore: now() - 3600n, notAfter: now() + 30n * 86400n }
   const credential = { credentialType: "basic", identity: utf8(c.identity) }
   c.keys = await mls.generateKeyPackageWithKey(credential, capabilities, lifetime, [], c.signing, c.suite)
+}
+
+// The library takes the extension external_pub to be the bare key, where RFC 9420
+// (Section 12.4.3.2) has it as a vector: with its length before it. So the
+// group info is put together here, and the length taken off in the key's import.
+async function externalPub(c) {
+  const { publicKey } = await c.suite.hpke.deriveKeyPair(c.state.keySchedule.externalSecret)
+  const key = await c.suite.hpke.exportPublicKey(publicKey)
+  return { extensionType: "external_pub", extensionData: encode(varLenDataEncoder)(key) }
+}
+
+function readingExternalPub(suite, groupInfo) {
+  const vector = groupInfo.extensions.find((e) => e.extensionType === "external_pub")?.extensionData
+  const importPublicKey = (key) => suite.hpke.importPublicKey(key === vector ? decodeVarLenData(key, 0)[0] : key)
+  return { ...suite, hpke: { ...suite.hpke, importPublicKey } }
 }
 
 function took(r, start) {
@@ -133,7 +150,8 @@ const operations = {
     const { groupInfo } = decoded(b, "mls_group_info")
     const { publicPackage, privatePackage } = c.keys
     const done = await mls.joinGroupExternal(
-      groupInfo, publicPackage, privatePackage, q.resync ?? false, c.suite, undefined, config(q), bytes(q.aad),
+      groupInfo, publicPackage, privatePackage, q.resync ?? false, readingExternalPub(c.suite, groupInfo), undefined,
+      config(q), bytes(q.aad),
     )
     c.state = done.newState
     const m = message({ wireformat: "mls_public_message", publicMessage: done.publicMessage })
@@ -208,7 +226,9 @@ const operations = {
   },
   async group_info(c, _, r) {
     const start = process.hrtime.bigint()
-    const groupInfo = await mls.createGroupInfoWithExternalPubAndRatchetTree(c.state, [], c.suite)
+    const tree = { extensionType: "ratchet_tree", extensionData: encode(ratchetTreeEncoder)(c.state.ratchetTree) }
+    const extensions = [await externalPub(c), tree]
+    const groupInfo = await createGroupInfo(c.state.groupContext, c.state.confirmationTag, c.state, extensions, c.suite)
     const m = message({ wireformat: "mls_group_info", groupInfo })
     took(r, start)
     r.groupInfo = text(m)
