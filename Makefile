@@ -18,8 +18,9 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
+PEERS := $(TOOLS)/peers
 
-.PHONY: help run test lint vuln fuzz bench build clean
+.PHONY: help run test interop lint vuln fuzz bench bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -33,6 +34,9 @@ build: ## build both programs into bin/
 test: | cddl ts-mls ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	@$(GO) run ./internal/dev/runtests
+
+interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions
+	INTEROP=required $(GO) test ./internal/interop -count=1 -v -timeout 20m
 
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
@@ -66,3 +70,9 @@ cddl:
 .PHONY: ts-mls
 ts-mls:
 	@cmp -s $(TS_MLS)/package-lock.json internal/interop/tsmls/package-lock.json || internal/interop/tsmls/install $(TS_MLS) || true
+
+# The crates openmls and mls-rs, in a program of ours: minutes at first.
+.PHONY: peers
+peers:
+	@command -v cargo >/dev/null || { echo 'make peers: needs cargo, Rust 1.91 or later, a C compiler and CMake' >&2; exit 1; }
+	cargo build --quiet --locked --release --manifest-path bench/peers/Cargo.toml --target-dir $(PEERS)

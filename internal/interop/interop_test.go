@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/mls"
@@ -20,6 +21,20 @@ func TestOurselves(t *testing.T) {
 func TestTSMLS(t *testing.T) {
 	cmd, err := TSMLS(t.Context())
 	against(t, start(t, cmd, err), mls.SuiteX25519AES128, mls.SuiteXWingAES256TSMLS)
+}
+
+// The crates take minutes to build: `make interop` does, and asks for them.
+func TestRust(t *testing.T) {
+	for _, kind := range RustKinds {
+		t.Run(kind, func(t *testing.T) {
+			cmd, err := Rust(t.Context(), kind)
+			suites := []mls.CipherSuite{mls.SuiteX25519AES128}
+			if strings.HasPrefix(kind, "openmls") {
+				suites = append(suites, mls.SuiteXWingAES256OpenMLS)
+			}
+			against(t, start(t, cmd, err), suites...)
+		})
+	}
 }
 
 func ours(t *testing.T) *implementation {

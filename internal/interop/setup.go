@@ -52,6 +52,23 @@ func TSMLS(ctx context.Context, flags ...string) (*exec.Cmd, error) {
 	return exec.CommandContext(ctx, node, append(flags, program)...), nil
 }
 
+// Rust returns the command of the peer that bench/peers builds, for one of its
+// libraries and providers, such as "openmls-libcrux".
+func Rust(ctx context.Context, kind string) (*exec.Cmd, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(root, ".tools", "peers", "release", "peer")
+	if _, err := os.Stat(program); err != nil {
+		return nil, fmt.Errorf("interop: the crates openmls and mls-rs are %w; `make peers` builds them, which takes cargo", ErrMissing)
+	}
+	return exec.CommandContext(ctx, program, kind), nil
+}
+
+// RustKinds are the libraries and providers that the crate in bench/peers has.
+var RustKinds = []string{"openmls-rustcrypto", "openmls-libcrux", "mls-rs-rustcrypto", "mls-rs-awslc"}
+
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
