@@ -5,6 +5,7 @@ FUZZTIME ?= 2m
 FUZZ ?= .
 BENCH ?= .
 BENCHFLAGS ?=
+PEERFLAGS ?=
 RUNFLAGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -50,6 +51,9 @@ fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
 bench: ## all benchmarks (BENCH selects some), then the relay beside its peers
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 	$(GO) run ./bench/relay $(BENCHFLAGS)
+
+bench-peers: | ts-mls peers ## our MLS library beside its peers, as tables (PEERFLAGS='-sizes 10000' for more)
+	@$(GO) run ./bench/peers $(PEERFLAGS)
 
 clean: ## remove what was built, .tools and .run excepted
 	rm -rf bin

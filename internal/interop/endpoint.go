@@ -159,10 +159,13 @@ func lifetime() mls.Lifetime {
 	return mls.Lifetime{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour)}
 }
 
+// capabilities are the least, so that key packages of all libraries are of a size.
 func (c *client) capabilities() mls.Capabilities {
-	all := mls.DefaultCapabilities()
-	all.CipherSuites = []mls.CipherSuite{c.suite}
-	return all
+	least := mls.DefaultCapabilities()
+	least.CipherSuites = []mls.CipherSuite{c.suite}
+	least.Extensions, least.Proposals = nil, nil
+	least.Credentials = []mls.CredentialType{mls.CredentialBasic}
+	return least
 }
 
 // timed runs f and notes how long it took.
