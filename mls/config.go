@@ -31,6 +31,10 @@ type Policy struct {
 	// committed keep the lifetime of their key package, so that a group may
 	// legitimately hold expired leaves; by default they are accepted.
 	LiveTree bool
+	// OwnAdds accepts Add proposals that clients make for themselves from outside
+	// (RFC 9420, Section 12.1.8). Whoever knows group and epoch can make one, and
+	// no data can be sent until it is committed or dropped.
+	OwnAdds bool
 	// PastEpochs is how many past epochs' messages can still be decrypted.
 	// Negative keeps none.
 	PastEpochs int

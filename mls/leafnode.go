@@ -22,7 +22,7 @@ func wrapLeaf(l *wire.LeafNode) *LeafNode {
 
 // Credential returns the member's credential.
 func (l *LeafNode) Credential() Credential {
-	return Credential{CredentialType(l.leaf.Credential.Type), slices.Clone(l.leaf.Credential.Data)}
+	return credentialFromWire(l.leaf.Credential)
 }
 
 // SignatureKey returns the member's public signature key.

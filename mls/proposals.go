@@ -63,10 +63,11 @@ func (q *queued) target() (treemath.Leaf, bool) {
 // export returns the proposal for the application.
 func (q *queued) export(s *suite.Suite) Proposal {
 	p := Proposal{
-		Type:     ProposalType(q.proposal.Type),
-		Sender:   LeafIndex(q.sender.Index),
-		External: q.sender.Type != wire.SenderMember,
-		Ref:      slices.Clone(q.ref),
+		Type:       ProposalType(q.proposal.Type),
+		Sender:     LeafIndex(q.sender.Index),
+		SenderType: SenderType(q.sender.Type),
+		External:   q.sender.Type != wire.SenderMember,
+		Ref:        slices.Clone(q.ref),
 	}
 	switch q.proposal.Type {
 	case wire.Add:

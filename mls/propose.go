@@ -3,6 +3,8 @@
 package mls
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -73,7 +75,7 @@ func (st *state) nextLeaf(u *LeafUpdate) (*wire.LeafNode, *suite.SigningKey) {
 		l.SignatureKey = signer.Public
 	}
 	if u.Credential != nil {
-		l.Credential = wire.Credential{Type: uint16(u.Credential.Type), Data: append([]byte(nil), u.Credential.Data...)}
+		l.Credential = u.Credential.wire()
 	}
 	if u.Capabilities != nil {
 		l.Capabilities = u.Capabilities.wire()
@@ -135,6 +137,25 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 		return nil, Delta{}, err
 	}
 	return msg, t.commit(), nil
+}
+
+// DropProposal forgets a pending proposal that the application refuses. Commits that
+// refer to it fail with ErrUnknownProposal.
+func (g *Group) DropProposal(ref []byte) (Delta, error) {
+	if g.removed {
+		return Delta{}, ErrNotMember
+	}
+	i := slices.IndexFunc(g.pending, func(q *queued) bool { return bytes.Equal(q.ref, ref) })
+	if i < 0 {
+		return Delta{}, ErrUnknownProposal
+	}
+	t := g.store.begin()
+	g.deleteProposals(t)
+	g.pending = slices.Delete(g.pending, i, i+1)
+	if len(g.pending) > 0 {
+		g.putProposals(t, 0)
+	}
+	return t.commit(), nil
 }
 
 // remember adds a verified proposal to the pending ones.

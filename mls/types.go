@@ -117,6 +117,17 @@ type Lifetime struct {
 	NotBefore, NotAfter time.Time
 }
 
+// SenderType says in which role the sender of a message speaks (RFC 9420, Section 6).
+type SenderType uint8
+
+// The roles of senders.
+const (
+	SenderMember            SenderType = 1
+	SenderExternal          SenderType = 2 // one of the external_senders extension
+	SenderNewMemberProposal SenderType = 3 // a client that proposes to add itself
+	SenderNewMemberCommit   SenderType = 4 // a client that joins by its commit
+)
+
 // WireFormat says how a handshake message travels (RFC 9420, Section 6).
 type WireFormat uint8
 
