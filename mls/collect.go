@@ -20,7 +20,10 @@ func (g *Group) collect(o *CommitOptions) (*provisional, error) {
 		}
 		return st.checkProposal(q, g.cfg.Policy, o.Now)
 	}
-	list := g.byValue(o)
+	list, err := g.byValue(o)
+	if err != nil {
+		return nil, err
+	}
 	if !o.Pending || len(g.pending) == 0 {
 		return st.apply(list, memberSender(st.own), check)
 	}
@@ -61,7 +64,7 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 }
 
 // byValue returns the proposals that the options ask for.
-func (g *Group) byValue(o *CommitOptions) []*queued {
+func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 	sender := memberSender(g.state.own)
 	var list []*queued
 	if o.Extensions != nil {
@@ -75,7 +78,14 @@ func (g *Group) byValue(o *CommitOptions) []*queued {
 	for _, kp := range o.Add {
 		list = append(list, newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender))
 	}
-	return list
+	for _, id := range o.PSKs {
+		p, err := id.proposal(g.state.suite, g.cfg.Rand)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, newQueued(p, sender))
+	}
+	return list, nil
 }
 
 // compatible selects the pending proposals that go with each other and with those

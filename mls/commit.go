@@ -23,6 +23,8 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
+	PSKs []PSKID
 	// Extensions, unless nil, replaces all extensions of the group context.
 	Extensions []Extension
 	// Pending includes the pending proposals by reference, except those that are

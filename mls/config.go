@@ -35,7 +35,8 @@ type Policy struct {
 	// (RFC 9420, Section 12.1.8). Whoever knows group and epoch can make one, and
 	// no data can be sent until it is committed or dropped.
 	OwnAdds bool
-	// PastEpochs is how many past epochs' messages can still be decrypted.
+	// PastEpochs is how many past epochs' messages can still be decrypted, and their
+	// resumption keys used.
 	// Negative keeps none.
 	PastEpochs int
 	// MaxForward is how many generations one message may skip.

@@ -32,6 +32,10 @@ type ExternalJoinParams struct {
 	// SelfRemoves are messages of the epoch by which members ask to leave; the
 	// joiner commits them (draft-ietf-mls-extensions).
 	SelfRemoves [][]byte
+	// PSKs lists pre-shared keys to commit. From is the group whose resumption keys may be
+	// among them: an older state of this one, for instance.
+	PSKs []PSKID
+	From *Group
 	// AAD is authenticated and travels in the clear.
 	AAD []byte
 	Now time.Time
@@ -46,7 +50,7 @@ func StageExternalJoin(p ExternalJoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &externalJoiner{p: p, cfg: cfg, suite: p.GroupInfo.suite, info: p.GroupInfo.info}
-	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.selfRemoves, j.build, j.finish} {
+	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.psks, j.selfRemoves, j.build, j.finish} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -111,6 +115,17 @@ func (j *externalJoiner) replace() error {
 	return nil
 }
 
+func (j *externalJoiner) psks() error {
+	for _, id := range j.p.PSKs {
+		p, err := id.proposal(j.suite, j.cfg.Rand)
+		if err != nil {
+			return err
+		}
+		j.propose(p)
+	}
+	return nil
+}
+
 // selfRemoves takes up the proposals of those who leave. Their membership tag cannot
 // be verified from outside.
 func (j *externalJoiner) selfRemoves() error {
@@ -167,7 +182,7 @@ func (j *externalJoiner) build() error {
 // finish signs the commit and derives the epoch that it begins.
 func (j *externalJoiner) finish() error {
 	st, b := j.base, j.builder
-	psk, err := combine(st.suite, b.p.psks, j.cfg.externalPSK)
+	psk, err := combine(st.suite, b.p.psks, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,8 @@ type JoinParams struct {
 	Private    *KeyPackagePrivate
 	// RatchetTree is needed if the welcome carries none.
 	RatchetTree []byte
+	// From is a group whose resumption keys the welcome may use; nil knows none.
+	From *Group
 	// Known reports whether a group of that identifier is being taken part in:
 	// it cannot be joined again. Nil knows none.
 	Known func(groupID []byte) bool
@@ -138,7 +140,7 @@ func (j *joiner) openInfo() error {
 			return rule.Broken("12.1.4-nonce", "pre-shared key with a nonce of wrong length")
 		}
 	}
-	psk, err := combine(j.suite, j.secrets.PSKs, j.cfg.externalPSK)
+	psk, err := combine(j.suite, j.secrets.PSKs, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/framing"
@@ -85,6 +86,7 @@ type ExternalProposer struct {
 	Epoch      uint64
 	Index      int // in the external_senders extension
 	SigningKey *SigningKey
+	Rand       io.Reader // for ProposePSK
 	// AAD is authenticated and travels in the clear.
 	AAD []byte
 }
@@ -105,6 +107,19 @@ func (p *ExternalProposer) ProposeRemove(i LeafIndex) ([]byte, error) {
 // ProposeExtensions proposes to replace all extensions of the group context.
 func (p *ExternalProposer) ProposeExtensions(e []Extension) ([]byte, error) {
 	return p.propose(&wire.Proposal{Type: wire.GroupContextExtensions, Extensions: extensionsToWire(e)})
+}
+
+// ProposePSK proposes that the next epoch depend on a pre-shared key.
+func (p *ExternalProposer) ProposePSK(id PSKID) ([]byte, error) {
+	s, err := lookup(p.Suite)
+	if err != nil {
+		return nil, err
+	}
+	proposal, err := id.proposal(s, p.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return p.propose(proposal)
 }
 
 func (p *ExternalProposer) propose(proposal *wire.Proposal) ([]byte, error) {

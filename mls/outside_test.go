@@ -3,6 +3,7 @@
 package mls_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"testing"
 
@@ -43,10 +44,13 @@ func TestExternalSender(t *testing.T) {
 	c.join(must[[]byte](t)(s.Welcome(c.kp)), s.RatchetTree())
 	agree(t, a, b, c)
 
-	p.Epoch = a.Epoch()
+	share(a, b, c)
+	p.Epoch, p.Rand = a.Epoch(), rand.Reader
+	psk := must[[]byte](t)(p.ProposePSK(mls.ExternalPSK([]byte("one"))))
 	extensions := must[[]byte](t)(p.ProposeExtensions(nil))
 	remove := must[[]byte](t)(p.ProposeRemove(c.OwnLeaf()))
 	for _, m := range []*client{a, b, c} {
+		m.process(psk)
 		m.process(extensions)
 		m.process(remove)
 	}

@@ -78,6 +78,8 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.Remove = LeafIndex(q.proposal.Remove)
 	case wire.SelfRemove:
 		p.Remove = p.Sender
+	case wire.PSK:
+		p.PSK = pskFromWire(q.proposal.PSK)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
 	}

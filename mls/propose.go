@@ -92,6 +92,22 @@ func (g *Group) ProposeExtensions(e []Extension, o ProposalOptions) ([]byte, Del
 	return g.propose(newQueued(p, wire.Sender{}), o)
 }
 
+// ProposePSK proposes that the next epoch depend on a pre-shared key, which this member
+// must know.
+func (g *Group) ProposePSK(id PSKID, o ProposalOptions) ([]byte, Delta, error) {
+	if g.removed {
+		return nil, Delta{}, ErrNotMember
+	}
+	p, err := id.proposal(g.state.suite, g.cfg.Rand)
+	if err != nil {
+		return nil, Delta{}, err
+	}
+	if g.psk(p.PSK) == nil {
+		return nil, Delta{}, ErrUnknownPSK
+	}
+	return g.propose(newQueued(p, wire.Sender{}), o)
+}
+
 // ProposeSelfRemove proposes to leave (draft-ietf-mls-extensions). The draft wants
 // PublicWire, for external joiners to see it; a group without external joins
 // may use PrivateWire, and members accept both.

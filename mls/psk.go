@@ -4,12 +4,68 @@ package mls
 
 import (
 	"bytes"
+	"io"
+	"slices"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
+
+// PSKType says where a pre-shared key comes from (RFC 9420, Section 8.4).
+type PSKType uint8
+
+// The types of pre-shared keys.
+const (
+	PSKExternal   PSKType = 1 // from the application, by Config.PSKs
+	PSKResumption PSKType = 2 // from an epoch of a group
+)
+
+// PSKUsage says what a resumption key serves for (RFC 9420, Section 8.4).
+type PSKUsage uint8
+
+// The usages of resumption keys. An application can ask for the first alone.
+const (
+	UsageApplication PSKUsage = 1
+	UsageReInit      PSKUsage = 2
+	UsageBranch      PSKUsage = 3
+)
+
+// PSKID names a pre-shared key. The nonce that goes with it is drawn where it is
+// proposed, so that a key can be used again and again.
+type PSKID struct {
+	Type    PSKType
+	ID      []byte   // of PSKExternal
+	Usage   PSKUsage // of PSKResumption, as are the next two
+	GroupID []byte
+	Epoch   uint64
+}
+
+// ExternalPSK names a key that the application holds.
+func ExternalPSK(id []byte) PSKID { return PSKID{Type: PSKExternal, ID: slices.Clone(id)} }
+
+// ResumptionPSK names the key of an epoch of a group: with it, one who commits proves to
+// have been a member then. Policy.PastEpochs bounds how far back members know it.
+func ResumptionPSK(groupID []byte, epoch uint64) PSKID {
+	return PSKID{Type: PSKResumption, Usage: UsageApplication, GroupID: slices.Clone(groupID), Epoch: epoch}
+}
+
+// proposal draws a nonce for a key and proposes it (RFC 9420, Section 12.1.4).
+func (id PSKID) proposal(s *suite.Suite, rand io.Reader) (*wire.Proposal, error) {
+	nonce, err := draw(rand, s.HashSize())
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Proposal{Type: wire.PSK, PSK: wire.PSKID{
+		Type: wire.PSKType(id.Type), ID: id.ID, Usage: wire.PSKUsage(id.Usage),
+		GroupID: id.GroupID, Epoch: id.Epoch, Nonce: nonce,
+	}}, nil
+}
+
+func pskFromWire(id wire.PSKID) *PSKID {
+	return &PSKID{PSKType(id.Type), slices.Clone(id.ID), PSKUsage(id.Usage), slices.Clone(id.GroupID), id.Epoch}
+}
 
 // maxPSKs is what the index of PSKLabel can count.
 const maxPSKs = 1<<16 - 1
@@ -46,7 +102,12 @@ func (g *Group) psk(id wire.PSKID) suite.Secret {
 	if id.Type == wire.PSKExternal {
 		return g.cfg.externalPSK(id)
 	}
-	if !bytes.Equal(id.GroupID, g.state.context.GroupID) {
+	return g.resumptionPSK(id)
+}
+
+// resumptionPSK returns the key of an epoch of the group that is still kept.
+func (g *Group) resumptionPSK(id wire.PSKID) suite.Secret {
+	if g == nil || g.removed || id.Type != wire.PSKResumption || !bytes.Equal(id.GroupID, g.state.context.GroupID) {
 		return nil
 	}
 	if id.Epoch == g.state.context.Epoch {
@@ -58,4 +119,15 @@ func (g *Group) psk(id wire.PSKID) suite.Secret {
 		}
 	}
 	return nil
+}
+
+// pskWith finds keys for one who joins and may know another group, or an older state of
+// this one.
+func (c *Config) pskWith(from *Group) func(wire.PSKID) suite.Secret {
+	return func(id wire.PSKID) suite.Secret {
+		if id.Type == wire.PSKExternal {
+			return c.externalPSK(id)
+		}
+		return from.resumptionPSK(id)
+	}
 }

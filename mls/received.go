@@ -39,6 +39,7 @@ type Proposal struct {
 	Update     *LeafNode
 	Remove     LeafIndex
 	Extensions []Extension
+	PSK        *PSKID
 }
 
 // Member is a leaf with its index.
