@@ -8,7 +8,8 @@ import (
 )
 
 // Apply enters the epoch of a staged commit, own or foreign. If the commit removes
-// this client, the delta deletes all but a note that it was a member.
+// this client, the delta deletes all but a note that it was a member. If it holds a
+// ReInit, the group ends: late messages can be read, and nothing be sent.
 func (g *Group) Apply(s *StagedCommit) (Delta, error) {
 	if err := g.owns(s); err != nil {
 		return Delta{}, err
@@ -45,7 +46,7 @@ func (g *Group) Apply(s *StagedCommit) (Delta, error) {
 	}
 	spent = append(spent, old.secrets.Init, old.secrets.Exporter, old.secrets.External,
 		old.secrets.Membership, old.secrets.Authenticator)
-	g.state, g.past, g.pending, g.staged = s.next, past, nil, nil
+	g.state, g.past, g.pending, g.staged, g.reinit = s.next, past, nil, nil, s.effects.reinit
 	g.enter(t)
 	delta := t.commit()
 	for _, secret := range spent {

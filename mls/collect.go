@@ -10,7 +10,7 @@ import (
 )
 
 // collect puts together the proposals of an own commit and applies them.
-func (g *Group) collect(o *CommitOptions) (*provisional, error) {
+func (g *Group) collect(o *CommitOptions, more []*queued) (*provisional, error) {
 	st := g.state
 	check := func(q *queued) error {
 		if q.ref == nil && q.proposal.Type == wire.Add {
@@ -24,6 +24,7 @@ func (g *Group) collect(o *CommitOptions) (*provisional, error) {
 	if err != nil {
 		return nil, err
 	}
+	list = append(list, more...)
 	if !o.Pending || len(g.pending) == 0 {
 		return st.apply(list, memberSender(st.own), check)
 	}
@@ -78,6 +79,9 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 	for _, kp := range o.Add {
 		list = append(list, newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender))
 	}
+	if o.ReInit != nil {
+		list = append(list, newQueued(o.ReInit.proposal(), sender))
+	}
 	for _, id := range o.PSKs {
 		p, err := id.proposal(g.state.suite, g.cfg.Rand)
 		if err != nil {
@@ -90,7 +94,7 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 
 // compatible selects the pending proposals that go with each other and with those
 // given: of several for one leaf a removal, or else the latest update (RFC 9420,
-// Section 12.2), and no kind that this client could not commit.
+// Section 12.2), and no kind that this client could not commit. A ReInit must be alone.
 func (g *Group) compatible(list []*queued) []*queued {
 	best := make(map[treemath.Leaf]*queued)
 	extensions := false
@@ -131,7 +135,15 @@ func (g *Group) compatible(list []*queued) []*queued {
 			extensions = true
 		}
 	}
-	return out
+	if len(list)+len(out) > 0 {
+		return out
+	}
+	for _, q := range g.pending {
+		if q.proposal.Type == wire.ReInit {
+			return []*queued{q}
+		}
+	}
+	return nil
 }
 
 // rank orders proposals for one leaf by how they are preferred.

@@ -27,6 +27,9 @@ type CommitOptions struct {
 	PSKs []PSKID
 	// Extensions, unless nil, replaces all extensions of the group context.
 	Extensions []Extension
+	// ReInit, unless nil, ends the group; nothing else can be in the commit. Afterwards
+	// Group.Reinitialize makes the successor.
+	ReInit *ReInit
 	// Pending includes the pending proposals by reference, except those that are
 	// invalid or contradict the others.
 	Pending bool
@@ -57,14 +60,17 @@ type LeafUpdate struct {
 
 // Stage builds a commit (RFC 9420, Section 12.4.1). The group stays in its epoch
 // until Apply.
-func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) { return g.stage(&o) }
+
+// stage builds a commit of what the options ask for, and of more proposals by value.
+func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, error) {
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	if g.staged != nil {
 		return nil, Delta{}, ErrPendingCommit
 	}
-	p, err := g.collect(&o)
+	p, err := g.collect(o, more)
 	if err != nil {
 		return nil, Delta{}, err
 	}
@@ -76,7 +82,7 @@ func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
 		}
 	}
 	t := g.store.begin()
-	s, err := g.finish(t, b, &o)
+	s, err := g.finish(t, b, o)
 	if err != nil {
 		return nil, Delta{}, err
 	}

@@ -5,7 +5,6 @@ package mls
 import (
 	"bytes"
 	"crypto/hpke"
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -28,11 +27,6 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	p, err := st.apply(list, content.Content.Sender, func(q *queued) error { return st.checkProposal(q, g.cfg.Policy, now) })
 	if err != nil {
 		return nil, err
-	}
-	for _, q := range list {
-		if q.proposal.Type == wire.ReInit {
-			return nil, fmt.Errorf("%w: ReInit", ErrUnsupported)
-		}
 	}
 	if p.pathNeeded && commit.Path == nil {
 		return nil, rule.Broken("12.4-path-missing", "commit lacks the update path that it needs")

@@ -58,7 +58,8 @@ type JoinParams struct {
 	Private    *KeyPackagePrivate
 	// RatchetTree is needed if the welcome carries none.
 	RatchetTree []byte
-	// From is a group whose resumption keys the welcome may use; nil knows none.
+	// From is a group whose resumption keys the welcome may use; nil knows none. A
+	// welcome to what follows a ReInit or to a subgroup must come from it.
 	From *Group
 	// Known reports whether a group of that identifier is being taken part in:
 	// it cannot be joined again. Nil knows none.
@@ -84,7 +85,7 @@ func StageJoin(p JoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &joiner{p: p, cfg: cfg, suite: p.Welcome.suite}
-	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm} {
+	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm, j.follows} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -57,6 +57,8 @@ func (g *Group) at(group []byte, epoch uint64, handshake bool) (*epochAt, error)
 	switch {
 	case epoch > st.context.Epoch:
 		return nil, ErrEpochAhead
+	case epoch == st.context.Epoch && g.reinit != nil:
+		return nil, ErrReInit
 	case epoch == st.context.Epoch:
 		return &epochAt{st.encoded, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
 	case handshake:

@@ -25,6 +25,7 @@ type provisional struct {
 	former     *tree.Leaf // the leaf that a joiner from outside had before
 	psks       []wire.PSKID
 	kemOutput  []byte // of ExternalInit
+	reinit     *wire.ReInitParams
 	pathNeeded bool
 	extended   bool // by a GroupContextExtensions proposal
 }
@@ -114,6 +115,8 @@ func (p *provisional) take(st *state, q *queued) error {
 		p.adds = append(p.adds, q)
 	case wire.PSK:
 		p.psks = append(p.psks, q.proposal.PSK)
+	case wire.ReInit:
+		p.reinit = &q.proposal.ReInit
 	case wire.ExternalInit:
 		p.kemOutput = q.proposal.KEMOutput
 	}

@@ -23,6 +23,7 @@ type queued struct {
 	ref      []byte // nil if it came by value
 	content  *wire.AuthenticatedContent
 	leaf     *tree.Leaf // of Add and Update
+	origin   bool       // of the key of a group that this one follows
 
 	// Of an own Update, what takes effect with it.
 	private suite.Secret
@@ -80,6 +81,8 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.Remove = p.Sender
 	case wire.PSK:
 		p.PSK = pskFromWire(q.proposal.PSK)
+	case wire.ReInit:
+		p.ReInit = reInitFromWire(&q.proposal.ReInit)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
 	}
@@ -102,10 +105,13 @@ func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
 			return rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
 		}
 	case wire.PSK:
-		return st.checkPSK(q.proposal.PSK)
+		return st.checkPSK(q)
 	case wire.ReInit:
 		if q.proposal.ReInit.Version < st.context.Version {
 			return rule.Broken("12.1.5-version", "ReInit to an older version")
+		}
+		if q.proposal.ReInit.Extensions.Duplicate() {
+			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 		}
 	case wire.GroupContextExtensions:
 		if q.proposal.Extensions.Duplicate() {
@@ -137,8 +143,9 @@ func (st *state) checkUpdate(q *queued) error {
 	return checkLeaf(st.suite, q.leaf, st.context.GroupID, uint32(i))
 }
 
-func (st *state) checkPSK(id wire.PSKID) error {
-	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication {
+func (st *state) checkPSK(q *queued) error {
+	id := q.proposal.PSK
+	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication && !q.origin {
 		return rule.Broken("12.1.4-usage", "PreSharedKey for reinitialisation or branching in another commit")
 	}
 	if len(id.Nonce) != st.suite.HashSize() {

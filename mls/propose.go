@@ -38,8 +38,8 @@ func (g *Group) ProposeRemove(i LeafIndex, o ProposalOptions) ([]byte, Delta, er
 
 // ProposeUpdate proposes a fresh own leaf.
 func (g *Group) ProposeUpdate(u LeafUpdate, o ProposalOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	st := g.state
 	private, public, err := newKeyPair(st.suite, g.cfg.Rand)
@@ -95,8 +95,8 @@ func (g *Group) ProposeExtensions(e []Extension, o ProposalOptions) ([]byte, Del
 // ProposePSK proposes that the next epoch depend on a pre-shared key, which this member
 // must know.
 func (g *Group) ProposePSK(id PSKID, o ProposalOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	p, err := id.proposal(g.state.suite, g.cfg.Rand)
 	if err != nil {
@@ -122,8 +122,8 @@ func (g *Group) ProposeSelfRemove(o ProposalOptions) ([]byte, Delta, error) {
 
 // propose checks, sends and remembers a proposal by this member.
 func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	content := g.frame(o.AAD, o.WireFormat)
 	content.Content.Type = wire.ContentProposal
@@ -158,8 +158,8 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 // DropProposal forgets a pending proposal that the application refuses. Commits that
 // refer to it fail with ErrUnknownProposal.
 func (g *Group) DropProposal(ref []byte) (Delta, error) {
-	if g.removed {
-		return Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return Delta{}, err
 	}
 	i := slices.IndexFunc(g.pending, func(q *queued) bool { return bytes.Equal(q.ref, ref) })
 	if i < 0 {

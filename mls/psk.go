@@ -102,7 +102,10 @@ func (g *Group) psk(id wire.PSKID) suite.Secret {
 	if id.Type == wire.PSKExternal {
 		return g.cfg.externalPSK(id)
 	}
-	return g.resumptionPSK(id)
+	if secret := g.resumptionPSK(id); secret != nil {
+		return secret
+	}
+	return g.parent.resumptionPSK(id)
 }
 
 // resumptionPSK returns the key of an epoch of the group that is still kept.

@@ -40,6 +40,7 @@ type Proposal struct {
 	Remove     LeafIndex
 	Extensions []Extension
 	PSK        *PSKID
+	ReInit     *ReInit
 }
 
 // Member is a leaf with its index.

@@ -71,8 +71,11 @@ func readProvisional(r *tlsenc.Reader) *provisional {
 			q.ref = v.Opaque()
 		}
 		p.proposals = append(p.proposals, q)
-		if q.proposal.Type == wire.Add {
+		switch q.proposal.Type {
+		case wire.Add:
 			p.adds = append(p.adds, q)
+		case wire.ReInit:
+			p.reinit = &q.proposal.ReInit
 		}
 	}
 	p.extensions = wire.ReadExtensions(r)

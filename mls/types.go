@@ -192,6 +192,8 @@ var (
 	ErrDecrypt = framing.ErrDecrypt
 	// ErrNotMember: this client has been removed from the group.
 	ErrNotMember = errors.New("mls: not a member")
+	// ErrReInit: the group has ended by a ReInit; its successor takes over.
+	ErrReInit = errors.New("mls: group is reinitialized")
 	// ErrPendingProposals: proposals wait for a commit, which must come before
 	// application data (RFC 9420, Section 12.4).
 	ErrPendingProposals = errors.New("mls: proposals wait for a commit")

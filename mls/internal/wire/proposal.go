@@ -48,6 +48,19 @@ type ReInitParams struct {
 	Extensions  Extensions
 }
 
+// Marshal encodes the content.
+func (p *ReInitParams) Marshal(w *tlsenc.Writer) {
+	w.Opaque(p.GroupID)
+	w.U16(p.Version)
+	w.U16(p.CipherSuite)
+	p.Extensions.Marshal(w)
+}
+
+// ReadReInit decodes the content of a ReInit proposal.
+func ReadReInit(r *tlsenc.Reader) ReInitParams {
+	return ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
+}
+
 // Marshal encodes the proposal.
 func (p *Proposal) Marshal(w *tlsenc.Writer) {
 	w.U16(p.Type)
@@ -66,10 +79,7 @@ func (p *Proposal) MarshalBody(w *tlsenc.Writer) {
 	case PSK:
 		p.PSK.Marshal(w)
 	case ReInit:
-		w.Opaque(p.ReInit.GroupID)
-		w.U16(p.ReInit.Version)
-		w.U16(p.ReInit.CipherSuite)
-		p.ReInit.Extensions.Marshal(w)
+		p.ReInit.Marshal(w)
 	case ExternalInit:
 		w.Opaque(p.KEMOutput)
 	case GroupContextExtensions:
@@ -100,7 +110,7 @@ func ReadProposalBody(r *tlsenc.Reader, t ProposalType) *Proposal {
 	case PSK:
 		p.PSK = readPSKID(r)
 	case ReInit:
-		p.ReInit = ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
+		p.ReInit = ReadReInit(r)
 	case ExternalInit:
 		p.KEMOutput = r.Opaque()
 	case GroupContextExtensions:
