@@ -18,7 +18,7 @@ func (g *Group) collect(o *CommitOptions, more []*queued) (*provisional, error) 
 				return err
 			}
 		}
-		return st.checkProposal(q, g.cfg.Policy, o.Now)
+		return st.checkProposal(q, &g.cfg, o.Now)
 	}
 	list, err := g.byValue(o)
 	if err != nil {
@@ -26,10 +26,10 @@ func (g *Group) collect(o *CommitOptions, more []*queued) (*provisional, error) 
 	}
 	list = append(list, more...)
 	if !o.Pending || len(g.pending) == 0 {
-		return st.apply(list, memberSender(st.own), check)
+		return st.apply(list, memberSender(st.own), &g.cfg, check)
 	}
 	all := append(slices.Clone(list), g.compatible(list)...)
-	p, err := st.apply(all, memberSender(st.own), check)
+	p, err := st.apply(all, memberSender(st.own), &g.cfg, check)
 	if err == nil {
 		return p, nil
 	}
@@ -43,7 +43,7 @@ const maxRetry = 64
 // together could not.
 func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, err error) (*provisional, error) {
 	by := memberSender(g.state.own)
-	if _, bad := g.state.apply(list, by, check); bad != nil && len(list) > 0 {
+	if _, bad := g.state.apply(list, by, &g.cfg, check); bad != nil && len(list) > 0 {
 		return nil, bad
 	}
 	if len(pending) > maxRetry {
@@ -51,13 +51,13 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 	}
 	var p *provisional
 	for _, q := range pending {
-		if next, bad := g.state.apply(append(slices.Clone(list), q), by, check); bad == nil {
+		if next, bad := g.state.apply(append(slices.Clone(list), q), by, &g.cfg, check); bad == nil {
 			list, p = next.proposals, next
 		}
 	}
 	if p == nil {
 		if len(list) == 0 {
-			return g.state.apply(list, by, check)
+			return g.state.apply(list, by, &g.cfg, check)
 		}
 		return nil, err
 	}
@@ -81,6 +81,9 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 	}
 	if o.ReInit != nil {
 		list = append(list, newQueued(o.ReInit.proposal(), sender))
+	}
+	for _, c := range o.Custom {
+		list = append(list, newQueued(c.proposal(), sender))
 	}
 	for _, id := range o.PSKs {
 		p, err := id.proposal(g.state.suite, g.cfg.Rand)
@@ -133,6 +136,10 @@ func (g *Group) compatible(list []*queued) []*queued {
 				out = append(out, q)
 			}
 			extensions = true
+		default:
+			if g.cfg.custom(q.proposal.Type) != nil {
+				out = append(out, q)
+			}
 		}
 	}
 	if len(list)+len(out) > 0 {

@@ -23,6 +23,8 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// Custom lists proposals that the application defines.
+	Custom []Custom
 	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
 	PSKs []PSKID
 	// Extensions, unless nil, replaces all extensions of the group context.

@@ -13,6 +13,8 @@ type Config struct {
 	Rand io.Reader
 	// PSKs finds external pre-shared keys; nil has none.
 	PSKs PSKs
+	// Proposals lists the types of proposals that the application defines.
+	Proposals []CustomProposal
 	// Policy bounds what is kept and accepted; the zero value is sensible.
 	Policy Policy
 }

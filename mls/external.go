@@ -36,6 +36,8 @@ type ExternalJoinParams struct {
 	// among them: an older state of this one, for instance.
 	PSKs []PSKID
 	From *Group
+	// Custom lists further proposals, which Config allows in external commits.
+	Custom []Custom
 	// AAD is authenticated and travels in the clear.
 	AAD []byte
 	Now time.Time
@@ -50,7 +52,7 @@ func StageExternalJoin(p ExternalJoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &externalJoiner{p: p, cfg: cfg, suite: p.GroupInfo.suite, info: p.GroupInfo.info}
-	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.psks, j.selfRemoves, j.build, j.finish} {
+	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.values, j.selfRemoves, j.build, j.finish} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -115,13 +117,17 @@ func (j *externalJoiner) replace() error {
 	return nil
 }
 
-func (j *externalJoiner) psks() error {
+// values takes up what is proposed by value.
+func (j *externalJoiner) values() error {
 	for _, id := range j.p.PSKs {
 		p, err := id.proposal(j.suite, j.cfg.Rand)
 		if err != nil {
 			return err
 		}
 		j.propose(p)
+	}
+	for _, c := range j.p.Custom {
+		j.propose(c.proposal())
 	}
 	return nil
 }
@@ -164,8 +170,8 @@ func (j *externalJoiner) selfRemoves() error {
 
 // build applies the proposals and puts the own leaf and path in place.
 func (j *externalJoiner) build() error {
-	check := func(q *queued) error { return j.base.checkProposal(q, j.cfg.Policy, j.p.Now) }
-	p, err := j.base.apply(j.list, wire.Sender{Type: wire.SenderNewMemberCommit}, check)
+	check := func(q *queued) error { return j.base.checkProposal(q, &j.cfg, j.p.Now) }
+	p, err := j.base.apply(j.list, wire.Sender{Type: wire.SenderNewMemberCommit}, &j.cfg, check)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := st.apply(list, content.Content.Sender, func(q *queued) error { return st.checkProposal(q, g.cfg.Policy, now) })
+	p, err := st.apply(list, content.Content.Sender, &g.cfg, func(q *queued) error { return st.checkProposal(q, &g.cfg, now) })
 	if err != nil {
 		return nil, err
 	}

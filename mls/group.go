@@ -45,7 +45,7 @@ func (c Config) check() (Config, error) {
 		return c, errNoRand
 	}
 	c.Policy = c.Policy.withDefaults()
-	return c, nil
+	return c, c.checkCustom()
 }
 
 // CreateGroup creates a group with one member (RFC 9420, Section 11).

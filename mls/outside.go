@@ -22,7 +22,7 @@ func (g *Group) processOutside(m *wire.PublicMessage, now time.Time) (Received, 
 		return nil, Delta{}, fmt.Errorf("%w: proposal by a client to add itself", ErrUnsupported)
 	}
 	content := &wire.AuthenticatedContent{Format: wire.FormatPublic, Content: m.Content, Auth: m.Auth}
-	key, err := st.outsideKey(&m.Content)
+	key, err := st.outsideKey(&m.Content, &g.cfg)
 	if err != nil {
 		return nil, Delta{}, err
 	}
@@ -34,7 +34,7 @@ func (g *Group) processOutside(m *wire.PublicMessage, now time.Time) (Received, 
 
 // outsideKey returns the key that must have signed a message by one who is no member
 // (RFC 9420, Sections 6.1, 12.1.8 and 12.4.3.2).
-func (st *state) outsideKey(c *wire.FramedContent) (suite.VerifyKey, error) {
+func (st *state) outsideKey(c *wire.FramedContent, cfg *Config) (suite.VerifyKey, error) {
 	if c.Sender.Type == wire.SenderNewMemberCommit {
 		if c.Type != wire.ContentCommit {
 			return suite.VerifyKey{}, rule.Broken("6-sender-content", "message is not of the kind that its sender may send")
@@ -53,10 +53,24 @@ func (st *state) outsideKey(c *wire.FramedContent) (suite.VerifyKey, error) {
 		}
 		return tree.NewLeaf(c.Proposal.Add.Leaf).VerifyKey(st.suite)
 	}
-	if !wire.ExternalProposal(c.Proposal.Type) {
+	if !cfg.byExternalSender(c.Proposal.Type) {
 		return suite.VerifyKey{}, rule.Broken("12.1.8-external-type", "proposal of a type that external senders may not send")
 	}
 	return st.externalSenderKey(c.Sender.Index)
+}
+
+// byExternalSender tells which proposals an external sender may send (RFC 9420,
+// Section 12.1.8).
+func (c *Config) byExternalSender(t wire.ProposalType) bool {
+	if custom := c.custom(t); custom != nil {
+		return custom.ByExternalSender
+	}
+	switch t {
+	case wire.Add, wire.Remove, wire.PSK, wire.ReInit, wire.GroupContextExtensions:
+		return true
+	default:
+		return false
+	}
 }
 
 // externalSenderKey returns the key of an external sender (RFC 9420,
@@ -121,6 +135,9 @@ func (p *ExternalProposer) ProposePSK(id PSKID) ([]byte, error) {
 	}
 	return p.propose(proposal)
 }
+
+// ProposeCustom proposes what members must have registered in their Config.
+func (p *ExternalProposer) ProposeCustom(c Custom) ([]byte, error) { return p.propose(c.proposal()) }
 
 func (p *ExternalProposer) propose(proposal *wire.Proposal) ([]byte, error) {
 	s, err := lookup(p.Suite)

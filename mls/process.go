@@ -163,7 +163,7 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 		return s, Delta{}, nil
 	}
 	q := refer(g.state.suite, content)
-	if err := g.state.checkReceived(q, g.cfg.Policy, now); err != nil {
+	if err := g.state.checkReceived(q, &g.cfg, now); err != nil {
 		return nil, Delta{}, err
 	}
 	if err := g.remember(t, q); err != nil {
@@ -173,7 +173,7 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 }
 
 // checkReceived verifies a proposal that came by itself.
-func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
+func (st *state) checkReceived(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.ExternalInit:
 		return rule.Broken("12.1.6-external-init", "ExternalInit by a member")
@@ -184,5 +184,5 @@ func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
 			}
 		}
 	}
-	return st.checkProposal(q, p, now)
+	return st.checkProposal(q, cfg, now)
 }

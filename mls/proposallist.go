@@ -57,8 +57,8 @@ func memberSender(l treemath.Leaf) wire.Sender {
 
 // apply verifies a list of proposals for a commit (RFC 9420, Section 12.2) and
 // applies it to a copy of the tree (Section 12.3).
-func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error) (*provisional, error) {
-	if err := checkList(list, by); err != nil {
+func (st *state) apply(list []*queued, by wire.Sender, cfg *Config, check func(*queued) error) (*provisional, error) {
+	if err := checkList(list, by, cfg); err != nil {
 		return nil, err
 	}
 	err := tree.Parallel(len(list), func(i int) error { return check(list[i]) })
@@ -70,7 +70,7 @@ func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error
 		tree: st.tree.Clone(), extensions: st.context.Extensions, pathNeeded: len(list) == 0,
 	}
 	for _, q := range list {
-		if err := p.take(st, q); err != nil {
+		if err := p.take(st, cfg, q); err != nil {
 			return nil, err
 		}
 	}
@@ -94,7 +94,7 @@ func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error
 }
 
 // take notes what one proposal does, and applies it to the tree if it is an Update.
-func (p *provisional) take(st *state, q *queued) error {
+func (p *provisional) take(st *state, cfg *Config, q *queued) error {
 	switch q.proposal.Type {
 	case wire.GroupContextExtensions:
 		p.extensions, p.extended = q.proposal.Extensions, true
@@ -120,19 +120,31 @@ func (p *provisional) take(st *state, q *queued) error {
 	case wire.ExternalInit:
 		p.kemOutput = q.proposal.KEMOutput
 	}
-	p.pathNeeded = p.pathNeeded || needsPath(q.proposal.Type)
+	p.pathNeeded = p.pathNeeded || cfg.needsPath(q.proposal.Type)
 	return nil
 }
 
 // needsPath tells which proposals need an update path (RFC 9420, Section 12.4).
-func needsPath(t wire.ProposalType) bool {
+func (c *Config) needsPath(t wire.ProposalType) bool {
+	if custom := c.custom(t); custom != nil {
+		return custom.NeedsPath
+	}
 	return t != wire.Add && t != wire.PSK && t != wire.ReInit
+}
+
+// inExternalCommit tells which proposals an external commit may hold, beside SelfRemove by
+// reference, which draft-ietf-mls-extensions adds (RFC 9420, Section 12.2).
+func (c *Config) inExternalCommit(t wire.ProposalType) bool {
+	if custom := c.custom(t); custom != nil {
+		return custom.InExternalCommit
+	}
+	return t == wire.ExternalInit || t == wire.Remove || t == wire.PSK
 }
 
 // checkList verifies how the proposals of a commit go together (RFC 9420,
 // Section 12.2).
-func checkList(list []*queued, by wire.Sender) error {
-	c := &listCheck{by: by, targets: make(map[treemath.Leaf]struct{}), psks: make(map[string]struct{}), count: make(map[wire.ProposalType]int)}
+func checkList(list []*queued, by wire.Sender, cfg *Config) error {
+	c := &listCheck{cfg: cfg, by: by, targets: make(map[treemath.Leaf]struct{}), psks: make(map[string]struct{}), count: make(map[wire.ProposalType]int)}
 	for _, q := range list {
 		c.count[q.proposal.Type]++
 		for _, check := range []func(*queued) error{c.target, c.psk} {
@@ -149,6 +161,7 @@ func checkList(list []*queued, by wire.Sender) error {
 
 // listCheck looks at the proposals of a commit one after the other.
 type listCheck struct {
+	cfg     *Config
 	by      wire.Sender
 	targets map[treemath.Leaf]struct{}
 	psks    map[string]struct{}
@@ -202,8 +215,7 @@ func (c *listCheck) byMember(list []*queued) error {
 	return nil
 }
 
-// fromOutside verifies the proposals of an external commit, to which
-// draft-ietf-mls-extensions adds SelfRemove.
+// fromOutside verifies the proposals of an external commit.
 func (c *listCheck) fromOutside(list []*queued) error {
 	if c.count[wire.ExternalInit] != 1 {
 		return rule.Broken("12.2-external-init-once", "external commit with %d ExternalInits", c.count[wire.ExternalInit])
@@ -215,7 +227,7 @@ func (c *listCheck) fromOutside(list []*queued) error {
 		switch t := q.proposal.Type; {
 		case q.ref != nil && t != wire.SelfRemove:
 			return rule.Broken("12.4.3.2-reference", "external commit with a proposal by reference")
-		case t != wire.ExternalInit && t != wire.Remove && t != wire.PSK && t != wire.SelfRemove:
+		case t != wire.SelfRemove && !c.cfg.inExternalCommit(t):
 			return rule.Broken("12.2-external-type", "external commit with a proposal of type %#04x", t)
 		}
 	}

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"time"
 
@@ -85,19 +86,21 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.ReInit = reInitFromWire(&q.proposal.ReInit)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
+	default:
+		p.Data = slices.Clone(q.proposal.Data)
 	}
 	return p
 }
 
 // checkProposal verifies a proposal by itself against the epoch that it was made in
 // (RFC 9420, Section 12.1).
-func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
+func (st *state) checkProposal(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.Add:
 		if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
 			return err
 		}
-		return policy.checkReceived(q.leaf.LeafNode, now)
+		return cfg.Policy.checkReceived(q.leaf.LeafNode, now)
 	case wire.Update:
 		return st.checkUpdate(q)
 	case wire.Remove:
@@ -120,6 +123,10 @@ func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
 	case wire.SelfRemove:
 		if q.sender.Type != wire.SenderMember {
 			return rule.Broken("ext-self-remove-sender", "SelfRemove by one who is no member")
+		}
+	default:
+		if !wire.KnownProposal(q.proposal.Type) && cfg.custom(q.proposal.Type) == nil {
+			return fmt.Errorf("%w: proposal of type %#04x", ErrUnsupported, q.proposal.Type)
 		}
 	}
 	return nil

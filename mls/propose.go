@@ -108,6 +108,11 @@ func (g *Group) ProposePSK(id PSKID, o ProposalOptions) ([]byte, Delta, error) {
 	return g.propose(newQueued(p, wire.Sender{}), o)
 }
 
+// ProposeCustom proposes what the application has registered in its Config.
+func (g *Group) ProposeCustom(c Custom, o ProposalOptions) ([]byte, Delta, error) {
+	return g.propose(newQueued(c.proposal(), wire.Sender{}), o)
+}
+
 // ProposeSelfRemove proposes to leave (draft-ietf-mls-extensions). The draft wants
 // PublicWire, for external joiners to see it; a group without external joins
 // may use PrivateWire, and members accept both.
@@ -136,8 +141,10 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 	if i, ok := alone.target(); ok {
 		other = i + 1
 	}
-	_, err := g.state.apply([]*queued{&alone}, memberSender(other), func(q *queued) error {
-		return g.state.checkProposal(q, Policy{LateDelivery: -1, MaxLifetime: g.cfg.Policy.MaxLifetime}, time.Time{})
+	cfg := g.cfg
+	cfg.Policy.LateDelivery = -1 // its lifetime is judged by now
+	_, err := g.state.apply([]*queued{&alone}, memberSender(other), &cfg, func(q *queued) error {
+		return g.state.checkProposal(q, &cfg, time.Time{})
 	})
 	if err != nil {
 		return nil, Delta{}, err

@@ -41,6 +41,7 @@ type Proposal struct {
 	Extensions []Extension
 	PSK        *PSKID
 	ReInit     *ReInit
+	Data       []byte // of a CustomProposal
 }
 
 // Member is a leaf with its index.

@@ -107,7 +107,7 @@ var proposalViolations = map[string]func(*testing.T) error{
 	},
 	"ext-self-remove-sender": func(t *testing.T) error {
 		q := newQueued(&wire.Proposal{Type: wire.SelfRemove}, wire.Sender{Type: wire.SenderExternal})
-		return newTrio(t).bob.state.checkProposal(q, Policy{}, evilNow)
+		return newTrio(t).bob.state.checkProposal(q, &Config{}, evilNow)
 	},
 	"size-proposals": func(t *testing.T) error {
 		w := newTrio(t)

@@ -141,17 +141,6 @@ func readU16s(r *tlsenc.Reader) []uint16 {
 	return list
 }
 
-// ExternalProposal reports whether an external sender may propose the type (Section
-// 12.1.8).
-func ExternalProposal(t uint16) bool {
-	switch t {
-	case Add, Remove, PSK, ReInit, GroupContextExtensions:
-		return true
-	default:
-		return false
-	}
-}
-
 // DefaultExtension reports whether all clients support the type (Section 7.2).
 func DefaultExtension(t uint16) bool { return ExtApplicationID <= t && t <= ExtExternalSenders }
 

@@ -2,11 +2,7 @@
 
 package wire
 
-import (
-	"fmt"
-
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
-)
+import "github.com/securecrypt/securecrypt/internal/tlsenc"
 
 // ProposalType is a code point of RFC 9420, Section 17.4.
 type ProposalType = uint16
@@ -23,10 +19,6 @@ const (
 	SelfRemove             ProposalType = 0x000a
 )
 
-// ErrUnknownProposal is returned for proposals of unknown type, whose
-// encoding cannot even be skipped.
-var ErrUnknownProposal = fmt.Errorf("mls: unknown proposal type: %w", tlsenc.ErrMalformed)
-
 // Proposal is defined in RFC 9420, Section 12.1. The field that Type names is
 // set.
 type Proposal struct {
@@ -38,6 +30,13 @@ type Proposal struct {
 	ReInit     ReInitParams
 	KEMOutput  []byte     // of ExternalInit
 	Extensions Extensions // of GroupContextExtensions
+	Data       []byte     // of types that are not known here
+}
+
+// KnownProposal reports whether the type is one of the above. Others are read as if their
+// content were one vector, which the application defines.
+func KnownProposal(t ProposalType) bool {
+	return Add <= t && t <= GroupContextExtensions || t == SelfRemove
 }
 
 // ReInitParams is the content of a ReInit proposal.
@@ -84,6 +83,9 @@ func (p *Proposal) MarshalBody(w *tlsenc.Writer) {
 		w.Opaque(p.KEMOutput)
 	case GroupContextExtensions:
 		p.Extensions.Marshal(w)
+	case SelfRemove:
+	default:
+		w.Opaque(p.Data)
 	}
 }
 
@@ -117,7 +119,7 @@ func ReadProposalBody(r *tlsenc.Reader, t ProposalType) *Proposal {
 		p.Extensions = ReadExtensions(r)
 	case SelfRemove:
 	default:
-		r.Fail(ErrUnknownProposal)
+		p.Data = r.Opaque()
 	}
 	return p
 }
