@@ -9,8 +9,17 @@ import (
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
-// collect puts together the proposals of an own commit and applies them.
+// collect puts together the proposals of an own commit, applies them and
+// authenticates what they bring.
 func (g *Group) collect(o *CommitOptions, more []*queued) (*provisional, error) {
+	p, err := g.gather(o, more)
+	if err != nil {
+		return nil, err
+	}
+	return p, g.cfg.authenticateCommit(g.state, p, nil, o.Now)
+}
+
+func (g *Group) gather(o *CommitOptions, more []*queued) (*provisional, error) {
 	st := g.state
 	check := func(q *queued) error {
 		if q.ref == nil && q.proposal.Type == wire.Add {

@@ -13,6 +13,9 @@ type Config struct {
 	Rand io.Reader
 	// PSKs finds external pre-shared keys; nil has none.
 	PSKs PSKs
+	// Authentication judges credentials; nil leaves that to the application, which looks at
+	// what is staged.
+	Authentication AuthenticationService
 	// Proposals lists the types of proposals that the application defines.
 	Proposals []CustomProposal
 	// Policy bounds what is kept and accepted; the zero value is sensible.

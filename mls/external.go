@@ -82,7 +82,17 @@ func (j *externalJoiner) openGroup() (err error) {
 		return err
 	}
 	j.base.confirm(j.info.ConfirmationTag)
-	return j.base.verifyTree(&j.cfg, j.p.Now)
+	if err := j.base.verifyTree(&j.cfg, j.p.Now); err != nil {
+		return err
+	}
+	return j.cfg.authenticateTree(j.base, j.own(), j.p.Now)
+}
+
+func (j *externalJoiner) own() []byte {
+	if j.p.SigningKey == nil {
+		return nil
+	}
+	return j.p.SigningKey.key.Public
 }
 
 func (j *externalJoiner) propose(p *wire.Proposal) {

@@ -41,6 +41,9 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 			return nil, err
 		}
 	}
+	if err := g.cfg.authenticateCommit(st, p, pathLeaf(commit.Path), now); err != nil {
+		return nil, err
+	}
 	if p.tree.Leaf(st.own) == nil || p.removes(st.own) {
 		return s, nil
 	}
@@ -67,6 +70,13 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	next.confirm(content.Auth.ConfirmationTag)
 	s.next = next
 	return s, nil
+}
+
+func pathLeaf(path *wire.UpdatePath) *tree.Leaf {
+	if path == nil {
+		return nil
+	}
+	return tree.NewLeaf(path.Leaf)
 }
 
 // initSecret returns what the next epoch begins with: the secret that this one

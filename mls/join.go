@@ -171,7 +171,12 @@ func (j *joiner) openTree() (err error) {
 }
 
 // verifyTree verifies the integrity of the tree and every leaf.
-func (j *joiner) verifyTree() error { return j.state.verifyTree(&j.cfg, j.p.Now) }
+func (j *joiner) verifyTree() error {
+	if err := j.state.verifyTree(&j.cfg, j.p.Now); err != nil {
+		return err
+	}
+	return j.cfg.authenticateTree(j.state, j.p.KeyPackage.kp.Leaf.SignatureKey, j.p.Now)
+}
 
 // placeKeys finds the own leaf and derives the private keys above it.
 func (j *joiner) placeKeys() error {

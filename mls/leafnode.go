@@ -43,6 +43,12 @@ func (l *LeafNode) Lifetime() (Lifetime, bool) {
 		l.leaf.Source == wire.SourceKeyPackage
 }
 
+// X509Credential returns a credential with a chain of DER certificates, the end
+// entity's first, which must be for the member's signature key.
+func X509Credential(chain ...[]byte) Credential {
+	return Credential{Type: CredentialX509, Data: wire.MarshalCertificates(chain)}
+}
+
 // Certificates returns the chain of an X.509 credential, the end entity's first
 // (RFC 9420, Section 5.3).
 func (c Credential) Certificates() ([][]byte, error) {

@@ -166,6 +166,9 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 	if err := g.state.checkReceived(q, &g.cfg, now); err != nil {
 		return nil, Delta{}, err
 	}
+	if err := g.cfg.authenticateProposal(g.state, q, now); err != nil {
+		return nil, Delta{}, err
+	}
 	if err := g.remember(t, q); err != nil {
 		return nil, Delta{}, err
 	}

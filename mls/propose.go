@@ -28,6 +28,9 @@ func (g *Group) ProposeAdd(kp *KeyPackage, now time.Time, o ProposalOptions) ([]
 	if err := g.cfg.Policy.checkSent(kp.kp.Leaf, now); err != nil {
 		return nil, Delta{}, err
 	}
+	if err := g.cfg.authenticate(kp.kp.Leaf, now); err != nil {
+		return nil, Delta{}, err
+	}
 	return g.propose(q, o)
 }
 

@@ -154,10 +154,17 @@ func (g *Group) contains(members, of *tree.Tree) bool {
 	for _, l := range of.Members() {
 		known[l.Credential.Key()] = struct{}{}
 	}
+next:
 	for _, l := range members.Members() {
-		if _, ok := known[l.Credential.Key()]; !ok {
-			return false
+		if _, ok := known[l.Credential.Key()]; ok {
+			continue
 		}
+		for _, other := range of.Members() {
+			if g.cfg.sameClient(l.Credential, other.Credential) {
+				continue next
+			}
+		}
+		return false
 	}
 	return true
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // violations has, for each rule, an act that breaks it and returns what came of it.
-var violations = merge(leafViolations, messageViolations, proposalViolations, commitViolations, joinViolations, outsideViolations, followViolations)
+var violations = merge(leafViolations, messageViolations, proposalViolations, commitViolations, joinViolations, outsideViolations, followViolations, authenticationViolations)
 
 func merge(tables ...map[string]func(*testing.T) error) map[string]func(*testing.T) error {
 	all := make(map[string]func(*testing.T) error)

@@ -98,6 +98,15 @@ func (c Credential) Key() string {
 
 func readCredential(r *tlsenc.Reader) Credential { return Credential{r.U16(), r.Opaque()} }
 
+// MarshalCertificates encodes the content of an X.509 credential.
+func MarshalCertificates(chain [][]byte) []byte {
+	var w tlsenc.Writer
+	for _, der := range chain {
+		w.Opaque(der)
+	}
+	return w.Bytes()
+}
+
 // Certificates decodes the content of an X.509 credential.
 func (c Credential) Certificates() ([][]byte, error) {
 	var certs [][]byte
