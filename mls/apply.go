@@ -77,6 +77,9 @@ func (g *Group) retire(t *txn, s *StagedCommit) (past, expired []*pastEpoch, err
 	if err := st.secretTree(policy).EndHandshakes(t); err != nil {
 		return nil, nil, err
 	}
+	if err := st.exporter().Erase(t); err != nil {
+		return nil, nil, err
+	}
 	now := st.retire(s.tree)
 	past = append(append(past, g.past...), now)
 	t.Put(pastKey(now.context.Epoch), now.encode())
@@ -95,7 +98,7 @@ func (s *StagedCommit) secrets() []suite.Secret {
 		return nil
 	}
 	e := s.next.secrets
-	out := []suite.Secret{e.SenderData, e.Encryption, e.Exporter, e.External, e.Membership, e.Resumption, e.Authenticator, e.Init}
+	out := []suite.Secret{e.SenderData, e.Encryption, e.Exporter, e.External, e.Membership, e.Resumption, e.Authenticator, e.Init, e.Components}
 	for n, key := range s.next.private {
 		if s.base.private[n] != key {
 			out = append(out, key.raw)
@@ -126,6 +129,9 @@ func (g *Group) Discard(s *StagedCommit) (Delta, error) {
 func (g *Group) applyRemoval(t *txn) (Delta, error) {
 	st, policy := g.state, g.cfg.Policy
 	if err := st.secretTree(policy).Erase(t); err != nil {
+		return Delta{}, err
+	}
+	if err := st.exporter().Erase(t); err != nil {
 		return Delta{}, err
 	}
 	for _, p := range g.past {

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -34,7 +35,7 @@ func (c *Config) authenticate(l *wire.LeafNode, now time.Time) error {
 		return nil
 	}
 	if err := c.Authentication.Authenticate(credentialFromWire(l.Credential), bytes.Clone(l.SignatureKey), now); err != nil {
-		return rule.Broken("5.3.1-credential", "credential is refused: %v", err)
+		return fmt.Errorf("%w: %w", rule.Broken("5.3.1-credential", "credential is refused"), err)
 	}
 	return nil
 }
@@ -49,7 +50,7 @@ func (c *Config) succeed(old, next *wire.LeafNode, now time.Time) error {
 		return err
 	}
 	if err := c.Authentication.Succeed(credentialFromWire(old.Credential), credentialFromWire(next.Credential)); err != nil {
-		return rule.Broken("5.3.1-successor", "credential may not replace the one before: %v", err)
+		return fmt.Errorf("%w: %w", rule.Broken("5.3.1-successor", "credential may not replace the one before"), err)
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func (c *Config) authenticateSenders(e wire.Extensions, now time.Time) error {
 	}
 	for _, s := range senders {
 		if err := c.Authentication.Authenticate(s.Credential, s.SignatureKey, now); err != nil {
-			return rule.Broken("5.3.1-external-sender", "credential of an external sender is refused: %v", err)
+			return fmt.Errorf("%w: %w", rule.Broken("5.3.1-external-sender", "credential of an external sender is refused"), err)
 		}
 	}
 	return nil

@@ -91,6 +91,12 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 	if o.ReInit != nil {
 		list = append(list, newQueued(o.ReInit.proposal(), sender))
 	}
+	for _, e := range o.AppEphemeral {
+		list = append(list, newQueued(e.proposal(), sender))
+	}
+	for _, u := range o.AppData {
+		list = append(list, newQueued(u.proposal(), sender))
+	}
 	for _, c := range o.Custom {
 		list = append(list, newQueued(c.proposal(), sender))
 	}
@@ -145,6 +151,10 @@ func (g *Group) compatible(list []*queued) []*queued {
 				out = append(out, q)
 			}
 			extensions = true
+		case wire.AppDataUpdate, wire.AppEphemeral:
+			if g.cfg.Components != nil {
+				out = append(out, q)
+			}
 		default:
 			if g.cfg.custom(q.proposal.Type) != nil {
 				out = append(out, q)

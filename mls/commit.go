@@ -23,6 +23,9 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// AppData and AppEphemeral list what components change and say.
+	AppData      []AppDataUpdate
+	AppEphemeral []AppEphemeral
 	// Custom lists proposals that the application defines.
 	Custom []Custom
 	// PSKs lists pre-shared keys that the next epoch depends on, in this order.

@@ -13,6 +13,8 @@ type Config struct {
 	Rand io.Reader
 	// PSKs finds external pre-shared keys; nil has none.
 	PSKs PSKs
+	// Components judges the proposals of components; nil refuses them all.
+	Components Components
 	// Authentication judges credentials; nil leaves that to the application, which looks at
 	// what is staged.
 	Authentication AuthenticationService

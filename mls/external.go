@@ -36,6 +36,9 @@ type ExternalJoinParams struct {
 	// among them: an older state of this one, for instance.
 	PSKs []PSKID
 	From *Group
+	// AppData and AppEphemeral list what components change and say.
+	AppData      []AppDataUpdate
+	AppEphemeral []AppEphemeral
 	// Custom lists further proposals, which Config allows in external commits.
 	Custom []Custom
 	// AAD is authenticated and travels in the clear.
@@ -135,6 +138,12 @@ func (j *externalJoiner) values() error {
 			return err
 		}
 		j.propose(p)
+	}
+	for _, e := range j.p.AppEphemeral {
+		j.propose(e.proposal())
+	}
+	for _, u := range j.p.AppData {
+		j.propose(u.proposal())
 	}
 	for _, c := range j.p.Custom {
 		j.propose(c.proposal())

@@ -132,6 +132,8 @@ func (g *Group) enter(t *txn) {
 	st := g.state
 	st.secretTree(g.cfg.Policy).Init(t, st.secrets.Encryption)
 	st.secrets.Encryption = nil
+	st.exporter().Init(t, st.secrets.Components)
+	st.secrets.Components = nil
 	st.secrets.Confirmation.Wipe()
 	st.secrets.Confirmation = nil
 	for n, key := range st.private {

@@ -69,6 +69,9 @@ func checkOwnCapabilities(s *suite.Suite, l *wire.LeafNode) error {
 	if l.Extensions.Duplicate() {
 		return rule.Broken("13.4-leaf-extension-twice", "leaf has two extensions of one type")
 	}
+	if err := checkAppData(l.Extensions); err != nil {
+		return err
+	}
 	for _, e := range l.Extensions {
 		if !c.SupportsExtension(e.Type) {
 			return rule.Broken("7.3-leaf-extension", "leaf has an extension that it does not support")
@@ -103,6 +106,9 @@ func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
 	}
 	if kp.Extensions.Duplicate() {
 		return rule.Broken("13.4-key-package-extension-twice", "key package has two extensions of one type")
+	}
+	if err := checkAppData(kp.Extensions); err != nil {
+		return err
 	}
 	key, err := l.VerifyKey(s)
 	if err != nil {

@@ -66,7 +66,7 @@ func (c *Config) byExternalSender(t wire.ProposalType) bool {
 		return custom.ByExternalSender
 	}
 	switch t {
-	case wire.Add, wire.Remove, wire.PSK, wire.ReInit, wire.GroupContextExtensions:
+	case wire.Add, wire.Remove, wire.PSK, wire.ReInit, wire.GroupContextExtensions, wire.AppDataUpdate, wire.AppEphemeral:
 		return true
 	default:
 		return false
@@ -135,6 +135,19 @@ func (p *ExternalProposer) ProposePSK(id PSKID) ([]byte, error) {
 	}
 	return p.propose(proposal)
 }
+
+// ProposeAppData proposes to change what a component keeps in the group context.
+func (p *ExternalProposer) ProposeAppData(u AppDataUpdate) ([]byte, error) {
+	return p.propose(u.proposal())
+}
+
+// ProposeAppEphemeral proposes data of a component to go with the next commit.
+func (p *ExternalProposer) ProposeAppEphemeral(e AppEphemeral) ([]byte, error) {
+	return p.propose(e.proposal())
+}
+
+// ProposeReInit proposes to end the group for one with other parameters.
+func (p *ExternalProposer) ProposeReInit(r ReInit) ([]byte, error) { return p.propose(r.proposal()) }
 
 // ProposeCustom proposes what members must have registered in their Config.
 func (p *ExternalProposer) ProposeCustom(c Custom) ([]byte, error) { return p.propose(c.proposal()) }

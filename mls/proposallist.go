@@ -27,7 +27,7 @@ type provisional struct {
 	kemOutput  []byte // of ExternalInit
 	reinit     *wire.ReInitParams
 	pathNeeded bool
-	extended   bool // by a GroupContextExtensions proposal
+	extended   bool // with extensions that all members must support
 }
 
 // isNew tells which leaves were added by the commit itself.
@@ -73,6 +73,9 @@ func (st *state) apply(list []*queued, by wire.Sender, cfg *Config, check func(*
 		if err := p.take(st, cfg, q); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.components(st, cfg); err != nil {
+		return nil, err
 	}
 	p.tree.Remove(p.removed...)
 	leaves := make([]*tree.Leaf, len(p.adds))
@@ -129,16 +132,26 @@ func (c *Config) needsPath(t wire.ProposalType) bool {
 	if custom := c.custom(t); custom != nil {
 		return custom.NeedsPath
 	}
-	return t != wire.Add && t != wire.PSK && t != wire.ReInit
+	switch t {
+	case wire.Add, wire.PSK, wire.ReInit, wire.AppDataUpdate, wire.AppEphemeral:
+		return false
+	default:
+		return true
+	}
 }
 
-// inExternalCommit tells which proposals an external commit may hold, beside SelfRemove by
-// reference, which draft-ietf-mls-extensions adds (RFC 9420, Section 12.2).
+// inExternalCommit tells which proposals an external commit may hold by value (RFC 9420,
+// Section 12.2, and draft-ietf-mls-extensions, which adds SelfRemove by reference).
 func (c *Config) inExternalCommit(t wire.ProposalType) bool {
 	if custom := c.custom(t); custom != nil {
 		return custom.InExternalCommit
 	}
-	return t == wire.ExternalInit || t == wire.Remove || t == wire.PSK
+	switch t {
+	case wire.ExternalInit, wire.Remove, wire.PSK, wire.AppDataUpdate, wire.AppEphemeral:
+		return true
+	default:
+		return false
+	}
 }
 
 // checkList verifies how the proposals of a commit go together (RFC 9420,

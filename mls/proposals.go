@@ -86,6 +86,10 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.ReInit = reInitFromWire(&q.proposal.ReInit)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
+	case wire.AppDataUpdate:
+		p.AppData = &AppDataUpdate{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data), q.proposal.Discard}
+	case wire.AppEphemeral:
+		p.Ephemeral = &AppEphemeral{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data)}
 	default:
 		p.Data = slices.Clone(q.proposal.Data)
 	}
@@ -119,6 +123,10 @@ func (st *state) checkProposal(q *queued, cfg *Config, now time.Time) error {
 	case wire.GroupContextExtensions:
 		if q.proposal.Extensions.Duplicate() {
 			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
+		}
+	case wire.AppDataUpdate, wire.AppEphemeral:
+		if cfg.Components == nil {
+			return fmt.Errorf("%w: proposal for a component", ErrUnsupported)
 		}
 	case wire.SelfRemove:
 		if q.sender.Type != wire.SenderMember {

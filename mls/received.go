@@ -41,6 +41,8 @@ type Proposal struct {
 	Extensions []Extension
 	PSK        *PSKID
 	ReInit     *ReInit
+	AppData    *AppDataUpdate
+	Ephemeral  *AppEphemeral
 	Data       []byte // of a CustomProposal
 }
 

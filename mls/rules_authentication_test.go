@@ -94,7 +94,7 @@ var authenticationViolations = map[string]func(*testing.T) error{
 func TestAuthenticationService(t *testing.T) {
 	refuses := func(name string, err error) {
 		t.Helper()
-		if BrokenRule(err) != name {
+		if BrokenRule(err) != name || !errors.Is(err, errStranger) {
 			t.Fatal(err)
 		}
 	}

@@ -35,7 +35,7 @@ func (f follower) try(t *testing.T) error {
 	ok(t, err)
 	n.parent = w.alice
 	stage := func(kps ...*KeyPackage) *StagedCommit {
-		key := PSKID{PSKResumption, nil, PSKUsage(usage), w.alice.GroupID(), w.alice.Epoch()}
+		key := PSKID{Type: PSKResumption, Usage: PSKUsage(usage), GroupID: w.alice.GroupID(), Epoch: w.alice.Epoch()}
 		p, err := key.proposal(n.state.suite, n.cfg.Rand)
 		ok(t, err)
 		list := []*queued{newQueued(p, memberSender(0))}

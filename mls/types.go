@@ -74,6 +74,8 @@ const (
 	ProposalReInit                 ProposalType = 0x0005
 	ProposalExternalInit           ProposalType = 0x0006
 	ProposalGroupContextExtensions ProposalType = 0x0007
+	ProposalAppDataUpdate          ProposalType = 0x0008
+	ProposalAppEphemeral           ProposalType = 0x0009
 	ProposalSelfRemove             ProposalType = 0x000a
 )
 
