@@ -23,8 +23,18 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// AppData and AppEphemeral list what components change and say.
+	AppData      []AppDataUpdate
+	AppEphemeral []AppEphemeral
+	// Custom lists proposals that the application defines.
+	Custom []Custom
+	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
+	PSKs []PSKID
 	// Extensions, unless nil, replaces all extensions of the group context.
 	Extensions []Extension
+	// ReInit, unless nil, ends the group; nothing else can be in the commit. Afterwards
+	// Group.Reinitialize makes the successor.
+	ReInit *ReInit
 	// Pending includes the pending proposals by reference, except those that are
 	// invalid or contradict the others.
 	Pending bool
@@ -55,14 +65,17 @@ type LeafUpdate struct {
 
 // Stage builds a commit (RFC 9420, Section 12.4.1). The group stays in its epoch
 // until Apply.
-func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) { return g.stage(&o) }
+
+// stage builds a commit of what the options ask for, and of more proposals by value.
+func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, error) {
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	if g.staged != nil {
 		return nil, Delta{}, ErrPendingCommit
 	}
-	p, err := g.collect(&o)
+	p, err := g.collect(o, more)
 	if err != nil {
 		return nil, Delta{}, err
 	}
@@ -74,7 +87,7 @@ func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
 		}
 	}
 	t := g.store.begin()
-	s, err := g.finish(t, b, &o)
+	s, err := g.finish(t, b, o)
 	if err != nil {
 		return nil, Delta{}, err
 	}

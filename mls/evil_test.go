@@ -135,7 +135,7 @@ type evil struct {
 func (e evil) commit(t *testing.T, g *Group) []byte {
 	t.Helper()
 	st := g.state
-	p, err := st.apply(nil, memberSender(st.own), func(*queued) error { return nil })
+	p, err := st.apply(nil, memberSender(st.own), &g.cfg, func(*queued) error { return nil })
 	ok(t, err)
 	content := g.frame(nil, e.format)
 	content.Content.Type = wire.ContentCommit

@@ -32,6 +32,15 @@ type ExternalJoinParams struct {
 	// SelfRemoves are messages of the epoch by which members ask to leave; the
 	// joiner commits them (draft-ietf-mls-extensions).
 	SelfRemoves [][]byte
+	// PSKs lists pre-shared keys to commit. From is the group whose resumption keys may be
+	// among them: an older state of this one, for instance.
+	PSKs []PSKID
+	From *Group
+	// AppData and AppEphemeral list what components change and say.
+	AppData      []AppDataUpdate
+	AppEphemeral []AppEphemeral
+	// Custom lists further proposals, which Config allows in external commits.
+	Custom []Custom
 	// AAD is authenticated and travels in the clear.
 	AAD []byte
 	Now time.Time
@@ -46,7 +55,7 @@ func StageExternalJoin(p ExternalJoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &externalJoiner{p: p, cfg: cfg, suite: p.GroupInfo.suite, info: p.GroupInfo.info}
-	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.selfRemoves, j.build, j.finish} {
+	for _, step := range []func() error{j.openGroup, j.initialize, j.replace, j.values, j.selfRemoves, j.build, j.finish} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -76,7 +85,17 @@ func (j *externalJoiner) openGroup() (err error) {
 		return err
 	}
 	j.base.confirm(j.info.ConfirmationTag)
-	return j.base.verifyTree(&j.cfg, j.p.Now)
+	if err := j.base.verifyTree(&j.cfg, j.p.Now); err != nil {
+		return err
+	}
+	return j.cfg.authenticateTree(j.base, j.own(), j.p.Now)
+}
+
+func (j *externalJoiner) own() []byte {
+	if j.p.SigningKey == nil {
+		return nil
+	}
+	return j.p.SigningKey.key.Public
 }
 
 func (j *externalJoiner) propose(p *wire.Proposal) {
@@ -107,6 +126,27 @@ func (j *externalJoiner) replace() error {
 		if j.p.Former(i, l) {
 			j.propose(&wire.Proposal{Type: wire.Remove, Remove: uint32(i)})
 		}
+	}
+	return nil
+}
+
+// values takes up what is proposed by value.
+func (j *externalJoiner) values() error {
+	for _, id := range j.p.PSKs {
+		p, err := id.proposal(j.suite, j.cfg.Rand)
+		if err != nil {
+			return err
+		}
+		j.propose(p)
+	}
+	for _, e := range j.p.AppEphemeral {
+		j.propose(e.proposal())
+	}
+	for _, u := range j.p.AppData {
+		j.propose(u.proposal())
+	}
+	for _, c := range j.p.Custom {
+		j.propose(c.proposal())
 	}
 	return nil
 }
@@ -149,8 +189,8 @@ func (j *externalJoiner) selfRemoves() error {
 
 // build applies the proposals and puts the own leaf and path in place.
 func (j *externalJoiner) build() error {
-	check := func(q *queued) error { return j.base.checkProposal(q, j.cfg.Policy, j.p.Now) }
-	p, err := j.base.apply(j.list, wire.Sender{Type: wire.SenderNewMemberCommit}, check)
+	check := func(q *queued) error { return j.base.checkProposal(q, &j.cfg, j.p.Now) }
+	p, err := j.base.apply(j.list, wire.Sender{Type: wire.SenderNewMemberCommit}, &j.cfg, check)
 	if err != nil {
 		return err
 	}
@@ -167,7 +207,7 @@ func (j *externalJoiner) build() error {
 // finish signs the commit and derives the epoch that it begins.
 func (j *externalJoiner) finish() error {
 	st, b := j.base, j.builder
-	psk, err := combine(st.suite, b.p.psks, j.cfg.externalPSK)
+	psk, err := combine(st.suite, b.p.psks, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package mls
 import (
 	"bytes"
 	"crypto/hpke"
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -25,14 +24,9 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := st.apply(list, content.Content.Sender, func(q *queued) error { return st.checkProposal(q, g.cfg.Policy, now) })
+	p, err := st.apply(list, content.Content.Sender, &g.cfg, func(q *queued) error { return st.checkProposal(q, &g.cfg, now) })
 	if err != nil {
 		return nil, err
-	}
-	for _, q := range list {
-		if q.proposal.Type == wire.ReInit {
-			return nil, fmt.Errorf("%w: ReInit", ErrUnsupported)
-		}
 	}
 	if p.pathNeeded && commit.Path == nil {
 		return nil, rule.Broken("12.4-path-missing", "commit lacks the update path that it needs")
@@ -46,6 +40,9 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 		if steps, err = st.mergePath(p, commit.Path); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.cfg.authenticateCommit(st, p, pathLeaf(commit.Path), now); err != nil {
+		return nil, err
 	}
 	if p.tree.Leaf(st.own) == nil || p.removes(st.own) {
 		return s, nil
@@ -73,6 +70,13 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	next.confirm(content.Auth.ConfirmationTag)
 	s.next = next
 	return s, nil
+}
+
+func pathLeaf(path *wire.UpdatePath) *tree.Leaf {
+	if path == nil {
+		return nil
+	}
+	return tree.NewLeaf(path.Leaf)
 }
 
 // initSecret returns what the next epoch begins with: the secret that this one

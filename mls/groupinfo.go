@@ -51,8 +51,8 @@ type GroupInfoOptions struct {
 // GroupInfo returns a signed description of the epoch (RFC 9420,
 // Section 12.4.3) as an MLSMessage.
 func (g *Group) GroupInfo(o GroupInfoOptions) ([]byte, error) {
-	if g.removed {
-		return nil, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, err
 	}
 	info, err := g.state.groupInfo(o)
 	if err != nil {

@@ -58,6 +58,9 @@ type JoinParams struct {
 	Private    *KeyPackagePrivate
 	// RatchetTree is needed if the welcome carries none.
 	RatchetTree []byte
+	// From is a group whose resumption keys the welcome may use; nil knows none. A
+	// welcome to what follows a ReInit or to a subgroup must come from it.
+	From *Group
 	// Known reports whether a group of that identifier is being taken part in:
 	// it cannot be joined again. Nil knows none.
 	Known func(groupID []byte) bool
@@ -82,7 +85,7 @@ func StageJoin(p JoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &joiner{p: p, cfg: cfg, suite: p.Welcome.suite}
-	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm} {
+	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm, j.follows} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -138,7 +141,7 @@ func (j *joiner) openInfo() error {
 			return rule.Broken("12.1.4-nonce", "pre-shared key with a nonce of wrong length")
 		}
 	}
-	psk, err := combine(j.suite, j.secrets.PSKs, j.cfg.externalPSK)
+	psk, err := combine(j.suite, j.secrets.PSKs, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err
 	}
@@ -168,7 +171,12 @@ func (j *joiner) openTree() (err error) {
 }
 
 // verifyTree verifies the integrity of the tree and every leaf.
-func (j *joiner) verifyTree() error { return j.state.verifyTree(&j.cfg, j.p.Now) }
+func (j *joiner) verifyTree() error {
+	if err := j.state.verifyTree(&j.cfg, j.p.Now); err != nil {
+		return err
+	}
+	return j.cfg.authenticateTree(j.state, j.p.KeyPackage.kp.Leaf.SignatureKey, j.p.Now)
+}
 
 // placeKeys finds the own leaf and derives the private keys above it.
 func (j *joiner) placeKeys() error {

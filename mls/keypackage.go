@@ -145,7 +145,7 @@ func unsignedLeaf(s *suite.Suite, p leafParams) (*wire.LeafNode, error) {
 	}
 	return &wire.LeafNode{
 		SignatureKey: p.signer.key.Public,
-		Credential:   wire.Credential{Type: uint16(p.credential.Type), Data: slices.Clone(p.credential.Data)},
+		Credential:   p.credential.wire(),
 		Capabilities: p.capabilities.wire(),
 		Extensions:   extensionsToWire(p.extensions),
 	}, nil

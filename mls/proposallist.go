@@ -25,8 +25,9 @@ type provisional struct {
 	former     *tree.Leaf // the leaf that a joiner from outside had before
 	psks       []wire.PSKID
 	kemOutput  []byte // of ExternalInit
+	reinit     *wire.ReInitParams
 	pathNeeded bool
-	extended   bool // by a GroupContextExtensions proposal
+	extended   bool // with extensions that all members must support
 }
 
 // isNew tells which leaves were added by the commit itself.
@@ -56,8 +57,8 @@ func memberSender(l treemath.Leaf) wire.Sender {
 
 // apply verifies a list of proposals for a commit (RFC 9420, Section 12.2) and
 // applies it to a copy of the tree (Section 12.3).
-func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error) (*provisional, error) {
-	if err := checkList(list, by); err != nil {
+func (st *state) apply(list []*queued, by wire.Sender, cfg *Config, check func(*queued) error) (*provisional, error) {
+	if err := checkList(list, by, cfg); err != nil {
 		return nil, err
 	}
 	err := tree.Parallel(len(list), func(i int) error { return check(list[i]) })
@@ -69,9 +70,12 @@ func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error
 		tree: st.tree.Clone(), extensions: st.context.Extensions, pathNeeded: len(list) == 0,
 	}
 	for _, q := range list {
-		if err := p.take(st, q); err != nil {
+		if err := p.take(st, cfg, q); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.components(st, cfg); err != nil {
+		return nil, err
 	}
 	p.tree.Remove(p.removed...)
 	leaves := make([]*tree.Leaf, len(p.adds))
@@ -93,7 +97,7 @@ func (st *state) apply(list []*queued, by wire.Sender, check func(*queued) error
 }
 
 // take notes what one proposal does, and applies it to the tree if it is an Update.
-func (p *provisional) take(st *state, q *queued) error {
+func (p *provisional) take(st *state, cfg *Config, q *queued) error {
 	switch q.proposal.Type {
 	case wire.GroupContextExtensions:
 		p.extensions, p.extended = q.proposal.Extensions, true
@@ -114,22 +118,46 @@ func (p *provisional) take(st *state, q *queued) error {
 		p.adds = append(p.adds, q)
 	case wire.PSK:
 		p.psks = append(p.psks, q.proposal.PSK)
+	case wire.ReInit:
+		p.reinit = &q.proposal.ReInit
 	case wire.ExternalInit:
 		p.kemOutput = q.proposal.KEMOutput
 	}
-	p.pathNeeded = p.pathNeeded || needsPath(q.proposal.Type)
+	p.pathNeeded = p.pathNeeded || cfg.needsPath(q.proposal.Type)
 	return nil
 }
 
 // needsPath tells which proposals need an update path (RFC 9420, Section 12.4).
-func needsPath(t wire.ProposalType) bool {
-	return t != wire.Add && t != wire.PSK && t != wire.ReInit
+func (c *Config) needsPath(t wire.ProposalType) bool {
+	if custom := c.custom(t); custom != nil {
+		return custom.NeedsPath
+	}
+	switch t {
+	case wire.Add, wire.PSK, wire.ReInit, wire.AppDataUpdate, wire.AppEphemeral:
+		return false
+	default:
+		return true
+	}
+}
+
+// inExternalCommit tells which proposals an external commit may hold by value (RFC 9420,
+// Section 12.2, and draft-ietf-mls-extensions, which adds SelfRemove by reference).
+func (c *Config) inExternalCommit(t wire.ProposalType) bool {
+	if custom := c.custom(t); custom != nil {
+		return custom.InExternalCommit
+	}
+	switch t {
+	case wire.ExternalInit, wire.Remove, wire.PSK, wire.AppDataUpdate, wire.AppEphemeral:
+		return true
+	default:
+		return false
+	}
 }
 
 // checkList verifies how the proposals of a commit go together (RFC 9420,
 // Section 12.2).
-func checkList(list []*queued, by wire.Sender) error {
-	c := &listCheck{by: by, targets: make(map[treemath.Leaf]struct{}), psks: make(map[string]struct{}), count: make(map[wire.ProposalType]int)}
+func checkList(list []*queued, by wire.Sender, cfg *Config) error {
+	c := &listCheck{cfg: cfg, by: by, targets: make(map[treemath.Leaf]struct{}), psks: make(map[string]struct{}), count: make(map[wire.ProposalType]int)}
 	for _, q := range list {
 		c.count[q.proposal.Type]++
 		for _, check := range []func(*queued) error{c.target, c.psk} {
@@ -146,6 +174,7 @@ func checkList(list []*queued, by wire.Sender) error {
 
 // listCheck looks at the proposals of a commit one after the other.
 type listCheck struct {
+	cfg     *Config
 	by      wire.Sender
 	targets map[treemath.Leaf]struct{}
 	psks    map[string]struct{}
@@ -199,8 +228,7 @@ func (c *listCheck) byMember(list []*queued) error {
 	return nil
 }
 
-// fromOutside verifies the proposals of an external commit, to which
-// draft-ietf-mls-extensions adds SelfRemove.
+// fromOutside verifies the proposals of an external commit.
 func (c *listCheck) fromOutside(list []*queued) error {
 	if c.count[wire.ExternalInit] != 1 {
 		return rule.Broken("12.2-external-init-once", "external commit with %d ExternalInits", c.count[wire.ExternalInit])
@@ -212,7 +240,7 @@ func (c *listCheck) fromOutside(list []*queued) error {
 		switch t := q.proposal.Type; {
 		case q.ref != nil && t != wire.SelfRemove:
 			return rule.Broken("12.4.3.2-reference", "external commit with a proposal by reference")
-		case t != wire.ExternalInit && t != wire.Remove && t != wire.PSK && t != wire.SelfRemove:
+		case t != wire.SelfRemove && !c.cfg.inExternalCommit(t):
 			return rule.Broken("12.2-external-type", "external commit with a proposal of type %#04x", t)
 		}
 	}

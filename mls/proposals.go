@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type queued struct {
 	ref      []byte // nil if it came by value
 	content  *wire.AuthenticatedContent
 	leaf     *tree.Leaf // of Add and Update
+	origin   bool       // of the key of a group that this one follows
 
 	// Of an own Update, what takes effect with it.
 	private suite.Secret
@@ -63,10 +65,11 @@ func (q *queued) target() (treemath.Leaf, bool) {
 // export returns the proposal for the application.
 func (q *queued) export(s *suite.Suite) Proposal {
 	p := Proposal{
-		Type:     ProposalType(q.proposal.Type),
-		Sender:   LeafIndex(q.sender.Index),
-		External: q.sender.Type != wire.SenderMember,
-		Ref:      slices.Clone(q.ref),
+		Type:       ProposalType(q.proposal.Type),
+		Sender:     LeafIndex(q.sender.Index),
+		SenderType: SenderType(q.sender.Type),
+		External:   q.sender.Type != wire.SenderMember,
+		Ref:        slices.Clone(q.ref),
 	}
 	switch q.proposal.Type {
 	case wire.Add:
@@ -77,21 +80,31 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.Remove = LeafIndex(q.proposal.Remove)
 	case wire.SelfRemove:
 		p.Remove = p.Sender
+	case wire.PSK:
+		p.PSK = pskFromWire(q.proposal.PSK)
+	case wire.ReInit:
+		p.ReInit = reInitFromWire(&q.proposal.ReInit)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
+	case wire.AppDataUpdate:
+		p.AppData = &AppDataUpdate{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data), q.proposal.Discard}
+	case wire.AppEphemeral:
+		p.Ephemeral = &AppEphemeral{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data)}
+	default:
+		p.Data = slices.Clone(q.proposal.Data)
 	}
 	return p
 }
 
 // checkProposal verifies a proposal by itself against the epoch that it was made in
 // (RFC 9420, Section 12.1).
-func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
+func (st *state) checkProposal(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.Add:
 		if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
 			return err
 		}
-		return policy.checkReceived(q.leaf.LeafNode, now)
+		return cfg.Policy.checkReceived(q.leaf.LeafNode, now)
 	case wire.Update:
 		return st.checkUpdate(q)
 	case wire.Remove:
@@ -99,18 +112,29 @@ func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
 			return rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
 		}
 	case wire.PSK:
-		return st.checkPSK(q.proposal.PSK)
+		return st.checkPSK(q)
 	case wire.ReInit:
 		if q.proposal.ReInit.Version < st.context.Version {
 			return rule.Broken("12.1.5-version", "ReInit to an older version")
+		}
+		if q.proposal.ReInit.Extensions.Duplicate() {
+			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 		}
 	case wire.GroupContextExtensions:
 		if q.proposal.Extensions.Duplicate() {
 			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 		}
+	case wire.AppDataUpdate, wire.AppEphemeral:
+		if cfg.Components == nil {
+			return fmt.Errorf("%w: proposal for a component", ErrUnsupported)
+		}
 	case wire.SelfRemove:
 		if q.sender.Type != wire.SenderMember {
 			return rule.Broken("ext-self-remove-sender", "SelfRemove by one who is no member")
+		}
+	default:
+		if !wire.KnownProposal(q.proposal.Type) && cfg.custom(q.proposal.Type) == nil {
+			return fmt.Errorf("%w: proposal of type %#04x", ErrUnsupported, q.proposal.Type)
 		}
 	}
 	return nil
@@ -134,8 +158,9 @@ func (st *state) checkUpdate(q *queued) error {
 	return checkLeaf(st.suite, q.leaf, st.context.GroupID, uint32(i))
 }
 
-func (st *state) checkPSK(id wire.PSKID) error {
-	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication {
+func (st *state) checkPSK(q *queued) error {
+	id := q.proposal.PSK
+	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication && !q.origin {
 		return rule.Broken("12.1.4-usage", "PreSharedKey for reinitialisation or branching in another commit")
 	}
 	if len(id.Nonce) != st.suite.HashSize() {

@@ -77,7 +77,18 @@ func intrudes(p ...*wire.Proposal) func(*testing.T) error {
 	}}.try
 }
 
+var (
+	outsider  = wire.Sender{Type: wire.SenderExternal}
+	newMember = wire.Sender{Type: wire.SenderNewMemberProposal}
+	remove    = &wire.Proposal{Type: wire.Remove, Remove: 2}
+)
+
 var outsideViolations = map[string]func(*testing.T) error{
+	"12.1.8-external-type":   fromOutside(outsider, &wire.Proposal{Type: wire.SelfRemove}),
+	"12.1.8-extension":       fromOutside(outsider, remove),
+	"12.1.8-new-member-type": fromOutside(newMember, remove),
+	"12.1.8.1-sender":        fromOutside(outsider, remove, ExternalSenders()),
+	"12.1.8.1-signature-key": fromOutside(outsider, remove, ExternalSenders(ExternalSender{SignatureKey: []byte("short")})),
 	"6-sender-content": intruder{content: func(c *wire.AuthenticatedContent) {
 		c.Content.Type = wire.ContentProposal
 		c.Content.Proposal = &wire.Proposal{Type: wire.SelfRemove}
@@ -104,6 +115,20 @@ var outsideViolations = map[string]func(*testing.T) error{
 		ok(t, err)
 		return receive(w.bob, msg)
 	},
+}
+
+// fromOutside has bob process a proposal by a sender that is no member.
+func fromOutside(sender wire.Sender, p *wire.Proposal, extensions ...Extension) func(*testing.T) error {
+	return func(t *testing.T) error {
+		w := newTrio(t, extensions...)
+		w.bob.cfg.Policy.OwnAdds = true
+		st := w.bob.state
+		msg, err := proposeOutside(st.suite, w.keys["alice"].key.key, &wire.FramedContent{
+			GroupID: st.context.GroupID, Epoch: st.context.Epoch, Sender: sender, Type: wire.ContentProposal, Proposal: p,
+		})
+		ok(t, err)
+		return receive(w.bob, msg)
+	}
 }
 
 // TestExternalCommitKeepsKey has a former member rejoin with the encryption key that it

@@ -113,6 +113,14 @@ func (s *StagedCommit) Rejoins() (former Member, ok bool) {
 	return Member{}, false
 }
 
+// ReInit returns what the group is to be succeeded by, if the commit ends it.
+func (s *StagedCommit) ReInit() (r ReInit, ok bool) {
+	if s.effects.reinit == nil {
+		return ReInit{}, false
+	}
+	return *reInitFromWire(s.effects.reinit), true
+}
+
 // Added returns the new members, the Joiner included.
 func (s *StagedCommit) Added() []Member {
 	out := make([]Member, 0, len(s.effects.added)+1)

@@ -82,6 +82,7 @@ type Epoch struct {
 	Resumption    suite.Secret
 	Authenticator suite.Secret
 	Init          suite.Secret
+	Components    suite.Secret // for the exporter tree alone; erased once that is made
 }
 
 // NewEpoch derives everything from an epoch secret: that of a new group, which is
@@ -98,6 +99,7 @@ func NewEpoch(s *suite.Suite, secret suite.Secret) *Epoch {
 		Resumption:    s.DeriveSecret(secret, "resumption"),
 		Authenticator: s.DeriveSecret(secret, "authentication"),
 		Init:          s.DeriveSecret(secret, "init"),
+		Components:    s.DeriveSecret(secret, "application_export"), // draft-ietf-mls-extensions
 	}
 }
 
