@@ -18,7 +18,7 @@
 // added, then commit too.
 //
 // Every implementation works with what it does by default, except: no padding,
-// key packages of one suite, the tree in the welcome, and an update path in
+// key packages of one suite, the tree beside the welcome, and an update path in
 // every commit (ts-mls leaves it out of commits that only add). Lifetimes and
 // signatures are verified by all. State goes to a store in memory: ours writes
 // deltas, openmls all that changed as JSON, mls-rs its whole state at each join

@@ -130,7 +130,7 @@ func (g *group) openFlat(keyPackage []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := g.do(interop.Request{Op: interop.OpJoin, Client: bob, Welcome: welcome}); err != nil {
+	if _, err := g.join(bob, welcome); err != nil {
 		return err
 	}
 	if g.populated {
@@ -146,7 +146,7 @@ func (g *group) addEveryone(client string, keyPackage []byte) (welcome []byte, e
 		return nil, err
 	}
 	g.note(opCreate, created)
-	r, err := g.committed(opAddEveryone, interop.Request{Client: client, Add: append([][]byte{keyPackage}, g.crowd...), Path: true, TreeInfo: true})
+	r, err := g.committed(opAddEveryone, interop.Request{Client: client, Add: append([][]byte{keyPackage}, g.crowd...), Path: true, NoTree: true})
 	return r.Welcome, err
 }
 
@@ -165,14 +165,24 @@ func (g *group) openTown(keyPackage []byte) error {
 	if _, err := g.committed("", interop.Request{Client: alice, Path: true}); err != nil {
 		return err
 	}
-	r, err := g.committed("", interop.Request{Client: alice, Add: [][]byte{keyPackage}, Path: true, TreeInfo: true})
+	r, err := g.committed("", interop.Request{Client: alice, Add: [][]byte{keyPackage}, Path: true, NoTree: true})
 	if err != nil {
 		return err
 	}
-	if _, err := g.do(interop.Request{Op: interop.OpJoin, Client: bob, Welcome: r.Welcome}); err != nil {
+	if _, err := g.join(bob, r.Welcome); err != nil {
 		return err
 	}
 	return g.update(bob, alice)
+}
+
+// join lets a client join with alice's tree, which travels beside the welcome:
+// every welcome is sealed over the group info, which would hold the tree.
+func (g *group) join(client string, welcome []byte) (interop.Response, error) {
+	tree, err := g.do(interop.Request{Op: interop.OpTree, Client: alice})
+	if err != nil {
+		return tree, err
+	}
+	return g.do(interop.Request{Op: interop.OpJoin, Client: client, Welcome: welcome, Tree: tree.Tree, Memory: g.memory})
 }
 
 // committed stages a commit and applies it; both make up the operation.

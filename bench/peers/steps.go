@@ -27,7 +27,7 @@ const (
 
 	sizeKeyPackage = "size of a key package"
 	sizeCommit     = "size of an update commit"
-	sizeWelcome    = "size of a welcome for one, with the tree"
+	sizeWelcome    = "size of a welcome for one"
 	sizeMessage32  = "size of a message of 32 B"
 	sizeMessage1K  = "size of a message of 1 KiB"
 	sizeState      = "memory of a member's state"
@@ -99,14 +99,14 @@ func (g *group) stepAdd() error {
 	if err != nil {
 		return err
 	}
-	r, err := g.committed(opAddOne, interop.Request{Client: alice, Add: [][]byte{kp.KeyPackage}, Path: true, TreeInfo: true})
+	r, err := g.committed(opAddOne, interop.Request{Client: alice, Add: [][]byte{kp.KeyPackage}, Path: true, NoTree: true})
 	g.commit, g.welcome = r.Message, r.Welcome
 	g.noteSize(sizeWelcome, len(r.Welcome))
 	return err
 }
 
 func (g *group) stepJoin() error {
-	r, err := g.do(interop.Request{Op: interop.OpJoin, Client: guest, Welcome: g.welcome, Memory: g.memory})
+	r, err := g.join(guest, g.welcome)
 	if err != nil {
 		return err
 	}

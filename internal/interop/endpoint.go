@@ -86,7 +86,7 @@ func (e *Endpoint) Do(q Request) (r Response, err error) {
 	do := map[string]func(Request, *Response) error{
 		OpKeyPackage: c.keyPackage, OpCreate: c.create, OpJoin: c.join, OpPropose: c.propose, OpCommit: c.commit,
 		OpApply: c.apply, OpProcess: c.process, OpProtect: c.protect, OpUnprotect: c.unprotect, OpState: c.state,
-		OpGroupInfo: c.groupInfo, OpExternal: c.external,
+		OpGroupInfo: c.groupInfo, OpExternal: c.external, OpTree: c.tree,
 	}[q.Op]
 	if do == nil {
 		return r, errors.New("no such operation")
@@ -316,7 +316,7 @@ func (c *client) commit(q Request, r *Response) error {
 		c.db.apply(d)
 		c.pending = s
 		r.Message, r.Welcome = s.Message(), s.WelcomeAll()
-		if r.Welcome != nil && !q.TreeInfo {
+		if r.Welcome != nil && !q.TreeInfo && !q.NoTree {
 			r.Tree = s.RatchetTree()
 		}
 		return nil
@@ -395,6 +395,13 @@ func (c *client) groupInfo(_ Request, r *Response) error {
 	return r.timed(func() (err error) {
 		r.GroupInfo, err = c.group.GroupInfo(mls.GroupInfoOptions{RatchetTree: true, ExternalPub: true})
 		return err
+	})
+}
+
+func (c *client) tree(_ Request, r *Response) error {
+	return r.timed(func() error {
+		r.Tree = c.group.RatchetTree()
+		return nil
 	})
 }
 

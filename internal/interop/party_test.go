@@ -98,6 +98,11 @@ func (w *world) commit(p *party, q Request, joining ...*party) {
 // welcome lets parties join by what a commit returned.
 func (w *world) welcome(r Response, joining ...*party) {
 	w.t.Helper()
+	if r.Tree != nil {
+		if again := w.members[0].do(Request{Op: OpTree}).Tree; !bytes.Equal(again, r.Tree) {
+			w.t.Fatalf("step %d: %s has another tree than the one beside the welcome", w.step, w.members[0].id)
+		}
+	}
 	for _, j := range joining {
 		j.do(Request{Op: OpJoin, Welcome: r.Welcome, Tree: r.Tree})
 		w.members = append(w.members, j)

@@ -22,6 +22,7 @@ const (
 	OpUnprotect  = "unprotect"   // Messages
 	OpState      = "state"       // what all members must agree on
 	OpGroupInfo  = "group_info"  // with external_pub and the tree
+	OpTree       = "tree"        // the encoded ratchet tree
 	OpDrop       = "drop"        // forgets Client
 )
 
@@ -49,6 +50,7 @@ type Request struct {
 	Pending  bool     `json:"pending,omitempty"`  // commit what was proposed
 	Public   bool     `json:"public,omitempty"`   // a handshake in a PublicMessage
 	TreeInfo bool     `json:"treeInfo,omitempty"` // the welcome holds the tree
+	NoTree   bool     `json:"noTree,omitempty"`   // nor is it returned beside the welcome
 	Kind     string   `json:"kind,omitempty"`
 	Index    uint32   `json:"index,omitempty"`
 

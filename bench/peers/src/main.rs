@@ -63,6 +63,7 @@ impl Peer {
             "protect" => c.protect(q, &mut r),
             "unprotect" => c.unprotect(q, &mut r),
             "group_info" => c.group_info(q, &mut r),
+            "tree" => c.tree(q, &mut r),
             "state" => c.state(q, &mut r),
             _ => Err("no such operation".into()),
         }?;

@@ -267,7 +267,7 @@ impl<C: MlsConfig> Client for Device<C> {
             let welcome = out.welcome_messages().first().map(|w| w.to_bytes()).transpose()?;
             let tree = out
                 .ratchet_tree()
-                .filter(|_| welcome.is_some())
+                .filter(|_| welcome.is_some() && !q.no_tree)
                 .map(|t| t.to_bytes())
                 .transpose()?;
             Ok((out.commit_message().to_bytes()?, welcome, tree))
@@ -315,6 +315,12 @@ impl<C: MlsConfig> Client for Device<C> {
     fn group_info(&mut self, _: &Request, r: &mut Response) -> Result<()> {
         let group = self.group()?;
         r.group_info.0 = r.timed(|| Ok(group.group_info_message_allowing_ext_commit(true)?.to_bytes()?))?;
+        Ok(())
+    }
+
+    fn tree(&mut self, _: &Request, r: &mut Response) -> Result<()> {
+        let group = self.group()?;
+        r.tree.0 = r.timed(|| Ok(group.export_tree().to_bytes()?))?;
         Ok(())
     }
 

@@ -261,7 +261,7 @@ impl<P: Provider> Client for Device<P> {
                 .stage_commit(&self.provider)?;
             let welcome = bundle.to_welcome_msg().map(|w| w.to_bytes()).transpose()?;
             let tree = match (&welcome, group.pending_commit()) {
-                (Some(_), Some(c)) if !q.tree_info => {
+                (Some(_), Some(c)) if !q.tree_info && !q.no_tree => {
                     c.export_ratchet_tree(self.provider.crypto(), group.export_ratchet_tree())?
                 }
                 _ => None,
@@ -317,6 +317,12 @@ impl<P: Provider> Client for Device<P> {
                 .export_group_info(self.provider.crypto(), &self.signer, true)?
                 .to_bytes()?)
         })?;
+        Ok(())
+    }
+
+    fn tree(&mut self, _: &Request, r: &mut Response) -> Result<()> {
+        let group = self.group.as_ref().ok_or("not in a group")?;
+        r.tree.0 = r.timed(|| Ok(group.export_ratchet_tree().tls_serialize_detached()?))?;
         Ok(())
     }
 

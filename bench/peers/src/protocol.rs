@@ -47,6 +47,7 @@ pub struct Request {
     pub pending: bool,
     pub public: bool,
     pub tree_info: bool,
+    pub no_tree: bool,
     pub kind: String,
     pub index: u32,
     pub welcome: Bytes,
@@ -142,6 +143,7 @@ pub trait Client {
     fn protect(&mut self, q: &Request, r: &mut Response) -> Result<()>;
     fn unprotect(&mut self, q: &Request, r: &mut Response) -> Result<()>;
     fn group_info(&mut self, q: &Request, r: &mut Response) -> Result<()>;
+    fn tree(&mut self, q: &Request, r: &mut Response) -> Result<()>;
     fn state(&mut self, q: &Request, r: &mut Response) -> Result<()>;
 }
 

@@ -182,7 +182,7 @@ const operations = {
     )
     const commit = mls.encodeMlsMessage(done.commit)
     const welcome = done.welcome && message({ wireformat: "mls_welcome", welcome: done.welcome })
-    const tree = welcome && !q.treeInfo ? encode(ratchetTreeEncoder)(done.newState.ratchetTree) : undefined
+    const tree = welcome && !q.treeInfo && !q.noTree ? encode(ratchetTreeEncoder)(done.newState.ratchetTree) : undefined
     c.pending = done
     took(r, start)
     r.message = text(commit)
@@ -232,6 +232,12 @@ const operations = {
     const m = message({ wireformat: "mls_group_info", groupInfo })
     took(r, start)
     r.groupInfo = text(m)
+  },
+  async tree(c, _, r) {
+    const start = process.hrtime.bigint()
+    const tree = encode(ratchetTreeEncoder)(c.state.ratchetTree)
+    took(r, start)
+    r.tree = text(tree)
   },
   async state(c, _, r) {
     const { state } = c
