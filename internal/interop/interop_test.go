@@ -37,6 +37,17 @@ func TestRust(t *testing.T) {
 	}
 }
 
+func TestMissingPeersAreNamed(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := TSMLS(t.Context()); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "node") {
+		t.Errorf("without Node: %v", err)
+	}
+	t.Chdir(t.TempDir())
+	if _, err := Rust(t.Context(), RustKinds[0]); err == nil {
+		t.Error("a peer is found outside of the module")
+	}
+}
+
 func ours(t *testing.T) *implementation {
 	t.Helper()
 	return greet(t, NewEndpoint("ours"))
