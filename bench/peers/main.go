@@ -33,6 +33,7 @@ type options struct {
 	tools                        string
 	limits                       string
 	rounds                       int
+	least                        bool
 }
 
 func run(ctx context.Context) error {
@@ -43,6 +44,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.shapes, "shapes", "flat,populated", "shapes of the tree")
 	flag.StringVar(&o.limits, "limits", "ts-mls=100,wasm=1000,hybrid=1000", "the most members that what takes long is measured with")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds, of which the median counts; default: by size")
+	flag.BoolVar(&o.least, "least", false, "the least instead of the median counts: for a machine that is busy with other work")
 	flag.StringVar(&o.tools, "tools", ".tools", "folder for what is built")
 	flag.Parse()
 	if err := o.buildOurs(ctx); err != nil {
@@ -136,7 +138,7 @@ func (o *options) limit(name string) int {
 
 // measure runs the rounds of one group in every implementation.
 func (o *options) measure(ctx context.Context, suite string, size int, populated bool) (t *table, err error) {
-	t = &table{suite: suite, size: size, populated: populated}
+	t = &table{suite: suite, size: size, populated: populated, least: o.least}
 	crowds := map[uint16][][]byte{}
 	var groups []*group
 	defer func() {

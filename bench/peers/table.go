@@ -16,6 +16,7 @@ type table struct {
 	suite     string
 	size      int
 	populated bool
+	least     bool // rather than the median
 	columns   []column
 }
 
@@ -31,14 +32,8 @@ func (t *table) shape() string {
 	return "flat"
 }
 
-func median(v []int64) int64 {
-	v = slices.Clone(v)
-	slices.Sort(v)
-	return v[len(v)/2]
-}
-
 // value returns what a column has in a row.
-func (c column) value(row string, isSize bool) (int64, bool) {
+func (t *table) value(c column, row string, isSize bool) (int64, bool) {
 	if isSize {
 		v, ok := c.g.sizes[row]
 		return int64(v), ok && v > 0
@@ -47,7 +42,11 @@ func (c column) value(row string, isSize bool) (int64, bool) {
 	if len(v) == 0 {
 		return 0, false
 	}
-	return median(v), true
+	if t.least {
+		return slices.Min(v), true
+	}
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2], true
 }
 
 // rows calls f for every row that the first column has a value in.
@@ -57,7 +56,7 @@ func (t *table) rows(f func(row string, isSize bool, ours int64)) {
 		isSize bool
 	}{{operations, false}, {sizes, true}} {
 		for _, row := range group.rows {
-			if ours, ok := t.columns[0].value(row, group.isSize); ok {
+			if ours, ok := t.value(t.columns[0], row, group.isSize); ok {
 				f(row, group.isSize, ours)
 			}
 		}
@@ -75,7 +74,7 @@ func (t *table) print(w io.Writer) {
 	t.rows(func(row string, isSize bool, ours int64) {
 		fmt.Fprintf(w, "| %s |", row)
 		for i, c := range t.columns {
-			v, ok := c.value(row, isSize)
+			v, ok := t.value(c, row, isSize)
 			switch {
 			case !ok:
 				fmt.Fprint(w, " – |")
@@ -92,12 +91,12 @@ func (t *table) print(w io.Writer) {
 // best returns the least that another implementation needs, as a share of what
 // ours needs; our own library elsewhere is no other one.
 func (t *table) best(row string, isSize bool) (ratio float64, name string) {
-	ours, ok := t.columns[0].value(row, isSize)
+	ours, ok := t.value(t.columns[0], row, isSize)
 	if !ok {
 		return 0, ""
 	}
 	for _, c := range t.columns[1:] {
-		v, ok := c.value(row, isSize)
+		v, ok := t.value(c, row, isSize)
 		if r := float64(v) / float64(ours); ok && c.kind != "wasm" && (name == "" || r < ratio) {
 			ratio, name = r, c.name
 		}
