@@ -81,6 +81,12 @@ var authenticationViolations = map[string]func(*testing.T) error{
 		sender := ExternalSenders(ExternalSender{SignatureKey: []byte("key"), Credential: BasicCredential([]byte("service"))})
 		return receive(w.bob, evil{proposals: value(extensions(sender.wire()))}.commit(t, w.alice))
 	},
+	"12.2-same-client": func(t *testing.T) error {
+		w := newTrio(t)
+		w.bob.cfg.Authentication = registry{}
+		_, _, err := w.bob.Stage(CommitOptions{Now: evilNow, Add: []*KeyPackage{newPerson(t, "carla", Capabilities{}).kp}})
+		return err
+	},
 	"5.3-certificates": certified(X509Credential()),
 	"5.3-certificate":  certified(X509Credential([]byte("junk"))),
 	"5.3-certificate-key": func(t *testing.T) error {
