@@ -142,6 +142,23 @@ func TestAuthenticationService(t *testing.T) {
 	refuses("5.3.1-credential", err)
 }
 
+// TestPendingIsRefused leaves out of a commit what the service refuses by now, or what would
+// add a client that is there.
+func TestPendingIsRefused(t *testing.T) {
+	w := newTrio(t)
+	for _, name := range []string{"dave", "eve", "carla"} {
+		msg, _, err := w.alice.ProposeAdd(newPerson(t, name, Capabilities{}).kp, evilNow, ProposalOptions{})
+		ok(t, err)
+		ok(t, receive(w.bob, msg))
+	}
+	w.bob.cfg.Authentication = registry{refused: []string{"dave"}}
+	s, _, err := w.bob.Stage(CommitOptions{Now: evilNow, Pending: true})
+	ok(t, err)
+	if len(s.Added()) != 1 || string(s.Added()[0].Leaf.Credential().Data) != "eve" {
+		t.Fatalf("%+v", s.Added())
+	}
+}
+
 // TestSameClient lets a group follow whose members have other credentials.
 func TestSameClient(t *testing.T) {
 	w := newTrio(t)
