@@ -207,6 +207,9 @@ func (j *externalJoiner) build() error {
 // finish signs the commit and derives the epoch that it begins.
 func (j *externalJoiner) finish() error {
 	st, b := j.base, j.builder
+	if err := checkAAD(st.framed, j.p.AAD); err != nil {
+		return err
+	}
 	psk, err := combine(st.suite, b.p.psks, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err
@@ -225,6 +228,7 @@ func (j *externalJoiner) finish() error {
 	next := &state{suite: st.suite, tree: b.p.tree, own: b.p.committer, signer: b.signer, private: b.fresh}
 	st.advance(next, b.p, content, j.init, b.keys.Commit, psk)
 	b.wipe()
+	j.init.Wipe()
 	content.Auth.ConfirmationTag = next.secrets.Tag(next.context.ConfirmedTranscriptHash)
 	next.confirm(content.Auth.ConfirmationTag)
 	m, err := framing.SealPublic(st.suite, nil, content, st.encoded)
