@@ -14,13 +14,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/securecrypt/securecrypt/internal/interop"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -42,7 +43,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.kinds, "kinds", "ours,openmls-libcrux,openmls-rustcrypto,mls-rs-awslc,mls-rs-rustcrypto,ts-mls,wasm", "what to measure; the first is what others are held against")
 	flag.StringVar(&o.suites, "suites", "1,hybrid", "suites: 1 and hybrid")
 	flag.StringVar(&o.shapes, "shapes", "flat,populated", "shapes of the tree")
-	flag.StringVar(&o.limits, "limits", "ts-mls=100,wasm=1000,hybrid=1000", "the most members that what takes long is measured with")
+	flag.StringVar(&o.limits, "limits", "ts-mls=100,wasm=1000,hybrid=1000,wasm/hybrid=100", "the most members that what takes long is measured with")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds, of which the median counts; default: by size")
 	flag.BoolVar(&o.least, "least", false, "the least instead of the median counts: for a machine that is busy with other work")
 	flag.StringVar(&o.tools, "tools", ".tools", "folder for what is built")
@@ -51,6 +52,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	var tables []*table
+	defer func() { printSummary(os.Stdout, tables) }() // of what there is, if it is cut short
 	for _, suite := range strings.Split(o.suites, ",") {
 		for _, text := range strings.Split(o.sizes, ",") {
 			size, err := strconv.Atoi(text)
@@ -70,7 +72,6 @@ func run(ctx context.Context) error {
 			}
 		}
 	}
-	printSummary(os.Stdout, tables)
 	return nil
 }
 
@@ -148,7 +149,7 @@ func (o *options) measure(ctx context.Context, suite string, size int, populated
 	}()
 	for _, kind := range strings.Split(o.kinds, ",") {
 		id := suiteOf(kind, suite)
-		if id == 0 || size > o.limit(kind) || size > o.limit(suite) {
+		if id == 0 || size > min(o.limit(kind), o.limit(suite), o.limit(kind+"/"+suite)) {
 			continue
 		}
 		if crowds[id] == nil && !populated {
