@@ -66,6 +66,9 @@ func greet(t *testing.T, p Peer) *implementation {
 // INTEROP=required: then it fails.
 func start(t *testing.T, cmd *exec.Cmd, err error) *implementation {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a group with foreign members takes seconds, and many with the race detector")
+	}
 	if errors.Is(err, ErrMissing) && os.Getenv("INTEROP") != "required" {
 		t.Skip(err)
 	} else if err != nil {
