@@ -171,6 +171,19 @@ func TestExternalRace(t *testing.T) {
 	talk(t, a, b, c)
 }
 
+// TestGroupInfoOfCommit has a server get the next group info along with the commit.
+func TestGroupInfoOfCommit(t *testing.T) {
+	a, b := pair(t)
+	c := newClient(t, quick, "c")
+	s := a.stage(mls.CommitOptions{})
+	b.applyCommit(b.process(s.Message()).(*mls.StagedCommit))
+	a.reload()
+	next := must[[]byte](t)(a.PendingCommit().GroupInfo(mls.GroupInfoOptions{RatchetTree: true, ExternalPub: true}))
+	a.applyCommit(a.PendingCommit())
+	c.applyExternal(t, must[*mls.GroupInfo](t)(mls.ParseGroupInfo(next)), nil, a, b)
+	talk(t, a, b, c)
+}
+
 func TestGroupInfoIsChecked(t *testing.T) {
 	a := newClient(t, quick, "a")
 	a.create()
