@@ -109,24 +109,6 @@ func capabilitiesFromWire(c wire.Capabilities) Capabilities {
 	}
 }
 
-// DefaultCapabilities lists all that this package supports, and the given
-// extension types, which the application supports.
-func DefaultCapabilities(extensions ...ExtensionType) Capabilities {
-	c := Capabilities{
-		Versions:    []uint16{wire.Version},
-		Extensions:  []ExtensionType{ExtensionAppDataDictionary},
-		Proposals:   []ProposalType{ProposalSelfRemove},
-		Credentials: []CredentialType{CredentialBasic},
-	}
-	c.CipherSuites = fromU16s[CipherSuite](suite.All())
-	for _, e := range extensions {
-		if !wire.DefaultExtension(uint16(e)) && !slices.Contains(c.Extensions, e) {
-			c.Extensions = append(c.Extensions, e)
-		}
-	}
-	return c
-}
-
 func (l Lifetime) wire() wire.Lifetime {
 	return wire.Lifetime{NotBefore: seconds(l.NotBefore), NotAfter: seconds(l.NotAfter)}
 }

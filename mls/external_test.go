@@ -127,6 +127,12 @@ func TestExternalJoinWithoutFormer(t *testing.T) {
 	if mls.BrokenRule(err) != "7.3-unique-signature-key" {
 		t.Fatal(err)
 	}
+	_, err = mls.StageExternalJoin(mls.ExternalJoinParams{
+		GroupInfo: a.info(), SigningKey: b.key, Known: func([]byte) bool { return true }, Now: testNow,
+	}, b.cfg)
+	if mls.BrokenRule(err) != "12.4.3.1-group-id" {
+		t.Fatal(err)
+	}
 }
 
 // TestExternalJoinCommitsSelfRemove takes those along who asked to leave.
