@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
@@ -59,8 +61,12 @@ func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
 		c.row(k, v)
 		return ctx.Err()
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		c.agree()
+	case pebble.IsCorruptionError(err):
+		c.problem("a file is damaged, the rest of the store was not checked: %v", err)
+		err = nil
 	}
 	if closeErr := snapshot.Close(); err == nil {
 		err = wrap(closeErr)
