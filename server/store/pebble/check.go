@@ -4,9 +4,8 @@ package pebble
 
 import (
 	"context"
+	"errors"
 	"fmt"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -64,7 +63,7 @@ func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
 	switch {
 	case err == nil:
 		c.agree()
-	case pebble.IsCorruptionError(err):
+	case errors.Is(err, server.ErrCorrupt):
 		c.problem("a file is damaged, the rest of the store was not checked: %v", err)
 		err = nil
 	}

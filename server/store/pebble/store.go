@@ -85,7 +85,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s.order.cond.L = &s.order.mu
 	db, err := pebble.Open(dir, o.engine())
 	if err != nil {
-		return nil, fmt.Errorf("pebble: opening the store: %w", err)
+		return nil, wrap(err)
 	}
 	s.db = db
 	if err := s.checkFormat(o.ReadOnly); err != nil {
@@ -171,7 +171,7 @@ func (s *Store) checkFormat(readOnly bool) error {
 		return s.db.Set(keyFormat, encodeValue(valueFormat{Version: formatVersion}), pebble.Sync)
 	}
 	if err != nil {
-		return fmt.Errorf("pebble: reading the store's format: %w", err)
+		return err
 	}
 	v, err := decodeFormat(b)
 	if err != nil {
@@ -188,7 +188,7 @@ func (s *Store) Close() error {
 	s.write.Lock()
 	defer s.write.Unlock()
 	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("pebble: closing the store: %w", err)
+		return wrap(err)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (s *Store) View(ctx context.Context, fn func(server.ReadTx) error) error {
 	ticket := s.order.applied.Load()
 	err := fn(readTx{&tx{r: snapshot}})
 	if err := snapshot.Close(); err != nil {
-		return fmt.Errorf("pebble: %w", err)
+		return wrap(err)
 	}
 	if err != nil {
 		return err
