@@ -107,7 +107,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	p.done = make(chan struct{})
 	ready := make(chan []string, 1)
 	go func() {
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		scanner := bufio.NewScanner(stdout)
 		for scanner.Scan() {
 			if m := readyLine.FindStringSubmatch(scanner.Text()); m != nil {
@@ -188,7 +188,7 @@ func sameFiles(ts *testscript.TestScript, neg bool, args []string) {
 func hashFile(ts *testscript.TestScript, name string) string {
 	f, err := os.Open(ts.MkAbs(name))
 	ts.Check(err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	ts.Check(err)

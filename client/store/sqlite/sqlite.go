@@ -95,7 +95,7 @@ func (s *Store) View(fn func(client.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
 	}
-	defer t.Rollback()
+	defer func() { _ = t.Rollback() }()
 	return fn(&tx{s: s, t: t, readOnly: true})
 }
 
@@ -107,7 +107,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
 	}
-	defer t.Rollback() // no effect after a commit
+	defer func() { _ = t.Rollback() }() // no effect after a commit
 	if err := fn(&tx{s: s, t: t}); err != nil {
 		return err
 	}
