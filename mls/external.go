@@ -207,6 +207,9 @@ func (j *externalJoiner) build() error {
 // finish signs the commit and derives the epoch that it begins.
 func (j *externalJoiner) finish() error {
 	st, b := j.base, j.builder
+	if err := checkAAD(st.framed, j.p.AAD); err != nil {
+		return err
+	}
 	psk, err := combine(st.suite, b.p.psks, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err

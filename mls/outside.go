@@ -29,6 +29,9 @@ func (g *Group) processOutside(m *wire.PublicMessage, now time.Time) (Received, 
 	if err := framing.Verify(st.suite, key, content, st.encoded); err != nil {
 		return nil, Delta{}, err
 	}
+	if err := checkAAD(st.framed, content.Content.AAD); err != nil {
+		return nil, Delta{}, err
+	}
 	return g.handshake(g.store.begin(), content, now)
 }
 

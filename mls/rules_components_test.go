@@ -51,6 +51,13 @@ var componentViolations = map[string]func(*testing.T) error{
 	"ext-app-data-extensions": updates(extensions(AppDataDictionary().wire())),
 	"ext-app-data-operations": updates(update, discard),
 	"ext-app-data-remove":     updates(discard),
+	"ext-safe-aad": func(t *testing.T) error {
+		w := newTrio(t)
+		w.bob.state.framed = true
+		msg, _, err := w.alice.Protect(nil, ProtectOptions{AAD: []byte("junk")})
+		ok(t, err)
+		return receive(w.bob, msg)
+	},
 }
 
 // TestAppDataDictionaryForm refuses dictionaries that are not sorted.
