@@ -118,7 +118,7 @@ var musts = []must{
 	{"12.1.8", 1, "External senders make proposals of the listed types.", by("12.1.8-external-type"), ""},
 	{"12.1.8", 1, "New proposal types say whether external senders may make them.", by("12.1.8-external-type", "TestCustomProposals"), "CustomProposal has a field for it."},
 	{"12.2", 1, "Whoever makes or processes a commit verifies its list of proposals.", by("12.2-update-committer", "12.2-remove-committer", "12.2-same-leaf", "12.2-psk-twice", "12.2-extensions-twice",
-		"12.2-reinit-alone", "12.2-external-init", "12.2-external-init-once", "12.2-external-remove-once", "12.2-external-type", "12.2-proposal-support"), ""},
+		"12.2-reinit-alone", "12.2-external-init", "12.2-external-init-once", "12.2-same-client", "12.2-external-remove-once", "12.2-external-type", "12.2-proposal-support"), ""},
 	{"12.2", 1, "A commit with an invalid list is refused.", by("TestViolations"), ""},
 	{"12.2", 1, "Who rejoins has a leaf that could update the one that it removes.", by("7.3-update-key", "5.3.1-successor", "TestResync"), ""},
 	{"12.2", 1, "Its credential is acceptable as the successor of the removed one.", by("5.3.1-successor"), ""},
