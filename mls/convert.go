@@ -61,6 +61,14 @@ func extensionsFromWire(list wire.Extensions) []Extension {
 	return out
 }
 
+func (c Credential) wire() wire.Credential {
+	return wire.Credential{Type: uint16(c.Type), Data: slices.Clone(c.Data)}
+}
+
+func credentialFromWire(c wire.Credential) Credential {
+	return Credential{CredentialType(c.Type), slices.Clone(c.Data)}
+}
+
 func u16s[T ~uint16](list []T) []uint16 {
 	out := make([]uint16, 0, len(list))
 	for _, v := range list {
@@ -81,12 +89,13 @@ func (c Capabilities) empty() bool {
 	return len(c.Versions)+len(c.CipherSuites)+len(c.Extensions)+len(c.Proposals)+len(c.Credentials) == 0
 }
 
+// wire leaves out default types, which must not be listed (RFC 9420, Section 7.2).
 func (c Capabilities) wire() wire.Capabilities {
 	return wire.Capabilities{
 		Versions:     slices.Clone(c.Versions),
 		CipherSuites: u16s(c.CipherSuites),
-		Extensions:   u16s(c.Extensions),
-		Proposals:    u16s(c.Proposals),
+		Extensions:   slices.DeleteFunc(u16s(c.Extensions), wire.DefaultExtension),
+		Proposals:    slices.DeleteFunc(u16s(c.Proposals), wire.DefaultProposal),
 		Credentials:  u16s(c.Credentials),
 	}
 }

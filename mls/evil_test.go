@@ -135,7 +135,7 @@ type evil struct {
 func (e evil) commit(t *testing.T, g *Group) []byte {
 	t.Helper()
 	st := g.state
-	p, err := st.apply(nil, st.own, func(*queued) error { return nil })
+	p, err := st.apply(nil, memberSender(st.own), &g.cfg, func(*queued) error { return nil })
 	ok(t, err)
 	content := g.frame(nil, e.format)
 	content.Content.Type = wire.ContentCommit
@@ -149,7 +149,7 @@ func (e evil) commit(t *testing.T, g *Group) []byte {
 	}
 	ok(t, framing.Sign(st.suite, st.signer, content, st.encoded))
 	next := &state{suite: st.suite, tree: p.tree, own: st.own}
-	st.advance(next, p, content, commitSecret, schedule.NoPSK(st.suite))
+	st.advance(next, p, content, st.secrets.Next(), commitSecret, schedule.NoPSK(st.suite))
 	content.Auth.ConfirmationTag = next.secrets.Tag(next.context.ConfirmedTranscriptHash)
 	if e.tag != nil {
 		e.tag(content.Auth.ConfirmationTag)
@@ -200,6 +200,13 @@ func (e evil) try(t *testing.T) error {
 func receive(g *Group, msg []byte) error {
 	_, _, err := g.Process(msg, evilNow)
 	return err
+}
+
+// flipped returns b with one bit changed.
+func flipped(b []byte) []byte {
+	out := slices.Clone(b)
+	out[0] ^= 1
+	return out
 }
 
 func value(p ...*wire.Proposal) []wire.ProposalOrRef {

@@ -43,6 +43,7 @@ func (g *Group) Process(msg []byte, now time.Time) (Received, Delta, error) {
 // epochAt is what it takes to unprotect messages of an epoch.
 type epochAt struct {
 	encoded    []byte // group context
+	framed     bool   // whether AAD must be a SafeAAD
 	senderData suite.Secret
 	tree       *secrettree.Tree
 	leaf       func(treemath.Leaf) *tree.Leaf
@@ -57,15 +58,17 @@ func (g *Group) at(group []byte, epoch uint64, handshake bool) (*epochAt, error)
 	switch {
 	case epoch > st.context.Epoch:
 		return nil, ErrEpochAhead
+	case epoch == st.context.Epoch && g.reinit != nil:
+		return nil, ErrReInit
 	case epoch == st.context.Epoch:
-		return &epochAt{st.encoded, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
+		return &epochAt{st.encoded, st.framed, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
 	case handshake:
 		return nil, ErrEpochTooOld
 	}
 	for i, p := range g.past {
 		if p.context.Epoch == epoch {
 			leaf := func(l treemath.Leaf) *tree.Leaf { return g.pastLeaf(i, l) }
-			return &epochAt{p.encoded, p.senderData, p.secretTree(st.suite, g.cfg.Policy), leaf}, nil
+			return &epochAt{p.encoded, framesAAD(p.context.Extensions), p.senderData, p.secretTree(st.suite, g.cfg.Policy), leaf}, nil
 		}
 	}
 	return nil, ErrEpochTooOld
@@ -102,7 +105,7 @@ func (g *Group) processPrivate(m *wire.PrivateMessage, now time.Time) (Received,
 	if err != nil {
 		return nil, Delta{}, malformed("content", err)
 	}
-	if err := g.verify(leaf, content, e.encoded); err != nil {
+	if err := g.verify(leaf, content, e); err != nil {
 		return nil, Delta{}, err
 	}
 	if m.Type != wire.ContentApplication {
@@ -114,12 +117,15 @@ func (g *Group) processPrivate(m *wire.PrivateMessage, now time.Time) (Received,
 	}, t.commit(), nil
 }
 
-func (g *Group) verify(leaf *tree.Leaf, content *wire.AuthenticatedContent, context []byte) error {
+func (g *Group) verify(leaf *tree.Leaf, content *wire.AuthenticatedContent, e *epochAt) error {
 	key, err := leaf.VerifyKey(g.state.suite)
 	if err != nil {
 		return err
 	}
-	return framing.Verify(g.state.suite, key, content, context)
+	if err := framing.Verify(g.state.suite, key, content, e.encoded); err != nil {
+		return err
+	}
+	return checkAAD(e.framed, content.Content.AAD)
 }
 
 func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, Delta, error) {
@@ -131,7 +137,7 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 		return nil, Delta{}, err
 	}
 	if m.Content.Sender.Type != wire.SenderMember {
-		return nil, Delta{}, fmt.Errorf("%w: message by one who is no member", ErrUnsupported)
+		return g.processOutside(m, now)
 	}
 	sender := treemath.Leaf(m.Content.Sender.Index)
 	leaf := e.leaf(sender)
@@ -142,7 +148,7 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 	if err != nil {
 		return nil, Delta{}, err
 	}
-	if err := g.verify(leaf, content, e.encoded); err != nil {
+	if err := g.verify(leaf, content, e); err != nil {
 		return nil, Delta{}, err
 	}
 	if sender == g.state.own {
@@ -161,7 +167,10 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 		return s, Delta{}, nil
 	}
 	q := refer(g.state.suite, content)
-	if err := g.state.checkReceived(q, g.cfg.Policy, now); err != nil {
+	if err := g.state.checkReceived(q, &g.cfg, now); err != nil {
+		return nil, Delta{}, err
+	}
+	if err := g.cfg.authenticateProposal(g.state, q, now); err != nil {
 		return nil, Delta{}, err
 	}
 	if err := g.remember(t, q); err != nil {
@@ -171,7 +180,7 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 }
 
 // checkReceived verifies a proposal that came by itself.
-func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
+func (st *state) checkReceived(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.ExternalInit:
 		return rule.Broken("12.1.6-external-init", "ExternalInit by a member")
@@ -182,5 +191,5 @@ func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
 			}
 		}
 	}
-	return st.checkProposal(q, p, now)
+	return st.checkProposal(q, cfg, now)
 }

@@ -21,6 +21,7 @@ type state struct {
 	encoded []byte // the context, as signatures cover it
 	interim []byte // interim transcript hash
 	tag     []byte // confirmation tag of the commit that began the epoch
+	framed  bool   // whether AAD must be a SafeAAD
 	tree    *tree.Tree
 	secrets *schedule.Epoch
 	own     treemath.Leaf
@@ -58,6 +59,7 @@ func wrapPrivate(key hpke.PrivateKey) (*privateKey, error) {
 func (st *state) confirm(tag []byte) {
 	st.tag = tag
 	st.encoded = st.context.Bytes()
+	st.framed = framesAAD(st.context.Extensions)
 	st.interim = schedule.InterimHash(st.suite, st.context.ConfirmedTranscriptHash, tag)
 }
 
@@ -67,6 +69,11 @@ func (st *state) secretTree(p Policy) *secrettree.Tree {
 		Suite: st.suite, Epoch: st.context.Epoch, Leaves: st.tree.Leaves(),
 		Limits: secrettree.Limits{MaxForward: p.MaxForward, OutOfOrder: p.OutOfOrder},
 	}
+}
+
+// exporter is the view of the epoch's exporter tree.
+func (st *state) exporter() *secrettree.Exporter {
+	return &secrettree.Exporter{Suite: st.suite, Epoch: st.context.Epoch}
 }
 
 // inherit returns the private keys that are still those of their nodes in the next
