@@ -63,7 +63,7 @@ func (t *table) persist(d mls.Delta) error {
 }
 
 // Deltas go into a database, and a group comes back from it.
-func ExampleDelta_sQLite() {
+func ExampleDelta() {
 	dir, err := os.MkdirTemp("", "groups")
 	check(err)
 	defer func() { _ = os.RemoveAll(dir) }()
