@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
@@ -40,15 +39,6 @@ func BestSuite(clients ...Capabilities) (CipherSuite, bool) {
 		}
 	}
 	return 0, false
-}
-
-// check verifies that no default type is listed (RFC 9420, Section 7.2): a duty of who makes
-// a leaf.
-func (c Capabilities) check() error {
-	if slices.ContainsFunc(u16s(c.Extensions), wire.DefaultExtension) || slices.ContainsFunc(u16s(c.Proposals), wire.DefaultProposal) {
-		return rule.Broken("7.2-default-listed", "capabilities list what all clients support")
-	}
-	return nil
 }
 
 // isGREASE reports whether a code point is one that nothing will ever use (RFC 9420,

@@ -75,9 +75,6 @@ func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, 
 	if g.staged != nil {
 		return nil, Delta{}, ErrPendingCommit
 	}
-	if err := o.Leaf.check(); err != nil {
-		return nil, Delta{}, err
-	}
 	p, err := g.collect(o, more)
 	if err != nil {
 		return nil, Delta{}, err

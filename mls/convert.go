@@ -89,12 +89,13 @@ func (c Capabilities) empty() bool {
 	return len(c.Versions)+len(c.CipherSuites)+len(c.Extensions)+len(c.Proposals)+len(c.Credentials) == 0
 }
 
+// wire leaves out default types, which must not be listed (RFC 9420, Section 7.2).
 func (c Capabilities) wire() wire.Capabilities {
 	return wire.Capabilities{
 		Versions:     slices.Clone(c.Versions),
 		CipherSuites: u16s(c.CipherSuites),
-		Extensions:   u16s(c.Extensions),
-		Proposals:    u16s(c.Proposals),
+		Extensions:   slices.DeleteFunc(u16s(c.Extensions), wire.DefaultExtension),
+		Proposals:    slices.DeleteFunc(u16s(c.Proposals), wire.DefaultProposal),
 		Credentials:  u16s(c.Credentials),
 	}
 }

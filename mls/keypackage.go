@@ -143,9 +143,6 @@ func unsignedLeaf(s *suite.Suite, p leafParams) (*wire.LeafNode, error) {
 	if p.capabilities.empty() {
 		p.capabilities = DefaultCapabilities()
 	}
-	if err := p.capabilities.check(); err != nil {
-		return nil, err
-	}
 	return &wire.LeafNode{
 		SignatureKey: p.signer.key.Public,
 		Credential:   p.credential.wire(),

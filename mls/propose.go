@@ -44,9 +44,6 @@ func (g *Group) ProposeUpdate(u LeafUpdate, o ProposalOptions) ([]byte, Delta, e
 	if err := g.usable(); err != nil {
 		return nil, Delta{}, err
 	}
-	if err := u.check(); err != nil {
-		return nil, Delta{}, err
-	}
 	st := g.state
 	private, public, err := newKeyPair(st.suite, g.cfg.Rand)
 	if err != nil {
@@ -61,14 +58,6 @@ func (g *Group) ProposeUpdate(u LeafUpdate, o ProposalOptions) ([]byte, Delta, e
 	q := newQueued(&wire.Proposal{Type: wire.Update, Update: leaf}, wire.Sender{})
 	q.private, q.signer = private, signer
 	return g.propose(q, o)
-}
-
-// check verifies that what is new can be said.
-func (u *LeafUpdate) check() error {
-	if u == nil || u.Capabilities == nil {
-		return nil
-	}
-	return u.Capabilities.check()
 }
 
 // nextLeaf returns an unsigned copy of the own leaf with changes, and its signing key.

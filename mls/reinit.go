@@ -182,19 +182,12 @@ func (g *Group) checkSuccessor(id *wire.PSKID, next *wire.GroupContext, t *tree.
 func (g *Group) contains(members, of *tree.Tree) bool {
 	known := make(map[string]struct{})
 	for _, l := range of.Members() {
-		known[l.Credential.Key()] = struct{}{}
+		known[g.cfg.client(l.Credential)] = struct{}{}
 	}
-next:
 	for _, l := range members.Members() {
-		if _, ok := known[l.Credential.Key()]; ok {
-			continue
+		if _, ok := known[g.cfg.client(l.Credential)]; !ok {
+			return false
 		}
-		for _, other := range of.Members() {
-			if g.cfg.sameClient(l.Credential, other.Credential) {
-				continue next
-			}
-		}
-		return false
 	}
 	return true
 }

@@ -39,7 +39,7 @@ func (registry) Succeed(old, next Credential) error {
 	return nil
 }
 
-func (registry) SameClient(a, b Credential) bool { return a.Data[0] == b.Data[0] }
+func (registry) Client(c Credential) string { return string(c.Data[:1]) }
 
 // renames has alice take another name by a commit.
 func renames(name string) evil {

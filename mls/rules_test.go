@@ -104,14 +104,7 @@ var leafViolations = map[string]func(*testing.T) error{
 	"13.4-leaf-extension-twice": add(func(l *wire.LeafNode) {
 		l.Extensions = wire.Extensions{{Type: 1, Data: []byte("a")}, {Type: 1, Data: []byte("b")}}
 	}, nil),
-	"7.3-leaf-extension": add(func(l *wire.LeafNode) { l.Extensions = wire.Extensions{{Type: unknownType}} }, nil),
-	"7.2-default-listed": func(t *testing.T) error {
-		g, _ := founder(t, Capabilities{})
-		c := DefaultCapabilities()
-		c.Proposals = append(c.Proposals, ProposalAdd)
-		_, _, err := g.ProposeUpdate(LeafUpdate{Capabilities: &c}, ProposalOptions{})
-		return err
-	},
+	"7.3-leaf-extension":     add(func(l *wire.LeafNode) { l.Extensions = wire.Extensions{{Type: unknownType}} }, nil),
 	"7.2-own-credential":     add(func(l *wire.LeafNode) { l.Credential.Type = unknownType }, nil),
 	"10.1-version":           add(nil, func(kp *wire.KeyPackage) { kp.Version = 2 }),
 	"10.1-cipher-suite":      add(nil, func(kp *wire.KeyPackage) { kp.CipherSuite = 3 }),
