@@ -125,6 +125,8 @@ func (c *Config) authenticateCommit(st *state, p *provisional, path *tree.Leaf, 
 	former := p.former
 	if !p.outside {
 		former = st.tree.Leaf(p.committer)
+	} else if err := c.checkJoiner(p, path.LeafNode); err != nil {
+		return err
 	}
 	switch {
 	case path == nil:
@@ -149,6 +151,20 @@ func (c *Config) checkClients(p *provisional) error {
 	for _, i := range p.added {
 		if leaves[c.client(p.tree.Leaf(i).Credential)] > 1 {
 			return rule.Broken("12.2-same-client", "commit adds a client that is in the group")
+		}
+	}
+	return nil
+}
+
+// checkJoiner verifies that nobody joins from outside who is in the group.
+func (c *Config) checkJoiner(p *provisional, leaf *wire.LeafNode) error {
+	if c.Authentication == nil {
+		return nil
+	}
+	joiner := c.client(leaf.Credential)
+	for i, l := range p.tree.Members() {
+		if i != p.committer && c.client(l.Credential) == joiner {
+			return rule.Broken("12.2-same-client", "external commit by a client that is in the group")
 		}
 	}
 	return nil

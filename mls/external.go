@@ -207,7 +207,10 @@ func (j *externalJoiner) build() error {
 		return err
 	}
 	j.builder = &builder{st: j.base, rand: j.cfg.Rand, p: p}
-	return j.builder.buildPath(leaf, j.p.SigningKey.key)
+	if err := j.builder.buildPath(leaf, j.p.SigningKey.key); err != nil {
+		return err
+	}
+	return j.cfg.checkJoiner(p, leaf)
 }
 
 // finish signs the commit and derives the epoch that it begins.
