@@ -21,7 +21,7 @@ export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
 
-.PHONY: help run test interop lint vuln fuzz bench bench-peers build clean
+.PHONY: coverage help run test interop lint vuln fuzz bench bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -44,6 +44,11 @@ lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
+
+coverage: ## which statements of the MLS library no test runs, and why; fails below 90 percent
+	@mkdir -p $(TOOLS)
+	$(GO) test -coverpkg=./mls/... -coverprofile=$(TOOLS)/mls.cover ./mls/... >/dev/null
+	@$(GO) run ./internal/dev/uncovered -least 90 $(TOOLS)/mls.cover
 
 fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
 	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)'

@@ -15,6 +15,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	store "github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
 // Bare is the bare relay. Each channel is stored and delivered by one
@@ -28,9 +29,8 @@ type Bare struct {
 
 // NewBare opens a bare relay in a folder.
 func NewBare(dir string) (*Bare, error) {
-	o := &pebble.Options{MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, CacheSize: 32 << 20, FormatMajorVersion: pebble.FormatValueSeparation, Logger: quiet{}}
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
-	o.TargetFileSizes[0] = 16 << 20
+	o := store.EngineOptions()
+	o.Logger = quiet{}
 	db, err := pebble.Open(dir, o)
 	return &Bare{db: db, channels: map[protocol.ChannelID]*bareChannel{}}, err
 }

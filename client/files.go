@@ -47,7 +47,7 @@ func prepareUpload(path string) (uploadRecord, error) {
 	if err != nil {
 		return uploadRecord{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info.Size() > attach.MaxSize {
 		return uploadRecord{}, attach.ErrTooLarge
 	}
@@ -89,7 +89,7 @@ func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire
 	if err != nil {
 		return fmt.Errorf("the attached file cannot be read any more: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	ctx, src, stop := unstalled(ctx, f)
 	defer stop()
 	size, hash, err := hashOf(src)
@@ -176,7 +176,7 @@ func (c *Client) fetchStash(ctx context.Context, host string, s envelope.Stash) 
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, body, s.Size, s.Hash)
 	if err != nil && !errors.Is(err, attach.ErrCorrupt) {
 		return nil, offline(err)

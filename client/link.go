@@ -194,19 +194,19 @@ func (l *link) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := l.greet(ctx, conn); err != nil {
 		return err
 	}
 	written := make(chan error, 1)
 	go func() {
 		err := l.writeLoop(ctx, conn)
-		conn.Close()
+		_ = conn.Close()
 		written <- err
 	}()
 	err = l.readLoop(ctx, conn)
 	cancel()
-	conn.Close()
+	_ = conn.Close()
 	if werr := <-written; werr != nil && !errors.Is(werr, context.Canceled) {
 		err = werr
 	}

@@ -78,7 +78,7 @@ func (c *Client) download(ctx context.Context, ext *content.External, host, name
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (c *Client) download(ctx context.Context, ext *content.External, host, name
 		if err != nil {
 			return err
 		}
-		defer body.Close()
+		defer func() { _ = body.Close() }()
 		keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
 		src := c.meter(body, name, offset, attach.SealedSize(size))
 		if err := attach.Decrypt(keys, f, src, size, keep); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,9 +198,9 @@ func TestLongExpiry(t *testing.T) {
 func TestRateLimitsAreWaitedForOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		limited := true
+		var lifted atomic.Bool
 		x.net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
-			if op == protocol.OpChannelPost && limited {
+			if op == protocol.OpChannelPost && !lifted.Load() {
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: 3 * time.Second}}
 			}
 			return fakeserver.Verdict{}
@@ -210,7 +211,7 @@ func TestRateLimitsAreWaitedForOnce(t *testing.T) {
 			x.alice.say(x.id, all[i])
 		}
 		pass(2 * time.Second)
-		limited = false
+		lifted.Store(true)
 		pass(10 * time.Second)
 		want(t, "bob", x.bob.texts(x.id), all)
 	})

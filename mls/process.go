@@ -16,8 +16,8 @@ import (
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
-// Process verifies a message of the group: an MLSMessage that holds a
-// PrivateMessage or PublicMessage.
+// Process verifies a message of the group, by a member or from outside: an MLSMessage
+// that holds a PrivateMessage or PublicMessage.
 //
 // An application message and a proposal spend their key: persist the delta before
 // the result is used. A commit changes nothing until Apply. On error nothing

@@ -60,6 +60,18 @@ var componentViolations = map[string]func(*testing.T) error{
 	},
 }
 
+// TestAppDataDictionaryOfGroup refuses a group whose dictionary is malformed.
+func TestAppDataDictionaryOfGroup(t *testing.T) {
+	p := newPerson(t, "alice", Capabilities{})
+	_, _, err := CreateGroup(GroupParams{
+		Suite: evilSuite, SigningKey: p.key, Lifetime: evilLifetime(), Extensions: extensionsFromWire(wire.Extensions{malformedD}),
+		Credential: BasicCredential(nil),
+	}, evilConfig())
+	if BrokenRule(err) != "ext-app-data-dictionary" {
+		t.Fatal(err)
+	}
+}
+
 // TestAppDataDictionaryForm refuses dictionaries that are not sorted.
 func TestAppDataDictionaryForm(t *testing.T) {
 	unsorted := wire.Extensions{{Type: wire.ExtAppDataDictionary, Data: wire.MarshalAppData([]wire.ComponentData{{ID: 2}, {ID: 1}})}}

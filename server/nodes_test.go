@@ -35,6 +35,7 @@ func TestTwoNodesShareAStore(t *testing.T) {
 	alice.Create(channel)
 	alice.Open(channel, 0, 0)
 	bob.Open(channel, 0, 0)
+	servertest.Next[*protocol.CaughtUp](alice)
 	servertest.Next[*protocol.CaughtUp](bob)
 	for n := range 20 {
 		poster := alice
@@ -43,7 +44,6 @@ func TestTwoNodesShareAStore(t *testing.T) {
 		}
 		poster.Post(channel, 0, fmt.Sprint(n))
 	}
-	servertest.Next[*protocol.CaughtUp](alice)
 	for _, c := range []*servertest.Client{alice, bob} {
 		for want := uint64(1); want <= 20; want++ {
 			if e := servertest.Next[*protocol.Entry](c); e.Seq != want {

@@ -20,8 +20,8 @@ var (
 	// ErrFull: the store cannot write now, for want of room. Nothing was
 	// stored; it may work again later.
 	ErrFull = errors.New("server: store is full")
-	// ErrCorrupt: a stored row does not decode.
-	ErrCorrupt = errors.New("server: corrupt row")
+	// ErrCorrupt: what is stored is damaged.
+	ErrCorrupt = errors.New("server: damaged data")
 )
 
 // A Store keeps the relay's rows. Transactions are serialisable. Everything

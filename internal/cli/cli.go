@@ -110,9 +110,9 @@ func (a *app) main(args []string) (code int) {
 		case exited:
 			code = p.code
 		default:
-			fmt.Fprintf(a.stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
+			_, _ = fmt.Fprintf(a.stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
 			if a.Verbose {
-				fmt.Fprintf(a.stderr, "%s", debug.Stack())
+				_, _ = fmt.Fprintf(a.stderr, "%s", debug.Stack())
 			}
 			code = exitError
 		}
@@ -134,7 +134,7 @@ func (a *app) main(args []string) (code int) {
 	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(a.stderr, "securecrypt: %s\nRun securecrypt --help to see how it is used.\n", err)
+		_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\nRun securecrypt --help to see how it is used.\n", err)
 		return exitUsage
 	}
 	a.globals = cmds.globals
@@ -202,7 +202,7 @@ func (a *app) report(err error) int {
 	if errors.As(err, &lent) {
 		return lent.code
 	}
-	fmt.Fprintf(a.stderr, "securecrypt: %s\n", err)
+	_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\n", err)
 	return codeOf(err)
 }
 

@@ -46,7 +46,7 @@ func (cmd *groupCreateCmd) Run(a *app) error {
 // printConversation prints the identifier, or all of it as JSON.
 func (s *session) printConversation(id client.ConversationID) error {
 	if !s.JSON {
-		fmt.Fprintln(s.stdout, id)
+		_, _ = fmt.Fprintln(s.stdout, id)
 		return nil
 	}
 	c, err := s.Conversation(id)
@@ -179,7 +179,7 @@ func (a *app) printMember(n names, m client.Member, self account.Address) {
 	if !m.Confirmed {
 		line += "  not confirmed by their server yet"
 	}
-	fmt.Fprintln(a.stdout, line)
+	_, _ = fmt.Fprintln(a.stdout, line)
 }
 
 type groupListCmd struct{}

@@ -142,10 +142,10 @@ func (cmd *initCmd) announce(a *app, address account.Address, recovery string) {
 		a.printJSON(map[string]any{"address": address.String(), "recovery_key": recovery, "home": a.Home})
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s\n", address)
-	fmt.Fprintf(a.stderr, "\nThis is your address: give it to those who may write to you.\n\nRecovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n", recovery)
+	_, _ = fmt.Fprintf(a.stdout, "%s\n", address)
+	_, _ = fmt.Fprintf(a.stderr, "\nThis is your address: give it to those who may write to you.\n\nRecovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n", recovery)
 	if cmd.NoPassphrase {
-		fmt.Fprintf(a.stderr, "The profile has no passphrase: whoever can read %s can read your messages.\n", a.Home)
+		_, _ = fmt.Fprintf(a.stderr, "The profile has no passphrase: whoever can read %s can read your messages.\n", a.Home)
 	}
 }
 
@@ -185,7 +185,7 @@ func (*whoamiCmd) Run(a *app) error {
 			a.printJSON(map[string]any{"address": s.Address().String(), "profile": name})
 			return nil
 		}
-		fmt.Fprintln(a.stdout, s.Address())
+		_, _ = fmt.Fprintln(a.stdout, s.Address())
 		return nil
 	})
 }
@@ -211,7 +211,7 @@ func (cmd *profileCmd) Run(a *app) error {
 			a.printJSON(map[string]any{"address": s.Address().String(), "profile": name})
 			return nil
 		}
-		fmt.Fprintln(a.stdout, name)
+		_, _ = fmt.Fprintln(a.stdout, name)
 		return nil
 	})
 }

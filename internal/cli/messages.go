@@ -76,7 +76,7 @@ func (cmd *sendCmd) Run(a *app) error {
 		if a.JSON {
 			a.printJSON(messageJSON(now))
 		} else if err == nil {
-			fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
+			_, _ = fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
 		}
 		return err
 	})
@@ -203,7 +203,7 @@ func (*conversationsCmd) Run(a *app) error {
 
 func (a *app) printConversations(s *session, all []client.Conversation, none string) error {
 	if len(all) == 0 && !a.JSON {
-		fmt.Fprintln(a.stderr, none)
+		_, _ = fmt.Fprintln(a.stderr, none)
 		return nil
 	}
 	n, err := s.names()
@@ -222,9 +222,9 @@ func (a *app) printConversations(s *session, all []client.Conversation, none str
 		if c.Waiting > 0 {
 			state += fmt.Sprintf("  %d waiting", c.Waiting)
 		}
-		fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", c.ID, shortTime(c.Activity), n.conversation(c.ID), state)
+		_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", c.ID, shortTime(c.Activity), n.conversation(c.ID), state)
 		if c.Reason != "" {
-			fmt.Fprintf(a.stdout, "    %s\n", c.Reason)
+			_, _ = fmt.Fprintf(a.stdout, "    %s\n", c.Reason)
 		}
 	}
 	return err

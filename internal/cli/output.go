@@ -66,7 +66,7 @@ func (a *app) printJSON(v any) {
 	enc := json.NewEncoder(a.stdout)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		fmt.Fprintf(a.stderr, "securecrypt: printing: %v\n", err)
+		_, _ = fmt.Fprintf(a.stderr, "securecrypt: printing: %v\n", err)
 	}
 }
 
@@ -186,7 +186,7 @@ func (n names) conversation(id client.ConversationID) string {
 // printMessage prints a message for people.
 func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
 	if m.Notice {
-		fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(m.Text))
+		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(m.Text))
 		return
 	}
 	who := n.person(m.From.String())
@@ -210,29 +210,29 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	if len(marks) > 0 {
 		suffix = " (" + strings.Join(marks, ", ") + ")"
 	}
-	fmt.Fprintf(w, "%s  %s  [%s]%s\n", shortTime(m.SentAt), who, shortID(m.ID), suffix)
+	_, _ = fmt.Fprintf(w, "%s  %s  [%s]%s\n", shortTime(m.SentAt), who, shortID(m.ID), suffix)
 	if !m.ReplyTo.IsZero() {
-		fmt.Fprintf(w, "    in reply to [%s]\n", shortID(m.ReplyTo))
+		_, _ = fmt.Fprintf(w, "    in reply to [%s]\n", shortID(m.ReplyTo))
 	}
 	if m.Deleted {
-		fmt.Fprintln(w, "    (deleted)")
+		_, _ = fmt.Fprintln(w, "    (deleted)")
 		return
 	}
 	if m.Text != "" {
-		fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(termtext.Clean(m.Text), "\n", "\n    "))
+		_, _ = fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(termtext.Clean(m.Text), "\n", "\n    "))
 	}
 	for _, x := range m.Attachments {
 		where := ""
 		if x.Path != "" {
 			where = " → " + x.Path
 		}
-		fmt.Fprintf(w, "    + %s (%s)%s\n", termtext.Line(x.Name), size(x.Size), where)
+		_, _ = fmt.Fprintf(w, "    + %s (%s)%s\n", termtext.Line(x.Name), size(x.Size), where)
 	}
 	for _, r := range m.Reactions {
-		fmt.Fprintf(w, "    %s %s\n", termtext.Line(r.Emoji), n.person(r.From.String()))
+		_, _ = fmt.Fprintf(w, "    %s %s\n", termtext.Line(r.Emoji), n.person(r.From.String()))
 	}
 	if m.Reason != "" {
-		fmt.Fprintf(w, "    not sent: %s\n", m.Reason)
+		_, _ = fmt.Fprintf(w, "    not sent: %s\n", m.Reason)
 	}
 }
 

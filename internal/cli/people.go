@@ -55,7 +55,7 @@ func (s *session) listContacts() error {
 		return err
 	}
 	if len(all) == 0 && !s.JSON {
-		fmt.Fprintln(s.stderr, "No contacts yet. Who you write to or accept becomes one.")
+		_, _ = fmt.Fprintln(s.stderr, "No contacts yet. Who you write to or accept becomes one.")
 	}
 	for _, c := range all {
 		s.printContact(c)
@@ -82,7 +82,7 @@ func (a *app) printContact(c client.Contact) {
 	if c.Blocked {
 		line += "  blocked"
 	}
-	fmt.Fprintln(a.stdout, line)
+	_, _ = fmt.Fprintln(a.stdout, line)
 }
 
 // requests returns what waits to be accepted, as far as the inviter's server
@@ -100,14 +100,14 @@ type requestsCmd struct {
 func (cmd *requestsCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if err := s.fetch(cmd.Timeout); err != nil {
-			fmt.Fprintf(a.stderr, "securecrypt: %s; showing what is here already\n", err)
+			_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s; showing what is here already\n", err)
 		}
 		all, err := s.requests()
 		if err != nil {
 			return err
 		}
 		if len(all) == 0 && !a.JSON {
-			fmt.Fprintln(a.stderr, "No requests.")
+			_, _ = fmt.Fprintln(a.stderr, "No requests.")
 		}
 		for _, c := range all {
 			if a.JSON {
@@ -118,7 +118,7 @@ func (cmd *requestsCmd) Run(a *app) error {
 			if c.Group {
 				what = fmt.Sprintf("invites you to the group %q", termtext.Line(c.Title))
 			}
-			fmt.Fprintf(a.stdout, "%s  %s %s\n", c.ID, c.Inviter, what)
+			_, _ = fmt.Fprintf(a.stdout, "%s  %s %s\n", c.ID, c.Inviter, what)
 		}
 		return nil
 	})
@@ -266,12 +266,12 @@ func (a *app) printSafety(who account.Address, safety account.Safety, verified b
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s\n%s\n\n", picture, strings.TrimSpace(safety.Digits()))
+	_, _ = fmt.Fprintf(a.stdout, "%s\n%s\n\n", picture, strings.TrimSpace(safety.Digits()))
 	if verified {
-		fmt.Fprintf(a.stdout, "%s is verified.\n", who)
+		_, _ = fmt.Fprintf(a.stdout, "%s is verified.\n", who)
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
+	_, _ = fmt.Fprintf(a.stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
 	return nil
 }
 

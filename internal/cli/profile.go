@@ -176,9 +176,9 @@ func (a *app) passphrase(prompt string, isNew bool) ([]byte, error) {
 }
 
 func (a *app) ask(tty *os.File, prompt string) ([]byte, error) {
-	fmt.Fprint(a.stderr, prompt)
+	_, _ = fmt.Fprint(a.stderr, prompt)
 	b, err := term.ReadPassword(int(tty.Fd()))
-	fmt.Fprintln(a.stderr)
+	_, _ = fmt.Fprintln(a.stderr)
 	return b, err
 }
 

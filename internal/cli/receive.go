@@ -83,7 +83,7 @@ func (r *receiver) once(ctx context.Context) error {
 	case late && r.offline == nil:
 		return nil // there was nothing
 	case r.printed > 0:
-		fmt.Fprintf(r.stderr, "securecrypt: there may be more: %s\n", r.offline)
+		_, _ = fmt.Fprintf(r.stderr, "securecrypt: there may be more: %s\n", r.offline)
 		return nil
 	case late:
 		return coded{r.offline, exitWaiting}
@@ -134,13 +134,13 @@ func (r *receiver) note(e client.Event) {
 	case client.ConnectionEvent:
 		r.offline = e.Err
 		if r.Verbose {
-			fmt.Fprintf(r.stderr, "%s: online %v %v\n", e.Host, e.Online, e.Err)
+			_, _ = fmt.Fprintf(r.stderr, "%s: online %v %v\n", e.Host, e.Online, e.Err)
 		}
 	case client.FailureEvent:
-		fmt.Fprintf(r.stderr, "securecrypt: %s\n", e.Err)
+		_, _ = fmt.Fprintf(r.stderr, "securecrypt: %s\n", e.Err)
 	case client.ConversationEvent:
 		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason != "" {
-			fmt.Fprintf(r.stderr, "securecrypt: conversation %s: %s\n", c.ID, c.Reason)
+			_, _ = fmt.Fprintf(r.stderr, "securecrypt: conversation %s: %s\n", c.ID, c.Reason)
 		}
 	}
 }
@@ -177,11 +177,11 @@ func (r *receiver) show(n names, item client.Received) {
 	who := n.person(item.From.String())
 	switch {
 	case item.Kind == client.InboxReaction && item.Text == "":
-		fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
 	case item.Kind == client.InboxReaction:
-		fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, item.Text, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, item.Text, shortID(item.Message.ID))
 	case item.Kind == client.InboxDelete:
-		fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
 	default:
 		r.printMessage(r.stdout, n, item.Message, true)
 	}
@@ -191,7 +191,7 @@ func (r *receiver) show(n names, item client.Received) {
 func (r *receiver) hint() {
 	all, err := r.requests()
 	if err == nil && len(all) > 0 && !r.JSON {
-		fmt.Fprintf(r.stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
+		_, _ = fmt.Fprintf(r.stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
 	}
 }
 
@@ -207,12 +207,12 @@ func (s *session) saveAll(m *client.Message, dir string, strict bool) error {
 			if strict || errors.Is(err, client.ErrOffline) {
 				return err
 			}
-			fmt.Fprintf(s.stderr, "securecrypt: %s\n", err)
+			_, _ = fmt.Fprintf(s.stderr, "securecrypt: %s\n", err)
 			continue
 		}
 		x.Path = path
 		if strict && !s.JSON {
-			fmt.Fprintln(s.stdout, path)
+			_, _ = fmt.Fprintln(s.stdout, path)
 		}
 	}
 	if strict && s.JSON {

@@ -114,7 +114,7 @@ func (s *session) lend() (stop func()) {
 				return
 			}
 			tasks.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				s.serve(ctx, conn)
 			})
 		}
@@ -190,7 +190,7 @@ func (a *app) borrow(f *folder) (lent bool, err error) {
 	if err != nil {
 		return false, nil
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	nonce := make([]byte, 32)
 	if _, err := io.ReadFull(conn, nonce); err != nil {
 		return false, nil

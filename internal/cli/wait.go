@@ -97,7 +97,7 @@ func (w *watch) see(e client.Event) time.Duration {
 	switch e := e.(type) {
 	case client.ConnectionEvent:
 		if w.Verbose {
-			fmt.Fprintf(w.stderr, "%s: online %v %v\n", e.Host, e.Online, e.Err)
+			_, _ = fmt.Fprintf(w.stderr, "%s: online %v %v\n", e.Host, e.Online, e.Err)
 		}
 		if e.Online {
 			w.offline = nil

@@ -215,7 +215,7 @@ func TestPlaintextWouldBeFound(t *testing.T) {
 	wire := &recorder{Transport: newTransport(t)}
 	conn, err := wire.Dial(soon(t), s.Host)
 	must(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err = conn.Read(soon(t)) // hello
 	must(t, err)
 	access := accessPair(t)

@@ -65,25 +65,30 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"crash":       crash,
 	"lines":       countLines,
 	"waitfor":     waitForFile,
+	"certificate": makeCertificate,
+	"proxy":       startProxy,
 }
 
 // A process is a server that a script started.
 type process struct {
-	cmd  *exec.Cmd
-	dir  string
-	host string
-	args []string
-	done chan struct{} // closed when it has ended
+	cmd     *exec.Cmd
+	dir     string
+	listens string
+	args    []string
+	done    chan struct{} // closed when it has ended
 }
 
 func servers(ts *testscript.TestScript) map[string]*process {
 	return ts.Value(serversKey{}).(map[string]*process)
 }
 
-var readyLine = regexp.MustCompile(`ready at (https?://(\S+))`)
+var (
+	readyLine     = regexp.MustCompile(`ready at (https?://(\S+))`)
+	listeningLine = regexp.MustCompile(`listening: (\S+)`)
+)
 
-// startServer starts a server: server NAME [flags]. It sets $NAME_URL and
-// $NAME_HOST. A server that was stopped starts again at the same place.
+// startServer starts a server: server NAME [flags]. It sets $NAME_URL,
+// $NAME_HOST and $NAME_LISTENS. A server that was stopped starts again at the same place.
 func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	p := servers(ts)[name]
@@ -92,8 +97,8 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		servers(ts)[name] = p
 	}
 	listen := "127.0.0.1:0"
-	if p.host != "" {
-		listen = strings.Replace(p.host, "localhost", "127.0.0.1", 1)
+	if p.listens != "" {
+		listen = p.listens
 	}
 	serve := append([]string{"serve", "--data", p.dir, "--listen", listen}, p.args...)
 	p.cmd = exec.Command(filepath.Join(binDir(ts), "securecryptd"), serve...)
@@ -107,11 +112,15 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	p.done = make(chan struct{})
 	ready := make(chan []string, 1)
 	go func() {
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		scanner := bufio.NewScanner(stdout)
+		var url []string
 		for scanner.Scan() {
 			if m := readyLine.FindStringSubmatch(scanner.Text()); m != nil {
-				ready <- m
+				url = m
+			}
+			if m := listeningLine.FindStringSubmatch(scanner.Text()); m != nil {
+				ready <- append(url, m[1])
 			}
 		}
 		_ = p.cmd.Wait() // how it ended is the script's business
@@ -119,9 +128,10 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 	select {
 	case m := <-ready:
-		p.host = m[2]
+		p.listens = m[3]
 		ts.Setenv(name+"_URL", m[1])
 		ts.Setenv(name+"_HOST", m[2])
+		ts.Setenv(name+"_LISTENS", m[3])
 	case <-p.done:
 		ts.Fatalf("the server ended at once: %v", p.cmd.ProcessState)
 	case <-time.After(20 * time.Second):
@@ -188,7 +198,7 @@ func sameFiles(ts *testscript.TestScript, neg bool, args []string) {
 func hashFile(ts *testscript.TestScript, name string) string {
 	f, err := os.Open(ts.MkAbs(name))
 	ts.Check(err)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	ts.Check(err)

@@ -40,6 +40,7 @@ type served struct {
 	cmd     *exec.Cmd
 	url     string
 	host    string
+	listens string
 	metrics string
 	log     bytes.Buffer
 }
@@ -69,6 +70,9 @@ func serve(t *testing.T, data string, args ...string) *served {
 		}
 		if _, host, ok := strings.Cut(line, "name@"); ok {
 			s.host = host
+		}
+		if _, listens, ok := strings.Cut(line, "listening: "); ok {
+			s.listens = listens
 		}
 		if _, metrics, ok := strings.Cut(line, "metrics: "); ok {
 			s.metrics = metrics

@@ -56,7 +56,11 @@ func openData(dir string, log *slog.Logger) (*dataFolder, error) {
 	}
 	d := &dataFolder{dir: dir, lock: lock}
 	if d.store, err = pebble.Open(filepath.Join(dir, "store"), pebble.Options{Log: log}); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot open the store in %s: %w", dir, err), lock.Close())
+		err = fmt.Errorf("cannot open the store in %s: %w", dir, err)
+		if errors.Is(err, server.ErrCorrupt) {
+			err = fmt.Errorf("%w. Restore the folder from a backup, or keep it and ask for help", err)
+		}
+		return nil, errors.Join(err, lock.Close())
 	}
 	if d.blobs, err = folder.New(filepath.Join(dir, "blobs"), d.room); err != nil {
 		return nil, errors.Join(err, d.close())

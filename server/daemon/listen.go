@@ -69,23 +69,15 @@ func (c *serveCmd) hostFor(ln net.Listener, before string) (string, error) {
 	return addr.Host, nil
 }
 
-// secure wraps the listener as --tls says and returns the scheme of its URL.
-func (c *serveCmd) secure(ctx context.Context, ln net.Listener, host, data string) (net.Listener, string, error) {
+// security returns the TLS configuration that --tls asks for; nil is none.
+func (c *serveCmd) security(ctx context.Context, host, data string) (*tls.Config, error) {
 	switch c.TLS {
 	case "auto":
-		config, err := c.automatic(ctx, host, data)
-		if err != nil {
-			return nil, "", err
-		}
-		return tls.NewListener(ln, config), "https", nil
+		return c.automatic(ctx, host, data)
 	case "files":
-		config, err := c.files()
-		if err != nil {
-			return nil, "", err
-		}
-		return tls.NewListener(ln, config), "https", nil
+		return c.files()
 	}
-	return ln, "http", nil
+	return nil, nil
 }
 
 // automatic gets certificates by ACME over this very listener (TLS-ALPN). The

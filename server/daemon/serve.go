@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	secured, scheme, err := c.secure(ctx, ln, host, all.Data)
+	security, err := c.security(ctx, host, all.Data)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -113,7 +114,11 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 		return errors.Join(err, ln.Close())
 	}
 	p := &process{log: log, server: s, main: s.HTTPServer()}
-	p.serve(p.main, s.Guard(secured))
+	guarded, scheme := s.Guard(ln), "http"
+	if security != nil { // above the guard: HTTP/2 wants to see the TLS connection
+		guarded, scheme = tls.NewListener(guarded, security), "https"
+	}
+	p.serve(p.main, guarded)
 	if err := c.startAside(p, data, metrics); err != nil {
 		return errors.Join(err, p.stop(s))
 	}
@@ -159,11 +164,11 @@ func (c *serveCmd) announce(out io.Writer, ln net.Listener, scheme, host string,
 	if scheme == "http" {
 		url = fmt.Sprintf("http://%s", net.JoinHostPort("localhost", port))
 	}
-	_, _ = fmt.Fprintf(out, "SecureCrypt server ready at %s\n  addresses: name@%s\n  registration: %s\n", url, host, c.Registration)
+	p.log.Info("server ready", "listen_port", port, "version", Version, "pid", os.Getpid())
+	_, _ = fmt.Fprintf(out, "SecureCrypt server ready at %s\n  listening: %s\n  addresses: name@%s\n  registration: %s\n", url, ln.Addr(), host, c.Registration)
 	if p.metrics != "" {
 		_, _ = fmt.Fprintf(out, "  metrics: http://%s/metrics\n", p.metrics)
 	}
-	p.log.Info("server ready", "listen_port", port, "version", Version, "pid", os.Getpid())
 }
 
 // process is the running server with its listeners.

@@ -56,7 +56,7 @@ func wantValue(t *testing.T, s client.Store, key string, want []byte) {
 }
 
 func readsItsWrites(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	update(t, s, func(tx client.Tx) error {
 		if err := tx.Put([]byte("a"), []byte("1")); err != nil {
 			return err
@@ -79,7 +79,7 @@ func readsItsWrites(t *testing.T, s client.Store) {
 }
 
 func scansInOrder(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for _, k := range []string{"b\x02", "a\xff", "b\x00", "b\xff\xff", "c", "b", "b\x01\x00"} {
 		put(t, s, k, "v"+k)
 	}
@@ -112,7 +112,7 @@ func scansInOrder(t *testing.T, s client.Store) {
 }
 
 func scansWithinScans(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	for _, k := range []string{"a1", "a2", "b1", "b2"} {
 		put(t, s, k, k)
 	}
@@ -134,7 +134,7 @@ func scansWithinScans(t *testing.T, s client.Store) {
 }
 
 func rollsBack(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	put(t, s, "kept", "old")
 	boom := errors.New("boom")
 	err := s.Update(func(tx client.Tx) error {
@@ -162,7 +162,7 @@ func rollsBack(t *testing.T, s client.Store) {
 }
 
 func viewsDoNotWrite(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	err := s.View(func(tx client.Tx) error { return tx.Put([]byte("a"), []byte("1")) })
 	if err == nil {
 		t.Error("a view wrote")
@@ -171,7 +171,7 @@ func viewsDoNotWrite(t *testing.T, s client.Store) {
 }
 
 func updatesDoNotOverlap(t *testing.T, s client.Store) {
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	var wg sync.WaitGroup
 	errs := make(chan error, 8)
 	for range 8 {
@@ -210,6 +210,6 @@ func keeps(t *testing.T, open func(t *testing.T) client.Store) {
 		t.Fatal(err)
 	}
 	s = open(t)
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	wantValue(t, s, "a", []byte("1"))
 }

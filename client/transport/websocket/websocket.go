@@ -139,7 +139,7 @@ func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length in
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if s := resp.Header.Get("Upload-Offset"); s != "" {
 		return parseOffset(s, length)
 	}
@@ -151,7 +151,7 @@ func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (in
 	if err != nil {
 		return 0, err
 	}
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	return parseOffset(resp.Header.Get("Upload-Offset"), length)
 }
 
@@ -186,7 +186,7 @@ func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.
 		return nil, err
 	}
 	if offset > 0 && resp.StatusCode != http.StatusPartialContent {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return nil, fmt.Errorf("%w: it does not send files from the middle", client.ErrOffline)
 	}
 	return resp.Body, nil
@@ -208,7 +208,7 @@ func (b blobs) do(ctx context.Context, method, path string, header http.Header, 
 	if resp.StatusCode < 300 {
 		return resp, nil
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	return nil, refusal(resp)
 }
 

@@ -113,11 +113,11 @@ func progress(output string) string {
 }
 
 func table(w io.Writer, results []result, total int) {
-	fmt.Fprintln(w)
+	_, _ = fmt.Fprintln(w)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range results {
-		fmt.Fprintf(tw, "%s.%s\t%s\t%s\n", r.pkg[strings.LastIndex(r.pkg, "/")+1:], r.name, r.verdict, r.progress)
+		_, _ = fmt.Fprintf(tw, "%s.%s\t%s\t%s\n", r.pkg[strings.LastIndex(r.pkg, "/")+1:], r.name, r.verdict, r.progress)
 	}
 	_ = tw.Flush() // a terminal that is gone needs no table
-	fmt.Fprintf(w, "%d of %d targets\n", len(results), total)
+	_, _ = fmt.Fprintf(w, "%d of %d targets\n", len(results), total)
 }

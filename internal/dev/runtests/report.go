@@ -38,7 +38,7 @@ func (r *report) read(in io.Reader) error {
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(r.out, lines.Text()) // go itself says something
+			_, _ = fmt.Fprintln(r.out, lines.Text()) // go itself says something
 			continue
 		}
 		r.event(e)
@@ -50,7 +50,7 @@ func (r *report) event(e event) {
 	name := testName{e.Package, e.Test}
 	switch e.Action {
 	case "build-output":
-		fmt.Fprint(r.out, e.Output)
+		_, _ = fmt.Fprint(r.out, e.Output)
 	case "output":
 		if e.Test == "" {
 			r.packageOutput(e.Output)
@@ -70,7 +70,7 @@ func (r *report) event(e event) {
 	case "fail":
 		if e.Test != "" {
 			r.failed++
-			fmt.Fprint(r.out, strings.Join(r.output[name], ""))
+			_, _ = fmt.Fprint(r.out, strings.Join(r.output[name], ""))
 			delete(r.output, name)
 			return
 		}
@@ -84,7 +84,7 @@ func (r *report) packageOutput(s string) {
 	if s == "PASS\n" || strings.HasSuffix(s, "[no test files]\n") || strings.HasSuffix(s, "[no tests to run]\n") {
 		return
 	}
-	fmt.Fprint(r.out, s)
+	_, _ = fmt.Fprint(r.out, s)
 }
 
 // unfinished prints the output of tests that a panic or a timeout cut off.
@@ -92,7 +92,7 @@ func (r *report) unfinished(pkg string) {
 	for name, lines := range r.output {
 		if name.pkg == pkg {
 			r.failed++
-			fmt.Fprint(r.out, strings.Join(lines, ""))
+			_, _ = fmt.Fprint(r.out, strings.Join(lines, ""))
 			delete(r.output, name)
 		}
 	}
@@ -138,9 +138,9 @@ func (r *report) takeSkipped() map[string][]string {
 
 // summary prints how many tests there were and which were skipped.
 func (r *report) summary(race bool) {
-	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", len(r.passed), r.failed, len(r.skipped))
+	_, _ = fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", len(r.passed), r.failed, len(r.skipped))
 	if !race {
-		fmt.Fprintln(r.out, "skipped: the race detector, which needs cgo and a C compiler")
+		_, _ = fmt.Fprintln(r.out, "skipped: the race detector, which needs cgo and a C compiler")
 	}
 	byReason := map[string][]string{}
 	for name, why := range r.skipped {
@@ -149,6 +149,6 @@ func (r *report) summary(race bool) {
 	}
 	for _, why := range sortedKeys(byReason) {
 		slices.Sort(byReason[why])
-		fmt.Fprintf(r.out, "skipped: %s\n    %s\n", why, strings.Join(byReason[why], "\n    "))
+		_, _ = fmt.Fprintf(r.out, "skipped: %s\n    %s\n", why, strings.Join(byReason[why], "\n    "))
 	}
 }

@@ -4,6 +4,7 @@ package pebble
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -59,8 +60,12 @@ func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
 		c.row(k, v)
 		return ctx.Err()
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		c.agree()
+	case errors.Is(err, server.ErrCorrupt):
+		c.problem("a file is damaged, the rest of the store was not checked: %v", err)
+		err = nil
 	}
 	if closeErr := snapshot.Close(); err == nil {
 		err = wrap(closeErr)

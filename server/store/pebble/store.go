@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,6 +30,15 @@ const (
 	memTableSize = 16 << 20
 	cacheSize    = 32 << 20
 	tableSize    = 16 << 20
+	separateSize = 512 // bytes of a value that is kept apart from the tables
+)
+
+// How the engine times its work: how long a sync follows the last one at least,
+// and which files of separated values it writes anew without what was deleted.
+const (
+	syncInterval = time.Millisecond
+	rewriteAge   = time.Minute
+	garbageRatio = 0.2
 )
 
 // DefaultReserve is how much room must be left on the disk for the store to
@@ -71,9 +83,9 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{fs: o.FS, dir: dir, reserve: o.Reserve}
 	s.order.cond.L = &s.order.mu
-	db, err := pebble.Open(dir, engineOptions(o))
+	db, err := pebble.Open(dir, o.engine())
 	if err != nil {
-		return nil, fmt.Errorf("pebble: opening the store: %w", err)
+		return nil, wrap(err)
 	}
 	s.db = db
 	if err := s.checkFormat(o.ReadOnly); err != nil {
@@ -87,20 +99,37 @@ func OpenMemory() (*Store, error) {
 	return Open("store", Options{FS: vfs.NewMem(), Reserve: 1})
 }
 
-func engineOptions(o Options) *pebble.Options {
+func (o Options) engine() *pebble.Options {
+	opts := EngineOptions()
+	opts.FS, opts.ReadOnly, opts.ErrorIfNotExists = o.FS, o.ReadOnly, o.ReadOnly
+	log := engineLog{o.Log}
+	opts.Logger = log
+	opts.EventListener = &pebble.EventListener{DataCorruption: log.damaged}
+	return opts
+}
+
+// EngineOptions returns how the engine is set up for entries of about a
+// kilobyte, most of which are written once, read soon or never, and deleted.
+func EngineOptions() *pebble.Options {
 	opts := &pebble.Options{
-		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
 		CacheSize:                   cacheSize,
-		ReadOnly:                    o.ReadOnly,
-		ErrorIfNotExists:            o.ReadOnly,
-		Logger:                      engineLog{o.Log},
+		// Under load syncs wait a little for more to sync.
+		WALMinSyncInterval: func() time.Duration { return syncInterval },
 	}
 	// Almost everything stored is ciphertext, which does not compress.
 	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	opts.TargetFileSizes[0] = tableSize
+	// Ciphertext is kept apart from the tables, whose compaction need not
+	// copy it then. What is deleted leaves the disk when a file has enough of it.
+	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: separateSize, MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge: rewriteAge, TargetGarbageRatio: garbageRatio,
+		}
+	}
 	return opts
 }
 
@@ -116,13 +145,22 @@ func (l engineLog) Errorf(string, ...any) {
 	}
 }
 
+// damaged tells of a file that cannot be read as it was written. What it holds
+// cannot be served; everything else can.
+func (l engineLog) damaged(i pebble.DataCorruptionInfo) {
+	if l.log != nil {
+		l.log.Error("a file of the store is damaged: stop the server, run its check, and restore the folder from a backup", "file", filepath.Base(i.Path))
+	}
+}
+
 // Fatalf ends the process: the write-ahead log could not be written, so that
 // nothing more can be made durable.
 func (l engineLog) Fatalf(format string, args ...any) {
 	if l.log != nil {
 		l.log.Error("the store cannot write its log any more; the server stops without having acknowledged what was not stored")
 	}
-	fmt.Fprintf(os.Stderr, "The store cannot write any more: %s\n", fmt.Sprintf(format, args...))
+	reason, _, _ := strings.Cut(fmt.Sprintf(format, args...), "\n")
+	fmt.Fprintf(os.Stderr, "The store cannot write any more: %s\n", reason)
 	os.Exit(1)
 }
 
@@ -133,7 +171,7 @@ func (s *Store) checkFormat(readOnly bool) error {
 		return s.db.Set(keyFormat, encodeValue(valueFormat{Version: formatVersion}), pebble.Sync)
 	}
 	if err != nil {
-		return fmt.Errorf("pebble: reading the store's format: %w", err)
+		return err
 	}
 	v, err := decodeFormat(b)
 	if err != nil {
@@ -150,7 +188,7 @@ func (s *Store) Close() error {
 	s.write.Lock()
 	defer s.write.Unlock()
 	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("pebble: closing the store: %w", err)
+		return wrap(err)
 	}
 	return nil
 }
@@ -164,7 +202,7 @@ func (s *Store) View(ctx context.Context, fn func(server.ReadTx) error) error {
 	ticket := s.order.applied.Load()
 	err := fn(readTx{&tx{r: snapshot}})
 	if err := snapshot.Close(); err != nil {
-		return fmt.Errorf("pebble: %w", err)
+		return wrap(err)
 	}
 	if err != nil {
 		return err

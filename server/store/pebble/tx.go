@@ -5,6 +5,7 @@ package pebble
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -43,7 +44,7 @@ func (t *tx) get(key []byte) ([]byte, error) {
 		return nil, server.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pebble: reading: %w", err)
+		return nil, wrap(err)
 	}
 	out := append([]byte(nil), v...)
 	return out, closer.Close()
@@ -85,11 +86,16 @@ func (t *tx) scanPrefix(prefix []byte, fn func(k, v []byte) error) error {
 
 var errStop = errors.New("pebble: stop")
 
+// wrap says whose error it is, and of a damaged file no more than which.
 func wrap(err error) error {
-	if err != nil {
-		return fmt.Errorf("pebble: %w", err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if pebble.IsCorruptionError(err) {
+		what, _, _ := strings.Cut(err.Error(), "\n")
+		return fmt.Errorf("%w: %s", server.ErrCorrupt, what)
+	}
+	return fmt.Errorf("pebble: %w", err)
 }
 
 func decodeFormat(b []byte) (v valueFormat, err error) {
