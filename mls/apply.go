@@ -8,7 +8,8 @@ import (
 )
 
 // Apply enters the epoch of a staged commit, own or foreign. If the commit removes
-// this client, the delta deletes all but a note that it was a member.
+// this client, the delta deletes all but a note that it was a member. If it holds a
+// ReInit, the group ends: late messages can be read, and nothing be sent.
 func (g *Group) Apply(s *StagedCommit) (Delta, error) {
 	if err := g.owns(s); err != nil {
 		return Delta{}, err
@@ -45,7 +46,7 @@ func (g *Group) Apply(s *StagedCommit) (Delta, error) {
 	}
 	spent = append(spent, old.secrets.Init, old.secrets.Exporter, old.secrets.External,
 		old.secrets.Membership, old.secrets.Authenticator)
-	g.state, g.past, g.pending, g.staged = s.next, past, nil, nil
+	g.state, g.past, g.pending, g.staged, g.reinit = s.next, past, nil, nil, s.effects.reinit
 	g.enter(t)
 	delta := t.commit()
 	for _, secret := range spent {
@@ -76,6 +77,9 @@ func (g *Group) retire(t *txn, s *StagedCommit) (past, expired []*pastEpoch, err
 	if err := st.secretTree(policy).EndHandshakes(t); err != nil {
 		return nil, nil, err
 	}
+	if err := st.exporter().Erase(t); err != nil {
+		return nil, nil, err
+	}
 	now := st.retire(s.tree)
 	past = append(append(past, g.past...), now)
 	t.Put(pastKey(now.context.Epoch), now.encode())
@@ -94,7 +98,7 @@ func (s *StagedCommit) secrets() []suite.Secret {
 		return nil
 	}
 	e := s.next.secrets
-	out := []suite.Secret{e.SenderData, e.Encryption, e.Exporter, e.External, e.Membership, e.Resumption, e.Authenticator, e.Init}
+	out := []suite.Secret{e.SenderData, e.Encryption, e.Exporter, e.External, e.Membership, e.Resumption, e.Authenticator, e.Init, e.Components}
 	for n, key := range s.next.private {
 		if s.base.private[n] != key {
 			out = append(out, key.raw)
@@ -125,6 +129,9 @@ func (g *Group) Discard(s *StagedCommit) (Delta, error) {
 func (g *Group) applyRemoval(t *txn) (Delta, error) {
 	st, policy := g.state, g.cfg.Policy
 	if err := st.secretTree(policy).Erase(t); err != nil {
+		return Delta{}, err
+	}
+	if err := st.exporter().Erase(t); err != nil {
 		return Delta{}, err
 	}
 	for _, p := range g.past {

@@ -230,7 +230,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 // TestImports keeps the package free of clocks, I/O and further modules.
 func TestImports(t *testing.T) {
 	allowed := []string{
-		"bytes", "cmp", "crypto", "encoding/binary", "errors", "fmt", "hash", "io", "iter", "log/slog", "math", "runtime",
+		"bytes", "cmp", "crypto", "encoding/binary", "errors", "fmt", "hash", "io", "iter", "log/slog", "maps", "math", "runtime",
 		"slices", "strconv", "strings", "sync", "time", "golang.org/x/crypto", "github.com/securecrypt/securecrypt/mls/internal",
 		"github.com/securecrypt/securecrypt/internal/tlsenc",
 	}

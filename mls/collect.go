@@ -9,8 +9,17 @@ import (
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
-// collect puts together the proposals of an own commit and applies them.
-func (g *Group) collect(o *CommitOptions) (*provisional, error) {
+// collect puts together the proposals of an own commit, applies them and
+// authenticates what they bring.
+func (g *Group) collect(o *CommitOptions, more []*queued) (*provisional, error) {
+	p, err := g.gather(o, more)
+	if err != nil {
+		return nil, err
+	}
+	return p, g.cfg.authenticateCommit(g.state, p, nil, o.Now)
+}
+
+func (g *Group) gather(o *CommitOptions, more []*queued) (*provisional, error) {
 	st := g.state
 	check := func(q *queued) error {
 		if q.ref == nil && q.proposal.Type == wire.Add {
@@ -18,14 +27,18 @@ func (g *Group) collect(o *CommitOptions) (*provisional, error) {
 				return err
 			}
 		}
-		return st.checkProposal(q, g.cfg.Policy, o.Now)
+		return st.checkProposal(q, &g.cfg, o.Now)
 	}
-	list := g.byValue(o)
+	list, err := g.byValue(o)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, more...)
 	if !o.Pending || len(g.pending) == 0 {
-		return st.apply(list, st.own, check)
+		return st.apply(list, memberSender(st.own), &g.cfg, check)
 	}
 	all := append(slices.Clone(list), g.compatible(list)...)
-	p, err := st.apply(all, st.own, check)
+	p, err := st.apply(all, memberSender(st.own), &g.cfg, check)
 	if err == nil {
 		return p, nil
 	}
@@ -38,7 +51,8 @@ const maxRetry = 64
 // collectEach finds the pending proposals that can be committed, after all of them
 // together could not.
 func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, err error) (*provisional, error) {
-	if _, bad := g.state.apply(list, g.state.own, check); bad != nil && len(list) > 0 {
+	by := memberSender(g.state.own)
+	if _, bad := g.state.apply(list, by, &g.cfg, check); bad != nil && len(list) > 0 {
 		return nil, bad
 	}
 	if len(pending) > maxRetry {
@@ -46,13 +60,13 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 	}
 	var p *provisional
 	for _, q := range pending {
-		if next, bad := g.state.apply(append(slices.Clone(list), q), g.state.own, check); bad == nil {
+		if next, bad := g.state.apply(append(slices.Clone(list), q), by, &g.cfg, check); bad == nil {
 			list, p = next.proposals, next
 		}
 	}
 	if p == nil {
 		if len(list) == 0 {
-			return g.state.apply(list, g.state.own, check)
+			return g.state.apply(list, by, &g.cfg, check)
 		}
 		return nil, err
 	}
@@ -60,8 +74,8 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 }
 
 // byValue returns the proposals that the options ask for.
-func (g *Group) byValue(o *CommitOptions) []*queued {
-	sender := wire.Sender{Type: wire.SenderMember, Index: uint32(g.state.own)}
+func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
+	sender := memberSender(g.state.own)
 	var list []*queued
 	if o.Extensions != nil {
 		list = append(list, newQueued(&wire.Proposal{
@@ -74,12 +88,31 @@ func (g *Group) byValue(o *CommitOptions) []*queued {
 	for _, kp := range o.Add {
 		list = append(list, newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender))
 	}
-	return list
+	if o.ReInit != nil {
+		list = append(list, newQueued(o.ReInit.proposal(), sender))
+	}
+	for _, e := range o.AppEphemeral {
+		list = append(list, newQueued(e.proposal(), sender))
+	}
+	for _, u := range o.AppData {
+		list = append(list, newQueued(u.proposal(), sender))
+	}
+	for _, c := range o.Custom {
+		list = append(list, newQueued(c.proposal(), sender))
+	}
+	for _, id := range o.PSKs {
+		p, err := id.proposal(g.state.suite, g.cfg.Rand)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, newQueued(p, sender))
+	}
+	return list, nil
 }
 
 // compatible selects the pending proposals that go with each other and with those
 // given: of several for one leaf a removal, or else the latest update (RFC 9420,
-// Section 12.2), and no kind that this client could not commit.
+// Section 12.2), and no kind that this client could not commit. A ReInit must be alone.
 func (g *Group) compatible(list []*queued) []*queued {
 	best := make(map[treemath.Leaf]*queued)
 	extensions := false
@@ -118,9 +151,25 @@ func (g *Group) compatible(list []*queued) []*queued {
 				out = append(out, q)
 			}
 			extensions = true
+		case wire.AppDataUpdate, wire.AppEphemeral:
+			if g.cfg.Components != nil {
+				out = append(out, q)
+			}
+		default:
+			if g.cfg.custom(q.proposal.Type) != nil {
+				out = append(out, q)
+			}
 		}
 	}
-	return out
+	if len(list)+len(out) > 0 {
+		return out
+	}
+	for _, q := range g.pending {
+		if q.proposal.Type == wire.ReInit {
+			return []*queued{q}
+		}
+	}
+	return nil
 }
 
 // rank orders proposals for one leaf by how they are preferred.

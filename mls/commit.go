@@ -4,10 +4,10 @@ package mls
 
 import (
 	"bytes"
+	"io"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/framing"
-	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
@@ -23,8 +23,18 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// AppData and AppEphemeral list what components change and say.
+	AppData      []AppDataUpdate
+	AppEphemeral []AppEphemeral
+	// Custom lists proposals that the application defines.
+	Custom []Custom
+	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
+	PSKs []PSKID
 	// Extensions, unless nil, replaces all extensions of the group context.
 	Extensions []Extension
+	// ReInit, unless nil, ends the group; nothing else can be in the commit. Afterwards
+	// Group.Reinitialize makes the successor.
+	ReInit *ReInit
 	// Pending includes the pending proposals by reference, except those that are
 	// invalid or contradict the others.
 	Pending bool
@@ -55,25 +65,29 @@ type LeafUpdate struct {
 
 // Stage builds a commit (RFC 9420, Section 12.4.1). The group stays in its epoch
 // until Apply.
-func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) { return g.stage(&o) }
+
+// stage builds a commit of what the options ask for, and of more proposals by value.
+func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, error) {
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	if g.staged != nil {
 		return nil, Delta{}, ErrPendingCommit
 	}
-	p, err := g.collect(&o)
+	p, err := g.collect(o, more)
 	if err != nil {
 		return nil, Delta{}, err
 	}
-	b := &builder{group: g, st: g.state, opts: &o, p: p}
+	b := &builder{st: g.state, rand: g.cfg.Rand, p: p}
 	if p.pathNeeded || !o.NoPath || o.Leaf != nil {
-		if err := b.buildPath(); err != nil {
+		leaf, signer := g.state.nextLeaf(o.Leaf)
+		if err := b.buildPath(leaf, signer); err != nil {
 			return nil, Delta{}, err
 		}
 	}
 	t := g.store.begin()
-	s, err := b.finish(t)
+	s, err := g.finish(t, b, o)
 	if err != nil {
 		return nil, Delta{}, err
 	}
@@ -84,10 +98,9 @@ func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) {
 
 // builder makes a commit, step by step.
 type builder struct {
-	group *Group
-	st    *state
-	opts  *CommitOptions
-	p     *provisional
+	st   *state
+	rand io.Reader
+	p    *provisional
 
 	path   *wire.UpdatePath
 	keys   *tree.PathKeys
@@ -95,40 +108,40 @@ type builder struct {
 	fresh  map[treemath.Node]*privateKey
 }
 
-// buildPath puts fresh keys on the own direct path (RFC 9420, Section 7.5).
-func (b *builder) buildPath() error {
-	st, t := b.st, b.p.tree
-	secret, err := draw(b.group.cfg.Rand, st.suite.HashSize())
+// buildPath puts fresh keys on the committer's direct path (RFC 9420, Section 7.5).
+// The leaf lacks only what a path gives it.
+func (b *builder) buildPath(leaf *wire.LeafNode, signer *suite.SigningKey) error {
+	st, t, own := b.st, b.p.tree, b.p.committer
+	secret, err := draw(b.rand, st.suite.HashSize())
 	if err != nil {
 		return err
 	}
-	private, public, err := newKeyPair(st.suite, b.group.cfg.Rand)
+	private, public, err := newKeyPair(st.suite, b.rand)
 	if err != nil {
 		return err
 	}
-	keys, parentHash, err := t.NewPath(st.own, secret)
+	keys, parentHash, err := t.NewPath(own, secret)
 	if err != nil {
 		return err
 	}
-	leaf, signer := st.nextLeaf(b.opts.Leaf)
 	leaf.Source = wire.SourceCommit
 	leaf.EncryptionKey = public
 	leaf.ParentHash = parentHash
-	if err := signLeaf(st.suite, signer, leaf, st.context.GroupID, uint32(st.own)); err != nil {
+	if err := signLeaf(st.suite, signer, leaf, st.context.GroupID, uint32(own)); err != nil {
 		return err
 	}
 	placed := tree.NewLeaf(leaf)
-	if err := checkLeaf(st.suite, placed, st.context.GroupID, uint32(st.own)); err != nil {
+	if err := checkLeaf(st.suite, placed, st.context.GroupID, uint32(own)); err != nil {
 		return err
 	}
-	t.SetLeaf(st.own, placed)
-	if err := b.p.checkCommitter(st.own); err != nil {
+	t.SetLeaf(own, placed)
+	if err := b.p.checkCommitter(); err != nil {
 		return err
 	}
 	if b.fresh, err = pathPrivate(keys); err != nil {
 		return err
 	}
-	b.fresh[st.own.Node()] = &privateKey{raw: private}
+	b.fresh[own.Node()] = &privateKey{raw: private}
 	b.keys, b.signer = keys, signer
 	nodes, err := t.Seal(keys, b.p.context(st, t).Bytes(), b.p.skip())
 	b.path = &wire.UpdatePath{Leaf: leaf, Nodes: nodes}
@@ -136,18 +149,18 @@ func (b *builder) buildPath() error {
 }
 
 // checkCommitter verifies the leaf that a committer put in place.
-func (p *provisional) checkCommitter(i treemath.Leaf) error {
+func (p *provisional) checkCommitter() error {
 	required, err := parseRequirements(p.extensions)
 	if err != nil {
 		return err
 	}
-	if err := required.check(p.tree.Leaf(i).LeafNode); err != nil {
+	if err := required.check(p.tree.Leaf(p.committer).LeafNode); err != nil {
 		return err
 	}
 	if err := checkCredentials(p.tree); err != nil {
 		return err
 	}
-	return checkNewKeys(p.tree, []treemath.Leaf{i})
+	return checkNewKeys(p.tree, []treemath.Leaf{p.committer})
 }
 
 // context is the provisional group context: that of the next epoch, with the
@@ -161,22 +174,15 @@ func (p *provisional) context(st *state, t *tree.Tree) *wire.GroupContext {
 }
 
 // finish signs the commit, derives the next epoch and makes the welcomes.
-func (b *builder) finish(t *txn) (*StagedCommit, error) {
-	st, p, g := b.st, b.p, b.group
-	psk, inputs, err := g.psks(p.psks)
+func (g *Group) finish(t *txn, b *builder, o *CommitOptions) (*StagedCommit, error) {
+	st, p := b.st, b.p
+	psk, err := combine(st.suite, p.psks, g.psk)
 	if err != nil {
 		return nil, err
 	}
-	content := g.frame(b.opts.AAD, b.opts.WireFormat)
+	content := g.frame(o.AAD, o.WireFormat)
 	content.Content.Type = wire.ContentCommit
-	content.Content.Commit = &wire.Commit{Path: b.path}
-	for _, q := range p.proposals {
-		por := wire.ProposalOrRef{Proposal: q.proposal}
-		if q.ref != nil {
-			por = wire.ProposalOrRef{Ref: q.ref}
-		}
-		content.Content.Commit.Proposals = append(content.Content.Commit.Proposals, por)
-	}
+	content.Content.Commit = b.commit()
 	if err := framing.Sign(st.suite, st.signer, content, st.encoded); err != nil {
 		return nil, err
 	}
@@ -185,22 +191,35 @@ func (b *builder) finish(t *txn) (*StagedCommit, error) {
 	if b.path != nil {
 		commitSecret, next.signer = b.keys.Commit, b.signer
 	}
-	member, joiner := st.advance(next, p, content, commitSecret, psk)
+	member, joiner := st.advance(next, p, content, st.secrets.Next(), commitSecret, psk)
 	content.Auth.ConfirmationTag = next.secrets.Tag(next.context.ConfirmedTranscriptHash)
 	next.confirm(content.Auth.ConfirmationTag)
 
 	s := &StagedCommit{
-		base: st, next: next, tree: p.tree, committer: st.own, aad: bytes.Clone(b.opts.AAD),
+		base: st, next: next, tree: p.tree, committer: st.own, aad: bytes.Clone(o.AAD),
 		path: b.path != nil, effects: p, own: true,
 	}
 	if len(p.adds) > 0 {
-		if s.welcome, err = b.welcome(next, member, joiner, inputs); err != nil {
+		if s.welcome, err = b.welcome(next, member, joiner, o.WelcomeInfo); err != nil {
 			return nil, err
 		}
 	}
 	b.wipe()
-	s.message, err = g.seal(t, content, b.opts.Padding)
+	s.message, err = g.seal(t, content, o.Padding)
 	return s, err
+}
+
+// commit puts proposals and path together.
+func (b *builder) commit() *wire.Commit {
+	c := &wire.Commit{Path: b.path}
+	for _, q := range b.p.proposals {
+		por := wire.ProposalOrRef{Proposal: q.proposal}
+		if q.ref != nil {
+			por = wire.ProposalOrRef{Ref: q.ref}
+		}
+		c.Proposals = append(c.Proposals, por)
+	}
+	return c
 }
 
 // wipe erases the path secrets, which have served.
@@ -216,60 +235,11 @@ func (b *builder) wipe() {
 
 // advance sets the context and secrets of the next epoch (RFC 9420, Section 8).
 func (st *state) advance(next *state, p *provisional, content *wire.AuthenticatedContent,
-	commitSecret suite.Secret, psk schedule.PSKSecret) (schedule.Member, schedule.Joiner) {
+	init schedule.Init, commitSecret suite.Secret, psk schedule.PSKSecret) (schedule.Member, schedule.Joiner) {
 	next.context = *p.context(st, next.tree)
 	next.context.ConfirmedTranscriptHash = schedule.ConfirmedHash(st.suite, st.interim, content)
-	joiner := st.secrets.Next().Commit(commitSecret, &next.context)
+	joiner := init.Commit(commitSecret, &next.context)
 	member := joiner.PSK(psk)
 	next.secrets = member.Epoch(&next.context)
 	return member, joiner
-}
-
-// psks finds pre-shared keys and combines them.
-func (g *Group) psks(ids []wire.PSKID) (schedule.PSKSecret, []wire.PSKID, error) {
-	if len(ids) > maxPSKs {
-		return schedule.PSKSecret{}, nil, rule.Broken("size-psks", "more than %d pre-shared keys", maxPSKs)
-	}
-	inputs := make([]schedule.PSKInput, 0, len(ids))
-	for _, id := range ids {
-		secret := g.psk(id)
-		if secret == nil {
-			return schedule.PSKSecret{}, nil, ErrUnknownPSK
-		}
-		inputs = append(inputs, schedule.PSKInput{ID: id, Secret: secret})
-	}
-	return schedule.CombinePSKs(g.state.suite, inputs), ids, nil
-}
-
-// maxPSKs is what the index of PSKLabel can count.
-const maxPSKs = 1<<16 - 1
-
-func (c *Config) externalPSK(id wire.PSKID) suite.Secret {
-	if id.Type != wire.PSKExternal || c.PSKs == nil {
-		return nil
-	}
-	secret, err := c.PSKs.ExternalPSK(id.ID)
-	if err != nil {
-		return nil
-	}
-	return secret
-}
-
-// psk returns a pre-shared key, nil if it is not known.
-func (g *Group) psk(id wire.PSKID) suite.Secret {
-	if id.Type == wire.PSKExternal {
-		return g.cfg.externalPSK(id)
-	}
-	if !bytes.Equal(id.GroupID, g.state.context.GroupID) {
-		return nil
-	}
-	if id.Epoch == g.state.context.Epoch {
-		return g.state.secrets.Resumption
-	}
-	for _, p := range g.past {
-		if p.context.Epoch == id.Epoch {
-			return p.resumption
-		}
-	}
-	return nil
 }

@@ -13,6 +13,13 @@ type Config struct {
 	Rand io.Reader
 	// PSKs finds external pre-shared keys; nil has none.
 	PSKs PSKs
+	// Components judges the proposals of components; nil refuses them all.
+	Components Components
+	// Authentication judges credentials; nil leaves that to the application, which looks at
+	// what is staged.
+	Authentication AuthenticationService
+	// Proposals lists the types of proposals that the application defines.
+	Proposals []CustomProposal
 	// Policy bounds what is kept and accepted; the zero value is sensible.
 	Policy Policy
 }
@@ -31,7 +38,12 @@ type Policy struct {
 	// committed keep the lifetime of their key package, so that a group may
 	// legitimately hold expired leaves; by default they are accepted.
 	LiveTree bool
-	// PastEpochs is how many past epochs' messages can still be decrypted.
+	// OwnAdds accepts Add proposals that clients make for themselves from outside
+	// (RFC 9420, Section 12.1.8). Whoever knows group and epoch can make one, and
+	// no data can be sent until it is committed or dropped.
+	OwnAdds bool
+	// PastEpochs is how many past epochs' messages can still be decrypted, and their
+	// resumption keys used.
 	// Negative keeps none.
 	PastEpochs int
 	// MaxForward is how many generations one message may skip.

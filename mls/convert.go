@@ -61,6 +61,14 @@ func extensionsFromWire(list wire.Extensions) []Extension {
 	return out
 }
 
+func (c Credential) wire() wire.Credential {
+	return wire.Credential{Type: uint16(c.Type), Data: slices.Clone(c.Data)}
+}
+
+func credentialFromWire(c wire.Credential) Credential {
+	return Credential{CredentialType(c.Type), slices.Clone(c.Data)}
+}
+
 func u16s[T ~uint16](list []T) []uint16 {
 	out := make([]uint16, 0, len(list))
 	for _, v := range list {

@@ -135,7 +135,7 @@ type evil struct {
 func (e evil) commit(t *testing.T, g *Group) []byte {
 	t.Helper()
 	st := g.state
-	p, err := st.apply(nil, st.own, func(*queued) error { return nil })
+	p, err := st.apply(nil, memberSender(st.own), &g.cfg, func(*queued) error { return nil })
 	ok(t, err)
 	content := g.frame(nil, e.format)
 	content.Content.Type = wire.ContentCommit
@@ -149,7 +149,7 @@ func (e evil) commit(t *testing.T, g *Group) []byte {
 	}
 	ok(t, framing.Sign(st.suite, st.signer, content, st.encoded))
 	next := &state{suite: st.suite, tree: p.tree, own: st.own}
-	st.advance(next, p, content, commitSecret, schedule.NoPSK(st.suite))
+	st.advance(next, p, content, st.secrets.Next(), commitSecret, schedule.NoPSK(st.suite))
 	content.Auth.ConfirmationTag = next.secrets.Tag(next.context.ConfirmedTranscriptHash)
 	if e.tag != nil {
 		e.tag(content.Auth.ConfirmationTag)

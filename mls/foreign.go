@@ -5,51 +5,53 @@ package mls
 import (
 	"bytes"
 	"crypto/hpke"
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
-// stageForeign verifies a commit by another member, whose signature is verified
-// already, and derives the next epoch (RFC 9420, Section 12.4.2).
+// stageForeign verifies a commit by another member or by one who joins with it, whose
+// signature is verified already, and derives the next epoch (RFC 9420,
+// Section 12.4.2).
 func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) (*StagedCommit, error) {
 	st, commit := g.state, content.Content.Commit
-	committer := treemath.Leaf(content.Content.Sender.Index)
 	list, err := g.resolve(commit, content.Content.Sender)
 	if err != nil {
 		return nil, err
 	}
-	p, err := st.apply(list, committer, func(q *queued) error { return st.checkProposal(q, g.cfg.Policy, now) })
+	p, err := st.apply(list, content.Content.Sender, &g.cfg, func(q *queued) error { return st.checkProposal(q, &g.cfg, now) })
 	if err != nil {
 		return nil, err
-	}
-	for _, q := range list {
-		if q.proposal.Type == wire.ReInit {
-			return nil, fmt.Errorf("%w: ReInit", ErrUnsupported)
-		}
 	}
 	if p.pathNeeded && commit.Path == nil {
 		return nil, rule.Broken("12.4-path-missing", "commit lacks the update path that it needs")
 	}
 	s := &StagedCommit{
-		base: st, tree: p.tree, committer: committer, aad: content.Content.AAD,
+		base: st, tree: p.tree, committer: p.committer, aad: content.Content.AAD,
 		path: commit.Path != nil, effects: p,
 	}
 	var steps []tree.Step
 	if commit.Path != nil {
-		if steps, err = st.mergePath(p, committer, commit.Path); err != nil {
+		if steps, err = st.mergePath(p, commit.Path); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.cfg.authenticateCommit(st, p, pathLeaf(commit.Path), now); err != nil {
+		return nil, err
 	}
 	if p.tree.Leaf(st.own) == nil || p.removes(st.own) {
 		return s, nil
 	}
-	psk, _, err := g.psks(p.psks)
+	init, err := st.initSecret(p)
+	if err != nil {
+		return nil, err
+	}
+	psk, err := combine(st.suite, p.psks, g.psk)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 			return nil, err
 		}
 	}
-	st.advance(next, p, content, commitSecret, psk)
+	st.advance(next, p, content, init, commitSecret, psk)
 	if !next.secrets.Confirms(next.context.ConfirmedTranscriptHash, content.Auth.ConfirmationTag) {
 		return nil, rule.Broken("12.4.2-confirmation-tag", "commit has a wrong confirmation tag")
 	}
@@ -70,13 +72,24 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	return s, nil
 }
 
-func (p *provisional) removes(l treemath.Leaf) bool {
-	for _, i := range p.removed {
-		if i == l {
-			return true
-		}
+func pathLeaf(path *wire.UpdatePath) *tree.Leaf {
+	if path == nil {
+		return nil
 	}
-	return false
+	return tree.NewLeaf(path.Leaf)
+}
+
+// initSecret returns what the next epoch begins with: the secret that this one
+// hands on, or that of one who joins from outside (RFC 9420, Section 8.3).
+func (st *state) initSecret(p *provisional) (schedule.Init, error) {
+	if !p.outside {
+		return st.secrets.Next(), nil
+	}
+	init, err := st.secrets.ReceiveInit(p.kemOutput)
+	if err != nil {
+		return schedule.Init{}, rule.Broken("8.3-external-init", "ExternalInit does not open")
+	}
+	return init, nil
 }
 
 // resolve finds the proposals that a commit refers to.
@@ -110,12 +123,15 @@ func (g *Group) resolve(commit *wire.Commit, sender wire.Sender) ([]*queued, err
 
 // mergePath verifies the public part of an update path and puts it into the new
 // tree (RFC 9420, Section 12.4.2).
-func (st *state) mergePath(p *provisional, committer treemath.Leaf, path *wire.UpdatePath) ([]tree.Step, error) {
+func (st *state) mergePath(p *provisional, path *wire.UpdatePath) ([]tree.Step, error) {
 	if path.Leaf.Source != wire.SourceCommit {
 		return nil, rule.Broken("7.3-source-commit", "leaf of an update path has another source")
 	}
-	old := st.tree.Leaf(committer)
-	if bytes.Equal(old.EncryptionKey, path.Leaf.EncryptionKey) {
+	committer, old := p.committer, p.former
+	if !p.outside {
+		old = st.tree.Leaf(committer)
+	}
+	if old != nil && bytes.Equal(old.EncryptionKey, path.Leaf.EncryptionKey) {
 		return nil, rule.Broken("12.4.2-committer-key", "update path keeps the committer's encryption key")
 	}
 	leaf := tree.NewLeaf(path.Leaf)
@@ -132,7 +148,7 @@ func (st *state) mergePath(p *provisional, committer treemath.Leaf, path *wire.U
 	if err := p.tree.CheckPathLengths(steps, path, p.skip()); err != nil {
 		return nil, err
 	}
-	return steps, p.checkCommitter(committer)
+	return steps, p.checkCommitter()
 }
 
 // takeOwnUpdate sets the private keys that the next epoch inherits, and what an own

@@ -185,6 +185,7 @@ func fuzzGroup(f *testing.F) (*trio, records) {
 func (g *Group) foundAgain() Delta {
 	g.past, g.pending = nil, nil
 	g.state.secrets.Encryption = make(suite.Secret, g.state.suite.HashSize())
+	g.state.secrets.Components = make(suite.Secret, g.state.suite.HashSize())
 	g.state.secrets.Confirmation = make(suite.Secret, g.state.suite.HashSize())
 	return g.found()
 }

@@ -21,9 +21,11 @@ type Group struct {
 	store   *store
 	state   *state
 	removed bool
-	past    []*pastEpoch  // ascending
-	pending []*queued     // proposals of this epoch
-	staged  *StagedCommit // the own one, if any
+	reinit  *wire.ReInitParams // what ended the group, if it did
+	parent  *Group             // whose resumption key the first commit uses
+	past    []*pastEpoch       // ascending
+	pending []*queued          // proposals of this epoch
+	staged  *StagedCommit      // the own one, if any
 }
 
 // GroupParams describes a group to be created.
@@ -43,7 +45,7 @@ func (c Config) check() (Config, error) {
 		return c, errNoRand
 	}
 	c.Policy = c.Policy.withDefaults()
-	return c, nil
+	return c, c.checkCustom()
 }
 
 // CreateGroup creates a group with one member (RFC 9420, Section 11).
@@ -130,6 +132,8 @@ func (g *Group) enter(t *txn) {
 	st := g.state
 	st.secretTree(g.cfg.Policy).Init(t, st.secrets.Encryption)
 	st.secrets.Encryption = nil
+	st.exporter().Init(t, st.secrets.Components)
+	st.secrets.Components = nil
 	st.secrets.Confirmation.Wipe()
 	st.secrets.Confirmation = nil
 	for n, key := range st.private {
@@ -147,8 +151,21 @@ func (g *Group) CipherSuite() CipherSuite { return CipherSuite(g.state.suite.ID)
 // Epoch returns the present epoch.
 func (g *Group) Epoch() uint64 { return g.state.context.Epoch }
 
-// Active reports whether this client is still a member.
+// Active reports whether this client is still a member, be it of a group that has
+// ended by a ReInit.
 func (g *Group) Active() bool { return !g.removed }
+
+// usable tells why the group cannot be used, if so.
+func (g *Group) usable() error {
+	switch {
+	case g.removed:
+		return ErrNotMember
+	case g.reinit != nil:
+		return ErrReInit
+	default:
+		return nil
+	}
+}
 
 // OwnLeaf returns the index of this client.
 func (g *Group) OwnLeaf() LeafIndex { return LeafIndex(g.state.own) }
@@ -254,50 +271,3 @@ func (g *Group) GoString() string { return g.String() }
 
 // LogValue is String, so that no secret is logged.
 func (g *Group) LogValue() slog.Value { return slog.StringValue(g.String()) }
-
-// GroupInfoOptions says what a group info carries.
-type GroupInfoOptions struct {
-	RatchetTree bool // the ratchet_tree extension
-	ExternalPub bool // the external_pub extension, for external joins
-	Extensions  []Extension
-}
-
-// GroupInfo returns a signed description of the epoch (RFC 9420,
-// Section 12.4.3) as an MLSMessage.
-func (g *Group) GroupInfo(o GroupInfoOptions) ([]byte, error) {
-	if g.removed {
-		return nil, ErrNotMember
-	}
-	info, err := g.state.groupInfo(o)
-	if err != nil {
-		return nil, err
-	}
-	return (&wire.Message{GroupInfo: info}).Bytes(), nil
-}
-
-const groupInfoLabel = "GroupInfoTBS"
-
-func (st *state) groupInfo(o GroupInfoOptions) (*wire.GroupInfo, error) {
-	info := &wire.GroupInfo{
-		Context:         st.context,
-		Extensions:      extensionsToWire(o.Extensions),
-		ConfirmationTag: st.tag,
-		Signer:          uint32(st.own),
-	}
-	if o.RatchetTree {
-		info.Extensions = append(info.Extensions, wire.Extension{Type: wire.ExtRatchetTree, Data: st.tree.Bytes()})
-	}
-	if o.ExternalPub {
-		key, err := st.secrets.ExternalKey()
-		if err != nil {
-			return nil, err
-		}
-		info.Extensions = append(info.Extensions, externalPub(key.PublicKey().Bytes()))
-	}
-	if info.Extensions.Duplicate() {
-		return nil, rule.Broken("13.4-info-extension-twice", "group info with two extensions of one type")
-	}
-	var err error
-	info.Signature, err = st.suite.Sign(st.signer, groupInfoLabel, info.TBS())
-	return info, err
-}

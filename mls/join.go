@@ -58,17 +58,24 @@ type JoinParams struct {
 	Private    *KeyPackagePrivate
 	// RatchetTree is needed if the welcome carries none.
 	RatchetTree []byte
+	// From is a group whose resumption keys the welcome may use; nil knows none. A
+	// welcome to what follows a ReInit or to a subgroup must come from it.
+	From *Group
 	// Known reports whether a group of that identifier is being taken part in:
 	// it cannot be joined again. Nil knows none.
 	Known func(groupID []byte) bool
 	Now   time.Time
 }
 
-// StagedJoin is an opened and verified welcome that is not applied yet.
+// StagedJoin is a group that this client is about to join: an opened and verified
+// welcome, or an external commit that is built, not applied yet.
 type StagedJoin struct {
-	cfg   Config
-	info  *wire.GroupInfo
-	state *state
+	cfg     Config
+	info    *wire.GroupInfo
+	inviter Member
+	state   *state
+	message []byte   // of an external commit
+	removed []Member // by it
 }
 
 // StageJoin opens a welcome and verifies the group that it describes.
@@ -78,12 +85,13 @@ func StageJoin(p JoinParams, cfg Config) (*StagedJoin, error) {
 		return nil, err
 	}
 	j := &joiner{p: p, cfg: cfg, suite: p.Welcome.suite}
-	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm} {
+	for _, step := range []func() error{j.openSecrets, j.openInfo, j.openTree, j.verifyTree, j.placeKeys, j.confirm, j.follows} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	return &StagedJoin{cfg, j.info, j.state}, nil
+	signer := LeafIndex(j.info.Signer)
+	return &StagedJoin{cfg: cfg, info: j.info, inviter: Member{signer, j.state.member(signer)}, state: j.state}, nil
 }
 
 // joiner takes the steps of RFC 9420, Section 12.4.3.1.
@@ -128,21 +136,16 @@ func (j *joiner) openSecrets() error {
 
 // openInfo decrypts the group info.
 func (j *joiner) openInfo() error {
-	if len(j.secrets.PSKs) > maxPSKs {
-		return rule.Broken("size-psks", "more than %d pre-shared keys", maxPSKs)
-	}
-	inputs := make([]schedule.PSKInput, 0, len(j.secrets.PSKs))
 	for _, id := range j.secrets.PSKs {
 		if len(id.Nonce) != j.suite.HashSize() {
 			return rule.Broken("12.1.4-nonce", "pre-shared key with a nonce of wrong length")
 		}
-		secret := j.cfg.externalPSK(id)
-		if secret == nil {
-			return ErrUnknownPSK
-		}
-		inputs = append(inputs, schedule.PSKInput{ID: id, Secret: secret})
 	}
-	j.member = schedule.NewJoiner(j.suite, j.secrets.JoinerSecret).PSK(schedule.CombinePSKs(j.suite, inputs))
+	psk, err := combine(j.suite, j.secrets.PSKs, j.cfg.pskWith(j.p.From))
+	if err != nil {
+		return err
+	}
+	j.member = schedule.NewJoiner(j.suite, j.secrets.JoinerSecret).PSK(psk)
 	key, nonce := j.member.WelcomeKey()
 	aead, err := j.suite.AEAD(key)
 	if err != nil {
@@ -155,93 +158,24 @@ func (j *joiner) openInfo() error {
 	if j.info, err = wire.ParseGroupInfo(plain); err != nil {
 		return malformed("group info", err)
 	}
-	c := &j.info.Context
-	switch {
-	case c.Version != wire.Version:
-		return rule.Broken("12.4.3.1-version", "group of another protocol version")
-	case c.CipherSuite != j.suite.ID:
-		return rule.Broken("12.4.3.1-cipher-suite", "group info of another cipher suite than the key package")
-	case j.p.Known != nil && j.p.Known(bytes.Clone(c.GroupID)):
+	if id := j.info.Context.GroupID; j.p.Known != nil && j.p.Known(bytes.Clone(id)) {
 		return rule.Broken("12.4.3.1-group-id", "group is taken part in already")
-	case j.info.Extensions.Duplicate():
-		return rule.Broken("13.4-info-extension-twice", "group info with two extensions of one type")
-	case c.Extensions.Duplicate():
-		return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 	}
-	return nil
+	return checkInfo(j.suite, j.info)
 }
 
-// openTree decodes the ratchet tree and verifies the signature of the group info
-// and the hash of the tree.
-func (j *joiner) openTree() error {
-	encoded := j.p.RatchetTree
-	if data, ok := j.info.Extensions.Find(wire.ExtRatchetTree); ok {
-		encoded = data
-	}
-	if encoded == nil {
-		return ErrNoTree
-	}
-	nodes, err := wire.ParseTree(bytes.Clone(encoded))
-	if err != nil {
-		return malformed("ratchet tree", err)
-	}
-	t, err := tree.Parse(j.suite, nodes)
-	if err != nil {
-		return err
-	}
-	signer := t.Leaf(treemath.Leaf(j.info.Signer))
-	if signer == nil {
-		return rule.Broken("12.4.3.1-signer-leaf", "group info by a leaf that is blank")
-	}
-	key, err := signer.VerifyKey(j.suite)
-	if err != nil {
-		return err
-	}
-	if !j.suite.Verify(key, groupInfoLabel, j.info.TBS(), j.info.Signature) {
-		return rule.Broken("12.4.3.1-signature", "group info has a bad signature")
-	}
-	if !bytes.Equal(t.Hash(), j.info.Context.TreeHash) {
-		return rule.Broken("12.4.3.1-tree-hash", "ratchet tree is not that of the group info")
-	}
-	j.state = &state{suite: j.suite, context: j.info.Context, tree: t}
-	return nil
+// openTree verifies the group's tree.
+func (j *joiner) openTree() (err error) {
+	j.state, err = openGroup(j.suite, j.info, j.p.RatchetTree)
+	return err
 }
 
 // verifyTree verifies the integrity of the tree and every leaf.
 func (j *joiner) verifyTree() error {
-	t, group := j.state.tree, j.info.Context.GroupID
-	if err := t.VerifyStructure(); err != nil {
+	if err := j.state.verifyTree(&j.cfg, j.p.Now); err != nil {
 		return err
 	}
-	required, err := parseRequirements(j.info.Context.Extensions)
-	if err != nil {
-		return err
-	}
-	type member struct {
-		index treemath.Leaf
-		leaf  *tree.Leaf
-	}
-	var members []member
-	for i, l := range t.Members() {
-		members = append(members, member{i, l})
-	}
-	err = tree.Parallel(len(members), func(n int) error {
-		m := members[n]
-		if err := checkLeaf(j.suite, m.leaf, group, uint32(m.index)); err != nil {
-			return err
-		}
-		if err := required.check(m.leaf.LeafNode); err != nil {
-			return err
-		}
-		return j.cfg.Policy.checkJoined(m.leaf.LeafNode, j.p.Now)
-	})
-	if err != nil {
-		return err
-	}
-	if err := t.ParseParents(); err != nil {
-		return err
-	}
-	return checkCredentials(t)
+	return j.cfg.authenticateTree(j.state, j.p.KeyPackage.kp.Leaf.SignatureKey, j.p.Now)
 }
 
 // placeKeys finds the own leaf and derives the private keys above it.
@@ -297,13 +231,19 @@ func (j *joiner) confirm() error {
 	return nil
 }
 
-// Context returns the group context.
+// Message returns the external commit as an MLSMessage, to be sent to the group. It is
+// nil for a welcome.
+func (j *StagedJoin) Message() []byte { return slices.Clone(j.message) }
+
+// Removed returns the members that the external commit removes: the former leaf of
+// this client and those who asked to leave. It is nil for a welcome.
+func (j *StagedJoin) Removed() []Member { return slices.Clone(j.removed) }
+
+// Context returns the context of the epoch that is joined.
 func (j *StagedJoin) Context() GroupContext { return contextFromWire(&j.state.context) }
 
-// Inviter is the member that made the welcome.
-func (j *StagedJoin) Inviter() Member {
-	return Member{LeafIndex(j.info.Signer), j.state.member(LeafIndex(j.info.Signer))}
-}
+// Inviter is the member that made the welcome, or the group info of an external commit.
+func (j *StagedJoin) Inviter() Member { return j.inviter }
 
 // OwnLeaf is the index of the joining client.
 func (j *StagedJoin) OwnLeaf() LeafIndex { return LeafIndex(j.state.own) }
@@ -320,7 +260,9 @@ func (j *StagedJoin) Export(label string, context []byte, n int) ([]byte, error)
 }
 
 // Apply joins: the group, and the records to persist. Delete the private part of the
-// key package in the same transaction, unless it is a last resort. Apply once.
+// key package in the same transaction, unless it is a last resort. An external commit
+// is sent after these records are persisted: if it is refused, since another commit
+// won the race, drop the group and join anew. Apply once.
 func (j *StagedJoin) Apply() (*Group, Delta, error) {
 	if j.state.secrets.Encryption == nil {
 		return nil, Delta{}, ErrStale

@@ -120,29 +120,35 @@ type leafParams struct {
 
 // newLeaf makes and signs a leaf for a key package.
 func newLeaf(s *suite.Suite, rand io.Reader, p leafParams) (*wire.LeafNode, suite.Secret, error) {
-	if p.signer == nil || p.signer.key.Scheme != s.Scheme {
-		return nil, nil, fmt.Errorf("%w: signing key does not fit the suite", ErrUnsupported)
+	l, err := unsignedLeaf(s, p)
+	if err != nil {
+		return nil, nil, err
 	}
 	private, public, err := newKeyPair(s, rand)
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.capabilities.empty() {
-		p.capabilities = DefaultCapabilities()
-	}
-	l := &wire.LeafNode{
-		EncryptionKey: public,
-		SignatureKey:  p.signer.key.Public,
-		Credential:    wire.Credential{Type: uint16(p.credential.Type), Data: slices.Clone(p.credential.Data)},
-		Capabilities:  p.capabilities.wire(),
-		Source:        wire.SourceKeyPackage,
-		Lifetime:      p.lifetime.wire(),
-		Extensions:    extensionsToWire(p.extensions),
-	}
+	l.EncryptionKey, l.Source, l.Lifetime = public, wire.SourceKeyPackage, p.lifetime.wire()
 	if err := signLeaf(s, p.signer.key, l, nil, 0); err != nil {
 		return nil, nil, err
 	}
 	return l, private, nil
+}
+
+// unsignedLeaf makes what a leaf says of its owner, without encryption key and source.
+func unsignedLeaf(s *suite.Suite, p leafParams) (*wire.LeafNode, error) {
+	if p.signer == nil || p.signer.key.Scheme != s.Scheme {
+		return nil, fmt.Errorf("%w: signing key does not fit the suite", ErrUnsupported)
+	}
+	if p.capabilities.empty() {
+		p.capabilities = DefaultCapabilities()
+	}
+	return &wire.LeafNode{
+		SignatureKey: p.signer.key.Public,
+		Credential:   p.credential.wire(),
+		Capabilities: p.capabilities.wire(),
+		Extensions:   extensionsToWire(p.extensions),
+	}, nil
 }
 
 const (

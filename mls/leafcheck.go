@@ -26,8 +26,35 @@ func checkLeaf(s *suite.Suite, l *tree.Leaf, group []byte, index uint32) error {
 	if !s.Verify(key, leafLabel, l.TBS(group, index), l.Signature) {
 		return rule.Broken("7.3-signature", "leaf has a bad signature")
 	}
+	if err := checkCertificate(l.LeafNode); err != nil {
+		return err
+	}
 	return checkOwnCapabilities(s, l.LeafNode)
 }
+
+// checkCertificate verifies that the first certificate of an X.509 credential is for the
+// leaf's signature key (RFC 9420, Section 5.3). Whether the chain is to be trusted is for
+// the application to say.
+func checkCertificate(l *wire.LeafNode) error {
+	if l.Credential.Type != uint16(CredentialX509) {
+		return nil
+	}
+	chain, err := l.Credential.Certificates()
+	if err != nil || len(chain) == 0 || len(chain) > maxCertificates {
+		return rule.Broken("5.3-certificates", "X.509 credential without a list of certificates")
+	}
+	key, err := suite.CertificateKey(chain[0])
+	if err != nil {
+		return rule.Broken("5.3-certificate", "X.509 credential with a certificate that cannot be read")
+	}
+	if !bytes.Equal(key, l.SignatureKey) {
+		return rule.Broken("5.3-certificate-key", "X.509 credential is for another signature key")
+	}
+	return nil
+}
+
+// maxCertificates bounds the chain of an X.509 credential.
+const maxCertificates = 16
 
 // checkOwnCapabilities verifies that a leaf lists what it uses (RFC 9420,
 // Section 7.2).
@@ -41,6 +68,9 @@ func checkOwnCapabilities(s *suite.Suite, l *wire.LeafNode) error {
 	}
 	if l.Extensions.Duplicate() {
 		return rule.Broken("13.4-leaf-extension-twice", "leaf has two extensions of one type")
+	}
+	if err := checkAppData(l.Extensions); err != nil {
+		return err
 	}
 	for _, e := range l.Extensions {
 		if !c.SupportsExtension(e.Type) {
@@ -76,6 +106,9 @@ func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
 	}
 	if kp.Extensions.Duplicate() {
 		return rule.Broken("13.4-key-package-extension-twice", "key package has two extensions of one type")
+	}
+	if err := checkAppData(kp.Extensions); err != nil {
+		return err
 	}
 	key, err := l.VerifyKey(s)
 	if err != nil {

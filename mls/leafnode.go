@@ -22,7 +22,7 @@ func wrapLeaf(l *wire.LeafNode) *LeafNode {
 
 // Credential returns the member's credential.
 func (l *LeafNode) Credential() Credential {
-	return Credential{CredentialType(l.leaf.Credential.Type), slices.Clone(l.leaf.Credential.Data)}
+	return credentialFromWire(l.leaf.Credential)
 }
 
 // SignatureKey returns the member's public signature key.
@@ -41,6 +41,12 @@ func (l *LeafNode) Extensions() []Extension { return extensionsFromWire(l.leaf.E
 func (l *LeafNode) Lifetime() (Lifetime, bool) {
 	return Lifetime{fromSeconds(l.leaf.Lifetime.NotBefore), fromSeconds(l.leaf.Lifetime.NotAfter)},
 		l.leaf.Source == wire.SourceKeyPackage
+}
+
+// X509Credential returns a credential with a chain of DER certificates, the end
+// entity's first, which must be for the member's signature key.
+func X509Credential(chain ...[]byte) Credential {
+	return Credential{Type: CredentialX509, Data: wire.MarshalCertificates(chain)}
 }
 
 // Certificates returns the chain of an X.509 credential, the end entity's first

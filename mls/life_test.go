@@ -57,6 +57,8 @@ type client struct {
 	priv  *mls.KeyPackagePrivate
 	cfg   mls.Config
 	db    memory
+
+	capabilities mls.Capabilities // zero: the default
 	*mls.Group
 }
 
@@ -77,7 +79,7 @@ func (c *client) fresh(change func(*mls.KeyPackageParams)) {
 	c.t.Helper()
 	p := mls.KeyPackageParams{
 		Suite: c.suite, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)),
-		Lifetime: testLifetime(), Rand: rand.Reader,
+		Capabilities: c.capabilities, Lifetime: testLifetime(), Rand: rand.Reader,
 	}
 	if change != nil {
 		change(&p)
@@ -94,7 +96,7 @@ func (c *client) create(extensions ...mls.Extension) {
 	c.t.Helper()
 	g, d, err := mls.CreateGroup(mls.GroupParams{
 		Suite: c.suite, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)),
-		Lifetime: testLifetime(), Extensions: extensions,
+		Capabilities: c.capabilities, Lifetime: testLifetime(), Extensions: extensions,
 	}, c.cfg)
 	if err != nil {
 		c.t.Fatal(err)

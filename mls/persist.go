@@ -145,6 +145,10 @@ func (g *Group) encodeGroup() []byte {
 			w.U64(p.context.Epoch)
 		}
 	})
+	w.Optional(g.reinit != nil)
+	if g.reinit != nil {
+		g.reinit.Marshal(w)
+	}
 	return w.Bytes()
 }
 
@@ -206,6 +210,10 @@ func (g *Group) decodeGroup(b []byte) (leaves uint32, past []uint64, err error) 
 	}
 	for v := r.Vector(); !v.Empty(); {
 		past = append(past, v.U64())
+	}
+	if r.Optional() {
+		reinit := wire.ReadReInit(r)
+		g.reinit = &reinit
 	}
 	return leaves, past, r.Done()
 }

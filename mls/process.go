@@ -57,6 +57,8 @@ func (g *Group) at(group []byte, epoch uint64, handshake bool) (*epochAt, error)
 	switch {
 	case epoch > st.context.Epoch:
 		return nil, ErrEpochAhead
+	case epoch == st.context.Epoch && g.reinit != nil:
+		return nil, ErrReInit
 	case epoch == st.context.Epoch:
 		return &epochAt{st.encoded, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
 	case handshake:
@@ -131,7 +133,7 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 		return nil, Delta{}, err
 	}
 	if m.Content.Sender.Type != wire.SenderMember {
-		return nil, Delta{}, fmt.Errorf("%w: message by one who is no member", ErrUnsupported)
+		return g.processOutside(m, now)
 	}
 	sender := treemath.Leaf(m.Content.Sender.Index)
 	leaf := e.leaf(sender)
@@ -161,7 +163,10 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 		return s, Delta{}, nil
 	}
 	q := refer(g.state.suite, content)
-	if err := g.state.checkReceived(q, g.cfg.Policy, now); err != nil {
+	if err := g.state.checkReceived(q, &g.cfg, now); err != nil {
+		return nil, Delta{}, err
+	}
+	if err := g.cfg.authenticateProposal(g.state, q, now); err != nil {
 		return nil, Delta{}, err
 	}
 	if err := g.remember(t, q); err != nil {
@@ -171,7 +176,7 @@ func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.T
 }
 
 // checkReceived verifies a proposal that came by itself.
-func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
+func (st *state) checkReceived(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.ExternalInit:
 		return rule.Broken("12.1.6-external-init", "ExternalInit by a member")
@@ -182,5 +187,5 @@ func (st *state) checkReceived(q *queued, p Policy, now time.Time) error {
 			}
 		}
 	}
-	return st.checkProposal(q, p, now)
+	return st.checkProposal(q, cfg, now)
 }

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type queued struct {
 	ref      []byte // nil if it came by value
 	content  *wire.AuthenticatedContent
 	leaf     *tree.Leaf // of Add and Update
+	origin   bool       // of the key of a group that this one follows
 
 	// Of an own Update, what takes effect with it.
 	private suite.Secret
@@ -63,10 +65,11 @@ func (q *queued) target() (treemath.Leaf, bool) {
 // export returns the proposal for the application.
 func (q *queued) export(s *suite.Suite) Proposal {
 	p := Proposal{
-		Type:     ProposalType(q.proposal.Type),
-		Sender:   LeafIndex(q.sender.Index),
-		External: q.sender.Type != wire.SenderMember,
-		Ref:      slices.Clone(q.ref),
+		Type:       ProposalType(q.proposal.Type),
+		Sender:     LeafIndex(q.sender.Index),
+		SenderType: SenderType(q.sender.Type),
+		External:   q.sender.Type != wire.SenderMember,
+		Ref:        slices.Clone(q.ref),
 	}
 	switch q.proposal.Type {
 	case wire.Add:
@@ -77,21 +80,31 @@ func (q *queued) export(s *suite.Suite) Proposal {
 		p.Remove = LeafIndex(q.proposal.Remove)
 	case wire.SelfRemove:
 		p.Remove = p.Sender
+	case wire.PSK:
+		p.PSK = pskFromWire(q.proposal.PSK)
+	case wire.ReInit:
+		p.ReInit = reInitFromWire(&q.proposal.ReInit)
 	case wire.GroupContextExtensions:
 		p.Extensions = extensionsFromWire(q.proposal.Extensions)
+	case wire.AppDataUpdate:
+		p.AppData = &AppDataUpdate{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data), q.proposal.Discard}
+	case wire.AppEphemeral:
+		p.Ephemeral = &AppEphemeral{ComponentID(q.proposal.Component), slices.Clone(q.proposal.Data)}
+	default:
+		p.Data = slices.Clone(q.proposal.Data)
 	}
 	return p
 }
 
 // checkProposal verifies a proposal by itself against the epoch that it was made in
 // (RFC 9420, Section 12.1).
-func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
+func (st *state) checkProposal(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.Add:
 		if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
 			return err
 		}
-		return policy.checkReceived(q.leaf.LeafNode, now)
+		return cfg.Policy.checkReceived(q.leaf.LeafNode, now)
 	case wire.Update:
 		return st.checkUpdate(q)
 	case wire.Remove:
@@ -99,18 +112,29 @@ func (st *state) checkProposal(q *queued, policy Policy, now time.Time) error {
 			return rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
 		}
 	case wire.PSK:
-		return st.checkPSK(q.proposal.PSK)
+		return st.checkPSK(q)
 	case wire.ReInit:
 		if q.proposal.ReInit.Version < st.context.Version {
 			return rule.Broken("12.1.5-version", "ReInit to an older version")
+		}
+		if q.proposal.ReInit.Extensions.Duplicate() {
+			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 		}
 	case wire.GroupContextExtensions:
 		if q.proposal.Extensions.Duplicate() {
 			return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 		}
+	case wire.AppDataUpdate, wire.AppEphemeral:
+		if cfg.Components == nil {
+			return fmt.Errorf("%w: proposal for a component", ErrUnsupported)
+		}
 	case wire.SelfRemove:
 		if q.sender.Type != wire.SenderMember {
 			return rule.Broken("ext-self-remove-sender", "SelfRemove by one who is no member")
+		}
+	default:
+		if !wire.KnownProposal(q.proposal.Type) && cfg.custom(q.proposal.Type) == nil {
+			return fmt.Errorf("%w: proposal of type %#04x", ErrUnsupported, q.proposal.Type)
 		}
 	}
 	return nil
@@ -134,140 +158,13 @@ func (st *state) checkUpdate(q *queued) error {
 	return checkLeaf(st.suite, q.leaf, st.context.GroupID, uint32(i))
 }
 
-func (st *state) checkPSK(id wire.PSKID) error {
-	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication {
+func (st *state) checkPSK(q *queued) error {
+	id := q.proposal.PSK
+	if id.Type == wire.PSKResumption && id.Usage != wire.UsageApplication && !q.origin {
 		return rule.Broken("12.1.4-usage", "PreSharedKey for reinitialisation or branching in another commit")
 	}
 	if len(id.Nonce) != st.suite.HashSize() {
 		return rule.Broken("12.1.4-nonce", "PreSharedKey with a nonce of wrong length")
-	}
-	return nil
-}
-
-// provisional is the outcome of applying proposals to an epoch.
-type provisional struct {
-	proposals  []*queued
-	tree       *tree.Tree
-	extensions wire.Extensions
-	added      []treemath.Leaf // in the order of the Add proposals
-	adds       []*queued
-	updated    []treemath.Leaf
-	removed    []treemath.Leaf
-	psks       []wire.PSKID
-	pathNeeded bool
-	extended   bool // by a GroupContextExtensions proposal
-}
-
-// isNew tells which leaves were added by the commit itself.
-func (p *provisional) isNew(l treemath.Leaf) bool { return slices.Contains(p.added, l) }
-
-// skip returns isNew for repeated use.
-func (p *provisional) skip() func(treemath.Leaf) bool {
-	if len(p.added) < 8 {
-		return p.isNew
-	}
-	set := make(map[treemath.Leaf]struct{}, len(p.added))
-	for _, l := range p.added {
-		set[l] = struct{}{}
-	}
-	return func(l treemath.Leaf) bool {
-		_, ok := set[l]
-		return ok
-	}
-}
-
-// apply verifies a list of proposals for a commit by a member (RFC 9420,
-// Section 12.2) and applies it to a copy of the tree (Section 12.3).
-func (st *state) apply(list []*queued, committer treemath.Leaf, check func(*queued) error) (*provisional, error) {
-	if err := checkList(list, committer); err != nil {
-		return nil, err
-	}
-	err := tree.Parallel(len(list), func(i int) error { return check(list[i]) })
-	if err != nil {
-		return nil, err
-	}
-	p := &provisional{proposals: list, tree: st.tree.Clone(), extensions: st.context.Extensions}
-	p.pathNeeded = len(list) == 0
-	var leaves []*tree.Leaf
-	for _, q := range list {
-		switch q.proposal.Type {
-		case wire.GroupContextExtensions:
-			p.extensions, p.extended = q.proposal.Extensions, true
-		case wire.Update:
-			i := treemath.Leaf(q.sender.Index)
-			p.tree.Update(i, q.leaf)
-			p.updated = append(p.updated, i)
-		case wire.Remove, wire.SelfRemove:
-			i, _ := q.target()
-			if st.tree.Leaf(i) == nil {
-				return nil, rule.Broken("12.1.3-removed", "Remove of a leaf that is blank")
-			}
-			p.removed = append(p.removed, i)
-		case wire.Add:
-			leaves = append(leaves, q.leaf)
-			p.adds = append(p.adds, q)
-		case wire.PSK:
-			p.psks = append(p.psks, q.proposal.PSK)
-		}
-		p.pathNeeded = p.pathNeeded || needsPath(q.proposal.Type)
-	}
-	p.tree.Remove(p.removed...)
-	if p.added, err = p.tree.Add(leaves...); err != nil {
-		return nil, err
-	}
-	if err := p.checkSupport(st); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// needsPath tells which proposals need an update path (RFC 9420, Section 12.4).
-func needsPath(t wire.ProposalType) bool {
-	return t != wire.Add && t != wire.PSK && t != wire.ReInit
-}
-
-// checkList verifies how the proposals of a commit go together (RFC 9420,
-// Section 12.2).
-func checkList(list []*queued, committer treemath.Leaf) error {
-	targets := make(map[treemath.Leaf]wire.ProposalType)
-	psks := make(map[string]struct{})
-	extensions := false
-	for _, q := range list {
-		t := q.proposal.Type
-		if t == wire.SelfRemove && q.ref == nil {
-			return rule.Broken("ext-self-remove-reference", "commit with a SelfRemove by value")
-		}
-		if i, ok := q.target(); ok {
-			if i == committer && t == wire.Update {
-				return rule.Broken("12.2-update-committer", "commit with an Update by the committer")
-			}
-			if i == committer {
-				return rule.Broken("12.2-remove-committer", "commit that removes the committer")
-			}
-			if _, twice := targets[i]; twice {
-				return rule.Broken("12.2-same-leaf", "commit with two proposals for leaf %d", i)
-			}
-			targets[i] = t
-		}
-		switch t {
-		case wire.PSK:
-			id := (&wire.Proposal{Type: wire.PSK, PSK: q.proposal.PSK}).Bytes()
-			if _, twice := psks[string(id)]; twice {
-				return rule.Broken("12.2-psk-twice", "commit with two PreSharedKeys of one identifier")
-			}
-			psks[string(id)] = struct{}{}
-		case wire.GroupContextExtensions:
-			if extensions {
-				return rule.Broken("12.2-extensions-twice", "commit with two GroupContextExtensions")
-			}
-			extensions = true
-		case wire.ReInit:
-			if len(list) > 1 {
-				return rule.Broken("12.2-reinit-alone", "commit with a ReInit beside other proposals")
-			}
-		case wire.ExternalInit:
-			return rule.Broken("12.2-external-init", "commit by a member with an ExternalInit")
-		}
 	}
 	return nil
 }

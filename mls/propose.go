@@ -3,6 +3,8 @@
 package mls
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -26,6 +28,9 @@ func (g *Group) ProposeAdd(kp *KeyPackage, now time.Time, o ProposalOptions) ([]
 	if err := g.cfg.Policy.checkSent(kp.kp.Leaf, now); err != nil {
 		return nil, Delta{}, err
 	}
+	if err := g.cfg.authenticate(kp.kp.Leaf, now); err != nil {
+		return nil, Delta{}, err
+	}
 	return g.propose(q, o)
 }
 
@@ -36,8 +41,8 @@ func (g *Group) ProposeRemove(i LeafIndex, o ProposalOptions) ([]byte, Delta, er
 
 // ProposeUpdate proposes a fresh own leaf.
 func (g *Group) ProposeUpdate(u LeafUpdate, o ProposalOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	st := g.state
 	private, public, err := newKeyPair(st.suite, g.cfg.Rand)
@@ -73,7 +78,7 @@ func (st *state) nextLeaf(u *LeafUpdate) (*wire.LeafNode, *suite.SigningKey) {
 		l.SignatureKey = signer.Public
 	}
 	if u.Credential != nil {
-		l.Credential = wire.Credential{Type: uint16(u.Credential.Type), Data: append([]byte(nil), u.Credential.Data...)}
+		l.Credential = u.Credential.wire()
 	}
 	if u.Capabilities != nil {
 		l.Capabilities = u.Capabilities.wire()
@@ -90,6 +95,27 @@ func (g *Group) ProposeExtensions(e []Extension, o ProposalOptions) ([]byte, Del
 	return g.propose(newQueued(p, wire.Sender{}), o)
 }
 
+// ProposePSK proposes that the next epoch depend on a pre-shared key, which this member
+// must know.
+func (g *Group) ProposePSK(id PSKID, o ProposalOptions) ([]byte, Delta, error) {
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
+	}
+	p, err := id.proposal(g.state.suite, g.cfg.Rand)
+	if err != nil {
+		return nil, Delta{}, err
+	}
+	if g.psk(p.PSK) == nil {
+		return nil, Delta{}, ErrUnknownPSK
+	}
+	return g.propose(newQueued(p, wire.Sender{}), o)
+}
+
+// ProposeCustom proposes what the application has registered in its Config.
+func (g *Group) ProposeCustom(c Custom, o ProposalOptions) ([]byte, Delta, error) {
+	return g.propose(newQueued(c.proposal(), wire.Sender{}), o)
+}
+
 // ProposeSelfRemove proposes to leave (draft-ietf-mls-extensions). The draft wants
 // PublicWire, for external joiners to see it; a group without external joins
 // may use PrivateWire, and members accept both.
@@ -104,8 +130,8 @@ func (g *Group) ProposeSelfRemove(o ProposalOptions) ([]byte, Delta, error) {
 
 // propose checks, sends and remembers a proposal by this member.
 func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	content := g.frame(o.AAD, o.WireFormat)
 	content.Content.Type = wire.ContentProposal
@@ -118,8 +144,10 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 	if i, ok := alone.target(); ok {
 		other = i + 1
 	}
-	_, err := g.state.apply([]*queued{&alone}, other, func(q *queued) error {
-		return g.state.checkProposal(q, Policy{LateDelivery: -1, MaxLifetime: g.cfg.Policy.MaxLifetime}, time.Time{})
+	cfg := g.cfg
+	cfg.Policy.LateDelivery = -1 // its lifetime is judged by now
+	_, err := g.state.apply([]*queued{&alone}, memberSender(other), &cfg, func(q *queued) error {
+		return g.state.checkProposal(q, &cfg, time.Time{})
 	})
 	if err != nil {
 		return nil, Delta{}, err
@@ -135,6 +163,25 @@ func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
 		return nil, Delta{}, err
 	}
 	return msg, t.commit(), nil
+}
+
+// DropProposal forgets a pending proposal that the application refuses. Commits that
+// refer to it fail with ErrUnknownProposal.
+func (g *Group) DropProposal(ref []byte) (Delta, error) {
+	if err := g.usable(); err != nil {
+		return Delta{}, err
+	}
+	i := slices.IndexFunc(g.pending, func(q *queued) bool { return bytes.Equal(q.ref, ref) })
+	if i < 0 {
+		return Delta{}, ErrUnknownProposal
+	}
+	t := g.store.begin()
+	g.deleteProposals(t)
+	g.pending = slices.Delete(g.pending, i, i+1)
+	if len(g.pending) > 0 {
+		g.putProposals(t, 0)
+	}
+	return t.commit(), nil
 }
 
 // remember adds a verified proposal to the pending ones.

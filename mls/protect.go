@@ -26,8 +26,8 @@ type ProtectOptions struct {
 // Protect encrypts and signs application data (RFC 9420, Section 15). It refuses with
 // ErrPendingProposals while proposals wait for a commit (Section 12.4).
 func (g *Group) Protect(data []byte, o ProtectOptions) ([]byte, Delta, error) {
-	if g.removed {
-		return nil, Delta{}, ErrNotMember
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
 	}
 	if len(g.pending) > 0 {
 		return nil, Delta{}, ErrPendingProposals // RFC 9420, Section 12.4
@@ -55,7 +55,7 @@ func (g *Group) frame(aad []byte, wf WireFormat) *wire.AuthenticatedContent {
 	return &wire.AuthenticatedContent{Format: format, Content: wire.FramedContent{
 		GroupID: g.state.context.GroupID,
 		Epoch:   g.state.context.Epoch,
-		Sender:  wire.Sender{Type: wire.SenderMember, Index: uint32(g.state.own)},
+		Sender:  memberSender(g.state.own),
 		AAD:     bytes.Clone(aad),
 	}}
 }

@@ -25,8 +25,11 @@ type ReceivedProposal struct {
 // Proposal is a proposed change of the group (RFC 9420, Section 12.1).
 type Proposal struct {
 	Type ProposalType
-	// Sender is the proposing member, if External is false.
-	Sender   LeafIndex
+	// Sender is the proposing member, or the place of a SenderExternal in the
+	// external_senders extension.
+	Sender     LeafIndex
+	SenderType SenderType
+	// External reports whether the sender is no member.
 	External bool
 	// Ref identifies a proposal that was sent by itself; nil if it came by
 	// value within a commit.
@@ -36,6 +39,11 @@ type Proposal struct {
 	Update     *LeafNode
 	Remove     LeafIndex
 	Extensions []Extension
+	PSK        *PSKID
+	ReInit     *ReInit
+	AppData    *AppDataUpdate
+	Ephemeral  *AppEphemeral
+	Data       []byte // of a CustomProposal
 }
 
 // Member is a leaf with its index.

@@ -56,11 +56,6 @@ var proposalViolations = map[string]func(*testing.T) error{
 	"12.1.6-external-init": func(t *testing.T) error {
 		return proposes(&wire.Proposal{Type: wire.ExternalInit, KEMOutput: []byte{1}})(t)
 	},
-	"12.1.8-external-type": func(t *testing.T) error {
-		w := newTrio(t)
-		q := newQueued(&wire.Proposal{Type: wire.Update, Update: w.alice.state.tree.Leaf(0).LeafNode}, wire.Sender{Type: wire.SenderExternal})
-		return w.bob.state.checkProposal(q, Policy{}, evilNow)
-	},
 	"7.3-source-update": func(t *testing.T) error {
 		w := newTrio(t)
 		return receive(w.bob, evilUpdate(t, w.alice, func(l *wire.LeafNode) { l.Source = wire.SourceCommit }))
@@ -112,7 +107,7 @@ var proposalViolations = map[string]func(*testing.T) error{
 	},
 	"ext-self-remove-sender": func(t *testing.T) error {
 		q := newQueued(&wire.Proposal{Type: wire.SelfRemove}, wire.Sender{Type: wire.SenderExternal})
-		return newTrio(t).bob.state.checkProposal(q, Policy{}, evilNow)
+		return newTrio(t).bob.state.checkProposal(q, &Config{}, evilNow)
 	},
 	"size-proposals": func(t *testing.T) error {
 		w := newTrio(t)
@@ -126,8 +121,9 @@ var proposalViolations = map[string]func(*testing.T) error{
 	},
 	"size-psks": invitation{secrets: func(g *wire.GroupSecrets) {
 		g.PSKs = make([]wire.PSKID, maxPSKs+1)
+		nonce := make([]byte, 32)
 		for i := range g.PSKs {
-			g.PSKs[i].Type = wire.PSKExternal
+			g.PSKs[i] = wire.PSKID{Type: wire.PSKExternal, Nonce: nonce}
 		}
 	}}.try,
 }

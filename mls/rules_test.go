@@ -19,7 +19,8 @@ import (
 )
 
 // violations has, for each rule, an act that breaks it and returns what came of it.
-var violations = merge(leafViolations, messageViolations, proposalViolations, commitViolations, joinViolations)
+var violations = merge(leafViolations, messageViolations, proposalViolations, commitViolations, joinViolations, outsideViolations, followViolations, authenticationViolations,
+	componentViolations)
 
 func merge(tables ...map[string]func(*testing.T) error) map[string]func(*testing.T) error {
 	all := make(map[string]func(*testing.T) error)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
+	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
 // StagedCommit is a commit that has been built or verified, but not applied.
@@ -73,8 +74,12 @@ func (s *StagedCommit) EpochAuthenticator() []byte {
 // AAD returns the authenticated data that came with the commit.
 func (s *StagedCommit) AAD() []byte { return slices.Clone(s.aad) }
 
-// Committer returns the committing member with its leaf before the commit.
+// Committer returns the committing member with its leaf before the commit, or the
+// Joiner.
 func (s *StagedCommit) Committer() Member {
+	if m, ok := s.Joiner(); ok {
+		return m
+	}
 	return Member{LeafIndex(s.committer), s.base.member(LeafIndex(s.committer))}
 }
 
@@ -87,11 +92,43 @@ func (s *StagedCommit) Proposals() []Proposal {
 	return out
 }
 
-// Added returns the new members.
+// Joiner returns the member that joins by this very commit, from outside and without
+// having been added (RFC 9420, Section 12.4.3.2), and whether there is one.
+func (s *StagedCommit) Joiner() (Member, bool) {
+	if !s.effects.outside {
+		return Member{}, false
+	}
+	return Member{LeafIndex(s.committer), s.leafAfter(s.committer)}, true
+}
+
+// Rejoins reports whether the Joiner says that it was a member before, and as which:
+// one of those Removed.
+func (s *StagedCommit) Rejoins() (former Member, ok bool) {
+	for _, q := range s.effects.proposals {
+		if s.effects.outside && q.proposal.Type == wire.Remove {
+			i := LeafIndex(q.proposal.Remove)
+			return Member{i, s.base.member(i)}, true
+		}
+	}
+	return Member{}, false
+}
+
+// ReInit returns what the group is to be succeeded by, if the commit ends it.
+func (s *StagedCommit) ReInit() (r ReInit, ok bool) {
+	if s.effects.reinit == nil {
+		return ReInit{}, false
+	}
+	return *reInitFromWire(s.effects.reinit), true
+}
+
+// Added returns the new members, the Joiner included.
 func (s *StagedCommit) Added() []Member {
-	out := make([]Member, 0, len(s.effects.added))
+	out := make([]Member, 0, len(s.effects.added)+1)
 	for _, i := range s.effects.added {
 		out = append(out, Member{LeafIndex(i), s.leafAfter(i)})
+	}
+	if m, ok := s.Joiner(); ok {
+		out = append(out, m)
 	}
 	return out
 }
@@ -105,11 +142,11 @@ func (s *StagedCommit) Removed() []Member {
 	return out
 }
 
-// Updated returns the leaves that are replaced, the committer's included if the
-// commit has a path.
+// Updated returns the leaves that are replaced, that of a committing member included
+// if the commit has a path.
 func (s *StagedCommit) Updated() []MemberUpdate {
 	list := slices.Clone(s.effects.updated)
-	if s.path {
+	if s.path && !s.effects.outside {
 		list = append(list, s.committer)
 	}
 	out := make([]MemberUpdate, 0, len(list))

@@ -24,6 +24,7 @@ func (s *StagedCommit) encode() []byte {
 	}
 	s.next.writeEpoch(w)
 	w.Opaque(s.next.secrets.Encryption)
+	w.Opaque(s.next.secrets.Components)
 	w.U32(s.tree.Leaves())
 	w.Vector(func(w *tlsenc.Writer) {
 		for n := range s.tree.Changes(s.base.tree) {
@@ -71,8 +72,11 @@ func readProvisional(r *tlsenc.Reader) *provisional {
 			q.ref = v.Opaque()
 		}
 		p.proposals = append(p.proposals, q)
-		if q.proposal.Type == wire.Add {
+		switch q.proposal.Type {
+		case wire.Add:
 			p.adds = append(p.adds, q)
+		case wire.ReInit:
+			p.reinit = &q.proposal.ReInit
 		}
 	}
 	p.extensions = wire.ReadExtensions(r)
@@ -113,7 +117,7 @@ func decodeStaged(base *state, b []byte) (*StagedCommit, error) {
 		return nil, err
 	}
 	s.next = next
-	next.secrets.Encryption = r.Opaque()
+	next.secrets.Encryption, next.secrets.Components = r.Opaque(), r.Opaque()
 	leaves := r.U32()
 	changes := make(map[treemath.Node]wire.Node)
 	for v := r.Vector(); !v.Empty(); {
@@ -133,7 +137,8 @@ func decodeStaged(base *state, b []byte) (*StagedCommit, error) {
 		return nil, err
 	}
 	next.tree = s.tree
-	if next.suite != base.suite || next.own != base.own || s.tree.Leaf(next.own) == nil || len(next.secrets.Encryption) != next.suite.HashSize() {
+	if next.suite != base.suite || next.own != base.own || s.tree.Leaf(next.own) == nil || len(next.secrets.Encryption) != next.suite.HashSize() ||
+		len(next.secrets.Components) != next.suite.HashSize() {
 		return nil, errState
 	}
 	s.effects.tree = s.tree

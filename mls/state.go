@@ -69,6 +69,11 @@ func (st *state) secretTree(p Policy) *secrettree.Tree {
 	}
 }
 
+// exporter is the view of the epoch's exporter tree.
+func (st *state) exporter() *secrettree.Exporter {
+	return &secrettree.Exporter{Suite: st.suite, Epoch: st.context.Epoch}
+}
+
 // inherit returns the private keys that are still those of their nodes in the next
 // tree, with the new ones.
 func (st *state) inherit(next *tree.Tree, fresh map[treemath.Node]*privateKey) map[treemath.Node]*privateKey {

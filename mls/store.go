@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -91,6 +92,24 @@ func (t *txn) commit() Delta {
 	slices.SortFunc(d.Put, func(a, b Record) int { return strings.Compare(a.Key, b.Key) })
 	slices.Sort(d.Delete)
 	return d
+}
+
+// then joins two deltas of a new group, of which nothing is to be deleted yet.
+func (d Delta) then(next Delta) Delta {
+	changes := make(map[string][]byte)
+	for _, step := range []Delta{d, next} {
+		for _, r := range step.Put {
+			changes[r.Key] = r.Value
+		}
+		for _, key := range step.Delete {
+			delete(changes, key)
+		}
+	}
+	var out Delta
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		out.Put = append(out.Put, Record{key, changes[key]})
+	}
+	return out
 }
 
 // forget drops what is cached below a prefix that nothing will ask for again.

@@ -4,11 +4,13 @@ package mls
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/mls/internal/framing"
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
+	"github.com/securecrypt/securecrypt/mls/internal/suite"
 )
 
 // CipherSuite is a code point of the MLS cipher suite registry (RFC 9420,
@@ -27,12 +29,40 @@ const (
 	SuiteP521AES256 CipherSuite = 0x0005
 	// SuiteP384AES256 is MLS_256_DHKEMP384_AES256GCM_SHA384_P384.
 	SuiteP384AES256 CipherSuite = 0x0007
-	// SuiteXWingAES256 has the parts of
-	// MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519
-	// (draft-ietf-mls-pq-ciphersuites), for which no code point is assigned
-	// yet: this one is from the private-use range.
+
+	// Those of draft-ietf-mls-pq-ciphersuites with traditional signatures have no code
+	// point yet: these are from the private-use range. AliasSuite gives them others.
+
+	// SuiteXWingAES128 is MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519.
+	SuiteXWingAES128 CipherSuite = 0xF001
+	// SuiteXWingAES256 is MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519.
 	SuiteXWingAES256 CipherSuite = 0xF002
+	// SuiteMLKEM768P256AES128 is MLS_128_MLKEM768P256_AES128GCM_SHA256_P256.
+	SuiteMLKEM768P256AES128 CipherSuite = 0xF003
+	// SuiteMLKEM768P256AES256 is MLS_128_MLKEM768P256_AES256GCM_SHA384_P256.
+	SuiteMLKEM768P256AES256 CipherSuite = 0xF004
+	// SuiteMLKEM1024P384AES256 is MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384.
+	SuiteMLKEM1024P384AES256 CipherSuite = 0xF005
+	// SuiteMLKEM768Ed25519 is MLS_128_MLKEM768_AES256GCM_SHA384_Ed25519.
+	SuiteMLKEM768Ed25519 CipherSuite = 0xF006
+	// SuiteMLKEM768P256 is MLS_128_MLKEM768_AES256GCM_SHA384_P256.
+	SuiteMLKEM768P256 CipherSuite = 0xF007
+	// SuiteMLKEM1024P384 is MLS_192_MLKEM1024_AES256GCM_SHA384_P384.
+	SuiteMLKEM1024P384 CipherSuite = 0xF008
 )
+
+// AliasSuite lets the parts of an implemented suite be used under another code point: one
+// that peers have agreed on, or that has been assigned since. It holds for the whole
+// program and belongs into its initialization; DefaultCapabilities does not list it.
+func AliasSuite(alias, parts CipherSuite) error {
+	if isGREASE(uint16(alias)) {
+		return fmt.Errorf("mls: cipher suite %#04x: %w", uint16(alias), suite.ErrTaken)
+	}
+	if err := suite.Alias(uint16(alias), uint16(parts)); err != nil {
+		return fmt.Errorf("mls: cipher suite %#04x: %w", uint16(alias), err)
+	}
+	return nil
+}
 
 // DefaultCipherSuite keeps recorded traffic closed to quantum computers.
 const DefaultCipherSuite = SuiteXWingAES256
@@ -74,6 +104,8 @@ const (
 	ProposalReInit                 ProposalType = 0x0005
 	ProposalExternalInit           ProposalType = 0x0006
 	ProposalGroupContextExtensions ProposalType = 0x0007
+	ProposalAppDataUpdate          ProposalType = 0x0008
+	ProposalAppEphemeral           ProposalType = 0x0009
 	ProposalSelfRemove             ProposalType = 0x000a
 )
 
@@ -116,6 +148,17 @@ type Capabilities struct {
 type Lifetime struct {
 	NotBefore, NotAfter time.Time
 }
+
+// SenderType says in which role the sender of a message speaks (RFC 9420, Section 6).
+type SenderType uint8
+
+// The roles of senders.
+const (
+	SenderMember            SenderType = 1
+	SenderExternal          SenderType = 2 // one of the external_senders extension
+	SenderNewMemberProposal SenderType = 3 // a client that proposes to add itself
+	SenderNewMemberCommit   SenderType = 4 // a client that joins by its commit
+)
 
 // WireFormat says how a handshake message travels (RFC 9420, Section 6).
 type WireFormat uint8
@@ -181,6 +224,8 @@ var (
 	ErrDecrypt = framing.ErrDecrypt
 	// ErrNotMember: this client has been removed from the group.
 	ErrNotMember = errors.New("mls: not a member")
+	// ErrReInit: the group has ended by a ReInit; its successor takes over.
+	ErrReInit = errors.New("mls: group is reinitialized")
 	// ErrPendingProposals: proposals wait for a commit, which must come before
 	// application data (RFC 9420, Section 12.4).
 	ErrPendingProposals = errors.New("mls: proposals wait for a commit")

@@ -3,7 +3,6 @@
 package mls
 
 import (
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
@@ -34,16 +33,10 @@ func (p *welcomeParts) find(ref []byte) int {
 	return -1
 }
 
-func externalPub(key []byte) wire.Extension {
-	var w tlsenc.Writer
-	w.Opaque(key)
-	return wire.Extension{Type: wire.ExtExternalPub, Data: w.Bytes()}
-}
-
 // welcome seals the secrets of the next epoch to each new member (RFC 9420,
 // Section 12.4.3.1).
-func (b *builder) welcome(next *state, member schedule.Member, joiner schedule.Joiner, psks []wire.PSKID) (*welcomeParts, error) {
-	info, err := next.groupInfo(b.opts.WelcomeInfo)
+func (b *builder) welcome(next *state, member schedule.Member, joiner schedule.Joiner, o GroupInfoOptions) (*welcomeParts, error) {
+	info, err := next.groupInfo(o)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +55,7 @@ func (b *builder) welcome(next *state, member schedule.Member, joiner schedule.J
 		secrets := &wire.GroupSecrets{
 			JoinerSecret: joiner.Secret(),
 			PathSecret:   paths[treemath.CommonAncestor(next.own, b.p.added[i])],
-			PSKs:         psks,
+			PSKs:         b.p.psks,
 		}
 		key, err := next.suite.PublicKey(kp.InitKey)
 		if err != nil {

@@ -34,17 +34,17 @@ func Verify(s *suite.Suite, key suite.VerifyKey, content *wire.AuthenticatedCont
 	return nil
 }
 
-// SealPublic makes a public message of signed content by a member (RFC 9420,
-// Section 6.2).
+// SealPublic makes a public message of signed content (RFC 9420, Section 6.2). The
+// membership key counts for members.
 func SealPublic(s *suite.Suite, membership suite.Secret, content *wire.AuthenticatedContent, context []byte) (*wire.PublicMessage, error) {
 	if content.Content.Type == wire.ContentApplication {
 		return nil, rule.Broken("6-application-private", "application data must be encrypted")
 	}
-	return &wire.PublicMessage{
-		Content:       content.Content,
-		Auth:          content.Auth,
-		MembershipTag: s.MAC(membership, content.TBM(context)),
-	}, nil
+	m := &wire.PublicMessage{Content: content.Content, Auth: content.Auth}
+	if m.Content.Sender.Type == wire.SenderMember {
+		m.MembershipTag = s.MAC(membership, content.TBM(context))
+	}
+	return m, nil
 }
 
 // OpenPublic verifies the membership tag of a member's public message (RFC 9420,

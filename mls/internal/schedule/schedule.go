@@ -82,6 +82,7 @@ type Epoch struct {
 	Resumption    suite.Secret
 	Authenticator suite.Secret
 	Init          suite.Secret
+	Components    suite.Secret // for the exporter tree alone; erased once that is made
 }
 
 // NewEpoch derives everything from an epoch secret: that of a new group, which is
@@ -98,6 +99,7 @@ func NewEpoch(s *suite.Suite, secret suite.Secret) *Epoch {
 		Resumption:    s.DeriveSecret(secret, "resumption"),
 		Authenticator: s.DeriveSecret(secret, "authentication"),
 		Init:          s.DeriveSecret(secret, "init"),
+		Components:    s.DeriveSecret(secret, "application_export"), // draft-ietf-mls-extensions
 	}
 }
 
@@ -117,6 +119,25 @@ func (e *Epoch) Export(label string, context []byte, n int) suite.Secret {
 
 // ExternalKey derives the key pair for external commits (RFC 9420, Section 8).
 func (e *Epoch) ExternalKey() (hpke.PrivateKey, error) { return e.suite.DeriveKeyPair(e.External) }
+
+const externalInitLabel = "external init secret"
+
+// SendInit makes an init secret for the group with the external public key, and
+// the KEM output that tells the group (RFC 9420, Section 8.3).
+func SendInit(s *suite.Suite, externalPub hpke.PublicKey) (kemOutput []byte, init Init, err error) {
+	kemOutput, secret, err := s.SendExport(externalPub, externalInitLabel)
+	return kemOutput, Init{s, secret}, err
+}
+
+// ReceiveInit opens the KEM output of an ExternalInit (RFC 9420, Section 8.3).
+func (e *Epoch) ReceiveInit(kemOutput []byte) (Init, error) {
+	key, err := e.ExternalKey()
+	if err != nil {
+		return Init{}, err
+	}
+	secret, err := e.suite.ReceiveExport(key, externalInitLabel, kemOutput)
+	return Init{e.suite, secret}, err
+}
 
 // Tag computes the confirmation tag (RFC 9420, Section 6.1).
 func (e *Epoch) Tag(confirmedTranscriptHash []byte) []byte {

@@ -117,3 +117,23 @@ func (s *Suite) Decrypt(key hpke.PrivateKey, label string, context, kemOutput, c
 	}
 	return recipient.Open(nil, ciphertext)
 }
+
+// SendExport sets up HPKE to key with empty info and exports a secret of length
+// KDF.Nh (RFC 9420, Section 8.3).
+func (s *Suite) SendExport(key hpke.PublicKey, label string) (kemOutput []byte, secret Secret, err error) {
+	kemOutput, sender, err := hpke.NewSender(key, s.kdf, s.aead, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err = sender.Export(prefix+label, s.nh)
+	return kemOutput, secret, err
+}
+
+// ReceiveExport is the other side of SendExport.
+func (s *Suite) ReceiveExport(key hpke.PrivateKey, label string, kemOutput []byte) (Secret, error) {
+	recipient, err := hpke.NewRecipient(kemOutput, key, s.kdf, s.aead, nil)
+	if err != nil {
+		return nil, err
+	}
+	return recipient.Export(prefix+label, s.nh)
+}

@@ -11,6 +11,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"hash"
+	"sync"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -32,6 +33,7 @@ type Suite struct {
 	hash    func() hash.Hash
 	nh, nk  int
 	newAEAD func(key []byte) (cipher.AEAD, error)
+	parts   uint16 // of an alias: the suite that it is
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {
@@ -63,10 +65,38 @@ var suites = map[uint16]*Suite{
 		Scheme: ECDSAP384, kem: hpke.DHKEM(ecdh.P384()), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
 		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
 	},
-	// MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519 of
-	// draft-ietf-mls-pq-ciphersuites, at a private-use code point.
+	// Those of draft-ietf-mls-pq-ciphersuites with traditional signatures, at private-use
+	// code points in the draft's order.
+	0xF001: {
+		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
+		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
+	},
 	0xF002: {
 		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	0xF003: {
+		Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
+		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
+	},
+	0xF004: {
+		Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	0xF005: {
+		Scheme: ECDSAP384, kem: hpke.MLKEM1024P384(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	0xF006: {
+		Scheme: Ed25519, kem: hpke.MLKEM768(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	0xF007: {
+		Scheme: ECDSAP256, kem: hpke.MLKEM768(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
+		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
+	},
+	0xF008: {
+		Scheme: ECDSAP384, kem: hpke.MLKEM1024(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
 		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
 	},
 }
@@ -77,16 +107,50 @@ func init() {
 	}
 }
 
+// aliases holds the suites under code points that the program has chosen. Entries are
+// never changed or removed, so that a suite keeps its address.
+var aliases sync.Map // uint16 to *Suite
+
 // Lookup returns the suite with a code point.
 func Lookup(id uint16) (*Suite, error) {
 	if s := suites[id]; s != nil {
 		return s, nil
 	}
+	if s, ok := aliases.Load(id); ok {
+		return s.(*Suite), nil
+	}
 	return nil, ErrUnsupported
 }
 
+// ErrTaken is returned for code points that have a meaning.
+var ErrTaken = errors.New("mls: code point is taken")
+
+// Alias makes the parts of a suite a suite of its own, under another code point.
+func Alias(id, parts uint16) error {
+	s := suites[parts]
+	if s == nil {
+		return ErrUnsupported
+	}
+	if id <= lastOfRFC || suites[id] != nil {
+		return ErrTaken
+	}
+	alias := *s
+	alias.ID, alias.parts = id, parts
+	if was, taken := aliases.LoadOrStore(id, &alias); taken && was.(*Suite).parts != parts {
+		return ErrTaken
+	}
+	return nil
+}
+
+// lastOfRFC is the last code point that RFC 9420 assigns.
+const lastOfRFC = 7
+
 // All returns the code points that are implemented, in the order of preference.
-func All() []uint16 { return []uint16{0xF002, 0x0001, 0x0003, 0x0002, 0x0007, 0x0005} }
+func All() []uint16 {
+	return []uint16{
+		0xF002, 0xF001, 0x0001, 0x0003, 0x0002, 0x0007, 0x0005, 0xF005, 0xF004, 0xF003, 0xF006, 0xF007, 0xF008,
+	}
+}
 
 // HashSize is KDF.Nh, the length of hashes and secrets.
 func (s *Suite) HashSize() int { return s.nh }

@@ -69,6 +69,19 @@ func (t *Tree) Add(leaves ...*Leaf) ([]treemath.Leaf, error) {
 	return at, nil
 }
 
+// Vacant returns the leftmost blank leaf, after extending the tree if there is
+// none: the place of one who joins by an external commit (RFC 9420, Section 12.4.2).
+func (t *Tree) Vacant() (treemath.Leaf, error) {
+	i := treemath.Leaf(0)
+	for uint32(i) < t.Leaves() && t.nodes[i.Node()].leaf != nil {
+		i++
+	}
+	if uint32(i) == t.Leaves() {
+		return i, t.extend()
+	}
+	return i, nil
+}
+
 func (t *Tree) extend() error {
 	if t.Leaves() >= MaxLeaves {
 		return rule.Broken("size-tree", "tree has no room for another leaf")

@@ -251,13 +251,10 @@ func readPrivateMessage(r *tlsenc.Reader) *PrivateMessage {
 	m := &PrivateMessage{
 		GroupID:    r.Opaque(),
 		Epoch:      r.U64(),
-		Type:       ContentType(r.U8()),
+		Type:       readContentType(r),
 		AAD:        r.Opaque(),
 		SenderData: r.Opaque(),
 		Ciphertext: r.Opaque(),
-	}
-	if m.Type < ContentApplication || m.Type > ContentCommit {
-		r.Fail(tlsenc.ErrMalformed)
 	}
 	return m
 }

@@ -2,7 +2,11 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import (
+	"slices"
+
+	"github.com/securecrypt/securecrypt/internal/tlsenc"
+)
 
 // KeyPackage is defined in RFC 9420, Section 10.
 type KeyPackage struct {
@@ -81,12 +85,7 @@ const lastResort = 0x0004
 // LastResortExtension returns an app_data_dictionary that marks a key package
 // as a last resort.
 func LastResortExtension() Extension {
-	var w tlsenc.Writer
-	w.Vector(func(w *tlsenc.Writer) {
-		w.U16(lastResort)
-		w.Opaque(nil)
-	})
-	return Extension{ExtAppDataDictionary, w.Bytes()}
+	return Extension{ExtAppDataDictionary, MarshalAppData([]ComponentData{{ID: lastResort}})}
 }
 
 // LastResort reports whether the key package is marked as a last resort.
@@ -95,11 +94,6 @@ func (k *KeyPackage) LastResort() bool {
 	if !ok {
 		return false
 	}
-	found := false
-	r := tlsenc.NewReader(data)
-	for v := r.Vector(); !v.Empty(); {
-		id, content := v.U16(), v.Opaque()
-		found = found || id == lastResort && len(content) == 0
-	}
-	return found && r.Done() == nil
+	list, err := ParseAppData(data)
+	return err == nil && slices.ContainsFunc(list, func(c ComponentData) bool { return c.ID == lastResort && len(c.Data) == 0 })
 }

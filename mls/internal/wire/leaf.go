@@ -40,6 +40,11 @@ func (e Extensions) Find(t uint16) ([]byte, bool) {
 	return nil, false
 }
 
+// Equal reports whether two lists hold the same in the same order.
+func (e Extensions) Equal(o Extensions) bool {
+	return slices.EqualFunc(e, o, func(a, b Extension) bool { return a.Type == b.Type && string(a.Data) == string(b.Data) })
+}
+
 // Duplicate reports whether a type occurs twice.
 func (e Extensions) Duplicate() bool {
 	seen := make(map[uint16]struct{}, len(e))
@@ -84,7 +89,23 @@ func (c Credential) Marshal(w *tlsenc.Writer) {
 	w.Opaque(c.Data)
 }
 
+// Key is equal for equal credentials.
+func (c Credential) Key() string {
+	var w tlsenc.Writer
+	c.Marshal(&w)
+	return string(w.Bytes())
+}
+
 func readCredential(r *tlsenc.Reader) Credential { return Credential{r.U16(), r.Opaque()} }
+
+// MarshalCertificates encodes the content of an X.509 credential.
+func MarshalCertificates(chain [][]byte) []byte {
+	var w tlsenc.Writer
+	for _, der := range chain {
+		w.Opaque(der)
+	}
+	return w.Bytes()
+}
 
 // Certificates decodes the content of an X.509 credential.
 func (c Credential) Certificates() ([][]byte, error) {

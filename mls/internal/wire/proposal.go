@@ -2,11 +2,7 @@
 
 package wire
 
-import (
-	"fmt"
-
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
-)
+import "github.com/securecrypt/securecrypt/internal/tlsenc"
 
 // ProposalType is a code point of RFC 9420, Section 17.4.
 type ProposalType = uint16
@@ -20,12 +16,10 @@ const (
 	ReInit                 ProposalType = 5
 	ExternalInit           ProposalType = 6
 	GroupContextExtensions ProposalType = 7
+	AppDataUpdate          ProposalType = 0x0008
+	AppEphemeral           ProposalType = 0x0009
 	SelfRemove             ProposalType = 0x000a
 )
-
-// ErrUnknownProposal is returned for proposals of unknown type, whose
-// encoding cannot even be skipped.
-var ErrUnknownProposal = fmt.Errorf("mls: unknown proposal type: %w", tlsenc.ErrMalformed)
 
 // Proposal is defined in RFC 9420, Section 12.1. The field that Type names is
 // set.
@@ -38,6 +32,15 @@ type Proposal struct {
 	ReInit     ReInitParams
 	KEMOutput  []byte     // of ExternalInit
 	Extensions Extensions // of GroupContextExtensions
+	Component  uint16     // of AppDataUpdate and AppEphemeral
+	Discard    bool       // of AppDataUpdate: its op is remove
+	Data       []byte     // of these two, and of types that are not known here
+}
+
+// KnownProposal reports whether the type is one of the above. Others are read as if their
+// content were one vector, which the application defines.
+func KnownProposal(t ProposalType) bool {
+	return Add <= t && t <= SelfRemove
 }
 
 // ReInitParams is the content of a ReInit proposal.
@@ -46,6 +49,19 @@ type ReInitParams struct {
 	Version     uint16
 	CipherSuite uint16
 	Extensions  Extensions
+}
+
+// Marshal encodes the content.
+func (p *ReInitParams) Marshal(w *tlsenc.Writer) {
+	w.Opaque(p.GroupID)
+	w.U16(p.Version)
+	w.U16(p.CipherSuite)
+	p.Extensions.Marshal(w)
+}
+
+// ReadReInit decodes the content of a ReInit proposal.
+func ReadReInit(r *tlsenc.Reader) ReInitParams {
+	return ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
 }
 
 // Marshal encodes the proposal.
@@ -66,14 +82,25 @@ func (p *Proposal) MarshalBody(w *tlsenc.Writer) {
 	case PSK:
 		p.PSK.Marshal(w)
 	case ReInit:
-		w.Opaque(p.ReInit.GroupID)
-		w.U16(p.ReInit.Version)
-		w.U16(p.ReInit.CipherSuite)
-		p.ReInit.Extensions.Marshal(w)
+		p.ReInit.Marshal(w)
 	case ExternalInit:
 		w.Opaque(p.KEMOutput)
 	case GroupContextExtensions:
 		p.Extensions.Marshal(w)
+	case AppDataUpdate:
+		w.U16(p.Component)
+		if p.Discard {
+			w.U8(opRemove)
+		} else {
+			w.U8(opUpdate)
+			w.Opaque(p.Data)
+		}
+	case AppEphemeral:
+		w.U16(p.Component)
+		w.Opaque(p.Data)
+	case SelfRemove:
+	default:
+		w.Opaque(p.Data)
 	}
 }
 
@@ -100,17 +127,35 @@ func ReadProposalBody(r *tlsenc.Reader, t ProposalType) *Proposal {
 	case PSK:
 		p.PSK = readPSKID(r)
 	case ReInit:
-		p.ReInit = ReInitParams{r.Opaque(), r.U16(), r.U16(), ReadExtensions(r)}
+		p.ReInit = ReadReInit(r)
 	case ExternalInit:
 		p.KEMOutput = r.Opaque()
 	case GroupContextExtensions:
 		p.Extensions = ReadExtensions(r)
+	case AppDataUpdate:
+		p.Component = r.U16()
+		switch r.U8() {
+		case opUpdate:
+			p.Data = r.Opaque()
+		case opRemove:
+			p.Discard = true
+		default:
+			r.Fail(tlsenc.ErrMalformed)
+		}
+	case AppEphemeral:
+		p.Component, p.Data = r.U16(), r.Opaque()
 	case SelfRemove:
 	default:
-		r.Fail(ErrUnknownProposal)
+		p.Data = r.Opaque()
 	}
 	return p
 }
+
+// The operations of AppDataUpdate (draft-ietf-mls-extensions).
+const (
+	opUpdate = 1
+	opRemove = 2
+)
 
 // ParseProposal decodes a proposal that stands alone.
 func ParseProposal(b []byte) (*Proposal, error) {
@@ -126,6 +171,7 @@ type PSKType uint8
 const (
 	PSKExternal   PSKType = 1
 	PSKResumption PSKType = 2
+	PSKComponent  PSKType = 3 // draft-ietf-mls-extensions
 )
 
 // PSKUsage is the ResumptionPSKUsage of RFC 9420, Section 8.4.
@@ -140,20 +186,25 @@ const (
 
 // PSKID is the PreSharedKeyID of RFC 9420, Section 8.4.
 type PSKID struct {
-	Type    PSKType
-	ID      []byte   // of PSKExternal
-	Usage   PSKUsage // of PSKResumption, as are the next two
-	GroupID []byte
-	Epoch   uint64
-	Nonce   []byte
+	Type      PSKType
+	Component uint16   // of PSKComponent
+	ID        []byte   // of PSKExternal and PSKComponent
+	Usage     PSKUsage // of PSKResumption, as are the next two
+	GroupID   []byte
+	Epoch     uint64
+	Nonce     []byte
 }
 
 // Marshal encodes the identifier.
 func (p PSKID) Marshal(w *tlsenc.Writer) {
 	w.U8(uint8(p.Type))
-	if p.Type == PSKExternal {
+	switch p.Type {
+	case PSKExternal:
 		w.Opaque(p.ID)
-	} else {
+	case PSKComponent:
+		w.U16(p.Component)
+		w.Opaque(p.ID)
+	default:
 		w.U8(uint8(p.Usage))
 		w.Opaque(p.GroupID)
 		w.U64(p.Epoch)
@@ -166,6 +217,8 @@ func readPSKID(r *tlsenc.Reader) PSKID {
 	switch p.Type {
 	case PSKExternal:
 		p.ID = r.Opaque()
+	case PSKComponent:
+		p.Component, p.ID = r.U16(), r.Opaque()
 	case PSKResumption:
 		p.Usage = PSKUsage(r.U8())
 		if p.Usage < UsageApplication || p.Usage > UsageBranch {

@@ -172,6 +172,18 @@ type ExternalSender struct {
 	Credential   Credential
 }
 
+// MarshalExternalSenders encodes the data of an external_senders extension.
+func MarshalExternalSenders(senders []ExternalSender) []byte {
+	var w tlsenc.Writer
+	w.Vector(func(w *tlsenc.Writer) {
+		for _, s := range senders {
+			w.Opaque(s.SignatureKey)
+			s.Credential.Marshal(w)
+		}
+	})
+	return w.Bytes()
+}
+
 // ParseExternalSenders decodes the data of an external_senders extension.
 func ParseExternalSenders(b []byte) ([]ExternalSender, error) {
 	var senders []ExternalSender

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mls
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls/internal/rule"
+	"github.com/securecrypt/securecrypt/mls/internal/tree"
+	"github.com/securecrypt/securecrypt/mls/internal/treemath"
+	"github.com/securecrypt/securecrypt/mls/internal/wire"
+)
+
+// AuthenticationService says which credentials are genuine (RFC 9420, Section 5.3.1). It
+// is asked by one goroutine at a time, wherever a credential enters a group: in key
+// packages that are proposed or committed, in updates and paths, in every leaf of a group
+// that is joined, and in external_senders extensions. It must not block.
+type AuthenticationService interface {
+	// Authenticate returns an error unless the credential goes with the signature
+	// key and presents somebody whom the application accepts.
+	Authenticate(c Credential, signatureKey []byte, now time.Time) error
+	// Succeed returns an error unless a member with the credential old may go on
+	// with the credential next, which is authenticated already.
+	Succeed(old, next Credential) error
+	// SameClient reports whether two credentials are of one client, for groups
+	// that follow from others (RFC 9420, Sections 11.2 and 11.3).
+	SameClient(a, b Credential) bool
+}
+
+// authenticate asks about a leaf that is new to the group.
+func (c *Config) authenticate(l *wire.LeafNode, now time.Time) error {
+	if c.Authentication == nil {
+		return nil
+	}
+	if err := c.Authentication.Authenticate(credentialFromWire(l.Credential), bytes.Clone(l.SignatureKey), now); err != nil {
+		return fmt.Errorf("%w: %w", rule.Broken("5.3.1-credential", "credential is refused"), err)
+	}
+	return nil
+}
+
+// succeed asks about a leaf that replaces another, if it has another credential or
+// signature key.
+func (c *Config) succeed(old, next *wire.LeafNode, now time.Time) error {
+	if c.Authentication == nil || old.Credential.Key() == next.Credential.Key() && bytes.Equal(old.SignatureKey, next.SignatureKey) {
+		return nil
+	}
+	if err := c.authenticate(next, now); err != nil {
+		return err
+	}
+	if err := c.Authentication.Succeed(credentialFromWire(old.Credential), credentialFromWire(next.Credential)); err != nil {
+		return fmt.Errorf("%w: %w", rule.Broken("5.3.1-successor", "credential may not replace the one before"), err)
+	}
+	return nil
+}
+
+// authenticateSenders asks about the external senders of a group context.
+func (c *Config) authenticateSenders(e wire.Extensions, now time.Time) error {
+	data, listed := e.Find(wire.ExtExternalSenders)
+	if c.Authentication == nil || !listed {
+		return nil
+	}
+	senders, err := ParseExternalSenders(data)
+	if err != nil {
+		return err
+	}
+	for _, s := range senders {
+		if err := c.Authentication.Authenticate(s.Credential, s.SignatureKey, now); err != nil {
+			return fmt.Errorf("%w: %w", rule.Broken("5.3.1-external-sender", "credential of an external sender is refused"), err)
+		}
+	}
+	return nil
+}
+
+// authenticateTree asks about every leaf of a group that is joined, but the own.
+func (c *Config) authenticateTree(st *state, own []byte, now time.Time) error {
+	if c.Authentication == nil {
+		return nil
+	}
+	for _, l := range st.tree.Members() {
+		if bytes.Equal(l.SignatureKey, own) {
+			continue
+		}
+		if err := c.authenticate(l.LeafNode, now); err != nil {
+			return err
+		}
+	}
+	return c.authenticateSenders(st.context.Extensions, now)
+}
+
+// authenticateProposal asks about what a proposal brings into the group.
+func (c *Config) authenticateProposal(st *state, q *queued, now time.Time) error {
+	switch q.proposal.Type {
+	case wire.Add:
+		return c.authenticate(q.leaf.LeafNode, now)
+	case wire.Update:
+		i := treemath.Leaf(q.sender.Index)
+		if i == st.own {
+			return nil
+		}
+		return c.succeed(st.tree.Leaf(i).LeafNode, q.leaf.LeafNode, now)
+	}
+	return nil
+}
+
+// authenticateCommit asks about what a commit brings into the group: what its
+// proposals do, and the leaf of its path.
+func (c *Config) authenticateCommit(st *state, p *provisional, path *tree.Leaf, now time.Time) error {
+	if c.Authentication == nil {
+		return nil
+	}
+	for _, q := range p.proposals {
+		if err := c.authenticateProposal(st, q, now); err != nil {
+			return err
+		}
+	}
+	before, _ := st.context.Extensions.Find(wire.ExtExternalSenders)
+	if after, _ := p.extensions.Find(wire.ExtExternalSenders); !bytes.Equal(before, after) {
+		if err := c.authenticateSenders(p.extensions, now); err != nil {
+			return err
+		}
+	}
+	former := p.former
+	if !p.outside {
+		former = st.tree.Leaf(p.committer)
+	}
+	switch {
+	case path == nil:
+		return nil
+	case former == nil:
+		return c.authenticate(path.LeafNode, now)
+	default:
+		return c.succeed(former.LeafNode, path.LeafNode, now)
+	}
+}
+
+// sameClient reports whether two credentials are of one client. Without an
+// AuthenticationService they must be equal.
+func (c *Config) sameClient(a, b wire.Credential) bool {
+	return a.Key() == b.Key() ||
+		c.Authentication != nil && c.Authentication.SameClient(credentialFromWire(a), credentialFromWire(b))
+}
