@@ -24,8 +24,9 @@ type AuthenticationService interface {
 	// Succeed returns an error unless a member with the credential old may go on
 	// with the credential next, which is authenticated already.
 	Succeed(old, next Credential) error
-	// SameClient reports whether two credentials are of one client, for groups
-	// that follow from others (RFC 9420, Sections 11.2 and 11.3).
+	// SameClient reports whether two credentials are of one client, which is in a group
+	// but once (RFC 9420, Section 12.2), and in those that follow from it (Sections
+	// 11.2 and 11.3).
 	SameClient(a, b Credential) bool
 }
 
@@ -133,6 +134,23 @@ func (c *Config) authenticateCommit(st *state, p *provisional, path *tree.Leaf, 
 	default:
 		return c.succeed(former.LeafNode, path.LeafNode, now)
 	}
+}
+
+// checkClients verifies that no commit adds a client that is in the group (RFC 9420,
+// Section 12.2).
+func (c *Config) checkClients(p *provisional) error {
+	if c.Authentication == nil {
+		return nil // equal signature keys are refused in any case
+	}
+	for _, i := range p.added {
+		added := credentialFromWire(p.tree.Leaf(i).Credential)
+		for j, l := range p.tree.Members() {
+			if i != j && c.Authentication.SameClient(added, credentialFromWire(l.Credential)) {
+				return rule.Broken("12.2-same-client", "commit adds a client that is in the group")
+			}
+		}
+	}
+	return nil
 }
 
 // sameClient reports whether two credentials are of one client. Without an

@@ -37,12 +37,15 @@ func (g *Group) gather(o *CommitOptions, more []*queued) (*provisional, error) {
 	if !o.Pending || len(g.pending) == 0 {
 		return st.apply(list, memberSender(st.own), &g.cfg, check)
 	}
-	all := append(slices.Clone(list), g.compatible(list)...)
+	pending := slices.DeleteFunc(g.compatible(list), func(q *queued) bool {
+		return g.cfg.authenticateProposal(st, q, o.Now) != nil
+	})
+	all := append(slices.Clone(list), pending...)
 	p, err := st.apply(all, memberSender(st.own), &g.cfg, check)
 	if err == nil {
 		return p, nil
 	}
-	return g.collectEach(list, all[len(list):], check, err)
+	return g.collectEach(list, pending, check)
 }
 
 // maxRetry bounds how many pending proposals are tried one by one.
@@ -50,7 +53,7 @@ const maxRetry = 64
 
 // collectEach finds the pending proposals that can be committed, after all of them
 // together could not.
-func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, err error) (*provisional, error) {
+func (g *Group) collectEach(list, pending []*queued, check func(*queued) error) (*provisional, error) {
 	by := memberSender(g.state.own)
 	if _, bad := g.state.apply(list, by, &g.cfg, check); bad != nil && len(list) > 0 {
 		return nil, bad
@@ -65,10 +68,7 @@ func (g *Group) collectEach(list, pending []*queued, check func(*queued) error, 
 		}
 	}
 	if p == nil {
-		if len(list) == 0 {
-			return g.state.apply(list, by, &g.cfg, check)
-		}
-		return nil, err
+		return g.state.apply(list, by, &g.cfg, check)
 	}
 	return p, nil
 }

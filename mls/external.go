@@ -225,6 +225,7 @@ func (j *externalJoiner) finish() error {
 	next := &state{suite: st.suite, tree: b.p.tree, own: b.p.committer, signer: b.signer, private: b.fresh}
 	st.advance(next, b.p, content, j.init, b.keys.Commit, psk)
 	b.wipe()
+	j.init.Wipe()
 	content.Auth.ConfirmationTag = next.secrets.Tag(next.context.ConfirmedTranscriptHash)
 	next.confirm(content.Auth.ConfirmationTag)
 	m, err := framing.SealPublic(st.suite, nil, content, st.encoded)

@@ -51,6 +51,9 @@ func (g *Group) stageForeign(content *wire.AuthenticatedContent, now time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	if p.outside {
+		defer init.Wipe()
+	}
 	psk, err := combine(st.suite, p.psks, g.psk)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/internal/framing"
 	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
@@ -111,6 +112,7 @@ func FuzzGroupInfo(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(info.Bytes())
+	p := fuzzPerson(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		i, err := wire.ParseGroupInfo(b)
 		if err != nil {
@@ -120,6 +122,60 @@ func FuzzGroupInfo(f *testing.F) {
 			t.Fatal("has another encoding")
 		}
 		_, _ = parseRequirements(i.Context.Extensions)
+		parsed, err := ParseGroupInfo((&wire.Message{GroupInfo: i}).Bytes())
+		if err != nil {
+			return
+		}
+		// What the fuzzer made of it is signed by its signer.
+		i.Signature, _ = parsed.suite.Sign(g.state.signer, groupInfoLabel, i.TBS())
+		parsed.info = i
+		j, err := StageExternalJoin(ExternalJoinParams{GroupInfo: parsed, SigningKey: p.key, Now: evilNow}, evilConfig())
+		if err == nil {
+			j.Removed()
+			_, _, _ = j.Apply()
+		}
+	})
+}
+
+func FuzzHeader(f *testing.F) {
+	seed(f, "message-protection.json", "proposal_pub", "proposal_priv", "commit_pub", "commit_priv", "application_priv")
+	seed(f, "welcome.json", "welcome", "key_package")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := ParseHeader(b)
+		m, whole := wire.ParseMessage(b)
+		switch {
+		case whole != nil:
+		case err != nil:
+			t.Fatalf("a message without a header: %v", err)
+		case m.Public != nil && (!bytes.Equal(h.GroupID, m.Public.Content.GroupID) || h.Epoch != m.Public.Content.Epoch):
+			t.Fatalf("another header: %+v", h)
+		case m.Private != nil && (!bytes.Equal(h.AAD, m.Private.AAD) || h.ContentType != ContentType(m.Private.Type)):
+			t.Fatalf("another header: %+v", h)
+		}
+	})
+}
+
+// FuzzExtensions decodes the data of extensions that have a type of their own.
+func FuzzExtensions(f *testing.F) {
+	f.Add(RequiredCapabilities{Proposals: []ProposalType{ProposalSelfRemove}}.Extension().Data)
+	f.Add(ExternalSenders(ExternalSender{SignatureKey: []byte("key"), Credential: BasicCredential([]byte("name"))}).Data)
+	f.Add(AppDataDictionary(ComponentData{2, []byte("two")}, ComponentData{1, nil}).Data)
+	f.Add(X509Credential([]byte("one"), []byte("two")).Data)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := ParseRequiredCapabilities(b); err == nil && !bytes.Equal(r.Extension().Data, b) {
+			t.Fatal("required_capabilities")
+		}
+		if s, err := ParseExternalSenders(b); err == nil && !bytes.Equal(ExternalSenders(s...).Data, b) {
+			t.Fatal("external_senders")
+		}
+		if d, err := ParseAppDataDictionary(b); err == nil && !bytes.Equal(AppDataDictionary(d...).Data, b) {
+			t.Fatal("app_data_dictionary")
+		}
+		c := Credential{CredentialX509, b}
+		if chain, err := c.Certificates(); err == nil && !bytes.Equal(X509Credential(chain...).Data, b) {
+			t.Fatal("certificates")
+		}
+		_ = checkCertificate(&wire.LeafNode{Credential: c.wire()})
 	})
 }
 
@@ -202,6 +258,18 @@ func FuzzProcess(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(p)
+	join, err := intruder{}.commit(&testing.T{}, w)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(join)
+	outside, err := (&ExternalProposer{
+		Suite: evilSuite, GroupID: w.bob.GroupID(), Epoch: w.bob.Epoch(), SigningKey: w.keys["alice"].key,
+	}).ProposeRemove(2)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(outside)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w.bob.pending = nil
 		r, _, err := w.bob.Process(b, evilNow)
@@ -228,6 +296,18 @@ func FuzzHostileMember(f *testing.F) {
 	(&wire.Proposal{Type: wire.Remove, Remove: 2}).Marshal(&proposal)
 	f.Add(true, commit.Bytes())
 	f.Add(false, proposal.Bytes())
+	for _, p := range []*wire.Proposal{
+		reInit, update, discard, {Type: wire.AppEphemeral, Data: []byte("x")}, {Type: 0xF0F0, Data: []byte("x")},
+		pskProposal(32, wire.UsageApplication), extensions(ExternalSenders().wire()), {Type: wire.ExternalInit, KEMOutput: make([]byte, 32)},
+	} {
+		c := wire.Commit{Proposals: value(p)}
+		var w tlsenc.Writer
+		c.Marshal(&w)
+		f.Add(true, w.Bytes())
+		f.Add(false, p.Bytes())
+	}
+	w.bob.cfg.Components = refusal{}
+	w.bob.cfg.Proposals = []CustomProposal{{Type: 0xF0F0}}
 	f.Fuzz(func(t *testing.T, isCommit bool, b []byte) {
 		w.bob.pending = nil
 		r := tlsenc.NewReader(b)
@@ -245,6 +325,56 @@ func FuzzHostileMember(f *testing.F) {
 		_ = receive(w.bob, evil{noPath: true, format: PublicWire, content: func(a *wire.AuthenticatedContent) {
 			a.Content.Commit = c
 		}}.commit(t, w.alice))
+	})
+}
+
+// FuzzOutsider signs what the fuzzer makes of external commits, and of proposals by an external
+// sender and a new member.
+func FuzzOutsider(f *testing.F) {
+	w := newTrio(&testing.T{}, ExternalSenders(ExternalSender{}))
+	w.bob.cfg.Policy.OwnAdds = true
+	w.bob.cfg.Components = refusal{}
+	dave := fuzzPerson(f)
+	msg, err := intruder{}.commit(&testing.T{}, w)
+	if err != nil {
+		f.Fatal(err)
+	}
+	m, err := wire.ParseMessage(msg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var commit tlsenc.Writer
+	m.Public.Content.Commit.Marshal(&commit)
+	f.Add(uint8(wire.SenderNewMemberCommit), commit.Bytes())
+	for _, p := range []*wire.Proposal{remove, extensions(), reInit, update, {Type: wire.Add, Add: dave.kp.kp}} {
+		f.Add(uint8(wire.SenderExternal), p.Bytes())
+		f.Add(uint8(wire.SenderNewMemberProposal), p.Bytes())
+	}
+	st := w.bob.state
+	f.Fuzz(func(t *testing.T, sender uint8, b []byte) {
+		w.bob.pending = nil
+		// The key that the group lists is that of dave, and so is every leaf's.
+		st.context.Extensions = wire.Extensions{ExternalSenders(ExternalSender{SignatureKey: dave.key.Public()}).wire()}
+		content := &wire.AuthenticatedContent{Format: wire.FormatPublic, Content: wire.FramedContent{
+			GroupID: st.context.GroupID, Epoch: st.context.Epoch, Sender: wire.Sender{Type: wire.SenderType(sender)},
+		}}
+		r := tlsenc.NewReader(b)
+		if content.Content.Sender.Type == wire.SenderNewMemberCommit {
+			content.Content.Type, content.Content.Commit = wire.ContentCommit, wire.ReadCommit(r)
+			if path := content.Content.Commit.Path; r.Err() == nil && path != nil {
+				path.Leaf = unsealed(path.Leaf)
+				path.Leaf.SignatureKey = dave.key.Public()
+				ok(t, signLeaf(st.suite, dave.key.key, path.Leaf, st.context.GroupID, 3))
+			}
+		} else {
+			content.Content.Type, content.Content.Proposal = wire.ContentProposal, wire.ReadProposal(r)
+		}
+		if r.Done() != nil || sender < uint8(wire.SenderExternal) || sender > uint8(wire.SenderNewMemberCommit) {
+			return
+		}
+		ok(t, framing.Sign(st.suite, dave.key.key, content, st.encoded))
+		m := &wire.Message{Public: &wire.PublicMessage{Content: content.Content, Auth: content.Auth}}
+		_ = receive(w.bob, m.Bytes())
 	})
 }
 
@@ -292,6 +422,11 @@ func FuzzRatchetRecord(f *testing.F) {
 	if _, err := tr.Take(st, secrettree.Application, 1, 7); err != nil {
 		f.Fatal(err)
 	}
+	exporter := &secrettree.Exporter{Suite: s}
+	exporter.Init(st, s.Zero())
+	if _, err := exporter.Take(st, 3); err != nil {
+		f.Fatal(err)
+	}
 	for key, value := range st {
 		f.Add(key, value, uint32(3))
 	}
@@ -303,5 +438,8 @@ func FuzzRatchetRecord(f *testing.F) {
 		copied[key] = bytes.Clone(value)
 		_, _ = tr.Take(copied, secrettree.Application, 1, generation)
 		_ = tr.Erase(copied)
+		x := &secrettree.Exporter{Suite: s}
+		_, _ = x.Take(copied, uint16(generation))
+		_ = x.Erase(copied)
 	})
 }

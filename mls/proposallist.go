@@ -85,6 +85,9 @@ func (st *state) apply(list []*queued, by wire.Sender, cfg *Config, check func(*
 	if p.added, err = p.tree.Add(leaves...); err != nil {
 		return nil, err
 	}
+	if err := cfg.checkClients(p); err != nil {
+		return nil, err
+	}
 	if p.outside {
 		if p.committer, err = p.tree.Vacant(); err != nil {
 			return nil, err

@@ -129,6 +129,18 @@ func TestReInitIsAlone(t *testing.T) {
 		t.Fatal("the group has ended")
 	}
 	talk(t, a, b)
+
+	// Who insists on it leaves the others out.
+	msg, d, err := b.ProposeUpdate(mls.LeafUpdate{}, mls.ProposalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.db.apply(d)
+	a.process(msg)
+	commit(t, mls.CommitOptions{Pending: true, ReInit: &mls.ReInit{Suite: quick}}, a, []*client{b})
+	if _, ended := b.ReInit(); !ended {
+		t.Fatal("the group has not ended")
+	}
 }
 
 func TestBranch(t *testing.T) {

@@ -81,6 +81,12 @@ var authenticationViolations = map[string]func(*testing.T) error{
 		sender := ExternalSenders(ExternalSender{SignatureKey: []byte("key"), Credential: BasicCredential([]byte("service"))})
 		return receive(w.bob, evil{proposals: value(extensions(sender.wire()))}.commit(t, w.alice))
 	},
+	"12.2-same-client": func(t *testing.T) error {
+		w := newTrio(t)
+		w.bob.cfg.Authentication = registry{}
+		_, _, err := w.bob.Stage(CommitOptions{Now: evilNow, Add: []*KeyPackage{newPerson(t, "carla", Capabilities{}).kp}})
+		return err
+	},
 	"5.3-certificates": certified(X509Credential()),
 	"5.3-certificate":  certified(X509Credential([]byte("junk"))),
 	"5.3-certificate-key": func(t *testing.T) error {
@@ -134,6 +140,23 @@ func TestAuthenticationService(t *testing.T) {
 	cfg.Authentication = registry{refused: []string{"alice"}}
 	_, err = StageExternalJoin(ExternalJoinParams{GroupInfo: parsed, SigningKey: dave.key, Now: evilNow}, cfg)
 	refuses("5.3.1-credential", err)
+}
+
+// TestPendingIsRefused leaves out of a commit what the service refuses by now, or what would
+// add a client that is there.
+func TestPendingIsRefused(t *testing.T) {
+	w := newTrio(t)
+	for _, name := range []string{"dave", "eve", "carla"} {
+		msg, _, err := w.alice.ProposeAdd(newPerson(t, name, Capabilities{}).kp, evilNow, ProposalOptions{})
+		ok(t, err)
+		ok(t, receive(w.bob, msg))
+	}
+	w.bob.cfg.Authentication = registry{refused: []string{"dave"}}
+	s, _, err := w.bob.Stage(CommitOptions{Now: evilNow, Pending: true})
+	ok(t, err)
+	if len(s.Added()) != 1 || string(s.Added()[0].Leaf.Credential().Data) != "eve" {
+		t.Fatalf("%+v", s.Added())
+	}
 }
 
 // TestSameClient lets a group follow whose members have other credentials.

@@ -14,7 +14,6 @@ type follower struct {
 	twice  bool            // a second commit of the new group uses the key again
 	keys   func([]*queued) // of the new group's first commit
 	from   func(*Group)    // what bob knows of the old group
-	params func(*JoinParams, *Config)
 }
 
 var successor = ReInit{GroupID: []byte("successor"), Suite: evilSuite, Extensions: []Extension{{Type: ExtensionApplicationID, Data: []byte("x")}}}

@@ -72,6 +72,21 @@ func TestVectors(t *testing.T) {
 // TestVectorsHybrid checks the own vectors of the hybrid suite.
 func TestVectorsHybrid(t *testing.T) { runVectors(t, "testdata") }
 
+// TestVectorsZipped reads a folder that holds a further file, zipped.
+func TestVectorsZipped(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "passive-client-welcome.json"))
+	ok(t, err)
+	dir := t.TempDir()
+	f, err := os.Create(filepath.Join(dir, "passive-client-more.json.gz"))
+	ok(t, err)
+	z := gzip.NewWriter(f)
+	_, err = z.Write(data)
+	ok(t, err)
+	ok(t, z.Close())
+	ok(t, f.Close())
+	runVectors(t, dir)
+}
+
 func runVectors(t *testing.T, dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -18,6 +18,9 @@ type Init struct {
 // NewInit takes up an init secret.
 func NewInit(s *suite.Suite, secret suite.Secret) Init { return Init{s, secret} }
 
+// Wipe erases the secret.
+func (i Init) Wipe() { i.secret.Wipe() }
+
 // Joiner is the joiner_secret, which welcomes carry.
 type Joiner struct {
 	suite  *suite.Suite
