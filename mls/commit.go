@@ -69,7 +69,7 @@ func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) { return g.
 
 // stage builds a commit of what the options ask for, and of more proposals by value.
 func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, error) {
-	if err := g.usable(); err != nil {
+	if err := g.whole(); err != nil {
 		return nil, Delta{}, err
 	}
 	if g.staged != nil {

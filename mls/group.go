@@ -163,8 +163,16 @@ func (g *Group) usable() error {
 	case g.reinit != nil:
 		return ErrReInit
 	default:
-		return nil
+		return g.state.tree.Err()
 	}
+}
+
+// whole reads what is not read yet of the tree.
+func (g *Group) whole() error {
+	if err := g.usable(); err != nil {
+		return err
+	}
+	return g.state.tree.Fill()
 }
 
 // OwnLeaf returns the index of this client.
