@@ -62,7 +62,8 @@ func corrupt(what string, err error) error {
 }
 
 func encodeNode(n wire.Node) []byte {
-	w := newRecord()
+	w := tlsenc.NewWriter(1 + n.Size())
+	w.U8(recordVersion)
 	n.MarshalOptional(w)
 	return w.Bytes()
 }
@@ -83,7 +84,8 @@ func decodeNode(i treemath.Node, b []byte) (wire.Node, error) {
 }
 
 func encodePrivate(key suite.Secret) []byte {
-	w := newRecord()
+	w := tlsenc.NewWriter(8 + len(key))
+	w.U8(recordVersion)
 	w.Opaque(key)
 	return w.Bytes()
 }

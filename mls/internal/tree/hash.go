@@ -11,7 +11,22 @@ import (
 )
 
 // Hash returns the tree hash of the root (RFC 9420, Section 7.8).
-func (t *Tree) Hash() []byte { return t.NodeHash(t.Root()) }
+func (t *Tree) Hash() []byte {
+	if root := t.Root(); t.nodes[root].hash == nil && t.Leaves() >= parallelHash {
+		size := t.Leaves() / subtrees
+		_ = Parallel(subtrees, func(i int) error {
+			t.NodeHash(treemath.Node(2*uint32(i)*size + size - 1))
+			return nil
+		})
+	}
+	return t.NodeHash(t.Root())
+}
+
+// From how many leaves on subtrees are hashed beside each other, and how many of them.
+const (
+	parallelHash = 256
+	subtrees     = 8
+)
 
 // NodeHash returns the tree hash of n, from the cache where it is known.
 func (t *Tree) NodeHash(n treemath.Node) []byte {
