@@ -131,7 +131,7 @@ func (b *builder) buildPath(leaf *wire.LeafNode, signer *suite.SigningKey) error
 		return err
 	}
 	placed := tree.NewLeaf(leaf)
-	if err := checkLeaf(st.suite, placed, st.context.GroupID, uint32(own)); err != nil {
+	if err := checkOwnLeaf(st.suite, placed); err != nil {
 		return err
 	}
 	t.SetLeaf(own, placed)

@@ -102,7 +102,7 @@ func (st *state) checkOwnFounding(p Policy) error {
 		return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 	}
 	leaf := st.tree.Leaf(0)
-	if err := checkLeaf(st.suite, leaf, nil, 0); err != nil {
+	if err := checkOwnLeaf(st.suite, leaf); err != nil {
 		return err
 	}
 	if err := p.checkTotal(leaf.LeafNode); err != nil {
