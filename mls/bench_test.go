@@ -145,21 +145,28 @@ func (g *bench) join(b *testing.B) {
 		}
 	}
 	b.StopTimer()
-	b.ReportMetric(g.memory(b, late, welcome, tree), "state-B")
+	b.ReportMetric(g.memory(late, welcome, tree), "state-B")
 }
 
 // memory returns what a member's state takes who has just joined.
-func (g *bench) memory(b *testing.B, late *client, welcome, tree []byte) float64 {
-	var before, after runtime.MemStats
-	late.Group = nil
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+func (g *bench) memory(late *client, welcome, tree []byte) float64 {
+	late.Group, late.db = nil, nil
+	before := heap()
 	late.join(welcome, tree)
 	late.db = nil
-	runtime.GC()
-	runtime.ReadMemStats(&after)
+	after := heap()
 	runtime.KeepAlive(late.Group)
-	return float64(after.HeapAlloc) - float64(before.HeapAlloc)
+	return after - before
+}
+
+// heap returns the bytes that are reachable.
+func heap() float64 {
+	for range 3 {
+		runtime.GC() // finalizers and pools hold things for a while
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }
 
 // load restores the group and sends a message.

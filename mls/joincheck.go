@@ -97,7 +97,7 @@ func (st *state) verifyTree(cfg *Config, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := t.ParseParents(); err != nil {
+	if err := t.CheckParents(); err != nil {
 		return err
 	}
 	return checkCredentials(t)

@@ -40,8 +40,7 @@ func checkLeafKeys(s *suite.Suite, l *tree.Leaf) (suite.VerifyKey, error) {
 	if err != nil {
 		return key, err
 	}
-	_, err = l.Encryption(s)
-	return key, err
+	return key, l.CheckEncryption(s)
 }
 
 func checkLeafContent(s *suite.Suite, l *tree.Leaf) error {

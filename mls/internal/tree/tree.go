@@ -39,16 +39,27 @@ func (l *Leaf) Encryption(s *suite.Suite) (hpke.PublicKey, error) {
 	return l.encryption, nil
 }
 
-// VerifyKey parses the leaf's signature key, once.
+// CheckEncryption verifies that the leaf has an HPKE key of the suite. It does not keep
+// what it parsed: of most leaves nobody ever needs it, and it can be large.
+func (l *Leaf) CheckEncryption(s *suite.Suite) error {
+	fresh := Leaf{LeafNode: l.LeafNode, encryption: l.encryption}
+	_, err := fresh.Encryption(s)
+	return err
+}
+
+// VerifyKey parses the leaf's signature key, once unless that costs nothing.
 func (l *Leaf) VerifyKey(s *suite.Suite) (suite.VerifyKey, error) {
-	if l.signature == nil {
-		key, err := s.VerifyKey(l.SignatureKey)
-		if err != nil {
-			return suite.VerifyKey{}, rule.Broken("5.1.1-signature-key", "leaf holds no key of the suite's signature scheme")
-		}
+	if l.signature != nil {
+		return *l.signature, nil
+	}
+	key, err := s.VerifyKey(l.SignatureKey)
+	if err != nil {
+		return suite.VerifyKey{}, rule.Broken("5.1.1-signature-key", "leaf holds no key of the suite's signature scheme")
+	}
+	if s.Scheme != suite.Ed25519 {
 		l.signature = &key
 	}
-	return *l.signature, nil
+	return key, nil
 }
 
 // Parent is a parent node with its parsed key.
@@ -67,6 +78,13 @@ func (p *Parent) Encryption(s *suite.Suite) (hpke.PublicKey, error) {
 		p.encryption = key
 	}
 	return p.encryption, nil
+}
+
+// check verifies that the node has an HPKE key of the suite, and keeps nothing.
+func (p *Parent) check(s *suite.Suite) error {
+	fresh := Parent{p.ParentNode, p.encryption}
+	_, err := fresh.Encryption(s)
+	return err
 }
 
 // entry is a place in the array form of the tree: leaf, parent or blank.
