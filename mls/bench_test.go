@@ -3,12 +3,14 @@
 package mls_test
 
 import (
+	"crypto/hpke"
 	"crypto/rand"
 	"fmt"
 	"runtime"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/mls/internal/suite"
 )
 
 // BenchmarkGroup measures what a member does in groups of several sizes, on a flat tree,
@@ -18,15 +20,15 @@ import (
 //
 // Groups of 10000 take time to be made and are left out in short mode.
 func BenchmarkGroup(b *testing.B) {
-	for _, suite := range []mls.CipherSuite{mls.SuiteX25519AES128, mls.DefaultCipherSuite} {
+	for _, cs := range []mls.CipherSuite{mls.SuiteX25519AES128, mls.DefaultCipherSuite} {
 		for _, n := range []int{2, 100, 1000, 10000} {
-			b.Run(fmt.Sprintf("suite=%#04x/members=%d", uint16(suite), n), func(b *testing.B) {
+			b.Run(fmt.Sprintf("suite=%#04x/members=%d", uint16(cs), n), func(b *testing.B) {
 				if n == 10000 && testing.Short() {
 					b.Skip("ten thousand members take a minute")
 				}
-				b.Run("flat", func(b *testing.B) { (&bench{suite: suite, size: n, made: crowd(b, suite, n, 2)}).run(b) })
+				b.Run("flat", func(b *testing.B) { (&bench{suite: cs, size: n, made: crowd(b, cs, n, 2)}).run(b) })
 				if n > 2 {
-					b.Run("populated", func(b *testing.B) { (&bench{suite: suite, size: n, made: town(b, suite, n)}).run(b) })
+					b.Run("populated", func(b *testing.B) { (&bench{suite: cs, size: n, made: town(b, cs, n)}).run(b) })
 				}
 			})
 		}
@@ -221,26 +223,57 @@ func (g *bench) unprotect(b *testing.B, n int) {
 	}
 }
 
+// BenchmarkPrimitives measures what none of the above can be cheaper than: signing,
+// verifying, sealing to a key and deriving a key pair.
+func BenchmarkPrimitives(b *testing.B) {
+	for _, id := range []mls.CipherSuite{mls.SuiteX25519AES128, mls.DefaultCipherSuite} {
+		s := must[*suite.Suite](b)(suite.Lookup(uint16(id)))
+		signer := must[*suite.SigningKey](b)(suite.NewSigningKey(s.Scheme, rand.Reader))
+		verifier := must[suite.VerifyKey](b)(s.VerifyKey(signer.Public))
+		content, secret := make([]byte, 300), make(suite.Secret, s.HashSize())
+		signature := must[[]byte](b)(s.Sign(signer, "label", content))
+		public := must[hpke.PrivateKey](b)(s.DeriveKeyPair(secret)).PublicKey()
+		for _, p := range []struct {
+			name string
+			run  func() bool
+		}{
+			{"sign", func() bool { _, err := s.Sign(signer, "label", content); return err == nil }},
+			{"verify", func() bool { return s.Verify(verifier, "label", content, signature) }},
+			{"seal", func() bool { _, _, err := s.Encrypt(public, "label", content, secret); return err == nil }},
+			{"derive", func() bool { _, err := s.DeriveKeyPair(secret); return err == nil }},
+			{"parse", func() bool { _, err := s.PublicKey(public.Bytes()); return err == nil }},
+		} {
+			b.Run(fmt.Sprintf("suite=%#04x/%s", uint16(id), p.name), func(b *testing.B) {
+				for b.Loop() {
+					if !p.run() {
+						b.Fatal("fails")
+					}
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkAlone measures what a client does by itself.
 func BenchmarkAlone(b *testing.B) {
-	for _, suite := range []mls.CipherSuite{mls.SuiteX25519AES128, mls.DefaultCipherSuite} {
-		c := newClient(b, suite, "alone")
-		b.Run(fmt.Sprintf("suite=%#04x/create", uint16(suite)), func(b *testing.B) {
+	for _, cs := range []mls.CipherSuite{mls.SuiteX25519AES128, mls.DefaultCipherSuite} {
+		c := newClient(b, cs, "alone")
+		b.Run(fmt.Sprintf("suite=%#04x/create", uint16(cs)), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _, err := mls.CreateGroup(mls.GroupParams{
-					Suite: suite, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)), Lifetime: testLifetime(),
+					Suite: cs, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)), Lifetime: testLifetime(),
 				}, c.cfg)
 				if err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
-		b.Run(fmt.Sprintf("suite=%#04x/keypackage", uint16(suite)), func(b *testing.B) {
+		b.Run(fmt.Sprintf("suite=%#04x/keypackage", uint16(cs)), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
-					Suite: suite, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)), Lifetime: testLifetime(), Rand: rand.Reader,
+					Suite: cs, SigningKey: c.key, Credential: mls.BasicCredential([]byte(c.name)), Lifetime: testLifetime(), Rand: rand.Reader,
 				})
 				if err != nil {
 					b.Fatal(err)
@@ -248,14 +281,14 @@ func BenchmarkAlone(b *testing.B) {
 			}
 		})
 		for _, n := range []int{100, 1000} {
-			b.Run(fmt.Sprintf("suite=%#04x/add-everyone=%d", uint16(suite), n), func(b *testing.B) {
-				first := newClient(b, suite, "first")
+			b.Run(fmt.Sprintf("suite=%#04x/add-everyone=%d", uint16(cs), n), func(b *testing.B) {
+				first := newClient(b, cs, "first")
 				first.create()
 				o := mls.CommitOptions{}
 				for i := range n - 1 {
-					o.Add = append(o.Add, newClient(b, suite, fmt.Sprint(i)).kp)
+					o.Add = append(o.Add, newClient(b, cs, fmt.Sprint(i)).kp)
 				}
-				(&bench{suite: suite, made: []*client{first}}).stage(b, o)
+				(&bench{suite: cs, made: []*client{first}}).stage(b, o)
 			})
 		}
 	}

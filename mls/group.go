@@ -118,6 +118,7 @@ func (st *state) checkOwnFounding(p Policy) error {
 // found returns all records of a group that is new to this client.
 func (g *Group) found() Delta {
 	t := g.store.begin()
+	t.changes = make(map[string][]byte, g.state.tree.Width()+32)
 	for i := range g.state.tree.Width() {
 		if n := g.state.tree.Node(i); !n.Blank() {
 			t.Put(treeKey(i), encodeNode(n))

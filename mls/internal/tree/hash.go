@@ -55,18 +55,22 @@ const (
 )
 
 func (t *Tree) hashLeaf(i treemath.Leaf, l *Leaf) []byte {
-	w := tlsenc.NewWriter(1024)
+	w := tlsenc.NewWriter(1 + 4 + 1)
 	w.U8(hashLeaf)
 	w.U32(uint32(i))
 	w.Optional(l != nil)
-	if l != nil {
-		w.Raw(l.Bytes())
+	if l == nil {
+		return t.suite.Hash(w.Bytes())
 	}
-	return t.suite.Hash(w.Bytes())
+	return t.suite.Hash(w.Bytes(), l.Bytes())
 }
 
 func (t *Tree) hashParent(p *wire.ParentNode, left, right []byte) []byte {
-	w := tlsenc.NewWriter(256)
+	size := 2 + 2 + len(left) + len(right)
+	if p != nil {
+		size += 16 + len(p.EncryptionKey) + len(p.ParentHash) + 4*len(p.UnmergedLeaves)
+	}
+	w := tlsenc.NewWriter(size)
 	w.U8(hashParent)
 	w.Optional(p != nil)
 	if p != nil {
