@@ -17,7 +17,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
 
-.PHONY: help run test lint vuln fuzz bench build clean
+.PHONY: coverage help run test lint vuln fuzz bench build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -37,6 +37,11 @@ lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
+
+coverage: ## which statements of the MLS library no test runs, and why; fails below 90 percent
+	@mkdir -p $(TOOLS)
+	$(GO) test -coverpkg=./mls/... -coverprofile=$(TOOLS)/mls.cover ./mls/... >/dev/null
+	@$(GO) run ./internal/dev/uncovered -least 90 $(TOOLS)/mls.cover
 
 fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
 	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)'

@@ -24,10 +24,10 @@ type AuthenticationService interface {
 	// Succeed returns an error unless a member with the credential old may go on
 	// with the credential next, which is authenticated already.
 	Succeed(old, next Credential) error
-	// SameClient reports whether two credentials are of one client, which is in a group
-	// but once (RFC 9420, Section 12.2), and in those that follow from it (Sections
-	// 11.2 and 11.3).
-	SameClient(a, b Credential) bool
+	// Client names the client that a credential is of, the same for all credentials of
+	// one client: it is in a group but once (RFC 9420, Section 12.2), and in those that
+	// follow from it (Sections 11.2 and 11.3).
+	Client(c Credential) string
 }
 
 // authenticate asks about a leaf that is new to the group.
@@ -125,6 +125,8 @@ func (c *Config) authenticateCommit(st *state, p *provisional, path *tree.Leaf, 
 	former := p.former
 	if !p.outside {
 		former = st.tree.Leaf(p.committer)
+	} else if err := c.checkJoiner(p, path.LeafNode); err != nil {
+		return err
 	}
 	switch {
 	case path == nil:
@@ -139,23 +141,40 @@ func (c *Config) authenticateCommit(st *state, p *provisional, path *tree.Leaf, 
 // checkClients verifies that no commit adds a client that is in the group (RFC 9420,
 // Section 12.2).
 func (c *Config) checkClients(p *provisional) error {
-	if c.Authentication == nil {
+	if c.Authentication == nil || len(p.added) == 0 {
 		return nil // equal signature keys are refused in any case
 	}
+	leaves := make(map[string]int)
+	for _, l := range p.tree.Members() {
+		leaves[c.client(l.Credential)]++
+	}
 	for _, i := range p.added {
-		added := credentialFromWire(p.tree.Leaf(i).Credential)
-		for j, l := range p.tree.Members() {
-			if i != j && c.Authentication.SameClient(added, credentialFromWire(l.Credential)) {
-				return rule.Broken("12.2-same-client", "commit adds a client that is in the group")
-			}
+		if leaves[c.client(p.tree.Leaf(i).Credential)] > 1 {
+			return rule.Broken("12.2-same-client", "commit adds a client that is in the group")
 		}
 	}
 	return nil
 }
 
-// sameClient reports whether two credentials are of one client. Without an
-// AuthenticationService they must be equal.
-func (c *Config) sameClient(a, b wire.Credential) bool {
-	return a.Key() == b.Key() ||
-		c.Authentication != nil && c.Authentication.SameClient(credentialFromWire(a), credentialFromWire(b))
+// checkJoiner verifies that nobody joins from outside who is in the group.
+func (c *Config) checkJoiner(p *provisional, leaf *wire.LeafNode) error {
+	if c.Authentication == nil {
+		return nil
+	}
+	joiner := c.client(leaf.Credential)
+	for i, l := range p.tree.Members() {
+		if i != p.committer && c.client(l.Credential) == joiner {
+			return rule.Broken("12.2-same-client", "external commit by a client that is in the group")
+		}
+	}
+	return nil
+}
+
+// client names the client of a credential. Without an AuthenticationService each
+// credential is of another one.
+func (c *Config) client(credential wire.Credential) string {
+	if c.Authentication == nil {
+		return credential.Key()
+	}
+	return c.Authentication.Client(credentialFromWire(credential))
 }

@@ -215,8 +215,9 @@ func TestLastResort(t *testing.T) {
 func TestSecretsAreNotPrinted(t *testing.T) {
 	a, _ := pair(t)
 	s := a.stage(mls.CommitOptions{})
+	j := newClient(t, quick, "c").stageExternal(a.info(), nil)
 	key := a.key.Bytes()
-	for _, v := range []any{a.key, a.priv, a.Group, s} {
+	for _, v := range []any{a.key, a.priv, a.Group, s, j} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
 		for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", v, v, v, v), log.String()} {

@@ -91,7 +91,11 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 		list = append(list, q)
 	}
 	if o.ReInit != nil {
-		list = append(list, newQueued(o.ReInit.proposal(), sender))
+		p, err := o.ReInit.proposal(g.cfg.Rand)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, newQueued(p, sender))
 	}
 	for _, e := range o.AppEphemeral {
 		list = append(list, newQueued(e.proposal(), sender))

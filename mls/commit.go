@@ -23,15 +23,15 @@ type CommitOptions struct {
 	Add []*KeyPackage
 	// Remove lists members to remove.
 	Remove []LeafIndex
+	// Extensions, unless nil, replaces all extensions of the group context.
+	Extensions []Extension
+	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
+	PSKs []PSKID
 	// AppData and AppEphemeral list what components change and say.
 	AppData      []AppDataUpdate
 	AppEphemeral []AppEphemeral
 	// Custom lists proposals that the application defines.
 	Custom []Custom
-	// PSKs lists pre-shared keys that the next epoch depends on, in this order.
-	PSKs []PSKID
-	// Extensions, unless nil, replaces all extensions of the group context.
-	Extensions []Extension
 	// ReInit, unless nil, ends the group; nothing else can be in the commit. Afterwards
 	// Group.Reinitialize makes the successor.
 	ReInit *ReInit

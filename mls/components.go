@@ -15,7 +15,9 @@ import (
 type ComponentID uint16
 
 // Components is the logic of an application's components. All members must come to the
-// same results, and a call has no effect: what it is about may never be committed.
+// same results, and a call has no effect: what it is about may never be committed. Who
+// has components lists ProposalAppDataUpdate and ProposalAppEphemeral among its
+// Capabilities.
 type Components interface {
 	// Update returns what a component keeps in the group context after updates, in
 	// their order; old is nil if it kept nothing.

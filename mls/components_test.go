@@ -184,6 +184,39 @@ func TestSafeExport(t *testing.T) {
 	}
 }
 
+func TestSafeAAD(t *testing.T) {
+	a, b, c := newClient(t, quick, "a"), newClient(t, quick, "b"), newClient(t, quick, "c")
+	a.create(mls.AppDataDictionary(mls.ComponentData{Component: mls.ComponentSafeAAD, Data: mls.ComponentList(notes)}))
+	aad := mls.SafeAAD(mls.ComponentData{Component: notes, Data: []byte("note")})
+	commit(t, mls.CommitOptions{AAD: mls.SafeAAD()}, a, nil, b)
+	c.applyExternal(t, a.info(), func(p *mls.ExternalJoinParams) { p.AAD = aad }, a, b)
+	msg, d, err := b.Protect(nil, mls.ProtectOptions{AAD: aad})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.db.apply(d)
+	items := must[[]mls.ComponentData](t)(mls.ParseSafeAAD(a.process(msg).(*mls.ApplicationMessage).AAD))
+	if len(items) != 1 || items[0].Component != notes || string(items[0].Data) != "note" {
+		t.Fatalf("%+v", items)
+	}
+	for _, err := range []error{
+		func() error { _, _, err := a.Protect(nil, mls.ProtectOptions{}); return err }(),
+		func() error { _, _, err := a.Stage(mls.CommitOptions{AAD: []byte("junk")}); return err }(),
+		func() error { _, _, err := a.ProposeUpdate(mls.LeafUpdate{}, mls.ProposalOptions{}); return err }(),
+	} {
+		if mls.BrokenRule(err) != "ext-safe-aad" {
+			t.Fatal(err)
+		}
+	}
+	ids := must[[]mls.ComponentID](t)(mls.ParseComponentList(mls.ComponentList(notes, counter)))
+	if !slices.Equal(ids, []mls.ComponentID{notes, counter}) {
+		t.Fatal(ids)
+	}
+	if _, err := mls.ParseComponentList([]byte{3}); !errors.Is(err, mls.ErrMalformed) {
+		t.Fatal(err)
+	}
+}
+
 func TestSafeKeys(t *testing.T) {
 	a, b := pair(t)
 	signature := must[[]byte](t)(a.SafeSign(notes, "label", []byte("content")))

@@ -89,12 +89,13 @@ func (c Capabilities) empty() bool {
 	return len(c.Versions)+len(c.CipherSuites)+len(c.Extensions)+len(c.Proposals)+len(c.Credentials) == 0
 }
 
+// wire leaves out default types, which must not be listed (RFC 9420, Section 7.2).
 func (c Capabilities) wire() wire.Capabilities {
 	return wire.Capabilities{
 		Versions:     slices.Clone(c.Versions),
 		CipherSuites: u16s(c.CipherSuites),
-		Extensions:   u16s(c.Extensions),
-		Proposals:    u16s(c.Proposals),
+		Extensions:   slices.DeleteFunc(u16s(c.Extensions), wire.DefaultExtension),
+		Proposals:    slices.DeleteFunc(u16s(c.Proposals), wire.DefaultProposal),
 		Credentials:  u16s(c.Credentials),
 	}
 }
@@ -107,24 +108,6 @@ func capabilitiesFromWire(c wire.Capabilities) Capabilities {
 		Proposals:    fromU16s[ProposalType](c.Proposals),
 		Credentials:  fromU16s[CredentialType](c.Credentials),
 	}
-}
-
-// DefaultCapabilities lists all that this package supports, and the given
-// extension types, which the application supports.
-func DefaultCapabilities(extensions ...ExtensionType) Capabilities {
-	c := Capabilities{
-		Versions:    []uint16{wire.Version},
-		Extensions:  []ExtensionType{ExtensionAppDataDictionary},
-		Proposals:   []ProposalType{ProposalSelfRemove},
-		Credentials: []CredentialType{CredentialBasic},
-	}
-	c.CipherSuites = fromU16s[CipherSuite](suite.All())
-	for _, e := range extensions {
-		if !wire.DefaultExtension(uint16(e)) && !slices.Contains(c.Extensions, e) {
-			c.Extensions = append(c.Extensions, e)
-		}
-	}
-	return c
 }
 
 func (l Lifetime) wire() wire.Lifetime {

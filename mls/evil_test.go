@@ -202,6 +202,13 @@ func receive(g *Group, msg []byte) error {
 	return err
 }
 
+// flipped returns b with one bit changed.
+func flipped(b []byte) []byte {
+	out := slices.Clone(b)
+	out[0] ^= 1
+	return out
+}
+
 func value(p ...*wire.Proposal) []wire.ProposalOrRef {
 	var out []wire.ProposalOrRef
 	for _, x := range p {

@@ -20,7 +20,7 @@ func HostileCommit(t *testing.T, g *Group, n int) []byte {
 		{leaf: func(l *wire.LeafNode) { l.Capabilities.Versions = nil }},
 		{leaf: func(l *wire.LeafNode) { l.Source = wire.SourceUpdate }},
 		{leaf: func(l *wire.LeafNode) { l.ParentHash = []byte("other") }},
-		{path: func(p *wire.UpdatePath) { p.Leaf.Seal(append([]byte{1}, p.Leaf.Signature[1:]...)) }},
+		{path: func(p *wire.UpdatePath) { p.Leaf.Seal(flipped(p.Leaf.Signature)) }},
 		{path: func(p *wire.UpdatePath) { p.Nodes = append(p.Nodes, wire.PathNode{}) }},
 		{noPath: true},
 		{proposals: value(&wire.Proposal{Type: wire.Remove, Remove: own})},

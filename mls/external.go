@@ -29,6 +29,9 @@ type ExternalJoinParams struct {
 	// Former selects the leaf that this client had before it lost its state, to
 	// be removed as this client rejoins; at most one. Nil selects none.
 	Former func(LeafIndex, *LeafNode) bool
+	// Known reports whether a group of that identifier is being taken part in: without a
+	// Former leaf it cannot be joined again. Nil knows none.
+	Known func(groupID []byte) bool
 	// SelfRemoves are messages of the epoch by which members ask to leave; the
 	// joiner commits them (draft-ietf-mls-extensions).
 	SelfRemoves [][]byte
@@ -80,6 +83,9 @@ type externalJoiner struct {
 func (j *externalJoiner) openGroup() (err error) {
 	if err := checkInfo(j.suite, j.info); err != nil {
 		return err
+	}
+	if j.p.Former == nil && j.p.Known != nil && j.p.Known(bytes.Clone(j.info.Context.GroupID)) {
+		return rule.Broken("12.4.3.1-group-id", "group is taken part in already")
 	}
 	if j.base, err = openGroup(j.suite, j.info, j.p.RatchetTree); err != nil {
 		return err
@@ -201,12 +207,18 @@ func (j *externalJoiner) build() error {
 		return err
 	}
 	j.builder = &builder{st: j.base, rand: j.cfg.Rand, p: p}
-	return j.builder.buildPath(leaf, j.p.SigningKey.key)
+	if err := j.builder.buildPath(leaf, j.p.SigningKey.key); err != nil {
+		return err
+	}
+	return j.cfg.checkJoiner(p, leaf)
 }
 
 // finish signs the commit and derives the epoch that it begins.
 func (j *externalJoiner) finish() error {
 	st, b := j.base, j.builder
+	if err := checkAAD(st.framed, j.p.AAD); err != nil {
+		return err
+	}
 	psk, err := combine(st.suite, b.p.psks, j.cfg.pskWith(j.p.From))
 	if err != nil {
 		return err

@@ -127,6 +127,12 @@ func TestExternalJoinWithoutFormer(t *testing.T) {
 	if mls.BrokenRule(err) != "7.3-unique-signature-key" {
 		t.Fatal(err)
 	}
+	_, err = mls.StageExternalJoin(mls.ExternalJoinParams{
+		GroupInfo: a.info(), SigningKey: b.key, Known: func([]byte) bool { return true }, Now: testNow,
+	}, b.cfg)
+	if mls.BrokenRule(err) != "12.4.3.1-group-id" {
+		t.Fatal(err)
+	}
 }
 
 // TestExternalJoinCommitsSelfRemove takes those along who asked to leave.
@@ -168,6 +174,19 @@ func TestExternalRace(t *testing.T) {
 	commit(t, mls.CommitOptions{}, a, []*client{b})
 	refuses(t, a, j.Message(), mls.ErrEpochTooOld)
 	c.applyExternal(t, b.info(), nil, a, b)
+	talk(t, a, b, c)
+}
+
+// TestGroupInfoOfCommit has a server get the next group info along with the commit.
+func TestGroupInfoOfCommit(t *testing.T) {
+	a, b := pair(t)
+	c := newClient(t, quick, "c")
+	s := a.stage(mls.CommitOptions{})
+	b.applyCommit(b.process(s.Message()).(*mls.StagedCommit))
+	a.reload()
+	next := must[[]byte](t)(a.PendingCommit().GroupInfo(mls.GroupInfoOptions{RatchetTree: true, ExternalPub: true}))
+	a.applyCommit(a.PendingCommit())
+	c.applyExternal(t, must[*mls.GroupInfo](t)(mls.ParseGroupInfo(next)), nil, a, b)
 	talk(t, a, b, c)
 }
 

@@ -54,6 +54,20 @@ func CreateGroup(p GroupParams, cfg Config) (*Group, Delta, error) {
 	if err != nil {
 		return nil, Delta{}, err
 	}
+	if len(p.GroupID) == 0 {
+		s, err := lookup(p.Suite)
+		if err != nil {
+			return nil, Delta{}, err
+		}
+		if p.GroupID, err = draw(cfg.Rand, s.HashSize()); err != nil {
+			return nil, Delta{}, err
+		}
+	}
+	return createGroup(p, cfg)
+}
+
+// createGroup creates a group with the very identifier that is given.
+func createGroup(p GroupParams, cfg Config) (*Group, Delta, error) {
 	s, err := lookup(p.Suite)
 	if err != nil {
 		return nil, Delta{}, err
@@ -65,17 +79,11 @@ func CreateGroup(p GroupParams, cfg Config) (*Group, Delta, error) {
 	if err != nil {
 		return nil, Delta{}, err
 	}
-	id := slices.Clone(p.GroupID)
-	if len(id) == 0 {
-		if id, err = draw(cfg.Rand, s.HashSize()); err != nil {
-			return nil, Delta{}, err
-		}
-	}
 	st := &state{
 		suite: s,
 		tree:  tree.New(s, tree.NewLeaf(leaf)),
 		context: wire.GroupContext{
-			Version: wire.Version, CipherSuite: s.ID, GroupID: id,
+			Version: wire.Version, CipherSuite: s.ID, GroupID: slices.Clone(p.GroupID),
 			ConfirmedTranscriptHash: []byte{}, Extensions: extensionsToWire(p.Extensions),
 		},
 		signer:  p.SigningKey.key,

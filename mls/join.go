@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -270,3 +271,14 @@ func (j *StagedJoin) Apply() (*Group, Delta, error) {
 	g := &Group{cfg: j.cfg, store: newStore(nil), state: j.state}
 	return g, g.found(), nil
 }
+
+// String names the epoch that is joined, no more.
+func (j *StagedJoin) String() string {
+	return fmt.Sprintf("mls.StagedJoin{suite %#04x, epoch %d}", j.state.suite.ID, j.state.context.Epoch)
+}
+
+// GoString is String, so that no secret is printed.
+func (j *StagedJoin) GoString() string { return j.String() }
+
+// LogValue is String, so that no secret is logged.
+func (j *StagedJoin) LogValue() slog.Value { return slog.StringValue(j.String()) }

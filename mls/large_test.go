@@ -64,6 +64,13 @@ func TestThousandMembers(t *testing.T) {
 		c[1].applyCommit(s)
 		step("join", func() { late.join(must[[]byte](t)(s.Welcome(late.kp)), s.RatchetTree()) })
 		step("load", func() { late.reload() })
+		var j *mls.StagedJoin
+		info := c[0].info()
+		step("rejoin from outside", func() { j = late.stageExternal(info, late.rejoins) })
+		for _, o := range c {
+			step("process it", func() { o.applyCommit(o.process(j.Message()).(*mls.StagedCommit)) })
+		}
+		late.applyJoin(j)
 		all := append(c, late)
 		agree(t, all...)
 		talk(t, all...)

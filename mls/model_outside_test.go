@@ -152,10 +152,11 @@ func (m *model) spoil() {
 func (m *model) betray() {
 	by := m.pick()
 	traitor := must[*mls.Group](m.t)(mls.LoadGroup(by.db, by.cfg))
-	msg := mls.HostileCommit(m.t, traitor, m.rng.IntN(100))
+	way := m.rng.IntN(100)
+	msg := mls.HostileCommit(m.t, traitor, way)
 	for _, c := range m.others(by) {
 		if r, _, err := c.Process(msg, testNow); err == nil {
-			m.t.Fatalf("%s takes up %v", c.name, r)
+			m.t.Fatalf("%s takes up %v, hostile in way %d", c.name, r, way)
 		}
 	}
 }

@@ -29,6 +29,9 @@ func (g *Group) processOutside(m *wire.PublicMessage, now time.Time) (Received, 
 	if err := framing.Verify(st.suite, key, content, st.encoded); err != nil {
 		return nil, Delta{}, err
 	}
+	if err := checkAAD(st.framed, content.Content.AAD); err != nil {
+		return nil, Delta{}, err
+	}
 	return g.handshake(g.store.begin(), content, now)
 }
 
@@ -100,7 +103,7 @@ type ExternalProposer struct {
 	Epoch      uint64
 	Index      int // in the external_senders extension
 	SigningKey *SigningKey
-	Rand       io.Reader // for ProposePSK
+	Rand       io.Reader // for ProposePSK, and ProposeReInit without a GroupID
 	// AAD is authenticated and travels in the clear.
 	AAD []byte
 }
@@ -147,7 +150,13 @@ func (p *ExternalProposer) ProposeAppEphemeral(e AppEphemeral) ([]byte, error) {
 }
 
 // ProposeReInit proposes to end the group for one with other parameters.
-func (p *ExternalProposer) ProposeReInit(r ReInit) ([]byte, error) { return p.propose(r.proposal()) }
+func (p *ExternalProposer) ProposeReInit(r ReInit) ([]byte, error) {
+	proposal, err := r.proposal(p.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return p.propose(proposal)
+}
 
 // ProposeCustom proposes what members must have registered in their Config.
 func (p *ExternalProposer) ProposeCustom(c Custom) ([]byte, error) { return p.propose(c.proposal()) }

@@ -16,8 +16,8 @@ import (
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
 )
 
-// Process verifies a message of the group: an MLSMessage that holds a
-// PrivateMessage or PublicMessage.
+// Process verifies a message of the group, by a member or from outside: an MLSMessage
+// that holds a PrivateMessage or PublicMessage.
 //
 // An application message and a proposal spend their key: persist the delta before
 // the result is used. A commit changes nothing until Apply. On error nothing
@@ -43,6 +43,7 @@ func (g *Group) Process(msg []byte, now time.Time) (Received, Delta, error) {
 // epochAt is what it takes to unprotect messages of an epoch.
 type epochAt struct {
 	encoded    []byte // group context
+	framed     bool   // whether AAD must be a SafeAAD
 	senderData suite.Secret
 	tree       *secrettree.Tree
 	leaf       func(treemath.Leaf) *tree.Leaf
@@ -60,14 +61,14 @@ func (g *Group) at(group []byte, epoch uint64, handshake bool) (*epochAt, error)
 	case epoch == st.context.Epoch && g.reinit != nil:
 		return nil, ErrReInit
 	case epoch == st.context.Epoch:
-		return &epochAt{st.encoded, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
+		return &epochAt{st.encoded, st.framed, st.secrets.SenderData, st.secretTree(g.cfg.Policy), st.tree.Leaf}, nil
 	case handshake:
 		return nil, ErrEpochTooOld
 	}
 	for i, p := range g.past {
 		if p.context.Epoch == epoch {
 			leaf := func(l treemath.Leaf) *tree.Leaf { return g.pastLeaf(i, l) }
-			return &epochAt{p.encoded, p.senderData, p.secretTree(st.suite, g.cfg.Policy), leaf}, nil
+			return &epochAt{p.encoded, framesAAD(p.context.Extensions), p.senderData, p.secretTree(st.suite, g.cfg.Policy), leaf}, nil
 		}
 	}
 	return nil, ErrEpochTooOld
@@ -107,7 +108,7 @@ func (g *Group) processPrivate(m *wire.PrivateMessage, now time.Time) (Received,
 	if err != nil {
 		return nil, Delta{}, malformed("content", err)
 	}
-	if err := g.verify(leaf, content, e.encoded); err != nil {
+	if err := g.verify(leaf, content, e); err != nil {
 		return nil, Delta{}, err
 	}
 	if m.Type != wire.ContentApplication {
@@ -119,12 +120,15 @@ func (g *Group) processPrivate(m *wire.PrivateMessage, now time.Time) (Received,
 	}, t.commit(), nil
 }
 
-func (g *Group) verify(leaf *tree.Leaf, content *wire.AuthenticatedContent, context []byte) error {
+func (g *Group) verify(leaf *tree.Leaf, content *wire.AuthenticatedContent, e *epochAt) error {
 	key, err := leaf.VerifyKey(g.state.suite)
 	if err != nil {
 		return err
 	}
-	return framing.Verify(g.state.suite, key, content, context)
+	if err := framing.Verify(g.state.suite, key, content, e.encoded); err != nil {
+		return err
+	}
+	return checkAAD(e.framed, content.Content.AAD)
 }
 
 func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, Delta, error) {
@@ -150,7 +154,7 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 	if err != nil {
 		return nil, Delta{}, err
 	}
-	if err := g.verify(leaf, content, e.encoded); err != nil {
+	if err := g.verify(leaf, content, e); err != nil {
 		return nil, Delta{}, err
 	}
 	if sender == g.state.own {

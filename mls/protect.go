@@ -71,6 +71,9 @@ func (g *Group) signAndSeal(t *txn, content *wire.AuthenticatedContent, padding 
 // seal encodes signed content for the wire. A private message spends a key, by t.
 func (g *Group) seal(t *txn, content *wire.AuthenticatedContent, padding int) ([]byte, error) {
 	st := g.state
+	if err := checkAAD(st.framed, content.Content.AAD); err != nil {
+		return nil, err
+	}
 	if content.Format == wire.FormatPublic {
 		m, err := framing.SealPublic(st.suite, st.secrets.Membership, content, st.encoded)
 		if err != nil {

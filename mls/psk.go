@@ -65,8 +65,8 @@ func (id PSKID) proposal(s *suite.Suite, rand io.Reader) (*wire.Proposal, error)
 		return nil, err
 	}
 	return &wire.Proposal{Type: wire.PSK, PSK: wire.PSKID{
-		Type: wire.PSKType(id.Type), Component: uint16(id.Component), ID: id.ID, Usage: wire.PSKUsage(id.Usage),
-		GroupID: id.GroupID, Epoch: id.Epoch, Nonce: nonce,
+		Type: wire.PSKType(id.Type), Component: uint16(id.Component), ID: slices.Clone(id.ID), Usage: wire.PSKUsage(id.Usage),
+		GroupID: slices.Clone(id.GroupID), Epoch: id.Epoch, Nonce: nonce,
 	}}, nil
 }
 

@@ -4,6 +4,8 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -14,20 +16,30 @@ import (
 
 // ReInit describes the group by which another is succeeded (RFC 9420, Section 12.1.5).
 type ReInit struct {
-	GroupID    []byte
+	GroupID    []byte // empty: drawn at random
 	Version    uint16 // zero: that of this package
 	Suite      CipherSuite
 	Extensions []Extension
 }
 
-func (r *ReInit) proposal() *wire.Proposal {
-	p := wire.ReInitParams{
-		GroupID: r.GroupID, Version: r.Version, CipherSuite: uint16(r.Suite), Extensions: extensionsToWire(r.Extensions),
+// proposal proposes a successor that this package can make.
+func (r *ReInit) proposal(rand io.Reader) (*wire.Proposal, error) {
+	s, err := lookup(r.Suite)
+	if err != nil {
+		return nil, err
 	}
-	if p.Version == 0 {
-		p.Version = wire.Version
+	if r.Version != 0 && r.Version != wire.Version {
+		return nil, fmt.Errorf("%w: protocol version %d", ErrUnsupported, r.Version)
 	}
-	return &wire.Proposal{Type: wire.ReInit, ReInit: p}
+	id := slices.Clone(r.GroupID)
+	if len(id) == 0 {
+		if id, err = draw(rand, s.HashSize()); err != nil {
+			return nil, err
+		}
+	}
+	return &wire.Proposal{Type: wire.ReInit, ReInit: wire.ReInitParams{
+		GroupID: id, Version: wire.Version, CipherSuite: s.ID, Extensions: extensionsToWire(r.Extensions),
+	}}, nil
 }
 
 func reInitFromWire(p *wire.ReInitParams) *ReInit {
@@ -44,7 +56,14 @@ func (g *Group) ReInit() (r ReInit, ok bool) {
 
 // ProposeReInit proposes to end the group for one with other parameters.
 func (g *Group) ProposeReInit(r ReInit, o ProposalOptions) ([]byte, Delta, error) {
-	return g.propose(newQueued(r.proposal(), wire.Sender{}), o)
+	if err := g.usable(); err != nil {
+		return nil, Delta{}, err
+	}
+	p, err := r.proposal(g.cfg.Rand)
+	if err != nil {
+		return nil, Delta{}, err
+	}
+	return g.propose(newQueued(p, wire.Sender{}), o)
 }
 
 // SuccessorParams describes a group made of members of another one.
@@ -73,7 +92,11 @@ func (g *Group) Reinitialize(p SuccessorParams) (*Group, *StagedCommit, Delta, e
 		return nil, nil, Delta{}, rule.Broken("11.2-reinit", "group has not ended by a ReInit")
 	}
 	p.GroupID, p.Extensions = g.reinit.GroupID, extensionsFromWire(g.reinit.Extensions)
-	return g.succeed(p, CipherSuite(g.reinit.CipherSuite), wire.UsageReInit)
+	n, s, d, err := g.succeed(p, CipherSuite(g.reinit.CipherSuite), wire.UsageReInit)
+	if err == nil && !g.contains(s.tree, g.state.tree) {
+		return nil, nil, Delta{}, rule.Broken("11.2-members", "successor with one who is no member of the group")
+	}
+	return n, s, d, err
 }
 
 // Branch makes a group of some members of this one and stages the commit that adds them
@@ -83,11 +106,18 @@ func (g *Group) Branch(p SuccessorParams) (*Group, *StagedCommit, Delta, error) 
 	if g.removed {
 		return nil, nil, Delta{}, ErrNotMember
 	}
+	if len(p.GroupID) == 0 {
+		id, err := draw(g.cfg.Rand, g.state.suite.HashSize())
+		if err != nil {
+			return nil, nil, Delta{}, err
+		}
+		p.GroupID = id
+	}
 	return g.succeed(p, g.CipherSuite(), wire.UsageBranch)
 }
 
 func (g *Group) succeed(p SuccessorParams, cs CipherSuite, usage wire.PSKUsage) (*Group, *StagedCommit, Delta, error) {
-	n, created, err := CreateGroup(GroupParams{
+	n, created, err := createGroup(GroupParams{
 		Suite: cs, GroupID: p.GroupID, SigningKey: p.SigningKey, Credential: p.Credential, Capabilities: p.Capabilities,
 		Lifetime: p.Lifetime, LeafExtensions: p.LeafExtensions, Extensions: p.Extensions,
 	}, g.cfg)
@@ -155,19 +185,12 @@ func (g *Group) checkSuccessor(id *wire.PSKID, next *wire.GroupContext, t *tree.
 func (g *Group) contains(members, of *tree.Tree) bool {
 	known := make(map[string]struct{})
 	for _, l := range of.Members() {
-		known[l.Credential.Key()] = struct{}{}
+		known[g.cfg.client(l.Credential)] = struct{}{}
 	}
-next:
 	for _, l := range members.Members() {
-		if _, ok := known[l.Credential.Key()]; ok {
-			continue
+		if _, ok := known[g.cfg.client(l.Credential)]; !ok {
+			return false
 		}
-		for _, other := range of.Members() {
-			if g.cfg.sameClient(l.Credential, other.Credential) {
-				continue next
-			}
-		}
-		return false
 	}
 	return true
 }

@@ -101,6 +101,10 @@ func TestReInit(t *testing.T) {
 	if _, _, _, err := c.Reinitialize(next[2].successor(next[0])); mls.BrokenRule(err) != "11.2-members" {
 		t.Fatal(err)
 	}
+	more := append([]*client{newClient(t, mls.DefaultCipherSuite, "stranger")}, next[:2]...)
+	if _, _, _, err := c.Reinitialize(next[2].successor(more...)); mls.BrokenRule(err) != "11.2-members" {
+		t.Fatal(err)
+	}
 	g, _, delta, err := c.Reinitialize(next[2].successor(next[0], next[1]))
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +181,14 @@ func TestSuccessorNeedsTheOldGroup(t *testing.T) {
 	}
 	solo := newClient(t, quick, "solo")
 	solo.create()
+	for _, r := range []mls.ReInit{{}, {Suite: 4}, {Suite: quick, Version: 2}} {
+		if _, _, err := solo.ProposeReInit(r, mls.ProposalOptions{}); !errors.Is(err, mls.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		if _, _, err := solo.Stage(mls.CommitOptions{ReInit: &r}); !errors.Is(err, mls.ErrUnsupported) {
+			t.Fatal(err)
+		}
+	}
 	if _, _, _, err := solo.Reinitialize(mls.SuccessorParams{}); mls.BrokenRule(err) != "11.2-reinit" {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func (registry) Succeed(old, next Credential) error {
 	return nil
 }
 
-func (registry) SameClient(a, b Credential) bool { return a.Data[0] == b.Data[0] }
+func (registry) Client(c Credential) string { return string(c.Data[:1]) }
 
 // renames has alice take another name by a commit.
 func renames(name string) evil {
@@ -100,7 +101,7 @@ var authenticationViolations = map[string]func(*testing.T) error{
 func TestAuthenticationService(t *testing.T) {
 	refuses := func(name string, err error) {
 		t.Helper()
-		if BrokenRule(err) != name || !errors.Is(err, errStranger) {
+		if BrokenRule(err) != name || strings.HasPrefix(name, "5.3.1") != errors.Is(err, errStranger) {
 			t.Fatal(err)
 		}
 	}
@@ -140,6 +141,15 @@ func TestAuthenticationService(t *testing.T) {
 	cfg.Authentication = registry{refused: []string{"alice"}}
 	_, err = StageExternalJoin(ExternalJoinParams{GroupInfo: parsed, SigningKey: dave.key, Now: evilNow}, cfg)
 	refuses("5.3.1-credential", err)
+
+	// Carla is carol.
+	p := ExternalJoinParams{GroupInfo: parsed, SigningKey: dave.key, Credential: BasicCredential([]byte("carla")), Now: evilNow}
+	j, err := StageExternalJoin(p, evilConfig())
+	ok(t, err)
+	refuses("12.2-same-client", receive(w.bob, j.Message()))
+	cfg.Authentication = registry{}
+	_, err = StageExternalJoin(p, cfg)
+	refuses("12.2-same-client", err)
 }
 
 // TestPendingIsRefused leaves out of a commit what the service refuses by now, or what would

@@ -51,6 +51,25 @@ var componentViolations = map[string]func(*testing.T) error{
 	"ext-app-data-extensions": updates(extensions(AppDataDictionary().wire())),
 	"ext-app-data-operations": updates(update, discard),
 	"ext-app-data-remove":     updates(discard),
+	"ext-safe-aad": func(t *testing.T) error {
+		w := newTrio(t)
+		w.bob.state.framed = true
+		msg, _, err := w.alice.Protect(nil, ProtectOptions{AAD: []byte("junk")})
+		ok(t, err)
+		return receive(w.bob, msg)
+	},
+}
+
+// TestAppDataDictionaryOfGroup refuses a group whose dictionary is malformed.
+func TestAppDataDictionaryOfGroup(t *testing.T) {
+	p := newPerson(t, "alice", Capabilities{})
+	_, _, err := CreateGroup(GroupParams{
+		Suite: evilSuite, SigningKey: p.key, Lifetime: evilLifetime(), Extensions: extensionsFromWire(wire.Extensions{malformedD}),
+		Credential: BasicCredential(nil),
+	}, evilConfig())
+	if BrokenRule(err) != "ext-app-data-dictionary" {
+		t.Fatal(err)
+	}
 }
 
 // TestAppDataDictionaryForm refuses dictionaries that are not sorted.

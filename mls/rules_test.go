@@ -98,7 +98,7 @@ const unknownType = 0xF777
 var leafViolations = map[string]func(*testing.T) error{
 	"5.1.1-signature-key": add(func(l *wire.LeafNode) { l.SignatureKey = l.SignatureKey[1:] }, nil),
 	"10-encryption-key":   add(func(l *wire.LeafNode) { l.EncryptionKey = l.EncryptionKey[1:] }, nil),
-	"7.3-signature":       add(nil, func(kp *wire.KeyPackage) { kp.Leaf.Seal(append([]byte{1}, kp.Leaf.Signature[1:]...)) }),
+	"7.3-signature":       add(nil, func(kp *wire.KeyPackage) { kp.Leaf.Seal(flipped(kp.Leaf.Signature)) }),
 	"11.1-version":        add(func(l *wire.LeafNode) { l.Capabilities.Versions = []uint16{7} }, nil),
 	"11.1-cipher-suite":   add(func(l *wire.LeafNode) { l.Capabilities.CipherSuites = []uint16{2} }, nil),
 	"13.4-leaf-extension-twice": add(func(l *wire.LeafNode) {
@@ -125,7 +125,7 @@ var leafViolations = map[string]func(*testing.T) error{
 	},
 	"10.1-signature": func(t *testing.T) error {
 		p := evilAdd(t, nil, nil)
-		p.Add.Seal(append([]byte{1}, p.Add.Signature[1:]...))
+		p.Add.Seal(flipped(p.Add.Signature))
 		return evil{proposals: value(p)}.try(t)
 	},
 	"7.2-lifetime-total":    add(func(l *wire.LeafNode) { l.Lifetime.NotAfter += 1 << 32 }, nil),

@@ -33,6 +33,19 @@ func (s *StagedCommit) Own() bool { return s.own }
 // Message returns the own commit as an MLSMessage, to be sent to the group.
 func (s *StagedCommit) Message() []byte { return slices.Clone(s.message) }
 
+// GroupInfo returns a signed description of the next epoch, as Group.GroupInfo does after
+// Apply: for the server to take along with an own commit.
+func (s *StagedCommit) GroupInfo(o GroupInfoOptions) ([]byte, error) {
+	if s.next == nil {
+		return nil, ErrNotMember
+	}
+	info, err := s.next.groupInfo(o)
+	if err != nil {
+		return nil, err
+	}
+	return (&wire.Message{GroupInfo: info}).Bytes(), nil
+}
+
 // RatchetTree returns the encoded public tree of the next epoch.
 func (s *StagedCommit) RatchetTree() []byte { return s.tree.Bytes() }
 

@@ -21,6 +21,7 @@ type state struct {
 	encoded []byte // the context, as signatures cover it
 	interim []byte // interim transcript hash
 	tag     []byte // confirmation tag of the commit that began the epoch
+	framed  bool   // whether AAD must be a SafeAAD
 	tree    *tree.Tree
 	secrets *schedule.Epoch
 	own     treemath.Leaf
@@ -58,6 +59,7 @@ func wrapPrivate(key hpke.PrivateKey) (*privateKey, error) {
 func (st *state) confirm(tag []byte) {
 	st.tag = tag
 	st.encoded = st.context.Bytes()
+	st.framed = framesAAD(st.context.Extensions)
 	st.interim = schedule.InterimHash(st.suite, st.context.ConfirmedTranscriptHash, tag)
 }
 

@@ -35,6 +35,20 @@ func live(t *testing.T, suite mls.CipherSuite) {
 	talk(t, all...)
 }
 
+func TestBestSuite(t *testing.T) {
+	all := mls.DefaultCapabilities()
+	old := mls.Capabilities{CipherSuites: []mls.CipherSuite{0x0A0A, mls.SuiteP256AES128, quick}}
+	if best, ok := mls.BestSuite(all, all); !ok || best != mls.DefaultCipherSuite {
+		t.Fatalf("%#04x", uint16(best))
+	}
+	if best, ok := mls.BestSuite(all, old); !ok || best != quick {
+		t.Fatalf("%#04x", uint16(best))
+	}
+	if _, ok := mls.BestSuite(old, mls.Capabilities{CipherSuites: []mls.CipherSuite{0x0A0A}}); ok {
+		t.Fatal("nothing is best")
+	}
+}
+
 func TestAliasSuite(t *testing.T) {
 	const assigned mls.CipherSuite = 0x1234
 	for range 2 {

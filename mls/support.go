@@ -29,6 +29,9 @@ func parseRequirements(context wire.Extensions) (requirements, error) {
 		}
 		r.RequiredCapabilities = required
 	}
+	if err := checkAppData(context); err != nil {
+		return r, err
+	}
 	if data, ok := context.Find(wire.ExtExternalSenders); ok {
 		if _, err := wire.ParseExternalSenders(data); err != nil {
 			return r, rule.Broken("12.1.8.1-external-senders", "external_senders is malformed")

@@ -48,6 +48,7 @@ func TestGenerateVectors(t *testing.T) {
 		"welcome.json":                        []any{g.welcome()},
 		"passive-client-welcome.json":         []any{g.passive(false, 0), g.passive(true, 0)},
 		"passive-client-handling-commit.json": []any{g.passive(true, 6)},
+		"passive-client-outside.json":         []any{g.outside()},
 	} {
 		b, err := json.MarshalIndent(v, "", " ")
 		ok(t, err)

@@ -17,7 +17,8 @@ import (
 	"path/filepath"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/securecrypt/securecrypt/client"
 )
@@ -34,6 +35,20 @@ const schema = `CREATE TABLE IF NOT EXISTS records (
 	key   BLOB PRIMARY KEY NOT NULL,
 	value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID`
+
+// failed says what could not be done, and of a disk that refuses what to do.
+func failed(doing string, err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+			return fmt.Errorf("sqlite: %s: the disk refuses; is it full or write-protected? Nothing is lost: make room and try again (%w)", doing, err)
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("sqlite: %s: the file is damaged; restore it from a backup (%w)", doing, err)
+		}
+	}
+	return fmt.Errorf("sqlite: %s: %w", doing, err)
+}
 
 // Open opens or creates the file at path. Its folder must exist, and no other
 // process may have the store open.
@@ -53,11 +68,11 @@ func Open(path string) (*Store, error) {
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
 	if _, err := db.Exec(schema); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
+		return nil, errors.Join(failed("opening the store", err), db.Close())
 	}
 	s := &Store{db: db}
 	if err := s.prepare(); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlite: opening the store: %w", err), db.Close())
+		return nil, errors.Join(failed("opening the store", err), db.Close())
 	}
 	return s, nil
 }
@@ -112,7 +127,7 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 		return err
 	}
 	if err := t.Commit(); err != nil {
-		return fmt.Errorf("sqlite: saving: %w", err)
+		return failed("saving", err)
 	}
 	return nil
 }
@@ -132,7 +147,7 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: reading: %w", err)
+		return nil, failed("reading", err)
 	}
 	if v == nil {
 		v = []byte{}
@@ -149,7 +164,7 @@ func (t *tx) Put(key, value []byte) error {
 	}
 	_, err := t.t.Stmt(t.s.put).Exec(key, value)
 	if err != nil {
-		return fmt.Errorf("sqlite: writing: %w", err)
+		return failed("writing", err)
 	}
 	return nil
 }
@@ -159,7 +174,7 @@ func (t *tx) Delete(key []byte) error {
 		return errReadOnly
 	}
 	if _, err := t.t.Stmt(t.s.del).Exec(key); err != nil {
-		return fmt.Errorf("sqlite: deleting: %w", err)
+		return failed("deleting", err)
 	}
 	return nil
 }
@@ -175,13 +190,13 @@ func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool,
 	}
 	rows, err := t.t.Query(query, args...)
 	if err != nil {
-		return fmt.Errorf("sqlite: scanning: %w", err)
+		return failed("scanning", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var k, v []byte
 		if err := rows.Scan(&k, &v); err != nil {
-			return fmt.Errorf("sqlite: scanning: %w", err)
+			return failed("scanning", err)
 		}
 		if more, err := fn(k, v); err != nil || !more {
 			return err

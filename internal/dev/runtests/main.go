@@ -20,7 +20,7 @@ import (
 
 func main() {
 	race := flag.Bool("race", canRace(), "use the race detector")
-	timeout := flag.String("timeout", "15m", "how long the tests of one package may take")
+	timeout := flag.String("timeout", "30m", "how long the tests of one package may take")
 	alone := flag.String("alone", "/internal/e2e$", "regular expression of the packages that run after the others")
 	flag.Parse()
 	patterns := flag.Args()

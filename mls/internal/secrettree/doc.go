@@ -9,6 +9,9 @@
 // functions change the store in place: the caller gives them an overlay, and
 // drops it if the message turns out to be bad.
 //
+// An [Exporter] is a tree of the same kind, with a secret for each component of the
+// application instead of two ratchets for each sender.
+//
 // How far a message may skip and how many skipped keys are held is bounded by
 // [Limits], so that a peer's generation number controls neither time nor
 // memory.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package wire holds the structures that RFC 9420 puts on the wire or under a
-// signature, with their encoding. Decoding establishes syntax only: what the
+// Package wire holds the structures that RFC 9420 and draft-ietf-mls-extensions put on
+// the wire or under a signature, with their encoding. Decoding establishes syntax only: what the
 // values mean and whether they are allowed is decided elsewhere.
 //
 // Every structure has exactly one encoding, so that decoding and encoding again

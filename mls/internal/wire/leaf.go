@@ -165,6 +165,20 @@ func writeU16s(w *tlsenc.Writer, list []uint16) {
 	})
 }
 
+// MarshalU16s encodes a vector of code points.
+func MarshalU16s(list []uint16) []byte {
+	var w tlsenc.Writer
+	writeU16s(&w, list)
+	return w.Bytes()
+}
+
+// ParseU16s decodes a vector of code points.
+func ParseU16s(b []byte) ([]uint16, error) {
+	r := tlsenc.NewReader(b)
+	list := readU16s(r)
+	return list, r.Done()
+}
+
 func readU16s(r *tlsenc.Reader) []uint16 {
 	v := r.Vector()
 	list := make([]uint16, 0, len(v.Rest())/2)
