@@ -64,27 +64,27 @@ func (t *table) rows(f func(row string, isSize bool, ours int64)) {
 }
 
 func (t *table) print(w io.Writer) {
-	fmt.Fprintf(w, "\n**Suite %s, %d members, %s tree** (load average %s)\n\n", t.suite, t.size, t.shape(), load())
+	_, _ = fmt.Fprintf(w, "\n**Suite %s, %d members, %s tree** (load average %s)\n\n", t.suite, t.size, t.shape(), load())
 	head, rule := "| |", "|---|"
 	for _, c := range t.columns {
 		head += " " + c.name + " |"
 		rule += "---|"
 	}
-	fmt.Fprintln(w, head+"\n"+rule)
+	_, _ = fmt.Fprintln(w, head+"\n"+rule)
 	t.rows(func(row string, isSize bool, ours int64) {
-		fmt.Fprintf(w, "| %s |", row)
+		_, _ = fmt.Fprintf(w, "| %s |", row)
 		for i, c := range t.columns {
 			v, ok := t.value(c, row, isSize)
 			switch {
 			case !ok:
-				fmt.Fprint(w, " – |")
+				_, _ = fmt.Fprint(w, " – |")
 			case i == 0:
-				fmt.Fprintf(w, " %s |", show(v, isSize))
+				_, _ = fmt.Fprintf(w, " %s |", show(v, isSize))
 			default:
-				fmt.Fprintf(w, " %s (%.2f) |", show(v, isSize), float64(v)/float64(ours))
+				_, _ = fmt.Fprintf(w, " %s (%.2f) |", show(v, isSize), float64(v)/float64(ours))
 			}
 		}
-		fmt.Fprintln(w)
+		_, _ = fmt.Fprintln(w)
 	})
 }
 
@@ -106,27 +106,27 @@ func (t *table) best(row string, isSize bool) (ratio float64, name string) {
 
 // printSummary prints the best of the others in every row of every table.
 func printSummary(w io.Writer, tables []*table) {
-	fmt.Fprint(w, "\n**The best of the others ÷ ours** (bold: ours is behind by more than a hundredth)\n\n| |")
+	_, _ = fmt.Fprint(w, "\n**The best of the others ÷ ours** (bold: ours is behind by more than a hundredth)\n\n| |")
 	rule := "|---|"
 	for _, t := range tables {
-		fmt.Fprintf(w, " %s, %s %d |", t.suite, t.shape(), t.size)
+		_, _ = fmt.Fprintf(w, " %s, %s %d |", t.suite, t.shape(), t.size)
 		rule += "---|"
 	}
-	fmt.Fprintln(w, "\n"+rule)
+	_, _ = fmt.Fprintln(w, "\n"+rule)
 	for i, row := range slices.Concat(operations, sizes) {
 		isSize := i >= len(operations)
-		fmt.Fprintf(w, "| %s |", row)
+		_, _ = fmt.Fprintf(w, "| %s |", row)
 		for _, t := range tables {
 			switch ratio, name := t.best(row, isSize); {
 			case name == "":
-				fmt.Fprint(w, " – |")
+				_, _ = fmt.Fprint(w, " – |")
 			case ratio < 0.99:
-				fmt.Fprintf(w, " **%.2f** %s |", ratio, name)
+				_, _ = fmt.Fprintf(w, " **%.2f** %s |", ratio, name)
 			default:
-				fmt.Fprintf(w, " %.2f |", ratio)
+				_, _ = fmt.Fprintf(w, " %.2f |", ratio)
 			}
 		}
-		fmt.Fprintln(w)
+		_, _ = fmt.Fprintln(w)
 	}
 }
 
