@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -63,7 +62,8 @@ func (t *table) rows(f func(row string, isSize bool, ours int64)) {
 	}
 }
 
-func (t *table) print(w io.Writer) {
+func (t *table) text() string {
+	w := new(strings.Builder)
 	fmt.Fprintf(w, "\n**Suite %s, %d members, %s tree** (load average %s)\n\n", t.suite, t.size, t.shape(), load())
 	head, rule := "| |", "|---|"
 	for _, c := range t.columns {
@@ -86,6 +86,7 @@ func (t *table) print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	})
+	return w.String()
 }
 
 // best returns the least that another implementation needs, as a share of what
@@ -104,8 +105,9 @@ func (t *table) best(row string, isSize bool) (ratio float64, name string) {
 	return ratio, name
 }
 
-// printSummary prints the best of the others in every row of every table.
-func printSummary(w io.Writer, tables []*table) {
+// summary tells the best of the others in every row of every table.
+func summary(tables []*table) string {
+	w := new(strings.Builder)
 	fmt.Fprint(w, "\n**The best of the others ÷ ours** (bold: ours is behind by more than a hundredth)\n\n| |")
 	rule := "|---|"
 	for _, t := range tables {
@@ -128,6 +130,7 @@ func printSummary(w io.Writer, tables []*table) {
 		}
 		fmt.Fprintln(w)
 	}
+	return w.String()
 }
 
 func show(v int64, isSize bool) string {
