@@ -84,4 +84,4 @@ ts-mls:
 .PHONY: peers
 peers:
 	@command -v cargo >/dev/null || { echo 'make peers: needs cargo, Rust 1.91 or later, a C compiler and CMake' >&2; exit 1; }
-	cargo build --quiet --locked --release --manifest-path bench/peers/Cargo.toml --target-dir $(PEERS)
+	cargo build --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir $(PEERS)

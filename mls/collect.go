@@ -86,7 +86,9 @@ func (g *Group) byValue(o *CommitOptions) ([]*queued, error) {
 		list = append(list, newQueued(&wire.Proposal{Type: wire.Remove, Remove: uint32(i)}, sender))
 	}
 	for _, kp := range o.Add {
-		list = append(list, newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender))
+		q := newQueued(&wire.Proposal{Type: wire.Add, Add: kp.kp}, sender)
+		q.verified = kp.verified.Load() && kp.suite == g.state.suite
+		list = append(list, q)
 	}
 	if o.ReInit != nil {
 		p, err := o.ReInit.proposal(g.cfg.Rand)

@@ -69,7 +69,7 @@ func (g *Group) Stage(o CommitOptions) (*StagedCommit, Delta, error) { return g.
 
 // stage builds a commit of what the options ask for, and of more proposals by value.
 func (g *Group) stage(o *CommitOptions, more ...*queued) (*StagedCommit, Delta, error) {
-	if err := g.usable(); err != nil {
+	if err := g.whole(); err != nil {
 		return nil, Delta{}, err
 	}
 	if g.staged != nil {
@@ -131,7 +131,7 @@ func (b *builder) buildPath(leaf *wire.LeafNode, signer *suite.SigningKey) error
 		return err
 	}
 	placed := tree.NewLeaf(leaf)
-	if err := checkLeaf(st.suite, placed, st.context.GroupID, uint32(own)); err != nil {
+	if err := checkOwnLeaf(st.suite, placed); err != nil {
 		return err
 	}
 	t.SetLeaf(own, placed)

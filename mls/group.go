@@ -110,7 +110,7 @@ func (st *state) checkOwnFounding(p Policy) error {
 		return rule.Broken("13.4-context-extension-twice", "group context with two extensions of one type")
 	}
 	leaf := st.tree.Leaf(0)
-	if err := checkLeaf(st.suite, leaf, nil, 0); err != nil {
+	if err := checkOwnLeaf(st.suite, leaf); err != nil {
 		return err
 	}
 	if err := p.checkTotal(leaf.LeafNode); err != nil {
@@ -126,6 +126,7 @@ func (st *state) checkOwnFounding(p Policy) error {
 // found returns all records of a group that is new to this client.
 func (g *Group) found() Delta {
 	t := g.store.begin()
+	t.changes = make(map[string][]byte, g.state.tree.Width()+32)
 	for i := range g.state.tree.Width() {
 		if n := g.state.tree.Node(i); !n.Blank() {
 			t.Put(treeKey(i), encodeNode(n))
@@ -171,8 +172,16 @@ func (g *Group) usable() error {
 	case g.reinit != nil:
 		return ErrReInit
 	default:
-		return nil
+		return g.state.tree.Err()
 	}
+}
+
+// whole reads what is not read yet of the tree.
+func (g *Group) whole() error {
+	if err := g.usable(); err != nil {
+		return err
+	}
+	return g.state.tree.Fill()
 }
 
 // OwnLeaf returns the index of this client.

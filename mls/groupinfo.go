@@ -51,7 +51,7 @@ type GroupInfoOptions struct {
 // GroupInfo returns a signed description of the epoch (RFC 9420,
 // Section 12.4.3) as an MLSMessage.
 func (g *Group) GroupInfo(o GroupInfoOptions) ([]byte, error) {
-	if err := g.usable(); err != nil {
+	if err := g.whole(); err != nil {
 		return nil, err
 	}
 	info, err := g.state.groupInfo(o)

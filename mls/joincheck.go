@@ -69,9 +69,6 @@ func openGroup(s *suite.Suite, info *wire.GroupInfo, given []byte) (*state, erro
 // Section 12.4.3.1).
 func (st *state) verifyTree(cfg *Config, now time.Time) error {
 	t, group := st.tree, st.context.GroupID
-	if err := t.VerifyStructure(); err != nil {
-		return err
-	}
 	required, err := parseRequirements(st.context.Extensions)
 	if err != nil {
 		return err
@@ -84,8 +81,11 @@ func (st *state) verifyTree(cfg *Config, now time.Time) error {
 	for i, l := range t.Members() {
 		members = append(members, member{i, l})
 	}
-	err = tree.Parallel(len(members), func(n int) error {
-		m := members[n]
+	err = tree.Parallel(1+len(members), func(n int) error {
+		if n == 0 {
+			return t.VerifyStructure() // the hashes are known, so that this changes nothing
+		}
+		m := members[n-1]
 		if err := checkLeaf(st.suite, m.leaf, group, uint32(m.index)); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (st *state) verifyTree(cfg *Config, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := t.ParseParents(); err != nil {
+	if err := t.CheckParents(); err != nil {
 		return err
 	}
 	return checkCredentials(t)

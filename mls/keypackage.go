@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/securecrypt/securecrypt/internal/tlsenc"
@@ -35,8 +36,9 @@ type KeyPackageParams struct {
 // KeyPackage lets others add a client to groups (RFC 9420, Section 10). It is
 // immutable.
 type KeyPackage struct {
-	kp    *wire.KeyPackage
-	suite *suite.Suite
+	kp       *wire.KeyPackage
+	suite    *suite.Suite
+	verified atomic.Bool // by itself, without regard to its lifetime
 }
 
 // KeyPackagePrivate is the secret part of a key package. It must be deleted
@@ -89,10 +91,10 @@ func NewKeyPackage(p KeyPackageParams) (*KeyPackage, *KeyPackagePrivate, error) 
 			return nil, nil, rule.Broken("10-key-package-extension", "key package has an extension that it does not support")
 		}
 	}
-	if err := checkKeyPackage(s, kp, tree.NewLeaf(kp.Leaf)); err != nil {
+	if err := checkOwnKeyPackage(s, kp, tree.NewLeaf(kp.Leaf)); err != nil {
 		return nil, nil, err
 	}
-	return &KeyPackage{kp, s}, &KeyPackagePrivate{init, encryption, p.SigningKey.key}, nil
+	return &KeyPackage{kp: kp, suite: s}, &KeyPackagePrivate{init, encryption, p.SigningKey.key}, nil
 }
 
 // newKeyPair draws an HPKE key pair from rand.
@@ -184,7 +186,7 @@ func ParseKeyPackage(b []byte) (*KeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KeyPackage{kp, s}, nil
+	return &KeyPackage{kp: kp, suite: s}, nil
 }
 
 // Verify checks signatures, lifetime and rules at the time now, with the
@@ -193,6 +195,7 @@ func (kp *KeyPackage) Verify(now time.Time) error {
 	if err := checkKeyPackage(kp.suite, kp.kp, tree.NewLeaf(kp.kp.Leaf)); err != nil {
 		return err
 	}
+	kp.verified.Store(true)
 	return Policy{}.checkSent(kp.kp.Leaf, now)
 }
 

@@ -16,16 +16,34 @@ import (
 // checkLeaf verifies what can be said of a leaf by itself (RFC 9420, Section 7.3).
 // Group and index count for leaves made within a group.
 func checkLeaf(s *suite.Suite, l *tree.Leaf, group []byte, index uint32) error {
-	key, err := l.VerifyKey(s)
+	key, err := checkLeafKeys(s, l)
 	if err != nil {
-		return err
-	}
-	if _, err := l.Encryption(s); err != nil {
 		return err
 	}
 	if !s.Verify(key, leafLabel, l.TBS(group, index), l.Signature) {
 		return rule.Broken("7.3-signature", "leaf has a bad signature")
 	}
+	return checkLeafContent(s, l)
+}
+
+// checkOwnLeaf verifies a leaf that this client has just signed.
+func checkOwnLeaf(s *suite.Suite, l *tree.Leaf) error {
+	if _, err := checkLeafKeys(s, l); err != nil {
+		return err
+	}
+	return checkLeafContent(s, l)
+}
+
+// checkLeafKeys verifies that the keys are of the suite, and returns that of signatures.
+func checkLeafKeys(s *suite.Suite, l *tree.Leaf) (suite.VerifyKey, error) {
+	key, err := l.VerifyKey(s)
+	if err != nil {
+		return key, err
+	}
+	return key, l.CheckEncryption(s)
+}
+
+func checkLeafContent(s *suite.Suite, l *tree.Leaf) error {
 	if err := checkCertificate(l.LeafNode); err != nil {
 		return err
 	}
@@ -86,6 +104,26 @@ func checkOwnCapabilities(s *suite.Suite, l *wire.LeafNode) error {
 // checkKeyPackage verifies what can be said of a key package by itself (RFC 9420,
 // Section 10.1).
 func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
+	if err := checkUnsigned(s, kp, l, func() error { return checkLeaf(s, l, nil, 0) }); err != nil {
+		return err
+	}
+	key, err := l.VerifyKey(s)
+	if err != nil {
+		return err
+	}
+	if !s.Verify(key, keyPackageLabel, kp.TBS(), kp.Signature) {
+		return rule.Broken("10.1-signature", "key package has a bad signature")
+	}
+	return nil
+}
+
+// checkOwnKeyPackage verifies a key package that this client has just signed.
+func checkOwnKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
+	return checkUnsigned(s, kp, l, func() error { return checkOwnLeaf(s, l) })
+}
+
+// checkUnsigned verifies a key package but for its own signature.
+func checkUnsigned(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf, leaf func() error) error {
 	if kp.Version != wire.Version {
 		return rule.Broken("10.1-version", "key package of another protocol version")
 	}
@@ -95,7 +133,7 @@ func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
 	if l.Source != wire.SourceKeyPackage {
 		return rule.Broken("7.3-source-key-package", "leaf of a key package has another source")
 	}
-	if err := checkLeaf(s, l, nil, 0); err != nil {
+	if err := leaf(); err != nil {
 		return err
 	}
 	if _, err := s.PublicKey(kp.InitKey); err != nil {
@@ -107,17 +145,7 @@ func checkKeyPackage(s *suite.Suite, kp *wire.KeyPackage, l *tree.Leaf) error {
 	if kp.Extensions.Duplicate() {
 		return rule.Broken("13.4-key-package-extension-twice", "key package has two extensions of one type")
 	}
-	if err := checkAppData(kp.Extensions); err != nil {
-		return err
-	}
-	key, err := l.VerifyKey(s)
-	if err != nil {
-		return err
-	}
-	if !s.Verify(key, keyPackageLabel, kp.TBS(), kp.Signature) {
-		return rule.Broken("10.1-signature", "key package has a bad signature")
-	}
-	return nil
+	return checkAppData(kp.Extensions)
 }
 
 func (p Policy) withDefaults() Policy {

@@ -62,22 +62,30 @@ func corrupt(what string, err error) error {
 }
 
 func encodeNode(n wire.Node) []byte {
-	w := newRecord()
+	w := tlsenc.NewWriter(1 + n.Size())
+	w.U8(recordVersion)
 	n.MarshalOptional(w)
 	return w.Bytes()
 }
 
-func decodeNode(b []byte) (wire.Node, error) {
+func decodeNode(i treemath.Node, b []byte) (wire.Node, error) {
 	if b == nil {
 		return wire.Node{}, nil
 	}
-	r := openRecord(b)
+	r := tlsenc.NewReader(b) // nothing secret, and nobody else's
+	if r.U8() != recordVersion {
+		r.Fail(tlsenc.ErrMalformed)
+	}
 	n := wire.ReadOptionalNode(r)
+	if n.Leaf != nil != i.IsLeaf() {
+		r.Fail(tlsenc.ErrMalformed)
+	}
 	return n, r.Done()
 }
 
 func encodePrivate(key suite.Secret) []byte {
-	w := newRecord()
+	w := tlsenc.NewWriter(8 + len(key))
+	w.U8(recordVersion)
 	w.Opaque(key)
 	return w.Bytes()
 }
@@ -153,7 +161,9 @@ func (g *Group) encodeGroup() []byte {
 }
 
 // LoadGroup restores a group from what its deltas persisted. The group keeps r and
-// reads from it on demand.
+// reads from it on demand: sending and receiving messages take a few records, commits and
+// whatever else looks at all members take the tree, once. Methods that return no error find
+// nobody where reading fails; the next one that returns errors tells.
 func LoadGroup(r Reader, cfg Config) (*Group, error) {
 	cfg, err := cfg.check()
 	if err != nil {
@@ -218,20 +228,21 @@ func (g *Group) decodeGroup(b []byte) (leaves uint32, past []uint64, err error) 
 	return leaves, past, r.Done()
 }
 
-func (g *Group) loadTree(leaves uint32) (err error) {
+// loadTree restores the tree, of which it reads the own leaf, and the own private keys.
+func (g *Group) loadTree(leaves uint32) error {
 	st := g.state
-	st.tree, err = tree.Load(st.suite, leaves, func(n treemath.Node) (wire.Node, error) {
+	st.tree = tree.Load(st.suite, leaves, func(n treemath.Node) (wire.Node, error) {
 		b, err := g.store.get(treeKey(n))
 		if err != nil {
 			return wire.Node{}, err
 		}
-		node, err := decodeNode(b)
+		node, err := decodeNode(n, b)
 		return node, corrupt("tree", err)
 	})
-	if err != nil {
-		return err
-	}
 	if st.tree.Leaf(st.own) == nil {
+		if err := st.tree.Err(); err != nil {
+			return err
+		}
 		return fmt.Errorf("%w: own leaf is blank", errState)
 	}
 	st.private = make(map[treemath.Node]*privateKey)

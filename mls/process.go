@@ -89,6 +89,9 @@ func (g *Group) processPrivate(m *wire.PrivateMessage, now time.Time) (Received,
 		return nil, Delta{}, malformed("sender data", err)
 	}
 	leaf := e.leaf(treemath.Leaf(d.Leaf))
+	if err := g.state.tree.Err(); err != nil {
+		return nil, Delta{}, err
+	}
 	if leaf == nil {
 		return nil, Delta{}, rule.Broken("6.3.2-sender-leaf", "message by a leaf that is blank")
 	}
@@ -141,6 +144,9 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 	}
 	sender := treemath.Leaf(m.Content.Sender.Index)
 	leaf := e.leaf(sender)
+	if err := g.state.tree.Err(); err != nil {
+		return nil, Delta{}, err
+	}
 	if leaf == nil {
 		return nil, Delta{}, rule.Broken("6.1-sender-leaf", "message by a leaf that is blank")
 	}
@@ -159,6 +165,9 @@ func (g *Group) processPublic(m *wire.PublicMessage, now time.Time) (Received, D
 
 // handshake takes up a verified proposal or commit.
 func (g *Group) handshake(t *txn, content *wire.AuthenticatedContent, now time.Time) (Received, Delta, error) {
+	if err := g.whole(); err != nil {
+		return nil, Delta{}, err
+	}
 	if content.Content.Type == wire.ContentCommit {
 		s, err := g.stageForeign(content, now)
 		if err != nil {

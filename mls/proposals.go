@@ -25,6 +25,7 @@ type queued struct {
 	content  *wire.AuthenticatedContent
 	leaf     *tree.Leaf // of Add and Update
 	origin   bool       // of the key of a group that this one follows
+	verified bool       // of an Add: the key package was verified by itself before
 
 	// Of an own Update, what takes effect with it.
 	private suite.Secret
@@ -73,7 +74,7 @@ func (q *queued) export(s *suite.Suite) Proposal {
 	}
 	switch q.proposal.Type {
 	case wire.Add:
-		p.Add = &KeyPackage{q.proposal.Add, s}
+		p.Add = &KeyPackage{kp: q.proposal.Add, suite: s}
 	case wire.Update:
 		p.Update = wrapLeaf(q.proposal.Update)
 	case wire.Remove:
@@ -101,8 +102,10 @@ func (q *queued) export(s *suite.Suite) Proposal {
 func (st *state) checkProposal(q *queued, cfg *Config, now time.Time) error {
 	switch q.proposal.Type {
 	case wire.Add:
-		if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
-			return err
+		if !q.verified {
+			if err := checkKeyPackage(st.suite, q.proposal.Add, q.leaf); err != nil {
+				return err
+			}
 		}
 		return cfg.Policy.checkReceived(q.leaf.LeafNode, now)
 	case wire.Update:

@@ -130,7 +130,7 @@ func (g *Group) ProposeSelfRemove(o ProposalOptions) ([]byte, Delta, error) {
 
 // propose checks, sends and remembers a proposal by this member.
 func (g *Group) propose(q *queued, o ProposalOptions) ([]byte, Delta, error) {
-	if err := g.usable(); err != nil {
+	if err := g.whole(); err != nil {
 		return nil, Delta{}, err
 	}
 	content := g.frame(o.AAD, o.WireFormat)

@@ -146,6 +146,9 @@ func (g *Group) succeed(p SuccessorParams, cs CipherSuite, usage wire.PSKUsage) 
 // checkSuccessor verifies that a group which uses a resumption key of this one is what
 // the usage allows (RFC 9420, Sections 11.2, 11.3 and 12.4.3.1).
 func (g *Group) checkSuccessor(id *wire.PSKID, next *wire.GroupContext, t *tree.Tree) error {
+	if err := g.state.tree.Fill(); err != nil {
+		return err
+	}
 	if id.Usage == wire.UsageBranch {
 		switch {
 		case next.Epoch != 1:

@@ -56,6 +56,6 @@ var joinViolations = map[string]func(*testing.T) error{
 		tr.Parent(3).EncryptionKey = []byte("short")
 		fresh, err := tr.Patch(tr.Leaves(), map[treemath.Node]wire.Node{3: tr.Node(3)})
 		ok(t, err)
-		return fresh.ParseParents()
+		return fresh.CheckParents()
 	},
 }

@@ -93,6 +93,9 @@ func (g *Group) loadStaged() error {
 	if err != nil || b == nil {
 		return err
 	}
+	if err := g.state.tree.Fill(); err != nil {
+		return err
+	}
 	s, err := decodeStaged(g.state, b)
 	if err != nil {
 		return corrupt("staged commit", err)

@@ -68,7 +68,7 @@ func (t *txn) Delete(key string) { t.changes[key] = nil }
 // commit makes the changes and returns them as a delta, which shares nothing with
 // the store.
 func (t *txn) commit() Delta {
-	var d Delta
+	d := Delta{Put: make([]Record, 0, len(t.changes))}
 	for key, value := range t.changes {
 		cached := strings.HasPrefix(key, ratchetPrefix)
 		if cached {

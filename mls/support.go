@@ -5,6 +5,8 @@ package mls
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
@@ -69,11 +71,15 @@ func (r *requirements) check(l *wire.LeafNode) error {
 // (RFC 9420, Section 7.3).
 func checkCredentials(t *tree.Tree) error {
 	used := make(map[uint16]struct{})
+	last := -1 // mostly, all are of one type
 	for _, l := range t.Members() {
-		used[l.Credential.Type] = struct{}{}
+		if c := l.Credential.Type; int(c) != last {
+			used[c], last = struct{}{}, int(c)
+		}
 	}
+	types := slices.Collect(maps.Keys(used))
 	for _, l := range t.Members() {
-		for c := range used {
+		for _, c := range types {
 			if !l.Capabilities.SupportsCredential(c) {
 				return rule.Broken("7.3-credential-support", "leaf lacks a credential type that is in use")
 			}
@@ -146,7 +152,12 @@ func (p *provisional) checkProposalTypes(old *state) error {
 }
 
 // keySet finds equal keys in time linear in their number, by their first bytes.
-type keySet map[uint64][][]byte
+type keySet struct {
+	first [256]bool // whether a key begins with that byte, to answer most questions at once
+	keys  map[uint64][][]byte
+}
+
+func newKeySet() *keySet { return &keySet{keys: make(map[uint64][][]byte)} }
 
 func prefix(key []byte) uint64 {
 	var b [8]byte
@@ -155,8 +166,11 @@ func prefix(key []byte) uint64 {
 }
 
 // count returns how often key is in the set.
-func (s keySet) count(key []byte) (n int) {
-	for _, k := range s[prefix(key)] {
+func (s *keySet) count(key []byte) (n int) {
+	if len(key) > 0 && !s.first[key[0]] {
+		return 0
+	}
+	for _, k := range s.keys[prefix(key)] {
 		if bytes.Equal(k, key) {
 			n++
 		}
@@ -164,12 +178,17 @@ func (s keySet) count(key []byte) (n int) {
 	return n
 }
 
-func (s keySet) add(key []byte) { s[prefix(key)] = append(s[prefix(key)], key) }
+func (s *keySet) add(key []byte) {
+	if len(key) > 0 {
+		s.first[key[0]] = true
+	}
+	s.keys[prefix(key)] = append(s.keys[prefix(key)], key)
+}
 
 // checkNewKeys verifies that the keys of the given leaves occur once in the tree
 // (RFC 9420, Section 7.3).
 func checkNewKeys(t *tree.Tree, leaves []treemath.Leaf) error {
-	encryption, signature := make(keySet), make(keySet)
+	encryption, signature := newKeySet(), newKeySet()
 	fresh := make(map[treemath.Leaf]struct{}, len(leaves))
 	for _, i := range leaves {
 		l := t.Leaf(i)
@@ -214,7 +233,7 @@ func checkNewKeys(t *tree.Tree, leaves []treemath.Leaf) error {
 // checkPathKeys verifies that no key of an update path occurs in the tree that
 // it will be merged into, nor twice in the path (RFC 9420, Section 12.4.2).
 func checkPathKeys(t *tree.Tree, path *wire.UpdatePath) error {
-	keys := make(keySet, len(path.Nodes)+1)
+	keys := newKeySet()
 	keys.add(path.Leaf.EncryptionKey)
 	for _, n := range path.Nodes {
 		if keys.count(n.EncryptionKey) > 0 {

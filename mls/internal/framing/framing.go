@@ -69,7 +69,7 @@ type SenderData struct {
 }
 
 func (d SenderData) marshal() []byte {
-	var w tlsenc.Writer
+	w := tlsenc.NewWriter(4 + 4 + len(d.ReuseGuard))
 	w.U32(d.Leaf)
 	w.U32(d.Generation)
 	w.Raw(d.ReuseGuard[:])
@@ -80,9 +80,10 @@ func (d SenderData) marshal() []byte {
 // ciphertext (RFC 9420, Section 6.3.2).
 func SenderDataKey(s *suite.Suite, secret suite.Secret, ciphertext []byte) secrettree.Key {
 	sample := ciphertext[:min(len(ciphertext), s.HashSize())]
+	e := s.Expander(secret)
 	return secrettree.Key{
-		Key:   s.ExpandWithLabel(secret, "key", sample, s.KeySize()),
-		Nonce: s.ExpandWithLabel(secret, "nonce", sample, suite.NonceSize),
+		Key:   e.Expand(make(suite.Secret, s.KeySize()), "key", sample),
+		Nonce: e.Expand(make(suite.Secret, suite.NonceSize), "nonce", sample),
 	}
 }
 
@@ -101,7 +102,7 @@ func SealPrivate(s *suite.Suite, senderData suite.Secret, content *wire.Authenti
 		return nil, rule.Broken("size-padding", "padding of %d bytes", padding)
 	}
 	c := &content.Content
-	w := tlsenc.NewWriter(len(c.Application) + padding + 1024)
+	w := tlsenc.NewWriter(c.SizeHint() + padding + 256)
 	c.MarshalBody(w)
 	content.Auth.Marshal(w, c.Type)
 	w.Raw(make([]byte, padding))
@@ -111,11 +112,12 @@ func SealPrivate(s *suite.Suite, senderData suite.Secret, content *wire.Authenti
 	if err != nil {
 		return nil, err
 	}
-	m.Ciphertext = aead.Seal(nil, d.guard(key.Nonce), w.Bytes(), m.ContentAAD())
+	m.Ciphertext = aead.Seal(w.Bytes()[:0], d.guard(key.Nonce), w.Bytes(), m.ContentAAD())
 	dataKey := SenderDataKey(s, senderData, m.Ciphertext)
 	if aead, err = s.AEAD(dataKey.Key); err != nil {
 		return nil, err
 	}
+	defer dataKey.Wipe()
 	m.SenderData = aead.Seal(nil, dataKey.Nonce, d.marshal(), m.SenderDataAAD())
 	return m, nil
 }
@@ -127,6 +129,7 @@ func OpenSenderData(s *suite.Suite, senderData suite.Secret, m *wire.PrivateMess
 	if err != nil {
 		return SenderData{}, err
 	}
+	defer key.Wipe()
 	plain, err := aead.Open(nil, key.Nonce, m.SenderData, m.SenderDataAAD())
 	if err != nil {
 		return SenderData{}, ErrDecrypt
@@ -137,14 +140,14 @@ func OpenSenderData(s *suite.Suite, senderData suite.Secret, m *wire.PrivateMess
 	return d, r.Done()
 }
 
-// OpenPrivate decrypts a private message (RFC 9420, Section 6.3.1). The signature
-// remains to be verified.
+// OpenPrivate decrypts a private message (RFC 9420, Section 6.3.1), in the place of its
+// ciphertext. The signature remains to be verified.
 func OpenPrivate(s *suite.Suite, m *wire.PrivateMessage, key secrettree.Key, d SenderData) (*wire.AuthenticatedContent, error) {
 	aead, err := s.AEAD(key.Key)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, d.guard(key.Nonce), m.Ciphertext, m.ContentAAD())
+	plain, err := aead.Open(m.Ciphertext[:0], d.guard(key.Nonce), m.Ciphertext, m.ContentAAD())
 	if err != nil {
 		return nil, ErrDecrypt
 	}

@@ -91,18 +91,20 @@ type Epoch struct {
 // NewEpoch derives everything from an epoch secret: that of a new group, which is
 // random, or one that Member.Epoch derived.
 func NewEpoch(s *suite.Suite, secret suite.Secret) *Epoch {
+	e := s.Expander(secret)
+	derive := func(label string) suite.Secret { return e.Expand(s.Zero(), label, nil) }
 	return &Epoch{
 		suite:         s,
-		SenderData:    s.DeriveSecret(secret, "sender data"),
-		Encryption:    s.DeriveSecret(secret, "encryption"),
-		Exporter:      s.DeriveSecret(secret, "exporter"),
-		External:      s.DeriveSecret(secret, "external"),
-		Confirmation:  s.DeriveSecret(secret, "confirm"),
-		Membership:    s.DeriveSecret(secret, "membership"),
-		Resumption:    s.DeriveSecret(secret, "resumption"),
-		Authenticator: s.DeriveSecret(secret, "authentication"),
-		Init:          s.DeriveSecret(secret, "init"),
-		Components:    s.DeriveSecret(secret, "application_export"), // draft-ietf-mls-extensions
+		SenderData:    derive("sender data"),
+		Encryption:    derive("encryption"),
+		Exporter:      derive("exporter"),
+		External:      derive("external"),
+		Confirmation:  derive("confirm"),
+		Membership:    derive("membership"),
+		Resumption:    derive("resumption"),
+		Authenticator: derive("authentication"),
+		Init:          derive("init"),
+		Components:    derive("application_export"), // draft-ietf-mls-extensions
 	}
 }
 

@@ -4,7 +4,6 @@ package secrettree
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
@@ -20,7 +19,7 @@ type Exporter struct {
 const components = 1 << 16
 
 func (t *Exporter) nodeKey(n treemath.Node) string {
-	return "e/" + strconv.FormatUint(t.Epoch, 10) + "/x/" + strconv.FormatUint(uint64(n), 10)
+	return record(t.Epoch, 'x', uint32(n))
 }
 
 // Init begins the tree with its root, which it takes over.
@@ -50,15 +49,12 @@ func (t *Exporter) Take(st Store, component uint16) (suite.Secret, error) {
 // open derives the secret of a leaf from that of a node above it, and keeps those off
 // the path.
 func (t *Exporter) open(st Store, n treemath.Node, leaf treemath.Leaf, secret suite.Secret) (suite.Secret, error) {
-	nh := t.Suite.HashSize()
-	if len(secret) != nh {
+	if len(secret) != t.Suite.HashSize() {
 		return nil, errCorrupt
 	}
 	st.Delete(t.nodeKey(n))
 	for !n.IsLeaf() {
-		left := t.Suite.ExpandWithLabel(secret, "tree", []byte("left"), nh)
-		right := t.Suite.ExpandWithLabel(secret, "tree", []byte("right"), nh)
-		secret.Wipe()
+		left, right := halves(t.Suite, secret)
 		if n.Left().Contains(leaf) {
 			st.Put(t.nodeKey(n.Right()), right)
 			n, secret = n.Left(), left

@@ -63,16 +63,24 @@ func (k Key) Wipe() {
 	k.Nonce.Wipe()
 }
 
-func (t *Tree) nodeKey(n treemath.Node) string {
-	return "e/" + strconv.FormatUint(t.Epoch, 10) + "/n/" + strconv.FormatUint(uint64(n), 10)
+// record names the record of a kind with a number, and perhaps another.
+func record(epoch uint64, kind byte, n uint32, more ...uint32) string {
+	b := strconv.AppendUint(append(make([]byte, 0, 48), "e/"...), epoch, 10)
+	b = strconv.AppendUint(append(b, '/', kind, '/'), uint64(n), 10)
+	for _, m := range more {
+		b = strconv.AppendUint(append(b, '/'), uint64(m), 10)
+	}
+	return string(b)
 }
 
+func (t *Tree) nodeKey(n treemath.Node) string { return record(t.Epoch, 'n', uint32(n)) }
+
 func (t *Tree) ratchetKey(k Kind, l treemath.Leaf) string {
-	return "e/" + strconv.FormatUint(t.Epoch, 10) + "/" + string(rune(k)) + "/" + strconv.FormatUint(uint64(l), 10)
+	return record(t.Epoch, byte(k), uint32(l))
 }
 
 func (t *Tree) skippedKey(k Kind, l treemath.Leaf, generation uint32) string {
-	return t.ratchetKey(k, l) + "/" + strconv.FormatUint(uint64(generation), 10)
+	return record(t.Epoch, byte(k), uint32(l), generation)
 }
 
 // Init begins the tree with the epoch's encryption secret, which it takes over.
@@ -91,8 +99,8 @@ func (t *Tree) Next(st Store, k Kind, l treemath.Leaf) (Key, uint32, error) {
 		return Key{}, 0, ErrTooFar
 	}
 	key := r.step(t.Suite)
-	st.Put(t.ratchetKey(k, l), r.encode())
-	return key, generation, nil
+	r.put(st)
+	return splitKey(t.Suite, key), generation, nil
 }
 
 // Take takes the key of a received message.
@@ -113,7 +121,7 @@ func (t *Tree) Take(st Store, k Kind, l treemath.Leaf, generation uint32) (Key, 
 			skipped.Wipe()
 			continue
 		}
-		st.Put(t.skippedKey(k, l, at), slices.Concat(skipped.Key, skipped.Nonce))
+		st.Put(t.skippedKey(k, l, at), skipped)
 		r.held = append(r.held, at)
 	}
 	key := r.step(t.Suite)
@@ -121,8 +129,8 @@ func (t *Tree) Take(st Store, k Kind, l treemath.Leaf, generation uint32) (Key, 
 		st.Delete(t.skippedKey(k, l, r.held[0]))
 		r.held = r.held[1:]
 	}
-	st.Put(t.ratchetKey(k, l), r.encode())
-	return key, nil
+	r.put(st)
+	return splitKey(t.Suite, key), nil
 }
 
 func (t *Tree) takeSkipped(st Store, k Kind, l treemath.Leaf, r *ratchet, generation uint32) (Key, error) {
@@ -141,8 +149,8 @@ func (t *Tree) takeSkipped(st Store, k Kind, l treemath.Leaf, r *ratchet, genera
 	v = bytes.Clone(v)
 	st.Delete(name)
 	r.held = slices.Delete(r.held, i, i+1)
-	st.Put(t.ratchetKey(k, l), r.encode())
-	return Key{v[:t.Suite.KeySize()], v[t.Suite.KeySize():]}, nil
+	r.put(st)
+	return splitKey(t.Suite, v), nil
 }
 
 // load returns a ratchet, opening it if it still lies in the tree.
@@ -150,7 +158,8 @@ func (t *Tree) load(st Store, k Kind, l treemath.Leaf) (*ratchet, error) {
 	if uint32(l) >= t.Leaves {
 		return nil, ErrUsed
 	}
-	v, err := st.Get(t.ratchetKey(k, l))
+	name := t.ratchetKey(k, l)
+	v, err := st.Get(name)
 	if err != nil {
 		return nil, err
 	}
@@ -158,14 +167,14 @@ func (t *Tree) load(st Store, k Kind, l treemath.Leaf) (*ratchet, error) {
 		if err := t.open(st, l); err != nil {
 			return nil, err
 		}
-		if v, err = st.Get(t.ratchetKey(k, l)); err != nil {
+		if v, err = st.Get(name); err != nil {
 			return nil, err
 		}
 	}
 	if v == nil {
 		return nil, ErrUsed
 	}
-	return decodeRatchet(v, t.Suite.HashSize())
+	return decodeRatchet(name, v, t.Suite.HashSize())
 }
 
 // open derives the two ratchets of a leaf, consuming the secrets above it.
@@ -192,9 +201,7 @@ func (t *Tree) open(st Store, l treemath.Leaf) error {
 	st.Delete(t.nodeKey(n))
 	nh := t.Suite.HashSize()
 	for !n.IsLeaf() {
-		left := t.Suite.ExpandWithLabel(secret, "tree", []byte("left"), nh)
-		right := t.Suite.ExpandWithLabel(secret, "tree", []byte("right"), nh)
-		secret.Wipe()
+		left, right := halves(t.Suite, secret)
 		if n.Left().Contains(l) {
 			st.Put(t.nodeKey(n.Right()), right)
 			n, secret = n.Left(), left
@@ -203,14 +210,23 @@ func (t *Tree) open(st Store, l treemath.Leaf) error {
 			n, secret = n.Right(), right
 		}
 	}
-	application := ratchet{secret: t.Suite.ExpandWithLabel(secret, "application", nil, nh)}
-	st.Put(t.ratchetKey(Application, l), application.encode())
+	e := t.Suite.Expander(secret)
+	application := ratchet{name: t.ratchetKey(Application, l), secret: e.Expand(make(suite.Secret, nh), "application", nil)}
+	application.put(st)
 	if !t.Past {
-		handshake := ratchet{secret: t.Suite.ExpandWithLabel(secret, "handshake", nil, nh)}
-		st.Put(t.ratchetKey(Handshake, l), handshake.encode())
+		handshake := ratchet{name: t.ratchetKey(Handshake, l), secret: e.Expand(make(suite.Secret, nh), "handshake", nil)}
+		handshake.put(st)
 	}
 	secret.Wipe()
 	return nil
+}
+
+// halves derives the secrets of a node's children from its own, which it wipes.
+func halves(s *suite.Suite, secret suite.Secret) (left, right suite.Secret) {
+	e := s.Expander(secret)
+	secret.Wipe()
+	return e.Expand(make(suite.Secret, s.HashSize()), "tree", []byte("left")),
+		e.Expand(make(suite.Secret, s.HashSize()), "tree", []byte("right"))
 }
 
 // EndHandshakes erases the handshake ratchets, when the epoch is over.
@@ -253,39 +269,51 @@ func (t *Tree) walk(st Store, n treemath.Node, closed func(treemath.Node), opene
 }
 
 func (t *Tree) eraseRatchet(st Store, k Kind, l treemath.Leaf) error {
-	v, err := st.Get(t.ratchetKey(k, l))
+	name := t.ratchetKey(k, l)
+	v, err := st.Get(name)
 	if err != nil || v == nil {
 		return err
 	}
-	r, err := decodeRatchet(v, t.Suite.HashSize())
+	r, err := decodeRatchet(name, v, t.Suite.HashSize())
 	if err != nil {
 		return err
 	}
 	for _, generation := range r.held {
 		st.Delete(t.skippedKey(k, l, generation))
 	}
-	st.Delete(t.ratchetKey(k, l))
+	st.Delete(name)
+	r.secret.Wipe()
 	return nil
 }
 
 // ratchet is the state of one hash ratchet.
 type ratchet struct {
+	name   string       // of its record
 	next   uint32       // the generation that secret belongs to
 	held   []uint32     // skipped generations whose keys are held, ascending
 	secret suite.Secret // ratchet_secret
 }
 
-// step returns the key of the next generation and moves on.
-func (r *ratchet) step(s *suite.Suite) Key {
-	key := Key{
-		Key:   s.DeriveTreeSecret(r.secret, "key", r.next, s.KeySize()),
-		Nonce: s.DeriveTreeSecret(r.secret, "nonce", r.next, suite.NonceSize),
-	}
-	next := s.DeriveTreeSecret(r.secret, "secret", r.next, s.HashSize())
-	r.secret.Wipe()
-	r.secret = next
+// step returns key and nonce of the next generation, one after the other, and moves on
+// (RFC 9420, Section 9.1).
+func (r *ratchet) step(s *suite.Suite) suite.Secret {
+	e := s.Expander(r.secret)
+	both := make(suite.Secret, s.KeySize()+suite.NonceSize)
+	e.Tree(both[:s.KeySize()], "key", r.next)
+	e.Tree(both[s.KeySize():], "nonce", r.next)
+	e.Tree(r.secret, "secret", r.next) // in the place of the old one
 	r.next++
-	return key
+	return both
+}
+
+func splitKey(s *suite.Suite, both suite.Secret) Key {
+	return Key{both[:s.KeySize():s.KeySize()], both[s.KeySize():]}
+}
+
+// put writes the ratchet's record and erases the ratchet.
+func (r *ratchet) put(st Store) {
+	st.Put(r.name, r.encode())
+	r.secret.Wipe()
 }
 
 const ratchetVersion = 1
@@ -303,11 +331,11 @@ func (r *ratchet) encode() []byte {
 	return b
 }
 
-func decodeRatchet(b []byte, nh int) (*ratchet, error) {
+func decodeRatchet(name string, b []byte, nh int) (*ratchet, error) {
 	if len(b) < 5+nh || b[0] != ratchetVersion {
 		return nil, errCorrupt
 	}
-	r := &ratchet{next: binary.BigEndian.Uint32(b[1:]), secret: bytes.Clone(b[5 : 5+nh])}
+	r := &ratchet{name: name, next: binary.BigEndian.Uint32(b[1:]), secret: bytes.Clone(b[5 : 5+nh])}
 	at := r.next
 	for rest := b[5+nh:]; len(rest) > 0; {
 		d, n := binary.Uvarint(rest)

@@ -47,9 +47,7 @@ func (s *Suite) DeriveSecret(secret Secret, label string) Secret {
 
 // DeriveTreeSecret is defined in RFC 9420, Section 9.1.
 func (s *Suite) DeriveTreeSecret(secret Secret, label string, generation uint32, length int) Secret {
-	var w tlsenc.Writer
-	w.U32(generation)
-	return s.ExpandWithLabel(secret, label, w.Bytes(), length)
+	return s.Expander(secret).Tree(make(Secret, length), label, generation)
 }
 
 // MAC is the suite's message authentication code.

@@ -115,10 +115,11 @@ func (t *Tree) addUnmerged(leaves []treemath.Leaf) {
 // Patch returns a copy of the tree with a number of leaves and some nodes
 // replaced.
 func (t *Tree) Patch(leaves uint32, nodes map[treemath.Node]wire.Node) (*Tree, error) {
-	p := &Tree{t.suite, make([]entry, treemath.Width(leaves))}
+	p := &Tree{suite: t.suite, nodes: make([]entry, treemath.Width(leaves))}
+	old := t.all()
 	for i := range p.nodes {
-		if i < len(t.nodes) {
-			p.nodes[i] = entry{leaf: t.nodes[i].leaf, parent: t.nodes[i].parent}
+		if i < len(old) {
+			p.nodes[i] = entry{leaf: old[i].leaf, parent: old[i].parent}
 		}
 	}
 	for i, n := range nodes {
@@ -126,7 +127,7 @@ func (t *Tree) Patch(leaves uint32, nodes map[treemath.Node]wire.Node) (*Tree, e
 			continue // beyond the truncated end
 		}
 		p.nodes[i] = entry{}
-		if err := p.place(i, n); err != nil {
+		if err := p.nodes[i].place(i, n); err != nil {
 			return nil, err
 		}
 	}

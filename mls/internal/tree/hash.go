@@ -11,7 +11,22 @@ import (
 )
 
 // Hash returns the tree hash of the root (RFC 9420, Section 7.8).
-func (t *Tree) Hash() []byte { return t.NodeHash(t.Root()) }
+func (t *Tree) Hash() []byte {
+	if root := t.Root(); t.nodes[root].hash == nil && t.Leaves() >= parallelHash {
+		size := t.Leaves() / subtrees
+		_ = Parallel(subtrees, func(i int) error {
+			t.NodeHash(treemath.Node(2*uint32(i)*size + size - 1))
+			return nil
+		})
+	}
+	return t.NodeHash(t.Root())
+}
+
+// From how many leaves on subtrees are hashed beside each other, and how many of them.
+const (
+	parallelHash = 256
+	subtrees     = 8
+)
 
 // NodeHash returns the tree hash of n, from the cache where it is known.
 func (t *Tree) NodeHash(n treemath.Node) []byte {
@@ -40,18 +55,22 @@ const (
 )
 
 func (t *Tree) hashLeaf(i treemath.Leaf, l *Leaf) []byte {
-	w := tlsenc.NewWriter(1024)
+	w := tlsenc.NewWriter(1 + 4 + 1)
 	w.U8(hashLeaf)
 	w.U32(uint32(i))
 	w.Optional(l != nil)
-	if l != nil {
-		w.Raw(l.Bytes())
+	if l == nil {
+		return t.suite.Hash(w.Bytes())
 	}
-	return t.suite.Hash(w.Bytes())
+	return t.suite.Hash(w.Bytes(), l.Bytes())
 }
 
 func (t *Tree) hashParent(p *wire.ParentNode, left, right []byte) []byte {
-	w := tlsenc.NewWriter(256)
+	size := 2 + 2 + len(left) + len(right)
+	if p != nil {
+		size += 16 + len(p.EncryptionKey) + len(p.ParentHash) + 4*len(p.UnmergedLeaves)
+	}
+	w := tlsenc.NewWriter(size)
 	w.U8(hashParent)
 	w.Optional(p != nil)
 	if p != nil {

@@ -45,18 +45,17 @@ func DeriveKey(s *suite.Suite, pathSecret suite.Secret) (hpke.PrivateKey, error)
 
 // derivePath derives the key pairs of steps from the first path secret.
 func derivePath(s *suite.Suite, steps []Step, secret suite.Secret) (*PathKeys, error) {
-	keys := &PathKeys{Steps: steps}
+	keys := &PathKeys{Steps: steps, Private: make([]hpke.PrivateKey, len(steps))}
 	for range steps {
-		private, err := DeriveKey(s, secret)
-		if err != nil {
-			return nil, err
-		}
 		keys.Secrets = append(keys.Secrets, secret)
-		keys.Private = append(keys.Private, private)
 		secret = s.DeriveSecret(secret, "path")
 	}
 	keys.Commit = secret
-	return keys, nil
+	err := Parallel(len(steps), func(i int) (err error) {
+		keys.Private[i], err = DeriveKey(s, keys.Secrets[i])
+		return err
+	})
+	return keys, err
 }
 
 // NewPath puts fresh keys on the filtered direct path of a leaf (RFC 9420,

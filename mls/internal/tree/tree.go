@@ -6,6 +6,7 @@ import (
 	"crypto/hpke"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
@@ -38,16 +39,27 @@ func (l *Leaf) Encryption(s *suite.Suite) (hpke.PublicKey, error) {
 	return l.encryption, nil
 }
 
-// VerifyKey parses the leaf's signature key, once.
+// CheckEncryption verifies that the leaf has an HPKE key of the suite. It does not keep
+// what it parsed: of most leaves nobody ever needs it, and it can be large.
+func (l *Leaf) CheckEncryption(s *suite.Suite) error {
+	fresh := Leaf{LeafNode: l.LeafNode, encryption: l.encryption}
+	_, err := fresh.Encryption(s)
+	return err
+}
+
+// VerifyKey parses the leaf's signature key, once unless that costs nothing.
 func (l *Leaf) VerifyKey(s *suite.Suite) (suite.VerifyKey, error) {
-	if l.signature == nil {
-		key, err := s.VerifyKey(l.SignatureKey)
-		if err != nil {
-			return suite.VerifyKey{}, rule.Broken("5.1.1-signature-key", "leaf holds no key of the suite's signature scheme")
-		}
+	if l.signature != nil {
+		return *l.signature, nil
+	}
+	key, err := s.VerifyKey(l.SignatureKey)
+	if err != nil {
+		return suite.VerifyKey{}, rule.Broken("5.1.1-signature-key", "leaf holds no key of the suite's signature scheme")
+	}
+	if s.Scheme != suite.Ed25519 {
 		l.signature = &key
 	}
-	return *l.signature, nil
+	return key, nil
 }
 
 // Parent is a parent node with its parsed key.
@@ -68,6 +80,13 @@ func (p *Parent) Encryption(s *suite.Suite) (hpke.PublicKey, error) {
 	return p.encryption, nil
 }
 
+// check verifies that the node has an HPKE key of the suite, and keeps nothing.
+func (p *Parent) check(s *suite.Suite) error {
+	fresh := Parent{p.ParentNode, p.encryption}
+	_, err := fresh.Encryption(s)
+	return err
+}
+
 // entry is a place in the array form of the tree: leaf, parent or blank.
 type entry struct {
 	leaf   *Leaf
@@ -79,27 +98,13 @@ func (e *entry) blank() bool { return e.leaf == nil && e.parent == nil }
 
 // Tree is a ratchet tree.
 type Tree struct {
-	suite *suite.Suite
-	nodes []entry // 2*leaves-1
+	suite  *suite.Suite
+	nodes  []entry // 2*leaves-1
+	unread *unread // nil: nodes is all there is
 }
 
 // New returns a tree with one leaf.
-func New(s *suite.Suite, l *Leaf) *Tree { return &Tree{s, []entry{{leaf: l}}} }
-
-// Load restores a tree of a given number of leaves from a reader of nodes.
-func Load(s *suite.Suite, leaves uint32, node func(treemath.Node) (wire.Node, error)) (*Tree, error) {
-	t := &Tree{s, make([]entry, treemath.Width(leaves))}
-	for i := range t.nodes {
-		n, err := node(treemath.Node(i))
-		if err != nil {
-			return nil, err
-		}
-		if err := t.place(treemath.Node(i), n); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
-}
+func New(s *suite.Suite, l *Leaf) *Tree { return &Tree{suite: s, nodes: []entry{{leaf: l}}} }
 
 // Parse decodes a ratchet_tree (RFC 9420, Section 12.4.3.3). Nothing but its form is
 // verified.
@@ -111,21 +116,22 @@ func Parse(s *suite.Suite, nodes []wire.Node) (*Tree, error) {
 	if len(nodes) > 2*MaxLeaves-1 || leaves > MaxLeaves {
 		return nil, rule.Broken("size-tree", "ratchet tree of %d nodes is too large", len(nodes))
 	}
-	t := &Tree{s, make([]entry, treemath.Width(leaves))}
+	t := &Tree{suite: s, nodes: make([]entry, treemath.Width(leaves))}
 	for i, n := range nodes {
-		if err := t.place(treemath.Node(i), n); err != nil {
+		if err := t.nodes[i].place(treemath.Node(i), n); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-func (t *Tree) place(i treemath.Node, n wire.Node) error {
+// place fills the place of node i.
+func (e *entry) place(i treemath.Node, n wire.Node) error {
 	switch {
 	case n.Leaf != nil && i.IsLeaf():
-		t.nodes[i].leaf = NewLeaf(n.Leaf)
+		e.leaf = NewLeaf(n.Leaf)
 	case n.Parent != nil && !i.IsLeaf():
-		t.nodes[i].parent = &Parent{ParentNode: n.Parent}
+		e.parent = &Parent{ParentNode: n.Parent}
 	case !n.Blank():
 		return rule.Broken("12.4.3.3-node-type", "node %d is of the wrong type", i)
 	}
@@ -135,8 +141,8 @@ func (t *Tree) place(i treemath.Node, n wire.Node) error {
 // Node returns the node at i for encoding.
 func (t *Tree) Node(i treemath.Node) wire.Node {
 	var n wire.Node
-	if int(i) < len(t.nodes) {
-		if e := &t.nodes[i]; e.leaf != nil {
+	if nodes := t.all(); int(i) < len(nodes) {
+		if e := &nodes[i]; e.leaf != nil {
 			n.Leaf = e.leaf.LeafNode
 		} else if e.parent != nil {
 			n.Parent = e.parent.ParentNode
@@ -145,10 +151,14 @@ func (t *Tree) Node(i treemath.Node) wire.Node {
 	return n
 }
 
-// Bytes encodes the tree as a ratchet_tree.
+// Bytes encodes the tree as a ratchet_tree. It is nil if the tree cannot be read.
 func (t *Tree) Bytes() []byte {
-	end := len(t.nodes)
-	for end > 0 && t.nodes[end-1].blank() {
+	all := t.all()
+	if t.unread != nil {
+		return nil
+	}
+	end := len(all)
+	for end > 0 && all[end-1].blank() {
 		end--
 	}
 	nodes := make([]wire.Node, end)
@@ -160,14 +170,19 @@ func (t *Tree) Bytes() []byte {
 
 // Clone returns a tree that can be changed independently.
 func (t *Tree) Clone() *Tree {
-	return &Tree{t.suite, append(make([]entry, 0, len(t.nodes)), t.nodes...)}
+	return &Tree{suite: t.suite, nodes: slices.Clone(t.all())}
 }
 
 // Leaves is the number of leaves, blank ones included: a power of two.
-func (t *Tree) Leaves() uint32 { return uint32(len(t.nodes)+1) / 2 }
+func (t *Tree) Leaves() uint32 {
+	if t.unread != nil {
+		return t.unread.leaves
+	}
+	return uint32(len(t.nodes)+1) / 2
+}
 
 // Width is the number of nodes.
-func (t *Tree) Width() treemath.Node { return treemath.Node(len(t.nodes)) }
+func (t *Tree) Width() treemath.Node { return treemath.Node(treemath.Width(t.Leaves())) }
 
 // Root is the root's index.
 func (t *Tree) Root() treemath.Node { return treemath.Root(t.Leaves()) }
@@ -177,17 +192,21 @@ func (t *Tree) Leaf(i treemath.Leaf) *Leaf {
 	if uint32(i) >= t.Leaves() {
 		return nil
 	}
+	if t.unread != nil {
+		return t.unread.leaf(i)
+	}
 	return t.nodes[i.Node()].leaf
 }
 
 // Parent returns the parent node at n, or nil if it is blank.
-func (t *Tree) Parent(n treemath.Node) *Parent { return t.nodes[n].parent }
+func (t *Tree) Parent(n treemath.Node) *Parent { return t.all()[n].parent }
 
 // Members iterates over the leaves that are not blank.
 func (t *Tree) Members() iter.Seq2[treemath.Leaf, *Leaf] {
 	return func(yield func(treemath.Leaf, *Leaf) bool) {
-		for i := 0; i < len(t.nodes); i += 2 {
-			if l := t.nodes[i].leaf; l != nil && !yield(treemath.Leaf(i/2), l) {
+		all := t.all()
+		for i := 0; i < len(all); i += 2 {
+			if l := all[i].leaf; l != nil && !yield(treemath.Leaf(i/2), l) {
 				return
 			}
 		}
@@ -197,13 +216,14 @@ func (t *Tree) Members() iter.Seq2[treemath.Leaf, *Leaf] {
 // Changes iterates over the nodes in which t differs from old.
 func (t *Tree) Changes(old *Tree) iter.Seq[treemath.Node] {
 	return func(yield func(treemath.Node) bool) {
-		for i := range max(len(t.nodes), len(old.nodes)) {
+		now, before := t.all(), old.all()
+		for i := range max(len(now), len(before)) {
 			var a, b entry
-			if i < len(t.nodes) {
-				a = t.nodes[i]
+			if i < len(now) {
+				a = now[i]
 			}
-			if i < len(old.nodes) {
-				b = old.nodes[i]
+			if i < len(before) {
+				b = before[i]
 			}
 			if (a.leaf != b.leaf || a.parent != b.parent) && !yield(treemath.Node(i)) {
 				return

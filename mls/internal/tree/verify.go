@@ -22,12 +22,11 @@ func (t *Tree) VerifyStructure() error {
 	return t.VerifyParentHashes()
 }
 
-// ParseParents verifies that the parent nodes hold keys of the suite.
-func (t *Tree) ParseParents() error {
+// CheckParents verifies that the parent nodes hold keys of the suite.
+func (t *Tree) CheckParents() error {
 	return Parallel(len(t.nodes)/2, func(i int) error {
 		if p := t.nodes[2*i+1].parent; p != nil {
-			_, err := p.Encryption(t.suite)
-			return err
+			return p.check(t.suite)
 		}
 		return nil
 	})

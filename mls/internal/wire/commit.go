@@ -78,6 +78,27 @@ type Commit struct {
 	Path      *UpdatePath
 }
 
+// sizeHint is about how long the encoding is.
+func (c *Commit) sizeHint() int {
+	n := 512
+	for _, p := range c.Proposals {
+		n += 64
+		if p.Proposal != nil && p.Proposal.Add != nil {
+			n += len(p.Proposal.Add.Bytes())
+		}
+	}
+	if c.Path != nil {
+		n += len(c.Path.Leaf.Bytes())
+		for _, node := range c.Path.Nodes {
+			n += 16 + len(node.EncryptionKey)
+			for _, s := range node.Secrets {
+				n += 8 + len(s.KEMOutput) + len(s.Ciphertext)
+			}
+		}
+	}
+	return n
+}
+
 const (
 	byValue     = 1
 	byReference = 2

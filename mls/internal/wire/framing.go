@@ -63,6 +63,17 @@ type FramedContent struct {
 	Commit      *Commit
 }
 
+// SizeHint is about how long the content is, as far as that varies much.
+func (c *FramedContent) SizeHint() int {
+	n := len(c.GroupID) + len(c.AAD) + len(c.Application)
+	if c.Commit != nil {
+		n += c.Commit.sizeHint()
+	} else if c.Proposal != nil {
+		n += 1024
+	}
+	return n
+}
+
 // Marshal encodes the content with its header.
 func (c *FramedContent) Marshal(w *tlsenc.Writer) {
 	w.Opaque(c.GroupID)
@@ -156,7 +167,7 @@ type AuthenticatedContent struct {
 
 // Bytes encodes the content.
 func (a *AuthenticatedContent) Bytes() []byte {
-	w := tlsenc.NewWriter(1024)
+	w := tlsenc.NewWriter(256 + a.Content.SizeHint())
 	w.U16(uint16(a.Format))
 	a.Content.Marshal(w)
 	a.Auth.Marshal(w, a.Content.Type)
@@ -177,7 +188,7 @@ func ParseAuthenticatedContent(b []byte) (*AuthenticatedContent, error) {
 // TBS encodes FramedContentTBS (RFC 9420, Section 6.1); context is the encoded
 // GroupContext, which counts for members and joiners by commit.
 func (a *AuthenticatedContent) TBS(context []byte) []byte {
-	w := tlsenc.NewWriter(1024 + len(context))
+	w := tlsenc.NewWriter(64 + a.Content.SizeHint() + len(context))
 	w.U16(Version)
 	w.U16(uint16(a.Format))
 	a.Content.Marshal(w)
@@ -189,15 +200,16 @@ func (a *AuthenticatedContent) TBS(context []byte) []byte {
 
 // TBM encodes AuthenticatedContentTBM (RFC 9420, Section 6.2).
 func (a *AuthenticatedContent) TBM(context []byte) []byte {
-	w := tlsenc.NewWriter(1024 + len(context))
-	w.Raw(a.TBS(context))
+	tbs := a.TBS(context)
+	w := tlsenc.NewWriter(256 + len(tbs))
+	w.Raw(tbs)
 	a.Auth.Marshal(w, a.Content.Type)
 	return w.Bytes()
 }
 
 // ConfirmedInput encodes ConfirmedTranscriptHashInput (RFC 9420, Section 8.2).
 func (a *AuthenticatedContent) ConfirmedInput() []byte {
-	w := tlsenc.NewWriter(1024)
+	w := tlsenc.NewWriter(256 + a.Content.SizeHint())
 	w.U16(uint16(a.Format))
 	a.Content.Marshal(w)
 	w.Opaque(a.Auth.Signature)
@@ -287,9 +299,20 @@ type Message struct {
 	KeyPackage *KeyPackage
 }
 
+func (m *Message) sizeHint() int {
+	switch {
+	case m.Public != nil:
+		return 256 + m.Public.Content.SizeHint()
+	case m.Private != nil:
+		return 64 + len(m.Private.GroupID) + len(m.Private.AAD) + len(m.Private.SenderData) + len(m.Private.Ciphertext)
+	default:
+		return 1024
+	}
+}
+
 // Bytes encodes the message.
 func (m *Message) Bytes() []byte {
-	w := tlsenc.NewWriter(1024)
+	w := tlsenc.NewWriter(m.sizeHint())
 	w.U16(Version)
 	switch {
 	case m.Public != nil:

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/securecrypt/securecrypt/internal/tlsenc"
@@ -131,6 +132,29 @@ func (c Capabilities) Marshal(w *tlsenc.Writer) {
 
 func readCapabilities(r *tlsenc.Reader) Capabilities {
 	return Capabilities{readU16s(r), readU16s(r), readU16s(r), readU16s(r), readU16s(r)}
+}
+
+// sharedCapabilities remembers the latest capabilities that were read: most leaves of a
+// group have the same.
+type sharedCapabilities struct {
+	raw   []byte
+	value Capabilities
+}
+
+func (s *sharedCapabilities) read(r *tlsenc.Reader) Capabilities {
+	if s == nil {
+		return readCapabilities(r)
+	}
+	rest := r.Rest()
+	if len(s.raw) > 0 && bytes.HasPrefix(rest, s.raw) {
+		r.Take(len(s.raw))
+		return s.value
+	}
+	value := readCapabilities(r)
+	if r.Err() == nil {
+		s.raw, s.value = rest[:len(rest)-len(r.Rest())], value
+	}
+	return value
 }
 
 func writeU16s(w *tlsenc.Writer, list []uint16) {
@@ -279,13 +303,15 @@ func (l *LeafNode) TBS(group []byte, index uint32) []byte {
 }
 
 // ReadLeafNode decodes a leaf.
-func ReadLeafNode(r *tlsenc.Reader) *LeafNode {
+func ReadLeafNode(r *tlsenc.Reader) *LeafNode { return readLeafNode(r, nil) }
+
+func readLeafNode(r *tlsenc.Reader, shared *sharedCapabilities) *LeafNode {
 	start := r.Rest()
 	l := &LeafNode{
 		EncryptionKey: r.Opaque(),
 		SignatureKey:  r.Opaque(),
 		Credential:    readCredential(r),
-		Capabilities:  readCapabilities(r),
+		Capabilities:  shared.read(r),
 		Source:        Source(r.U8()),
 	}
 	switch l.Source {

@@ -48,6 +48,18 @@ type Node struct {
 // Blank reports whether there is neither leaf nor parent.
 func (n Node) Blank() bool { return n.Leaf == nil && n.Parent == nil }
 
+// Size is about how long the encoding is, and no shorter.
+func (n Node) Size() int {
+	switch {
+	case n.Leaf != nil:
+		return 2 + len(n.Leaf.Bytes())
+	case n.Parent != nil:
+		return 16 + len(n.Parent.EncryptionKey) + len(n.Parent.ParentHash) + 4*len(n.Parent.UnmergedLeaves)
+	default:
+		return 1
+	}
+}
+
 // MarshalOptional encodes optional<Node>.
 func (n Node) MarshalOptional(w *tlsenc.Writer) {
 	w.Optional(!n.Blank())
@@ -62,13 +74,15 @@ func (n Node) MarshalOptional(w *tlsenc.Writer) {
 }
 
 // ReadOptionalNode decodes optional<Node>.
-func ReadOptionalNode(r *tlsenc.Reader) Node {
+func ReadOptionalNode(r *tlsenc.Reader) Node { return readOptionalNode(r, nil) }
+
+func readOptionalNode(r *tlsenc.Reader, shared *sharedCapabilities) Node {
 	if !r.Optional() {
 		return Node{}
 	}
 	switch r.U8() {
 	case nodeLeaf:
-		return Node{Leaf: ReadLeafNode(r)}
+		return Node{Leaf: readLeafNode(r, shared)}
 	case nodeParent:
 		return Node{Parent: readParentNode(r)}
 	default:
@@ -79,7 +93,11 @@ func ReadOptionalNode(r *tlsenc.Reader) Node {
 
 // MarshalTree encodes a ratchet_tree (RFC 9420, Section 12.4.3.3).
 func MarshalTree(nodes []Node) []byte {
-	w := tlsenc.NewWriter(256 * len(nodes))
+	size := 8
+	for _, n := range nodes {
+		size += n.Size()
+	}
+	w := tlsenc.NewWriter(size)
 	w.Vector(func(w *tlsenc.Writer) {
 		for _, n := range nodes {
 			n.MarshalOptional(w)
@@ -92,15 +110,17 @@ func MarshalTree(nodes []Node) []byte {
 // on the wire, and much more in memory.
 const MaxTreeNodes = 1<<18 - 1
 
-// ParseTree decodes a ratchet_tree as it stands.
+// ParseTree decodes a ratchet_tree as it stands. Leaves that say the same of their
+// capabilities share them.
 func ParseTree(b []byte) ([]Node, error) {
 	r := tlsenc.NewReader(b)
 	var nodes []Node
+	var shared sharedCapabilities
 	for v := r.Vector(); !v.Empty(); {
 		if len(nodes) == MaxTreeNodes {
 			v.Fail(tlsenc.ErrMalformed)
 		}
-		nodes = append(nodes, ReadOptionalNode(v))
+		nodes = append(nodes, readOptionalNode(v, &shared))
 	}
 	return nodes, r.Done()
 }
