@@ -52,7 +52,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	var tables []*table
-	defer func() { printSummary(os.Stdout, tables) }() // of what there is, if it is cut short
+	defer func() { fmt.Print(summary(tables)) }() // of what there is, if it is cut short
 	for _, suite := range strings.Split(o.suites, ",") {
 		for _, text := range strings.Split(o.sizes, ",") {
 			size, err := strconv.Atoi(text)
@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 				if len(t.columns) == 0 {
 					continue
 				}
-				t.print(os.Stdout)
+				fmt.Print(t.text())
 				tables = append(tables, t)
 			}
 		}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -63,29 +62,31 @@ func (t *table) rows(f func(row string, isSize bool, ours int64)) {
 	}
 }
 
-func (t *table) print(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "\n**Suite %s, %d members, %s tree** (load average %s)\n\n", t.suite, t.size, t.shape(), load())
+func (t *table) text() string {
+	w := new(strings.Builder)
+	fmt.Fprintf(w, "\n**Suite %s, %d members, %s tree** (load average %s)\n\n", t.suite, t.size, t.shape(), load())
 	head, rule := "| |", "|---|"
 	for _, c := range t.columns {
 		head += " " + c.name + " |"
 		rule += "---|"
 	}
-	_, _ = fmt.Fprintln(w, head+"\n"+rule)
+	fmt.Fprintln(w, head+"\n"+rule)
 	t.rows(func(row string, isSize bool, ours int64) {
-		_, _ = fmt.Fprintf(w, "| %s |", row)
+		fmt.Fprintf(w, "| %s |", row)
 		for i, c := range t.columns {
 			v, ok := t.value(c, row, isSize)
 			switch {
 			case !ok:
-				_, _ = fmt.Fprint(w, " – |")
+				fmt.Fprint(w, " – |")
 			case i == 0:
-				_, _ = fmt.Fprintf(w, " %s |", show(v, isSize))
+				fmt.Fprintf(w, " %s |", show(v, isSize))
 			default:
-				_, _ = fmt.Fprintf(w, " %s (%.2f) |", show(v, isSize), float64(v)/float64(ours))
+				fmt.Fprintf(w, " %s (%.2f) |", show(v, isSize), float64(v)/float64(ours))
 			}
 		}
-		_, _ = fmt.Fprintln(w)
+		fmt.Fprintln(w)
 	})
+	return w.String()
 }
 
 // best returns the least that another implementation needs, as a share of what
@@ -104,30 +105,32 @@ func (t *table) best(row string, isSize bool) (ratio float64, name string) {
 	return ratio, name
 }
 
-// printSummary prints the best of the others in every row of every table.
-func printSummary(w io.Writer, tables []*table) {
-	_, _ = fmt.Fprint(w, "\n**The best of the others ÷ ours** (bold: ours is behind by more than a hundredth)\n\n| |")
+// summary tells the best of the others in every row of every table.
+func summary(tables []*table) string {
+	w := new(strings.Builder)
+	fmt.Fprint(w, "\n**The best of the others ÷ ours** (bold: ours is behind by more than a hundredth)\n\n| |")
 	rule := "|---|"
 	for _, t := range tables {
-		_, _ = fmt.Fprintf(w, " %s, %s %d |", t.suite, t.shape(), t.size)
+		fmt.Fprintf(w, " %s, %s %d |", t.suite, t.shape(), t.size)
 		rule += "---|"
 	}
-	_, _ = fmt.Fprintln(w, "\n"+rule)
+	fmt.Fprintln(w, "\n"+rule)
 	for i, row := range slices.Concat(operations, sizes) {
 		isSize := i >= len(operations)
-		_, _ = fmt.Fprintf(w, "| %s |", row)
+		fmt.Fprintf(w, "| %s |", row)
 		for _, t := range tables {
 			switch ratio, name := t.best(row, isSize); {
 			case name == "":
-				_, _ = fmt.Fprint(w, " – |")
+				fmt.Fprint(w, " – |")
 			case ratio < 0.99:
-				_, _ = fmt.Fprintf(w, " **%.2f** %s |", ratio, name)
+				fmt.Fprintf(w, " **%.2f** %s |", ratio, name)
 			default:
-				_, _ = fmt.Fprintf(w, " %.2f |", ratio)
+				fmt.Fprintf(w, " %.2f |", ratio)
 			}
 		}
-		_, _ = fmt.Fprintln(w)
+		fmt.Fprintln(w)
 	}
+	return w.String()
 }
 
 func show(v int64, isSize bool) string {

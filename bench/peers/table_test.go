@@ -17,10 +17,8 @@ func TestSummaryNamesWhoIsAhead(t *testing.T) {
 		want  string
 	}{{false, "| create | **0.75** fast |"}, {true, "| create | **0.10** fast |"}} {
 		one.least = c.least
-		var out strings.Builder
-		printSummary(&out, []*table{one})
-		if !strings.Contains(out.String(), c.want) {
-			t.Errorf("%q is missing in:\n%s", c.want, out.String())
+		if out := summary([]*table{one}); !strings.Contains(out, c.want) {
+			t.Errorf("%q is missing in:\n%s", c.want, out)
 		}
 	}
 }
