@@ -167,32 +167,38 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		plan plan
 		ok   bool
 	}{
-		"a member renews keys":             {member, func(*testing.T, cast, groupState) options { return options{} }, true},
-		"the owner adds":                   {owner, adding, true},
-		"an admin adds":                    {admin, adding, true},
-		"a member adds":                    {member, adding, false},
-		"the owner removes an admin":       {owner, removing(admin), true},
-		"an admin removes a member":        {admin, removing(member), true},
-		"an admin removes an admin":        {admin, removing(admin2), false},
-		"an admin removes the owner":       {admin, removing(owner), false},
-		"a member removes a member":        {member, removing(member2), false},
-		"a member removes the owner":       {member, removing(owner), false},
-		"an admin renames":                 {admin, change(renamed), true},
-		"a member renames":                 {member, change(renamed), false},
-		"an admin sets the timer":          {admin, change(timed), true},
-		"a member sets the timer":          {member, change(timed), false},
-		"the owner gives a role":           {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
-		"an admin gives a role":            {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin makes itself owner":      {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
-		"a member makes itself admin":      {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin gives up its role":       {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
-		"the owner moves to another host":  {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
-		"the owner makes it a direct one":  {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
-		"the owner adds a property":        {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
-		"a member adds a property":         {member, change(same, mls.Extension{Type: extensionOther}), false},
-		"the owner removes the state":      {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
-		"the owner sets a title too long":  {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
-		"the owner gives an unknown role":  {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
+		"a member renews keys":            {member, func(*testing.T, cast, groupState) options { return options{} }, true},
+		"the owner adds":                  {owner, adding, true},
+		"an admin adds":                   {admin, adding, true},
+		"a member adds":                   {member, adding, false},
+		"the owner removes an admin":      {owner, removing(admin), true},
+		"an admin removes a member":       {admin, removing(member), true},
+		"an admin removes an admin":       {admin, removing(admin2), false},
+		"an admin removes the owner":      {admin, removing(owner), false},
+		"a member removes a member":       {member, removing(member2), false},
+		"a member removes the owner":      {member, removing(owner), false},
+		"an admin renames":                {admin, change(renamed), true},
+		"a member renames":                {member, change(renamed), false},
+		"an admin sets the timer":         {admin, change(timed), true},
+		"a member sets the timer":         {member, change(timed), false},
+		"the owner gives a role":          {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
+		"an admin gives a role":           {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin makes itself owner":     {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
+		"a member makes itself admin":     {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin gives up its role":      {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
+		"the owner moves to another host": {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
+		"the owner makes it a direct one": {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
+		"the owner adds a property":       {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
+		"a member adds a property":        {member, change(same, mls.Extension{Type: extensionOther}), false},
+		"the owner removes the state":     {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
+		"the owner sets a title too long": {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
+		"the owner gives an unknown role": {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
+		"the owner ends the group": {owner, func(_ *testing.T, _ cast, s groupState) options {
+			return options{ReInit: &mls.ReInit{GroupID: []byte("next"), Suite: mls.DefaultCipherSuite, Extensions: extensions(t, s)}}
+		}, false},
+		"a member adds an older key": {member, func(_ *testing.T, c cast, _ groupState) options {
+			return options{PSKs: []mls.PSKID{mls.ResumptionPSK(c.member.group.GroupID(), c.member.group.Epoch())}}
+		}, false},
 		"a member becomes somebody else":   {member, impersonate("owner@here"), false},
 		"a member becomes another device":  {member, impersonate("member@here"), false},
 		"a member changes its signing key": {member, rekey, false},
@@ -216,6 +222,31 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 				t.Errorf("%v is not a broken rule", err)
 			}
 		})
+	}
+}
+
+// Nobody joins without being added, whoever handed out what it takes: neither a
+// stranger nor a member who comes back.
+func TestJudgeLetsNobodyJoinFromOutside(t *testing.T) {
+	for _, address := range []string{"stranger@here", "member@here"} {
+		c, state := newCast(t)
+		published, err := c.admin.group.GroupInfo(mls.GroupInfoOptions{RatchetTree: true, ExternalPub: true})
+		fatal(t, err)
+		info, err := mls.ParseGroupInfo(published)
+		fatal(t, err)
+		comer := newPlayer(t, address)
+		join, err := mls.StageExternalJoin(mls.ExternalJoinParams{
+			GroupInfo: info, SigningKey: comer.key, Credential: comer.credential(t), Now: time.Now(),
+			Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther),
+			Former: func(_ mls.LeafIndex, l *mls.LeafNode) bool {
+				cred, err := leafCredential(l)
+				return err == nil && cred.Address.String() == address
+			},
+		}, mlsConfig())
+		fatal(t, err)
+		if _, err := judge(state, c.owner.process(t, join.Message()).(*mls.StagedCommit)); !errors.Is(err, errRule) {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 
