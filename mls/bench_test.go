@@ -152,13 +152,15 @@ func (g *bench) join(b *testing.B) {
 
 // memory returns what a member's state takes who has just joined.
 func (g *bench) memory(late *client, welcome, tree []byte) float64 {
-	late.Group, late.db = nil, nil
+	groups := make([]*mls.Group, 8)
 	before := heap()
-	late.join(welcome, tree)
-	late.db = nil
+	for i := range groups {
+		late.join(welcome, tree)
+		groups[i], late.db = late.Group, nil
+	}
 	after := heap()
-	runtime.KeepAlive(late.Group)
-	return after - before
+	runtime.KeepAlive(groups)
+	return (after - before) / float64(len(groups))
 }
 
 // heap returns the bytes that are reachable.

@@ -28,25 +28,27 @@ func Parallel(n int, job func(int) error) error {
 		first  error
 		group  sync.WaitGroup
 	)
-	for range workers {
-		group.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := job(i); err != nil {
-					mu.Lock()
-					if i < failed {
-						failed, first = i, err
-					}
-					mu.Unlock()
-					next.Store(int64(n))
-					return
-				}
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
 			}
-		})
+			if err := job(i); err != nil {
+				mu.Lock()
+				if i < failed {
+					failed, first = i, err
+				}
+				mu.Unlock()
+				next.Store(int64(n))
+				return
+			}
+		}
 	}
+	for range workers - 1 {
+		group.Go(work)
+	}
+	work() // rather than wait
 	group.Wait()
 	return first
 }

@@ -133,12 +133,14 @@ func (t *Tree) Merge(l treemath.Leaf, path *wire.UpdatePath) ([]Step, error) {
 		return nil, rule.Broken("7.5-path-length", "update path has %d nodes instead of %d", len(path.Nodes), len(steps))
 	}
 	keys := make([]hpke.PublicKey, len(steps))
-	for i := range steps {
-		key, err := t.suite.PublicKey(path.Nodes[i].EncryptionKey)
-		if err != nil {
-			return nil, rule.Broken("7.6-encryption-key", "update path holds no key of the suite's KEM")
+	err := Parallel(len(steps), func(i int) (err error) {
+		if keys[i], err = t.suite.PublicKey(path.Nodes[i].EncryptionKey); err != nil {
+			return rule.Broken("7.6-encryption-key", "update path holds no key of the suite's KEM")
 		}
-		keys[i] = key
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	hash := t.setPath(l, steps, keys)
 	if !bytes.Equal(hash, path.Leaf.ParentHash) {
