@@ -31,6 +31,9 @@ const (
 	cacheSize    = 32 << 20
 	tableSize    = 16 << 20
 	separateSize = 512 // bytes of a value that is kept apart from the tables
+	// In how many files the values of one table's keys may lie: with less,
+	// channels that are busy at once have them copied again and again.
+	separateDepth = 100
 )
 
 // How the engine times its work: how long a sync follows the last one at least,
@@ -126,7 +129,7 @@ func EngineOptions() *pebble.Options {
 	// copy it then. What is deleted leaves the disk when a file has enough of it.
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: separateSize, MaxBlobReferenceDepth: 10,
+			Enabled: true, MinimumSize: separateSize, MaxBlobReferenceDepth: separateDepth,
 			RewriteMinimumAge: rewriteAge, TargetGarbageRatio: garbageRatio,
 		}
 	}
