@@ -23,37 +23,63 @@ import (
 
 //go:generate go test -run ^TestGenerateVectors$ -mls.generate .
 
-var generate = flag.Bool("mls.generate", false, "write new vectors of the hybrid suite to testdata")
+var generate = flag.Bool("mls.generate", false, "add vectors of post-quantum suites to testdata that are missing there")
 
-// TestGenerateVectors writes vectors of the hybrid suite, in the format of the MLS
-// working group. The committed ones are kept: later versions must read them.
+// TestGenerateVectors writes vectors of the post-quantum suites, in the format of the MLS
+// working group: all kinds for the default suite, for the others those that depend most on
+// their parts. The committed ones are kept: later versions must read them.
 func TestGenerateVectors(t *testing.T) {
 	if !*generate {
 		return
 	}
-	s, err := lookup(DefaultCipherSuite)
-	ok(t, err)
 	ok(t, os.MkdirAll("testdata", 0o755))
-	g := &vectorMaker{t, s}
-	for name, v := range map[string]any{
-		"crypto-basics.json":                  []any{g.basics()},
-		"key-schedule.json":                   []any{g.keySchedule()},
-		"psk_secret.json":                     []any{g.psk(0), g.psk(1), g.psk(5)},
-		"secret-tree.json":                    []any{g.secretTree(1), g.secretTree(8)},
-		"transcript-hashes.json":              []any{g.transcript()},
-		"message-protection.json":             []any{g.protection()},
-		"tree-operations.json":                g.treeOperations(),
-		"tree-validation.json":                g.treeValidation(),
-		"treekem.json":                        []any{g.treeKEM()},
-		"welcome.json":                        []any{g.welcome()},
-		"passive-client-welcome.json":         []any{g.passive(false, 0), g.passive(true, 0)},
-		"passive-client-handling-commit.json": []any{g.passive(true, 6)},
-		"passive-client-outside.json":         []any{g.outside()},
+	for _, cs := range []CipherSuite{
+		DefaultCipherSuite, SuiteXWingAES128, SuiteMLKEM768P256AES128, SuiteMLKEM768P256AES256,
+		SuiteMLKEM1024P384AES256, SuiteMLKEM768Ed25519, SuiteMLKEM768P256, SuiteMLKEM1024P384,
 	} {
-		b, err := json.MarshalIndent(v, "", " ")
+		s, err := lookup(cs)
 		ok(t, err)
-		ok(t, os.WriteFile(filepath.Join("testdata", name), append(b, '\n'), 0o644))
+		g := &vectorMaker{t, s}
+		g.add("crypto-basics.json", func() []any { return []any{g.basics()} })
+		g.add("message-protection.json", func() []any { return []any{g.protection()} })
+		g.add("welcome.json", func() []any { return []any{g.welcome()} })
+		if cs != DefaultCipherSuite {
+			continue
+		}
+		g.add("key-schedule.json", func() []any { return []any{g.keySchedule()} })
+		g.add("psk_secret.json", func() []any { return []any{g.psk(0), g.psk(1), g.psk(5)} })
+		g.add("secret-tree.json", func() []any { return []any{g.secretTree(1), g.secretTree(8)} })
+		g.add("transcript-hashes.json", func() []any { return []any{g.transcript()} })
+		g.add("tree-operations.json", g.treeOperations)
+		g.add("tree-validation.json", g.treeValidation)
+		g.add("treekem.json", func() []any { return []any{g.treeKEM()} })
+		g.add("passive-client-welcome.json", func() []any { return []any{g.passive(false, 0), g.passive(true, 0)} })
+		g.add("passive-client-handling-commit.json", func() []any { return []any{g.passive(true, 6)} })
+		g.add("passive-client-outside.json", func() []any { return []any{g.outside()} })
 	}
+}
+
+// add appends vectors to a file, unless it has some of the suite.
+func (g *vectorMaker) add(name string, vectors func() []any) {
+	path := filepath.Join("testdata", name)
+	var all []any
+	if kept, err := os.ReadFile(path); err == nil {
+		var list []json.RawMessage
+		ok(g.t, json.Unmarshal(kept, &list))
+		for _, raw := range list {
+			var of struct {
+				Suite uint16 `json:"cipher_suite"`
+			}
+			ok(g.t, json.Unmarshal(raw, &of))
+			if of.Suite == g.s.ID {
+				return
+			}
+			all = append(all, raw)
+		}
+	}
+	b, err := json.MarshalIndent(append(all, vectors()...), "", " ")
+	ok(g.t, err)
+	ok(g.t, os.WriteFile(path, append(b, '\n'), 0o644))
 }
 
 type vectorMaker struct {

@@ -69,7 +69,7 @@ func TestVectors(t *testing.T) {
 	runVectors(t, dir)
 }
 
-// TestVectorsHybrid checks the own vectors of the hybrid suite.
+// TestVectorsHybrid checks the own vectors of the post-quantum suites.
 func TestVectorsHybrid(t *testing.T) { runVectors(t, "testdata") }
 
 // TestVectorsZipped reads a folder that holds a further file, zipped.
