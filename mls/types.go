@@ -17,7 +17,8 @@ import (
 // Section 17.1).
 type CipherSuite uint16
 
-// The suites that this package implements.
+// The suites that this package implements. It lacks 4 and 6 of RFC 9420: neither the
+// standard library nor golang.org/x/crypto has X448 and Ed448.
 const (
 	// SuiteX25519AES128 is MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519.
 	SuiteX25519AES128 CipherSuite = 0x0001
