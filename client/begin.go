@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Direct returns the conversation with somebody, which it begins if there is
+// none.
+func (c *Client) Direct(ctx context.Context, peer account.Address) (ConversationID, error) {
+	if peer == c.self.address {
+		return "", errors.New("this is your own address")
+	}
+	id, err := c.directWith(peer)
+	if err != nil || id != "" {
+		return id, err
+	}
+	if _, err := c.known(ctx, []account.Address{peer}); err != nil {
+		return "", err
+	}
+	return c.begin(groupState{}, peer.String(), []string{peer.String()})
+}
+
+// directWith finds the conversation with somebody, "" if there is none that
+// can go on.
+func (c *Client) directWith(peer account.Address) (id ConversationID, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		rec, err := openDirect(tx, peer.String())
+		if err == nil && rec != nil {
+			id = conversationID(rec.Channel)
+		}
+		return err
+	})
+	return id, err
+}
+
+// CreateGroup begins a group with other people in it.
+func (c *Client) CreateGroup(ctx context.Context, title string, people []account.Address) (ConversationID, error) {
+	if title == "" {
+		return "", errors.New("a group needs a title")
+	}
+	if err := checkLabel(title); err != nil {
+		return "", err
+	}
+	people = slices.DeleteFunc(slices.Clone(people), func(a account.Address) bool { return a == c.self.address })
+	add, err := c.known(ctx, people)
+	if err != nil {
+		return "", err
+	}
+	return c.begin(groupState{Group: true, Title: title}, "", add)
+}
+
+// known makes sure that people exist, as far as their servers can be reached:
+// asked before anything is stored, so that a typing mistake is an error.
+func (c *Client) known(ctx context.Context, people []account.Address) ([]string, error) {
+	var all []string
+	for _, a := range people {
+		if s := a.String(); !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	for _, found := range c.lookUp(ctx, all) {
+		if found.err != nil && !errors.Is(found.err, ErrOffline) {
+			return nil, found.err
+		}
+	}
+	return all, nil
+}
+
+// begin creates a conversation on this account's server.
+func (c *Client) begin(state groupState, peer string, add []string) (ConversationID, error) {
+	state.Version, state.Host = recordVersion, c.self.address.Host
+	state = state.withRole(c.self.address.String(), RoleOwner)
+	var channel protocol.ChannelID
+	if _, err := random.Read(channel[:]); err != nil {
+		return "", err
+	}
+	group, delta, err := c.newGroup(channel, state)
+	if err != nil {
+		return "", err
+	}
+	id := cid(c.store.index(channel[:]))
+	conv := &convRecord{
+		Version: recordVersion, Channel: channel, Host: state.Host, Status: StatusActive, Peer: peer,
+		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
+	}
+	err = c.store.update(func(tx *sealedTx) error {
+		if err := mayAdd(tx, add); err != nil {
+			return err
+		}
+		for _, a := range add {
+			if err := know(tx, a); err != nil {
+				return err
+			}
+		}
+		if peer != "" {
+			if err := tx.put(key(tableDirect, tx.index([]byte(peer))), id[:]); err != nil {
+				return err
+			}
+		}
+		if err := applyDelta(tx, id, delta); err != nil {
+			return err
+		}
+		if err := enterEpoch(tx, id, group, channel); err != nil {
+			return err
+		}
+		return c.firstItems(tx, id, conv, add)
+	})
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	c.ids[conversationID(channel)] = id
+	c.mu.Unlock()
+	return conversationID(channel), nil
+}
+
+// firstItems fills the outbox of a new conversation: invitations, and the
+// own name.
+func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string) error {
+	if err := tx.save(key(tableConversation, id[:]), conv); err != nil {
+		return err
+	}
+	machine, err := loadConversation(tx, c.self, c.now, id)
+	if err != nil {
+		return err
+	}
+	machine.out = &outcome{}
+	if len(add) > 0 {
+		if _, err := machine.queue(tx, outboxRecord{Change: &changeRecord{Add: add}}); err != nil {
+			return err
+		}
+	}
+	if err := machine.sendProfile(tx); err != nil {
+		return err
+	}
+	return tx.save(key(tableConversation, id[:]), &machine.rec)
+}
+
+func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Group, mls.Delta, error) {
+	credential, err := account.Credential{Address: c.self.address, Device: c.self.device}.Encode()
+	if err != nil {
+		return nil, mls.Delta{}, err
+	}
+	extension, err := state.extension()
+	if err != nil {
+		return nil, mls.Delta{}, err
+	}
+	now := c.now()
+	return mls.CreateGroup(mls.GroupParams{
+		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: c.self.signing,
+		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Lifetime:   mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
+		Extensions: []mls.Extension{extension},
+	}, mlsConfig())
+}

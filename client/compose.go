@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// Send sends a message. It returns once the message is in the outbox; the
+// outbox empties as servers are reached.
+func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message, error) {
+	if len(d.Text) > MaxText {
+		return Message{}, fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
+	}
+	if err := checkExpiry(d.Expire); err != nil {
+		return Message{}, err
+	}
+	uploads, parts, err := c.prepare(to, d)
+	if err != nil {
+		return Message{}, err
+	}
+	if d.Text == "" && len(parts) == 0 {
+		return Message{}, errors.New("there is nothing to send")
+	}
+	m := content.Attach(d.Text, parts...)
+	m.InReplyTo = d.ReplyTo
+	return c.send(ctx, to, commandSend{message: m, uploads: uploads, expire: d.Expire})
+}
+
+// prepare gets the files of a draft ready.
+func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, parts []content.PartContent, err error) {
+	if len(d.Files) == 0 {
+		return nil, nil, nil
+	}
+	host, expire := "", d.Expire
+	err = c.viewConversation(to, func(_ *sealedTx, _ cid, rec *convRecord) error {
+		host = rec.Host
+		if expire == 0 {
+			expire = time.Duration(rec.Timer) * time.Second
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, path := range d.Files {
+		u, err := prepareUpload(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
+		if err != nil {
+			return nil, nil, err
+		}
+		uploads, parts = append(uploads, u), append(parts, part)
+	}
+	return uploads, parts, nil
+}
+
+func (c *Client) send(ctx context.Context, to ConversationID, in commandSend) (Message, error) {
+	in.sent = new(Message)
+	if err := c.tell(ctx, to, in); err != nil {
+		return Message{}, err
+	}
+	return *in.sent, nil
+}
+
+// React adds a reaction to a message, or takes it back.
+func (c *Client) React(ctx context.Context, conv ConversationID, id content.MessageID, emoji string, remove bool) error {
+	rec, err := c.messageRecord(conv, id)
+	if err != nil {
+		return err
+	}
+	if len(emoji) == 0 || len(emoji) > content.MaxReactionLength {
+		return errors.New("a reaction is one emoji")
+	}
+	if !remove {
+		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
+		return err
+	}
+	for _, r := range rec.Reactions {
+		if r.From == c.self.address.String() && r.Emoji == emoji {
+			_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(r.ID, id)})
+			return err
+		}
+	}
+	return errors.New("you did not react with that")
+}
+
+// Edit replaces the text of an own message.
+func (c *Client) Edit(ctx context.Context, conv ConversationID, id content.MessageID, text string) error {
+	if text == "" || len(text) > MaxText {
+		return fmt.Errorf("a message has between 1 and %d bytes", MaxText)
+	}
+	original, err := c.ownMessage(conv, id)
+	if err != nil {
+		return err
+	}
+	_, err = c.send(ctx, conv, commandSend{message: content.Edit(id, original, text)})
+	return err
+}
+
+// Delete retracts an own message for everybody.
+func (c *Client) Delete(ctx context.Context, conv ConversationID, id content.MessageID) error {
+	original, err := c.ownMessage(conv, id)
+	if err != nil {
+		return err
+	}
+	_, err = c.send(ctx, conv, commandSend{message: content.Delete(id, original)})
+	return err
+}
+
+func (c *Client) ownMessage(conv ConversationID, id content.MessageID) (*content.Message, error) {
+	rec, err := c.messageRecord(conv, id)
+	if err != nil {
+		return nil, err
+	}
+	if rec.From != c.self.address.String() {
+		return nil, ErrNotYours
+	}
+	if rec.Deleted {
+		return nil, ErrNoMessage
+	}
+	return content.Decode(rec.Content)
+}

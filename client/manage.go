@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+)
+
+// AddMembers adds people to a group.
+func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
+	add, err := c.known(ctx, people)
+	if err != nil {
+		return err
+	}
+	return c.tell(ctx, conv, commandChange{changeRecord{Add: add}})
+}
+
+// RemoveMembers removes people from a group.
+func (c *Client) RemoveMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
+	var remove []string
+	for _, a := range people {
+		remove = append(remove, a.String())
+	}
+	return c.tell(ctx, conv, commandChange{changeRecord{Remove: remove}})
+}
+
+// Rename gives a group another title.
+func (c *Client) Rename(ctx context.Context, conv ConversationID, title string) error {
+	if title == "" {
+		return errors.New("a group needs a title")
+	}
+	if err := checkLabel(title); err != nil {
+		return err
+	}
+	return c.tell(ctx, conv, commandChange{changeRecord{Title: &title}})
+}
+
+// SetRole makes a member an administrator, an owner or an ordinary member.
+func (c *Client) SetRole(ctx context.Context, conv ConversationID, who account.Address, role Role) error {
+	return c.tell(ctx, conv, commandChange{changeRecord{Roles: []roleRecord{{who.String(), role}}}})
+}
+
+// SetTimer makes messages disappear after a time, 0 for never.
+func (c *Client) SetTimer(ctx context.Context, conv ConversationID, after time.Duration) error {
+	if err := checkExpiry(after); err != nil {
+		return err
+	}
+	seconds := uint32(after / time.Second)
+	return c.tell(ctx, conv, commandChange{changeRecord{Timer: &seconds}})
+}
+
+// Leave leaves a conversation.
+func (c *Client) Leave(ctx context.Context, conv ConversationID) error {
+	return c.tell(ctx, conv, commandLeave{})
+}
+
+// Accept turns a request into a conversation.
+func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
+	return c.tell(ctx, conv, commandAccept{})
+}
+
+// MarkRead sets a conversation's unread count to zero.
+func (c *Client) MarkRead(ctx context.Context, conv ConversationID) error {
+	return c.tell(ctx, conv, commandRead{})
+}
+
+// Block refuses everything that somebody sends, from now on.
+func (c *Client) Block(ctx context.Context, who account.Address) error {
+	err := c.store.update(func(tx *sealedTx) error {
+		rec, err := loadContact(tx, who.String())
+		if err != nil {
+			return err
+		}
+		rec.Blocked = true
+		return saveContact(tx, rec)
+	})
+	if err != nil {
+		return err
+	}
+	all, err := c.Conversations()
+	if err != nil {
+		return err
+	}
+	for _, conv := range all {
+		theirs := !conv.Group && conv.Peer == who || conv.Status == StatusRequest && conv.Inviter == who
+		if theirs && (conv.Status == StatusActive || conv.Status == StatusRequest) {
+			if err := c.tell(ctx, conv.ID, commandBlock{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Unblock takes a block back; what was refused meanwhile is gone.
+func (c *Client) Unblock(who account.Address) error {
+	return c.store.update(func(tx *sealedTx) error {
+		rec, err := loadContact(tx, who.String())
+		if err != nil {
+			return err
+		}
+		rec.Blocked = false
+		return saveContact(tx, rec)
+	})
+}
