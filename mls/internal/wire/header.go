@@ -31,9 +31,7 @@ func ParseHeader(b []byte) (*Header, error) {
 	case FormatWelcome:
 		h.CipherSuite = r.U16()
 	case FormatGroupInfo, FormatKeyPackage:
-		if r.U16() != Version {
-			r.Fail(tlsenc.ErrMalformed)
-		}
+		r.U16() // the version of what follows, which is for those to judge who decode it
 		h.CipherSuite = r.U16()
 		if h.Format == FormatGroupInfo {
 			h.GroupID, h.Epoch = r.Opaque(), r.U64()
