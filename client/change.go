@@ -112,15 +112,15 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 	return c.saveItem(tx, item)
 }
 
-// stage builds the commit of a change and everything that goes with it.
-func (c *conversation) stage(tx *sealedTx, item *outItem) error {
-	options := mls.CommitOptions{Now: c.now(), Pending: c.granted()}
-	type guest struct {
-		address string
-		kp      *mls.KeyPackage
-		device  account.Device
-	}
-	var guests []guest
+// guest is a device that a change brings in.
+type guest struct {
+	address string
+	kp      *mls.KeyPackage
+	device  account.Device
+}
+
+// guests returns the devices of those whom a change adds and whose key packages are there.
+func (item *outItem) guests() (guests []guest, err error) {
 	for _, who := range item.Change.Add {
 		found, ok := item.packages[who]
 		if !ok {
@@ -129,16 +129,27 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 		for _, kp := range found.packages {
 			device, err := vouched(found.chain, kp)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			guests = append(guests, guest{who, kp, device})
-			options.Add = append(options.Add, kp)
 		}
+	}
+	return guests, nil
+}
+
+// stage builds the commit of a change and everything that goes with it.
+func (c *conversation) stage(tx *sealedTx, item *outItem) error {
+	options := mls.CommitOptions{Now: c.now(), Pending: c.granted()}
+	guests, err := item.guests()
+	if err != nil {
+		return err
+	}
+	for _, g := range guests {
+		options.Add = append(options.Add, g.kp)
 	}
 	for _, who := range item.Change.Remove {
 		options.Remove = append(options.Remove, c.leavesOf(who)...)
 	}
-	var err error
 	if options.Extensions, err = c.nextExtensions(item.Change); err != nil {
 		return err
 	}
