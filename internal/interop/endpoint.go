@@ -67,7 +67,7 @@ func (e *Endpoint) Do(q Request) (r Response, err error) {
 	case OpHello:
 		return Response{
 			Name: e.name, Suites: suites(),
-			Features: []string{FeatureNoPath, FeatureAAD, FeatureUpdate, FeatureExternal, FeatureResync},
+			Features: []string{FeatureNoPath, FeatureAAD, FeatureUpdate, FeatureResync},
 		}, nil
 	case OpDrop:
 		delete(e.clients, q.Client)

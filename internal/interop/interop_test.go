@@ -196,9 +196,6 @@ func (w *world) removeByReference(p, gone *party) {
 // external joins, by each side with a group info of the other, and back after a
 // lost state.
 func external(w *world, a, b *implementation) {
-	if !a.can(FeatureExternal) || !b.can(FeatureExternal) {
-		w.t.Skip("one side does not join externally")
-	}
 	a1, b1, a2, b2 := w.party(a, "a1"), w.party(b, "b1"), w.party(a, "a2"), w.party(b, "b2")
 	w.create(a1)
 	w.external(b1, a1, false)

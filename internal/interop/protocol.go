@@ -95,11 +95,10 @@ type Response struct {
 
 // Features that not every library has.
 const (
-	FeatureNoPath   = "no-path"  // commits without an update path
-	FeatureExternal = "external" // external joins
-	FeatureAAD      = "aad"      // tells the authenticated data of what it received
-	FeatureUpdate   = "update"   // proposes an update of the own leaf
-	FeatureResync   = "resync"   // external joins that replace the former leaf
+	FeatureNoPath = "no-path" // commits without an update path
+	FeatureAAD    = "aad"     // tells the authenticated data of what it received
+	FeatureUpdate = "update"  // proposes an update of the own leaf
+	FeatureResync = "resync"  // external joins that replace the former leaf
 )
 
 // Exported is what OpState exports from an epoch.

@@ -93,7 +93,7 @@ impl<P: CryptoProvider + Clone + 'static> Library for MlsRs<P> {
     fn hello(&self, r: &mut Response) {
         r.name = self.name.into();
         r.suites = self.suites.to_vec();
-        r.features = vec!["no-path", "external", "resync", "aad", "update"];
+        r.features = vec!["no-path", "resync", "aad", "update"];
     }
 
     fn client(&self, suite: u16, identity: &str) -> Result<Box<dyn Client>> {

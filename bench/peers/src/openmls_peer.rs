@@ -44,7 +44,7 @@ impl<P: Provider> Library for OpenMls<P> {
             let offered = |s: &&Ciphersuite| p.crypto().supports(**s).is_ok();
             r.suites = SUITES.iter().filter(offered).map(|s| u16::from(*s)).collect();
         }
-        r.features = vec!["no-path", "external", "resync", "aad", "update"];
+        r.features = vec!["no-path", "resync", "aad", "update"];
     }
 
     fn client(&self, suite: u16, identity: &str) -> Result<Box<dyn Client>> {

@@ -118,7 +118,7 @@ const operations = {
   async hello(_, q, r) {
     r.name = `ts-mls ${version}`
     r.suites = suites.map((name) => ciphersuites[name])
-    r.features = ["no-path", "external", "resync", "aad"]
+    r.features = ["no-path", "resync", "aad"]
   },
   async key_package(c, q, r) {
     const start = process.hrtime.bigint()
