@@ -28,17 +28,40 @@ type Suite struct {
 	ID     uint16
 	Scheme Scheme // of signatures
 
-	kem     hpke.KEM
-	kdf     hpke.KDF
-	aead    hpke.AEAD
-	hash    func() hash.Hash
-	nh, nk  int
-	newAEAD func(key []byte) (cipher.AEAD, error)
-	parts   uint16 // of an alias: the suite that it is
+	kem hpke.KEM
+	hashing
+	sealing
+	parts uint16 // of an alias: the suite that it is
 
 	// derive replaces KEM.DeriveKeyPair, unless it is nil.
 	derive func(kem hpke.KEM, ikm []byte) (hpke.PrivateKey, error)
 }
+
+// hashing is what a suite's hash function brings.
+type hashing struct {
+	kdf  hpke.KDF
+	hash func() hash.Hash
+	nh   int // bytes of a hash
+}
+
+var (
+	sha256Parts = hashing{hpke.HKDFSHA256(), sha256.New, sha256.Size}
+	sha384Parts = hashing{hpke.HKDFSHA384(), sha512.New384, sha512.Size384}
+	sha512Parts = hashing{hpke.HKDFSHA512(), sha512.New, sha512.Size}
+)
+
+// sealing is what a suite's AEAD brings.
+type sealing struct {
+	aead    hpke.AEAD
+	newAEAD func(key []byte) (cipher.AEAD, error)
+	nk      int // bytes of a key
+}
+
+var (
+	aes128Parts = sealing{hpke.AES128GCM(), newGCM, 16}
+	aes256Parts = sealing{hpke.AES256GCM(), newGCM, 32}
+	chachaParts = sealing{hpke.ChaCha20Poly1305(), chacha20poly1305.New, chacha20poly1305.KeySize}
+)
 
 func newGCM(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
@@ -49,71 +72,28 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 }
 
 var suites = map[uint16]*Suite{
-	0x0001: {
-		Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
-		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
-	},
-	0x0002: {
-		Scheme: ECDSAP256, kem: hpke.DHKEM(ecdh.P256()), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
-		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
-	},
-	0x0003: {
-		Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), kdf: hpke.HKDFSHA256(), aead: hpke.ChaCha20Poly1305(),
-		hash: sha256.New, nh: 32, nk: 32, newAEAD: chacha20poly1305.New,
-	},
-	0x0005: {
-		Scheme: ECDSAP521, kem: hpke.DHKEM(ecdh.P521()), kdf: hpke.HKDFSHA512(), aead: hpke.AES256GCM(),
-		hash: sha512.New, nh: 64, nk: 32, newAEAD: newGCM,
-	},
-	0x0007: {
-		Scheme: ECDSAP384, kem: hpke.DHKEM(ecdh.P384()), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
+	0x0001: {Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), hashing: sha256Parts, sealing: aes128Parts},
+	0x0002: {Scheme: ECDSAP256, kem: hpke.DHKEM(ecdh.P256()), hashing: sha256Parts, sealing: aes128Parts},
+	0x0003: {Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), hashing: sha256Parts, sealing: chachaParts},
+	0x0005: {Scheme: ECDSAP521, kem: hpke.DHKEM(ecdh.P521()), hashing: sha512Parts, sealing: aes256Parts},
+	0x0007: {Scheme: ECDSAP384, kem: hpke.DHKEM(ecdh.P384()), hashing: sha384Parts, sealing: aes256Parts},
+
 	// Those of draft-ietf-mls-pq-ciphersuites with traditional signatures, at private-use
 	// code points in the draft's order.
-	0xF001: {
-		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
-		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
-	},
-	0xF002: {
-		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
-	0xF003: {
-		Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), kdf: hpke.HKDFSHA256(), aead: hpke.AES128GCM(),
-		hash: sha256.New, nh: 32, nk: 16, newAEAD: newGCM,
-	},
-	0xF004: {
-		Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
-	0xF005: {
-		Scheme: ECDSAP384, kem: hpke.MLKEM1024P384(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
-	0xF006: {
-		Scheme: Ed25519, kem: hpke.MLKEM768(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
-	0xF007: {
-		Scheme: ECDSAP256, kem: hpke.MLKEM768(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
-	0xF008: {
-		Scheme: ECDSAP384, kem: hpke.MLKEM1024(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM,
-	},
+	0xF001: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha256Parts, sealing: aes128Parts},
+	0xF002: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha384Parts, sealing: aes256Parts},
+	0xF003: {Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), hashing: sha256Parts, sealing: aes128Parts},
+	0xF004: {Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), hashing: sha384Parts, sealing: aes256Parts},
+	0xF005: {Scheme: ECDSAP384, kem: hpke.MLKEM1024P384(), hashing: sha384Parts, sealing: aes256Parts},
+	0xF006: {Scheme: Ed25519, kem: hpke.MLKEM768(), hashing: sha384Parts, sealing: aes256Parts},
+	0xF007: {Scheme: ECDSAP256, kem: hpke.MLKEM768(), hashing: sha384Parts, sealing: aes256Parts},
+	0xF008: {Scheme: ECDSAP384, kem: hpke.MLKEM1024(), hashing: sha384Parts, sealing: aes256Parts},
+
 	// Those by which openmls and ts-mls know X-Wing, with keys derived as X-Wing's
 	// own draft wants. The first has the parts of 0xF002; the second is
 	// MLS_256_XWING_AES256GCM_SHA512_Ed25519.
-	0x004E: {
-		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA384(), aead: hpke.AES256GCM(),
-		hash: sha512.New384, nh: 48, nk: 32, newAEAD: newGCM, derive: deriveXWing,
-	},
-	0x0053: {
-		Scheme: Ed25519, kem: hpke.MLKEM768X25519(), kdf: hpke.HKDFSHA512(), aead: hpke.AES256GCM(),
-		hash: sha512.New, nh: 64, nk: 32, newAEAD: newGCM, derive: deriveXWing,
-	},
+	0x004E: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha384Parts, sealing: aes256Parts, derive: deriveXWing},
+	0x0053: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha512Parts, sealing: aes256Parts, derive: deriveXWing},
 }
 
 // deriveXWing is DeriveKeyPair of draft-connolly-cfrg-xwing-kem, Section 5.6.
