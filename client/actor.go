@@ -290,16 +290,17 @@ func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
 	for {
 		a.mu.Lock()
 		ready := len(a.served) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
-		closed := a.closed
 		a.mu.Unlock()
+		// First: what the queues held is dropped when the client closes.
+		if err := a.client.ctx.Err(); err != nil {
+			return err
+		}
 		if ready {
 			return nil
 		}
-		if closed {
-			return context.Canceled
-		}
 		select {
 		case <-w:
+		case <-a.client.ctx.Done():
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -120,9 +120,9 @@ type guest struct {
 }
 
 // guests returns the devices of those whom a change adds and whose key packages are there.
-func (item *outItem) guests() (guests []guest, err error) {
-	for _, who := range item.Change.Add {
-		found, ok := item.packages[who]
+func (o *outItem) guests() (guests []guest, err error) {
+	for _, who := range o.Change.Add {
+		found, ok := o.packages[who]
 		if !ok {
 			continue
 		}

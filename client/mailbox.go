@@ -180,13 +180,15 @@ func (m *mailbox) sync(ctx context.Context) error {
 		m.mu.Lock()
 		caughtUp, err, changed := m.caughtUp, m.err, m.changed
 		m.mu.Unlock()
+		if err == nil {
+			err = m.client.ctx.Err()
+		}
 		if caughtUp || err != nil {
 			return err
 		}
 		select {
 		case <-changed:
 		case <-m.client.ctx.Done():
-			return context.Cause(m.client.ctx)
 		case <-ctx.Done():
 			if m.link == nil {
 				return context.Cause(ctx)
