@@ -4,10 +4,7 @@ package suite
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"errors"
 	"io"
 )
@@ -25,25 +22,22 @@ const (
 
 var errKey = errors.New("mls: malformed signature key")
 
-func (s Scheme) curve() (elliptic.Curve, crypto.Hash) {
-	switch s {
-	case ECDSAP256:
-		return elliptic.P256(), crypto.SHA256
-	case ECDSAP384:
-		return elliptic.P384(), crypto.SHA384
-	case ECDSAP521:
-		return elliptic.P521(), crypto.SHA512
-	default:
-		return nil, 0
-	}
-}
-
 // VerifyKey is a parsed public signature key.
 type VerifyKey struct {
-	ed   ed25519.PublicKey
-	ec   *ecdsa.PublicKey
-	hash crypto.Hash
+	ed ed25519.PublicKey
+	ec ecdsaVerifier
 }
+
+// An ecdsaVerifier and an ecdsaSigner are keys of the curves of NIST.
+type (
+	ecdsaVerifier interface {
+		verify(message, signature []byte) bool
+	}
+	ecdsaSigner interface {
+		sign(message []byte) ([]byte, error)
+		raw() []byte
+	}
+)
 
 // VerifyKey parses a public signature key of the suite.
 func (s *Suite) VerifyKey(b []byte) (VerifyKey, error) { return s.Scheme.VerifyKey(b) }
@@ -56,15 +50,8 @@ func (s Scheme) VerifyKey(b []byte) (VerifyKey, error) {
 		}
 		return VerifyKey{ed: b}, nil
 	}
-	curve, hash := s.curve()
-	if curve == nil {
-		return VerifyKey{}, ErrUnsupported
-	}
-	key, err := ecdsa.ParseUncompressedPublicKey(curve, b)
-	if err != nil {
-		return VerifyKey{}, errKey
-	}
-	return VerifyKey{ec: key, hash: hash}, nil
+	key, err := parseECDSA(s, b)
+	return VerifyKey{ec: key}, err
 }
 
 func (k VerifyKey) verify(message, signature []byte) bool {
@@ -72,9 +59,7 @@ func (k VerifyKey) verify(message, signature []byte) bool {
 	case k.ed != nil:
 		return ed25519.Verify(k.ed, message, signature)
 	case k.ec != nil:
-		h := k.hash.New()
-		h.Write(message)
-		return ecdsa.VerifyASN1(k.ec, h.Sum(nil), signature)
+		return k.ec.verify(message, signature)
 	default:
 		return false
 	}
@@ -85,7 +70,7 @@ type SigningKey struct {
 	Scheme Scheme
 	Public []byte
 	ed     ed25519.PrivateKey
-	ec     *ecdsa.PrivateKey
+	ec     ecdsaSigner
 }
 
 // NewSigningKey draws a key pair.
@@ -97,15 +82,7 @@ func NewSigningKey(s Scheme, random io.Reader) (*SigningKey, error) {
 		}
 		return ImportSigningKey(s, seed)
 	}
-	curve, _ := s.curve()
-	if curve == nil {
-		return nil, ErrUnsupported
-	}
-	key, err := ecdsa.GenerateKey(curve, random)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := key.Bytes()
+	raw, err := generateECDSA(s, random)
 	if err != nil {
 		return nil, err
 	}
@@ -117,23 +94,9 @@ func ImportSigningKey(s Scheme, raw []byte) (*SigningKey, error) {
 	if s == Ed25519 {
 		return importEd25519(raw)
 	}
-	curve, _ := s.curve()
-	if curve == nil {
-		return nil, ErrUnsupported
-	}
-	size := (curve.Params().BitSize + 7) / 8
-	if len(raw) > size {
-		return nil, errKey
-	}
-	padded := make([]byte, size) // some writers drop leading zeros
-	copy(padded[size-len(raw):], raw)
-	key, err := ecdsa.ParseRawPrivateKey(curve, padded)
+	key, public, err := importECDSA(s, raw)
 	if err != nil {
-		return nil, errKey
-	}
-	public, err := key.PublicKey.Bytes()
-	if err != nil {
-		return nil, errKey
+		return nil, err
 	}
 	return &SigningKey{Scheme: s, Public: public, ec: key}, nil
 }
@@ -154,21 +117,14 @@ func (k *SigningKey) Bytes() Secret {
 	if k.ed != nil {
 		return Secret(k.ed.Seed())
 	}
-	raw, err := k.ec.Bytes()
-	if err != nil {
-		panic("mls: " + err.Error()) // an imported key always encodes
-	}
-	return raw
+	return k.ec.raw()
 }
 
 func (k *SigningKey) sign(message []byte) ([]byte, error) {
 	if k.ed != nil {
 		return ed25519.Sign(k.ed, message), nil
 	}
-	_, hash := k.Scheme.curve()
-	h := hash.New()
-	h.Write(message)
-	return k.ec.Sign(nil, h.Sum(nil), hash) // deterministic, RFC 6979
+	return k.ec.sign(message)
 }
 
 // String redacts the key.

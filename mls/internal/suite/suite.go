@@ -12,6 +12,8 @@ import (
 	"crypto/sha512"
 	"errors"
 	"hash"
+	"maps"
+	"slices"
 	"sync"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -73,21 +75,13 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 
 var suites = map[uint16]*Suite{
 	0x0001: {Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), hashing: sha256Parts, sealing: aes128Parts},
-	0x0002: {Scheme: ECDSAP256, kem: hpke.DHKEM(ecdh.P256()), hashing: sha256Parts, sealing: aes128Parts},
 	0x0003: {Scheme: Ed25519, kem: hpke.DHKEM(ecdh.X25519()), hashing: sha256Parts, sealing: chachaParts},
-	0x0005: {Scheme: ECDSAP521, kem: hpke.DHKEM(ecdh.P521()), hashing: sha512Parts, sealing: aes256Parts},
-	0x0007: {Scheme: ECDSAP384, kem: hpke.DHKEM(ecdh.P384()), hashing: sha384Parts, sealing: aes256Parts},
 
 	// Those of draft-ietf-mls-pq-ciphersuites with traditional signatures, at private-use
 	// code points in the draft's order.
 	0xF001: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha256Parts, sealing: aes128Parts},
 	0xF002: {Scheme: Ed25519, kem: hpke.MLKEM768X25519(), hashing: sha384Parts, sealing: aes256Parts},
-	0xF003: {Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), hashing: sha256Parts, sealing: aes128Parts},
-	0xF004: {Scheme: ECDSAP256, kem: hpke.MLKEM768P256(), hashing: sha384Parts, sealing: aes256Parts},
-	0xF005: {Scheme: ECDSAP384, kem: hpke.MLKEM1024P384(), hashing: sha384Parts, sealing: aes256Parts},
 	0xF006: {Scheme: Ed25519, kem: hpke.MLKEM768(), hashing: sha384Parts, sealing: aes256Parts},
-	0xF007: {Scheme: ECDSAP256, kem: hpke.MLKEM768(), hashing: sha384Parts, sealing: aes256Parts},
-	0xF008: {Scheme: ECDSAP384, kem: hpke.MLKEM1024(), hashing: sha384Parts, sealing: aes256Parts},
 
 	// Those by which openmls and ts-mls know X-Wing, with keys derived as X-Wing's
 	// own draft wants. The first has the parts of 0xF002; the second is
@@ -103,6 +97,7 @@ func deriveXWing(kem hpke.KEM, ikm []byte) (hpke.PrivateKey, error) {
 }
 
 func init() {
+	maps.Copy(suites, nist)
 	for id, s := range suites {
 		s.ID = id
 	}
@@ -149,9 +144,9 @@ const lastOfRFC = 7
 // All returns the code points that are offered, in the order of preference.
 // Those that other implementations picked for themselves must be asked for.
 func All() []uint16 {
-	return []uint16{
+	return slices.DeleteFunc([]uint16{
 		0xF002, 0xF001, 0x0001, 0x0003, 0x0002, 0x0007, 0x0005, 0xF005, 0xF004, 0xF003, 0xF006, 0xF007, 0xF008,
-	}
+	}, func(id uint16) bool { return suites[id] == nil })
 }
 
 // HashSize is KDF.Nh, the length of hashes and secrets.
