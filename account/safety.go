@@ -5,6 +5,7 @@ package account
 import (
 	"bytes"
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -83,4 +84,17 @@ func (s Safety) Match(qr []byte) error {
 		return ErrSafetyMismatch
 	}
 	return nil
+}
+
+// Code returns QR as text, in base64url: what a QR code holds, so that it can be
+// typed and passed on as well.
+func (s Safety) Code() string { return base64.RawURLEncoding.EncodeToString(s.QR()) }
+
+// MatchCode is Match for what Code returns.
+func (s Safety) MatchCode(code string) error {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimSpace(code))
+	if err != nil {
+		return ErrNotSafetyCode
+	}
+	return s.Match(b)
 }

@@ -77,8 +77,7 @@ func (cmd *initCmd) create(f *folder, address account.Address) (recovery string,
 	}
 	transport := websocket.New()
 	defer transport.Close()
-	events := newQueue()
-	cfg := f.app.config(f, k, transport, events.push)
+	cfg := f.app.config(f, k, transport, nil)
 	secret, err := client.Create(cfg, client.CreateParams{Address: address, Invite: cmd.Invite, Profile: cmd.Profile})
 	if err != nil {
 		return "", err
@@ -91,27 +90,7 @@ func (cmd *initCmd) create(f *folder, address account.Address) (recovery string,
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(f.app.ctx, registerTimeout)
 	defer cancel()
-	go giveUpOffline(ctx, cancel, events)
-	c.Mail()
-	return secret.Reveal(), explainRegistration(address, c.Sync(ctx))
-}
-
-// giveUpOffline ends the attempt to register once it is clear that nobody
-// answers.
-func giveUpOffline(ctx context.Context, cancel context.CancelFunc, events *queue) {
-	failures := 0
-	for failures < 3 {
-		all, err := events.take(ctx)
-		if err != nil {
-			return
-		}
-		for _, e := range all {
-			if c, ok := e.(client.ConnectionEvent); ok && !c.Online {
-				failures++
-			}
-		}
-	}
-	cancel()
+	return secret.Reveal(), explainRegistration(address, c.Register(ctx))
 }
 
 func explainRegistration(address account.Address, err error) error {

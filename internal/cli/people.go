@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -241,7 +240,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 			return err
 		}
 		if cmd.Code != "" {
-			if err := matchCode(safety, cmd.Code); err != nil {
+			if err := safety.MatchCode(cmd.Code); err != nil {
 				return coded{err, exitRefused}
 			}
 		}
@@ -258,11 +257,11 @@ func (cmd *verifyCmd) Run(a *app) error {
 func (a *app) printSafety(who account.Address, safety account.Safety, verified bool) error {
 	if a.JSON {
 		a.printJSON(map[string]any{
-			"address": who.String(), "safety_number": safety.Digits(), "code": codeText(safety), "verified": verified,
+			"address": who.String(), "safety_number": safety.Digits(), "code": safety.Code(), "verified": verified,
 		})
 		return nil
 	}
-	picture, err := drawQR(codeText(safety))
+	picture, err := drawQR(safety.Code())
 	if err != nil {
 		return err
 	}
@@ -273,18 +272,6 @@ func (a *app) printSafety(who account.Address, safety account.Safety, verified b
 	}
 	_, _ = fmt.Fprintf(a.stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
 	return nil
-}
-
-// codeText is what the QR code holds: the bytes of the code in base64url, so
-// that it can be typed and passed on as well.
-func codeText(s account.Safety) string { return base64.RawURLEncoding.EncodeToString(s.QR()) }
-
-func matchCode(s account.Safety, text string) error {
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimSpace(text))
-	if err != nil {
-		return account.ErrNotSafetyCode
-	}
-	return s.Match(b)
 }
 
 // drawQR draws a QR code with half blocks, dark on light whatever the

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/keyring"
+)
+
+// A Platform is what an App needs from outside.
+type Platform interface {
+	// OpenStore opens the profile's store, which is empty at first; EraseStore
+	// removes the closed store.
+	OpenStore(ctx context.Context) (client.Store, error)
+	EraseStore(ctx context.Context) error
+	// Keys returns what SetKeys kept beside the store, nil if there is nothing.
+	// What SetKeys replaces is erased as far as the medium lets it.
+	Keys(ctx context.Context) ([]byte, error)
+	SetKeys(ctx context.Context, keys []byte) error
+	// Seal and Unseal use a key of the device that cannot leave it.
+	Seal(ctx context.Context, plain []byte) ([]byte, error)
+	Unseal(ctx context.Context, sealed []byte) ([]byte, error)
+}
+
+// An App is a profile and its interfaces. Its methods may be called by any
+// goroutine.
+type App struct {
+	platform  Platform
+	transport client.Transport
+	host      string
+	events    *queue
+
+	turn sync.Mutex // held by calls that change the phase, one at a time
+
+	mu   sync.RWMutex // guards what follows
+	keys *keyFile     // nil if there is no profile
+	open *profile     // nil unless PhaseOpen
+}
+
+// profile is an open one.
+type profile struct {
+	*client.Client
+	store client.Store
+	key   keyring.StoreKey
+}
+
+// New returns an App. host is the server that the interface came from; tell
+// gets events, those of one moment together, and must not call back.
+func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) (*App, error) {
+	a := &App{platform: p, transport: t, host: host, events: newQueue(tell)}
+	raw, err := p.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if raw == nil {
+		return a, nil
+	}
+	if a.keys, err = decodeKeys(raw); err != nil {
+		return nil, err
+	}
+	if a.keys.protected() {
+		return a, nil
+	}
+	key, err := a.keys.unseal(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.enter(ctx, key)
+}
+
+// Close stops all work and closes the store.
+func (a *App) Close() error {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	err := a.leaveProfile()
+	a.events.close()
+	return err
+}
+
+// An Answer is what a call brings: JSON, and for calls that fetch a file its
+// bytes, which the caller closes.
+type Answer struct {
+	JSON []byte
+	Body io.ReadCloser
+	Size int64 // of Body
+}
+
+var table = func() map[string]Call {
+	m := map[string]Call{}
+	for _, c := range Calls {
+		m[c.Name] = c
+	}
+	return m
+}()
+
+// Do makes a call with parameters in JSON. A failure is a *Problem.
+func (a *App) Do(ctx context.Context, name string, params []byte, files []Source) (answer Answer, err error) {
+	c, ok := table[name]
+	if !ok {
+		return answer, &Problem{CodeInput, fmt.Sprintf("there is no call %q", name)}
+	}
+	result, err := c.run(ctx, a, params, files)
+	if err != nil {
+		return answer, problem(err)
+	}
+	if body, ok := result.(Body); ok {
+		return Answer{JSON: []byte("{}"), Body: body.ReadCloser, Size: body.Size}, nil
+	}
+	if answer.JSON, err = json.Marshal(result); err != nil {
+		return Answer{}, problem(err)
+	}
+	return answer, nil
+}
+
+var errPhase = errors.New("this is not possible now")
+
+// client returns the open profile.
+func (a *App) client() (*profile, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.open == nil {
+		return nil, errPhase
+	}
+	return a.open, nil
+}
+
+// enter opens the profile and connects it.
+func (a *App) enter(ctx context.Context, key keyring.StoreKey) error {
+	store, err := a.platform.OpenStore(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := client.Open(a.config(store, key))
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	p := &profile{c, store, key}
+	a.events.profile(p)
+	if err := c.GoAll(); err != nil {
+		a.events.profile(nil)
+		c.Close()
+		return errors.Join(err, store.Close())
+	}
+	a.mu.Lock()
+	a.open = p
+	a.mu.Unlock()
+	return nil
+}
+
+func (a *App) config(store client.Store, key keyring.StoreKey) client.Config {
+	return client.Config{Store: store, Key: key, Transport: a.transport, OnEvent: a.events.push}
+}
+
+// leaveProfile closes the profile, if it is open.
+func (a *App) leaveProfile() error {
+	a.mu.Lock()
+	p := a.open
+	a.open = nil
+	a.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	a.events.profile(nil)
+	p.Close()
+	clear(p.key[:])
+	return p.store.Close()
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"context"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+)
+
+func (a *App) conversations(context.Context, None) (Conversations, error) {
+	p, err := a.client()
+	if err != nil {
+		return Conversations{}, err
+	}
+	all, err := p.Conversations()
+	if err != nil {
+		return Conversations{}, err
+	}
+	v := view{profile: p}
+	out := make([]Conversation, len(all))
+	for i, c := range all {
+		out[i] = v.conversation(c)
+	}
+	return Conversations{out}, nil
+}
+
+func (a *App) conversation(_ context.Context, q ConversationRef) (Conversation, error) {
+	p, err := a.client()
+	if err != nil {
+		return Conversation{}, err
+	}
+	c, err := p.Conversation(client.ConversationID(q.Conversation))
+	if err != nil {
+		return Conversation{}, err
+	}
+	v := view{profile: p}
+	return v.conversation(c), nil
+}
+
+func (a *App) direct(ctx context.Context, q AddressRef) (out ConversationRef, err error) {
+	_, err = a.with(q.Address, func(p *profile, who account.Address) error {
+		id, err := p.Direct(ctx, who)
+		out.Conversation = string(id)
+		return err
+	})
+	return out, err
+}
+
+func (a *App) createGroup(ctx context.Context, q NewGroup) (ConversationRef, error) {
+	p, err := a.client()
+	if err != nil {
+		return ConversationRef{}, err
+	}
+	people, err := parseAddresses(q.People)
+	if err != nil {
+		return ConversationRef{}, err
+	}
+	id, err := p.CreateGroup(ctx, q.Title, people)
+	return ConversationRef{string(id)}, err
+}
+
+// in calls fn with the open profile and a conversation.
+func (a *App) in(conversation string, fn func(*profile, client.ConversationID) error) (None, error) {
+	p, err := a.client()
+	if err != nil {
+		return None{}, err
+	}
+	return None{}, fn(p, client.ConversationID(conversation))
+}
+
+func (a *App) rename(ctx context.Context, q TextOf) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Rename(ctx, id, q.Text) })
+}
+
+func (a *App) setTimer(ctx context.Context, q Until) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error {
+		return p.SetTimer(ctx, id, q.Time.duration())
+	})
+}
+
+func (a *App) leave(ctx context.Context, q ConversationRef) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Leave(ctx, id) })
+}
+
+func (a *App) accept(ctx context.Context, q ConversationRef) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Accept(ctx, id) })
+}

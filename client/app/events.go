@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"sync"
+
+	"github.com/securecrypt/securecrypt/client"
+)
+
+// An Event is told to interfaces.
+type Event struct {
+	Name string `json:"name"` // a key of Events
+	Data any    `json:"data"`
+}
+
+// queue turns the events of the core into those of an interface, in one
+// goroutine of its own: the core must not wait, and must not be called back.
+type queue struct {
+	out func([]Event)
+
+	mu      sync.Mutex // guards what follows
+	wake    *sync.Cond
+	waiting []any // client.Event, or an Event that is ready
+	from    *profile
+	closed  bool
+	idle    sync.WaitGroup
+}
+
+func newQueue(tell func([]Event)) *queue {
+	q := &queue{out: tell}
+	q.wake = sync.NewCond(&q.mu)
+	q.idle.Go(q.run)
+	return q
+}
+
+// push queues an event of the core.
+func (q *queue) push(e client.Event) { q.add(e) }
+
+// tell queues an event that is ready.
+func (q *queue) tell(e Event) { q.add(e) }
+
+func (q *queue) add(e any) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, e)
+	q.mu.Unlock()
+	q.wake.Signal()
+}
+
+// profile says whose events these are from now on; those of another are dropped.
+func (q *queue) profile(p *profile) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.from = p
+	if p == nil {
+		q.waiting = nil
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.wake.Signal()
+	q.idle.Wait()
+}
+
+func (q *queue) run() {
+	for {
+		q.mu.Lock()
+		for len(q.waiting) == 0 && !q.closed {
+			q.wake.Wait()
+		}
+		batch, from, closed := q.waiting, q.from, q.closed
+		q.waiting = nil
+		q.mu.Unlock()
+		if closed {
+			return
+		}
+		if out := convert(from, batch); len(out) > 0 {
+			q.out(out)
+		}
+	}
+}
+
+// convert makes events for an interface. Of several about one conversation or
+// one file the last counts.
+func convert(from *profile, batch []any) []Event {
+	last := map[any]int{}
+	for i, e := range batch {
+		if k := subject(e); k != nil {
+			last[k] = i
+		}
+	}
+	var out []Event
+	v := view{profile: from}
+	for i, e := range batch {
+		if k := subject(e); k != nil && last[k] != i {
+			continue
+		}
+		switch e := e.(type) {
+		case Event:
+			out = append(out, e)
+		case client.Event:
+			if from != nil {
+				out = append(out, v.event(e)...)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+)
+
+const keyFileVersion = 1
+
+// keyFile lies beside the store and holds its key, sealed.
+type keyFile struct {
+	Version uint64 `cbor:"1,keyasint"`
+	// Host is the account's server.
+	Host string `cbor:"2,keyasint"`
+	// Device is the key, sealed by the device. It is empty if there is a passphrase.
+	Device []byte `cbor:"3,keyasint"`
+	// Slot is the key, sealed by the passphrase; Duress is another one, sealed by
+	// the passphrase of duress or, if there is none, by one that nobody knows: the
+	// file does not tell.
+	Slot   []byte `cbor:"4,keyasint"`
+	Duress []byte `cbor:"5,keyasint"`
+}
+
+func newKeys(ctx context.Context, p Platform, key keyring.StoreKey, host, passphrase string) (*keyFile, error) {
+	f := &keyFile{Version: keyFileVersion, Host: host}
+	var err error
+	if passphrase == "" {
+		f.Device, err = p.Seal(ctx, key[:])
+		return f, err
+	}
+	if f.Slot, err = keyring.Seal(key, []byte(passphrase)); err != nil {
+		return nil, err
+	}
+	return f.withDuress(rand.Text())
+}
+
+// withDuress returns the file with another passphrase of duress.
+func (f *keyFile) withDuress(passphrase string) (*keyFile, error) {
+	next := *f
+	var err error
+	next.Duress, err = keyring.Seal(keyring.NewStoreKey(), []byte(passphrase))
+	return &next, err
+}
+
+func (f *keyFile) protected() bool { return len(f.Slot) > 0 }
+
+// unseal returns the key of a file without a passphrase.
+func (f *keyFile) unseal(ctx context.Context, p Platform) (key keyring.StoreKey, err error) {
+	plain, err := p.Unseal(ctx, f.Device)
+	if err != nil {
+		return key, err
+	}
+	if len(plain) != len(key) {
+		return key, errKeys
+	}
+	copy(key[:], plain)
+	clear(plain)
+	return key, nil
+}
+
+// open returns the key that a passphrase opens, or that it is that of duress.
+func (f *keyFile) open(passphrase string) (key keyring.StoreKey, duress bool, err error) {
+	key, err = keyring.Open(f.Slot, []byte(passphrase))
+	if errors.Is(err, keyring.ErrPassphrase) {
+		if _, err := keyring.Open(f.Duress, []byte(passphrase)); err == nil {
+			return keyring.StoreKey{}, true, nil
+		}
+	}
+	return key, false, err
+}
+
+var errKeys = errors.New("the key of this profile is damaged, or was made by a newer version")
+
+func decodeKeys(b []byte) (*keyFile, error) {
+	var f keyFile
+	if err := dcbor.Unmarshal(b, &f); err != nil || f.Version != keyFileVersion || len(f.Slot) == 0 && len(f.Device) == 0 {
+		return nil, errKeys
+	}
+	return &f, nil
+}
+
+func (f *keyFile) encode() ([]byte, error) {
+	b, err := dcbor.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// on calls fn with the open profile and a message.
+func (a *App) on(conversation, message string, fn func(*profile, client.ConversationID, content.MessageID) error) (None, error) {
+	p, err := a.client()
+	if err != nil {
+		return None{}, err
+	}
+	id, err := parseMessage(message)
+	if err != nil {
+		return None{}, err
+	}
+	return None{}, fn(p, client.ConversationID(conversation), id)
+}
+
+// parseMessage reads an identifier; an empty one is none.
+func parseMessage(s string) (id content.MessageID, err error) {
+	if s == "" {
+		return id, nil
+	}
+	if id, err = content.ParseMessageID(s); err != nil {
+		return id, fmt.Errorf("%w: message identifier", errInput)
+	}
+	return id, nil
+}
+
+func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) {
+	_, err = a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		m, err := p.Message(conv, id)
+		v := view{profile: p}
+		out = v.message(m)
+		return err
+	})
+	return out, err
+}
+
+func (a *App) edit(ctx context.Context, q TextOf) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.Edit(ctx, conv, id, q.Text)
+	})
+}
+
+func (a *App) react(ctx context.Context, q React) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.React(ctx, conv, id, q.Emoji, q.Remove)
+	})
+}
+
+func (a *App) delete(ctx context.Context, q MessageRef) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.Delete(ctx, conv, id)
+	})
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/keyring"
+)
+
+// registerTime bounds how long a new account waits for its server.
+const registerTime = 30 * time.Second
+
+func (a *App) hello(context.Context, None) (Session, error) { return a.session() }
+
+func (a *App) session() (Session, error) {
+	a.mu.RLock()
+	keys, open := a.keys, a.open
+	a.mu.RUnlock()
+	s := Session{Version: Version, Phase: PhaseNone, Host: a.host}
+	if keys == nil {
+		return s, nil
+	}
+	s.Phase, s.Protected = PhaseLocked, keys.protected()
+	if open == nil {
+		return s, nil
+	}
+	name, registered, err := open.Profile()
+	if err != nil {
+		return s, err
+	}
+	s.Phase, s.Address, s.Name, s.Registered = PhaseOpen, open.Address().String(), name, registered
+	return s, nil
+}
+
+// changed tells every interface of the new session, and returns it.
+func (a *App) changed() (Session, error) {
+	s, err := a.session()
+	if err == nil {
+		a.events.tell(Event{"session", SessionChanged{s}})
+	}
+	return s, err
+}
+
+// create makes a profile. If the server refuses it or cannot be reached,
+// nothing is left of it.
+func (a *App) create(ctx context.Context, p Create) (Created, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	a.mu.RLock()
+	exists := a.keys != nil
+	a.mu.RUnlock()
+	if exists {
+		return Created{}, errPhase
+	}
+	recovery, err := a.found(ctx, p, func(err error) bool { return err == nil })
+	if err != nil {
+		return Created{}, err
+	}
+	s, err := a.changed()
+	return Created{s, recovery}, err
+}
+
+func newAddress(p Create) (account.Address, error) {
+	if p.Name == "" {
+		var err error
+		if p.Name, err = account.RandomName(rand.Reader); err != nil {
+			return account.Address{}, err
+		}
+	}
+	address, err := account.ParseAddress(p.Name + "@" + p.Host)
+	if err != nil {
+		return address, fmt.Errorf("%w: a name has 2 to 32 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit", errInput)
+	}
+	return address, nil
+}
+
+// found makes a profile, registers it and opens it, if the outcome of registering
+// is good enough.
+func (a *App) found(ctx context.Context, p Create, enough func(error) bool) (recovery string, err error) {
+	address, err := newAddress(p)
+	if err != nil {
+		return "", err
+	}
+	key := keyring.NewStoreKey()
+	keys, err := newKeys(ctx, a.platform, key, address.Host, p.Passphrase)
+	if err != nil {
+		return "", err
+	}
+	if err := a.platform.EraseStore(ctx); err != nil { // what a crash left
+		return "", err
+	}
+	recovery, err = a.register(ctx, client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile}, key)
+	if !enough(err) {
+		return "", errors.Join(err, a.platform.EraseStore(context.WithoutCancel(ctx)))
+	}
+	if err := a.keep(ctx, keys); err != nil {
+		return "", err
+	}
+	return recovery, a.enter(ctx, key)
+}
+
+// register makes the account in an empty store and waits until the server has it.
+func (a *App) register(ctx context.Context, p client.CreateParams, key keyring.StoreKey) (recovery string, err error) {
+	store, err := a.platform.OpenStore(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	cfg := client.Config{Store: store, Key: key, Transport: a.transport}
+	secret, err := client.Create(cfg, p)
+	if err != nil {
+		return "", err
+	}
+	defer secret.Erase()
+	c, err := client.Open(cfg)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, registerTime)
+	defer cancel()
+	return secret.Reveal(), c.Register(ctx)
+}
+
+// keep writes the keys and remembers them.
+func (a *App) keep(ctx context.Context, keys *keyFile) error {
+	raw, err := keys.encode()
+	if err != nil {
+		return err
+	}
+	if err := a.platform.SetKeys(ctx, raw); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.keys = keys
+	a.mu.Unlock()
+	return nil
+}
+
+func (a *App) unlock(ctx context.Context, p Secret) (Session, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	a.mu.RLock()
+	keys, open := a.keys, a.open
+	a.mu.RUnlock()
+	if keys == nil || open != nil || !keys.protected() {
+		return Session{}, errPhase
+	}
+	key, duress, err := keys.open(p.Passphrase)
+	switch {
+	case err != nil:
+		return Session{}, err
+	case duress:
+		err = a.surrender(ctx, p.Passphrase)
+	default:
+		err = a.enter(ctx, key)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return a.changed()
+}
+
+func (a *App) lock(context.Context, None) (Session, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	a.mu.RLock()
+	keys := a.keys
+	a.mu.RUnlock()
+	if keys == nil || !keys.protected() {
+		return Session{}, errPhase
+	}
+	if err := a.leaveProfile(); err != nil {
+		return Session{}, err
+	}
+	return a.changed()
+}
+
+// setPassphrase changes the passphrase. The passphrase of duress goes with the
+// old one.
+func (a *App) setPassphrase(ctx context.Context, p Passphrase) (None, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	open, err := a.client()
+	if err != nil {
+		return None{}, err
+	}
+	if a.keys.protected() {
+		if _, duress, err := a.keys.open(p.Old); err != nil || duress {
+			return None{}, keyring.ErrPassphrase
+		}
+	}
+	keys, err := newKeys(ctx, a.platform, open.key, a.keys.Host, p.New)
+	if err != nil {
+		return None{}, err
+	}
+	if err := a.keep(ctx, keys); err != nil {
+		return None{}, err
+	}
+	_, err = a.changed()
+	return None{}, err
+}
+
+// setDuress sets the passphrase that erases the profile and opens an empty one.
+func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if _, err := a.client(); err != nil {
+		return None{}, err
+	}
+	if !a.keys.protected() {
+		return None{}, fmt.Errorf("%w: set a passphrase first", errInput)
+	}
+	if _, _, err := a.keys.open(p.Passphrase); err == nil {
+		return None{}, fmt.Errorf("%w: this passphrase is in use", errInput)
+	}
+	keys, err := a.keys.withDuress(p.Passphrase)
+	if err != nil {
+		return None{}, err
+	}
+	return None{}, a.keep(ctx, keys)
+}
+
+// surrender erases the profile for good and founds an empty one on the same
+// server. The keys go first: without them the rest is noise.
+func (a *App) surrender(ctx context.Context, passphrase string) error {
+	host := a.keys.Host
+	if err := a.destroy(ctx); err != nil {
+		return err
+	}
+	_, err := a.found(ctx, Create{Host: host, Passphrase: passphrase}, func(err error) bool {
+		return err == nil || errors.Is(err, client.ErrOffline) // it is registered later
+	})
+	return err
+}
+
+func (a *App) destroy(ctx context.Context) error {
+	if err := a.platform.SetKeys(ctx, nil); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.keys = nil
+	a.mu.Unlock()
+	return errors.Join(a.leaveProfile(), a.platform.EraseStore(ctx))
+}
+
+// erase removes everything from this device, at once and without a question,
+// whatever the phase.
+func (a *App) erase(ctx context.Context, _ None) (Session, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if err := a.destroy(ctx); err != nil {
+		return Session{}, err
+	}
+	return a.changed()
+}
+
+func (a *App) setName(ctx context.Context, p Name) (None, error) {
+	open, err := a.client()
+	if err != nil {
+		return None{}, err
+	}
+	if err := open.SetProfile(ctx, p.Name); err != nil {
+		return None{}, err
+	}
+	_, err = a.changed()
+	return None{}, err
+}

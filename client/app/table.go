@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import "reflect"
+
+// Calls are all calls.
+var Calls = []Call{
+	define("hello", (*App).hello),
+	define("create", (*App).create),
+	define("unlock", (*App).unlock),
+	define("lock", (*App).lock),
+	define("setPassphrase", (*App).setPassphrase),
+	define("setDuress", (*App).setDuress),
+	define("erase", (*App).erase),
+	define("setName", (*App).setName),
+	define("settings", (*App).settings),
+	define("setSettings", (*App).setSettings),
+	define("disclosure", (*App).disclosure),
+	define("conversations", (*App).conversations),
+	define("conversation", (*App).conversation),
+	define("page", (*App).page),
+	define("message", (*App).message),
+	defineFiles("send", (*App).send),
+	define("attachment", (*App).attachment),
+	define("edit", (*App).edit),
+	define("react", (*App).react),
+	define("delete", (*App).delete),
+	define("forget", (*App).forget),
+	define("retry", (*App).retry),
+	define("cancel", (*App).cancel),
+	define("typing", (*App).typing),
+	define("markRead", (*App).markRead),
+	define("saveDraft", (*App).saveDraft),
+	define("pin", (*App).pin),
+	define("archive", (*App).archive),
+	define("mute", (*App).mute),
+	define("setTimer", (*App).setTimer),
+	define("direct", (*App).direct),
+	define("createGroup", (*App).createGroup),
+	define("addMembers", (*App).addMembers),
+	define("removeMembers", (*App).removeMembers),
+	define("setRole", (*App).setRole),
+	define("rename", (*App).rename),
+	define("leave", (*App).leave),
+	define("deleteConversation", (*App).deleteConversation),
+	define("accept", (*App).accept),
+	define("block", (*App).block),
+	define("unblock", (*App).unblock),
+	define("members", (*App).members),
+	define("contacts", (*App).contacts),
+	define("contact", (*App).contact),
+	define("setContactName", (*App).setContactName),
+	define("safety", (*App).safety),
+	define("compare", (*App).compare),
+	define("search", (*App).search),
+}
+
+// Events are all events, by name.
+var Events = map[string]reflect.Type{
+	"session":          reflect.TypeFor[SessionChanged](),
+	"conversation":     reflect.TypeFor[ConversationChanged](),
+	"conversationGone": reflect.TypeFor[ConversationGone](),
+	"message":          reflect.TypeFor[MessageChanged](),
+	"messageGone":      reflect.TypeFor[MessageGone](),
+	"typing":           reflect.TypeFor[Typing](),
+	"progress":         reflect.TypeFor[Progress](),
+	"connection":       reflect.TypeFor[Connection](),
+	"failure":          reflect.TypeFor[Failure](),
+}

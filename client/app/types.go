@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+// Version is that of the calls and events.
+const Version = 1
+
+// Millis is a time in milliseconds since 1970, or a duration; 0 is none.
+type Millis int64
+
+// Phase says what can be done with a profile.
+type Phase string
+
+// The phases. Calls other than those of the session need PhaseOpen.
+const (
+	PhaseNone   Phase = "none"   // there is no profile
+	PhaseLocked Phase = "locked" // a passphrase is needed
+	PhaseOpen   Phase = "open"
+)
+
+// Session is the state of the profile.
+type Session struct {
+	Version int   `json:"version"`
+	Phase   Phase `json:"phase"`
+	// Protected means that a passphrase opens the profile.
+	Protected bool `json:"protected"`
+	// Address and Name are empty unless the profile is open.
+	Address string `json:"address"`
+	Name    string `json:"name"`
+	// Registered means that the account's server knows it.
+	Registered bool `json:"registered"`
+	// Host is the server that this page came from or was started for.
+	Host string `json:"host"`
+}
+
+// Create are the parameters of a new profile.
+type Create struct {
+	Host string `json:"host"`
+	// Name is the part of the address before the @; empty for a random one.
+	Name    string `json:"name"`
+	Profile string `json:"profile"`
+	Invite  string `json:"invite"`
+	// Passphrase protects the profile on this device; it may be empty.
+	Passphrase string `json:"passphrase"`
+}
+
+// Created is what a new profile brings.
+type Created struct {
+	Session Session `json:"session"`
+	// Recovery is shown once and kept nowhere.
+	Recovery string `json:"recovery"`
+}
+
+// Conversation is a row of the list.
+type Conversation struct {
+	ID    string `json:"id"`
+	Group bool   `json:"group"`
+	// Name is what to show: the contact's name, the group's title or an address.
+	Name string `json:"name"`
+	// Peer is the address of the other person in a conversation between two.
+	Peer   string `json:"peer"`
+	Status string `json:"status"`
+	// Reason says in a sentence why the status is what it is.
+	Reason     string   `json:"reason"`
+	Inviter    string   `json:"inviter"`
+	Unread     int      `json:"unread"`
+	Mentioned  bool     `json:"mentioned"`
+	Activity   Millis   `json:"activity"`
+	Waiting    int      `json:"waiting"`
+	Timer      Millis   `json:"timer"`
+	Pinned     bool     `json:"pinned"`
+	Archived   bool     `json:"archived"`
+	MutedUntil Millis   `json:"mutedUntil"`
+	Draft      string   `json:"draft"`
+	DraftReply string   `json:"draftReply"`
+	Members    int      `json:"members"`
+	Verified   bool     `json:"verified"`
+	Last       *Message `json:"last"`
+}
+
+// Message is one message of a conversation.
+type Message struct {
+	ID           string `json:"id"`
+	Conversation string `json:"conversation"`
+	From         string `json:"from"`
+	// Author is what to show for From.
+	Author      string       `json:"author"`
+	Own         bool         `json:"own"`
+	Text        string       `json:"text"` // Markdown
+	SentAt      Millis       `json:"sentAt"`
+	ReplyTo     string       `json:"replyTo"`
+	Quote       *Quote       `json:"quote"`
+	Attachments []Attachment `json:"attachments"`
+	Reactions   []Reaction   `json:"reactions"`
+	Mentions    []string     `json:"mentions"`
+	MentionsMe  bool         `json:"mentionsMe"`
+	Edited      bool         `json:"edited"`
+	Deleted     bool         `json:"deleted"`
+	ExpiresAt   Millis       `json:"expiresAt"`
+	// State is received, waiting, sent, delivered, read or failed.
+	State     string `json:"state"`
+	Reason    string `json:"reason"`
+	Delivered int    `json:"delivered"`
+	Read      int    `json:"read"`
+	// Notice marks what is no message but something that happened.
+	Notice bool `json:"notice"`
+}
+
+// Quote is the beginning of the message that another one answers.
+type Quote struct {
+	Author string `json:"author"`
+	Text   string `json:"text"`
+}
+
+// Attachment is a file that belongs to a message.
+type Attachment struct {
+	Index int    `json:"index"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Size  int64  `json:"size"` // bytes
+}
+
+// Reaction is one person's reaction.
+type Reaction struct {
+	From  string `json:"from"`
+	Emoji string `json:"emoji"`
+}
+
+// Where says which part of a conversation is wanted.
+type Where string
+
+// The parts: the newest messages, or those before, after or on both sides of one.
+const (
+	Newest Where = "newest"
+	Before Where = "before"
+	After  Where = "after"
+	Around Where = "around"
+)
+
+// PageQuery asks for messages of a conversation.
+type PageQuery struct {
+	Conversation string `json:"conversation"`
+	Where        Where  `json:"where"`
+	Message      string `json:"message"`
+	Limit        int    `json:"limit"`
+}
+
+// Page is a run of messages, the oldest first.
+type Page struct {
+	Messages    []Message `json:"messages"`
+	MoreBefore  bool      `json:"moreBefore"`
+	MoreAfter   bool      `json:"moreAfter"`
+	FirstUnread string    `json:"firstUnread"`
+}
+
+// Send is a message to be sent. The bytes of Files come beside the call, in
+// their order.
+type Send struct {
+	Conversation string   `json:"conversation"`
+	Text         string   `json:"text"`
+	ReplyTo      string   `json:"replyTo"`
+	Expire       Millis   `json:"expire"`
+	Mentions     []string `json:"mentions"`
+	Files        []File   `json:"files"`
+}
+
+// File names a file that is sent.
+type File struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Contact is somebody this account talks to.
+type Contact struct {
+	Address string `json:"address"`
+	// Name is what to show: the private name, the profile's or the address.
+	Name    string `json:"name"`
+	Private string `json:"private"`
+	Profile string `json:"profile"`
+	// Conversation is the one between the two, if there is one.
+	Conversation string `json:"conversation"`
+	Verified     bool   `json:"verified"`
+	Blocked      bool   `json:"blocked"`
+}
+
+// Member is one person in a conversation.
+type Member struct {
+	Address string `json:"address"`
+	Name    string `json:"name"`
+	// Role is member, admin or owner.
+	Role      string `json:"role"`
+	Self      bool   `json:"self"`
+	Verified  bool   `json:"verified"`
+	Confirmed bool   `json:"confirmed"`
+}
+
+// Safety is what two people compare to verify each other.
+type Safety struct {
+	// Number is twelve groups of five digits.
+	Number []string `json:"number"`
+	// Code is what a QR code of it holds.
+	Code     string `json:"code"`
+	Verified bool   `json:"verified"`
+}
+
+// Settings are those of the profile, the same for all its conversations.
+type Settings struct {
+	ReadReports     bool   `json:"readReports"`
+	DeliveryReports bool   `json:"deliveryReports"`
+	Typing          bool   `json:"typing"`
+	Timer           Millis `json:"timer"`
+	// Interface is the interface's own, opaque here: theme, language and so on.
+	Interface map[string]string `json:"interface"`
+}
+
+// SearchQuery looks for messages.
+type SearchQuery struct {
+	Text         string `json:"text"`
+	Conversation string `json:"conversation"`
+	Limit        int    `json:"limit"`
+}
+
+// Found are messages, the newest first.
+type Found struct {
+	Messages []Message `json:"messages"`
+}
+
+// ConversationRef names a conversation.
+type ConversationRef struct {
+	Conversation string `json:"conversation"`
+}
+
+// MessageRef names a message.
+type MessageRef struct {
+	Conversation string `json:"conversation"`
+	Message      string `json:"message"`
+}
+
+// AttachmentRef names an attachment.
+type AttachmentRef struct {
+	Conversation string `json:"conversation"`
+	Message      string `json:"message"`
+	Index        int    `json:"index"`
+}
+
+// AddressRef names a person.
+type AddressRef struct {
+	Address string `json:"address"`
+}
+
+// TextOf carries a text for a message or a conversation.
+type TextOf struct {
+	Conversation string `json:"conversation"`
+	Message      string `json:"message"`
+	Text         string `json:"text"`
+}
+
+// React adds a reaction, or takes it back.
+type React struct {
+	Conversation string `json:"conversation"`
+	Message      string `json:"message"`
+	Emoji        string `json:"emoji"`
+	Remove       bool   `json:"remove"`
+}
+
+// Switch turns something of a conversation on or off.
+type Switch struct {
+	Conversation string `json:"conversation"`
+	On           bool   `json:"on"`
+}
+
+// Until carries a time, or a duration, for a conversation.
+type Until struct {
+	Conversation string `json:"conversation"`
+	Time         Millis `json:"time"`
+}
+
+// Draft is what has been typed and not sent.
+type Draft struct {
+	Conversation string `json:"conversation"`
+	Text         string `json:"text"`
+	ReplyTo      string `json:"replyTo"`
+}
+
+// NewGroup begins a group.
+type NewGroup struct {
+	Title  string   `json:"title"`
+	People []string `json:"people"`
+}
+
+// PeopleOf are people of a group.
+type PeopleOf struct {
+	Conversation string   `json:"conversation"`
+	People       []string `json:"people"`
+}
+
+// SetRole gives a member another role.
+type SetRole struct {
+	Conversation string `json:"conversation"`
+	Address      string `json:"address"`
+	Role         string `json:"role"`
+}
+
+// Naming gives somebody a private name.
+type Naming struct {
+	Address string `json:"address"`
+	Name    string `json:"name"`
+}
+
+// Compare holds what was scanned from another person's screen.
+type Compare struct {
+	Address string `json:"address"`
+	Code    string `json:"code"`
+}
+
+// Compared says whether the codes agree.
+type Compared struct {
+	Match bool `json:"match"`
+}
+
+// Passphrase changes what opens the profile; an empty New removes it.
+type Passphrase struct {
+	Old string `json:"old"`
+	New string `json:"new"`
+}
+
+// Secret carries a passphrase.
+type Secret struct {
+	Passphrase string `json:"passphrase"`
+}
+
+// Name carries the own name.
+type Name struct {
+	Name string `json:"name"`
+}
+
+// None is a call without parameters, or an answer without content.
+type None struct{}
+
+// Conversations are all of them, the most recent first.
+type Conversations struct {
+	Conversations []Conversation `json:"conversations"`
+}
+
+// Contacts are all of them, by name.
+type Contacts struct {
+	Contacts []Contact `json:"contacts"`
+}
+
+// Members are those of one conversation.
+type Members struct {
+	Members []Member `json:"members"`
+	// Role is the own one.
+	Role string `json:"role"`
+}
+
+// Sent is the message that was put into the outbox.
+type Sent struct {
+	Message Message `json:"message"`
+}
+
+// Disclosure is everything that the server stores about the account.
+type Disclosure struct {
+	Rows []DisclosureRow `json:"rows"`
+	// JSON is the same for programs.
+	JSON string `json:"json"`
+}
+
+// DisclosureRow is one line of a Disclosure.
+type DisclosureRow struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// The events. Each is told as soon as it is true, those of one moment together.
+type (
+	// SessionChanged: the phase, the name or the address is another.
+	SessionChanged struct {
+		Session Session `json:"session"`
+	}
+	// ConversationChanged: one is new or changed.
+	ConversationChanged struct {
+		Conversation Conversation `json:"conversation"`
+	}
+	// ConversationGone: one was deleted from this device.
+	ConversationGone struct {
+		Conversation string `json:"conversation"`
+	}
+	// MessageChanged: a message is new or changed.
+	MessageChanged struct {
+		Message Message `json:"message"`
+		New     bool    `json:"new"`
+	}
+	// MessageGone: a message disappeared.
+	MessageGone struct {
+		Conversation string `json:"conversation"`
+		Message      string `json:"message"`
+	}
+	// Typing: somebody writes, or no longer does.
+	Typing struct {
+		Conversation string `json:"conversation"`
+		From         string `json:"from"`
+		Author       string `json:"author"`
+		On           bool   `json:"on"`
+	}
+	// Progress: a file is on its way up or down.
+	Progress struct {
+		Conversation string `json:"conversation"`
+		Message      string `json:"message"`
+		Index        int    `json:"index"`
+		Done         int64  `json:"done"`  // bytes
+		Total        int64  `json:"total"` // bytes
+	}
+	// Connection: a server is reached, or no longer.
+	Connection struct {
+		Host   string `json:"host"`
+		Online bool   `json:"online"`
+		Reason string `json:"reason"`
+	}
+	// Failure: something that was asked for could not be done.
+	Failure struct {
+		Conversation string  `json:"conversation"`
+		Error        Problem `json:"error"`
+	}
+)
+
+// Problem is why a call failed.
+type Problem struct {
+	Code ErrorCode `json:"code"`
+	// Text says it in English, for those codes that say too little.
+	Text string `json:"text"`
+}
+
+// ErrorCode is for programs; an interface words the common ones itself.
+type ErrorCode string
+
+// The codes.
+const (
+	CodeOffline    ErrorCode = "offline"    // the server cannot be reached
+	CodePassphrase ErrorCode = "passphrase" // wrong
+	CodeTaken      ErrorCode = "taken"      // the name of an address
+	CodeInvite     ErrorCode = "invite"     // the server wants a valid invitation
+	CodeNoPerson   ErrorCode = "no-person"  // nobody has this address
+	CodeNotAllowed ErrorCode = "not-allowed"
+	CodeGone       ErrorCode = "gone" // no such conversation or message
+	CodeClosed     ErrorCode = "closed"
+	CodeFull       ErrorCode = "full" // the device's storage
+	CodeInput      ErrorCode = "input"
+	CodeImpostor   ErrorCode = "impostor"
+	CodeCanceled   ErrorCode = "canceled"
+	CodePhase      ErrorCode = "phase" // not in this phase
+	CodeFailed     ErrorCode = "failed"
+)
+
+// ErrorCodes are all codes.
+var ErrorCodes = []string{
+	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
+	string(CodeClosed), string(CodeFull), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
+}

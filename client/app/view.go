@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app
+
+import (
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// view words what the core says. It remembers names, and so lives for one
+// answer.
+type view struct {
+	*profile
+	names map[account.Address]string
+}
+
+func millis(t time.Time) Millis {
+	if t.IsZero() {
+		return 0
+	}
+	return Millis(t.UnixMilli())
+}
+
+func duration(d time.Duration) Millis { return Millis(d.Milliseconds()) }
+
+func (m Millis) duration() time.Duration { return time.Duration(m) * time.Millisecond }
+
+func (m Millis) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m))
+}
+
+func address(a account.Address) string {
+	if a.IsZero() {
+		return ""
+	}
+	return a.String()
+}
+
+func messageID(id content.MessageID) string {
+	if id == (content.MessageID{}) {
+		return ""
+	}
+	return id.String()
+}
+
+// name returns what to show for somebody.
+func (v *view) name(a account.Address) string {
+	if a.IsZero() {
+		return ""
+	}
+	if name, ok := v.names[a]; ok {
+		return name
+	}
+	name := a.String()
+	if a == v.Address() {
+		if own, _, err := v.Profile(); err == nil && own != "" {
+			name = own
+		}
+	} else if c, err := v.Contact(a); err == nil {
+		name = shown(c)
+	}
+	if v.names == nil {
+		v.names = map[account.Address]string{}
+	}
+	v.names[a] = name
+	return name
+}
+
+func shown(c client.Contact) string {
+	switch {
+	case c.Name != "":
+		return c.Name
+	case c.Profile != "":
+		return c.Profile
+	default:
+		return c.Address.String()
+	}
+}
+
+func (v *view) message(m client.Message) Message {
+	out := Message{
+		ID: messageID(m.ID), Conversation: string(m.Conversation), From: address(m.From), Author: v.name(m.From), Own: m.Own,
+		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
+		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Notice: m.Notice,
+		Attachments: make([]Attachment, len(m.Attachments)), Reactions: make([]Reaction, len(m.Reactions)), Mentions: []string{},
+	}
+	for i, a := range m.Attachments {
+		out.Attachments[i] = Attachment{a.Index, a.Name, a.Type, a.Size}
+	}
+	for i, r := range m.Reactions {
+		out.Reactions[i] = Reaction{address(r.From), r.Emoji}
+	}
+	return out
+}
+
+func (v *view) messages(all []client.Message) []Message {
+	out := make([]Message, len(all))
+	for i, m := range all {
+		out[i] = v.message(m)
+	}
+	return out
+}
+
+func (v *view) conversation(c client.Conversation) Conversation {
+	return Conversation{
+		ID: string(c.ID), Group: c.Group, Peer: address(c.Peer), Status: c.Status.String(), Reason: c.Reason, Inviter: address(c.Inviter),
+		Unread: c.Unread, Activity: millis(c.Activity), Waiting: c.Waiting, Timer: duration(c.Timer),
+	}
+}
+
+func (v *view) contact(c client.Contact) Contact {
+	return Contact{
+		Address: address(c.Address), Name: shown(c), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
+	}
+}
+
+// subject returns what an event is about if the last of its kind says all, else nil.
+func subject(e any) any {
+	switch e := e.(type) {
+	case client.ConversationEvent:
+		return e.Conversation.ID
+	case client.ProgressEvent:
+		return e.Name
+	case client.ConnectionEvent:
+		return "connection " + e.Host
+	default:
+		return nil
+	}
+}
+
+func (v *view) event(e client.Event) []Event {
+	switch e := e.(type) {
+	case client.ConversationEvent:
+		return []Event{{"conversation", ConversationChanged{v.conversation(e.Conversation)}}}
+	case client.MessageEvent:
+		return []Event{{"message", MessageChanged{v.message(e.Message), e.New}}}
+	case client.ProgressEvent:
+		return []Event{{"progress", Progress{Done: e.Done, Total: e.Total}}}
+	case client.ConnectionEvent:
+		c := Connection{Host: e.Host, Online: e.Online}
+		if e.Err != nil {
+			c.Reason = e.Err.Error()
+		}
+		return []Event{{"connection", c}}
+	case client.FailureEvent:
+		return []Event{{"failure", Failure{string(e.Conversation), *problem(e.Err)}}}
+	default:
+		return nil
+	}
+}
