@@ -22,4 +22,5 @@ onmessage = async ({ data }) => {
 		postMessage({ text: `${error}\n` });
 	}
 	postMessage({ exit: code });
+	close(); // nothing calls into a program that has ended
 };
