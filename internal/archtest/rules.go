@@ -85,7 +85,7 @@ var BrowserRules = []Rule{
 // BrowserPackages are those that run in a browser, as far as they exist.
 var BrowserPackages = []string{
 	"./account", "./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter",
-	"./client/store/indexeddb", "./client/store/memory", "./content", "./internal/jsbridge", "./keytrans", "./mls", "./protocol",
+	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/jsbridge", "./keytrans", "./mls", "./protocol",
 	"./cmd/securecrypt-wasm",
 }
 
