@@ -224,7 +224,10 @@ func (t *tx) Delete(key []byte) error {
 	return nil
 }
 
-func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
+func (t *tx) Scan(prefix, from []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
 	s := prefixed(prefix)
+	if from != nil {
+		s = s.starting(from, reverse)
+	}
 	return merge(t.s.batches(s, reverse), t.writes.within(s, reverse), reverse, fn)
 }

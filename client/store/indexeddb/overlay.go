@@ -22,9 +22,12 @@ type span struct {
 // prefixed returns the span of all keys that begin with prefix.
 func prefixed(prefix []byte) span {
 	s := span{low: bytes.Clone(prefix)}
-	if end := bytes.TrimRight(prefix, "\xff"); len(end) > 0 {
-		s.high = bytes.Clone(end)
-		s.high[len(end)-1]++
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			s.high = bytes.Clone(prefix[:i+1])
+			s.high[i]++
+			break
+		}
 	}
 	return s
 }
@@ -41,6 +44,17 @@ func (s span) beyond(key []byte, reverse bool) span {
 		return span{low: s.low, high: key}
 	}
 	return span{low: append(bytes.Clone(key), 0), high: s.high}
+}
+
+// starting returns the span without what lies before from, in either order.
+func (s span) starting(from []byte, reverse bool) span {
+	switch {
+	case !reverse && bytes.Compare(from, s.low) > 0:
+		s.low = bytes.Clone(from)
+	case reverse && (s.high == nil || bytes.Compare(from, s.high) < 0):
+		s.high = append(bytes.Clone(from), 0)
+	}
+	return s
 }
 
 // An overlay is what an update has written so far; a nil value deletes.
