@@ -74,7 +74,7 @@ func expire(tx *sealedTx, id cid, at []byte) (*messageRecord, error) {
 func (c *Client) expireAll() error {
 	var due [][]byte
 	err := c.store.view(func(tx *sealedTx) error {
-		return tx.tx.Scan([]byte(tableExpiry), false, func(k, _ []byte) (bool, error) {
+		return tx.tx.Scan([]byte(tableExpiry), nil, false, func(k, _ []byte) (bool, error) {
 			if !expiryTime(k).After(c.now()) {
 				due = append(due, slices.Clone(k))
 			}

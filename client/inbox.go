@@ -38,7 +38,7 @@ type Received struct {
 
 func appendInbox(tx *sealedTx, in inboxRecord) error {
 	next := uint64(1)
-	err := tx.tx.Scan([]byte(tableInbox), true, func(k, _ []byte) (bool, error) {
+	err := tx.tx.Scan([]byte(tableInbox), nil, true, func(k, _ []byte) (bool, error) {
 		next = lastNumber(k) + 1
 		return false, nil
 	})

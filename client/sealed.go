@@ -123,7 +123,11 @@ func (t *sealedTx) put(key, value []byte) error {
 func (t *sealedTx) delete(key []byte) error { return t.note(t.tx.Delete(key)) }
 
 func (t *sealedTx) scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
-	return t.tx.Scan(prefix, reverse, func(key, sealed []byte) (bool, error) {
+	return t.scanFrom(prefix, nil, reverse, fn)
+}
+
+func (t *sealedTx) scanFrom(prefix, from []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
+	return t.tx.Scan(prefix, from, reverse, func(key, sealed []byte) (bool, error) {
 		value, err := t.open(key, sealed)
 		if err != nil {
 			return false, err
@@ -156,7 +160,7 @@ func (t *sealedTx) save(key []byte, v any) error {
 // deleteAll removes every record whose key begins with prefix.
 func (t *sealedTx) deleteAll(prefix []byte) error {
 	var keys [][]byte
-	err := t.tx.Scan(prefix, false, func(key, _ []byte) (bool, error) {
+	err := t.tx.Scan(prefix, nil, false, func(key, _ []byte) (bool, error) {
 		keys = append(keys, append([]byte{}, key...))
 		return true, nil
 	})

@@ -51,7 +51,7 @@ func (t mapTx) Delete(key []byte) error {
 	return nil
 }
 
-func (t mapTx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
+func (t mapTx) Scan(prefix, _ []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
 	keys := slices.Sorted(maps.Keys(t.s.data))
 	if reverse {
 		slices.Reverse(keys)

@@ -29,6 +29,9 @@ type Tx interface {
 	// overwrites what it deletes, as far as its medium lets it.
 	Delete(key []byte) error
 	// Scan calls fn for the keys that begin with prefix, in ascending order,
-	// or descending if reverse, until fn returns false. fn must not write.
-	Scan(prefix []byte, reverse bool, fn func(key, value []byte) (more bool, err error)) error
+	// or descending if reverse, until fn returns false. It begins at from,
+	// which is included if it is there, and leaves out what lies before it in
+	// that order; from need not begin with prefix, and nil leaves out nothing.
+	// It reads little more than it hands out, and fn may read, but not write.
+	Scan(prefix, from []byte, reverse bool, fn func(key, value []byte) (more bool, err error)) error
 }

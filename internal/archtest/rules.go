@@ -85,7 +85,8 @@ var BrowserRules = []Rule{
 // BrowserPackages are those that run in a browser, as far as they exist.
 var BrowserPackages = []string{
 	"./account", "./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter",
-	"./client/store/memory", "./content", "./keytrans", "./mls", "./protocol", "./cmd/securecrypt-wasm",
+	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/jsbridge", "./keytrans", "./mls", "./protocol",
+	"./cmd/securecrypt-wasm",
 }
 
 // Timeless are the packages that read no clock: they are told the time.

@@ -7,7 +7,6 @@ package memory
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -96,15 +95,19 @@ func (t *tx) Delete(key []byte) error {
 	return nil
 }
 
-func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
-	keys := slices.Sorted(maps.Keys(t.data))
+func (t *tx) Scan(prefix, from []byte, reverse bool, fn func(key, value []byte) (bool, error)) error {
+	var keys []string
+	for k := range t.data {
+		before := from != nil && (reverse && k > string(from) || !reverse && k < string(from))
+		if strings.HasPrefix(k, string(prefix)) && !before {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
 	if reverse {
 		slices.Reverse(keys)
 	}
 	for _, k := range keys {
-		if !strings.HasPrefix(k, string(prefix)) {
-			continue
-		}
 		if more, err := fn([]byte(k), bytes.Clone(t.data[k])); err != nil || !more {
 			return err
 		}

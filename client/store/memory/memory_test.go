@@ -36,7 +36,7 @@ func TestFaultyWrapperFailsWhole(t *testing.T) {
 			t.Errorf("write %d: %v", n, err)
 		}
 		err := s.View(func(tx client.Tx) error {
-			return tx.Scan(nil, false, func(k, _ []byte) (bool, error) { return false, fmt.Errorf("%q is there", k) })
+			return tx.Scan(nil, nil, false, func(k, _ []byte) (bool, error) { return false, fmt.Errorf("%q is there", k) })
 		})
 		if err != nil {
 			t.Errorf("after the failure of write %d: %v", n, err)

@@ -179,11 +179,8 @@ func (t *tx) Delete(key []byte) error {
 	return nil
 }
 
-func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
-	query, args := "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, prefix...)}
-	if end := prefixEnd(prefix); end != nil {
-		query, args = query+" AND key < ?", append(args, end)
-	}
+func (t *tx) Scan(prefix, from []byte, reverse bool, fn func(key, value []byte) (bool, error)) (err error) {
+	query, args := bounds(prefix, from, reverse)
 	query += " ORDER BY key"
 	if reverse {
 		query += " DESC"
@@ -205,14 +202,32 @@ func (t *tx) Scan(prefix []byte, reverse bool, fn func(key, value []byte) (bool,
 	return rows.Err()
 }
 
+// bounds is the query for the keys of a scan, without its order. It names one
+// bound on each side, since SQLite would look for only one of several.
+func bounds(prefix, from []byte, reverse bool) (query string, args []any) {
+	low, end := prefix, prefixEnd(prefix)
+	if from != nil && !reverse && bytes.Compare(from, low) > 0 {
+		low = from
+	}
+	query, args = "SELECT key, value FROM records WHERE key >= ?", []any{append([]byte{}, low...)}
+	switch {
+	case from != nil && reverse && (end == nil || bytes.Compare(from, end) < 0):
+		return query + " AND key <= ?", append(args, append([]byte{}, from...))
+	case end != nil:
+		return query + " AND key < ?", append(args, end)
+	}
+	return query, args
+}
+
 // prefixEnd returns the least key above all that begin with prefix, nil if
 // there is none.
 func prefixEnd(prefix []byte) []byte {
-	end := bytes.TrimRight(prefix, "\xff")
-	if len(end) == 0 {
-		return nil
+	for i := len(prefix) - 1; i >= 0; i-- { // not package bytes's trimming, which is of characters
+		if prefix[i] != 0xff {
+			end := bytes.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
 	}
-	end = bytes.Clone(end)
-	end[len(end)-1]++
-	return end
+	return nil
 }

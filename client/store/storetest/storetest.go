@@ -24,6 +24,7 @@ func Run(t *testing.T, durable bool, open func(t *testing.T) client.Store) {
 	t.Run("RollsBack", func(t *testing.T) { rollsBack(t, open(t)) })
 	t.Run("ViewsDoNotWrite", func(t *testing.T) { viewsDoNotWrite(t, open(t)) })
 	t.Run("UpdatesDoNotOverlap", func(t *testing.T) { updatesDoNotOverlap(t, open(t)) })
+	t.Run("DoesWhatTheModelDoes", func(t *testing.T) { likeTheModel(t, open(t)) })
 	if durable {
 		t.Run("KeepsWhatItAcknowledged", func(t *testing.T) { keeps(t, open) })
 	}
@@ -83,9 +84,9 @@ func scansInOrder(t *testing.T, s client.Store) {
 	for _, k := range []string{"b\x02", "a\xff", "b\x00", "b\xff\xff", "c", "b", "b\x01\x00"} {
 		put(t, s, k, "v"+k)
 	}
-	scan := func(prefix string, reverse bool, most int) (got []string) {
+	scanFrom := func(prefix string, from []byte, reverse bool, most int) (got []string) {
 		err := s.View(func(tx client.Tx) error {
-			return tx.Scan([]byte(prefix), reverse, func(k, v []byte) (bool, error) {
+			return tx.Scan([]byte(prefix), from, reverse, func(k, v []byte) (bool, error) {
 				if string(v) != "v"+string(k) {
 					return false, fmt.Errorf("%q holds %q", k, v)
 				}
@@ -98,6 +99,7 @@ func scansInOrder(t *testing.T, s client.Store) {
 		}
 		return got
 	}
+	scan := func(prefix string, reverse bool, most int) []string { return scanFrom(prefix, nil, reverse, most) }
 	check := func(name string, got, want []string) {
 		if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -109,6 +111,23 @@ func scansInOrder(t *testing.T, s client.Store) {
 	check("prefix of ones", scan("b\xff", false, 10), []string{"b\xff\xff"})
 	check("nothing", scan("zz", false, 10), nil)
 	check("all", scan("", false, 10), append(append([]string{"a\xff"}, up...), "c"))
+	for _, at := range []struct {
+		name, prefix, from string
+		up, down           []string
+	}{
+		{"a key", "b", "b\x01\x00", up[2:], []string{up[2], up[1], up[0]}},
+		{"between keys", "b", "b\x01\x01", up[3:], []string{up[2], up[1], up[0]}},
+		{"the prefix", "b", "b", up, up[:1]},
+		{"the empty key", "b", "", up, nil},
+		{"before the prefix", "b", "a", up, nil},
+		{"after the prefix", "b", "c", nil, []string{up[4], up[3], up[2], up[1], up[0]}},
+		{"within all", "", "b\xff", []string{up[4], "c"}, []string{up[3], up[2], up[1], up[0], "a\xff"}},
+	} {
+		check("up from "+at.name, scanFrom(at.prefix, []byte(at.from), false, 10), at.up)
+		check("down from "+at.name, scanFrom(at.prefix, []byte(at.from), true, 10), at.down)
+	}
+	check("some from a key", scanFrom("b", []byte(up[1]), false, 2), up[1:3])
+	check("some down from a key", scanFrom("b", []byte(up[3]), true, 2), []string{up[3], up[2]})
 }
 
 func scansWithinScans(t *testing.T, s client.Store) {
@@ -118,11 +137,11 @@ func scansWithinScans(t *testing.T, s client.Store) {
 	}
 	pairs := 0
 	update(t, s, func(tx client.Tx) error {
-		return tx.Scan([]byte("a"), false, func(_, _ []byte) (bool, error) {
+		return tx.Scan([]byte("a"), nil, false, func(_, _ []byte) (bool, error) {
 			if _, err := tx.Get([]byte("b1")); err != nil {
 				return false, err
 			}
-			return true, tx.Scan([]byte("b"), true, func(_, _ []byte) (bool, error) {
+			return true, tx.Scan([]byte("b"), nil, true, func(_, _ []byte) (bool, error) {
 				pairs++
 				return true, nil
 			})
