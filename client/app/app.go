@@ -55,24 +55,27 @@ type profile struct {
 // gets events, those of one moment together, and must not call back.
 func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) (*App, error) {
 	a := &App{platform: p, transport: t, host: host, events: newQueue(tell)}
-	raw, err := p.Keys(ctx)
+	if err := a.begin(ctx); err != nil {
+		a.events.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// begin opens the profile, if there is one without a passphrase.
+func (a *App) begin(ctx context.Context) error {
+	raw, err := a.platform.Keys(ctx)
+	if err != nil || raw == nil {
+		return err
+	}
+	if a.keys, err = decodeKeys(raw); err != nil || a.keys.protected() {
+		return err
+	}
+	key, err := a.keys.unseal(ctx, a.platform)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if raw == nil {
-		return a, nil
-	}
-	if a.keys, err = decodeKeys(raw); err != nil {
-		return nil, err
-	}
-	if a.keys.protected() {
-		return a, nil
-	}
-	key, err := a.keys.unseal(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return a, a.enter(ctx, key)
+	return a.enter(ctx, key)
 }
 
 // Close stops all work and closes the store.
@@ -108,13 +111,13 @@ func (a *App) Do(ctx context.Context, name string, params []byte, files []Source
 	}
 	result, err := c.run(ctx, a, params, files)
 	if err != nil {
-		return answer, problem(err)
+		return answer, ProblemOf(err)
 	}
 	if body, ok := result.(Body); ok {
 		return Answer{JSON: []byte("{}"), Body: body.ReadCloser, Size: body.Size}, nil
 	}
 	if answer.JSON, err = json.Marshal(result); err != nil {
-		return Answer{}, problem(err)
+		return Answer{}, ProblemOf(err)
 	}
 	return answer, nil
 }

@@ -41,8 +41,8 @@ var codes = []struct {
 	{context.Canceled, CodeCanceled},
 }
 
-// problem is err for an interface.
-func problem(err error) *Problem {
+// ProblemOf is err for an interface.
+func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p

@@ -149,7 +149,7 @@ func (v *view) event(e client.Event) []Event {
 		}
 		return []Event{{"connection", c}}
 	case client.FailureEvent:
-		return []Event{{"failure", Failure{string(e.Conversation), *problem(e.Err)}}}
+		return []Event{{"failure", Failure{string(e.Conversation), *ProblemOf(e.Err)}}}
 	default:
 		return nil
 	}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/app"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+)
+
+func TestProfileWithoutPassphrase(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.phase(app.PhaseNone)
+		u.fails(app.CodePhase, "conversations", app.None{})
+		u.create("ana", "")
+		u.fails(app.CodePhase, "create", app.Create{Host: host})
+		u.fails(app.CodePhase, "lock", app.None{})
+		u.restart()
+		if s := u.phase(app.PhaseOpen); s.Address != "ana@"+host || s.Name != "Ms ana" || s.Protected {
+			t.Errorf("after a restart: %+v", s)
+		}
+	})
+}
+
+func TestPassphrase(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "correct horse")
+		u.restart()
+		if s := u.phase(app.PhaseLocked); s.Address != "" || s.Name != "" {
+			t.Errorf("a locked profile tells %+v", s)
+		}
+		u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "wrong"})
+		do[app.Session](u, "unlock", app.Secret{Passphrase: "correct horse"})
+		u.phase(app.PhaseOpen)
+		told[app.SessionChanged](u)
+		do[app.Session](u, "lock", app.None{})
+		u.phase(app.PhaseLocked)
+		if got := told[app.SessionChanged](u); len(got) != 1 || got[0].Session.Phase != app.PhaseLocked {
+			t.Errorf("interfaces were told %+v", got)
+		}
+		u.fails(app.CodePhase, "conversations", app.None{})
+		do[app.Session](u, "unlock", app.Secret{Passphrase: "correct horse"})
+
+		u.fails(app.CodePassphrase, "setPassphrase", app.Passphrase{Old: "wrong", New: "battery"})
+		do[app.None](u, "setPassphrase", app.Passphrase{Old: "correct horse", New: "battery"})
+		u.restart()
+		u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "correct horse"})
+		do[app.Session](u, "unlock", app.Secret{Passphrase: "battery"})
+		do[app.None](u, "setPassphrase", app.Passphrase{Old: "battery"})
+		u.restart()
+		u.phase(app.PhaseOpen)
+	})
+}
+
+// The passphrase of duress opens an empty profile, on line and off line, and the
+// old one is gone for good.
+func TestDuress(t *testing.T) {
+	for name, offline := range map[string]bool{"on line": false, "off line": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+				u := newUser(t, net, "ana")
+				u.create("ana", "mine")
+				before := len(u.device.keys)
+				u.fails(app.CodeInput, "setDuress", app.Secret{Passphrase: "mine"})
+				do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
+				if len(u.device.keys) != before {
+					t.Error("the keys tell whether there is a passphrase of duress")
+				}
+				old := bytes.Clone(u.device.keys)
+				u.restart()
+				u.way.Partition("", offline)
+				u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "nobody's"})
+				s := do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"})
+				if s.Phase != app.PhaseOpen || s.Address == "ana@"+host || s.Registered == offline {
+					t.Errorf("under duress: %+v", s)
+				}
+				if len(u.device.kept) != 2 || bytes.Equal(u.device.keys, old) {
+					t.Error("the old store or its key is still there")
+				}
+				u.restart()
+				u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "mine"})
+				if again := do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"}); again.Address != s.Address {
+					t.Errorf("the second time it is %s", again.Address)
+				}
+			})
+		})
+	}
+}
+
+func TestErase(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "mine")
+		do[app.Session](u, "lock", app.None{})
+		do[app.Session](u, "erase", app.None{})
+		u.phase(app.PhaseNone)
+		if u.device.keys != nil || u.device.store != nil {
+			t.Error("something is left")
+		}
+		u.create("bea", "")
+	})
+}
+
+// An account that the server does not want leaves nothing behind.
+func TestCreateRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		newUser(t, net, "ana").create("ana", "")
+		u := newUser(t, net, "other")
+		u.fails(app.CodeTaken, "create", app.Create{Host: host, Name: "ana"})
+		u.fails(app.CodeInput, "create", app.Create{Host: host, Name: "Not A Name"})
+		u.way.Partition("", true)
+		u.fails(app.CodeOffline, "create", app.Create{Host: host, Name: "bea"})
+		u.phase(app.PhaseNone)
+		if u.device.keys != nil || u.device.store != nil {
+			t.Error("something is left")
+		}
+		u.way.Partition("", false)
+		u.create("bea", "")
+	})
+}
+
+func TestDamagedKeys(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "")
+		u.device.keys[len(u.device.keys)-1]++
+		u.device.keys[0] = 0
+		if _, err := app.New(t.Context(), u.device, u.way, host, func([]app.Event) {}); err == nil {
+			t.Error("damaged keys are accepted")
+		}
+	})
+}
+
+// Two people talk through their interfaces.
+func TestTwoPeople(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		ana, bea := newUser(t, net, "ana"), newUser(t, net, "bea")
+		ana.create("ana", "")
+		bea.create("bea", "secret")
+		ana.fails(app.CodeInput, "direct", app.AddressRef{Address: "nonsense"})
+		ana.fails(app.CodeNoPerson, "direct", app.AddressRef{Address: "nobody@" + host})
+		with := do[app.ConversationRef](ana, "direct", app.AddressRef{Address: "bea@" + host})
+		do[app.Sent](ana, "send", app.Send{Conversation: with.Conversation, Text: "hello *you*"})
+		pass(0)
+
+		list := do[app.Conversations](bea, "conversations", app.None{}).Conversations
+		if len(list) != 1 || list[0].Status != client.StatusRequest.String() || list[0].Inviter != "ana@"+host {
+			t.Fatalf("bea sees %+v", list)
+		}
+		do[app.None](bea, "accept", app.ConversationRef{Conversation: list[0].ID})
+		pass(0)
+		page := do[app.Page](bea, "page", app.PageQuery{Conversation: list[0].ID, Where: app.Newest, Limit: 10})
+		found := false
+		for _, m := range page.Messages {
+			found = found || m.Text == "hello *you*" && m.Author == "Ms ana" && m.State == client.StateReceived.String()
+		}
+		if !found {
+			t.Errorf("bea reads %+v", page.Messages)
+		}
+		if news := told[app.MessageChanged](bea); len(news) == 0 {
+			t.Error("bea's interface was not told")
+		}
+	})
+}

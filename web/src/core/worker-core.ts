@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Request, Response } from '../worker/wire';
+import type { AttachmentRef, Calls, Events } from './api.gen';
+import { type Core, CoreError } from './core';
+
+declare const __WORKER__: string;
+
+interface Pending {
+  resolve(response: { answer?: unknown; file?: Blob }): void;
+  reject(reason: Error): void;
+}
+
+type Listener = (event: never) => void;
+
+/**
+ * Connects to the core, which runs in a worker: in one for all tabs, if the
+ * browser has shared workers. onFailure is told if it cannot begin.
+ */
+export function connect(host: string, onFailure: (reason: CoreError) => void): Core {
+  const port = open();
+  const pending = new Map<number, Pending>();
+  const listeners = new Map<string, Set<Listener>>();
+  let last = 0;
+
+  port.onmessage = ({ data }: MessageEvent<Response>) => {
+    if (data.kind === 'events') {
+      for (const { name, data: event } of data.events) {
+        listeners.get(name)?.forEach((fn) => fn(event as never));
+      }
+    } else if (data.kind === 'failed') {
+      const reason = new CoreError(data.problem.code, data.problem.text);
+      pending.forEach((p) => p.reject(reason));
+      pending.clear();
+      onFailure(reason);
+    } else {
+      const p = pending.get(data.id);
+      pending.delete(data.id);
+      if (data.problem) {
+        p?.reject(new CoreError(data.problem.code, data.problem.text));
+      } else {
+        p?.resolve(data);
+      }
+    }
+  };
+  const post = (request: Request) => port.postMessage(request);
+
+  function ask(name: string, params: unknown, files: Blob[], signal?: AbortSignal): Promise<{ answer?: unknown; file?: Blob }> {
+    return new Promise((resolve, reject) => {
+      const id = ++last;
+      pending.set(id, { resolve, reject });
+      post({ kind: 'call', id, name, params, files });
+      signal?.addEventListener('abort', () => post({ kind: 'abort', id }), { once: true });
+    });
+  }
+
+  post({ kind: 'start', host });
+  return {
+    async call<K extends keyof Calls>(name: K, params: Calls[K][0], files: Blob[] = []) {
+      return (await ask(name, params, files)).answer as Calls[K][1];
+    },
+    async attachment(ref: AttachmentRef, signal?: AbortSignal) {
+      return (await ask('attachment', ref, [], signal)).file ?? new Blob();
+    },
+    on<K extends keyof Events>(name: K, fn: (event: Events[K]) => void) {
+      const all = listeners.get(name) ?? new Set();
+      listeners.set(name, all.add(fn as Listener));
+      return () => all.delete(fn as Listener);
+    },
+  };
+}
+
+/** Only the one script that was built with this page may become a worker. */
+function scriptURL(): string {
+  const trusted = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } }).trustedTypes;
+  if (!trusted) {
+    return __WORKER__;
+  }
+  return trusted.createPolicy('securecrypt-worker', { createScriptURL: () => __WORKER__ }).createScriptURL('');
+}
+
+function open(): MessagePort | Worker {
+  const url = scriptURL();
+  if (typeof SharedWorker === 'undefined') {
+    return new Worker(url);
+  }
+  const { port } = new SharedWorker(url);
+  return port;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// What lies beside the store: the sealed key of the store, and the key of this
+// device, which the browser keeps and no script can read.
+
+const DATABASE = 'securecrypt device';
+const TABLE = 'keys';
+const SEALED = 'sealed';
+const DEVICE = 'device';
+const NONCE_SIZE = 12;
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+async function open(): Promise<IDBDatabase> {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
+  return settled(request);
+}
+
+async function read<T>(key: string): Promise<T | undefined> {
+  const db = await open();
+  try {
+    return await settled<T | undefined>(db.transaction(TABLE).objectStore(TABLE).get(key));
+  } finally {
+    db.close();
+  }
+}
+
+async function write(change: (table: IDBObjectStore) => void): Promise<void> {
+  const db = await open();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const t = db.transaction(TABLE, 'readwrite', { durability: 'strict' });
+      t.oncomplete = () => resolve();
+      t.onabort = () => reject(t.error);
+      change(t.objectStore(TABLE));
+    });
+  } finally {
+    db.close();
+  }
+}
+
+export const keys = () => read<Uint8Array>(SEALED);
+
+/** Keeps the sealed key; null removes it, and the key of the device with it. */
+export function setKeys(sealed: Uint8Array | null): Promise<void> {
+  return write((table) => {
+    if (sealed) {
+      table.put(sealed, SEALED);
+    } else {
+      table.clear();
+    }
+  });
+}
+
+async function deviceKey(): Promise<CryptoKey> {
+  const known = await read<CryptoKey>(DEVICE);
+  if (known) {
+    return known;
+  }
+  const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  await write((table) => table.put(key, DEVICE));
+  return key;
+}
+
+export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
+  const box = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await deviceKey(), plain));
+  const sealed = new Uint8Array(NONCE_SIZE + box.length);
+  sealed.set(iv);
+  sealed.set(box, NONCE_SIZE);
+  return sealed;
+}
+
+export async function unseal(sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const iv = sealed.slice(0, NONCE_SIZE);
+  return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await deviceKey(), sealed.slice(NONCE_SIZE)));
+}

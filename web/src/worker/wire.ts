@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Problem } from '../core/api.gen';
+
+/** What a page sends to the worker. The first message is Start. */
+export type Request = Start | CallRequest | AbortRequest;
+
+export interface Start {
+  kind: 'start';
+  /** The server whose page this is; empty if it was not served by one. */
+  host: string;
+}
+
+export interface CallRequest {
+  kind: 'call';
+  id: number;
+  name: string;
+  params: unknown;
+  files: Blob[];
+}
+
+export interface AbortRequest {
+  kind: 'abort';
+  id: number;
+}
+
+/** What the worker sends to a page. */
+export type Response = AnswerResponse | EventsResponse | FailedResponse;
+
+export interface AnswerResponse {
+  kind: 'answer';
+  id: number;
+  problem?: Problem;
+  answer?: unknown;
+  file?: Blob;
+}
+
+export interface EventsResponse {
+  kind: 'events';
+  events: { name: string; data: unknown }[];
+}
+
+/** The core could not begin: the store cannot be opened, for example. */
+export interface FailedResponse {
+  kind: 'failed';
+  problem: Problem;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// The worker in which the client core runs, one for all tabs where the browser
+// has shared workers. It passes messages on; what they mean is the core's.
+
+import 'wasm_exec';
+import type { Problem } from '../core/api.gen';
+import * as device from './device';
+import type { CallRequest, Request, Response } from './wire';
+
+declare const __WASM__: string;
+declare const Go: new () => { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> };
+
+type Done = (problem: string | null, answer: string, pieces: Uint8Array<ArrayBuffer>[] | null) => void;
+type Call = (id: number, name: string, params: string, files: Blob[], done: Done) => void;
+
+interface Core {
+  call: Call;
+  abort: (id: number) => void;
+}
+
+interface Port {
+  postMessage(response: Response): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+  addEventListener(name: 'close', fn: () => void): void;
+}
+
+const ports = new Set<Port>();
+let core: Promise<Core> | undefined;
+let calls = 0;
+
+function tell(response: Response): void {
+  for (const port of ports) {
+    port.postMessage(response);
+  }
+}
+
+/** Starts the core; every page that comes later uses the same. */
+function start(host: string): Promise<Core> {
+  core ??= run(host).catch((problem: Problem) => {
+    core = undefined;
+    throw problem;
+  });
+  return core;
+}
+
+async function run(host: string): Promise<Core> {
+  const go = new Go();
+  const { instance } = await WebAssembly.instantiateStreaming(fetch(__WASM__), go.importObject);
+  return new Promise((resolve, reject) => {
+    const { keys, setKeys, seal, unseal } = device;
+    Object.assign(globalThis, {
+      securecryptHost: {
+        host,
+        keys,
+        setKeys,
+        seal,
+        unseal,
+        tell: (events: string) => tell({ kind: 'events', events: JSON.parse(events) }),
+        failed: (problem: string) => reject(JSON.parse(problem)),
+        ready: (call: Call, abort: (id: number) => void) => resolve({ call, abort }),
+      },
+    });
+    void go.run(instance).then(() => reject({ code: 'failed', text: 'The core of SecureCrypt ended; reload the page.' }));
+  });
+}
+
+/** A page may leave at any time: its calls go on, their answers go nowhere. */
+function serve(port: Port): void {
+  const numbers = new Map<number, number>();
+  ports.add(port);
+  port.addEventListener('close', () => ports.delete(port));
+  port.onmessage = async ({ data }: MessageEvent<Request>) => {
+    try {
+      if (data.kind === 'start') {
+        await start(data.host);
+        return;
+      }
+      if (!core) {
+        throw { code: 'failed', text: 'The page did not start the core.' };
+      }
+      const running = await core;
+      if (data.kind === 'abort') {
+        running.abort(numbers.get(data.id) ?? 0);
+        return;
+      }
+      const number = ++calls;
+      numbers.set(data.id, number);
+      const response = await answer(running, number, data);
+      numbers.delete(data.id);
+      port.postMessage(response);
+    } catch (e) {
+      port.postMessage({ kind: 'failed', problem: problemOf(e) });
+    }
+  };
+}
+
+function answer(running: Core, number: number, { id, name, params, files }: CallRequest): Promise<Response> {
+  return new Promise((resolve) => {
+    running.call(number, name, JSON.stringify(params), files, (problem, result, pieces) => {
+      if (problem !== null) {
+        resolve({ kind: 'answer', id, problem: JSON.parse(problem) });
+      } else {
+        resolve({ kind: 'answer', id, answer: JSON.parse(result), file: pieces ? new Blob(pieces) : undefined });
+      }
+    });
+  });
+}
+
+function problemOf(e: unknown): Problem {
+  if (typeof e === 'object' && e !== null && 'code' in e && 'text' in e && typeof e.text === 'string') {
+    return e as Problem;
+  }
+  return { code: 'failed', text: e instanceof Error ? e.message : String(e) };
+}
+
+if ('onconnect' in globalThis) {
+  globalThis.addEventListener('connect', (event) => serve((event as MessageEvent).ports[0]!));
+} else {
+  serve(globalThis as unknown as Port);
+}
