@@ -3,8 +3,7 @@
 import type { Request, Response } from '../worker/wire';
 import type { AttachmentRef, Calls, Events } from './api.gen';
 import { type Core, CoreError } from './core';
-
-declare const __WORKER__: string;
+import { scriptURL } from './trusted';
 
 interface Pending {
   resolve(response: { answer?: unknown; file?: Blob }): void;
@@ -15,10 +14,15 @@ type Listener = (event: never) => void;
 
 /**
  * Connects to the core, which runs in a worker: in one for all tabs, if the
- * browser has shared workers. onFailure is told if it cannot begin.
+ * browser has shared workers. Rejects with a CoreError if it cannot begin.
  */
-export function connect(host: string, onFailure: (reason: CoreError) => void): Core {
-  const port = open();
+export function connect(): Promise<Core> {
+  return new Promise((resolve, reject) => {
+    const core = attach(open(), () => resolve(core), reject);
+  });
+}
+
+function attach(port: MessagePort | Worker, onStart: () => void, onFailure: (reason: CoreError) => void): Core {
   const pending = new Map<number, Pending>();
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
@@ -33,6 +37,8 @@ export function connect(host: string, onFailure: (reason: CoreError) => void): C
       pending.forEach((p) => p.reject(reason));
       pending.clear();
       onFailure(reason);
+    } else if (data.kind === 'started') {
+      onStart();
     } else {
       const p = pending.get(data.id);
       pending.delete(data.id);
@@ -54,7 +60,7 @@ export function connect(host: string, onFailure: (reason: CoreError) => void): C
     });
   }
 
-  post({ kind: 'start', host });
+  post({ kind: 'start', host: servedBy() });
   return {
     async call<K extends keyof Calls>(name: K, params: Calls[K][0], files: Blob[] = []) {
       return (await ask(name, params, files)).answer as Calls[K][1];
@@ -70,17 +76,13 @@ export function connect(host: string, onFailure: (reason: CoreError) => void): C
   };
 }
 
-/** Only the one script that was built with this page may become a worker. */
-function scriptURL(): string {
-  const trusted = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } }).trustedTypes;
-  if (!trusted) {
-    return __WORKER__;
-  }
-  return trusted.createPolicy('securecrypt-worker', { createScriptURL: () => __WORKER__ }).createScriptURL('');
+/** The server that this page came from, unless the page says otherwise. */
+function servedBy(): string {
+  return document.querySelector<HTMLMetaElement>('meta[name=securecrypt-server]')?.content ?? location.host;
 }
 
 function open(): MessagePort | Worker {
-  const url = scriptURL();
+  const url = scriptURL(__WORKER__);
   if (typeof SharedWorker === 'undefined') {
     return new Worker(url);
   }

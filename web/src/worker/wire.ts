@@ -25,7 +25,12 @@ export interface AbortRequest {
 }
 
 /** What the worker sends to a page. */
-export type Response = AnswerResponse | EventsResponse | FailedResponse;
+export type Response = StartedResponse | AnswerResponse | EventsResponse | FailedResponse;
+
+/** The core runs. */
+export interface StartedResponse {
+  kind: 'started';
+}
 
 export interface AnswerResponse {
   kind: 'answer';

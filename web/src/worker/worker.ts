@@ -8,7 +8,6 @@ import type { Problem } from '../core/api.gen';
 import * as device from './device';
 import type { CallRequest, Request, Response } from './wire';
 
-declare const __WASM__: string;
 declare const Go: new () => { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> };
 
 type Done = (problem: string | null, answer: string, pieces: Uint8Array<ArrayBuffer>[] | null) => void;
@@ -74,6 +73,7 @@ function serve(port: Port): void {
     try {
       if (data.kind === 'start') {
         await start(data.host);
+        port.postMessage({ kind: 'started' });
         return;
       }
       if (!core) {
