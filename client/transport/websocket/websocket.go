@@ -52,6 +52,10 @@ func New() *Transport {
 // Close releases idle connections.
 func (t *Transport) Close() { t.http.CloseIdleConnections() }
 
+// Loopback reports whether host is the machine itself, to which connections
+// are made without TLS.
+func Loopback(host string) bool { return endpoint.Loopback(host) }
+
 // Dial implements client.Transport.
 func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
