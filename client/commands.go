@@ -238,12 +238,14 @@ func (c *conversation) heir() string {
 	return best
 }
 
+var errUnconfirmed = errors.New("the sender's server has not confirmed who they are yet; try again when it can be reached")
+
 func (commandAccept) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status != StatusRequest {
 		return refusal{errors.New("there is nothing to accept")}
 	}
 	if slices.Contains(c.rec.Unconfirmed, c.rec.Inviter) {
-		return refusal{errors.New("the sender's server has not confirmed who they are yet; try again when it can be reached")}
+		return refusal{errUnconfirmed}
 	}
 	c.rec.Status = StatusActive
 	c.touch()

@@ -58,9 +58,26 @@ func (c *Client) Leave(ctx context.Context, conv ConversationID) error {
 	return c.tell(ctx, conv, commandLeave{})
 }
 
-// Accept turns a request into a conversation.
+// confirming is how long Accept waits for the inviter's server.
+const confirming = 5 * time.Second
+
+// Accept turns a request into a conversation. It waits a little for the inviter's
+// server, which has to confirm who they are.
 func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
-	return c.tell(ctx, conv, commandAccept{})
+	a, err := c.actor(conv)
+	if err != nil {
+		return err
+	}
+	err = a.ask(ctx, commandAccept{})
+	if !errors.Is(err, errUnconfirmed) {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, confirming)
+	defer cancel()
+	if a.wait(waiting, func(s snapshot) bool { return !s.checking }) != nil {
+		return err
+	}
+	return a.ask(ctx, commandAccept{})
 }
 
 // MarkRead sets a conversation's unread count to zero.

@@ -23,8 +23,12 @@ func (a *App) send(ctx context.Context, q Send, files []Source) (Sent, error) {
 	if len(files) != len(q.Files) {
 		return Sent{}, errInput
 	}
-	m, err := p.Send(ctx, client.ConversationID(q.Conversation), client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration()})
+	conv := client.ConversationID(q.Conversation)
+	m, err := p.Send(ctx, conv, client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration()})
 	if err != nil {
+		return Sent{}, err
+	}
+	if m, err = p.Message(conv, m.ID); err != nil {
 		return Sent{}, err
 	}
 	v := view{profile: p}

@@ -30,6 +30,9 @@ func Write(w io.Writer) error {
 	g.line("/** Of each call the parameters and the answer. */")
 	calls := "export interface Calls {\n"
 	for _, c := range app.Calls {
+		if c.Answer == reflect.TypeFor[app.Body]() {
+			continue // a file: see Core.attachment
+		}
 		calls += fmt.Sprintf("  %s: [%s, %s];\n", c.Name, g.name(c.Params), g.name(c.Answer))
 	}
 	events := "export interface Events {\n"
