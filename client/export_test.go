@@ -4,6 +4,7 @@ package client
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -150,3 +151,34 @@ func (c *Client) Stored(id ConversationID) (n int, err error) {
 	})
 	return n, err
 }
+
+// Kept counts the files that the profile keeps, and complains of pieces
+// without a file.
+func (c *Client) Kept(t testing.TB) (n int) {
+	t.Helper()
+	fatal(t, c.store.view(func(tx *sealedTx) error {
+		known := map[string]int64{}
+		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
+			var rec fileRecord
+			err := decodeRecord(v, &rec)
+			known[string(k[1:])] = rec.Have
+			n++
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		return tx.scan([]byte(tablePiece), false, func(k, v []byte) (bool, error) {
+			file := string(k[1 : len(k)-8])
+			known[file] -= int64(len(v))
+			if known[file] < 0 {
+				t.Errorf("a piece of no file: %x", k)
+			}
+			return true, nil
+		})
+	}))
+	return n
+}
+
+// KeepAtMost bounds the files that the profile keeps.
+func (c *Client) KeepAtMost(n int64) { c.shelf.room = n }

@@ -191,15 +191,18 @@ type Attachment struct {
 	Name  string
 	Type  string // media type
 	Size  int64  // bytes
+	// File names the file in ProgressEvents.
+	File FileID
 	// Path is where it was saved, if it was.
 	Path string
 }
 
 // A Draft is a message to be sent.
 type Draft struct {
-	Text    string // Markdown (GFM-MIMI)
-	Files   []string
-	ReplyTo content.MessageID
+	Text     string   // Markdown (GFM-MIMI)
+	Files    []string // as Config.Files opens them
+	Attached []FileID // as Attach returned them
+	ReplyTo  content.MessageID
 	// Expire is after what time the message disappears for everybody; 0 is the
 	// conversation's timer.
 	Expire time.Duration
@@ -227,6 +230,7 @@ type ConnectionEvent struct {
 
 // ProgressEvent: a file is on its way up (or down).
 type ProgressEvent struct {
+	File        FileID
 	Name        string
 	Done, Total int64 // bytes
 }

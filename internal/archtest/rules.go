@@ -45,7 +45,12 @@ var Rules = []Rule{
 	{
 		Why:   "the core knows neither its stores nor its transports",
 		Of:    []string{"./client"},
-		Never: []string{"./client/store/...", "./client/transport/...", "./internal/tui/..."},
+		Never: []string{"./client/files/...", "./client/store/...", "./client/transport/...", "./internal/tui/..."},
+	},
+	{
+		Why:   "the core does no input and output",
+		Of:    []string{"./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter"},
+		Never: outside,
 	},
 	{
 		Why:   "the server knows none of its backends",
