@@ -11,9 +11,6 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// ErrFull is wrapped by errors of a Platform that has no room left.
-var ErrFull = errors.New("there is no room left on this device")
-
 // Error returns the text.
 func (p *Problem) Error() string { return p.Text }
 
@@ -25,7 +22,7 @@ var codes = []struct {
 	{keyring.ErrPassphrase, CodePassphrase},
 	{errPhase, CodePhase},
 	{errInput, CodeInput},
-	{ErrFull, CodeFull},
+	{client.ErrFull, CodeFull},
 	{client.ErrNotAllowed, CodeNotAllowed},
 	{client.ErrNotYours, CodeNotAllowed},
 	{client.ErrNoConversation, CodeGone},

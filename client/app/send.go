@@ -4,10 +4,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
 )
 
 // send puts a message into the outbox.
@@ -23,8 +23,16 @@ func (a *App) send(ctx context.Context, q Send, files []Source) (Sent, error) {
 	if len(files) != len(q.Files) {
 		return Sent{}, errInput
 	}
+	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration()}
+	for i, f := range files {
+		id, err := p.Attach(ctx, q.Files[i].Name, q.Files[i].Type, f)
+		if err != nil {
+			return Sent{}, err
+		}
+		draft.Attached = append(draft.Attached, id)
+	}
 	conv := client.ConversationID(q.Conversation)
-	m, err := p.Send(ctx, conv, client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration()})
+	m, err := p.Send(ctx, conv, draft)
 	if err != nil {
 		return Sent{}, err
 	}
@@ -41,4 +49,10 @@ type Body struct {
 	Size          int64 `json:"-"`
 }
 
-func (a *App) attachment(context.Context, AttachmentRef) (Body, error) { return Body{}, errors.ErrUnsupported }
+func (a *App) attachment(ctx context.Context, q AttachmentRef) (out Body, err error) {
+	_, err = a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		out.ReadCloser, out.Size, err = p.OpenAttachment(ctx, conv, id, q.Index)
+		return err
+	})
+	return out, err
+}
