@@ -49,12 +49,21 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 func (c *Client) Conversations() ([]Conversation, error) {
 	var all []Conversation
 	err := c.store.view(func(tx *sealedTx) error {
+		show := c.shower(tx)
+		if err := show.loadContacts(); err != nil {
+			return err
+		}
+		waits, err := waiting(tx)
+		if err != nil {
+			return err
+		}
 		return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
 			var rec convRecord
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
 			}
-			conv, err := c.describe(tx, cid(k[1:]), &rec)
+			conv, err := show.conversation(&rec)
+			conv.Waiting = waits[cid(k[1:])]
 			all = append(all, conv)
 			return true, err
 		})
@@ -63,10 +72,17 @@ func (c *Client) Conversations() ([]Conversation, error) {
 	return all, err
 }
 
+func (c *Client) shower(tx *sealedTx) *shower {
+	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+}
+
 // describe makes a summary from the record alone; the machine is not needed.
 func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
-	s := rec.summary()
-	err := tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
+	s, err := c.shower(tx).conversation(rec)
+	if err != nil {
+		return s, err
+	}
+	err = tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
 		var item outboxRecord
 		if err := decodeRecord(v, &item); err != nil {
 			return false, err
