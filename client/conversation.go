@@ -389,6 +389,10 @@ func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
 	return c.apply(tx, delta)
 }
 
+func (c *conversation) show(tx *sealedTx) *shower {
+	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+}
+
 func (c *conversation) tellSummary(tx *sealedTx) error {
 	waiting := 0
 	for _, item := range c.outbox {
@@ -396,8 +400,7 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 			waiting++
 		}
 	}
-	show := shower{tx: tx, self: c.self.address.String(), now: c.now()}
-	s, err := show.conversation(&c.rec)
+	s, err := c.show(tx).conversation(&c.rec)
 	s.Waiting = waiting
 	c.out.emit(ConversationEvent{s})
 	return err

@@ -126,7 +126,11 @@ func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {
 	c.noteLast(order, rec)
 	if !rec.Held {
-		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), isNew})
+		m, err := c.show(tx).message(c.id, conversationID(c.rec.Channel), order, rec)
+		if err != nil {
+			return err
+		}
+		c.out.emit(MessageEvent{m, isNew})
 	}
 	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
 }

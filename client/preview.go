@@ -88,6 +88,7 @@ func (p *previewRecord) message(conv ConversationID, self string, now time.Time)
 		return nil
 	}
 	m := p.Message.message(conv, self)
+	m.Order = p.Order
 	for _, a := range p.Attachments {
 		m.Attachments = append(m.Attachments, Attachment{Index: a.Index, Name: a.Name, Type: a.Type, Size: a.Size})
 	}

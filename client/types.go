@@ -174,15 +174,20 @@ func (s State) String() string {
 
 // A Message is one message of a conversation's history.
 type Message struct {
-	ID           content.MessageID
+	ID           content.MessageID // zero of a notice
 	Conversation ConversationID
-	From         account.Address
-	Own          bool
-	Text         string
+	// Order is the place in this device's history of the conversation: later
+	// ones have greater numbers, and no two the same.
+	Order uint64
+	From  account.Address
+	Own   bool
+	Text  string
 	// SentAt is what the sender's clock said.
-	SentAt      time.Time
-	ReceivedAt  time.Time
-	ReplyTo     content.MessageID
+	SentAt     time.Time
+	ReceivedAt time.Time
+	ReplyTo    content.MessageID
+	// Quote is the message that this one replies to, nil if it is not there.
+	Quote       *Quote
 	Attachments []Attachment
 	Reactions   []Reaction
 	Edited      bool
