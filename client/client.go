@@ -23,6 +23,9 @@ type Config struct {
 	Store     Store
 	Key       keyring.StoreKey
 	Transport Transport
+	// Files is where files are attached from and saved to by their paths; nil
+	// is nowhere. Attach and OpenAttachment do without.
+	Files Files
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// OnEvent, if not nil, is told what happens, by any goroutine. It must not
@@ -37,6 +40,7 @@ type Config struct {
 type Client struct {
 	config Config
 	store  *sealedStore
+	shelf  *shelf
 	self   identity
 	letter hpke.PrivateKey // the mailbox key
 	log    *slog.Logger
@@ -131,7 +135,7 @@ func Open(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		config: cfg, store: store, log: cfg.Log,
+		config: cfg, store: store, shelf: newShelf(store, cfg.clock()), log: cfg.Log,
 		links: map[string]*link{}, actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
 	}
 	if c.log == nil {

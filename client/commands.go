@@ -60,6 +60,9 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
 		return refusal{fmt.Errorf("%w: you are leaving it", ErrClosed)}
 	}
+	if err := stillAttached(tx, in.uploads); err != nil {
+		return err
+	}
 	now := c.now()
 	view := in.message.View()
 	expire := in.expire
@@ -119,28 +122,6 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 	}
 	_, err = c.queue(tx, out)
 	return err
-}
-
-// notePaths remembers where the attachments of an own message lie.
-func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRecord) error {
-	if len(uploads) == 0 {
-		return nil
-	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-	if err != nil || !ok {
-		return err
-	}
-	msg, err := content.Decode(rec.Content)
-	if err != nil {
-		return err
-	}
-	for i, a := range msg.View().Attachments {
-		if i < len(uploads) {
-			rec.Paths = append(rec.Paths, pathRecord{a.Index, uploads[i].Path})
-		}
-	}
-	return c.saveMessage(tx, order, &rec, false)
 }
 
 func (in commandSaved) step(c *conversation, tx *sealedTx) error {

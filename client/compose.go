@@ -38,7 +38,7 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 
 // prepare gets the files of a draft ready.
 func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, parts []content.PartContent, err error) {
-	if len(d.Files) == 0 {
+	if len(d.Files)+len(d.Attached) == 0 {
 		return nil, nil, nil
 	}
 	host, expire := "", d.Expire
@@ -53,15 +53,25 @@ func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, pa
 		return nil, nil, err
 	}
 	for _, path := range d.Files {
-		u, err := prepareUpload(path)
+		u, err := c.prepareUpload(path)
 		if err != nil {
 			return nil, nil, err
 		}
+		uploads = append(uploads, u)
+	}
+	for _, id := range d.Attached {
+		u, err := c.keptUpload(id)
+		if err != nil {
+			return nil, nil, err
+		}
+		uploads = append(uploads, u)
+	}
+	for _, u := range uploads {
 		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
 		if err != nil {
 			return nil, nil, err
 		}
-		uploads, parts = append(uploads, u), append(parts, part)
+		parts = append(parts, part)
 	}
 	return uploads, parts, nil
 }

@@ -18,6 +18,9 @@
 // Conversations use anonymous connections; the identified connection carries
 // the account, its key packages and its mailbox. The two are never the same.
 //
-// The package does no file, network or terminal I/O of its own beyond the
-// files that are attached or saved: Store and Transport come from outside.
+// Files that are attached or opened lie on a shelf inside the store, sealed and
+// in pieces; programs with a file system may name files by their paths, too.
+//
+// The package does no file, network or terminal I/O of its own: Store,
+// Transport and Files come from outside.
 package client

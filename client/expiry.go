@@ -69,6 +69,9 @@ func expire(tx *sealedTx, id cid, at []byte) (*messageRecord, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
+	if err := forgetFiles(tx, &rec, nil); err != nil {
+		return nil, err
+	}
 	return &rec, tx.delete(k)
 }
 

@@ -4,11 +4,11 @@ package client
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/envelope"
-	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -152,73 +152,33 @@ func (c *Client) Stored(id ConversationID) (n int, err error) {
 	return n, err
 }
 
-// Flood adds messages from somebody else to the history of a conversation whose
-// actor does not run.
-func (c *Client) Flood(id ConversationID, n int, text func(i int) string) error {
-	for first := 0; first < n; first += 1000 {
-		err := c.store.update(func(tx *sealedTx) error {
-			m, err := loadConversation(tx, c.self, c.now, c.ids[id])
-			if err != nil {
-				return err
-			}
-			m.begin(tx, &outcome{})
-			for i := first; i < min(n, first+1000); i++ {
-				if err := m.flood(tx, text(i)); err != nil {
-					return err
-				}
-			}
-			return m.end(tx)
+// Kept counts the files that the profile keeps, and complains of pieces
+// without a file.
+func (c *Client) Kept(t testing.TB) (n int) {
+	t.Helper()
+	fatal(t, c.store.view(func(tx *sealedTx) error {
+		known := map[string]int64{}
+		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
+			var rec fileRecord
+			err := decodeRecord(v, &rec)
+			known[string(k[1:])] = rec.Have
+			n++
+			return true, err
 		})
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (c *conversation) flood(tx *sealedTx, text string) error {
-	msg, err := content.Text(text).Salted(random)
-	if err != nil {
-		return err
-	}
-	raw, err := msg.Encode()
-	if err != nil {
-		return err
-	}
-	id, err := content.ID("mimi://here/u/bob", c.roomURI(), raw)
-	if err != nil {
-		return err
-	}
-	rec := &messageRecord{Version: recordVersion, ID: id, From: "bob@here", Received: millis(c.now()), Content: raw, Text: text}
-	rec.Sent = rec.Received
-	order, err := c.add(tx, rec)
-	c.arrived(order, rec)
-	return err
-}
-
-// Multiply lists a conversation n more times, under other identifiers and each
-// with a contact; their groups are missing.
-func (c *Client) Multiply(id ConversationID, n int) error {
-	return c.store.update(func(tx *sealedTx) error {
-		var rec convRecord
-		if _, err := tx.load(key(tableConversation, idKey(c, id)), &rec); err != nil {
-			return err
-		}
-		for i := range n {
-			rec.Channel[0], rec.Channel[1], rec.Channel[2] = 0xff, byte(i>>8), byte(i)
-			rec.Group, rec.Peer = false, fmt.Sprintf("someone%d@here", i)
-			if err := tx.save(key(tableConversation, tx.index(rec.Channel[:])), &rec); err != nil {
-				return err
+		return tx.scan([]byte(tablePiece), false, func(k, v []byte) (bool, error) {
+			file := string(k[1 : len(k)-8])
+			known[file] -= int64(len(v))
+			if known[file] < 0 {
+				t.Errorf("a piece of no file: %x", k)
 			}
-			if err := saveContact(tx, contactRecord{Version: recordVersion, Address: rec.Peer, Name: rec.Peer, Known: true}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return true, nil
+		})
+	}))
+	return n
 }
 
-func idKey(c *Client, id ConversationID) []byte {
-	k := c.ids[id]
-	return k[:]
-}
+// KeepAtMost bounds the files that the profile keeps.
+func (c *Client) KeepAtMost(n int64) { c.shelf.room = n }

@@ -10,8 +10,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"os"
-	"path/filepath"
+	"path"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/attach"
@@ -30,28 +29,59 @@ const progressStep = 1 << 20
 // ErrChanged means that a file changed between being attached and sent.
 var ErrChanged = errors.New("the file changed after it was attached; attach it again")
 
+// errNoFiles is for programs without a file system.
+var errNoFiles = errors.New("this program does not reach the files of the machine: attach and open files within it")
+
+// Files is the file system of the machine, for programs that have one.
+type Files interface {
+	// Open opens a file to be attached. What is no regular file is refused,
+	// without waiting for it.
+	Open(path string) (Source, error)
+	// Part opens what there is of a download called name in the folder dir;
+	// what is missing is made. No link is followed.
+	Part(dir, name string) (Part, error)
+}
+
+// A Source is a file that is attached. Path finds it wherever the program is
+// started the next time.
+type Source struct {
+	io.ReadSeekCloser
+	Path, Name string
+}
+
+// A Part is a file that a download goes to. Finish or Discard closes it.
+type Part interface {
+	io.ReadWriteSeeker
+	io.Closer
+	Truncate(size int64) error
+	// Finish makes the file durable and gives it its name in its folder, with
+	// a number if the name is taken, and returns the path.
+	Finish(name string) (path string, err error)
+	// Discard removes the file.
+	Discard() error
+}
+
 // prepareUpload reads a file once to hash it.
-func prepareUpload(path string) (uploadRecord, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return uploadRecord{}, err
+func (c *Client) prepareUpload(file string) (uploadRecord, error) {
+	if c.config.Files == nil {
+		return uploadRecord{}, errNoFiles
 	}
-	info, err := os.Stat(abs) // before it is opened: opening a pipe waits
-	if err != nil {
-		return uploadRecord{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return uploadRecord{}, fmt.Errorf("%s is not a file", path)
-	}
-	f, err := os.Open(abs)
+	f, err := c.config.Files.Open(file)
 	if err != nil {
 		return uploadRecord{}, err
 	}
 	defer func() { _ = f.Close() }()
-	if info.Size() > attach.MaxSize {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return uploadRecord{}, err
+	}
+	if size > attach.MaxSize {
 		return uploadRecord{}, attach.ErrTooLarge
 	}
-	u := uploadRecord{Path: abs, Name: filepath.Base(abs), Secret: attach.NewSecret()}
+	if err := seek(f, 0); err != nil {
+		return uploadRecord{}, err
+	}
+	u := uploadRecord{Path: f.Path, Name: f.Name, Secret: attach.NewSecret()}
 	if u.Size, u.Hash, err = hashOf(f); err != nil {
 		return uploadRecord{}, err
 	}
@@ -71,7 +101,10 @@ func (u uploadRecord) part(host string, expires time.Time) (content.External, er
 	if err != nil {
 		return content.External{}, err
 	}
-	kind := mime.TypeByExtension(filepath.Ext(u.Name))
+	kind := u.Type
+	if kind == "" {
+		kind = mime.TypeByExtension(path.Ext(u.Name))
+	}
 	if kind == "" {
 		kind = "application/octet-stream"
 	}
@@ -82,22 +115,23 @@ func (u uploadRecord) part(host string, expires time.Time) (content.External, er
 	}, nil
 }
 
-// upload brings a file to the server, from where an earlier attempt ended. The
-// file is hashed again first: the keys belong to what it held.
+// upload brings a file to the server, from where an earlier attempt ended.
 func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire time.Duration) error {
-	f, err := os.Open(u.Path)
+	f, err := c.attached(u)
 	if err != nil {
 		return fmt.Errorf("the attached file cannot be read any more: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	ctx, src, stop := unstalled(ctx, f)
 	defer stop()
-	size, hash, err := hashOf(src)
-	if err != nil {
-		return err
-	}
-	if size != u.Size || hash != u.Hash {
-		return ErrChanged
+	if !u.Kept { // the keys belong to what the file held
+		size, hash, err := hashOf(src)
+		if err != nil {
+			return err
+		}
+		if size != u.Size || hash != u.Hash {
+			return ErrChanged
+		}
 	}
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
 	if err != nil {
@@ -113,7 +147,19 @@ func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire
 	if err != nil {
 		return err
 	}
-	return blobs.Append(ctx, u.Token, offset, c.meter(box, u.Name, offset, total))
+	progress := ProgressEvent{File: fileID(u.Token.BlobID()), Name: u.Name, Done: offset, Total: total}
+	return blobs.Append(ctx, u.Token, offset, c.meter(box, progress))
+}
+
+// attached opens a file that waits to be sent.
+func (c *Client) attached(u uploadRecord) (io.ReadSeekCloser, error) {
+	if u.Kept {
+		return c.shelf.open(keyOfFile(c.store, u.Token.BlobID()))
+	}
+	if c.config.Files == nil {
+		return nil, errNoFiles
+	}
+	return c.config.Files.Open(u.Path)
 }
 
 func blobExpiry(expire time.Duration) time.Duration {
@@ -124,11 +170,11 @@ func blobExpiry(expire time.Duration) time.Duration {
 }
 
 // meter tells the progress of what is read.
-func (c *Client) meter(r io.Reader, name string, done, total int64) io.Reader {
+func (c *Client) meter(r io.Reader, begin ProgressEvent) io.Reader {
 	if c.config.OnEvent == nil {
 		return r
 	}
-	return &meter{r: r, emit: c.emit, event: ProgressEvent{name, done, total}}
+	return &meter{r: r, emit: c.emit, event: begin}
 }
 
 type meter struct {
@@ -146,6 +192,34 @@ func (m *meter) Read(p []byte) (int, error) {
 		m.emit(m.event)
 	}
 	return n, err
+}
+
+// notePaths remembers where the attachments of an own message lie.
+func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRecord) error {
+	if len(uploads) == 0 {
+		return nil
+	}
+	var rec messageRecord
+	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	if err != nil || !ok {
+		return err
+	}
+	msg, err := content.Decode(rec.Content)
+	if err != nil {
+		return err
+	}
+	for i, a := range msg.View().Attachments {
+		switch {
+		case i >= len(uploads):
+		case uploads[i].Kept:
+			if err := sendKept(tx, uploads[i]); err != nil {
+				return err
+			}
+		default:
+			rec.Paths = append(rec.Paths, pathRecord{a.Index, uploads[i].Path})
+		}
+	}
+	return c.saveMessage(tx, order, &rec, false)
 }
 
 // uploadStash brings something short to the server.

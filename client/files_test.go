@@ -5,11 +5,8 @@ package client
 import (
 	"bytes"
 	"context"
-	"errors"
+	"crypto/sha256"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,20 +18,20 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// oneBlob is a transport with one blob at every address.
-type oneBlob struct {
+// OneBlob is a transport with one blob at every address.
+type OneBlob struct {
 	nowhere
-	hosts []string
-	data  []byte
-	cut   int // bytes after which a download ends, 0 for none
+	Hosts []string
+	Data  []byte
+	Cut   int // bytes after which a download ends, 0 for none
 }
 
-func (o *oneBlob) Blobs(host string) Blobs {
-	o.hosts = append(o.hosts, host)
+func (o *OneBlob) Blobs(host string) Blobs {
+	o.Hosts = append(o.Hosts, host)
 	return oneBlobs{o}
 }
 
-type oneBlobs struct{ *oneBlob }
+type oneBlobs struct{ *OneBlob }
 
 func (o oneBlobs) Create(context.Context, protocol.UploadToken, int64, time.Duration) (int64, error) {
 	return 0, nil
@@ -50,144 +47,64 @@ func (o oneBlobs) Append(ctx context.Context, _ protocol.UploadToken, _ int64, b
 }
 
 func (o oneBlobs) Fetch(_ context.Context, _ protocol.BlobID, offset int64) (io.ReadCloser, error) {
-	data := o.data[offset:]
-	if o.cut > 0 {
-		data = data[:min(o.cut, len(data))]
+	data := o.Data[offset:]
+	if o.Cut > 0 {
+		data = data[:min(o.Cut, len(data))]
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
-// attached returns a client that was sent a file, the file's place, and its
-// transport.
-func attached(t *testing.T, name, host string, plain []byte) (*Client, *oneBlob, ConversationID, content.MessageID, int) {
+// Sent is a file that a client was sent.
+type Sent struct {
+	*Client
+	Blob  *OneBlob
+	Conv  ConversationID
+	ID    content.MessageID
+	Index int
+}
+
+// SendFile returns a client to which a file was sent under some name, from
+// some host.
+func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "source")
-	fatal(t, os.WriteFile(path, plain, 0o600))
-	u, err := prepareUpload(path)
-	fatal(t, err)
-	u.Name = name
+	u := uploadRecord{Name: name, Size: int64(len(plain)), Hash: sha256.Sum256(plain), Secret: attach.NewSecret()}
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
 	fatal(t, err)
 	box, err := attach.Seal(keys, plain)
 	fatal(t, err)
-	blob := &oneBlob{data: box}
-	c := lonely(t)
-	c.config.Transport = blob
+	s := &Sent{Client: lonely(t), Blob: &OneBlob{Data: box}}
+	s.config.Transport = s.Blob
 	part, err := u.part(host, time.Now().Add(time.Hour))
 	fatal(t, err)
-	id, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
+	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
+	s.ID = s.enter(t, content.Attach("see", part))
+	got, err := s.Message(s.Conv, s.ID)
+	fatal(t, err)
+	s.Index = got.Attachments[0].Index
+	return s
+}
+
+// enter puts a message into the history.
+func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
+	t.Helper()
 	var m Message
-	fatal(t, c.store.update(func(tx *sealedTx) error {
-		machine, err := loadConversation(tx, c.self, c.now, c.ids[id])
+	fatal(t, s.store.update(func(tx *sealedTx) error {
+		machine, err := loadConversation(tx, s.self, s.now, s.ids[s.Conv])
 		if err != nil {
 			return err
 		}
 		machine.begin(tx, &outcome{})
-		if err := (commandSend{message: content.Attach("see", part), sent: &m}).step(machine, tx); err != nil {
+		if err := (commandSend{message: message, sent: &m}).step(machine, tx); err != nil {
 			return err
 		}
 		return machine.end(tx)
 	}))
-	got, err := c.Message(id, m.ID)
-	fatal(t, err)
-	return c, blob, id, m.ID, got.Attachments[0].Index
+	return m.ID
 }
 
-func names(t *testing.T, dir string) (all []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	fatal(t, err)
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
-}
-
-// A file lands in its folder under a harmless name, beside what is there.
-func TestSavedFilesStayInTheirFolder(t *testing.T) {
-	for name, want := range map[string]string{
-		"../../evil.txt": "_.._evil.txt", "/etc/passwd": "_etc_passwd", "a/b\\c.txt": "a_b_c.txt", ".bashrc": "bashrc", "": "attachment", "file.txt": "file.txt",
-	} {
-		c, _, id, m, index := attached(t, name, "here", []byte("content"))
-		outer := t.TempDir()
-		dir := filepath.Join(outer, "in")
-		for i, expected := range []string{want, strings.TrimSuffix(want, ".txt") + " (2)" + map[bool]string{true: ".txt"}[strings.HasSuffix(want, ".txt")]} {
-			path, err := c.Save(t.Context(), id, m, index, dir)
-			fatal(t, err)
-			if path != filepath.Join(dir, expected) {
-				t.Errorf("%q was saved %d as %q, want %q", name, i, path, expected)
-			}
-			if b, err := os.ReadFile(path); err != nil || string(b) != "content" {
-				t.Errorf("%q holds %q, %v", path, b, err)
-			}
-		}
-		if got := names(t, outer); !slices.Equal(got, []string{"in"}) {
-			t.Errorf("%q left %q", name, got)
-		}
-		if got := names(t, dir); len(got) != 2 {
-			t.Errorf("%q left %q", name, got)
-		}
-	}
-}
-
-func TestSaveFollowsNoLinks(t *testing.T) {
-	c, _, id, m, index := attached(t, "file.txt", "here", []byte("content"))
-	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "precious")
-	fatal(t, os.WriteFile(elsewhere, []byte("precious"), 0o600))
-	part := filepath.Join(dir, "."+m.String()[:16]+"-"+string(rune('0'+index))+".part")
-	fatal(t, os.Symlink(elsewhere, part))
-	fatal(t, os.Symlink(elsewhere, filepath.Join(dir, "file.txt")))
-	if _, err := c.Save(t.Context(), id, m, index, dir); err == nil {
-		t.Error("a link was written through")
-	}
-	fatal(t, os.Remove(part))
-	path, err := c.Save(t.Context(), id, m, index, dir)
-	if err != nil || filepath.Base(path) != "file (2).txt" {
-		t.Errorf("%q, %v", path, err)
-	}
-	if b, err := os.ReadFile(elsewhere); err != nil || string(b) != "precious" {
-		t.Errorf("the other file holds %q, %v", b, err)
-	}
-}
-
-// A download that ends early goes on from there; one that was tampered with
-// leaves nothing that looks like the file.
-func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
-	plain := bytes.Repeat([]byte("0123456789"), 30_000)
-	c, blob, id, m, index := attached(t, "file", "here", plain)
-	dir := t.TempDir()
-	blob.cut = 150_000
-	if _, err := c.Save(t.Context(), id, m, index, dir); err == nil {
-		t.Error("half a file was saved")
-	}
-	if got := names(t, dir); len(got) != 1 || !strings.HasSuffix(got[0], ".part") {
-		t.Errorf("half a file left %q", got)
-	}
-	blob.data[200_000] ^= 1
-	blob.cut = 0
-	if _, err := c.Save(t.Context(), id, m, index, dir); !errors.Is(err, attach.ErrCorrupt) {
-		t.Errorf("a changed blob: %v", err)
-	}
-	blob.data[200_000] ^= 1
-	clear(blob.data[:100]) // which is not asked for again
-	path, err := c.Save(t.Context(), id, m, index, dir)
-	fatal(t, err)
-	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, plain) {
-		t.Errorf("%d bytes, %v", len(b), err)
-	}
-}
-
-// An attachment elsewhere is not fetched: that server would see who reads it.
-func TestAttachmentsElsewhereAreNotFetched(t *testing.T) {
-	c, blob, id, m, index := attached(t, "file", "tracker.example", []byte("x"))
-	if _, err := c.Save(t.Context(), id, m, index, t.TempDir()); err == nil {
-		t.Error("it was fetched")
-	}
-	if len(blob.hosts) > 0 {
-		t.Errorf("asked %q", blob.hosts)
-	}
-}
+// Use gives the client files.
+func (s *Sent) Use(files Files) { s.config.Files = files }
 
 func TestBadExternalParts(t *testing.T) {
 	good := func() *content.External {
@@ -218,24 +135,26 @@ func TestBadExternalParts(t *testing.T) {
 	}
 }
 
-func TestOnlyFilesAreAttached(t *testing.T) {
-	dir := t.TempDir()
-	for _, path := range []string{dir, filepath.Join(dir, "none"), "/dev/null"} {
-		if _, err := prepareUpload(path); err == nil {
-			t.Errorf("%s was taken", path)
-		}
-	}
+// oneFile is a file system where every path is the same file.
+type oneFile []byte
+
+type closing struct{ *bytes.Reader }
+
+func (closing) Close() error { return nil }
+
+func (f oneFile) Open(path string) (Source, error) {
+	return Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
 }
+
+func (oneFile) Part(string, string) (Part, error) { return nil, errNoFiles }
 
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "file")
-		fatal(t, os.WriteFile(path, make([]byte, 100_000), 0o600))
-		u, err := prepareUpload(path)
-		fatal(t, err)
-		cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: &oneBlob{}}
+		cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
 		c := &Client{config: cfg}
+		u, err := c.prepareUpload("file")
+		fatal(t, err)
 		began := time.Now()
 		if err := c.upload(t.Context(), "here", u, 0); !retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)

@@ -180,6 +180,9 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
+	if err := forgetFiles(tx, rec, c.outbox); err != nil {
+		return err
+	}
 	rec.erase()
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
@@ -285,6 +288,11 @@ func (r *messageRecord) attachment(a content.Attachment) Attachment {
 	for _, p := range r.Paths {
 		if p.Index == a.Index {
 			out.Path = p.Path
+		}
+	}
+	if a.External != nil {
+		if _, blob, err := blobOf(a.External); err == nil {
+			out.File = fileID(blob)
 		}
 	}
 	if out.Name == "" {

@@ -33,6 +33,8 @@ const (
 	tableLetter       = "v" // + n: keptLetterRecord
 	tableHeld         = "h" // + cid + n: heldRecord
 	tableExpiry       = "x" // + cid + time + n: empty
+	tableFile         = "f" // + index of a blob's identifier: fileRecord
+	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -206,6 +208,26 @@ type uploadRecord struct {
 	Secret [attach.SecretSize]byte  `cbor:"5,keyasint"`
 	Token  protocol.UploadToken     `cbor:"6,keyasint"`
 	Done   bool                     `cbor:"7,keyasint"`
+	// Kept: the file is on the profile's shelf, not at Path.
+	Kept bool   `cbor:"8,keyasint,omitempty"`
+	Type string `cbor:"9,keyasint,omitempty"` // media type, if it was given
+}
+
+// A fileRecord is a file that the profile keeps.
+type fileRecord struct {
+	Version uint8 `cbor:"1,keyasint"`
+	// Have is how many bytes there are: all of them if Whole.
+	Have  int64  `cbor:"2,keyasint"`
+	Whole bool   `cbor:"3,keyasint"`
+	Hash  []byte `cbor:"4,keyasint,omitempty"` // SHA-256 of all of it
+	Used  int64  `cbor:"5,keyasint"`           // Unix seconds, about
+	// Attached is when the file was attached, in Unix seconds, 0 once it is in
+	// a message; what follows is how it will be sent.
+	Attached int64                   `cbor:"6,keyasint,omitempty"`
+	Name     string                  `cbor:"7,keyasint,omitempty"`
+	Type     string                  `cbor:"8,keyasint,omitempty"`
+	Secret   [attach.SecretSize]byte `cbor:"9,keyasint"`
+	Token    protocol.UploadToken    `cbor:"10,keyasint"`
 }
 
 type changeRecord struct {

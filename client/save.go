@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/securecrypt/securecrypt/client/attach"
@@ -20,22 +18,29 @@ import (
 // Save downloads an attachment into a folder, from where an earlier attempt
 // ended, and returns the path. An existing file is never overwritten.
 func (c *Client) Save(ctx context.Context, conv ConversationID, id content.MessageID, index int, dir string) (string, error) {
+	if c.config.Files == nil {
+		return "", errNoFiles
+	}
 	ext, name, err := c.attachment(conv, id, index)
 	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
 	host, err := c.hostOf(conv)
 	if err != nil {
 		return "", err
 	}
-	part := filepath.Join(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
-	if err := c.download(ctx, ext, host, name, part); err != nil {
+	blob, err := blobAt(ext, host)
+	if err != nil {
 		return "", err
 	}
-	path, err := place(part, dir, name)
+	part, err := c.config.Files.Part(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
+	if err != nil {
+		return "", err
+	}
+	if err := c.download(ctx, place{host, blob, name}, ext, part); err != nil {
+		return "", err
+	}
+	path, err := part.Finish(name)
 	if err != nil {
 		return "", err
 	}
@@ -63,79 +68,74 @@ func (c *Client) attachment(conv ConversationID, id content.MessageID, index int
 	return nil, "", ErrNoMessage
 }
 
-// download decrypts an attachment into the file part, which may hold the
-// beginning of it already.
-func (c *Client) download(ctx context.Context, ext *content.External, host, name, part string) error {
-	at, blob, err := blobOf(ext)
-	if err != nil {
-		return err
-	}
-	if at != host { // whose server would learn the address of this machine
-		return fmt.Errorf("the attachment lies at %s, not on the conversation's own server", at)
-	}
-	size := int64(ext.Size)
-	f, err := openPart(part)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	keep, offset := attach.Resume(min(info.Size(), size))
-	if err := errors.Join(f.Truncate(keep), seek(f, keep)); err != nil {
-		return err
-	}
-	if offset < attach.SealedSize(size) {
-		body, err := c.config.Transport.Blobs(host).Fetch(ctx, blob, offset)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = body.Close() }()
-		keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
-		src := c.meter(body, name, offset, attach.SealedSize(size))
-		if err := attach.Decrypt(keys, f, src, size, keep); err != nil {
-			return err
-		}
-	}
-	if err := seek(f, 0); err != nil {
-		return err
-	}
-	_, sum, err := hashOf(f)
-	if err != nil {
-		return err
-	}
-	if string(sum[:]) != string(ext.ContentHash) {
-		return errors.Join(attach.ErrCorrupt, os.Remove(part))
-	}
-	return f.Sync()
+// A place is where an attachment lies, and what it is called.
+type place struct {
+	host string
+	blob protocol.BlobID
+	name string
 }
 
-// openPart opens or creates the file that a download goes to. It follows no
-// link that somebody else may have put there.
-func openPart(path string) (*os.File, error) {
-	info, err := os.Lstat(path)
+// download decrypts an attachment into part, which may hold the beginning of
+// it already. If it fails, part is closed.
+func (c *Client) download(ctx context.Context, at place, ext *content.External, part Part) error {
+	ok, err := c.fill(ctx, at, ext, part)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is in the way", path)
+		return errors.Join(err, part.Close())
+	case !ok:
+		return errors.Join(attach.ErrCorrupt, part.Discard())
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	return nil
+}
+
+// fill downloads what part lacks and reports whether it then holds what the
+// sender attached.
+func (c *Client) fill(ctx context.Context, at place, ext *content.External, part Part) (bool, error) {
+	have, err := part.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	now, err := f.Stat()
-	if err == nil && !os.SameFile(info, now) {
-		err = fmt.Errorf("%s was replaced", path)
+	keep, _ := attach.Resume(min(have, int64(ext.Size)))
+	if err := errors.Join(part.Truncate(keep), seek(part, keep)); err != nil {
+		return false, err
 	}
+	if err := c.fetch(ctx, at, ext, part, keep); err != nil {
+		return false, err
+	}
+	if err := seek(part, 0); err != nil {
+		return false, err
+	}
+	_, sum, err := hashOf(part)
+	return string(sum[:]) == string(ext.ContentHash), err
+}
+
+// fetch downloads and decrypts an attachment from keep on, where attach.Resume
+// lets it begin.
+func (c *Client) fetch(ctx context.Context, at place, ext *content.External, to io.Writer, keep int64) error {
+	size := int64(ext.Size)
+	_, offset := attach.Resume(keep)
+	if offset >= attach.SealedSize(size) {
+		return nil
+	}
+	body, err := c.config.Transport.Blobs(at.host).Fetch(ctx, at.blob, offset)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return err
 	}
-	return f, nil
+	defer func() { _ = body.Close() }()
+	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
+	src := c.meter(body, ProgressEvent{File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size)})
+	return attach.Decrypt(keys, to, src, size, keep)
+}
+
+// blobAt returns which blob of the conversation's server an attachment is. One
+// that lies elsewhere is not touched: that server would learn the address of
+// this machine.
+func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
+	at, blob, err := blobOf(ext)
+	if err == nil && at != host {
+		err = fmt.Errorf("the attachment lies at %s, not on the conversation's own server", at)
+	}
+	return blob, err
 }
 
 func seek(f io.Seeker, to int64) error {
@@ -154,29 +154,4 @@ func blobOf(ext *content.External) (host string, id protocol.BlobID, err error) 
 		err = fmt.Errorf("%w: attachment", protocol.ErrMalformed)
 	}
 	return u.Host, id, err
-}
-
-// place gives a finished file its name in dir, with a number before the
-// extension if the name is taken.
-func place(part, dir, name string) (string, error) {
-	ext := filepath.Ext(name)
-	stem := strings.TrimSuffix(name, ext)
-	for i := 1; i < 10000; i++ {
-		path := filepath.Join(dir, name)
-		if i > 1 {
-			path = filepath.Join(dir, fmt.Sprintf("%s (%d)%s", stem, i, ext))
-		}
-		err := os.Link(part, path)
-		if errors.Is(err, os.ErrExist) {
-			continue
-		}
-		if err != nil { // a file system without hard links
-			if _, serr := os.Lstat(path); serr == nil {
-				continue
-			}
-			return path, os.Rename(part, path)
-		}
-		return path, os.Remove(part)
-	}
-	return "", fmt.Errorf("there are too many files called %s", name)
 }

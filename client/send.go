@@ -33,6 +33,9 @@ func (c *conversation) saveItem(tx *sealedTx, item *outItem) error {
 func (c *conversation) dropItem(tx *sealedTx, item *outItem) error {
 	c.outbox = slices.DeleteFunc(c.outbox, func(o *outItem) bool { return o == item })
 	c.touch()
+	if err := c.releaseFiles(tx, item); err != nil {
+		return err
+	}
 	return tx.delete(c.itemKey(item.n))
 }
 

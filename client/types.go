@@ -219,15 +219,18 @@ type Attachment struct {
 	Name  string
 	Type  string // media type
 	Size  int64  // bytes
+	// File names the file in ProgressEvents.
+	File FileID
 	// Path is where it was saved, if it was.
 	Path string
 }
 
 // A Draft is a message to be sent.
 type Draft struct {
-	Text    string // Markdown (GFM-MIMI)
-	Files   []string
-	ReplyTo content.MessageID
+	Text     string   // Markdown (GFM-MIMI)
+	Files    []string // as Config.Files opens them
+	Attached []FileID // as Attach returned them
+	ReplyTo  content.MessageID
 	// Mentions are people whom the text names as @name@host or @name: such
 	// places become links to them. Whoever it does not name is named at its
 	// end.
@@ -259,6 +262,7 @@ type ConnectionEvent struct {
 
 // ProgressEvent: a file is on its way up (or down).
 type ProgressEvent struct {
+	File        FileID
 	Name        string
 	Done, Total int64 // bytes
 }

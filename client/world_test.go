@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -55,7 +56,7 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 	t.Helper()
 	net.Server(host)
 	p := &person{t: t, store: storetest.NewFaulty(memory.New()), way: net.Transport(name)}
-	p.cfg = client.Config{Store: p.store, Key: keyring.NewStoreKey(), Transport: p.way, OnEvent: p.note}
+	p.cfg = client.Config{Store: p.store, Key: keyring.NewStoreKey(), Transport: p.way, Files: disk.Files{}, OnEvent: p.note}
 	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: name, Host: host}})
 	must(t, err)
 	p.open()

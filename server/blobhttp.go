@@ -44,6 +44,7 @@ func (s *Server) handleBlobs(mux *http.ServeMux) {
 func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request) error) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // for pages that demand it (COEP)
 	h.Set("Access-Control-Expose-Headers", "Location, Content-Range, Retry-After, "+headerLength+", "+headerOffset)
 	h.Set("X-Content-Type-Options", "nosniff")
 	select {

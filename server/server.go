@@ -137,6 +137,11 @@ func remoteOf(r *http.Request) origin {
 	return originOf(ap.Addr())
 }
 
+// serveSocket takes connections from pages of any origin, as conversations lie
+// on many servers and the application may come from elsewhere. That gives
+// other sites nothing: a browser adds no right of its user's to a handshake,
+// there being no cookies, and who a connection speaks for is shown by
+// signatures over its own nonce.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	from := remoteOf(r)
 	if _, ok := s.limiters.connect.take(from, 1, s.now()); !ok {

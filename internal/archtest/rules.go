@@ -45,7 +45,12 @@ var Rules = []Rule{
 	{
 		Why:   "the core knows neither its stores nor its transports",
 		Of:    []string{"./client"},
-		Never: []string{"./client/store/...", "./client/transport/...", "./internal/tui/..."},
+		Never: []string{"./client/files/...", "./client/store/...", "./client/transport/...", "./internal/tui/..."},
+	},
+	{
+		Why:   "the core does no input and output",
+		Of:    []string{"./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter"},
+		Never: outside,
 	},
 	{
 		Why:   "the server knows none of its backends",
@@ -85,7 +90,8 @@ var BrowserRules = []Rule{
 // BrowserPackages are those that run in a browser, as far as they exist.
 var BrowserPackages = []string{
 	"./account", "./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter",
-	"./client/store/memory", "./content", "./keytrans", "./mls", "./protocol", "./cmd/securecrypt-wasm",
+	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/jsbridge", "./keytrans", "./mls", "./protocol",
+	"./cmd/securecrypt-wasm",
 }
 
 // Timeless are the packages that read no clock: they are told the time.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -229,7 +230,7 @@ func (a *app) config(f *folder, k keyring.StoreKey, t client.Transport, onEvent 
 		level = slog.LevelDebug
 	}
 	return client.Config{
-		Store: f.store, Key: k, Transport: t, OnEvent: onEvent,
+		Store: f.store, Key: k, Transport: t, Files: disk.Files{}, OnEvent: onEvent,
 		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -200,7 +201,7 @@ func storedPerson(t *testing.T, host, name string, transport client.Transport, d
 	must(t, os.MkdirAll(filepath.Join(dir, "profiles"), 0o700))
 	store, err := sqlite.Open(filepath.Join(dir, "profiles", name+".db"))
 	must(t, err)
-	p := registered(t, host, name, client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport})
+	p := registered(t, host, name, client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport, Files: disk.Files{}})
 	t.Cleanup(func() {
 		p.Close()
 		_ = store.Close() // searched meanwhile; what counts is in the files

@@ -222,11 +222,12 @@ func bounds(prefix, from []byte, reverse bool) (query string, args []any) {
 // prefixEnd returns the least key above all that begin with prefix, nil if
 // there is none.
 func prefixEnd(prefix []byte) []byte {
-	end := bytes.TrimRight(prefix, "\xff")
-	if len(end) == 0 {
-		return nil
+	for i := len(prefix) - 1; i >= 0; i-- { // not package bytes's trimming, which is of characters
+		if prefix[i] != 0xff {
+			end := bytes.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
 	}
-	end = bytes.Clone(end)
-	end[len(end)-1]++
-	return end
+	return nil
 }

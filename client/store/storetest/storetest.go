@@ -24,6 +24,7 @@ func Run(t *testing.T, durable bool, open func(t *testing.T) client.Store) {
 	t.Run("RollsBack", func(t *testing.T) { rollsBack(t, open(t)) })
 	t.Run("ViewsDoNotWrite", func(t *testing.T) { viewsDoNotWrite(t, open(t)) })
 	t.Run("UpdatesDoNotOverlap", func(t *testing.T) { updatesDoNotOverlap(t, open(t)) })
+	t.Run("DoesWhatTheModelDoes", func(t *testing.T) { likeTheModel(t, open(t)) })
 	if durable {
 		t.Run("KeepsWhatItAcknowledged", func(t *testing.T) { keeps(t, open) })
 	}

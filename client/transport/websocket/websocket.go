@@ -6,20 +6,18 @@ package websocket
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	ws "github.com/coder/websocket"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -54,33 +52,15 @@ func New() *Transport {
 // Close releases idle connections.
 func (t *Transport) Close() { t.http.CloseIdleConnections() }
 
-// Loopback reports whether host (with or without a port) is the machine
-// itself: there, and only there, plain connections are made.
-func Loopback(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	name = strings.Trim(name, "[]")
-	if name == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.IsLoopback()
-}
-
-func baseURL(scheme, host string) string {
-	if Loopback(host) {
-		return scheme + "://" + host
-	}
-	return scheme + "s://" + host
-}
+// Loopback reports whether host is the machine itself, to which connections
+// are made without TLS.
+func Loopback(host string) bool { return endpoint.Loopback(host) }
 
 // Dial implements client.Transport.
 func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, resp, err := ws.Dial(ctx, baseURL("ws", host)+protocol.WebSocketPath, &ws.DialOptions{
+	c, resp, err := ws.Dial(ctx, endpoint.URL("ws", host, protocol.WebSocketPath), &ws.DialOptions{
 		HTTPClient:      t.http,
 		CompressionMode: ws.CompressionDisabled,
 	})
@@ -121,7 +101,7 @@ func (c conn) Close() error { return c.c.CloseNow() }
 
 // Blobs implements client.Transport.
 func (t *Transport) Blobs(host string) client.Blobs {
-	return blobs{http: t.http, url: baseURL("http", host) + protocol.BlobPath}
+	return blobs{http: t.http, url: endpoint.URL("http", host, protocol.BlobPath)}
 }
 
 type blobs struct {
@@ -131,17 +111,17 @@ type blobs struct {
 
 func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
 	header := http.Header{
-		"Authorization":     {"Bearer " + token.Text()},
-		"Upload-Length":     {strconv.FormatInt(length, 10)},
-		"Upload-Expires-In": {strconv.FormatInt(int64(expiry/time.Second), 10)},
+		"Authorization":          {"Bearer " + token.Text()},
+		endpoint.HeaderLength:    {strconv.FormatInt(length, 10)},
+		endpoint.HeaderExpiresIn: {strconv.FormatInt(int64(expiry/time.Second), 10)},
 	}
 	resp, err := b.do(ctx, http.MethodPost, "", header, nil)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if s := resp.Header.Get("Upload-Offset"); s != "" {
-		return parseOffset(s, length)
+	if s := resp.Header.Get(endpoint.HeaderOffset); s != "" {
+		return endpoint.ParseOffset(s, length)
 	}
 	return b.offset(ctx, token.BlobID(), length)
 }
@@ -152,22 +132,14 @@ func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (in
 		return 0, err
 	}
 	_ = resp.Body.Close()
-	return parseOffset(resp.Header.Get("Upload-Offset"), length)
-}
-
-func parseOffset(s string, length int64) (int64, error) {
-	offset, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || offset < 0 || offset > length {
-		return 0, fmt.Errorf("%w: it answered with an offset that cannot be", client.ErrOffline)
-	}
-	return offset, nil
+	return endpoint.ParseOffset(resp.Header.Get(endpoint.HeaderOffset), length)
 }
 
 func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
 	header := http.Header{
-		"Authorization": {"Bearer " + token.Text()},
-		"Upload-Offset": {strconv.FormatInt(offset, 10)},
-		"Content-Type":  {"application/offset+octet-stream"},
+		"Authorization":       {"Bearer " + token.Text()},
+		endpoint.HeaderOffset: {strconv.FormatInt(offset, 10)},
+		"Content-Type":        {endpoint.UploadType},
 	}
 	resp, err := b.do(ctx, http.MethodPatch, "/"+token.BlobID().String(), header, body)
 	if err != nil {
@@ -209,31 +181,9 @@ func (b blobs) do(ctx context.Context, method, path string, header http.Header, 
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return nil, refusal(resp)
-}
-
-// problem is the body of a refusal (RFC 9457).
-type problem struct {
-	Code uint16 `json:"code"`
-}
-
-func refusal(resp *http.Response) error {
-	var p problem
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	if err == nil && json.Unmarshal(body, &p) == nil && p.Code != 0 {
-		e := &protocol.Error{Code: protocol.ErrorCode(p.Code)}
-		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 && s <= 86400 {
-			e.RetryAfter = time.Duration(s) * time.Second
-		}
-		return e
+	start, err := io.ReadAll(io.LimitReader(resp.Body, endpoint.MaxProblem))
+	if err != nil {
+		start = nil // the status has to do
 	}
-	switch resp.StatusCode {
-	case http.StatusNotFound, http.StatusGone:
-		return &protocol.Error{Code: protocol.CodeNotFound}
-	case http.StatusRequestEntityTooLarge:
-		return &protocol.Error{Code: protocol.CodeTooLarge}
-	case http.StatusTooManyRequests:
-		return &protocol.Error{Code: protocol.CodeRateLimited}
-	}
-	return fmt.Errorf("%w: the server answered %s", client.ErrOffline, resp.Status)
+	return nil, endpoint.Refusal(resp.StatusCode, resp.Header.Get("Retry-After"), start)
 }

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// A FileID names an attached file: the same on every device, and as long as
+// it is on its server.
+type FileID string
+
+func fileID(blob protocol.BlobID) FileID { return FileID(blob.String()) }
+
+// errSentBefore is for a file that two messages want: it would tell the server
+// that they belong together.
+var errSentBefore = errors.New("this file was sent already, or waited for too long: attach it again")
+
+// Attach copies a file into the profile, sealed, to be sent with a Draft
+// within a week. mediaType may be empty. It works without Files and leaves
+// nothing readable on the device.
+func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (FileID, error) {
+	rec := fileRecord{
+		Version: recordVersion, Name: name, Type: mediaType, Attached: c.now().Unix(), Used: c.now().Unix(),
+		Secret: attach.NewSecret(),
+	}
+	if rec.Name == "" {
+		rec.Name = "attachment"
+	}
+	if _, err := io.ReadFull(random, rec.Token[:]); err != nil {
+		return "", err
+	}
+	k := keyOfFile(c.store, rec.Token.BlobID())
+	release, err := c.shelf.claim(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if err := c.store.update(func(tx *sealedTx) error { return saveFile(tx, k, &rec) }); err != nil {
+		return "", err
+	}
+	if err := c.copyIn(ctx, k, r); err != nil {
+		return "", errors.Join(err, c.shelf.drop(k))
+	}
+	return fileID(rec.Token.BlobID()), c.shelf.makeRoom(0)
+}
+
+// copyIn writes all of r into a file on the shelf that has only a record.
+func (c *Client) copyIn(ctx context.Context, k shelfKey, r io.Reader) error {
+	w, err := c.shelf.writer(k, 0)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(w, io.LimitReader(untilDone{ctx, r}, attach.MaxSize+1))
+	if err != nil {
+		return err
+	}
+	if n > attach.MaxSize {
+		return attach.ErrTooLarge
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return c.shelf.change(k, func(_ *sealedTx, rec *fileRecord) error {
+		rec.Whole, rec.Hash = true, w.sum.Sum(nil)
+		return nil
+	})
+}
+
+// untilDone is a reader that ends with a context.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (u untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.Reader.Read(p)
+}
+
+// Detach forgets a file that was attached and not sent.
+func (c *Client) Detach(id FileID) error {
+	blob, err := protocol.ParseBlobID(string(id))
+	if err != nil {
+		return errNotKept
+	}
+	return c.store.update(func(tx *sealedTx) error {
+		k := keyOfFile(c.store, blob)
+		rec, err := loadFile(tx, k)
+		if err != nil || rec == nil || rec.Attached == 0 {
+			return err
+		}
+		return dropFile(tx, k)
+	})
+}
+
+// keptUpload gets a file that was attached ready to be sent.
+func (c *Client) keptUpload(id FileID) (uploadRecord, error) {
+	blob, err := protocol.ParseBlobID(string(id))
+	if err != nil {
+		return uploadRecord{}, errNotKept
+	}
+	rec, err := c.shelf.find(keyOfFile(c.store, blob))
+	if err != nil {
+		return uploadRecord{}, err
+	}
+	if rec == nil || !rec.Whole || rec.Attached == 0 {
+		return uploadRecord{}, errSentBefore
+	}
+	return uploadRecord{
+		Name: rec.Name, Type: rec.Type, Size: rec.Have, Hash: [attach.ContentHash]byte(rec.Hash),
+		Secret: rec.Secret, Token: rec.Token, Kept: true,
+	}, nil
+}
+
+// stillAttached refuses files that are not there to be sent any more, or that
+// are to be sent twice.
+func stillAttached(tx *sealedTx, uploads []uploadRecord) error {
+	seen := map[protocol.UploadToken]bool{}
+	for _, u := range uploads {
+		if !u.Kept {
+			continue
+		}
+		rec, err := loadFile(tx, keyOfFile(tx.sealedStore, u.Token.BlobID()))
+		if err != nil {
+			return err
+		}
+		if rec == nil || rec.Attached == 0 || seen[u.Token] {
+			return refusal{errSentBefore}
+		}
+		seen[u.Token] = true
+	}
+	return nil
+}
+
+// sendKept takes a file that is still attached into a message.
+func sendKept(tx *sealedTx, u uploadRecord) error {
+	k := keyOfFile(tx.sealedStore, u.Token.BlobID())
+	rec, err := loadFile(tx, k)
+	if err != nil || rec == nil {
+		return err
+	}
+	rec.Attached = 0
+	return saveFile(tx, k, rec)
+}
+
+// OpenAttachment opens a file that came with a message, or went with it, and
+// returns its size in bytes. What is not on this device is downloaded first,
+// from where an earlier attempt ended; progress is told as ProgressEvents.
+// What is handed out is what the sender attached, to the last bit.
+func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
+	ext, name, err := c.attachment(conv, id, index)
+	if err != nil {
+		return nil, 0, err
+	}
+	if f := c.openLocal(conv, id, index, ext); f != nil {
+		return f, int64(ext.Size), nil
+	}
+	host, err := c.hostOf(conv)
+	if err != nil {
+		return nil, 0, err
+	}
+	blob, err := blobAt(ext, host)
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })()
+	k := keyOfFile(c.store, blob)
+	release, err := c.shelf.claim(ctx, k)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
+	if err := c.bring(ctx, place{host, blob, name}, ext, k); err != nil {
+		return nil, 0, err
+	}
+	f, err := c.shelf.open(k)
+	return f, int64(ext.Size), err
+}
+
+// openLocal opens the file of an attachment where it lies on the machine, if
+// it still does and is unchanged.
+func (c *Client) openLocal(conv ConversationID, id content.MessageID, index int, ext *content.External) io.ReadSeekCloser {
+	rec, err := c.messageRecord(conv, id)
+	i := slices.IndexFunc(rec.Paths, func(p pathRecord) bool { return p.Index == index })
+	if err != nil || i < 0 || c.config.Files == nil {
+		return nil
+	}
+	f, err := c.config.Files.Open(rec.Paths[i].Path)
+	if err != nil {
+		return nil
+	}
+	_, sum, err := hashOf(f)
+	if err != nil || string(sum[:]) != string(ext.ContentHash) || seek(f, 0) != nil {
+		_ = f.Close() // it is only read
+		return nil
+	}
+	return f
+}
+
+// bring sees to it that an attachment is on the shelf.
+func (c *Client) bring(ctx context.Context, at place, ext *content.External, k shelfKey) error {
+	rec, err := c.shelf.find(k)
+	if err != nil {
+		return err
+	}
+	if rec != nil && string(rec.Hash) != string(ext.ContentHash) {
+		if rec.Whole { // another message has the same place for another file
+			return attach.ErrCorrupt
+		}
+		if err := c.shelf.drop(k); err != nil {
+			return err
+		}
+		rec = nil
+	}
+	if rec != nil && rec.Whole {
+		return c.shelf.touch(k, rec)
+	}
+	if rec == nil {
+		if err := c.shelf.makeRoom(int64(ext.Size)); err != nil {
+			return err
+		}
+		rec = &fileRecord{Version: recordVersion, Hash: ext.ContentHash, Used: c.now().Unix()}
+		if err := c.store.update(func(tx *sealedTx) error { return saveFile(tx, k, rec) }); err != nil {
+			return err
+		}
+	}
+	return c.complete(ctx, at, ext, k, rec.Have)
+}
+
+// complete downloads what a file on the shelf lacks, and checks all of it.
+func (c *Client) complete(ctx context.Context, at place, ext *content.External, k shelfKey, have int64) error {
+	keep, _ := attach.Resume(have)
+	if keep != have || have > int64(ext.Size) {
+		return errors.Join(attach.ErrCorrupt, c.shelf.drop(k))
+	}
+	w, err := c.shelf.writer(k, have)
+	if err != nil {
+		return err
+	}
+	err = c.fetch(ctx, at, ext, w, have)
+	if err == nil {
+		err = w.Close()
+	}
+	if errors.Is(err, attach.ErrCorrupt) || err == nil && string(w.sum.Sum(nil)) != string(ext.ContentHash) {
+		return errors.Join(attach.ErrCorrupt, c.shelf.drop(k))
+	}
+	if err != nil {
+		return err
+	}
+	return c.shelf.change(k, func(_ *sealedTx, rec *fileRecord) error {
+		rec.Whole = true
+		return nil
+	})
+}
+
+// forgetFiles drops what is kept of a message's files, but for those that
+// items of the outbox still wait to send.
+func forgetFiles(tx *sealedTx, rec *messageRecord, waiting []*outItem) error {
+	if len(rec.Content) == 0 {
+		return nil
+	}
+	msg, err := content.Decode(rec.Content)
+	if err != nil {
+		return nil // and it has no files
+	}
+	for _, a := range msg.View().Attachments {
+		if a.External == nil {
+			continue
+		}
+		_, blob, err := blobOf(a.External)
+		if err != nil || slices.ContainsFunc(waiting, func(o *outItem) bool { return o.sends(blob) }) {
+			continue
+		}
+		if err := dropFile(tx, keyOfFile(tx.sealedStore, blob)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *outItem) sends(blob protocol.BlobID) bool {
+	return slices.ContainsFunc(o.Uploads, func(u uploadRecord) bool { return u.Token.BlobID() == blob })
+}
+
+// releaseFiles drops the kept files of an item that leaves the outbox after
+// its message has gone.
+func (c *conversation) releaseFiles(tx *sealedTx, item *outItem) error {
+	if !slices.ContainsFunc(item.Uploads, func(u uploadRecord) bool { return u.Kept }) {
+		return nil
+	}
+	var rec messageRecord
+	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
+	if err != nil || ok && !rec.Deleted {
+		return err
+	}
+	for _, u := range item.Uploads {
+		if err := dropFile(tx, keyOfFile(tx.sealedStore, u.Token.BlobID())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package disk attaches files from the file system and saves them there.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/securecrypt/securecrypt/client"
+)
+
+// Files is the client.Files of a machine with a file system.
+type Files struct{}
+
+// Open implements client.Files.
+func (Files) Open(path string) (client.Source, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return client.Source{}, err
+	}
+	info, err := os.Stat(abs) // before it is opened: opening a pipe waits
+	if err != nil {
+		return client.Source{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return client.Source{}, fmt.Errorf("%s is not a file", path)
+	}
+	f, err := os.Open(abs)
+	if err != nil {
+		return client.Source{}, err
+	}
+	return client.Source{ReadSeekCloser: f, Path: abs, Name: filepath.Base(abs)}, nil
+}
+
+// Part implements client.Files.
+func (Files) Part(dir, name string) (client.Part, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := openPart(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	return part{f, dir}, nil
+}
+
+// openPart opens or creates the file that a download goes to. It follows no
+// link that somebody else may have put there.
+func openPart(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is in the way", path)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	now, err := f.Stat()
+	if err == nil && !os.SameFile(info, now) {
+		err = fmt.Errorf("%s was replaced", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// part is a client.Part.
+type part struct {
+	*os.File
+	dir string
+}
+
+// Finish implements client.Part.
+func (p part) Finish(name string) (string, error) {
+	if err := errors.Join(p.Sync(), p.Close()); err != nil {
+		return "", err
+	}
+	return place(p.Name(), p.dir, name)
+}
+
+// Discard implements client.Part.
+func (p part) Discard() error { return errors.Join(p.Close(), os.Remove(p.Name())) }
+
+// place gives a finished file its name in dir, with a number before the
+// extension if the name is taken.
+func place(part, dir, name string) (string, error) {
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	for i := 1; i < 10000; i++ {
+		path := filepath.Join(dir, name)
+		if i > 1 {
+			path = filepath.Join(dir, fmt.Sprintf("%s (%d)%s", stem, i, ext))
+		}
+		err := os.Link(part, path)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil { // a file system without hard links
+			if _, serr := os.Lstat(path); serr == nil {
+				continue
+			}
+			return path, os.Rename(part, path)
+		}
+		return path, os.Remove(part)
+	}
+	return "", fmt.Errorf("there are too many files called %s", name)
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+const (
+	// MaxKept bounds the files that a profile keeps, in bytes. A file that is
+	// being sent or opened is kept even if it is larger.
+	MaxKept = 512 << 20
+	// pieceSize is what a kept file is cut into, in bytes: a multiple of the
+	// segments of package attach, so that downloads go on from whole pieces.
+	pieceSize = 512 << 10
+	// unsentFor is how long a file that was attached waits to be sent.
+	unsentFor = 7 * 24 * time.Hour
+	// touchEvery is how exactly it is known when a file was last opened.
+	touchEvery = time.Hour
+)
+
+// errNotKept means that a file is not, or no longer, in the profile.
+var errNotKept = errors.New("the file is no longer kept on this device")
+
+// A shelf keeps files in the profile's store, in pieces, sealed like
+// everything else: what was attached until it is sent, and what was opened for
+// as long as there is room. A file goes with its message.
+type shelf struct {
+	store *sealedStore
+	now   func() time.Time
+	room  int64
+
+	mu   sync.Mutex
+	busy map[shelfKey]chan struct{} // being written; closed at the end
+}
+
+func newShelf(store *sealedStore, now func() time.Time) *shelf {
+	return &shelf{store: store, now: now, room: MaxKept, busy: map[shelfKey]chan struct{}{}}
+}
+
+// A shelfKey is a file's place in the store.
+type shelfKey [16]byte
+
+func keyOfFile(s *sealedStore, blob protocol.BlobID) shelfKey { return shelfKey(s.index(blob[:])) }
+
+// claim waits until nobody writes a file, and keeps others from it.
+func (s *shelf) claim(ctx context.Context, k shelfKey) (release func(), err error) {
+	for {
+		s.mu.Lock()
+		other, taken := s.busy[k]
+		if !taken {
+			mine := make(chan struct{})
+			s.busy[k] = mine
+			s.mu.Unlock()
+			return func() {
+				s.mu.Lock()
+				delete(s.busy, k)
+				s.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// find returns a file's record, nil if there is none.
+func (s *shelf) find(k shelfKey) (rec *fileRecord, err error) {
+	err = s.store.view(func(tx *sealedTx) error {
+		rec, err = loadFile(tx, k)
+		return err
+	})
+	return rec, err
+}
+
+func loadFile(tx *sealedTx, k shelfKey) (*fileRecord, error) {
+	var rec fileRecord
+	ok, err := tx.load(key(tableFile, k[:]), &rec)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &rec, nil
+}
+
+func saveFile(tx *sealedTx, k shelfKey, rec *fileRecord) error {
+	return tx.save(key(tableFile, k[:]), rec)
+}
+
+// dropFile removes a file and all of its pieces, if it is there.
+func dropFile(tx *sealedTx, k shelfKey) error {
+	rec, err := loadFile(tx, k)
+	if err != nil || rec == nil {
+		return err
+	}
+	for n := uint64(0); int64(n)*pieceSize < rec.Have; n++ {
+		if err := tx.delete(key(tablePiece, k[:], number(n))); err != nil {
+			return err
+		}
+	}
+	return tx.delete(key(tableFile, k[:]))
+}
+
+func (s *shelf) drop(k shelfKey) error {
+	return s.store.update(func(tx *sealedTx) error { return dropFile(tx, k) })
+}
+
+// change changes the record of a file that is still there.
+func (s *shelf) change(k shelfKey, fn func(tx *sealedTx, rec *fileRecord) error) error {
+	return s.store.update(func(tx *sealedTx) error {
+		rec, err := loadFile(tx, k)
+		if err != nil {
+			return err
+		}
+		if rec == nil {
+			return errNotKept
+		}
+		if err := fn(tx, rec); err != nil {
+			return err
+		}
+		return saveFile(tx, k, rec)
+	})
+}
+
+// touch notes that a file is in use.
+func (s *shelf) touch(k shelfKey, rec *fileRecord) error {
+	now := s.now().Unix()
+	if now-rec.Used < int64(touchEvery/time.Second) {
+		return nil
+	}
+	return s.change(k, func(_ *sealedTx, rec *fileRecord) error {
+		rec.Used = now
+		return nil
+	})
+}
+
+// makeRoom drops what was not opened for longest until need more bytes fit.
+func (s *shelf) makeRoom(need int64) error {
+	return s.store.update(func(tx *sealedTx) error {
+		type kept struct {
+			k   shelfKey
+			rec fileRecord
+		}
+		var all []kept
+		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
+			one := kept{k: shelfKey(k[1:])}
+			err := decodeRecord(v, &one.rec)
+			all, need = append(all, one), need+one.rec.Have
+			return true, err
+		})
+		if err != nil || need <= s.room {
+			return err
+		}
+		waiting, err := filesToSend(tx)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(all, func(a, b kept) int { return int(a.rec.Used - b.rec.Used) })
+		for _, one := range all {
+			if need <= s.room {
+				return nil
+			}
+			if waiting[one.k] || s.writing(one.k) || one.rec.unsent(s.now()) {
+				continue
+			}
+			if err := dropFile(tx, one.k); err != nil {
+				return err
+			}
+			need -= one.rec.Have
+		}
+		return nil
+	})
+}
+
+func (s *shelf) writing(k shelfKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy[k] != nil
+}
+
+// unsent reports whether a file was attached and still waits for its message.
+func (r *fileRecord) unsent(now time.Time) bool {
+	return r.Whole && r.Attached != 0 && now.Sub(time.Unix(r.Attached, 0)) < unsentFor
+}
+
+// filesToSend returns the kept files that outboxes wait to send.
+func filesToSend(tx *sealedTx) (map[shelfKey]bool, error) {
+	all := map[shelfKey]bool{}
+	err := tx.scan([]byte(tableOutbox), false, func(_, v []byte) (bool, error) {
+		var item outboxRecord
+		err := decodeRecord(v, &item)
+		for _, u := range item.Uploads {
+			if u.Kept {
+				all[keyOfFile(tx.sealedStore, u.Token.BlobID())] = true
+			}
+		}
+		return true, err
+	})
+	return all, err
+}
+
+// A shelfWriter adds to a file on the shelf, a transaction for each piece, and
+// hashes all of it. Close must follow what is written last.
+type shelfWriter struct {
+	s    *shelf
+	k    shelfKey
+	have int64
+	buf  bytes.Buffer
+	sum  hash.Hash
+}
+
+// writer goes on with a file that has a record.
+func (s *shelf) writer(k shelfKey, have int64) (*shelfWriter, error) {
+	w := &shelfWriter{s: s, k: k, have: have, sum: sha256.New()}
+	_, err := io.Copy(w.sum, &shelfReader{s: s, k: k, size: have, n: -1})
+	return w, err
+}
+
+// Write implements io.Writer.
+func (w *shelfWriter) Write(p []byte) (int, error) {
+	w.sum.Write(p)
+	w.buf.Write(p)
+	for w.buf.Len() >= pieceSize {
+		if err := w.add(w.buf.Next(pieceSize)); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// Close implements io.Closer.
+func (w *shelfWriter) Close() error {
+	if w.buf.Len() == 0 {
+		return nil
+	}
+	return w.add(w.buf.Next(w.buf.Len()))
+}
+
+func (w *shelfWriter) add(piece []byte) error {
+	return w.s.change(w.k, func(tx *sealedTx, rec *fileRecord) error {
+		if rec.Have != w.have {
+			return errNotKept // dropped, and begun again by somebody
+		}
+		if err := tx.put(key(tablePiece, w.k[:], number(uint64(w.have/pieceSize))), piece); err != nil {
+			return err
+		}
+		w.have += int64(len(piece))
+		rec.Have = w.have
+		return nil
+	})
+}
+
+// open opens a file that is whole.
+func (s *shelf) open(k shelfKey) (io.ReadSeekCloser, error) {
+	rec, err := s.find(k)
+	if err == nil && (rec == nil || !rec.Whole) {
+		err = errNotKept
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &shelfReader{s: s, k: k, size: rec.Have, n: -1}, nil
+}
+
+// A shelfReader reads a file, one piece at a time in memory.
+type shelfReader struct {
+	s     *shelf
+	k     shelfKey
+	size  int64
+	at    int64
+	n     int64 // of piece
+	piece []byte
+}
+
+// Read implements io.Reader.
+func (r *shelfReader) Read(p []byte) (int, error) {
+	if r.at >= r.size {
+		return 0, io.EOF
+	}
+	if n := r.at / pieceSize; n != r.n {
+		if err := r.load(n); err != nil {
+			return 0, err
+		}
+	}
+	from := r.at - r.n*pieceSize
+	if from >= int64(len(r.piece)) {
+		return 0, fmt.Errorf("%w: a piece is too short", errDamaged)
+	}
+	n := copy(p[:min(int64(len(p)), r.size-r.at)], r.piece[from:])
+	r.at += int64(n)
+	return n, nil
+}
+
+func (r *shelfReader) load(n int64) error {
+	err := r.s.store.view(func(tx *sealedTx) (err error) {
+		r.piece, err = tx.get(key(tablePiece, r.k[:], number(uint64(n))))
+		return err
+	})
+	r.n = n
+	if err == nil && r.piece == nil {
+		err = errNotKept
+	}
+	if err != nil {
+		r.n = -1
+	}
+	return err
+}
+
+// Seek implements io.Seeker.
+func (r *shelfReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		offset += r.size
+	}
+	if offset < 0 {
+		return 0, errors.New("client: seeking before the beginning of a file")
+	}
+	r.at = offset
+	return offset, nil
+}
+
+// Close implements io.Closer.
+func (r *shelfReader) Close() error {
+	r.piece, r.n = nil, -1
+	return nil
+}

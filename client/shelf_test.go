@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+)
+
+// photo returns bytes of more than one piece.
+func photo(mark byte) []byte { return bytes.Repeat([]byte{mark, 1, 2, 3, 4, 5, 6}, 200_000) }
+
+func (p *person) attach(name string, plain []byte) client.FileID {
+	p.t.Helper()
+	id, err := p.Attach(p.t.Context(), name, "image/webp", bytes.NewReader(plain))
+	must(p.t, err)
+	return id
+}
+
+// opened reads the first attachment of a message.
+func (p *person) opened(m client.Message) ([]byte, error) {
+	f, size, err := p.OpenAttachment(p.t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	if err == nil && int64(len(b)) != size {
+		p.t.Errorf("%d bytes were read of %d", len(b), size)
+	}
+	return b, errors.Join(err, f.Close())
+}
+
+func (p *person) wantOpened(m client.Message, want []byte) {
+	p.t.Helper()
+	if got, err := p.opened(m); err != nil || !bytes.Equal(got, want) {
+		p.t.Errorf("%s opened %d bytes, want %d; %v", p.Address(), len(got), len(want), err)
+	}
+}
+
+// offline makes every upload and download fail.
+func offline(net *fakeserver.Net) {
+	net.Server(host).SetFaults(fakeserver.Faults{Blob: func(string, string) error { return client.ErrOffline }})
+}
+
+func online(net *fakeserver.Net) { net.Server(host).SetFaults(fakeserver.Faults{}) }
+
+// A file that was attached is sent whatever stops the program meanwhile, and
+// both sides see it without asking the server again.
+func TestAttachedFilesAreSentAndOpened(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		plain := photo('a')
+		file := a.attach("sunset.webp", plain)
+		a.restart()
+		offline(net)
+		m, err := a.Send(t.Context(), id, client.Draft{Text: "see", Attached: []client.FileID{file}})
+		must(t, err)
+		pass(time.Minute)
+		a.restart()
+		own := a.history(id)[0]
+		a.wantOpened(own, plain)
+		if got := own.Attachments[0]; got.File != file || got.Name != "sunset.webp" || got.Type != "image/webp" || got.Path != "" {
+			t.Errorf("the own attachment is %+v", got)
+		}
+		online(net)
+		pass(10 * time.Minute)
+		if got, err := a.Message(id, m.ID); err != nil || got.State != client.StateSent {
+			t.Fatalf("state %v, %v", got.State, err)
+		}
+		theirs := b.history(id)[0]
+		b.wantOpened(theirs, plain)
+		offline(net)
+		b.restart()
+		a.wantOpened(own, plain)
+		b.wantOpened(theirs, plain)
+	})
+}
+
+// A file is sent with one message: the same blob in two would tell the server
+// that they belong together.
+func TestAttachedFilesAreSentOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		file := a.attach("a", photo('a'))
+		for _, files := range [][]client.FileID{{file, file}, {"nonsense"}, {"0000"}} {
+			if _, err := a.Send(t.Context(), id, client.Draft{Attached: files}); err == nil {
+				t.Errorf("%v was sent", files)
+			}
+		}
+		draft := client.Draft{Attached: []client.FileID{file}}
+		_, err := a.Send(t.Context(), id, draft)
+		must(t, err)
+		if _, err := a.Send(t.Context(), id, draft); err == nil {
+			t.Error("it was sent twice")
+		}
+		must(t, a.Detach(file)) // too late: it is in a message
+		pass(time.Minute)
+		b.wantOpened(b.history(id)[0], photo('a'))
+		gone := a.attach("b", photo('b'))
+		must(t, a.Detach(gone))
+		if _, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{gone}}); err == nil {
+			t.Error("a detached file was sent")
+		}
+		if n := a.Kept(t); n != 1 {
+			t.Errorf("%d files are kept", n)
+		}
+	})
+}
+
+func TestAttachingEndsWithItsSource(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := join(t, fakeserver.NewNet(), "alice", host)
+		broken := errors.New("broken")
+		_, err := a.Attach(t.Context(), "a", "", io.MultiReader(bytes.NewReader(photo('a')), iotest.ErrReader(broken)))
+		if !errors.Is(err, broken) {
+			t.Errorf("a broken source: %v", err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(broken)
+		if _, err := a.Attach(ctx, "a", "", bytes.NewReader(photo('a'))); !errors.Is(err, broken) {
+			t.Errorf("an ended context: %v", err)
+		}
+		a.store.Fill(true)
+		if _, err := a.Attach(t.Context(), "a", "", bytes.NewReader(photo('a'))); err == nil {
+			t.Error("a full disk took it")
+		}
+		a.store.Fill(false)
+		if n := a.Kept(t); n != 0 {
+			t.Errorf("%d files are kept", n)
+		}
+	})
+}
+
+// What is kept of a file goes with its message.
+func TestFilesGoWithTheirMessages(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, a, b *person, m client.Message){
+		"deleted": func(t *testing.T, a, b *person, m client.Message) {
+			must(t, a.Delete(t.Context(), m.Conversation, m.ID))
+			pass(time.Minute)
+		},
+		"expired": func(*testing.T, *person, *person, client.Message) { pass(2 * time.Hour) },
+		"expired while nobody ran": func(_ *testing.T, a, b *person, _ client.Message) {
+			a.Close()
+			b.Close()
+			pass(2 * time.Hour)
+			a.open()
+			b.open()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				net := fakeserver.NewNet()
+				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+				id := group(t, a, b)
+				draft := client.Draft{Attached: []client.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
+				m, err := a.Send(t.Context(), id, draft)
+				must(t, err)
+				pass(time.Minute)
+				b.wantOpened(b.history(id)[0], photo('a'))
+				end(t, a, b, m)
+				if a.Kept(t)+b.Kept(t) != 0 {
+					t.Errorf("alice keeps %d, bob %d", a.Kept(t), b.Kept(t))
+				}
+			})
+		})
+	}
+}
+
+// Nothing of a message that is deleted or expires before it was sent stays.
+func TestUnsentFilesGoWithTheirMessages(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, a *person, m client.Message){
+		"deleted": func(t *testing.T, a *person, m client.Message) { must(t, a.Delete(t.Context(), m.Conversation, m.ID)) },
+		"expired": func(*testing.T, *person, client.Message) { pass(2 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				net := fakeserver.NewNet()
+				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+				id := group(t, a, b)
+				offline(net)
+				draft := client.Draft{Attached: []client.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
+				m, err := a.Send(t.Context(), id, draft)
+				must(t, err)
+				end(t, a, m)
+				online(net)
+				pass(20 * time.Minute)
+				must(t, a.Idle(id))
+				if a.Kept(t) != 0 {
+					t.Errorf("%d files are kept", a.Kept(t))
+				}
+			})
+		})
+	}
+}
+
+// There is room for two: what was not opened for longest goes, never what is
+// still to be sent.
+func TestOldFilesMakeRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		a.KeepAtMost(int64(2*len(photo(0)) + 10))
+		b.KeepAtMost(int64(2*len(photo(0)) + 10))
+		for i := range byte(3) {
+			_, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{a.attach("file", photo(i))}})
+			must(t, err)
+			pass(2 * time.Hour)
+		}
+		all := b.history(id)
+		for i, m := range all {
+			b.wantOpened(m, photo(byte(i)))
+			pass(2 * time.Hour)
+			b.wantOpened(all[0], photo(0)) // so that the second is the oldest
+			pass(2 * time.Hour)
+		}
+		if a.Kept(t) != 2 || b.Kept(t) != 2 {
+			t.Errorf("alice keeps %d, bob %d", a.Kept(t), b.Kept(t))
+		}
+		offline(net)
+		b.wantOpened(all[0], photo(0))
+		b.wantOpened(all[2], photo(2))
+		if _, err := b.opened(all[1]); !errors.Is(err, client.ErrOffline) {
+			t.Errorf("the second file: %v", err)
+		}
+		var waiting []client.FileID
+		for i := range byte(3) { // more than there is room for
+			waiting = append(waiting, a.attach("file", photo('x'+i)))
+		}
+		_, err := a.Send(t.Context(), id, client.Draft{Attached: waiting})
+		must(t, err)
+		last := a.attach("last", photo('z'))
+		online(net)
+		pass(10 * time.Minute)
+		b.wantOpened(b.history(id)[3], photo('x'))
+		_, err = a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{last}})
+		must(t, err)
+	})
+}
+
+// A download goes on where it was cut, is made once however many want it, and
+// what is not the file that was sent is not shown.
+func TestOpeningResumesAndNoticesChanges(t *testing.T) {
+	plain := photo('a')
+	c := client.SendFile(t, "photo", "here", plain)
+	open := func() ([]byte, error) {
+		f, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(f)
+	}
+	c.Blob.Cut = 1 << 20
+	if _, err := open(); err == nil {
+		t.Error("half a file was opened")
+	}
+	c.Blob.Cut = 0
+	c.Blob.Data[1_300_000] ^= 1
+	if _, err := open(); !errors.Is(err, attach.ErrCorrupt) {
+		t.Errorf("a changed blob: %v", err)
+	}
+	c.Blob.Data[1_300_000] ^= 1
+	c.Blob.Cut = 1 << 20
+	if _, err := open(); err == nil {
+		t.Error("half a file was opened")
+	}
+	c.Blob.Cut = 0
+	clear(c.Blob.Data[:500_000]) // which is not asked for again
+	if b, err := open(); err != nil || !bytes.Equal(b, plain) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	c.Blob.Data = nil // nor is any of it
+	if b, err := open(); err != nil || !bytes.Equal(b, plain) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+func TestOpeningFollowsNoOtherServer(t *testing.T) {
+	c := client.SendFile(t, "photo", "tracker.example", photo('a'))
+	if _, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index); err == nil {
+		t.Error("it was opened")
+	}
+	if len(c.Blob.Hosts) > 0 {
+		t.Errorf("asked %q", c.Blob.Hosts)
+	}
+}
+
+// Files can be read from the middle, as players of films do.
+func TestOpenFilesAreSought(t *testing.T) {
+	plain := photo('a')
+	c := client.SendFile(t, "film", "here", plain)
+	f, size, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+	must(t, err)
+	if err := iotest.TestReader(f, plain); err != nil || size != int64(len(plain)) {
+		t.Errorf("%d bytes: %v", size, err)
+	}
+}
+
+// Without a disk nothing is read from paths, and that is said.
+func TestNoFilesWithoutADisk(t *testing.T) {
+	c := client.SendFile(t, "photo", "here", photo('a'))
+	_, err := c.Send(t.Context(), c.Conv, client.Draft{Files: []string{"/etc/passwd"}})
+	if err == nil || !strings.Contains(err.Error(), "within") {
+		t.Errorf("sending: %v", err)
+	}
+	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil || !strings.Contains(err.Error(), "within") {
+		t.Errorf("saving: %v", err)
+	}
+}
+
+// The store holds no byte of a file that it does not seal.
+func TestKeptFilesAreSealed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := join(t, fakeserver.NewNet(), "alice", host)
+		mark := bytes.Repeat([]byte("a marked plaintext "), 50_000)
+		a.attach("a marked name", mark)
+		pieces := 0
+		must(t, a.store.View(func(tx client.Tx) error {
+			return tx.Scan(nil, nil, false, func(k, v []byte) (bool, error) {
+				if slices.ContainsFunc([][]byte{k, v}, func(b []byte) bool { return bytes.Contains(b, []byte("marked")) }) {
+					t.Errorf("the record %q is not sealed", k)
+				}
+				if len(v) > 100_000 {
+					pieces++
+				}
+				return true, nil
+			})
+		}))
+		if pieces != 2 {
+			t.Errorf("%d pieces, want 2", pieces)
+		}
+	})
+}

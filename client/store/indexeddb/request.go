@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+//go:build js && wasm
+
+package indexeddb
+
+import (
+	"context"
+	"fmt"
+	"syscall/js"
+
+	"github.com/securecrypt/securecrypt/internal/jsbridge"
+)
+
+// await waits for an IDBRequest. If ctx ends first, the answer is ignored.
+func await(ctx context.Context, request js.Value) (js.Value, error) {
+	done := make(chan error, 1)
+	var succeeded, refused js.Func
+	end := func(err error) any {
+		succeeded.Release()
+		refused.Release()
+		done <- err
+		return nil
+	}
+	succeeded = js.FuncOf(func(js.Value, []js.Value) any { return end(nil) })
+	refused = js.FuncOf(func(js.Value, []js.Value) any { return end(jsbridge.ErrorOf(request.Get("error"))) })
+	request.Set("onsuccess", succeeded)
+	request.Set("onerror", refused)
+	select {
+	case err := <-done:
+		if err != nil {
+			return js.Value{}, err
+		}
+		return request.Get("result"), nil
+	case <-ctx.Done():
+		return js.Value{}, context.Cause(ctx)
+	}
+}
+
+// ask begins a transaction that reads, and in it what fn asks of the records.
+func (s *Store) ask(fn func(records js.Value) js.Value) (request js.Value, err error) {
+	if s.lost.Load() {
+		return js.Value{}, ErrLost
+	}
+	return jsbridge.Try(func() js.Value {
+		return fn(s.db.Call("transaction", table, "readonly").Call("objectStore", table))
+	})
+}
+
+func (s *Store) get(key []byte) ([]byte, error) {
+	request, err := s.ask(func(records js.Value) js.Value { return records.Call("get", jsbridge.Array(key)) })
+	if err != nil {
+		return nil, err
+	}
+	v, err := await(context.Background(), request)
+	if err != nil || v.IsUndefined() {
+		return nil, err
+	}
+	return jsbridge.Bytes(v), nil
+}
+
+// commit brings writes to the database in one transaction.
+func (s *Store) commit(writes overlay) error {
+	if s.lost.Load() {
+		return ErrLost
+	}
+	t, err := jsbridge.Try(func() js.Value {
+		return s.db.Call("transaction", table, "readwrite", map[string]any{"durability": "strict"})
+	})
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	completed := js.FuncOf(func(js.Value, []js.Value) any { done <- nil; return nil })
+	defer completed.Release()
+	aborted := js.FuncOf(func(js.Value, []js.Value) any {
+		if why := t.Get("error"); jsbridge.Exists(why) {
+			done <- jsbridge.ErrorOf(why)
+		} else {
+			done <- ErrLost
+		}
+		return nil
+	})
+	defer aborted.Release()
+	t.Set("oncomplete", completed)
+	t.Set("onabort", aborted)
+	_, err = jsbridge.Try(func() js.Value { return write(t, writes) })
+	if err != nil {
+		_, abortErr := jsbridge.Try(func() js.Value { return t.Call("abort") })
+		if abortErr != nil {
+			return fmt.Errorf("%w, and then %w", err, abortErr)
+		}
+		<-done
+		return err
+	}
+	return <-done
+}
+
+func write(t js.Value, writes overlay) js.Value {
+	records := t.Call("objectStore", table)
+	for k, v := range writes {
+		key := jsbridge.Array([]byte(k))
+		if v == nil {
+			records.Call("delete", key)
+		} else {
+			records.Call("put", jsbridge.Array(v), key)
+		}
+	}
+	return t.Call("commit")
+}
+
+// How many records are read at a time: few at first, as many callers want
+// only some.
+const (
+	firstBatch = 16
+	lastBatch  = 128
+)
+
+// batches reads a span of the database.
+func (s *Store) batches(in span, reverse bool) source {
+	limit, ended := firstBatch, false
+	return func() ([]record, error) {
+		if ended {
+			return nil, nil
+		}
+		read := s.ascending
+		if reverse {
+			read = s.descending
+		}
+		batch, err := read(in, limit)
+		if err != nil {
+			return nil, failed("reading", err)
+		}
+		if ended = len(batch) < limit; !ended {
+			in = in.beyond(batch[len(batch)-1].key, reverse)
+		}
+		limit = min(2*limit, lastBatch)
+		return batch, nil
+	}
+}
+
+// keyRange returns the IDBKeyRange of a span, which must not be empty.
+func keyRange(in span) js.Value {
+	ranges := js.Global().Get("IDBKeyRange")
+	if in.high == nil {
+		return ranges.Call("lowerBound", jsbridge.Array(in.low))
+	}
+	return ranges.Call("bound", jsbridge.Array(in.low), jsbridge.Array(in.high), false, true)
+}
+
+func (s *Store) ascending(in span, limit int) ([]record, error) {
+	if in.empty() {
+		return nil, nil
+	}
+	var keys js.Value
+	values, err := s.ask(func(records js.Value) js.Value {
+		within := keyRange(in)
+		keys = records.Call("getAllKeys", within, limit)
+		return records.Call("getAll", within, limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := await(context.Background(), values) // the keys come first
+	if err != nil {
+		return nil, err
+	}
+	at := keys.Get("result")
+	batch := make([]record, found.Length())
+	for i := range batch {
+		batch[i] = record{jsbridge.Bytes(at.Index(i)), jsbridge.Bytes(found.Index(i))}
+	}
+	return batch, nil
+}
+
+// descending reads with a cursor: not every browser hands out many records at
+// once in that order.
+func (s *Store) descending(in span, limit int) ([]record, error) {
+	if in.empty() {
+		return nil, nil
+	}
+	request, err := s.ask(func(records js.Value) js.Value { return records.Call("openCursor", keyRange(in), "prev") })
+	if err != nil {
+		return nil, err
+	}
+	var batch []record
+	done := make(chan error, 1)
+	step := js.FuncOf(func(js.Value, []js.Value) any {
+		cursor := request.Get("result")
+		if cursor.IsNull() {
+			done <- nil
+			return nil
+		}
+		batch = append(batch, record{jsbridge.Bytes(cursor.Get("key")), jsbridge.Bytes(cursor.Get("value"))})
+		if len(batch) == limit {
+			done <- nil
+			return nil
+		}
+		cursor.Call("continue")
+		return nil
+	})
+	defer step.Release()
+	refused := js.FuncOf(func(js.Value, []js.Value) any {
+		done <- jsbridge.ErrorOf(request.Get("error"))
+		return nil
+	})
+	defer refused.Release()
+	request.Set("onsuccess", step)
+	request.Set("onerror", refused)
+	err = <-done
+	return batch, err
+}

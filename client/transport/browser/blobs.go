@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+//go:build js && wasm
+
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"syscall/js"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
+	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Uploads go in pieces, as most browsers cannot send a stream: small ones at
+// first and on slow links, so that a cut connection costs little.
+const (
+	firstPiece = 256 << 10
+	lastPiece  = 4 << 20
+	quickPiece = time.Second     // after less, the next one is twice as large
+	slowPiece  = 5 * time.Second // after more, half
+)
+
+type blobs struct{ url, host string }
+
+// Create implements client.Blobs.
+func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
+	resp, err := b.do(ctx, headerTimeout, "POST", "", map[string]any{
+		"Authorization":          "Bearer " + token.Text(),
+		endpoint.HeaderLength:    strconv.FormatInt(length, 10),
+		endpoint.HeaderExpiresIn: strconv.FormatInt(int64(expiry/time.Second), 10),
+	}, js.Undefined())
+	if err != nil {
+		return 0, err
+	}
+	resp.drop()
+	if s := resp.header(endpoint.HeaderOffset); s != "" {
+		return endpoint.ParseOffset(s, length)
+	}
+	resp, err = b.do(ctx, headerTimeout, "HEAD", "/"+token.BlobID().String(), nil, js.Undefined())
+	if err != nil {
+		return 0, err
+	}
+	resp.drop()
+	return endpoint.ParseOffset(resp.header(endpoint.HeaderOffset), length)
+}
+
+// Append implements client.Blobs.
+func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
+	piece := make([]byte, lastPiece)
+	size := firstPiece
+	for {
+		n, readErr := io.ReadFull(body, piece[:size])
+		if n > 0 {
+			began := time.Now()
+			if err := b.append(ctx, token, offset, piece[:n]); err != nil {
+				return err
+			}
+			offset += int64(n)
+			size = nextPiece(size, time.Since(began))
+		}
+		switch {
+		case errors.Is(readErr, io.EOF), errors.Is(readErr, io.ErrUnexpectedEOF):
+			return nil
+		case readErr != nil:
+			return fmt.Errorf("%w: %w", client.ErrOffline, readErr)
+		}
+	}
+}
+
+func nextPiece(size int, took time.Duration) int {
+	switch {
+	case took < quickPiece:
+		return min(2*size, lastPiece)
+	case took > slowPiece:
+		return max(size/2, firstPiece/4)
+	}
+	return size
+}
+
+func (b blobs) append(ctx context.Context, token protocol.UploadToken, offset int64, piece []byte) error {
+	resp, err := b.do(ctx, 0, "PATCH", "/"+token.BlobID().String(), map[string]any{
+		"Authorization":       "Bearer " + token.Text(),
+		endpoint.HeaderOffset: strconv.FormatInt(offset, 10),
+		"Content-Type":        endpoint.UploadType,
+	}, jsbridge.Array(piece))
+	if err != nil {
+		return err
+	}
+	resp.drop()
+	return nil
+}
+
+// Fetch implements client.Blobs.
+func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
+	header := map[string]any{}
+	if offset > 0 {
+		header["Range"] = fmt.Sprintf("bytes=%d-", offset)
+	}
+	resp, err := b.do(ctx, headerTimeout, "GET", "/"+id.String(), header, js.Undefined())
+	if err != nil {
+		return nil, err
+	}
+	if offset > 0 && resp.status() != 206 {
+		resp.drop()
+		return nil, fmt.Errorf("%w: it does not send files from the middle", client.ErrOffline)
+	}
+	return resp, nil
+}
+
+// do sends a request and turns refusals into errors. The answer must come
+// within wait, if that is not zero; its body ends with ctx.
+func (b blobs) do(ctx context.Context, wait time.Duration, method, path string, header map[string]any, body js.Value) (*response, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	abort := js.Global().Get("AbortController").New()
+	context.AfterFunc(ctx, func() { abort.Call("abort") })
+	if wait > 0 {
+		late := time.AfterFunc(wait, func() { cancel(errors.New("no answer")) })
+		defer late.Stop()
+	}
+	promise, err := jsbridge.Try(func() js.Value {
+		return js.Global().Call("fetch", b.url+path, map[string]any{
+			"method": method, "headers": header, "body": body, "signal": abort.Get("signal"),
+			"mode": "cors", "credentials": "omit", "cache": "no-store", "redirect": "error", "referrerPolicy": "no-referrer",
+		})
+	})
+	if err == nil {
+		var answer js.Value
+		if answer, err = jsbridge.Await(ctx, promise); err == nil {
+			return accept(ctx, cancel, answer)
+		}
+	}
+	cancel(nil)
+	return nil, fmt.Errorf("%w: %s: %w", client.ErrOffline, b.host, err)
+}
+
+// accept returns an answer that is no refusal.
+func accept(ctx context.Context, cancel context.CancelCauseFunc, answer js.Value) (*response, error) {
+	r := &response{ctx: ctx, cancel: cancel, answer: answer}
+	if body := answer.Get("body"); jsbridge.Exists(body) {
+		r.reader = body.Call("getReader")
+	}
+	if r.status() < 300 {
+		return r, nil
+	}
+	defer r.drop()
+	start, err := io.ReadAll(io.LimitReader(r, endpoint.MaxProblem))
+	if err != nil {
+		start = nil // the status has to do
+	}
+	return nil, endpoint.Refusal(r.status(), r.header("Retry-After"), start)
+}
+
+// A response is an answer whose body is read as it comes.
+type response struct {
+	ctx    context.Context // of the request and of reading
+	cancel context.CancelCauseFunc
+	answer js.Value
+	reader js.Value // undefined if there is no body
+	chunk  js.Value // a Uint8Array, of which at bytes were read
+	at     int
+	size   int
+}
+
+func (r *response) status() int { return r.answer.Get("status").Int() }
+
+func (r *response) header(name string) string {
+	v := r.answer.Get("headers").Call("get", name)
+	if v.Type() != js.TypeString {
+		return ""
+	}
+	return v.String()
+}
+
+// drop gives up what was not read.
+func (r *response) drop() { r.cancel(context.Canceled) }
+
+// Close implements io.Closer.
+func (r *response) Close() error {
+	r.drop()
+	return nil
+}
+
+// Read implements io.Reader.
+func (r *response) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for r.at == r.size {
+		if r.reader.IsUndefined() {
+			return 0, io.EOF
+		}
+		part, err := jsbridge.Await(r.ctx, r.reader.Call("read"))
+		if err != nil {
+			return 0, fmt.Errorf("%w: %w", client.ErrOffline, err)
+		}
+		if part.Get("done").Bool() {
+			r.reader = js.Undefined()
+			return 0, io.EOF
+		}
+		r.chunk, r.at = part.Get("value"), 0
+		r.size = r.chunk.Get("length").Int()
+	}
+	n := js.CopyBytesToGo(p, r.chunk.Call("subarray", r.at))
+	r.at += n
+	return n, nil
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package browser_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// What both sides of the tests know: the tests in the browser and the servers
+// that they talk to.
+
+// Orders for a connection; anything else is sent back.
+const (
+	orderText    = "send a text message"
+	orderTooLong = "send too long a message"
+	orderMany    = "send many messages and end"
+	orderEnd     = "end"
+	orderSilence = "say nothing"
+
+	manyMessages = 500
+)
+
+// A request about the blob or token n gets answer n.
+func blobOf(n byte) protocol.BlobID       { return protocol.BlobID{1, n} }
+func tokenOf(n byte) protocol.UploadToken { return protocol.UploadToken{1, n} }
+
+var refusals = []struct {
+	status      int
+	body, retry string
+	want        error
+	wait        time.Duration
+}{
+	{429, `{"code":11}`, "7", &protocol.Error{Code: protocol.CodeRateLimited}, 7 * time.Second},
+	{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "nonsense", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
+	{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "999999999", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
+	{404, "", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
+	{410, "not json", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
+	{413, `{"code":0}`, "", &protocol.Error{Code: protocol.CodeTooLarge}, 0},
+	{429, "", "", &protocol.Error{Code: protocol.CodeRateLimited}, 0},
+	{500, strings.Repeat("x", 1<<20), "", client.ErrOffline, 0},
+	{302, "", "", client.ErrOffline, 0},
+	{401, `{"code":-1}`, "", client.ErrOffline, 0},
+}
+
+// firstOffset is the first blob of length 10 that answers with an offset, want
+// being -1 for those that cannot be; wholeBlob is one that knows no ranges.
+const (
+	firstOffset = 100
+	wholeBlob   = 255
+)
+
+var offsets = []struct {
+	text string
+	want int64
+}{
+	{"0", 0}, {"5", 5}, {"10", 10}, {"11", -1}, {"-1", -1}, {"x", -1}, {strconv.FormatUint(1<<63, 10), -1},
+}

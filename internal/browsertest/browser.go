@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package browsertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// names are what Chromium and its kin are called.
+var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
+
+// flags keep the browser from the network and from what headless tests do not
+// need.
+var flags = []chromedp.ExecAllocatorOption{
+	chromedp.Flag("disable-gpu", true),
+	chromedp.Flag("disable-quic", true),
+	chromedp.Flag("disable-component-update", true),
+	chromedp.Flag("mute-audio", true),
+	chromedp.Flag("hide-scrollbars", true),
+}
+
+// process is the browser of this test process.
+var process struct {
+	sync.Mutex
+	open   bool // Main runs
+	ctx    context.Context
+	cancel func()
+	err    error
+	ends   []func() // what else is to be done at the end
+}
+
+// Main runs the tests of a package that uses browsers: call it from TestMain.
+func Main(m *testing.M) {
+	process.open = true
+	code := m.Run()
+	process.Lock()
+	for _, end := range process.ends {
+		end()
+	}
+	if process.cancel != nil {
+		process.cancel()
+	}
+	process.Unlock()
+	os.Exit(code)
+}
+
+// atEnd has fn called when all tests have run.
+func atEnd(fn func()) {
+	process.Lock()
+	defer process.Unlock()
+	process.ends = append(process.ends, fn)
+}
+
+var errNone = errors.New("there is no Chromium on this machine; .ci/chromium installs it")
+
+// browser returns the context of the browser, which it starts if need be.
+func browser(tb testing.TB) context.Context {
+	tb.Helper()
+	process.Lock()
+	defer process.Unlock()
+	if !process.open {
+		tb.Fatal("browsertest: the package needs a TestMain that calls browsertest.Main")
+	}
+	if process.ctx == nil && process.err == nil {
+		process.ctx, process.cancel, process.err = start()
+	}
+	if errors.Is(process.err, errNone) {
+		tb.Skip(process.err)
+	}
+	if process.err != nil {
+		tb.Fatal(process.err)
+	}
+	return process.ctx
+}
+
+func start() (context.Context, func(), error) {
+	path := find()
+	if path == "" {
+		return nil, nil, errNone
+	}
+	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path))
+	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	end := func() {
+		closeBrowser()
+		release() // waits until the process has ended and its profile is removed
+	}
+	if err := chromedp.Do(ctx); err != nil {
+		end()
+		return nil, nil, fmt.Errorf("browsertest: starting %s: %w", path, err)
+	}
+	return ctx, end, nil
+}
+
+func find() string {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
