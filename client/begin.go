@@ -91,6 +91,7 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 	conv := &convRecord{
 		Version: recordVersion, Channel: channel, Host: state.Host, Status: StatusActive, Peer: peer,
 		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
+		listRecord: listRecord{Members: 1},
 	}
 	err = c.store.update(func(tx *sealedTx) error {
 		if err := mayAdd(tx, add); err != nil {

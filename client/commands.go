@@ -244,6 +244,7 @@ func (commandBlock) step(c *conversation, tx *sealedTx) error {
 }
 
 func (commandRead) step(c *conversation, tx *sealedTx) error {
+	c.read(c.rec.NextOrder)
 	if c.rec.Unread != 0 {
 		c.rec.Unread = 0
 		c.touch()

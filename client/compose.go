@@ -14,6 +14,10 @@ import (
 // Send sends a message. It returns once the message is in the outbox; the
 // outbox empties as servers are reached.
 func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message, error) {
+	var err error
+	if d.Text, err = withMentions(d.Text, d.Mentions); err != nil {
+		return Message{}, err
+	}
 	if len(d.Text) > MaxText {
 		return Message{}, fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
 	}

@@ -102,13 +102,7 @@ func (c *Client) Contact(a account.Address) (contact Contact, err error) {
 }
 
 func (r *contactRecord) contact(tx *sealedTx) Contact {
-	a := address(r.Address)
-	verified := false
-	if chain, err := pinnedChain(tx, a); err == nil && chain != nil {
-		head := chain.Head()
-		verified = string(r.Verified) == string(head[:])
-	}
-	return Contact{Address: a, Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: verified}
+	return Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}
 }
 
 // SetContactName gives somebody a name that only this account sees.

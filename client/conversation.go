@@ -259,8 +259,7 @@ func (c *conversation) end(tx *sealedTx) error {
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
-		err = tx.save(key(tableConversation, c.id[:]), &c.rec)
-		c.out.emit(ConversationEvent{c.summary()})
+		err = errors.Join(tx.save(key(tableConversation, c.id[:]), &c.rec), c.tellSummary(tx))
 	}
 	c.reader.tx, c.out = nil, nil
 	return err
@@ -390,25 +389,21 @@ func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
 	return c.apply(tx, delta)
 }
 
-func (c *conversation) summary() Conversation {
+func (c *conversation) show(tx *sealedTx) *shower {
+	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+}
+
+func (c *conversation) tellSummary(tx *sealedTx) error {
 	waiting := 0
 	for _, item := range c.outbox {
 		if item.Order != 0 {
 			waiting++
 		}
 	}
-	s := c.rec.summary()
+	s, err := c.show(tx).conversation(&c.rec)
 	s.Waiting = waiting
-	return s
-}
-
-func (r *convRecord) summary() Conversation {
-	return Conversation{
-		ID: conversationID(r.Channel), Group: r.Group, Title: r.Title,
-		Peer: address(r.Peer), Status: r.Status, Reason: r.Reason, Inviter: address(r.Inviter),
-		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
-		Timer: time.Duration(r.Timer) * time.Second,
-	}
+	c.out.emit(ConversationEvent{s})
+	return err
 }
 
 // stop closes the conversation. What still waits cannot be sent any more,

@@ -37,6 +37,9 @@ func (c *conversation) sweep(tx *sealedTx) error {
 		if err != nil {
 			return err
 		}
+		if err := c.dropLast(tx, order); err != nil {
+			return err
+		}
 		if i := slices.IndexFunc(c.outbox, func(o *outItem) bool { return o.Order == order }); i >= 0 {
 			if err := c.dropItem(tx, c.outbox[i]); err != nil { // too late to be sent
 				return err
@@ -91,6 +94,9 @@ func (c *Client) expireAll() error {
 		for _, k := range due {
 			id := cid(k[1 : 1+len(cid{})])
 			if _, err := expire(tx, id, k); err != nil {
+				return err
+			}
+			if err := forgetLast(tx, id, lastNumber(k), c.now()); err != nil {
 				return err
 			}
 			if err := unqueue(tx, id, lastNumber(k)); err != nil {

@@ -77,7 +77,7 @@ func (c *conversation) releaseMessages(tx *sealedTx, from map[string]bool) error
 	for _, order := range orders {
 		rec := held[order]
 		rec.Held = false
-		c.rec.Unread++
+		c.arrived(order, rec)
 		if err := c.saveMessage(tx, order, rec, true); err != nil {
 			return err
 		}

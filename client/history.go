@@ -99,7 +99,7 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 	if err != nil || state != StateReceived || rec.Held {
 		return order, err
 	}
-	c.rec.Unread++
+	c.arrived(order, rec)
 	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from})
 }
 
@@ -124,8 +124,13 @@ func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 }
 
 func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {
+	c.noteLast(order, rec)
 	if !rec.Held {
-		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), isNew})
+		m, err := c.show(tx).message(c.id, conversationID(c.rec.Channel), order, rec)
+		if err != nil {
+			return err
+		}
+		c.out.emit(MessageEvent{m, isNew})
 	}
 	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
 }
@@ -230,6 +235,7 @@ func (c *conversation) control(tx *sealedTx, from string, view content.View) err
 		return err
 	}
 	contact.Profile = p.Name
+	c.touch() // it may be the conversation's name
 	return saveContact(tx, contact)
 }
 
@@ -252,6 +258,10 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
 		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.Notice,
+	}
+	if !r.Notice {
+		m.Mentions = mentioned(r.Text)
+		m.MentionsMe = len(m.Mentions) > 0 && slices.Contains(m.Mentions, address(self))
 	}
 	if r.Expires != 0 {
 		m.ExpiresAt = time.Unix(r.Expires, 0)

@@ -114,8 +114,6 @@ func (c *Client) received(tx *sealedTx, rec inboxRecord) (item Received, ready b
 	if !ok || conv.Status == StatusBlocked || msg.expired(c.now()) {
 		return Received{}, true, nil
 	}
-	return Received{
-		Kind: rec.Kind, From: address(rec.From), Text: rec.Text,
-		Message: msg.message(conversationID(conv.Channel), c.self.address.String()),
-	}, true, nil
+	m, err := c.shower(tx).message(rec.CID, conversationID(conv.Channel), rec.Order, &msg)
+	return Received{Kind: rec.Kind, From: address(rec.From), Text: rec.Text, Message: m}, true, err
 }

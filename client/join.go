@@ -154,6 +154,7 @@ func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, st
 			conv.Unconfirmed = append(conv.Unconfirmed, a)
 		}
 	}
+	conv.Members = uint64(len(seen))
 	if state.Group {
 		return nil
 	}

@@ -212,6 +212,7 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 	c.state, c.commitAt = next, time.Time{}
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
 	c.rec.Epoch = commit.Epoch()
+	c.rec.Members = uint64(len(c.index()))
 	c.touch()
 	if commit.RemovesSelf() {
 		c.rec.Gone = true

@@ -126,6 +126,7 @@ type convRecord struct {
 	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
 	// Held: there may be something that unconfirmed members said or did.
 	Held bool `cbor:"21,keyasint,omitempty"`
+	listRecord
 }
 
 // A claimRecord is what a leaf says about itself.

@@ -93,6 +93,25 @@ type Conversation struct {
 	Waiting int
 	// Timer is after what time messages disappear; 0 is never.
 	Timer time.Duration
+	// Name is what to call it: the title of a group; of a conversation between
+	// two the name that this account gave the peer, else the one that the peer
+	// goes by, else the address.
+	Name string
+	// Members counts the accounts in it, this one included.
+	Members int
+	// Verified means that the peer's safety number was compared.
+	Verified bool
+	// Last is the newest message, nil if there is none. Of a long text it has
+	// the beginning, and of many attachments the first.
+	Last *Message
+	// Mentioned means that an unread message mentions this account.
+	Mentioned bool
+	// What follows this account chose for itself; nobody else learns of it.
+	Pinned     bool
+	Archived   bool
+	MutedUntil time.Time // zero if it is not muted
+	Draft      string
+	DraftReply content.MessageID // what the draft replies to
 }
 
 // A Role says what a member of a group may do.
@@ -155,22 +174,31 @@ func (s State) String() string {
 
 // A Message is one message of a conversation's history.
 type Message struct {
-	ID           content.MessageID
+	ID           content.MessageID // zero of a notice
 	Conversation ConversationID
-	From         account.Address
-	Own          bool
-	Text         string
+	// Order is the place in this device's history of the conversation: later
+	// ones have greater numbers, and no two the same.
+	Order uint64
+	From  account.Address
+	Own   bool
+	Text  string
 	// SentAt is what the sender's clock said.
-	SentAt      time.Time
-	ReceivedAt  time.Time
-	ReplyTo     content.MessageID
+	SentAt     time.Time
+	ReceivedAt time.Time
+	ReplyTo    content.MessageID
+	// Quote is the message that this one replies to, nil if it is not there.
+	Quote       *Quote
 	Attachments []Attachment
 	Reactions   []Reaction
 	Edited      bool
 	Deleted     bool
 	// ExpiresAt is when the message disappears; zero if it stays.
 	ExpiresAt time.Time
-	State     State
+	// Mentions are the people whom the text mentions, members or not;
+	// MentionsMe means that this account is one of them.
+	Mentions   []account.Address
+	MentionsMe bool
+	State      State
 	// Reason says why sending failed.
 	Reason string
 	// Notice marks what is no message but something that happened in the
@@ -203,6 +231,10 @@ type Draft struct {
 	Files    []string // as Config.Files opens them
 	Attached []FileID // as Attach returned them
 	ReplyTo  content.MessageID
+	// Mentions are people whom the text names as @name@host or @name: such
+	// places become links to them. Whoever it does not name is named at its
+	// end.
+	Mentions []account.Address
 	// Expire is after what time the message disappears for everybody; 0 is the
 	// conversation's timer.
 	Expire time.Duration

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -49,12 +50,21 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 func (c *Client) Conversations() ([]Conversation, error) {
 	var all []Conversation
 	err := c.store.view(func(tx *sealedTx) error {
+		show := c.shower(tx)
+		if err := show.loadContacts(); err != nil {
+			return err
+		}
+		waits, err := waiting(tx)
+		if err != nil {
+			return err
+		}
 		return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
 			var rec convRecord
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
 			}
-			conv, err := c.describe(tx, cid(k[1:]), &rec)
+			conv, err := show.conversation(&rec)
+			conv.Waiting = waits[cid(k[1:])]
 			all = append(all, conv)
 			return true, err
 		})
@@ -63,10 +73,17 @@ func (c *Client) Conversations() ([]Conversation, error) {
 	return all, err
 }
 
+func (c *Client) shower(tx *sealedTx) *shower {
+	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+}
+
 // describe makes a summary from the record alone; the machine is not needed.
 func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
-	s := rec.summary()
-	err := tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
+	s, err := c.shower(tx).conversation(rec)
+	if err != nil {
+		return s, err
+	}
+	err = tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
 		var item outboxRecord
 		if err := decodeRecord(v, &item); err != nil {
 			return false, err
@@ -139,27 +156,17 @@ func (c *Client) Members(id ConversationID) (all []Member, err error) {
 // it returns false.
 func (c *Client) History(id ConversationID, fn func(Message) bool) error {
 	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		now := c.now()
-		return tx.scan(key(tableMessage, k[:]), true, func(_, v []byte) (bool, error) {
-			var rec messageRecord
-			if err := decodeRecord(v, &rec); err != nil {
-				return false, err
-			}
-			if rec.Held || rec.expired(now) {
-				return true, nil
-			}
-			return fn(rec.message(id, c.self.address.String())), nil
+		p := c.pager(tx, k, id)
+		return p.walk(math.MaxUint64, true, func(order uint64, rec *messageRecord) (bool, error) {
+			m, err := p.message(k, id, order, rec)
+			return err == nil && fn(m), err
 		})
 	})
 }
 
 func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec messageRecord, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		machine := conversation{id: k}
-		_, found, err := machine.loadMessage(tx, msg)
-		if err == nil && (found == nil || found.Held || found.expired(c.now())) {
-			err = ErrNoMessage
-		}
+		_, found, err := c.pager(tx, k, id).find(msg)
 		if err == nil {
 			rec = *found
 		}
@@ -169,9 +176,16 @@ func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec me
 }
 
 // Message returns one message.
-func (c *Client) Message(id ConversationID, msg content.MessageID) (Message, error) {
-	rec, err := c.messageRecord(id, msg)
-	return rec.message(id, c.self.address.String()), err
+func (c *Client) Message(id ConversationID, msg content.MessageID) (m Message, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+		p := c.pager(tx, k, id)
+		order, rec, err := p.find(msg)
+		if err == nil {
+			m, err = p.message(k, id, order, rec)
+		}
+		return err
+	})
+	return m, err
 }
 
 // FindMessage finds a message by the beginning of its identifier, at least

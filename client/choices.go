@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// commandChoose changes what this account chose for itself about a
+// conversation: nobody else learns of it.
+type commandChoose struct{ change func(*listRecord) }
+
+func (in commandChoose) step(c *conversation, _ *sealedTx) error {
+	in.change(&c.rec.listRecord)
+	c.touch()
+	return nil
+}
+
+// SetPinned keeps a conversation at the top of the list, or no longer.
+func (c *Client) SetPinned(ctx context.Context, conv ConversationID, on bool) error {
+	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Pinned = on }})
+}
+
+// SetArchived puts a conversation away, or takes it back. The next message
+// takes it back, too, unless it is muted.
+func (c *Client) SetArchived(ctx context.Context, conv ConversationID, on bool) error {
+	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Archived = on }})
+}
+
+// SetMuted asks interfaces not to call attention to a conversation until a
+// time; one that has passed, such as the zero time, ends that.
+func (c *Client) SetMuted(ctx context.Context, conv ConversationID, until time.Time) error {
+	muted := int64(0)
+	if until.After(c.now()) {
+		muted = millis(until)
+	}
+	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.MutedUntil = muted }})
+}
+
+// SetDraft keeps what somebody is about to write, at most MaxText bytes, and
+// the message that it replies to, if any. An empty text with no reply forgets
+// it.
+func (c *Client) SetDraft(ctx context.Context, conv ConversationID, text string, reply content.MessageID) error {
+	if len(text) > MaxText {
+		return fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
+	}
+	var to []byte
+	if !reply.IsZero() {
+		to = bytes.Clone(reply[:])
+	}
+	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Draft, r.DraftReply = text, to }})
+}

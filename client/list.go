@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"time"
+
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// A shower makes what interfaces see of conversations out of their records.
+type shower struct {
+	tx   *sealedTx
+	self string
+	now  time.Time
+	// contacts are those by address, nil to look up each when it is needed.
+	contacts map[string]contactRecord
+}
+
+// loadContacts reads all contacts at once, for who shows many conversations.
+func (s *shower) loadContacts() error {
+	s.contacts = map[string]contactRecord{}
+	return s.tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
+		var rec contactRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		s.contacts[rec.Address] = rec
+		return true, nil
+	})
+}
+
+func (s *shower) contact(address string) (contactRecord, error) {
+	if s.contacts != nil {
+		return s.contacts[address], nil
+	}
+	return loadContact(s.tx, address)
+}
+
+// conversation is a record as interfaces see it, except for what waits to be
+// sent.
+func (s *shower) conversation(r *convRecord) (Conversation, error) {
+	id := conversationID(r.Channel)
+	c := Conversation{
+		ID: id, Group: r.Group, Title: r.Title, Name: r.Title,
+		Peer: address(r.Peer), Status: r.Status, Reason: r.Reason, Inviter: address(r.Inviter),
+		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
+		Timer: time.Duration(r.Timer) * time.Second,
+		Last:  r.Last.message(id, s.self, s.now), Members: int(r.Members),
+		Mentioned: r.Unread > 0 && r.MentionedAt > r.ReadUpTo,
+		Pinned:    r.Pinned, Archived: r.Archived, Draft: r.Draft,
+	}
+	if r.MutedUntil > millis(s.now) {
+		c.MutedUntil = time.UnixMilli(r.MutedUntil)
+	}
+	if len(r.DraftReply) == content.MessageIDSize {
+		c.DraftReply = content.MessageID(r.DraftReply)
+	}
+	if r.Group || r.Peer == "" {
+		return c, nil
+	}
+	peer, err := s.contact(r.Peer)
+	if err != nil {
+		return c, err
+	}
+	c.Verified = peer.verified(s.tx)
+	switch {
+	case peer.Name != "":
+		c.Name = peer.Name
+	case peer.Profile != "":
+		c.Name = peer.Profile
+	default:
+		c.Name = r.Peer
+	}
+	return c, nil
+}
+
+// verified reports whether the account is still the one whose safety number
+// was compared. Few are, so the chain is read only for those.
+func (r *contactRecord) verified(tx *sealedTx) bool {
+	if len(r.Verified) == 0 {
+		return false
+	}
+	chain, err := pinnedChain(tx, address(r.Address))
+	if err != nil || chain == nil {
+		return false
+	}
+	head := chain.Head()
+	return string(r.Verified) == string(head[:])
+}
+
+// waiting counts the messages that are still to be sent, by conversation: the
+// outbox as a whole is short, where the conversations may be many.
+func waiting(tx *sealedTx) (map[cid]int, error) {
+	n := map[cid]int{}
+	err := tx.scan([]byte(tableOutbox), false, func(k, v []byte) (bool, error) {
+		var item outboxRecord
+		if err := decodeRecord(v, &item); err != nil {
+			return false, err
+		}
+		if item.Order != 0 {
+			n[cid(k[1:1+len(cid{})])]++
+		}
+		return true, nil
+	})
+	return n, err
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"math"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// MaxPage bounds the messages of a page.
+const MaxPage = 500
+
+// A Position is a place in the history of a conversation: a message, or what
+// lies Before or After it. The zero value is the end.
+type Position struct {
+	Message content.MessageID
+	// Order is Message.Order, instead of Message: notices have nothing else,
+	// and it holds its place when the message is gone.
+	Order         uint64
+	Before, After bool
+}
+
+// A Page is a part of a conversation's history without gaps.
+type Page struct {
+	Messages []Message // the oldest first
+	// MoreBefore and MoreAfter say whether the history goes on.
+	MoreBefore, MoreAfter bool
+	// FirstUnread is the first message that was not read, wherever it lies;
+	// zero if there is none.
+	FirstUnread content.MessageID
+}
+
+// A Quote is what there is to show of the message that another one replies to.
+type Quote struct {
+	Message content.MessageID
+	Order   uint64
+	From    account.Address
+	Own     bool
+	// Text is the beginning of the text.
+	Text        string
+	Attachments []Attachment // the first ones
+	Deleted     bool
+}
+
+// Page returns at most limit messages, and at most MaxPage, of a conversation:
+// those right before or after a position, or around it, the message included.
+// The time that takes does not depend on how long the history is.
+func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+		p := c.pager(tx, k, id)
+		place, err := p.place(at)
+		if err != nil {
+			return err
+		}
+		if page, err = p.page(place, at, max(1, min(limit, MaxPage))); err != nil {
+			return err
+		}
+		page.FirstUnread, err = p.firstUnread(rec)
+		return err
+	})
+	return page, err
+}
+
+// A pager reads the history of one conversation in both directions.
+type pager struct {
+	*shower
+	id   cid
+	conv ConversationID
+}
+
+func (c *Client) pager(tx *sealedTx, k cid, id ConversationID) *pager {
+	return &pager{shower: c.shower(tx), id: k, conv: id}
+}
+
+// place returns the order of a position, that of no message yet for the end.
+func (p *pager) place(at Position) (uint64, error) {
+	if at.Message.IsZero() {
+		if at.Order == 0 {
+			return math.MaxUint64, nil
+		}
+		return at.Order, nil
+	}
+	order, _, err := p.find(at.Message)
+	return order, err
+}
+
+// find returns a message that may be seen.
+func (p *pager) find(msg content.MessageID) (uint64, *messageRecord, error) {
+	machine := conversation{id: p.id}
+	order, rec, err := machine.loadMessage(p.tx, msg)
+	if err == nil && (rec == nil || !p.visible(rec)) {
+		err = ErrNoMessage
+	}
+	return order, rec, err
+}
+
+func (p *pager) page(place uint64, at Position, limit int) (page Page, err error) {
+	switch {
+	case at.Before || place == math.MaxUint64:
+		if page.Messages, page.MoreBefore, err = p.collect(place-1, true, limit); err == nil {
+			page.MoreAfter, err = p.any(place, false)
+		}
+		return page, err
+	case at.After:
+		if page.Messages, page.MoreAfter, err = p.collect(place+1, false, limit); err == nil {
+			page.MoreBefore, err = p.any(place, true)
+		}
+		return page, err
+	}
+	after, moreAfter, err := p.collect(place, false, limit-limit/2)
+	if err != nil {
+		return page, err
+	}
+	before, moreBefore, err := []Message(nil), false, nil
+	if room := limit - len(after); room > 0 {
+		before, moreBefore, err = p.collect(place-1, true, room)
+	} else {
+		moreBefore, err = p.any(place-1, true)
+	}
+	return Page{Messages: append(before, after...), MoreBefore: moreBefore, MoreAfter: moreAfter}, err
+}
+
+func (p *pager) visible(rec *messageRecord) bool { return !rec.Held && !rec.expired(p.now) }
+
+// walk calls fn for the messages that may be seen, from an order on, which is
+// included.
+func (p *pager) walk(from uint64, reverse bool, fn func(order uint64, rec *messageRecord) (bool, error)) error {
+	start := key(tableMessage, p.id[:], number(from))
+	return p.tx.scanFrom(key(tableMessage, p.id[:]), start, reverse, func(k, v []byte) (bool, error) {
+		var rec messageRecord
+		if err := decodeRecord(v, &rec); err != nil {
+			return false, err
+		}
+		if !p.visible(&rec) {
+			return true, nil
+		}
+		return fn(lastNumber(k), &rec)
+	})
+}
+
+// collect returns at most n messages from an order on, the oldest first, and
+// whether there are more in that direction.
+func (p *pager) collect(from uint64, reverse bool, n int) (all []Message, more bool, err error) {
+	err = p.walk(from, reverse, func(order uint64, rec *messageRecord) (bool, error) {
+		if more = len(all) == n; more {
+			return false, nil
+		}
+		m, err := p.message(p.id, p.conv, order, rec)
+		all = append(all, m)
+		return true, err
+	})
+	if reverse {
+		slices.Reverse(all)
+	}
+	return all, more, err
+}
+
+// any reports whether there is a message from an order on.
+func (p *pager) any(from uint64, reverse bool) (found bool, err error) {
+	err = p.walk(from, reverse, func(uint64, *messageRecord) (bool, error) {
+		found = true
+		return false, nil
+	})
+	return found, err
+}
+
+func (p *pager) firstUnread(conv *convRecord) (first content.MessageID, err error) {
+	if conv.Unread == 0 {
+		return first, nil
+	}
+	err = p.walk(conv.ReadUpTo+1, false, func(_ uint64, rec *messageRecord) (bool, error) {
+		if rec.Notice || rec.From == p.self {
+			return true, nil
+		}
+		first = rec.ID
+		return false, nil
+	})
+	return first, err
+}
+
+// message is a record as interfaces see it.
+func (s *shower) message(id cid, conv ConversationID, order uint64, r *messageRecord) (Message, error) {
+	m := r.message(conv, s.self)
+	m.Order = order
+	if m.ReplyTo.IsZero() {
+		return m, nil
+	}
+	machine := conversation{id: id}
+	at, rec, err := machine.loadMessage(s.tx, m.ReplyTo)
+	if err != nil || rec == nil || rec.Held || rec.expired(s.now) {
+		return m, err
+	}
+	q := preview(at, rec).message(conv, s.self, s.now)
+	m.Quote = &Quote{
+		Message: q.ID, Order: at, From: q.From, Own: q.Own, Text: q.Text, Attachments: q.Attachments, Deleted: q.Deleted,
+	}
+	return m, nil
+}

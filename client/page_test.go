@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// texts of a page, with marks where the history goes on.
+func read(p client.Page) (all []string) {
+	if p.MoreBefore {
+		all = append(all, "<")
+	}
+	for _, m := range p.Messages {
+		if !m.Notice {
+			all = append(all, m.Text)
+		}
+	}
+	if p.MoreAfter {
+		all = append(all, ">")
+	}
+	return all
+}
+
+func TestPages(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		empty, err := x.alice.CreateGroup(t.Context(), "Empty", nil)
+		must(t, err)
+		var ids []content.MessageID
+		for i := range 9 {
+			ids = append(ids, x.alice.say(x.id, fmt.Sprint(i)).ID)
+		}
+		pass(time.Second)
+		x.bob.restart()
+		at := func(i int) client.Position { return client.Position{Message: ids[i]} }
+		before := func(i int) client.Position { return client.Position{Message: ids[i], Before: true} }
+		after := func(i int) client.Position { return client.Position{Message: ids[i], After: true} }
+		for _, c := range []struct {
+			name  string
+			at    client.Position
+			limit int
+			want  []string
+		}{
+			{"the newest", client.Position{}, 3, []string{"<", "6", "7", "8"}},
+			{"before", before(6), 3, []string{"<", "3", "4", "5", ">"}},
+			{"before the first", before(0), 3, []string{">"}},
+			{"up to the first", before(3), 3, []string{"0", "1", "2", ">"}},
+			{"after", after(2), 3, []string{"<", "3", "4", "5", ">"}},
+			{"after the last", after(8), 3, []string{"<"}},
+			{"up to the last", after(5), 3, []string{"<", "6", "7", "8"}},
+			{"around", at(4), 3, []string{"<", "3", "4", "5", ">"}},
+			{"around the first", at(0), 3, []string{"0", "1", ">"}},
+			{"around the last", at(8), 4, []string{"<", "5", "6", "7", "8"}},
+			{"all around", at(4), 100, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8"}},
+			{"one", at(4), 1, []string{"<", "4", ">"}},
+			{"less than one", at(4), -1, []string{"<", "4", ">"}},
+		} {
+			page, err := x.bob.Page(x.id, c.at, c.limit)
+			must(t, err)
+			want(t, c.name, read(page), c.want)
+			if page.FirstUnread != ids[0] {
+				t.Errorf("%s: the first unread one is %v", c.name, page.FirstUnread)
+			}
+			if m := page.Messages; len(m) > 0 && (c.at.Before || c.at.After) { // the same by number
+				o, err := x.bob.Message(x.id, c.at.Message)
+				must(t, err)
+				same, err := x.bob.Page(x.id, client.Position{Order: o.Order, Before: c.at.Before, After: c.at.After}, c.limit)
+				must(t, err)
+				want(t, c.name+" by number", read(same), c.want)
+			}
+		}
+		if page, err := x.alice.Page(empty, client.Position{}, 10); err != nil || page.MoreAfter || page.MoreBefore {
+			t.Errorf("of an empty group: %+v, %v", page, err)
+		}
+		if _, err := x.bob.Page(x.id, client.Position{Message: content.MessageID{1}}, 10); !errors.Is(err, client.ErrNoMessage) {
+			t.Errorf("around no message: %v", err)
+		}
+	})
+}
+
+// Whoever comes back finds the first message that they did not read.
+func TestFirstUnread(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		x.alice.say(x.id, "one")
+		pass(time.Second)
+		must(t, x.bob.MarkRead(t.Context(), x.id))
+		x.bob.say(x.id, "mine")
+		pass(time.Second)
+		two := x.alice.say(x.id, "two")
+		x.alice.say(x.id, "three")
+		pass(time.Second)
+		x.bob.restart()
+		page, err := x.bob.Page(x.id, client.Position{}, 1)
+		must(t, err)
+		if page.FirstUnread != two.ID {
+			t.Errorf("the first unread one is %v, not %v", page.FirstUnread, two.ID)
+		}
+		must(t, x.bob.MarkRead(t.Context(), x.id))
+		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || !page.FirstUnread.IsZero() {
+			t.Errorf("after all was read: %v, %v", page.FirstUnread, err)
+		}
+	})
+}
+
+// A reply comes with what it replies to, as it is now.
+func TestQuotes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		m := x.alice.say(x.id, "question")
+		pass(time.Second)
+		reply, err := x.bob.Send(t.Context(), x.id, client.Draft{Text: "answer", ReplyTo: m.ID})
+		must(t, err)
+		pass(time.Second)
+		check := func(text string, deleted bool) {
+			t.Helper()
+			for _, p := range []*person{x.alice, x.bob, x.mallory} {
+				one, err := p.Message(x.id, reply.ID)
+				must(t, err)
+				page, err := p.Page(x.id, client.Position{Message: reply.ID}, 1)
+				must(t, err)
+				for _, q := range []*client.Quote{one.Quote, page.Messages[0].Quote} {
+					if q == nil || q.Text != text || q.From != x.alice.Address() || q.Own != (p == x.alice) || q.Message != m.ID || q.Deleted != deleted {
+						t.Errorf("%v sees %+v", p.Address(), q)
+					}
+				}
+			}
+		}
+		check("question", false)
+		must(t, x.alice.Edit(t.Context(), x.id, m.ID, "better question"))
+		pass(time.Second)
+		check("better question", false)
+		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		pass(time.Second)
+		check("", true)
+		lost, err := x.bob.Send(t.Context(), x.id, client.Draft{Text: "to nobody", ReplyTo: content.MessageID{1}})
+		must(t, err)
+		if got, err := x.bob.Message(x.id, lost.ID); err != nil || got.Quote != nil || got.ReplyTo.IsZero() {
+			t.Errorf("a reply to nothing: %+v, %v", got, err)
+		}
+	})
+}
+
+// BenchmarkPage reads 50 messages out of a history: its length must not
+// matter.
+func BenchmarkPage(b *testing.B) {
+	for _, n := range []int{500, 50_000} {
+		b.Run(fmt.Sprintf("of %d", n), func(b *testing.B) {
+			c, id := onDisk(b)
+			must(b, c.Flood(id, n, func(i int) string { return fmt.Sprint("message ", i) }))
+			end, err := c.Page(id, client.Position{}, 1)
+			must(b, err)
+			middle := end.Messages[0].Order - uint64(n)/2
+			for name, at := range map[string]client.Position{
+				"end": {}, "before": {Order: middle, Before: true}, "after": {Order: middle, After: true}, "around": {Order: middle},
+			} {
+				b.Run(name, func(b *testing.B) {
+					for b.Loop() {
+						page, err := c.Page(id, at, 50)
+						must(b, err)
+						if len(page.Messages) != 50 {
+							b.Fatal(len(page.Messages))
+						}
+					}
+				})
+			}
+		})
+	}
+}
