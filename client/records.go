@@ -33,6 +33,7 @@ const (
 	tableLetter       = "v" // + n: keptLetterRecord
 	tableHeld         = "h" // + cid + n: heldRecord
 	tableExpiry       = "x" // + cid + time + n: empty
+	tableSettings     = "s" // settingsRecord
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -124,6 +125,8 @@ type convRecord struct {
 	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
 	// Held: there may be something that unconfirmed members said or did.
 	Held bool `cbor:"21,keyasint,omitempty"`
+	// Reported is nil until the conversation is loaded for the first time.
+	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
 }
 
 // A claimRecord is what a leaf says about itself.
@@ -162,6 +165,8 @@ type messageRecord struct {
 	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
 	// Held: the sender is not confirmed, so nobody gets to see it yet.
 	Held bool `cbor:"16,keyasint"`
+	// Recipients are those an own message was sent to, if they are few.
+	Recipients []recipientRecord `cbor:"30,keyasint,omitempty"`
 }
 
 type reactionRecord struct {
@@ -195,6 +200,8 @@ type outboxRecord struct {
 	// Seen: the wish to leave stands in the channel, but in an epoch that may
 	// end without anybody having granted it.
 	Seen bool `cbor:"10,keyasint"`
+	// Report: Message is a status report, which nobody asked for.
+	Report bool `cbor:"20,keyasint,omitempty"`
 }
 
 type uploadRecord struct {
