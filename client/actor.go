@@ -50,6 +50,7 @@ type snapshot struct {
 	deliver   int // letters not sent yet
 	following bool
 	checking  bool // some member is not confirmed yet
+	reporting bool // a report is on its way
 }
 
 // A job is an input, and who wants to know when it is durable.
@@ -262,7 +263,7 @@ func (a *actor) publish(m *conversation) {
 	defer a.mu.Unlock()
 	a.snapshot = snapshot{
 		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
-		following: m.following(), checking: len(m.doubtful()) > 0,
+		following: m.following(), checking: len(m.doubtful()) > 0, reporting: m.reporting(),
 	}
 	a.tellWaiters()
 }

@@ -81,6 +81,9 @@ type conversation struct {
 	// commitAt is when this member commits what others proposed, unless
 	// somebody else did; zero if there is nothing.
 	commitAt time.Time
+	// reportAt is when the others hear of what arrived and was read; zero if
+	// there is nothing to report.
+	reportAt time.Time
 	caughtUp bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
@@ -215,6 +218,12 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	if len(c.group.PendingProposals()) > 0 {
 		c.commitAt = c.turn()
 	}
+	if c.rec.Reported == nil { // nobody waits for reports of what came before there were any
+		c.rec.Reported = &reportedRecord{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
+	}
+	if c.unsaid() {
+		c.reportAt = c.now() // time enough has passed
+	}
 	return c, c.loadOutbox(tx)
 }
 
@@ -282,7 +291,7 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt}
+	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}

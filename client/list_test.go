@@ -47,8 +47,8 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
 		check("sent", "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateSent {
-			t.Errorf("what was sent is %v", s)
+		if s := x.alice.status(x.id).Last.State; s != client.StateDelivered {
+			t.Errorf("what arrived is %v", s)
 		}
 		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))
 		pass(time.Second)

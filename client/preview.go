@@ -24,9 +24,7 @@ type listRecord struct {
 	Last *previewRecord `cbor:"40,keyasint,omitempty"`
 	// Members counts the accounts in it, this one included.
 	Members uint64 `cbor:"41,keyasint,omitempty"`
-	// ReadUpTo is the order of the newest message that counts as read,
-	// MentionedAt that of the newest that mentions this account.
-	ReadUpTo    uint64 `cbor:"42,keyasint,omitempty"`
+	// MentionedAt is the order of the newest message that mentions this account.
 	MentionedAt uint64 `cbor:"43,keyasint,omitempty"`
 	Pinned      bool   `cbor:"44,keyasint,omitempty"`
 	Archived    bool   `cbor:"45,keyasint,omitempty"`
@@ -146,7 +144,6 @@ func findLast(tx *sealedTx, id cid, conv *convRecord, now time.Time) error {
 // arrived does what a new message from somebody else means for the list.
 func (c *conversation) arrived(order uint64, rec *messageRecord) {
 	c.rec.Unread++
-	c.rec.ReadUpTo = min(c.rec.ReadUpTo, order-1) // one that was held back may be older
 	if rec.mentions(c.self.address) {
 		c.rec.MentionedAt = max(c.rec.MentionedAt, order)
 	}
@@ -154,12 +151,4 @@ func (c *conversation) arrived(order uint64, rec *messageRecord) {
 		c.rec.Archived = false
 	}
 	c.touch()
-}
-
-// read is told that everything up to a message was read.
-func (c *conversation) read(order uint64) {
-	if order > c.rec.ReadUpTo {
-		c.rec.ReadUpTo = order
-		c.touch()
-	}
 }

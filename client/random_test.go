@@ -150,6 +150,8 @@ func (w *world) step() {
 		}
 	case n <= 13:
 		w.change(p)
+	case n == 14:
+		w.note(p.MarkRead(ctx, w.id))
 	default:
 		w.say(p)
 	}
@@ -323,7 +325,8 @@ func (w *world) compare() {
 			continue // never added
 		}
 		for _, m := range p.history(w.id) {
-			if m.State == client.StateSent && all[m.ID] == "" {
+			sent := m.State == client.StateSent || m.State == client.StateDelivered || m.State == client.StateRead
+			if sent && all[m.ID] == "" {
 				w.t.Errorf("%v sent %q, and %v has not got it", p.Address(), m.Text, witness.Address())
 			}
 			if m.State == client.StateWaiting {
@@ -332,11 +335,24 @@ func (w *world) compare() {
 			if m.State == client.StateFailed && w.steady[p] {
 				w.t.Errorf("%v: %q failed: %s", p.Address(), m.Text, m.Reason)
 			}
+			if sent && w.steady[p] && m.Delivered < w.others() {
+				w.t.Errorf("%v: %q arrived at %d, but %d were there all the time", p.Address(), m.Text, m.Delivered, w.others())
+			}
 			if text := w.taken[m.ID]; text != "" && !w.edited[m.ID] && m.Text != text {
 				w.t.Errorf("%v: %q, want %q", p.Address(), m.Text, text)
 			}
 		}
 	}
+}
+
+// others counts those who were there all the time, apart from one.
+func (w *world) others() (n int) {
+	for _, p := range w.people {
+		if w.steady[p] {
+			n++
+		}
+	}
+	return n - 1
 }
 
 func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[string][]content.MessageID) {

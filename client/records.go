@@ -35,6 +35,7 @@ const (
 	tableExpiry       = "x" // + cid + time + n: empty
 	tableFile         = "f" // + index of a blob's identifier: fileRecord
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
+	tableSettings     = "s" // settingsRecord
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -127,6 +128,8 @@ type convRecord struct {
 	// Held: there may be something that unconfirmed members said or did.
 	Held bool `cbor:"21,keyasint,omitempty"`
 	listRecord
+	// Reported is nil until the conversation is loaded for the first time.
+	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
 }
 
 // A claimRecord is what a leaf says about itself.
@@ -165,6 +168,8 @@ type messageRecord struct {
 	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
 	// Held: the sender is not confirmed, so nobody gets to see it yet.
 	Held bool `cbor:"16,keyasint"`
+	// Recipients are those an own message was sent to, if they are few.
+	Recipients []recipientRecord `cbor:"30,keyasint,omitempty"`
 }
 
 type reactionRecord struct {
@@ -198,6 +203,8 @@ type outboxRecord struct {
 	// Seen: the wish to leave stands in the channel, but in an epoch that may
 	// end without anybody having granted it.
 	Seen bool `cbor:"10,keyasint"`
+	// Report: Message is a status report, which nobody asked for.
+	Report bool `cbor:"20,keyasint,omitempty"`
 }
 
 type uploadRecord struct {
