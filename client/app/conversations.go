@@ -42,7 +42,10 @@ func (a *App) conversation(_ context.Context, q ConversationRef) (Conversation, 
 func (a *App) direct(ctx context.Context, q AddressRef) (out ConversationRef, err error) {
 	_, err = a.with(q.Address, func(p *profile, who account.Address) error {
 		id, err := p.Direct(ctx, who)
-		out.Conversation = string(id)
+		if err != nil {
+			return err
+		}
+		out, err = a.began(p, id)
 		return err
 	})
 	return out, err
@@ -58,7 +61,20 @@ func (a *App) createGroup(ctx context.Context, q NewGroup) (ConversationRef, err
 		return ConversationRef{}, err
 	}
 	id, err := p.CreateGroup(ctx, q.Title, people)
-	return ConversationRef{string(id)}, err
+	if err != nil {
+		return ConversationRef{}, err
+	}
+	return a.began(p, id)
+}
+
+// began tells every interface of a conversation before its caller goes there.
+func (a *App) began(p *profile, id client.ConversationID) (ConversationRef, error) {
+	c, err := p.Conversation(id)
+	if err != nil {
+		return ConversationRef{}, err
+	}
+	a.events.push(client.ConversationEvent{Conversation: c})
+	return ConversationRef{string(id)}, nil
 }
 
 // in calls fn with the open profile and a conversation.
@@ -86,4 +102,24 @@ func (a *App) leave(ctx context.Context, q ConversationRef) (None, error) {
 
 func (a *App) accept(ctx context.Context, q ConversationRef) (None, error) {
 	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Accept(ctx, id) })
+}
+
+func (a *App) pin(ctx context.Context, q Switch) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetPinned(ctx, id, q.On) })
+}
+
+func (a *App) archive(ctx context.Context, q Switch) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetArchived(ctx, id, q.On) })
+}
+
+func (a *App) mute(ctx context.Context, q Until) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetMuted(ctx, id, q.Time.time()) })
+}
+
+func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
+	reply, err := parseMessage(q.ReplyTo)
+	if err != nil {
+		return None{}, err
+	}
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
 }

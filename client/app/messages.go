@@ -5,6 +5,8 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
@@ -59,5 +61,55 @@ func (a *App) react(ctx context.Context, q React) (None, error) {
 func (a *App) delete(ctx context.Context, q MessageRef) (None, error) {
 	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Delete(ctx, conv, id)
+	})
+}
+
+// maxPage bounds the messages of one answer.
+const maxPage = 200
+
+func (a *App) page(_ context.Context, q PageQuery) (out Page, err error) {
+	at, err := position(q)
+	if err != nil {
+		return out, err
+	}
+	_, err = a.in(q.Conversation, func(p *profile, id client.ConversationID) error {
+		got, err := p.Page(id, at, max(1, min(q.Limit, maxPage)))
+		v := view{profile: p}
+		out = Page{v.messages(got.Messages), got.MoreBefore, got.MoreAfter, messageID(got.FirstUnread)}
+		return err
+	})
+	return out, err
+}
+
+// position reads where a page is to be.
+func position(q PageQuery) (at client.Position, err error) {
+	switch q.Where {
+	case Newest:
+		return at, nil
+	case Before:
+		at.Before = true
+	case After:
+		at.After = true
+	case Around:
+	default:
+		return at, fmt.Errorf("%w: where", errInput)
+	}
+	if order, ok := strings.CutPrefix(q.Message, noticePrefix); ok {
+		if at.Order, err = strconv.ParseUint(order, 10, 64); err != nil {
+			err = fmt.Errorf("%w: message identifier", errInput)
+		}
+		return at, err
+	}
+	at.Message, err = parseMessage(q.Message)
+	return at, err
+}
+
+// markRead marks messages up to one as read, or all.
+func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		if id.IsZero() {
+			return p.MarkRead(ctx, conv)
+		}
+		return p.MarkReadUpTo(ctx, conv, id)
 	})
 }

@@ -23,7 +23,11 @@ func (a *App) send(ctx context.Context, q Send, files []Source) (Sent, error) {
 	if len(files) != len(q.Files) {
 		return Sent{}, errInput
 	}
-	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration()}
+	mentions, err := parseAddresses(q.Mentions)
+	if err != nil {
+		return Sent{}, err
+	}
+	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
 	for i, f := range files {
 		id, err := p.Attach(ctx, q.Files[i].Name, q.Files[i].Type, f)
 		if err != nil {

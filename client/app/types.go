@@ -80,9 +80,12 @@ type Conversation struct {
 
 // Message is one message of a conversation.
 type Message struct {
+	// ID names the message; notices have one, too.
 	ID           string `json:"id"`
 	Conversation string `json:"conversation"`
-	From         string `json:"from"`
+	// Order is the place in the conversation: later ones have greater numbers.
+	Order uint64 `json:"order"`
+	From  string `json:"from"`
 	// Author is what to show for From.
 	Author      string       `json:"author"`
 	Own         bool         `json:"own"`
@@ -108,8 +111,10 @@ type Message struct {
 
 // Quote is the beginning of the message that another one answers.
 type Quote struct {
-	Author string `json:"author"`
-	Text   string `json:"text"`
+	Author      string       `json:"author"`
+	Text        string       `json:"text"`
+	Attachments []Attachment `json:"attachments"`
+	Deleted     bool         `json:"deleted"`
 }
 
 // Attachment is a file that belongs to a message.

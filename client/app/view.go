@@ -3,6 +3,7 @@
 package app
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -43,7 +44,7 @@ func address(a account.Address) string {
 }
 
 func messageID(id content.MessageID) string {
-	if id == (content.MessageID{}) {
+	if id.IsZero() {
 		return ""
 	}
 	return id.String()
@@ -85,18 +86,41 @@ func shown(c client.Contact) string {
 
 func (v *view) message(m client.Message) Message {
 	out := Message{
-		ID: messageID(m.ID), Conversation: string(m.Conversation), From: address(m.From), Author: v.name(m.From), Own: m.Own,
+		ID: reference(m), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
 		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
-		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Notice: m.Notice,
-		Attachments: make([]Attachment, len(m.Attachments)), Reactions: make([]Reaction, len(m.Reactions)), Mentions: []string{},
-	}
-	for i, a := range m.Attachments {
-		out.Attachments[i] = Attachment{a.Index, a.Name, a.Type, a.Size}
+		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Delivered: m.Delivered, Read: m.Read, Notice: m.Notice,
+		Attachments: attachments(m.Attachments), Reactions: make([]Reaction, len(m.Reactions)),
+		Mentions: make([]string, len(m.Mentions)), MentionsMe: m.MentionsMe,
 	}
 	for i, r := range m.Reactions {
 		out.Reactions[i] = Reaction{address(r.From), r.Emoji}
 	}
+	for i, a := range m.Mentions {
+		out.Mentions[i] = address(a)
+	}
+	if q := m.Quote; q != nil {
+		out.Quote = &Quote{v.name(q.From), q.Text, attachments(q.Attachments), q.Deleted}
+	}
 	return out
+}
+
+func attachments(all []client.Attachment) []Attachment {
+	out := make([]Attachment, len(all))
+	for i, a := range all {
+		out[i] = Attachment{a.Index, a.Name, a.Type, a.Size}
+	}
+	return out
+}
+
+// noticePrefix begins the identifiers of notices, which have none in the core.
+const noticePrefix = "notice-"
+
+// reference returns what names a message to an interface; see position.
+func reference(m client.Message) string {
+	if m.ID.IsZero() {
+		return noticePrefix + strconv.FormatUint(m.Order, 10)
+	}
+	return m.ID.String()
 }
 
 func (v *view) messages(all []client.Message) []Message {
@@ -108,10 +132,17 @@ func (v *view) messages(all []client.Message) []Message {
 }
 
 func (v *view) conversation(c client.Conversation) Conversation {
-	return Conversation{
-		ID: string(c.ID), Group: c.Group, Peer: address(c.Peer), Status: c.Status.String(), Reason: c.Reason, Inviter: address(c.Inviter),
-		Unread: c.Unread, Activity: millis(c.Activity), Waiting: c.Waiting, Timer: duration(c.Timer),
+	out := Conversation{
+		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: c.Reason,
+		Inviter: address(c.Inviter), Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
+		Timer: duration(c.Timer), Pinned: c.Pinned, Archived: c.Archived, MutedUntil: millis(c.MutedUntil), Draft: c.Draft,
+		DraftReply: messageID(c.DraftReply), Members: c.Members, Verified: c.Verified,
 	}
+	if c.Last != nil {
+		last := v.message(*c.Last)
+		out.Last = &last
+	}
+	return out
 }
 
 func (v *view) contact(c client.Contact) Contact {

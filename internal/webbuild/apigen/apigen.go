@@ -69,7 +69,7 @@ func (g *generator) name(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint64:
 		return "number"
 	case reflect.Slice:
 		return g.name(t.Elem()) + "[]"

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pagetest
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/store/memory"
+	"github.com/securecrypt/securecrypt/client/transport/websocket"
+	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/internal/webapp"
+	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/servertest"
+)
+
+func TestMain(m *testing.M) { browsertest.Main(m) }
+
+// A screen is what somebody looks at.
+type screen struct {
+	name          string
+	width, height int
+	touch         bool
+	theme         string
+}
+
+var (
+	phone   = screen{"phone, dark", 390, 844, true, "dark"}
+	desktop = screen{"desktop, light", 1280, 800, false, "light"}
+)
+
+// town is a server that serves the application.
+type town struct {
+	*servertest.Instance
+	t   *testing.T
+	dir string
+	at  string // address that it listens on
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	if !webapp.Built() {
+		t.Skip("the application for browsers is not built; `make web` builds it")
+	}
+	w := &town{t: t, dir: t.TempDir()}
+	w.open("127.0.0.1:0")
+	return w
+}
+
+// open starts the server, which keeps what it had.
+func (w *town) open(at string) {
+	w.t.Helper()
+	ln, err := net.Listen("tcp", at)
+	must(w.t, err)
+	w.at = ln.Addr().String()
+	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
+		c.Page = webapp.Handler(webapp.Options{Server: c.Host, Loopback: true})
+	}})
+}
+
+// person is somebody with a browser.
+type person struct {
+	*browsertest.Page
+	t    *testing.T
+	town *town
+	name string
+}
+
+// home is the address of the page.
+func (w *town) home() string { return "http://" + w.Host }
+
+// visit opens the application in a new browser.
+func (w *town) visit(t *testing.T, s screen, name string) *person {
+	t.Helper()
+	p := &person{browsertest.Open(t), t, w, name}
+	p.Size(s.width, s.height, s.touch)
+	p.Theme(s.theme)
+	p.Go(w.home())
+	return p
+}
+
+// settle is visit, with an account called after the person.
+func (w *town) settle(t *testing.T, s screen, name, passphrase string) *person {
+	t.Helper()
+	p := w.visit(t, s, name)
+	p.Click("button", "Get started")
+	p.Write("Your name", strings.ToUpper(name[:1])+name[1:])
+	if passphrase != "" {
+		p.Write("Passphrase", passphrase)
+	}
+	p.Click("DisclosureTriangle", "More options")
+	p.Write("Address", name)
+	p.Click("button", "Create account")
+	p.Click("checkbox", "I have written it down")
+	p.Click("button", "Continue")
+	p.Await("button", "New conversation")
+	return p
+}
+
+func (p *person) address() string { return p.name + "@" + p.town.Host }
+
+// writeTo begins a conversation and sends a first message.
+func (p *person) writeTo(address, text string) {
+	p.t.Helper()
+	p.Click("button", "New conversation")
+	p.Write("Name or address", address)
+	p.Click("button", "Write to")
+	p.say(text)
+}
+
+// say sends a message in the open conversation.
+func (p *person) say(text string) {
+	p.t.Helper()
+	p.Write("Message to", text)
+	p.Click("button", "Send")
+	p.reads(text)
+}
+
+// reads waits for a message in the open conversation.
+func (p *person) reads(text string) {
+	p.t.Helper()
+	p.Until(`[...document.querySelectorAll('[role=article], article')].some(e => e.textContent.includes(` + quote(text) + `))`)
+}
+
+// terminal is somebody with the client of the command line.
+func (w *town) terminal(t *testing.T, name string) *client.Client {
+	t.Helper()
+	transport := websocket.New()
+	t.Cleanup(transport.Close)
+	cfg := client.Config{Store: memory.New(), Key: keyring.NewStoreKey(), Transport: transport}
+	secret, err := client.Create(cfg, client.CreateParams{Address: account.Address{Name: name, Host: w.Host}})
+	must(t, err)
+	secret.Erase()
+	c, err := client.Open(cfg)
+	must(t, err)
+	t.Cleanup(c.Close)
+	must(t, c.Register(t.Context()))
+	must(t, c.GoAll())
+	return c
+}
+
+// eventually waits until fn is true.
+func eventually(t *testing.T, what string, fn func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(time.Minute); !fn(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}
