@@ -87,6 +87,8 @@ func build(folder string) (*Suite, error) {
 type Options struct {
 	// Run selects tests, and Skip leaves some out, as go test's flags do.
 	Run, Skip string
+	// Bench selects benchmarks.
+	Bench string
 	// Env is what os.Getenv returns in the tests.
 	Env map[string]string
 	// OnLine, if not nil, is told each line that the tests print, while they
@@ -180,6 +182,9 @@ func (s *Suite) Start(p *Page, o Options) *Running {
 	}
 	if o.Skip != "" {
 		args = append(args, "-test.skip="+o.Skip)
+	}
+	if o.Bench != "" {
+		args = append(args, "-test.bench="+o.Bench, "-test.benchmem")
 	}
 	if o.Env == nil {
 		o.Env = map[string]string{}

@@ -5,6 +5,7 @@
 package indexeddb_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,5 +91,17 @@ func TestTwoTabs(t *testing.T) {
 	first.Go("about:blank")
 	if code := waiting.Wait(t); code != 0 {
 		t.Errorf("%s", waiting.Output())
+	}
+}
+
+// The benchmarks of bench_test.go.
+func BenchmarkInBrowser(b *testing.B) {
+	running := browsertest.Build(b, ".").Start(browsertest.Open(b), browsertest.Options{Run: "^$", Bench: ".", OnLine: func(line string) {
+		if strings.Contains(line, "ns/op") {
+			fmt.Println(line)
+		}
+	}})
+	if code := running.Wait(b); code != 0 {
+		b.Errorf("the benchmarks ended with %d:\n%s", code, running.Output())
 	}
 }
