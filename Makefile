@@ -32,8 +32,9 @@ run: ## build both programs, start a local server and show how two people chat
 build: ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl ts-mls ## vet and all tests, with the race detector
+test: | cddl chromium ts-mls ## vet and all tests, with the race detector
 	$(GO) vet ./...
+	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
 	@$(GO) run ./internal/dev/runtests
 
 interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions
@@ -41,6 +42,7 @@ interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs,
 
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
+	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
@@ -74,6 +76,11 @@ $(GOVULNCHECK):
 .PHONY: cddl
 cddl:
 	@test -x $(CDDL_PYTHON) || .ci/cddl $(CDDL_PYTHON) $(CDDL_VERIFIER_VERSION) || true
+
+# Chromium likewise.
+.PHONY: chromium
+chromium:
+	@.ci/chromium || true
 
 # The npm package ts-mls likewise.
 .PHONY: ts-mls

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,6 @@ const patience = 2 * time.Minute
 
 // A Profile is a browser without memory, apart from all others.
 type Profile struct {
-	tb testing.TB
 	id cdp.BrowserContextID
 }
 
@@ -32,6 +32,7 @@ type Page struct {
 	tb      testing.TB
 	ctx     context.Context
 	profile *Profile
+	heard   chan struct{} // has room for one
 
 	mu       sync.Mutex
 	problems []string
@@ -42,7 +43,7 @@ type Page struct {
 // the page complained of anything.
 func Open(tb testing.TB) *Page {
 	tb.Helper()
-	p := &Page{tb: tb, profile: &Profile{tb: tb}}
+	p := &Page{tb: tb, profile: new(Profile), heard: make(chan struct{}, 1)}
 	p.begin(chromedp.NewContext(browser(tb), chromedp.WithNewBrowserContext()))
 	p.profile.id = chromedp.FromContext(p.ctx).BrowserContextID
 	return p
@@ -51,7 +52,7 @@ func Open(tb testing.TB) *Page {
 // Another opens one more page of the same profile.
 func (p *Page) Another() *Page {
 	p.tb.Helper()
-	next := &Page{tb: p.tb, profile: p.profile}
+	next := &Page{tb: p.tb, profile: p.profile, heard: make(chan struct{}, 1)}
 	next.begin(chromedp.NewContext(p.ctx, chromedp.WithExistingBrowserContext(p.profile.id)))
 	return next
 }
@@ -125,6 +126,30 @@ func (p *Page) complain(problem string) {
 		}
 	}
 	p.problems = append(p.problems, problem)
+	select {
+	case p.heard <- struct{}{}:
+	default:
+	}
+}
+
+// Complaint waits until the page complains of what a regular expression
+// matches, and forgets all that it complained of until then.
+func (p *Page) Complaint(pattern string) {
+	p.tb.Helper()
+	wanted := regexp.MustCompile(pattern)
+	late := time.After(patience)
+	var all []string
+	for {
+		all = append(all, p.Problems()...)
+		if slices.ContainsFunc(all, wanted.MatchString) {
+			return
+		}
+		select {
+		case <-p.heard:
+		case <-late:
+			p.tb.Fatalf("browsertest: the page complained of %q, not of %s", all, pattern)
+		}
+	}
 }
 
 // Expect lets the page complain, from now on, of what a regular expression

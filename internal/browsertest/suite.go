@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -84,8 +85,10 @@ func build(folder string) (*Suite, error) {
 
 // Options say what a suite is to run.
 type Options struct {
-	// Run selects tests, as go test -run does.
-	Run string
+	// Run selects tests, and Skip leaves some out, as go test's flags do.
+	Run, Skip string
+	// Bench selects benchmarks.
+	Bench string
 	// Env is what os.Getenv returns in the tests.
 	Env map[string]string
 	// OnLine, if not nil, is told each line that the tests print, while they
@@ -102,8 +105,7 @@ type message struct {
 
 // A Running is a suite at work in a page.
 type Running struct {
-	// Done gets the exit code when the tests have ended.
-	Done <-chan int
+	done chan int // gets the exit code
 
 	mu     sync.Mutex
 	output bytes.Buffer
@@ -116,12 +118,35 @@ func (r *Running) Output() string {
 	return r.output.String()
 }
 
+// Wait returns the exit code once the tests have ended.
+func (r *Running) Wait(tb testing.TB) int {
+	tb.Helper()
+	select {
+	case code := <-r.done:
+		return code
+	case <-time.After(patience):
+		tb.Fatalf("browsertest: the tests do not end\n%s", r.Output())
+		return 0
+	}
+}
+
+// WaitFor returns once event is closed. The tests must not have ended before.
+func (r *Running) WaitFor(tb testing.TB, event <-chan struct{}) {
+	tb.Helper()
+	select {
+	case <-event:
+	case code := <-r.done:
+		tb.Fatalf("browsertest: the tests ended with %d\n%s", code, r.Output())
+	case <-time.After(patience):
+		tb.Fatalf("browsertest: nothing comes of the tests\n%s", r.Output())
+	}
+}
+
 // Start begins to run tests in a worker of the page. Whoever leaves the page
 // ends the worker where it stands.
 func (s *Suite) Start(p *Page, o Options) *Running {
 	p.tb.Helper()
-	done := make(chan int, 1)
-	r := &Running{Done: done}
+	r := &Running{done: make(chan int, 1)}
 	name := fmt.Sprintf("report%d", reports.next())
 	var lines lineReader
 	err := chromedp.Listen(p.ctx, func(event any) {
@@ -141,9 +166,9 @@ func (s *Suite) Start(p *Page, o Options) *Running {
 		}
 		switch {
 		case m.Fatal != "":
-			offer(done, 1)
+			offer(r.done, 1)
 		case m.Exit != nil:
-			offer(done, *m.Exit)
+			offer(r.done, *m.Exit)
 		}
 	})
 	if err != nil {
@@ -154,6 +179,12 @@ func (s *Suite) Start(p *Page, o Options) *Running {
 	args := []string{"-test.v", "-test.timeout=10m"}
 	if o.Run != "" {
 		args = append(args, "-test.run="+o.Run)
+	}
+	if o.Skip != "" {
+		args = append(args, "-test.skip="+o.Skip)
+	}
+	if o.Bench != "" {
+		args = append(args, "-test.bench="+o.Bench, "-test.benchmem")
 	}
 	if o.Env == nil {
 		o.Env = map[string]string{}
@@ -170,12 +201,7 @@ func (s *Suite) Start(p *Page, o Options) *Running {
 func (s *Suite) Run(t *testing.T, p *Page, o Options) {
 	t.Helper()
 	r := s.Start(p, o)
-	var code int
-	select {
-	case code = <-r.Done:
-	case <-t.Context().Done():
-		t.Fatalf("the tests did not end\n%s", r.Output())
-	}
+	code := r.Wait(t)
 	results := parse(r.Output())
 	for _, one := range results {
 		t.Run(one.name, func(t *testing.T) {

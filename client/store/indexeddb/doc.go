@@ -11,9 +11,11 @@
 // is written while a view reads. What makes that right is that nobody else has
 // the database open: Open holds a lock of the browser's for as long.
 //
-// Two things a browser leaves to the page. Whether it may throw the data away
+// Three things a browser leaves to the page. It must terminate its worker when
+// it is left (the pagehide event): in the browser's back/forward cache the
+// worker would go on holding the lock. Whether it may throw the data away
 // when the device runs full is asked of the person, so that the page must call
-// navigator.storage.persist. And what is deleted may linger, sealed, in the
+// navigator.storage.persist, which workers lack. And what is deleted may linger, sealed, in the
 // database's files until the browser compacts them: no interface overwrites
 // it.
 package indexeddb

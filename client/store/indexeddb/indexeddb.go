@@ -33,6 +33,7 @@ type Store struct {
 	events []js.Func
 	unlock func() // lets others open the store
 	lost   atomic.Bool
+	cache  *cache // of what is committed
 
 	// updating is held by an update from begin to end, reading by views for
 	// reading and by the end of an update for writing: an update may be
@@ -72,7 +73,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 		unlock()
 		return nil, failed("opening the store", err)
 	}
-	s := &Store{db: db, unlock: unlock}
+	s := &Store{db: db, unlock: unlock, cache: newCache(cacheRoom)}
 	s.listen()
 	return s, nil
 }
@@ -160,6 +161,9 @@ func (s *Store) Update(fn func(client.Tx) error) error {
 	if err := s.commit(t.writes); err != nil {
 		return failed("saving", err)
 	}
+	for k, v := range t.writes {
+		s.cache.set(k, v)
+	}
 	return nil
 }
 
@@ -198,16 +202,26 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 		}
 		return append([]byte{}, v...), nil
 	}
-	v, err := t.s.get(key)
-	if err != nil {
-		return nil, failed("reading", err)
+	v, known := t.s.cache.get(key)
+	if t.s.lost.Load() || !known {
+		var err error
+		if v, err = t.s.get(key); err != nil {
+			return nil, failed("reading", err)
+		}
+		t.s.cache.set(string(key), v)
 	}
-	return v, nil
+	if v == nil {
+		return nil, nil
+	}
+	return append([]byte{}, v...), nil // the caller's own
 }
 
 func (t *tx) Put(key, value []byte) error {
 	if t.writes == nil {
 		return errReadOnly
+	}
+	if len(key) > maxKey {
+		return fmt.Errorf("indexeddb: a key of %d bytes is too long", len(key))
 	}
 	t.writes.put(key, value)
 	return nil

@@ -4,6 +4,8 @@ package indexeddb
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"maps"
 	"slices"
 )
@@ -12,6 +14,32 @@ import (
 type record struct {
 	key, value []byte
 }
+
+// errRecord means that the database holds what this program did not write.
+var errRecord = errors.New("a record is damaged")
+
+// appendRecord appends what the database holds at a key: the length of the key
+// in two bytes, the key, and the value. The key is in it so that many records
+// can be had with one question.
+func appendRecord(b []byte, key string, value []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(key)))
+	return append(append(b, key...), value...)
+}
+
+// parseRecord is the inverse. The record shares b.
+func parseRecord(b []byte) (record, error) {
+	if len(b) < 2 {
+		return record{}, errRecord
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if len(b) < 2+n {
+		return record{}, errRecord
+	}
+	return record{b[2 : 2+n : 2+n], b[2+n:]}, nil
+}
+
+// maxKey bounds a key, in bytes.
+const maxKey = 1<<16 - 1
 
 // A span is the keys from low up to, not including, high; a nil high is no
 // bound.

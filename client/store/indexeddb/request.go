@@ -56,7 +56,8 @@ func (s *Store) get(key []byte) ([]byte, error) {
 	if err != nil || v.IsUndefined() {
 		return nil, err
 	}
-	return jsbridge.Bytes(v), nil
+	rec, err := parseRecord(jsbridge.Bytes(v))
+	return rec.value, err
 }
 
 // commit brings writes to the database in one transaction.
@@ -103,7 +104,7 @@ func write(t js.Value, writes overlay) js.Value {
 		if v == nil {
 			records.Call("delete", key)
 		} else {
-			records.Call("put", jsbridge.Array(v), key)
+			records.Call("put", jsbridge.Array(appendRecord(nil, k, v)), key)
 		}
 	}
 	return t.Call("commit")
@@ -152,38 +153,54 @@ func (s *Store) ascending(in span, limit int) ([]record, error) {
 	if in.empty() {
 		return nil, nil
 	}
-	var keys js.Value
-	values, err := s.ask(func(records js.Value) js.Value {
-		within := keyRange(in)
-		keys = records.Call("getAllKeys", within, limit)
-		return records.Call("getAll", within, limit)
-	})
+	request, err := s.ask(func(records js.Value) js.Value { return records.Call("getAll", keyRange(in), limit) })
 	if err != nil {
 		return nil, err
 	}
-	found, err := await(context.Background(), values) // the keys come first
+	found, err := await(context.Background(), request)
 	if err != nil {
 		return nil, err
 	}
-	at := keys.Get("result")
-	batch := make([]record, found.Length())
-	for i := range batch {
-		batch[i] = record{jsbridge.Bytes(at.Index(i)), jsbridge.Bytes(found.Index(i))}
+	var b batch
+	for i := range found.Length() {
+		b.add(found.Index(i))
 	}
-	return batch, nil
+	return b.records, b.err
 }
 
-// descending reads with a cursor: not every browser hands out many records at
-// once in that order.
+// descending reads many records at once where the browser can do that in
+// descending order, too (getAllRecords), and else with a cursor.
 func (s *Store) descending(in span, limit int) ([]record, error) {
 	if in.empty() {
 		return nil, nil
 	}
-	request, err := s.ask(func(records js.Value) js.Value { return records.Call("openCursor", keyRange(in), "prev") })
+	many := false
+	request, err := s.ask(func(records js.Value) js.Value {
+		if many = records.Get("getAllRecords").Type() == js.TypeFunction; many {
+			return records.Call("getAllRecords", map[string]any{"query": keyRange(in), "count": limit, "direction": "prev"})
+		}
+		return records.Call("openCursor", keyRange(in), "prev")
+	})
 	if err != nil {
 		return nil, err
 	}
-	var batch []record
+	if !many {
+		return walk(request, limit)
+	}
+	found, err := await(context.Background(), request)
+	if err != nil {
+		return nil, err
+	}
+	var b batch
+	for i := range found.Length() {
+		b.add(found.Index(i).Get("value"))
+	}
+	return b.records, b.err
+}
+
+// walk reads what a cursor passes.
+func walk(request js.Value, limit int) ([]record, error) {
+	var b batch
 	done := make(chan error, 1)
 	step := js.FuncOf(func(js.Value, []js.Value) any {
 		cursor := request.Get("result")
@@ -191,8 +208,8 @@ func (s *Store) descending(in span, limit int) ([]record, error) {
 			done <- nil
 			return nil
 		}
-		batch = append(batch, record{jsbridge.Bytes(cursor.Get("key")), jsbridge.Bytes(cursor.Get("value"))})
-		if len(batch) == limit {
+		b.add(cursor.Get("value"))
+		if len(b.records) == limit || b.err != nil {
 			done <- nil
 			return nil
 		}
@@ -207,6 +224,32 @@ func (s *Store) descending(in span, limit int) ([]record, error) {
 	defer refused.Release()
 	request.Set("onsuccess", step)
 	request.Set("onerror", refused)
-	err = <-done
-	return batch, err
+	if err := <-done; err != nil {
+		return nil, err
+	}
+	return b.records, b.err
+}
+
+// A batch collects records. Each call into JavaScript costs more than copying
+// a record, so that their lengths are not asked for.
+type batch struct {
+	room    []byte // for the next ones
+	records []record
+	err     error
+}
+
+const batchRoom = 64 << 10
+
+// add takes a value of the database in.
+func (b *batch) add(v js.Value) {
+	if b.err != nil {
+		return
+	}
+	n := js.CopyBytesToGo(b.room, v)
+	for n == len(b.room) { // there may be more of it
+		b.room = make([]byte, max(batchRoom, 2*len(b.room)))
+		n = js.CopyBytesToGo(b.room, v)
+	}
+	rec, err := parseRecord(b.room[:n:n])
+	b.records, b.err, b.room = append(b.records, rec), err, b.room[n:]
 }

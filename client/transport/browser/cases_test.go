@@ -4,8 +4,10 @@ package browser_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
@@ -14,6 +16,20 @@ import (
 
 // What both sides of the tests know: the tests in the browser and the servers
 // that they talk to.
+
+// someFile returns the bytes of a file, the same for the same number.
+func someFile(n byte) []byte {
+	b := make([]byte, 5<<20+int(n))
+	_, _ = rand.NewChaCha8([32]byte{n}).Read(b) // never fails
+	return b
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Orders for a connection; anything else is sent back.
 const (

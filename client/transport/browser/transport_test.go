@@ -23,13 +23,6 @@ import (
 
 var transport browser.Transport
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // dial connects to the server that does what it is told.
 func dial(t *testing.T, order []byte) client.Conn {
 	t.Helper()

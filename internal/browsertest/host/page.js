@@ -7,6 +7,9 @@ function start(order, binding) {
 	const worker = new Worker("worker.js");
 	worker.onmessage = (event) => report(event.data);
 	worker.onerror = (event) => report({ fatal: event.message || "the worker could not be started" });
+	// A page that is left may live on in the browser's back/forward cache, with
+	// its worker frozen and the worker's locks held.
+	addEventListener("pagehide", () => worker.terminate());
 	worker.postMessage(order);
 	return true;
 }
