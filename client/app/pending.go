@@ -2,9 +2,6 @@ package app
 
 import "context"
 
-func (a *App) disclosure(ctx context.Context, _ None) (Disclosure, error) {
-	return Disclosure{Rows: []DisclosureRow{}}, nil
-}
 func (a *App) forget(ctx context.Context, _ MessageRef) (None, error) { return None{}, nil }
 func (a *App) retry(ctx context.Context, _ MessageRef) (None, error)  { return None{}, nil }
 func (a *App) cancel(ctx context.Context, _ MessageRef) (None, error) { return None{}, nil }
@@ -12,6 +9,4 @@ func (a *App) typing(ctx context.Context, _ Switch) (None, error)     { return N
 func (a *App) deleteConversation(ctx context.Context, _ ConversationRef) (None, error) {
 	return None{}, nil
 }
-func (a *App) search(ctx context.Context, _ SearchQuery) (Found, error) {
-	return Found{Messages: []Message{}}, nil
-}
+func (a *App) search(ctx context.Context, _ SearchQuery) (Found, error) { return Found{Messages: []Message{}}, nil }
