@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,9 @@ type Config struct {
 	Registration Registration          // "": open
 	// Limits are DefaultLimits if nil.
 	Limits *Limits
+	// Page answers what is not the protocol's: the application for browsers.
+	// It is nil if there is none.
+	Page http.Handler
 }
 
 func (c *Config) check() error {

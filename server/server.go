@@ -30,6 +30,7 @@ type Server struct {
 	log          *slog.Logger
 	registration Registration
 	limits       Limits
+	page         http.Handler
 
 	limiters  *limiters
 	memory    *budget // of requests
@@ -60,6 +61,7 @@ func New(c Config) (*Server, error) {
 		random:       &lockedReader{r: c.Random},
 		registration: c.Registration,
 		limits:       *c.Limits,
+		page:         c.Page,
 		limiters:     newLimiters(c.Limits),
 		memory:       newBudget(c.Limits.MaxMemory),
 		queued:       newBudget(c.Limits.MaxMemory),
@@ -109,13 +111,16 @@ func (s *Server) publish(w Wake) {
 	}
 }
 
-// Handler returns the server's HTTP face: the WebSocket, the blobs and
-// /health.
+// Handler returns the server's HTTP face: the WebSocket, the blobs, /health and
+// the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.WebSocketPath, s.serveSocket)
 	mux.HandleFunc("GET /health", s.serveHealth)
 	s.handleBlobs(mux)
+	if s.page != nil {
+		mux.Handle("/", s.page)
+	}
 	return mux
 }
 

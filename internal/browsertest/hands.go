@@ -172,7 +172,13 @@ func center(ctx context.Context, id cdp.BackendNodeID) (x, y float64, err error)
 // Write puts the focus on a text field and types, after what is there.
 func (p *Page) Write(name, words string) {
 	p.tb.Helper()
-	p.reach(Thing{"textbox", name}, func(ctx context.Context, id cdp.BackendNodeID) error {
+	p.WriteIn("textbox", name, words)
+}
+
+// WriteIn is Write for fields of other roles, such as searchbox.
+func (p *Page) WriteIn(role, name, words string) {
+	p.tb.Helper()
+	p.reach(Thing{role, name}, func(ctx context.Context, id cdp.BackendNodeID) error {
 		_, err := chromedp.Call(ctx, dom.Focus, dom.FocusParams{BackendNodeID: id})
 		return err
 	})

@@ -67,6 +67,7 @@ type commands struct {
 	Block         blockCmd         `cmd:"" help:"Block somebody, or unblock them."`
 	Chat          chatCmd          `cmd:"" help:"Talk in the terminal."`
 	Verify        verifyCmd        `cmd:"" help:"Compare safety numbers with somebody."`
+	App           appCmd           `cmd:"" help:"Run the application in a browser, from this program."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to switch on shell completion."`
 }

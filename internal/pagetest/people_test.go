@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -32,6 +34,9 @@ type screen struct {
 var (
 	phone   = screen{"phone, dark", 390, 844, true, "dark"}
 	desktop = screen{"desktop, light", 1280, 800, false, "light"}
+
+	phoneLight  = screen{"phone, light", 390, 844, true, "light"}
+	desktopDark = screen{"desktop, dark", 1280, 800, false, "dark"}
 )
 
 // town is a server that serves the application.
@@ -113,18 +118,70 @@ func (p *person) writeTo(address, text string) {
 	p.say(text)
 }
 
+// meet makes two people talk, each with the other's conversation open.
+func (p *person) meet(other *person) {
+	p.t.Helper()
+	p.writeTo(other.address(), "Hello, I am "+p.name)
+	other.Click("button", "Requests")
+	other.Click("link", strings.ToUpper(p.name[:1])+p.name[1:])
+	other.reads("Hello, I am " + p.name)
+	other.Click("button", "Accept")
+	other.say("Hello, I am " + other.name)
+	p.reads("Hello, I am " + other.name)
+}
+
+// act opens the menu of a message and chooses an action.
+func (p *person) act(message, action string) {
+	p.t.Helper()
+	p.Until(`(() => {
+		const m = [...document.querySelectorAll(".message")].findLast(e => e.textContent.includes(` + quote(message) + `))
+		m?.querySelector(".bubble").dispatchEvent(new MouseEvent("contextmenu", {bubbles: true, cancelable: true, clientX: 200, clientY: 200}))
+		return !!m
+	})()`)
+	p.Click("menuitem", action)
+}
+
+// replaces writes another text in place of the one that is edited.
+func (p *person) replaces(text string) {
+	p.t.Helper()
+	p.Await("button", "Save")
+	p.Until(`document.querySelector("textarea").select() ?? true`)
+	p.Insert(text)
+	p.Click("button", "Save")
+}
+
+// shows waits for a text anywhere in the page.
+func (p *person) shows(text string) {
+	p.t.Helper()
+	p.Until("document.body.innerText.includes(" + quote(text) + ")")
+}
+
+// sees waits for something that a CSS selector finds.
+func (p *person) sees(selector string) {
+	p.t.Helper()
+	p.Until("document.querySelector(" + quote(selector) + ")")
+}
+
+func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }
+
 // say sends a message in the open conversation.
 func (p *person) say(text string) {
 	p.t.Helper()
+	p.writes(text)
+	p.reads(text)
+}
+
+// writes is say without waiting for the message.
+func (p *person) writes(text string) {
+	p.t.Helper()
 	p.Write("Message to", text)
 	p.Click("button", "Send")
-	p.reads(text)
 }
 
 // reads waits for a message in the open conversation.
 func (p *person) reads(text string) {
 	p.t.Helper()
-	p.Until(`[...document.querySelectorAll('[role=article], article')].some(e => e.textContent.includes(` + quote(text) + `))`)
+	p.Until(`[...document.querySelectorAll('[data-key]')].some(e => e.textContent.includes(` + quote(text) + `))`)
 }
 
 // terminal is somebody with the client of the command line.

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/securecrypt/securecrypt/internal/webapp"
 	"github.com/securecrypt/securecrypt/server"
 )
 
@@ -39,6 +40,7 @@ type serveCmd struct {
 	TLSKey       string `help:"Its private key in PEM." type:"path" placeholder:"FILE"`
 	ACMEEmail    string `name:"acme-email" help:"Where the certificate authority may write about problems." placeholder:"EMAIL"`
 	Registration string `help:"Who may create an account: ${enum}." enum:"open,invite,closed" default:"open"`
+	Web          bool   `help:"Serve the application for browsers." default:"true" negatable:""`
 	Metrics      string `help:"Loopback address and port for /metrics, or off. Default: a port that the system chooses." default:"127.0.0.1:0" placeholder:"ADDRESS"`
 	LogFormat    string `help:"${enum}." enum:"text,json" default:"text"`
 	LogLevel     string `help:"${enum}." enum:"debug,info,warn,error" default:"info"`
@@ -106,10 +108,14 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	limits := c.Limit.limits()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s, err := server.New(server.Config{
+	config := server.Config{
 		Host: host, Store: data.store, Blobs: data.blobs, Now: time.Now, Random: rand.Reader,
 		Log: log, Metrics: metrics, Registration: server.Registration(c.Registration), Limits: &limits,
-	})
+	}
+	if c.Web {
+		config.Page = webapp.Handler(webapp.Options{Server: host, Loopback: isLoopback(ln.Addr())})
+	}
+	s, err := server.New(config)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -166,6 +172,9 @@ func (c *serveCmd) announce(out io.Writer, ln net.Listener, scheme, host string,
 	}
 	p.log.Info("server ready", "listen_port", port, "version", Version, "pid", os.Getpid())
 	_, _ = fmt.Fprintf(out, "SecureCrypt server ready at %s\n  listening: %s\n  addresses: name@%s\n  registration: %s\n", url, ln.Addr(), host, c.Registration)
+	if c.Web && webapp.Built() {
+		_, _ = fmt.Fprintf(out, "  in a browser: %s\n", url)
+	}
 	if p.metrics != "" {
 		_, _ = fmt.Fprintf(out, "  metrics: http://%s/metrics\n", p.metrics)
 	}

@@ -111,7 +111,11 @@ func guide(host, home string) {
 	sc := binary("securecrypt")
 	a, b := filepath.Join(home, "alice"), filepath.Join(home, "bob")
 	fmt.Printf(`
-The server answers on http://%[2]s. In a second terminal, in this folder:
+Open in a browser, once for each person (a private window is another person):
+
+  http://%[2]s
+
+Or in a second terminal, in this folder:
 
   # once: two people, with a key file each instead of a passphrase
   %[1]s --home %[3]s init --server http://%[2]s --name alice --no-passphrase

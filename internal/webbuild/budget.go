@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package webbuild
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// The most that a visitor downloads, in bytes of brotli.
+const (
+	BudgetUI   = 80_000
+	BudgetCore = 1_600_000
+)
+
+// ErrTooBig means that the bundle is over budget.
+var ErrTooBig = errors.New("webbuild: over budget")
+
+// Sizes are what a visitor downloads, in bytes of brotli.
+type Sizes struct {
+	// UI is scripts and styles of the interface.
+	UI int
+	// Worker is the script around the core, Core the core itself.
+	Worker, Core int
+	// Scanner is loaded when somebody scans a code and the browser cannot.
+	Scanner int
+}
+
+func measure(out files) Sizes {
+	var s Sizes
+	for name, content := range out {
+		if path.Ext(name) != ".br" {
+			continue
+		}
+		plain := strings.TrimSuffix(name, ".br")
+		base, n := path.Base(plain), len(content)
+		switch {
+		case path.Ext(plain) == ".wasm":
+			s.Core += n
+		case strings.HasPrefix(base, "worker-"):
+			s.Worker += n
+		case strings.HasPrefix(base, "jsQR-"):
+			s.Scanner += n
+		case path.Ext(plain) == ".js" || path.Ext(plain) == ".css":
+			s.UI += n
+		}
+	}
+	return s
+}
+
+func (s Sizes) check() error {
+	if s.UI > BudgetUI {
+		return fmt.Errorf("%w: the interface has %d bytes in brotli, %d are allowed", ErrTooBig, s.UI, BudgetUI)
+	}
+	if s.Core > BudgetCore {
+		return fmt.Errorf("%w: the core has %d bytes in brotli, %d are allowed", ErrTooBig, s.Core, BudgetCore)
+	}
+	return nil
+}
+
+// String is one line for people.
+func (s Sizes) String() string {
+	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, scanner %.1f kB",
+		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Scanner)/1e3)
+}

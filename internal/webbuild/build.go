@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package webbuild
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/securecrypt/securecrypt/internal/webbuild/apigen"
+)
+
+// Options say where things are.
+type Options struct {
+	// Root is the folder of the module.
+	Root string
+	// Out is the folder that gets the bundle. What it held is removed.
+	Out string
+	// Cache keeps what was compressed, by content.
+	Cache string
+	// Core builds the client core for the browser; nil bundles without it.
+	Core func() ([]byte, error)
+}
+
+// files are what will be served: paths without a leading slash, and contents.
+type files map[string][]byte
+
+// Build makes the bundle and returns the sizes of its parts. If the bundle is
+// over budget it is written all the same, and the error says what is too big.
+func Build(o Options) (Sizes, error) {
+	if err := Types(o.Root); err != nil {
+		return Sizes{}, err
+	}
+	out := files{}
+	page, err := o.bundle(out)
+	if err != nil {
+		return Sizes{}, err
+	}
+	if err := page.write(o, out); err != nil {
+		return Sizes{}, err
+	}
+	if err := o.serviceWorker(out); err != nil {
+		return Sizes{}, err
+	}
+	sizes, err := o.save(out)
+	if err != nil {
+		return Sizes{}, err
+	}
+	return sizes, sizes.check()
+}
+
+// Types writes the TypeScript side of the core's calls and events, which is not
+// in the repository.
+func Types(root string) error {
+	var b bytes.Buffer
+	if err := apigen.Write(&b); err != nil {
+		return err
+	}
+	path := filepath.Join(root, "web", "src", "core", "api.gen.ts")
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b.Bytes()) {
+		return nil
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
+
+// save replaces what Out held, except for files whose names begin with a dot,
+// which keep the folder in the repository.
+func (o Options) save(out files) (Sizes, error) {
+	old, err := os.ReadDir(o.Out)
+	if err != nil && !os.IsNotExist(err) {
+		return Sizes{}, err
+	}
+	for _, e := range old {
+		if !strings.HasPrefix(e.Name(), ".") {
+			if err := os.RemoveAll(filepath.Join(o.Out, e.Name())); err != nil {
+				return Sizes{}, err
+			}
+		}
+	}
+	packed, err := compressAll(o.Cache, out)
+	if err != nil {
+		return Sizes{}, err
+	}
+	maps.Copy(out, packed)
+	for name, content := range out {
+		path := filepath.Join(o.Out, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return Sizes{}, err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return Sizes{}, err
+		}
+	}
+	return measure(out), nil
+}
+
+// serviceWorker comes last: it holds the names of all others, and its version
+// is a hash of them.
+func (o Options) serviceWorker(out files) error {
+	names := slices.Sorted(maps.Keys(out))
+	sum := sha256.New()
+	urls := make([]string, 0, len(names))
+	for _, name := range names {
+		fmt.Fprintf(sum, "%s %x\n", name, sha256.Sum256(out[name]))
+		if name != "index.html" {
+			urls = append(urls, "/"+name)
+		}
+	}
+	return o.script(out, "sw.js", "src/sw/sw.ts", map[string]string{
+		"__FILES__": quote(append(urls, "/")),
+		"__BUILD__": quote(hex.EncodeToString(sum.Sum(nil)[:8])),
+	})
+}
+
+// hashed returns a name that changes with the content.
+func hashed(name string, content []byte) string {
+	sum := sha256.Sum256(content)
+	ext := filepath.Ext(name)
+	return fmt.Sprintf("assets/%s-%s%s", strings.TrimSuffix(name, ext), strings.ToUpper(hex.EncodeToString(sum[:5])), ext)
+}

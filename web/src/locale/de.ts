@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { Catalogue } from "../model/i18n";
+import { en } from "./en";
+
+export const de: Catalogue = { ...en };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { h, render } from 'preact';
+import { connect } from './core/worker-core';
+import type { Core } from './core/core';
+import { scriptURL } from './core/trusted';
+import { App, wording } from './model/app';
+import { guard } from './platform/guard';
+import { notify } from './platform/notify';
+import { surroundings } from './platform/surroundings';
+import { Root } from './view/app';
+
+const place = document.getElementById('app')!;
+
+connect().then(start, (e: unknown) => start(failing(e)));
+
+function start(core: Core): void {
+  const app = new App(core, surroundings());
+  if (core instanceof Failing) app.broken.value = wording(core.why);
+  addEventListener('popstate', () => app.router.follow(location.pathname));
+  guard(app);
+  notify(app);
+  place.replaceChildren();
+  render(h(Root, { app }), place);
+  if (!(core instanceof Failing)) void app.start();
+  keepFiles(app);
+}
+
+/** A core that could not be started: every call says why. */
+class Failing implements Core {
+  constructor(readonly why: unknown) {}
+  call(): Promise<never> {
+    return Promise.reject(this.why);
+  }
+  attachment(): Promise<never> {
+    return Promise.reject(this.why);
+  }
+  on(): () => void {
+    return () => undefined;
+  }
+}
+
+function failing(why: unknown): Failing {
+  return new Failing(why);
+}
+
+/** Keeps the application for starting offline, and offers newer ones. */
+function keepFiles(app: App): void {
+  if (!('serviceWorker' in navigator)) return;
+  let asked = false;
+  const offer = (worker: ServiceWorker | null) => {
+    if (!worker || !navigator.serviceWorker.controller) return;
+    app.update.value = () => {
+      asked = true;
+      worker.postMessage('update');
+    };
+  };
+  navigator.serviceWorker.addEventListener('controllerchange', () => asked && location.reload());
+  navigator.serviceWorker.register(scriptURL('/sw.js')).then((registration) => {
+    offer(registration.waiting);
+    registration.addEventListener('updatefound', () => {
+      const fresh = registration.installing;
+      fresh?.addEventListener('statechange', () => fresh.state === 'installed' && offer(fresh));
+    });
+  }, () => undefined);
+}

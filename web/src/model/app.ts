@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { batch, signal } from '@preact/signals';
+import type { Attachment, ErrorCode, Members, Message, Session } from '../core/api.gen';
+import { CoreError, type Core } from '../core/core';
+import { Composer } from './composer';
+import { t, type Key } from './i18n';
+import { List, type Schedule } from './list';
+import { Router, type History } from './route';
+import { Settings, type Shelf, type System } from './settings';
+import { localPrefix, Timeline } from './timeline';
+import { Toasts } from './toasts';
+
+/** What the model needs of its surroundings. */
+export interface Surroundings {
+  now: () => number;
+  later: (fn: () => void, ms: number) => void;
+  soon: Schedule;
+  history: History;
+  path: string;
+  shelf: Shelf;
+  system: System;
+  release: (url: string) => void;
+}
+
+/** What floats above everything. */
+export type Sheet =
+  | { kind: 'palette' }
+  | { kind: 'viewer'; message: Message; index: number }
+  | { kind: 'verify'; address: string }
+  | { kind: 'share' }
+  | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
+
+const typingLasts = 6000;
+
+/** The whole application, without a view. */
+export class App {
+  readonly session = signal<Session | null>(null);
+  readonly broken = signal('');
+  readonly recovery = signal('');
+  readonly sheet = signal<Sheet | null>(null);
+  readonly offline = signal<Record<string, boolean>>({});
+  readonly typing = signal<Record<string, Record<string, string>>>({});
+  readonly progress = signal<Record<string, number>>({});
+  readonly announcement = signal('');
+  readonly problems = signal<Record<string, string>>({});
+  readonly update = signal<(() => void) | null>(null);
+  readonly list: List;
+  readonly router: Router;
+  readonly settings: Settings;
+  readonly toasts: Toasts;
+  private readonly timelines = new Map<string, Timeline>();
+  private readonly composers = new Map<string, Composer>();
+
+  constructor(
+    readonly core: Core,
+    readonly around: Surroundings,
+  ) {
+    this.list = new List(around.soon);
+    this.router = new Router(around.history, around.path);
+    this.settings = new Settings(core, around.shelf, around.system);
+    this.toasts = new Toasts(around.later);
+    this.listen();
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.enter(await this.core.call('hello', {}));
+    } catch (e) {
+      this.broken.value = wording(e);
+    }
+  }
+
+  /** Takes a session, and loads what an open one shows. */
+  async enter(session: Session): Promise<void> {
+    const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
+    this.session.value = session;
+    if (session.phase !== 'open') this.forget();
+    if (!opened) return;
+    await Promise.all([this.load(), this.settings.load()]);
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.list.fill((await this.core.call('conversations', {})).conversations);
+    } catch {
+      this.list.state.value = 'failed';
+    }
+  }
+
+  timeline(id: string): Timeline {
+    let x = this.timelines.get(id);
+    if (!x) {
+      this.timelines.set(id, (x = new Timeline(this.core, id, this.around.now)));
+      this.trim();
+    }
+    return x;
+  }
+
+  composer(id: string): Composer {
+    let x = this.composers.get(id);
+    if (!x) this.composers.set(id, (x = new Composer(this.core, id, this.around.release)));
+    return x;
+  }
+
+  members(id: string): Promise<Members> {
+    return this.core.call('members', { conversation: id });
+  }
+
+  /** Sends what the composer holds, or changes what it edits. */
+  async send(id: string): Promise<void> {
+    const composer = this.composer(id);
+    const session = this.session.value;
+    if (composer.empty || !session) return;
+    const editing = composer.editing.value;
+    const before = { text: composer.text.value, reply: composer.reply.value, cards: composer.cards.value };
+    const out = composer.take();
+    composer.editing.value = null;
+    composer.problem.value = '';
+    try {
+      if (editing) await this.core.call('edit', { conversation: id, message: editing.id, text: out.text });
+      else await this.timeline(id).send(out, { address: session.address, name: session.name });
+    } catch (e) {
+      composer.problem.value = wording(e);
+      if (!composer.empty) return;
+      composer.text.value = before.text;
+      composer.reply.value = before.reply;
+      composer.editing.value = editing;
+      composer.cards.value = before.cards.map((c) => ({ ...c, preview: '' }));
+    }
+  }
+
+  /** Says that everything shown has been read. */
+  async markRead(id: string): Promise<void> {
+    const last = this.timeline(id).messages.value.findLast((m) => !m.id.startsWith(localPrefix));
+    if (!last || !this.list.get(id)?.unread) return;
+    await this.core.call('markRead', { conversation: id, message: last.id }).catch(() => undefined);
+  }
+
+  /** Does something that may fail, and says so if it does. */
+  async attempt(work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (e) {
+      this.toasts.add(wording(e));
+      return false;
+    }
+  }
+
+  /** Opens the conversation with a person, beginning it if there is none. */
+  async write(address: string): Promise<void> {
+    const known = this.list.withPeer(address);
+    const id = known?.id ?? (await this.core.call('direct', { address })).conversation;
+    this.router.go({ at: 'conversation', id, panel: false });
+  }
+
+  async lock(): Promise<void> {
+    this.sheet.value = null;
+    await this.core.call('lock', {});
+  }
+
+  private listen(): void {
+    const { core } = this;
+    core.on('session', ({ session }) => void this.enter(session));
+    core.on('conversation', ({ conversation }) => this.list.put(conversation));
+    core.on('conversationGone', ({ conversation }) => this.gone(conversation));
+    core.on('message', ({ message, new: fresh }) => this.message(message, fresh));
+    core.on('messageGone', ({ conversation, message }) => this.timelines.get(conversation)?.remove(message));
+    core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
+    core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
+    core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
+    core.on('failure', (e) => this.failed(e.conversation, e.error.code, e.error.text));
+  }
+
+  private message(m: Message, fresh: boolean): void {
+    this.timelines.get(m.conversation)?.apply(m, fresh);
+    if (!fresh || m.own || m.notice) return;
+    this.types(m.conversation, m.from, m.author, false);
+    const route = this.router.route.value;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${m.author}: ${m.text.slice(0, 300) || t('attachment')}`;
+  }
+
+  private types(conversation: string, from: string, author: string, on: boolean): void {
+    const { [from]: _, ...others } = this.typing.value[conversation] ?? {};
+    if (!on && !_) return;
+    this.typing.value = { ...this.typing.value, [conversation]: on ? { ...others, [from]: author } : others };
+    if (on) this.around.later(() => this.types(conversation, from, author, false), typingLasts);
+  }
+
+  private moved(key: string, part: number): void {
+    const { [key]: _, ...others } = this.progress.value;
+    this.progress.value = part >= 1 ? others : { ...others, [key]: part };
+  }
+
+  private failed(conversation: string, code: ErrorCode, text: string): void {
+    if (conversation) this.problems.value = { ...this.problems.value, [conversation]: wording(new CoreError(code, text)) };
+    else this.toasts.add(wording(new CoreError(code, text)));
+  }
+
+  private gone(id: string): void {
+    this.list.remove(id);
+    this.timelines.delete(id);
+    this.composers.delete(id);
+    const route = this.router.route.value;
+    if (route.at === 'conversation' && route.id === id) this.router.go({ at: 'home' }, true);
+  }
+
+  /** A locked page holds nothing that was read. */
+  private forget(): void {
+    batch(() => {
+      this.list.fill([]);
+      this.list.query.value = '';
+      this.list.state.value = 'loading';
+      this.timelines.clear();
+      this.composers.clear();
+      this.sheet.value = null;
+      this.typing.value = {};
+      this.problems.value = {};
+      this.announcement.value = '';
+    });
+  }
+
+  /** A few conversations stay loaded; others are read again when they are opened. */
+  private trim(): void {
+    for (const id of this.timelines.keys()) {
+      if (this.timelines.size <= 8) return;
+      this.timelines.delete(id);
+    }
+  }
+}
+
+/** Says in the reader's language why something failed. */
+export function wording(e: unknown): string {
+  if (!(e instanceof CoreError)) return t('error.failed');
+  if (e.code === 'failed' || e.code === 'input' || e.code === 'phase') return e.message || t('error.failed');
+  return t(`error.${e.code}` as Key);
+}
+
+export function progressKey(m: Message, a: Attachment): string {
+  return `${m.id}/${a.index}`;
+}

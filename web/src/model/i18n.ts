@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { computed, signal } from '@preact/signals';
+import { en } from '../locale/en';
+
+/** A text, or its forms by grammatical number. */
+export type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>;
+export type Key = keyof typeof en;
+export type Catalogue = Record<Key, Entry>;
+export type Params = Record<string, string | number>;
+
+/** The languages, named by themselves. */
+export const languages = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español', ar: 'العربية' } as const;
+export type Language = keyof typeof languages;
+
+const loaders: Record<Exclude<Language, 'en'>, () => Promise<Catalogue>> = {
+  de: async () => (await import('../locale/de')).de,
+  fr: async () => (await import('../locale/fr')).fr,
+  es: async () => (await import('../locale/es')).es,
+  ar: async () => (await import('../locale/ar')).ar,
+};
+
+const current = signal<{ language: Language; texts: Catalogue }>({ language: 'en', texts: en });
+
+export const language = computed(() => current.value.language);
+export const direction = computed(() => (current.value.language === 'ar' ? 'rtl' : 'ltr'));
+
+const plural = computed(() => new Intl.PluralRules(language.value));
+const numbers = computed(() => new Intl.NumberFormat(language.value));
+
+/** Switches to a language; one that cannot be loaded changes nothing. */
+export async function speak(wanted: Language): Promise<void> {
+  const texts = wanted === 'en' ? en : await loaders[wanted]();
+  current.value = { language: wanted, texts };
+}
+
+/** The first of the preferred languages that there is a catalogue for. */
+export function choose(preferred: readonly string[]): Language {
+  for (const tag of preferred) {
+    const base = tag.split('-')[0] as Language;
+    if (base in languages) return base;
+  }
+  return 'en';
+}
+
+/** The text for a key. A number n among the parameters chooses the form. */
+export function t(key: Key, params?: Params): string {
+  return fill(current.value.texts[key], params, plural.value);
+}
+
+export function fill(entry: Entry, params: Params | undefined, rules: Intl.PluralRules): string {
+  let text = typeof entry === 'string' ? entry : (entry[rules.select(Number(params?.n ?? 0))] ?? entry.other ?? '');
+  for (const [name, value] of Object.entries(params ?? {})) {
+    text = text.replaceAll(`{${name}}`, typeof value === 'number' ? number(value) : value);
+  }
+  return text;
+}
+
+export function number(n: number): string {
+  return numbers.value.format(n);
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = language.value + name;
+  let f = formats.get(key);
+  if (!f) formats.set(key, (f = new Intl.DateTimeFormat(language.value, options)));
+  return f;
+}
+
+const dayLength = 86_400_000;
+
+/** The beginning of a moment's day, where the reader is. */
+export function dayOf(at: number): number {
+  return new Date(at).setHours(0, 0, 0, 0);
+}
+
+export function clock(at: number): string {
+  return format('clock', { hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
+export function moment(at: number): string {
+  return format('moment', { dateStyle: 'full', timeStyle: 'short' }).format(at);
+}
+
+/** A moment as a list shows it: a time today, then a day, then a date. */
+export function brief(at: number, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
+  if (days <= 0) return clock(at);
+  if (days === 1) return t('yesterday');
+  if (days < 7) return format('weekday', { weekday: 'short' }).format(at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('date', { day: 'numeric', month: 'short' }).format(at);
+  return format('year', { day: '2-digit', month: '2-digit', year: '2-digit' }).format(at);
+}
+
+/** A day as a timeline shows it. */
+export function dayName(at: number, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
+  if (days <= 0) return t('today');
+  if (days === 1) return t('yesterday');
+  if (days < 7) return format('long-weekday', { weekday: 'long' }).format(at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('day', { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
+  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+}
+
+/** A size in bytes for people. */
+export function size(bytes: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+  let unit = 0;
+  while (bytes >= 999.5 && unit < units.length - 1) {
+    bytes /= 1000;
+    unit++;
+  }
+  return new Intl.NumberFormat(language.value, { style: 'unit', unit: units[unit], unitDisplay: 'short', maximumFractionDigits: bytes < 10 && unit > 0 ? 1 : 0 }).format(bytes);
+}
+
+/** A duration in milliseconds in its largest whole unit. */
+export function duration(ms: number): string {
+  const steps: [number, string][] = [[7 * dayLength, 'week'], [dayLength, 'day'], [3_600_000, 'hour'], [60_000, 'minute'], [1000, 'second']];
+  const [length, unit] = steps.find(([l]) => ms >= l && ms % l === 0) ?? [1000, 'second'];
+  return new Intl.NumberFormat(language.value, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.round(ms / length));
+}
+
+/** Minutes and seconds. */
+export function playTime(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}

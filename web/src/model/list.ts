@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { computed, signal } from '@preact/signals';
+import type { Conversation } from '../core/api.gen';
+import { fold } from './text';
+
+/** Runs something soon, once for many changes. */
+export type Schedule = (fn: () => void) => void;
+
+/**
+ * All conversations, and the parts of them that lists show: pinned first, then
+ * the latest; archived ones and requests apart.
+ */
+export class List {
+  readonly state = signal<'loading' | 'ready' | 'failed'>('loading');
+  readonly query = signal('');
+  private readonly all = new Map<string, Conversation>();
+  private readonly version = signal(0);
+  private scheduled = false;
+
+  constructor(private readonly schedule: Schedule) {}
+
+  readonly sorted = computed(() => {
+    this.version.value;
+    return [...this.all.values()].sort(byPlace);
+  });
+  readonly main = computed(() => this.filtered((c) => c.status !== 'request' && !c.archived));
+  readonly archived = computed(() => this.filtered((c) => c.status !== 'request' && c.archived));
+  readonly requests = computed(() => this.sorted.value.filter((c) => c.status === 'request'));
+  readonly unread = computed(() => this.sorted.value.reduce((n, c) => n + (counts(c) ? 1 : 0), 0));
+
+  get(id: string): Conversation | undefined {
+    this.version.value;
+    return this.all.get(id);
+  }
+
+  withPeer(address: string): Conversation | undefined {
+    return this.sorted.value.find((c) => !c.group && c.peer === address);
+  }
+
+  fill(conversations: Conversation[]): void {
+    this.all.clear();
+    for (const c of conversations) this.all.set(c.id, c);
+    this.state.value = 'ready';
+    this.version.value++;
+  }
+
+  put(c: Conversation): void {
+    this.all.set(c.id, c);
+    this.changed();
+  }
+
+  remove(id: string): void {
+    if (this.all.delete(id)) this.changed();
+  }
+
+  /** The neighbour of a conversation in the list, step rows away. */
+  neighbour(id: string, step: number): Conversation | undefined {
+    const rows = this.main.value;
+    const at = rows.findIndex((c) => c.id === id);
+    return at < 0 ? rows[0] : rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+  }
+
+  private filtered(keep: (c: Conversation) => boolean): Conversation[] {
+    const wanted = fold(this.query.value.trim());
+    return this.sorted.value.filter((c) => keep(c) && (!wanted || fold(c.name).includes(wanted) || c.peer.includes(wanted)));
+  }
+
+  private changed(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.schedule(() => {
+      this.scheduled = false;
+      this.version.value++;
+    });
+  }
+}
+
+/** Whether a conversation counts as unread outside of itself. */
+export function counts(c: Conversation): boolean {
+  return c.unread > 0 && !c.archived && (c.mutedUntil === 0 || c.mentioned);
+}
+
+function byPlace(a: Conversation, b: Conversation): number {
+  if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
+  return b.activity - a.activity || (a.id < b.id ? -1 : 1);
+}

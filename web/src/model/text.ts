@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Texts of others, made harmless and short.
+
+const controls = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
+const invisible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b\u2060\ufeff\u{e0000}-\u{e0fff}]/gu;
+
+/** Takes out what reorders or hides text. Joiners stay: emoji and scripts need them. */
+export function harmless(text: string): string {
+  return text.replace(controls, '').replace(invisible, '').replace(/\p{M}{9,}/gu, (marks) => marks.slice(0, 8));
+}
+
+/** One line without Markdown, for previews, quotes and screen readers. */
+export function plain(markdown: string, most = 140): string {
+  const text = harmless(markdown.slice(0, 4 * most))
+    .replace(/```[^\n]*\n?/g, '')
+    .replace(/!?\[([^\]\n]*)\]\([^)\s]*\)/g, '$1')
+    .replace(/(\*\*|__|~~|`)(?=\S)([\s\S]*?\S)\1/g, '$2')
+    .replace(/(^|[\s(])[*_](\S(?:[^*_\n]*\S)?)[*_](?=$|[\s).,;:!?])/g, '$1$2')
+    .replace(/^\s*(?:#{1,6}|>|[-*+])\s+/gm, '')
+    .replace(/\\([\\`*_{}[\]()#+\-.!>~|])/g, '$1')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return text.length > most ? `${text.slice(0, most).trimEnd()}…` : text;
+}
+
+/** Up to three emoji and nothing else: shown large. */
+export function onlyEmoji(text: string): number {
+  const trimmed = text.trim();
+  if (!trimmed || trimmed.length > 40 || !/^[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u20e3\s]+$/u.test(trimmed)) return 0;
+  return [...new Intl.Segmenter().segment(trimmed.replace(/\s/g, ''))].length;
+}
+
+/** One or two letters for a picture that is missing. */
+export function initials(name: string): string {
+  const words = harmless(name.split('@')[0] ?? '').split(/[\s._-]+/).filter((w) => /[\p{L}\p{N}]/u.test(w));
+  const first = (w: string) => w.match(/[\p{L}\p{N}]/u)?.[0] ?? '';
+  const letters = words.length > 1 ? first(words[0]!) + first(words[words.length - 1]!) : first(words[0] ?? '');
+  return letters.toLocaleUpperCase() || '·';
+}
+
+const hues = [12, 32, 48, 85, 130, 158, 178, 200, 220, 250, 285, 330];
+
+/** One of twelve quiet hues, always the same for an address. */
+export function hue(address: string): number {
+  let sum = 2166136261;
+  for (let i = 0; i < address.length; i++) sum = Math.imul(sum ^ address.charCodeAt(i), 16777619);
+  return hues[(sum >>> 0) % hues.length]!;
+}
+
+/** Folds case and accents, for looking things up. */
+export function fold(text: string): string {
+  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
+}
+
+/** The middle of a long file name goes, its ending stays. */
+export function middle(name: string, most = 34): string {
+  const clean = harmless(name).replace(/\s+/g, ' ');
+  if (clean.length <= most) return clean;
+  return `${clean.slice(0, most - 13)}…${clean.slice(-12)}`;
+}

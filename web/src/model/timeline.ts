@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { batch, signal } from '@preact/signals';
+import type { File as SentFile, Message, Page } from '../core/api.gen';
+import type { Core } from '../core/core';
+import { dayOf } from './i18n';
+
+/** How many messages a page has, and how many stay loaded. */
+export const pageSize = 50;
+export const windowSize = 200;
+const together = 5 * 60_000;
+
+/** A message on its way that the core has not named yet. */
+export const localPrefix = 'local-';
+
+/** What is sent beside a text. */
+export interface Outgoing {
+  text: string;
+  replyTo: string;
+  mentions: string[];
+  files: Blob[];
+  names: SentFile[];
+}
+
+/**
+ * A window on one conversation's messages. It grows at the end that is near
+ * and lets go of the other one. Changes may come in any order and more than
+ * once.
+ */
+export class Timeline {
+  readonly messages = signal<Message[]>([]);
+  readonly state = signal<'loading' | 'ready' | 'failed'>('loading');
+  readonly moreBefore = signal(false);
+  readonly moreAfter = signal(false);
+  /** The first message that was unread when the conversation was opened. */
+  readonly firstUnread = signal('');
+  /** A message to bring into view, and how often that was asked for. */
+  readonly target = signal<{ id: string; n: number }>({ id: '', n: 0 });
+  /** New messages below what is shown. */
+  readonly below = signal(0);
+  private busy = false;
+  private locals = 0;
+  private missed: Message[] = [];
+
+  constructor(
+    private readonly core: Core,
+    readonly id: string,
+    private readonly now: () => number,
+  ) {}
+
+  /** Loads the newest messages, or those around one. */
+  async open(around = ''): Promise<void> {
+    this.state.value = 'loading';
+    this.missed = [];
+    try {
+      const page = await this.page(around ? 'around' : 'newest', around);
+      batch(() => {
+        const pending = this.messages.value.filter((m) => m.id.startsWith(localPrefix));
+        this.messages.value = page.moreAfter ? page.messages : [...page.messages, ...pending];
+        this.moreBefore.value = page.moreBefore;
+        this.moreAfter.value = page.moreAfter;
+        this.firstUnread.value ||= page.firstUnread;
+        for (const m of this.missed) this.apply(m, true);
+        this.state.value = 'ready';
+        if (around) this.show(around);
+      });
+    } catch {
+      this.state.value = 'failed';
+    }
+  }
+
+  /** Loads the page before or after what is there. */
+  async more(where: 'before' | 'after'): Promise<void> {
+    const edge = where === 'before' ? this.messages.value[0] : this.messages.value.findLast((m) => !m.id.startsWith(localPrefix));
+    if (this.busy || !edge || !(where === 'before' ? this.moreBefore : this.moreAfter).value) return;
+    this.busy = true;
+    try {
+      const page = await this.page(where, edge.id);
+      batch(() => this.join(where, page));
+    } catch {
+      // The edge stays where it is; scrolling there again asks again.
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Goes to the end, and forgets that anything was unread. */
+  async toEnd(): Promise<void> {
+    this.below.value = 0;
+    if (this.moreAfter.value) await this.open();
+    const last = this.messages.value.at(-1);
+    if (last) this.show(last.id);
+  }
+
+  /** Brings a message into view, loading what is around it if need be. */
+  async jump(id: string): Promise<void> {
+    if (this.messages.value.some((m) => m.id === id)) this.show(id);
+    else await this.open(id);
+  }
+
+  /** Takes a new or changed message. */
+  apply(m: Message, fresh: boolean): void {
+    const at = this.messages.value.findIndex((o) => o.id === m.id);
+    if (at >= 0) this.messages.value = this.messages.value.with(at, m);
+    else if (fresh && this.state.value === 'loading') this.missed.push(m);
+    if (at >= 0 || !fresh) return;
+    if (!m.own) this.below.value++;
+    if (this.moreAfter.value) return;
+    this.messages.value = this.settle([...this.messages.value, m]);
+  }
+
+  remove(id: string): void {
+    this.messages.value = this.messages.value.filter((m) => m.id !== id);
+  }
+
+  /** Shows a message at once and asks the core to send it. */
+  async send(out: Outgoing, self: { address: string; name: string }): Promise<void> {
+    const local = this.sketch(out, self);
+    if (this.moreAfter.value) await this.open();
+    this.messages.value = [...this.messages.value, local];
+    this.firstUnread.value = '';
+    this.show(local.id);
+    try {
+      const { message } = await this.core.call(
+        'send',
+        { conversation: this.id, text: out.text, replyTo: out.replyTo, expire: 0, mentions: out.mentions, files: out.names },
+        out.files,
+      );
+      this.settleLocal(local.id, message);
+    } catch (e) {
+      this.messages.value = this.messages.value.filter((m) => m.id !== local.id);
+      throw e;
+    }
+  }
+
+  /** The core's message takes the place of the sketch, if it is not there yet. */
+  private settleLocal(local: string, message: Message): void {
+    const known = this.messages.value.some((m) => m.id === message.id);
+    this.messages.value = known
+      ? this.messages.value.filter((m) => m.id !== local)
+      : this.messages.value.map((m) => (m.id === local ? message : m));
+  }
+
+  private sketch(out: Outgoing, self: { address: string; name: string }): Message {
+    const quoted = this.messages.value.find((m) => m.id === out.replyTo);
+    return {
+      id: `${localPrefix}${++this.locals}`, conversation: this.id, order: Number.MAX_SAFE_INTEGER, from: self.address, author: self.name, own: true,
+      text: out.text, sentAt: this.now(), replyTo: out.replyTo, quote: quoted ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted } : null,
+      attachments: out.names.map((f, index) => ({ index, name: f.name, type: f.type, size: out.files[index]?.size ?? 0 })),
+      reactions: [], mentions: out.mentions, mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'waiting',
+      reason: '', delivered: 0, read: 0, notice: false,
+    };
+  }
+
+  private join(where: 'before' | 'after', page: Page): void {
+    const have = new Set(this.messages.value.map((m) => m.id));
+    const fresh = page.messages.filter((m) => !have.has(m.id));
+    if (where === 'before') {
+      const all = [...fresh, ...this.messages.value];
+      this.moreBefore.value = page.moreBefore;
+      if (all.length > windowSize) this.moreAfter.value = true;
+      this.messages.value = all.slice(0, windowSize);
+    } else {
+      const all = this.settle([...this.messages.value, ...fresh]);
+      this.moreAfter.value = page.moreAfter;
+      if (all.length > windowSize) this.moreBefore.value = true;
+      this.messages.value = all.slice(-windowSize);
+    }
+  }
+
+  /** Sketches stay last: the core has not placed them yet. */
+  private settle(all: Message[]): Message[] {
+    const local = all.filter((m) => m.id.startsWith(localPrefix));
+    return local.length ? [...all.filter((m) => !m.id.startsWith(localPrefix)), ...local] : all;
+  }
+
+  private show(id: string): void {
+    this.target.value = { id, n: this.target.value.n + 1 };
+  }
+
+  private page(where: 'newest' | 'before' | 'after' | 'around', message: string): Promise<Page> {
+    return this.core.call('page', { conversation: this.id, where, message, limit: pageSize });
+  }
+}
+
+/** A line of a timeline as it is drawn. */
+export type Row =
+  | { kind: 'day'; key: string; at: number }
+  | { kind: 'new'; key: string }
+  | { kind: 'notice'; key: string; message: Message }
+  | { kind: 'message'; key: string; message: Message; first: boolean; last: boolean };
+
+/** Groups messages by day, author and time. */
+export function rows(messages: Message[], firstUnread: string): Row[] {
+  const out: Row[] = [];
+  let before: Message | undefined;
+  for (const [i, m] of messages.entries()) {
+    const newDay = !before || dayOf(before.sentAt) !== dayOf(m.sentAt);
+    if (newDay) out.push({ kind: 'day', key: `day-${dayOf(m.sentAt)}-${m.id}`, at: m.sentAt });
+    const mark = m.id === firstUnread;
+    if (mark) out.push({ kind: 'new', key: 'new' });
+    if (m.notice) out.push({ kind: 'notice', key: m.id, message: m });
+    else {
+      const next = messages[i + 1];
+      const first = newDay || mark || !joined(before, m);
+      const last = !next || next.id === firstUnread || dayOf(next.sentAt) !== dayOf(m.sentAt) || !joined(m, next);
+      out.push({ kind: 'message', key: m.id, message: m, first, last });
+    }
+    before = m;
+  }
+  return out;
+}
+
+function joined(a: Message | undefined, b: Message): boolean {
+  return !!a && !a.notice && !b.notice && a.from === b.from && Math.abs(b.sentAt - a.sentAt) < together;
+}

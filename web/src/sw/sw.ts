@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// The service worker keeps the application's own files, so that it starts
+// without a network. It never touches what goes to a server's interface: no
+// message, no attachment, and nothing of another origin.
+
+/** What this file needs of a service worker's global scope. */
+interface Scope {
+  addEventListener(type: 'install' | 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
+  addEventListener(type: 'fetch', fn: (e: { request: Request; respondWith(r: Promise<Response>): void }) => void): void;
+  addEventListener(type: 'message', fn: (e: { data: unknown }) => void): void;
+  skipWaiting(): Promise<void>;
+  clients: { claim(): Promise<void> };
+  location: Location;
+}
+
+const scope = globalThis as unknown as Scope;
+const cacheName = `app-${__BUILD__}`;
+const files = new Set(__FILES__);
+const places = /^\/($|c\/|add\/|person\/|settings|new|requests|archive)/;
+
+scope.addEventListener('install', (e) => e.waitUntil(store()));
+scope.addEventListener('activate', (e) => e.waitUntil(takeOver()));
+scope.addEventListener('message', (e) => {
+  if (e.data === 'update') void scope.skipWaiting();
+});
+scope.addEventListener('fetch', (e) => {
+  const url = new URL(e.request.url);
+  if (e.request.method !== 'GET' || url.origin !== scope.location.origin) return;
+  if (e.request.mode === 'navigate' && places.test(url.pathname)) e.respondWith(kept('/', e.request));
+  else if (files.has(url.pathname)) e.respondWith(kept(url.pathname, e.request));
+});
+
+async function store(): Promise<void> {
+  const cache = await caches.open(cacheName);
+  await Promise.all(
+    __FILES__.map(async (url) => {
+      const old = url.startsWith('/assets/') ? await caches.match(url) : undefined;
+      if (old) return cache.put(url, old);
+      return cache.add(new Request(url, { cache: 'no-cache' }));
+    }),
+  );
+}
+
+async function takeOver(): Promise<void> {
+  const names = await caches.keys();
+  await Promise.all(names.filter((n) => n.startsWith('app-') && n !== cacheName).map((n) => caches.delete(n)));
+  await scope.clients.claim();
+}
+
+async function kept(url: string, request: Request): Promise<Response> {
+  const cache = await caches.open(cacheName);
+  return (await cache.match(url)) ?? fetch(request);
+}

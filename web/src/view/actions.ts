@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// What can be done with conversations and messages, for menus and keys.
+
+import type { Conversation, Message } from '../core/api.gen';
+import type { App } from '../model/app';
+import { t } from '../model/i18n';
+import { preview } from './side';
+import type { Item } from './menu';
+
+/** Muted until somebody changes it: the largest time that a date can be. */
+const forever = 8_640_000_000_000_000;
+
+export const quickEmoji = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
+
+export function conversationItems(app: App, c: Conversation): Item[] {
+  const { core } = app;
+  const id = c.id;
+  const muted = c.mutedUntil > app.around.now();
+  if (c.status === 'request') return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
+  const items: Item[] = [
+    { icon: c.pinned ? 'pinOff' : 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => void app.attempt(() => core.call('pin', { conversation: id, on: !c.pinned })) },
+    { icon: muted ? 'bell' : 'bellOff', label: t(muted ? 'unmute' : 'mute'), run: () => void app.attempt(() => core.call('mute', { conversation: id, time: muted ? 0 : forever })) },
+    { icon: c.archived ? 'archiveOut' : 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => void archive(app, c) },
+  ];
+  if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => confirmLeave(app, c) });
+  else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
+  return items;
+}
+
+async function archive(app: App, c: Conversation): Promise<void> {
+  const set = (on: boolean) => app.attempt(() => app.core.call('archive', { conversation: c.id, on }));
+  if (!(await set(!c.archived)) || c.archived) return;
+  app.toasts.add(t('archived'), { label: t('undo'), run: () => void set(false) });
+  app.around.later(() => app.toasts.list.value.filter((x) => x.text === t('archived')).forEach((x) => app.toasts.dismiss(x.key)), 6000);
+}
+
+export function confirmLeave(app: App, c: Conversation): void {
+  app.sheet.value = {
+    kind: 'confirm', title: t('leave.title', { name: c.name }), text: t('leave.text'), action: t('leave'), danger: true,
+    run: () => app.core.call('leave', { conversation: c.id }).then(() => undefined),
+  };
+}
+
+export function confirmDelete(app: App, c: Conversation): void {
+  app.sheet.value = {
+    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t('delete-conversation.text'), action: t('delete'), danger: true,
+    run: () => app.core.call('deleteConversation', { conversation: c.id }).then(() => undefined),
+  };
+}
+
+export function confirmBlock(app: App, address: string, name: string): void {
+  app.sheet.value = {
+    kind: 'confirm', title: t('block.title', { name }), text: t('block.text'), action: t('block'), danger: true,
+    run: () => app.core.call('block', { address }).then(() => undefined),
+  };
+}
+
+/** Whether something can be said in a conversation. */
+export function writable(c: Conversation | undefined): boolean {
+  return c?.status === 'active';
+}
+
+export function messageItems(app: App, c: Conversation, m: Message): Item[] {
+  const { core } = app;
+  const ref = { conversation: m.conversation, message: m.id };
+  const composer = app.composer(m.conversation);
+  const items: Item[] = [];
+  if (m.state === 'failed') items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
+  if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
+  if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });
+  if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'pencil', label: t('edit'), run: () => composer.edit(m) });
+  if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, m.text) });
+  items.push({ icon: 'trash', label: t(m.own && !m.deleted ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, m) });
+  return items;
+}
+
+function confirmRemove(app: App, m: Message): void {
+  const ref = { conversation: m.conversation, message: m.id };
+  const everywhere = m.own && !m.deleted && m.state !== 'failed';
+  app.sheet.value = {
+    kind: 'confirm', title: t(everywhere ? 'delete.title' : 'forget.title'), text: `${preview(m)}\n\n${t(everywhere ? 'delete.text' : 'forget.text')}`,
+    action: t(everywhere ? 'delete' : 'forget'), danger: true,
+    run: () => app.core.call(everywhere ? 'delete' : 'forget', ref).then(() => undefined),
+  };
+}
+
+export function react(app: App, m: Message, emoji: string): void {
+  const mine = m.reactions.some((r) => r.emoji === emoji && r.from === app.session.value?.address);
+  void app.attempt(() => app.core.call('react', { conversation: m.conversation, message: m.id, emoji, remove: mine }));
+}
+
+export async function copy(app: App, text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.toasts.add(t('copied'));
+  } catch {
+    app.toasts.add(t('copy.failed'));
+  }
+}

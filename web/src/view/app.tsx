@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { App } from '../model/app';
+import { direction, language, t } from '../model/i18n';
+import { level } from '../model/route';
+import { dropAll } from './blobs';
+import { ConversationPane } from './conversation';
+import { Details, PersonPane } from './details';
+import { useKeys } from './keys';
+import { MenuLayer } from './menu';
+import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
+import { SettingsPane } from './settings';
+import { Sheets } from './sheets';
+import { Side } from './side';
+import { Lock } from './lock';
+import { Welcome } from './welcome';
+
+export function Root({ app }: { app: App }): VNode {
+  return (
+    <AppProvider value={app}>
+      <Look />
+      <Screen />
+      <MenuLayer />
+      <Toasts />
+    </AppProvider>
+  );
+}
+
+/** Writes the look to the document's element, where the tokens read it. */
+function Look(): null {
+  const { settings, session } = useApp();
+  const look = settings.shown.value;
+  useEffect(() => {
+    const root = document.documentElement;
+    root.dataset.theme = look.theme;
+    root.dataset.contrast = look.contrast;
+    root.dataset.motion = look.motion;
+    root.style.setProperty('--root-size', `${look.size}%`);
+  }, [look.theme, look.contrast, look.motion, look.size]);
+  useEffect(() => void settings.speak().catch(() => undefined), [look.language]);
+  useEffect(() => {
+    document.documentElement.lang = language.value;
+    document.documentElement.dir = direction.value;
+  }, [language.value, direction.value]);
+  const phase = session.value?.phase;
+  useEffect(() => {
+    if (phase === 'locked') dropAll();
+  }, [phase]);
+  return null;
+}
+
+function Screen(): VNode {
+  const app = useApp();
+  if (app.broken.value) return <Broken why={app.broken.value} />;
+  const session = app.session.value;
+  if (!session) return <Shell />;
+  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
+  if (session.phase === 'locked') return <Lock />;
+  return <Frame />;
+}
+
+function Shell(): VNode {
+  return (
+    <div class="frame">
+      <div class="app shell">
+        <div class="side">
+          <div class="side-head" />
+          <Skeletons />
+        </div>
+        <div class="main" />
+      </div>
+    </div>
+  );
+}
+
+function Broken({ why }: { why: string }): VNode {
+  return (
+    <main class="screen">
+      <div class="inner">
+        <h1>{t('broken.title')}</h1>
+        <p class="lead">{t('broken.text')}</p>
+        <p class="error">
+          <Icon name="failed" size="small" />
+          {why}
+        </p>
+        <Button primary onClick={() => location.reload()}>
+          {t('try-again')}
+        </Button>
+      </div>
+    </main>
+  );
+}
+
+function Frame(): VNode {
+  const app = useApp();
+  const route = app.router.route.value;
+  useKeys();
+  const offline = Object.values(app.offline.value).some(Boolean);
+  return (
+    <div class="frame">
+      <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
+        {t('skip')}
+      </a>
+      {offline && (
+        <div class="strip" role="status">
+          <Icon name="offline" size="small" />
+          <span>{t('offline')}</span>
+        </div>
+      )}
+      {app.update.value && (
+        <div class="strip" role="status">
+          <span>{t('update')}</span>
+          <button type="button" onClick={app.update.value}>{t('update.now')}</button>
+        </div>
+      )}
+      <div class="app" data-level={level(route)}>
+        <Side />
+        <main class="main" id="main">
+          <Main />
+        </main>
+        {route.at === 'conversation' && route.panel && <Details key={route.id} id={route.id} />}
+      </div>
+      <Sheets />
+      <div class="visually-hidden" aria-live="polite">{app.announcement.value}</div>
+    </div>
+  );
+}
+
+function Main(): VNode {
+  const { router, list } = useApp();
+  const route = router.route.value;
+  switch (route.at) {
+    case 'conversation':
+      return <ConversationPane key={route.id} id={route.id} />;
+    case 'person':
+      return <PersonPane key={route.address} address={route.address} />;
+    case 'settings':
+      if (route.section) return <SettingsPane key={route.section} section={route.section} />;
+  }
+  const mac = /Mac|iPhone|iPad/.test(navigator.platform);
+  return (
+    <div class="empty">
+      <Icon name="lock" size="large" />
+      <h2>{list.sorted.value.length ? t('main.choose') : t('main.first')}</h2>
+      <p>{t('main.promise')}</p>
+      <dl class="keys">
+        <dt><kbd>{mac ? '⌘' : 'Ctrl'} K</kbd></dt>
+        <dd>{t('keys.palette')}</dd>
+        <dt><kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd></dt>
+        <dd>{t('keys.neighbours')}</dd>
+      </dl>
+    </div>
+  );
+}
+
+function Toasts(): VNode {
+  const { toasts } = useApp();
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.list.value.map((x) => (
+        <div class="toast" key={x.key}>
+          <span>{x.text}</span>
+          {x.action && (
+            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
+              {x.action.label}
+            </button>
+          )}
+          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
+            <Icon name="close" size="small" />
+          </button>
+        </div>
+      ))}
+    </div>
+  );
+}

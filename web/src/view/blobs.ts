@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Addresses of attachments: made once, shared, and revoked when nobody has
+// looked at them for a while.
+
+import { useEffect, useState } from 'preact/hooks';
+import type { AttachmentRef } from '../core/api.gen';
+import type { Core } from '../core/core';
+import { useApp } from './parts';
+
+interface Kept {
+  url: string;
+  blob: Blob;
+  users: number;
+}
+
+/** How many addresses without a user are kept. */
+const spare = 40;
+const kept = new Map<string, Kept>();
+
+export interface Loaded {
+  url: string;
+  blob: Blob | null;
+  failed: boolean;
+  again: () => void;
+}
+
+/** Loads an attachment while it is wanted. */
+export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
+  const { core } = useApp();
+  const key = `${ref.conversation}/${ref.message}/${ref.index}`;
+  const [state, set] = useState<{ key: string; have: Kept | null; failed: boolean }>({ key, have: kept.get(key) ?? null, failed: false });
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    if (!wanted || ref.message.startsWith('local-')) return;
+    const stop = new AbortController();
+    let held: Kept | null = null;
+    fetchOnce(core, key, ref, stop.signal).then(
+      (have) => {
+        if (stop.signal.aborted) return;
+        held = have;
+        have.users++;
+        set({ key, have, failed: false });
+      },
+      () => stop.signal.aborted || set({ key, have: null, failed: true }),
+    );
+    return () => {
+      stop.abort();
+      if (held) held.users--;
+      sweep();
+    };
+  }, [key, wanted, attempt]);
+  const have = state.key === key ? state.have : (kept.get(key) ?? null);
+  return { url: have?.url ?? '', blob: have?.blob ?? null, failed: state.failed && !have, again: () => setAttempt(attempt + 1) };
+}
+
+async function fetchOnce(core: Core, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {
+  const have = kept.get(key);
+  if (have) return have;
+  const blob = await core.attachment(ref, signal);
+  const other = kept.get(key);
+  if (other) return other;
+  const made = { url: URL.createObjectURL(blob), blob, users: 0 };
+  kept.set(key, made);
+  return made;
+}
+
+function sweep(): void {
+  const idle = [...kept].filter(([, k]) => k.users <= 0);
+  for (const [key, k] of idle.slice(0, Math.max(0, idle.length - spare))) {
+    URL.revokeObjectURL(k.url);
+    kept.delete(key);
+  }
+}
+
+/** Revokes everything, as when the profile is locked. */
+export function dropAll(): void {
+  for (const k of kept.values()) URL.revokeObjectURL(k.url);
+  kept.clear();
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Conversation, Member } from '../core/api.gen';
+import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
+import { size, t } from '../model/i18n';
+import { middle } from '../model/text';
+import { drawable, redraw } from './media';
+import { openMenu } from './menu';
+import { Avatar, Icon, IconButton, Name, Problem, useApp } from './parts';
+import { preview } from './side';
+import { Recorder } from './recorder';
+
+/** How often, in milliseconds, others are told that somebody writes. */
+const tellEvery = 4000;
+const saveAfter = 800;
+
+export function ComposerView({ c }: { c: Conversation }): VNode {
+  const app = useApp();
+  const composer = app.composer(c.id);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [recording, setRecording] = useState(false);
+  const [over, setOver] = useState(false);
+  const mentions = useMentions(c, field);
+  const add = useAdd(c.id);
+  useEffect(() => {
+    composer.restore(c);
+    if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
+  }, [c.id]);
+  useEffect(() => {
+    if (composer.reply.value || composer.editing.value) field.current?.focus();
+  }, [composer.reply.value, composer.editing.value]);
+  useGrowth(field, composer.text.value);
+  useDraft(c.id);
+  const send = () => {
+    mentions.close();
+    void app.send(c.id);
+    field.current?.focus();
+  };
+  const keys = (e: KeyboardEvent) => {
+    if (mentions.keys(e)) return;
+    const enter = e.key === 'Enter' && !e.shiftKey && !e.isComposing;
+    const direct = app.settings.look.value.enterSends === 'on' && matchMedia('(pointer: fine)').matches;
+    if (enter && (direct || e.ctrlKey || e.metaKey)) {
+      e.preventDefault();
+      send();
+    } else if (e.key === 'ArrowUp' && !composer.text.value && !composer.editing.value) {
+      const last = app.timeline(c.id).messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
+      if (!last) return;
+      e.preventDefault();
+      composer.edit(last);
+    }
+  };
+  if (recording) return <footer class="composer"><Recorder id={c.id} onEnd={() => setRecording(false)} /></footer>;
+  const editing = composer.editing.value;
+  return (
+    <footer class={`composer ${over ? 'over' : ''}`}
+      onDragOver={(e) => { e.preventDefault(); setOver(true); }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(e) => { e.preventDefault(); setOver(false); void add([...(e.dataTransfer?.files ?? [])], false); }}>
+      {mentions.list}
+      <Above id={c.id} />
+      <Cards id={c.id} />
+      {composer.problem.value && <Problem text={composer.problem.value} />}
+      <div class="write">
+        {!editing && <Attach onFiles={add} />}
+        <textarea ref={field} class="input" rows={1} dir="auto" aria-label={t('message.to', { name: c.name })} placeholder={t('message')} value={composer.text.value} autocomplete="off" spellcheck
+          onInput={(e) => { composer.text.value = e.currentTarget.value; mentions.look(); }}
+          onKeyDown={keys}
+          onClick={mentions.look}
+          onPaste={(e) => {
+            const files = [...(e.clipboardData?.files ?? [])];
+            if (!files.length) return;
+            e.preventDefault();
+            void add(files, false);
+          }} />
+        {composer.empty && !editing ? (
+          <IconButton icon="mic" label={t('record')} onClick={() => setRecording(true)} />
+        ) : (
+          <IconButton icon={editing ? 'check' : 'send'} label={t(editing ? 'save' : 'send')} class="filled send" disabled={composer.empty} onClick={send} />
+        )}
+      </div>
+    </footer>
+  );
+}
+
+/** What is answered or edited. */
+function Above({ id }: { id: string }): VNode | null {
+  const { composer } = { composer: useApp().composer(id) };
+  const m = composer.editing.value ?? composer.reply.value;
+  if (!m) return null;
+  return (
+    <div class="above">
+      <Icon name={composer.editing.value ? 'pencil' : 'reply'} size="small" />
+      <span class="body">
+        <b>{composer.editing.value ? t('editing') : t('replying', { name: m.own ? t('yourself') : m.author })}</b>
+        <span class="clip" dir="auto">{preview(m)}</span>
+      </span>
+      <IconButton icon="close" label={t('cancel')} onClick={() => composer.cancel()} />
+    </div>
+  );
+}
+
+function Cards({ id }: { id: string }): VNode | null {
+  const composer = useApp().composer(id);
+  if (!composer.cards.value.length) return null;
+  return (
+    <div class="cards" role="list" aria-label={t('attachments')}>
+      {composer.cards.value.map((card) => <CardView key={card.key} card={card} onRemove={() => composer.detach(card.key)} />)}
+    </div>
+  );
+}
+
+function CardView({ card, onRemove }: { card: Card; onRemove: () => void }): VNode {
+  return (
+    <div role="listitem" class={card.preview ? 'card picture' : 'card'}>
+      {card.preview ? <img src={card.preview} alt={t('photos', { n: 1 })} /> : <><Icon name="file" /><span class="body"><span class="clip ltr">{middle(card.name, 22)}</span><span class="hint figures">{size(card.blob.size)}</span></span></>}
+      <IconButton icon="close" label={t('remove', { name: card.name })} onClick={onRemove} />
+    </div>
+  );
+}
+
+function Attach({ onFiles }: { onFiles: (files: File[], asFile: boolean) => Promise<void> }): VNode {
+  const pictures = useRef<HTMLInputElement>(null);
+  const files = useRef<HTMLInputElement>(null);
+  const take = (asFile: boolean) => (e: Event & { currentTarget: HTMLInputElement }) => {
+    void onFiles([...(e.currentTarget.files ?? [])], asFile);
+    e.currentTarget.value = '';
+  };
+  return (
+    <>
+      <IconButton icon="plus" label={t('attach')} menu onClick={(e) => openMenu(e.currentTarget as Element, [
+        { icon: 'image', label: t('attach.photos'), run: () => pictures.current?.click() },
+        { icon: 'file', label: t('attach.files'), run: () => files.current?.click() },
+      ])} />
+      <input ref={pictures} type="file" accept="image/*" multiple hidden onChange={take(false)} />
+      <input ref={files} type="file" multiple hidden onChange={take(true)} />
+    </>
+  );
+}
+
+/** Adds files to the next message; pictures are drawn anew unless sent as files. */
+function useAdd(id: string): (files: File[], asFile: boolean) => Promise<void> {
+  const app = useApp();
+  return async (files, asFile) => {
+    const composer = app.composer(id);
+    composer.problem.value = '';
+    for (const file of files) {
+      const picture = !asFile && drawable(file.type);
+      try {
+        const made = picture ? await redraw(file) : { blob: file, name: file.name };
+        if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
+      } catch {
+        composer.problem.value = t('picture.failed', { name: file.name });
+      }
+    }
+  };
+}
+
+function useGrowth(field: { current: HTMLTextAreaElement | null }, text: string): void {
+  useLayoutEffect(() => {
+    const el = field.current;
+    if (!el) return;
+    el.style.height = 'auto';
+    el.style.height = `${el.scrollHeight + 2}px`;
+  }, [text]);
+}
+
+/** Keeps drafts, and tells others that somebody writes. */
+function useDraft(id: string): void {
+  const app = useApp();
+  const composer = app.composer(id);
+  const text = composer.text.value;
+  const told = useRef(0);
+  useEffect(() => {
+    const timer = setTimeout(() => void composer.save().catch(() => undefined), saveAfter);
+    const now = app.around.now();
+    if (text && !composer.editing.value && app.settings.stored.value.typing && document.activeElement?.tagName === 'TEXTAREA' && now - told.current > tellEvery) {
+      told.current = now;
+      app.core.call('typing', { conversation: id, on: true }).catch(() => undefined);
+    }
+    return () => clearTimeout(timer);
+  }, [text, composer.reply.value]);
+}
+
+function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | null }) {
+  const app = useApp();
+  const composer = app.composer(c.id);
+  const [members, setMembers] = useState<Member[] | null>(null);
+  const [typed, setTyped] = useState<string | null>(null);
+  const [at, setAt] = useState(0);
+  const look = () => {
+    const el = field.current;
+    const word = el && c.group ? mentionAt(el.value, el.selectionStart) : null;
+    setTyped(word);
+    setAt(0);
+    if (word !== null && !members) app.members(c.id).then((m) => setMembers(m.members), () => undefined);
+  };
+  const fitting = typed === null ? [] : candidates(members ?? [], typed);
+  const close = () => setTyped(null);
+  const choose = (m: Member) => {
+    const el = field.current!;
+    const from = el.selectionStart - typed!.length - 1;
+    composer.text.value = `${el.value.slice(0, from)}@${m.name} ${el.value.slice(el.selectionStart)}`;
+    composer.mention(m);
+    close();
+    requestAnimationFrame(() => {
+      el.focus();
+      el.selectionStart = el.selectionEnd = from + m.name.length + 2;
+    });
+  };
+  const keys = (e: KeyboardEvent): boolean => {
+    if (!fitting.length) return false;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
+    if (step) setAt((at + step + fitting.length) % fitting.length);
+    else if (e.key === 'Enter' || e.key === 'Tab') choose(fitting[at] ?? fitting[0]!);
+    else if (e.key === 'Escape') close();
+    else return false;
+    e.preventDefault();
+    e.stopPropagation();
+    return true;
+  };
+  const list = fitting.length ? (
+    <div class="mentions" role="listbox" aria-label={t('mention')}>
+      {fitting.map((m, i) => (
+        <div key={m.address} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
+          <Avatar name={m.name} address={m.address} size="s28" />
+          <span class="clip"><Name of={m.name} /></span>
+          <span class="hint clip ltr">{m.address}</span>
+        </div>
+      ))}
+    </div>
+  ) : null;
+  return { look, keys, close, list };
+}

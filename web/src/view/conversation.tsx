@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { Conversation } from '../core/api.gen';
+import { duration, t } from '../model/i18n';
+import { confirmBlock, confirmDelete, conversationItems } from './actions';
+import { ComposerView } from './composer';
+import { openMenu } from './menu';
+import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, useApp, useWork, Problem } from './parts';
+import { TimelineView } from './timeline';
+
+export function ConversationPane({ id }: { id: string }): VNode {
+  const app = useApp();
+  const c = app.list.get(id);
+  const state = app.list.state.value;
+  useEffect(() => {
+    const timeline = app.timeline(id);
+    if (timeline.state.value !== 'ready') void timeline.open();
+    return () => {
+      timeline.firstUnread.value = '';
+      void app.composer(id).save().catch(() => undefined);
+    };
+  }, [id]);
+  if (!c) {
+    const back = () => app.router.back();
+    return (
+      <>
+        <Bar title={state === 'ready' ? t('gone') : ''} back={back} />
+        {state === 'ready' ? <Empty icon="inbox" title={t('gone')} text={t('gone.text')} /> : <Skeletons n={4} />}
+      </>
+    );
+  }
+  return (
+    <>
+      <Head c={c} />
+      <Trouble c={c} />
+      <TimelineView key={id} c={c} timeline={app.timeline(id)} />
+      {c.status === 'active' ? <ComposerView key={id} c={c} /> : <Closed c={c} />}
+    </>
+  );
+}
+
+function Head({ c }: { c: Conversation }): VNode {
+  const app = useApp();
+  const { router } = app;
+  const route = router.route.value;
+  const panel = route.at === 'conversation' && route.panel;
+  return (
+    <header class="bar">
+      <IconButton icon="back" label={t('back')} onClick={() => router.back()} mirrors class="back" />
+      <button type="button" class="who" aria-expanded={panel} aria-label={t('details.of', { name: c.name })} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
+        <Avatar name={c.name} address={c.peer || c.id} group={c.group} size="s36" />
+        <span class="body">
+          <span class="line">
+            <h1 class="title"><Name of={c.name} /></h1>
+            {c.verified && !c.group && <Seal />}
+          </span>
+          <Second c={c} />
+        </span>
+      </button>
+      <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, conversationItems(app, c))} />
+    </header>
+  );
+}
+
+/** The quiet line under the name. */
+function Second({ c }: { c: Conversation }): VNode {
+  const { typing } = useApp();
+  const names = Object.values(typing.value[c.id] ?? {});
+  if (names.length) return <span class="second typing clip">{c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing')}</span>;
+  const facts = [c.group ? t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
+  return <span class="second clip">{facts.length ? facts.join(' · ') : <span class="ltr">{c.peer}</span>}</span>;
+}
+
+/** What needs an answer stays until it has one. */
+function Trouble({ c }: { c: Conversation }): VNode | null {
+  const { problems } = useApp();
+  const text = c.status === 'stopped' ? '' : problems.value[c.id];
+  if (!text) return null;
+  const dismiss = () => {
+    const { [c.id]: _, ...rest } = problems.value;
+    problems.value = rest;
+  };
+  return (
+    <div class="strip caution" role="alert">
+      <Icon name="failed" size="small" />
+      <span>{text}</span>
+      <IconButton icon="close" label={t('close')} onClick={dismiss} />
+    </div>
+  );
+}
+
+/** What stands in place of the composer where nothing can be written. */
+function Closed({ c }: { c: Conversation }): VNode {
+  const app = useApp();
+  const work = useWork();
+  if (c.status === 'request') return <Request c={c} />;
+  if (c.status === 'blocked') {
+    return (
+      <footer class="closed">
+        <p>{t('blocked.text', { name: c.name })}</p>
+        <Problem text={work.problem} />
+        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }))}>{t('unblock')}</Button></div>
+      </footer>
+    );
+  }
+  const stopped = c.status === 'stopped';
+  return (
+    <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
+      {stopped && <Icon name="shieldOff" size="large" />}
+      <p>{stopped ? t('stopped.text') : t(`closed.${c.status as 'left'}`)}</p>
+      {c.reason && <p class="hint">{c.reason}</p>}
+      <div class="actions">
+        {stopped && c.peer && <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>{t('compare-codes')}</Button>}
+        <Button onClick={() => confirmDelete(app, c)}>{t('delete-conversation')}</Button>
+      </div>
+    </div>
+  );
+}
+
+function Request({ c }: { c: Conversation }): VNode {
+  const app = useApp();
+  const work = useWork();
+  const who = c.inviter || c.peer;
+  return (
+    <footer class="closed request">
+      <p>{t(c.group ? 'request.group' : 'request.text', { name: c.group ? who : c.name })}</p>
+      <p class="hint">{t('request.hint')}</p>
+      <Problem text={work.problem} />
+      <div class="actions">
+        <Button danger disabled={work.busy} onClick={() => confirmBlock(app, who, who)}>{t('block')}</Button>
+        <Button disabled={work.busy} onClick={() => confirmDelete(app, c)}>{t('delete')}</Button>
+        <Button primary disabled={work.busy} onClick={() => void work.run(() => app.core.call('accept', { conversation: c.id }))}>{t('accept')}</Button>
+      </div>
+    </footer>
+  );
+}

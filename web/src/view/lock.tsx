@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import { t } from '../model/i18n';
+import { Button, Problem, useApp, useWork } from './parts';
+
+/** Nothing but a field: what is behind it is not shown, not even a name. */
+export function Lock(): VNode {
+  const app = useApp();
+  const [passphrase, set] = useState('');
+  const work = useWork();
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    if (!(await work.run(async () => app.enter(await app.core.call('unlock', { passphrase }))))) set('');
+  };
+  return (
+    <main class="screen">
+      <div class="inner lock">
+        <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
+        <h1>{t('locked')}</h1>
+        <form onSubmit={(e) => void submit(e)}>
+          <label class="field">
+            <span>{t('passphrase')}</span>
+            <input class="input" type="password" autocomplete="current-password" autoFocus value={passphrase} onInput={(e) => set(e.currentTarget.value)} />
+          </label>
+          <Problem text={work.problem} />
+          <Button primary wide submit disabled={work.busy || !passphrase}>{t(work.busy ? 'unlocking' : 'unlock')}</Button>
+        </form>
+      </div>
+    </main>
+  );
+}

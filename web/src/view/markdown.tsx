@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Markdown as nodes. Nothing here makes markup out of text: tokens become
+// elements of a fixed list, and what is not on it is shown as it was written.
+
+import { Lexer, type Token, type Tokens } from 'marked';
+import { Fragment, type ComponentChildren, type VNode } from 'preact';
+import { useMemo } from 'preact/hooks';
+import { harmless } from '../model/text';
+
+/** Longer texts are shown without Markdown, deeper ones as they were written. */
+const longest = 20_000;
+const deepest = 8;
+
+export function Markdown({ text }: { text: string }): VNode {
+  const nodes = useMemo(() => {
+    const clean = harmless(text);
+    if (clean.length > longest) return <p>{clean}</p>;
+    return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
+  }, [text]);
+  return <div class="markdown">{nodes}</div>;
+}
+
+function blocks(tokens: Token[], depth: number): ComponentChildren {
+  return tokens.map((token, i) => <Fragment key={i}>{block(token, depth)}</Fragment>);
+}
+
+function block(token: Token, depth: number): ComponentChildren {
+  if (depth > deepest) return <p>{token.raw}</p>;
+  switch (token.type) {
+    case 'space':
+    case 'def':
+      return null;
+    case 'heading':
+      return <p class="heading">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
+    case 'paragraph':
+      return <p dir="auto">{inline((token as Tokens.Paragraph).tokens, depth + 1)}</p>;
+    case 'text':
+      return (token as Tokens.Text).tokens ? <span>{inline((token as Tokens.Text).tokens!, depth + 1)}</span> : <span>{token.raw}</span>;
+    case 'code':
+      return (
+        <pre tabIndex={0}>
+          <code>{(token as Tokens.Code).text}</code>
+        </pre>
+      );
+    case 'blockquote':
+      return <blockquote dir="auto">{blocks((token as Tokens.Blockquote).tokens, depth + 1)}</blockquote>;
+    case 'list':
+      return list(token as Tokens.List, depth);
+    case 'hr':
+      return <hr />;
+    case 'table':
+      return table(token as Tokens.Table, depth);
+  }
+  return <p>{token.raw}</p>;
+}
+
+function list(token: Tokens.List, depth: number): VNode {
+  const items = token.items.map((item, i) => (
+    <li key={i} dir="auto">
+      {item.task && (item.checked ? '☑ ' : '☐ ')}
+      {blocks(item.tokens, depth + 1)}
+    </li>
+  ));
+  return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+}
+
+function table(token: Tokens.Table, depth: number): VNode {
+  return (
+    <div class="table" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>{token.header.map((c, i) => <th key={i} scope="col">{inline(c.tokens, depth + 1)}</th>)}</tr>
+        </thead>
+        <tbody>
+          {token.rows.map((r, i) => (
+            <tr key={i}>{r.map((c, j) => <td key={j}>{inline(c.tokens, depth + 1)}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function inline(tokens: Token[] | undefined, depth: number): ComponentChildren {
+  return tokens?.map((token, i) => <Fragment key={i}>{span(token, depth)}</Fragment>);
+}
+
+function span(token: Token, depth: number): ComponentChildren {
+  if (depth > deepest) return token.raw;
+  switch (token.type) {
+    case 'strong':
+      return <strong>{inline((token as Tokens.Strong).tokens, depth + 1)}</strong>;
+    case 'em':
+      return <em>{inline((token as Tokens.Em).tokens, depth + 1)}</em>;
+    case 'del':
+      return <del>{inline((token as Tokens.Del).tokens, depth + 1)}</del>;
+    case 'codespan':
+      return <code>{(token as Tokens.Codespan).text}</code>;
+    case 'br':
+      return <br />;
+    case 'escape':
+      return (token as Tokens.Escape).text;
+    case 'text':
+      return (token as Tokens.Text).tokens ? inline((token as Tokens.Text).tokens, depth + 1) : (token as Tokens.Text).text;
+    case 'link':
+      return link(token as Tokens.Link);
+  }
+  return token.raw;
+}
+
+/** A link to the web or to an address; others stay text. */
+function link(token: Tokens.Link): ComponentChildren {
+  const text = token.text || token.href;
+  if (/^mimi:/i.test(token.href)) return <span class="mention">{text}</span>;
+  const url = target(token.href);
+  if (!url) return token.raw;
+  const where = url.protocol === 'mailto:' ? url.pathname : url.host;
+  return (
+    <>
+      <a href={url.href} target="_blank" rel="noopener noreferrer" dir="auto">
+        {text}
+      </a>
+      {disguised(text, where) && <span class="real-host ltr"> ({where})</span>}
+    </>
+  );
+}
+
+function target(href: string): URL | null {
+  try {
+    const url = new URL(href);
+    return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a text looks like an address other than where it leads. */
+export function disguised(text: string, where: string): boolean {
+  const named = /(?:https?:\/\/)?(?:[^\s/@]*@)?([\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+)/iu.exec(text);
+  if (!named) return /[^\u0000-\u007f]/.test(text) && /xn--/.test(where);
+  return named[1]!.toLowerCase() !== where.replace(/:\d+$/, '').toLowerCase() && !where.toLowerCase().endsWith(named[1]!.toLowerCase());
+}

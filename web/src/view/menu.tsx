@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { signal } from '@preact/signals';
+import type { VNode } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { t } from '../model/i18n';
+import { Icon, rove, type IconName } from './parts';
+
+export interface Item {
+  icon: IconName;
+  label: string;
+  run: () => void;
+  danger?: boolean;
+}
+
+interface Open {
+  x: number;
+  y: number;
+  items: Item[];
+  quick?: { emoji: string[]; chosen: string[]; run: (emoji: string) => void };
+  before: Element | null;
+}
+
+export const open = signal<Open | null>(null);
+
+/** Opens a menu at an element or where the pointer is. */
+export function openMenu(at: Element | MouseEvent, items: Item[], quick?: Open['quick']): void {
+  const before = document.activeElement;
+  if (at instanceof Element) {
+    const box = at.getBoundingClientRect();
+    open.value = { x: document.dir === 'rtl' ? box.left : box.right, y: box.bottom, items, before, ...(quick && { quick }) };
+  } else {
+    at.preventDefault();
+    open.value = { x: at.clientX, y: at.clientY, items, before, ...(quick && { quick }) };
+  }
+}
+
+export function closeMenu(): void {
+  const before = open.value?.before;
+  open.value = null;
+  if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+}
+
+/** The one menu that may be open, above everything. */
+export function MenuLayer(): VNode | null {
+  const ref = useRef<HTMLDivElement>(null);
+  const menu = open.value;
+  useLayoutEffect(() => {
+    const box = ref.current;
+    if (!box || !menu) return;
+    const { offsetWidth: w, offsetHeight: h } = box;
+    const edge = 8;
+    const left = menu.x + w + edge > innerWidth ? menu.x - w : menu.x;
+    const top = menu.y + h + edge > innerHeight ? Math.max(edge, Math.min(menu.y, innerHeight - edge) - h) : menu.y;
+    box.style.left = `${Math.max(edge, Math.min(left, innerWidth - w - edge))}px`;
+    box.style.top = `${Math.max(edge, top)}px`;
+    box.querySelector<HTMLElement>('.menu-item')?.focus();
+  }, [menu]);
+  if (!menu) return null;
+  const act = (run: () => void) => {
+    closeMenu();
+    run();
+  };
+  return (
+    <div
+      class="menu-veil"
+      onPointerDown={(e) => e.target === e.currentTarget && closeMenu()}
+      onContextMenu={(e) => e.preventDefault()}
+      onKeyDown={(e) => {
+        e.stopPropagation();
+        if (e.key === 'Escape' || e.key === 'Tab') {
+          e.preventDefault();
+          closeMenu();
+        }
+        rove(e, '.menu-item');
+      }}
+    >
+      <div class="menu" ref={ref}>
+        {menu.quick && (
+          <div class="quick" role="group" aria-label={t('react')}>
+            {menu.quick.emoji.map((emoji) => (
+              <button key={emoji} type="button" aria-pressed={menu.quick!.chosen.includes(emoji)} aria-label={emoji} onClick={() => act(() => menu.quick!.run(emoji))}>
+                {emoji}
+              </button>
+            ))}
+          </div>
+        )}
+        <div role="menu" aria-label={t('actions')}>
+          {menu.items.map((item) => (
+            <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => act(item.run)}>
+              <Icon name={item.icon} />
+              {item.label}
+            </button>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Calls fn when a finger rests on an element. */
+export function longPress(fn: (e: PointerEvent) => void): { onPointerDown: (e: PointerEvent) => void; onPointerUp: () => void; onPointerCancel: () => void; onPointerMove: (e: PointerEvent) => void } {
+  let timer = 0;
+  let from = { x: 0, y: 0 };
+  const stop = () => clearTimeout(timer);
+  return {
+    onPointerDown: (e) => {
+      if (e.pointerType === 'mouse') return;
+      from = { x: e.clientX, y: e.clientY };
+      timer = window.setTimeout(() => fn(e), 450);
+    },
+    onPointerMove: (e) => {
+      if (Math.hypot(e.clientX - from.x, e.clientY - from.y) > 10) stop();
+    },
+    onPointerUp: stop,
+    onPointerCancel: stop,
+  };
+}

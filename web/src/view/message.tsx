@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import type { Conversation, Message } from '../core/api.gen';
+import { clock, moment, number, t } from '../model/i18n';
+import { harmless, hue, onlyEmoji, plain } from '../model/text';
+import { messageItems, quickEmoji, react, writable } from './actions';
+import { Attachments } from './attachments';
+import { Markdown } from './markdown';
+import { longPress, openMenu } from './menu';
+import { Avatar, Icon, IconButton, Name, useApp } from './parts';
+import { preview } from './side';
+import { stateName, Ticks } from './ticks';
+
+interface Props {
+  c: Conversation;
+  m: Message;
+  first: boolean;
+  last: boolean;
+  stop: boolean;
+  onJump: (id: string) => void;
+}
+
+/** One message: who, what, when and how far it has come. */
+export function MessageView(p: Props): VNode {
+  const app = useApp();
+  const { c, m } = p;
+  const others = c.group && !m.own;
+  const mine = m.reactions.filter((r) => r.from === app.session.value?.address).map((r) => r.emoji);
+  const menu = (at: Element | MouseEvent) => openMenu(at, messageItems(app, c, m), m.deleted || !writable(c) ? undefined : { emoji: quickEmoji, chosen: mine, run: (emoji) => react(app, m, emoji) });
+  const keys = (e: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    if (e.target !== e.currentTarget) return;
+    if (e.key === 'Enter' || e.key === 'ContextMenu' || (e.key === 'F10' && e.shiftKey)) {
+      e.preventDefault();
+      menu(e.currentTarget.querySelector('.bubble') ?? e.currentTarget);
+    } else if (e.key.toLowerCase() === 'r' && !e.ctrlKey && !e.metaKey && writable(c) && !m.deleted) {
+      e.preventDefault();
+      app.composer(c.id).answer(m);
+    }
+  };
+  const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
+  return (
+    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys}>
+      {others && (p.last ? <Avatar name={m.author} address={m.from} size="s28" /> : <span class="gap" />)}
+      <div class="stack-of">
+        {others && p.first && <span class="author" style={{ '--hue': String(hue(m.from)) }}><Name of={m.author} /></span>}
+        <div class="line">
+          <Bubble {...p} onMenu={menu} />
+          {!m.deleted && writable(c) && <Tools m={m} onReply={() => app.composer(c.id).answer(m)} onMenu={menu} />}
+        </div>
+        <Reactions m={m} />
+        {(p.last || m.state === 'failed' || m.edited) && <Foot m={m} last={p.last} />}
+      </div>
+    </div>
+  );
+}
+
+function Bubble(p: Props & { onMenu: (at: MouseEvent) => void }): VNode {
+  const { m } = p;
+  const big = m.deleted || m.quote || m.attachments.length ? 0 : onlyEmoji(m.text);
+  const open = (e: MouseEvent) => {
+    if (!window.getSelection()?.toString() && !(e.target as Element).closest('a')) p.onMenu(e);
+  };
+  if (m.deleted) return <div class="bubble deleted" onContextMenu={open}><Icon name="ban" size="small" />{t(m.own ? 'deleted.own' : 'deleted')}</div>;
+  const pictures = m.attachments.length > 0 && m.attachments.every((a) => a.type.startsWith('image/'));
+  return (
+    <div class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`} onContextMenu={open} {...longPress(open)}>
+      {m.quote && <Quoted m={m} onJump={p.onJump} />}
+      {m.attachments.length > 0 && <Attachments m={m} />}
+      {m.text && <Markdown text={m.text} />}
+    </div>
+  );
+}
+
+function Quoted({ m, onJump }: { m: Message; onJump: (id: string) => void }): VNode {
+  return (
+    <button type="button" class="quote" onClick={() => onJump(m.replyTo)}>
+      <b><Name of={m.quote!.author} /></b>
+      <span dir="auto">{plain(m.quote!.text, 120) || t('attachment')}</span>
+    </button>
+  );
+}
+
+/** Shown when the pointer or the focus is on a message. */
+function Tools({ m, onReply, onMenu }: { m: Message; onReply: () => void; onMenu: (at: Element) => void }): VNode {
+  const at = (e: MouseEvent) => onMenu(e.currentTarget as Element);
+  return (
+    <span class="tools">
+      <IconButton icon="smile" label={t('react')} menu onClick={at} />
+      <IconButton icon="reply" label={t('reply')} mirrors={m.own} onClick={onReply} />
+    </span>
+  );
+}
+
+function Reactions({ m }: { m: Message }): VNode | null {
+  const app = useApp();
+  if (!m.reactions.length || m.deleted) return null;
+  const self = app.session.value?.address;
+  const by = new Map<string, string[]>();
+  for (const r of m.reactions) by.set(r.emoji, [...(by.get(r.emoji) ?? []), r.from]);
+  return (
+    <div class="reactions">
+      {[...by].slice(0, 12).map(([emoji, from]) => (
+        <button key={emoji} type="button" aria-pressed={from.includes(self ?? '')} aria-label={t('reaction', { emoji, n: from.length })} onClick={() => react(app, m, emoji)}>
+          <span>{harmless(emoji).slice(0, 12)}</span>
+          {from.length > 1 && <span class="figures">{number(from.length)}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Foot({ m, last }: { m: Message; last: boolean }): VNode {
+  const app = useApp();
+  const retry = () => void app.attempt(() => app.core.call('retry', { conversation: m.conversation, message: m.id }));
+  if (m.state === 'failed') {
+    return (
+      <button type="button" class="foot failed" onClick={retry}>
+        <Icon name="failed" size="tiny" />
+        {t('failed.retry', { reason: m.reason || t('error.failed') })}
+      </button>
+    );
+  }
+  return (
+    <span class="foot">
+      {m.edited && <span>{t('edited')}</span>}
+      {m.expiresAt > 0 && <Icon name="timer" size="tiny" />}
+      {last && <time dateTime={new Date(m.sentAt).toISOString()} title={moment(m.sentAt)}>{clock(m.sentAt)}</time>}
+      {last && <Ticks m={m} />}
+    </span>
+  );
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { App } from '../model/app';
+import { t } from '../model/i18n';
+import { rank, type Command } from '../model/palette';
+import { useContacts } from './new';
+import { Avatar, Dialog, Icon, Name, useApp } from './parts';
+
+export function PaletteSheet(): VNode {
+  const app = useApp();
+  const contacts = useContacts();
+  const [query, setQuery] = useState('');
+  const [at, setAt] = useState(0);
+  const list = useRef<HTMLDivElement>(null);
+  const all = useMemo(() => [...conversations(app), ...(contacts ?? []).filter((c) => !c.conversation && !c.blocked).map((c): Command => ({ id: c.address, title: c.name, hint: c.address, kind: 'person', run: () => void app.attempt(() => app.write(c.address)) })), ...actions(app)], [contacts]);
+  const found = useMemo(() => rank(all, query, 40), [all, query]);
+  const close = () => (app.sheet.value = null);
+  useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [at]);
+  const run = (c: Command | undefined) => {
+    if (!c) return;
+    close();
+    c.run();
+  };
+  const keys = (e: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
+    if (step) setAt((at + step + found.length) % Math.max(1, found.length));
+    else if (e.key === 'Enter') run(found[at]);
+    else return;
+    e.preventDefault();
+  };
+  return (
+    <Dialog title={t('palette')} onClose={close} class="palette" bare>
+      <div class="find">
+        <Icon name="search" />
+        <input class="input" autoFocus role="combobox" aria-expanded="true" aria-controls="found" aria-activedescendant={found[at] ? `found-${at}` : undefined} aria-label={t('palette')} placeholder={t('palette.placeholder')} value={query} onInput={(e) => { setQuery(e.currentTarget.value); setAt(0); }} onKeyDown={keys} />
+      </div>
+      <div class="scroll found" id="found" role="listbox" aria-label={t('palette')} ref={list} tabIndex={-1}>
+        {found.map((c, i) => (
+          <div key={c.kind + c.id} id={`found-${i}`} role="option" aria-selected={i === at} class="option" onPointerMove={() => at !== i && setAt(i)} onClick={() => run(c)}>
+            {c.kind === 'action' ? <span class="glyph"><Icon name="chevron" mirrors /></span> : <Avatar name={c.title} address={c.hint || c.id} size="s28" />}
+            <span class="clip"><Name of={c.title} /></span>
+            <span class="hint clip ltr">{c.hint}</span>
+          </div>
+        ))}
+        {!found.length && <p class="hint panel">{t('search.none')}</p>}
+      </div>
+    </Dialog>
+  );
+}
+
+function conversations(app: App): Command[] {
+  return app.list.sorted.value.map((c) => ({ id: c.id, title: c.name, hint: c.peer, kind: 'conversation', run: () => app.router.go({ at: 'conversation', id: c.id, panel: false }) }));
+}
+
+function actions(app: App): Command[] {
+  const go = (id: string, title: string, run: () => void): Command => ({ id, title, hint: '', kind: 'action', run });
+  const { router, settings } = app;
+  const list = [
+    go('new', t('new'), () => router.go({ at: 'new', address: '' })),
+    go('group', t('new-group'), () => router.go({ at: 'new-group' })),
+    go('share', t('share.yours'), () => (app.sheet.value = { kind: 'share' })),
+    go('archive', t('archive'), () => router.go({ at: 'archive' })),
+    go('requests', t('requests'), () => router.go({ at: 'requests' })),
+    go('settings', t('settings'), () => router.go({ at: 'settings', section: '' })),
+    go('theme', t(settings.shown.value.theme === 'dark' ? 'theme.to-light' : 'theme.to-dark'), () => void app.attempt(() => settings.set('theme', settings.shown.value.theme === 'dark' ? 'light' : 'dark'))),
+  ];
+  if (app.session.value?.protected) list.push(go('lock', t('lock'), () => void app.attempt(() => app.lock())));
+  return list;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// The small parts that every screen is made of.
+
+import { createContext, h, type ComponentChildren, type VNode } from 'preact';
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { App } from '../model/app';
+import { wording } from '../model/app';
+import { t } from '../model/i18n';
+import { harmless, hue, initials } from '../model/text';
+import * as icons from './icons';
+
+export type IconName = keyof typeof icons;
+
+const Context = createContext<App | null>(null);
+export const AppProvider = Context.Provider;
+
+export function useApp(): App {
+  const app = useContext(Context);
+  if (!app) throw new Error('no application around this view');
+  return app;
+}
+
+export function Icon({ name, size = '', mirrors = false }: { name: IconName; size?: '' | 'small' | 'tiny' | 'large'; mirrors?: boolean }): VNode {
+  return (
+    <svg class={`icon ${size} ${mirrors ? 'mirrors' : ''}`} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      {icons[name].map(([tag, attributes]) => h(tag, attributes))}
+    </svg>
+  );
+}
+
+export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean }): VNode {
+  return (
+    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined}>
+      <Icon name={p.icon} mirrors={p.mirrors ?? false} />
+    </button>
+  );
+}
+
+/** A picture for somebody: initials on a colour of their own, or a sign for a group. */
+export function Avatar({ name, address, group = false, size = '' }: { name: string; address: string; group?: boolean; size?: '' | 's28' | 's36' | 's96' }): VNode {
+  return (
+    <span class={`avatar ${size}`} style={{ '--hue': String(hue(address)) }} aria-hidden="true">
+      {group && !/[\p{L}\p{N}]/u.test(name) ? <Icon name="users" /> : initials(name || address)}
+    </span>
+  );
+}
+
+export function Name({ of }: { of: string }): VNode {
+  return <bdi>{harmless(of)}</bdi>;
+}
+
+export function Seal(): VNode {
+  return (
+    <span class="seal" role="img" aria-label={t('verified')} title={t('verified')}>
+      <Icon name="seal" size="small" />
+    </span>
+  );
+}
+
+export function Bar(p: { title: string; back?: () => void; children?: ComponentChildren; large?: boolean; keepBack?: boolean }): VNode {
+  const app = useApp();
+  return (
+    <header class="bar">
+      {p.back && <IconButton icon="back" label={t('back')} onClick={p.back} mirrors class={p.keepBack ? '' : 'back'} />}
+      <h1 class={p.large ? '' : 'title'} tabIndex={-1} key={app.router.route.value.at}>
+        {p.title}
+      </h1>
+      {p.children}
+    </header>
+  );
+}
+
+export function Problem({ text }: { text: string }): VNode | null {
+  return text ? (
+    <p class="error" role="alert">
+      <Icon name="failed" size="small" />
+      <span>{text}</span>
+    </p>
+  ) : null;
+}
+
+export function Empty(p: { icon: IconName; title: string; text?: string; children?: ComponentChildren }): VNode {
+  return (
+    <div class="empty">
+      <Icon name={p.icon} size="large" />
+      <h2>{p.title}</h2>
+      {p.text && <p>{p.text}</p>}
+      {p.children && <div class="actions">{p.children}</div>}
+    </div>
+  );
+}
+
+export function Skeletons({ n = 8 }: { n?: number }): VNode {
+  return (
+    <div class="skeletons" role="status" aria-label={t('loading')}>
+      {Array.from({ length: n }, (_, i) => (
+        <i key={i} />
+      ))}
+    </div>
+  );
+}
+
+/** Runs work for a form: busy while it lasts, with what went wrong. */
+export function useWork(): { busy: boolean; problem: string; run: (work: () => Promise<unknown>) => Promise<boolean>; fail: (text: string) => void } {
+  const [busy, setBusy] = useState(false);
+  const [problem, fail] = useState('');
+  const run = async (work: () => Promise<unknown>) => {
+    setBusy(true);
+    fail('');
+    try {
+      await work();
+      return true;
+    } catch (e) {
+      fail(wording(e));
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { busy, problem, run, fail };
+}
+
+/** A dialog in the browser's top layer, which keeps the focus and gives it back. */
+export function Dialog(p: { title: string; onClose: () => void; children: ComponentChildren; class?: string; bare?: boolean }): VNode {
+  const ref = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    ref.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      class={`sheet ${p.class ?? ''}`}
+      aria-label={p.title}
+      onCancel={(e) => {
+        e.preventDefault();
+        p.onClose();
+      }}
+      onKeyDown={(e) => e.stopPropagation()}
+      onClick={(e) => e.target === ref.current && p.onClose()}
+    >
+      {!p.bare && (
+        <header class="bar">
+          <h1 class="title">{p.title}</h1>
+          <IconButton icon="close" label={t('close')} onClick={p.onClose} />
+        </header>
+      )}
+      {p.children}
+    </dialog>
+  );
+}
+
+export function Toggle(p: { label: string; hint?: string; on: boolean; onChange: (on: boolean) => void; disabled?: boolean }): VNode {
+  return (
+    <label class="setting">
+      <span>
+        {p.label}
+        {p.hint && <small>{p.hint}</small>}
+      </span>
+      <input type="checkbox" role="switch" class="switch" checked={p.on} disabled={p.disabled} onChange={(e) => p.onChange(e.currentTarget.checked)} />
+    </label>
+  );
+}
+
+export function Choice<T extends string>(p: { label: string; hint?: string; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
+  return (
+    <label class="setting">
+      <span>
+        {p.label}
+        {p.hint && <small>{p.hint}</small>}
+      </span>
+      <select class="input" value={p.value} onChange={(e) => p.onChange(e.currentTarget.value as T)}>
+        {p.options.map(([value, label]) => (
+          <option key={value} value={value} selected={value === p.value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** A moment that moves on by itself, for texts like "yesterday". */
+export function useNow(every = 30_000): number {
+  const app = useApp();
+  const [now, set] = useState(app.around.now());
+  useEffect(() => {
+    const timer = setInterval(() => set(app.around.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}
+
+/** Moves the focus among the children that match, by arrow keys. */
+export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector: string): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
+  const edge = e.key === 'Home' || e.key === 'End';
+  if (!step && !edge) return;
+  const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
+  const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
+  if (at < 0 && document.activeElement instanceof HTMLTextAreaElement) return;
+  const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
+  if (!next) return;
+  e.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: 'nearest' });
+}
+
+export function Button(p: { children: ComponentChildren; onClick?: (e: MouseEvent) => void; primary?: boolean; danger?: boolean; filled?: boolean; plain?: boolean; wide?: boolean; submit?: boolean; disabled?: boolean; autofocus?: boolean }): VNode {
+  const kind = [p.primary && 'primary', p.danger && 'danger', p.filled && 'filled', p.plain && 'plain', p.wide && 'wide'].filter(Boolean).join(' ');
+  return (
+    <button type={p.submit ? 'submit' : 'button'} class={`button ${kind}`} onClick={p.onClick} disabled={p.disabled} autoFocus={p.autofocus}>
+      {p.children}
+    </button>
+  );
+}

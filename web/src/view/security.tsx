@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import { t } from '../model/i18n';
+import { Button, Problem, useApp, useWork } from './parts';
+import { Group, LookChoice } from './settings';
+
+/** Passphrases, the lock, and the way to leave nothing behind. */
+export function Security(): VNode {
+  const app = useApp();
+  const shielded = app.session.value!.protected;
+  return (
+    <>
+      <Passphrase shielded={shielded} />
+      {shielded && (
+        <Group title={t('security.lock')}>
+          <LookChoice of="lockAfter" label={t('security.after')} options={[['0', t('never')], ['1', t('minutes', { n: 1 })], ['5', t('minutes', { n: 5 })], ['15', t('minutes', { n: 15 })], ['60', t('minutes', { n: 60 })]]} />
+          <LookChoice of="lockOnBlur" label={t('security.blur')} hint={t('security.blur.hint')} options={[['off', t('off')], ['on', t('on')]]} />
+        </Group>
+      )}
+      {shielded && <Duress />}
+      <Erase />
+    </>
+  );
+}
+
+function Secret(p: { label: string; value: string; onChange: (v: string) => void; current?: boolean }): VNode {
+  return (
+    <label class="field">
+      <span>{p.label}</span>
+      <input class="input" type="password" autocomplete={p.current ? 'current-password' : 'new-password'} value={p.value} onInput={(e) => p.onChange(e.currentTarget.value)} />
+    </label>
+  );
+}
+
+function Passphrase({ shielded }: { shielded: boolean }): VNode {
+  const app = useApp();
+  const [old, setOld] = useState('');
+  const [next, setNext] = useState('');
+  const [again, setAgain] = useState('');
+  const work = useWork();
+  const change = async (to: string) => {
+    if (to !== again && to) return work.fail(t('passphrase.differ'));
+    const ok = await work.run(async () => {
+      await app.core.call('setPassphrase', { old, new: to });
+      await app.enter(await app.core.call('hello', {}));
+    });
+    if (!ok) return;
+    setOld('');
+    setNext('');
+    setAgain('');
+    app.toasts.add(t('saved'));
+  };
+  return (
+    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={t('create.passphrase.hint')}>
+      <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(next); }}>
+        {shielded && <Secret label={t('passphrase.old')} value={old} onChange={setOld} current />}
+        <Secret label={t('passphrase.new')} value={next} onChange={setNext} />
+        <Secret label={t('passphrase.again')} value={again} onChange={setAgain} />
+        <Problem text={work.problem} />
+        <div class="actions">
+          {shielded && <Button disabled={work.busy || !old || !!next} onClick={() => void change('')}>{t('passphrase.remove')}</Button>}
+          <Button primary submit disabled={work.busy || !next || (shielded && !old)}>{t('save')}</Button>
+        </div>
+      </form>
+    </Group>
+  );
+}
+
+function Duress(): VNode {
+  const app = useApp();
+  const [passphrase, set] = useState('');
+  const work = useWork();
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    if (!(await work.run(() => app.core.call('setDuress', { passphrase })))) return;
+    set('');
+    app.toasts.add(t('saved'));
+  };
+  return (
+    <Group title={t('duress')} text={t('duress.text')}>
+      <form class="padded stack" onSubmit={(e) => void submit(e)}>
+        <Secret label={t('duress.field')} value={passphrase} onChange={set} />
+        <Problem text={work.problem} />
+        <div class="actions"><Button primary submit disabled={work.busy || !passphrase}>{t('save')}</Button></div>
+      </form>
+    </Group>
+  );
+}
+
+function Erase(): VNode {
+  const app = useApp();
+  const ask = () => {
+    app.sheet.value = {
+      kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
+      run: async () => {
+        const session = await app.core.call('erase', {});
+        app.router.go({ at: 'home' }, true);
+        await app.enter(session);
+      },
+    };
+  };
+  return (
+    <Group title={t('erase')} text={t('erase.hint')}>
+      <div class="padded"><Button danger wide onClick={ask}>{t('erase.action')}</Button></div>
+    </Group>
+  );
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { ComponentChildren, VNode } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Disclosure } from '../core/api.gen';
+import { languages, size, t, type Key } from '../model/i18n';
+import type { Look } from '../model/settings';
+import { copy } from './actions';
+import { timerOptions } from './details';
+import { Avatar, Bar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, rove, useApp, useWork, type IconName } from './parts';
+import { Security } from './security';
+
+const sections: [string, IconName, Key][] = [
+  ['privacy', 'eye', 'settings.privacy'],
+  ['security', 'lock', 'settings.security'],
+  ['appearance', 'palette', 'settings.appearance'],
+  ['notifications', 'bell', 'settings.notifications'],
+  ['storage', 'disk', 'settings.storage'],
+  ['server', 'globe', 'settings.server'],
+];
+
+export function SettingsMenu(): VNode {
+  const app = useApp();
+  const { router, session } = app;
+  const route = router.route.value;
+  const current = route.at === 'settings' ? route.section : '';
+  const go = (section: string) => router.go({ at: 'settings', section }, current !== '');
+  const me = session.value!;
+  return (
+    <>
+      <Bar title={t('settings')} back={() => router.go({ at: 'home' })} keepBack />
+      <div class="scroll" onKeyDown={(e) => rove(e, '.row')}>
+        <div class="rows">
+          <button type="button" class="row profile" aria-current={current === 'profile' ? 'page' : undefined} onClick={() => go('profile')}>
+            <Avatar name={me.name} address={me.address} />
+            <span class="body"><span class="name clip"><Name of={me.name || me.address} /></span><span class="preview clip ltr">{me.address}</span></span>
+          </button>
+          {sections.map(([id, icon, title]) => (
+            <button key={id} type="button" class="row" aria-current={current === id ? 'page' : undefined} onClick={() => go(id)}>
+              <span class="glyph"><Icon name={icon} /></span>
+              <span class="body"><span class="name">{t(title)}</span><span class="preview clip">{t(`${title}.hint` as Key)}</span></span>
+            </button>
+          ))}
+          {me.protected && <button type="button" class="row" onClick={() => void app.attempt(() => app.lock())}><span class="glyph"><Icon name="key" /></span><span class="name">{t('lock')}</span></button>}
+        </div>
+      </div>
+    </>
+  );
+}
+
+export function SettingsPane({ section }: { section: string }): VNode {
+  const app = useApp();
+  const title = section === 'profile' ? 'settings.profile' : (sections.find(([id]) => id === section)?.[2] ?? 'settings');
+  const bodies: Record<string, () => VNode> = { profile: Profile, privacy: Privacy, security: Security, appearance: Appearance, notifications: Notifications, storage: Storage, server: Server };
+  const Body = bodies[section];
+  return (
+    <>
+      <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
+      <div class="scroll"><div class="column">{Body && <Body />}</div></div>
+    </>
+  );
+}
+
+export function Group({ title, text, children }: { title?: string; text?: string; children: ComponentChildren }): VNode {
+  return (
+    <section class="settings-group">
+      {title && <h2>{title}</h2>}
+      <div class="card-of">{children}</div>
+      {text && <p class="hint">{text}</p>}
+    </section>
+  );
+}
+
+function Profile(): VNode {
+  const app = useApp();
+  const me = app.session.value!;
+  const [name, setName] = useState(me.name);
+  const work = useWork();
+  const submit = (e: Event) => {
+    e.preventDefault();
+    void work.run(() => app.core.call('setName', { name: name.trim() })).then((ok) => ok && app.toasts.add(t('saved')));
+  };
+  return (
+    <>
+      <div class="portrait"><Avatar name={me.name} address={me.address} size="s96" /><h2><Name of={me.name || me.address} /></h2></div>
+      <Group title={t('profile.name')} text={t('profile.name.hint')}>
+        <form class="padded with-button" onSubmit={submit}>
+          <input class="input" dir="auto" maxLength={64} aria-label={t('profile.name')} value={name} onInput={(e) => setName(e.currentTarget.value)} />
+          <Button submit primary disabled={work.busy || name.trim() === me.name}>{t('save')}</Button>
+        </form>
+        <Problem text={work.problem} />
+      </Group>
+      <Group title={t('profile.address')} text={t('profile.address.hint')}>
+        <button type="button" class="action" onClick={() => void copy(app, me.address)}><Icon name="copy" /><span class="ltr wrap">{me.address}</span></button>
+        <button type="button" class="action" onClick={() => (app.sheet.value = { kind: 'share' })}><Icon name="qr" /><span>{t('share.yours')}</span></button>
+      </Group>
+    </>
+  );
+}
+
+function Privacy(): VNode {
+  const app = useApp();
+  const { settings } = app;
+  const s = settings.stored.value;
+  const set = (part: Partial<typeof s>) => void app.attempt(() => settings.store({ ...s, ...part }));
+  return (
+    <>
+      <Group>
+        <Toggle label={t('privacy.read')} hint={t('privacy.read.hint')} on={s.readReports} onChange={(readReports) => set({ readReports })} />
+        <Toggle label={t('privacy.delivery')} hint={t('privacy.delivery.hint')} on={s.deliveryReports} onChange={(deliveryReports) => set({ deliveryReports })} />
+        <Toggle label={t('privacy.typing')} hint={t('privacy.typing.hint')} on={s.typing} onChange={(typing) => set({ typing })} />
+      </Group>
+      <Group text={t('privacy.timer.hint')}>
+        <Choice label={t('privacy.timer')} value={String(s.timer)} options={timerOptions(s.timer)} onChange={(v) => set({ timer: Number(v) })} />
+      </Group>
+    </>
+  );
+}
+
+/** One of the look's choices. */
+export function LookChoice<K extends keyof Look>({ of, label, hint, options }: { of: K; label: string; hint?: string; options: [Look[K], string][] }): VNode {
+  const app = useApp();
+  return <Choice label={label} {...(hint && { hint })} value={app.settings.look.value[of] as string} options={options as [string, string][]} onChange={(v) => void app.attempt(() => app.settings.set(of, v as Look[K]))} />;
+}
+
+function Appearance(): VNode {
+  const names = Object.entries(languages) as [keyof typeof languages, string][];
+  return (
+    <>
+      <Group>
+        <LookChoice of="theme" label={t('look.theme')} options={[['auto', t('auto')], ['light', t('look.light')], ['dark', t('look.dark')]]} />
+        <LookChoice of="contrast" label={t('look.contrast')} options={[['auto', t('auto')], ['more', t('look.contrast.more')]]} />
+        <LookChoice of="size" label={t('look.size')} options={(['90', '100', '115', '130', '150', '200'] as const).map((s) => [s, `${s} %`])} />
+        <LookChoice of="motion" label={t('look.motion')} options={[['auto', t('auto')], ['less', t('look.motion.less')]]} />
+      </Group>
+      <Group>
+        <LookChoice of="language" label={t('look.language')} options={[['auto', t('auto')], ...names]} />
+        <LookChoice of="enterSends" label={t('look.enter')} options={[['on', t('look.enter.send')], ['off', t('look.enter.line')]]} />
+      </Group>
+    </>
+  );
+}
+
+function Notifications(): VNode {
+  const app = useApp();
+  const { settings } = app;
+  const mode = settings.look.value.notify;
+  const supported = 'Notification' in globalThis;
+  const [denied, setDenied] = useState(supported && Notification.permission === 'denied');
+  const choose = async (wanted: Look['notify']) => {
+    if (wanted !== 'off' && (await Notification.requestPermission()) !== 'granted') return setDenied(true);
+    setDenied(false);
+    await app.attempt(() => settings.set('notify', wanted));
+  };
+  if (!supported) return <p class="hint">{t('notify.unsupported')}</p>;
+  return (
+    <>
+      <Group text={t('notify.hint')}>
+        <Choice label={t('notify')} value={mode} options={[['off', t('off')], ['quiet', t('notify.quiet')], ['full', t('notify.full')]]} onChange={(v) => void choose(v)} />
+      </Group>
+      {denied && <Problem text={t('notify.denied')} />}
+    </>
+  );
+}
+
+function Storage(): VNode {
+  const app = useApp();
+  const [used, setUsed] = useState<{ usage: number; quota: number } | null>(null);
+  const [kept, setKept] = useState<boolean | null>(null);
+  useEffect(() => {
+    void navigator.storage?.estimate().then((e) => setUsed({ usage: e.usage ?? 0, quota: e.quota ?? 0 }));
+    void navigator.storage?.persisted().then(setKept);
+  }, []);
+  const part = used?.quota ? used.usage / used.quota : 0;
+  return (
+    <>
+      <Group text={t('storage.text')}>
+        <div class="padded">
+          <p class="spread"><span>{t('storage.used')}</span><span class="figures">{used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}</span></p>
+          <progress class="meter" aria-label={t('storage.used')} max={1} value={part} />
+        </div>
+      </Group>
+      {kept === false && (
+        <Group text={t('storage.keep.hint')}>
+          <button type="button" class="action" onClick={() => void navigator.storage.persist().then((ok) => { setKept(ok); if (!ok) app.toasts.add(t('storage.keep.no')); })}><Icon name="disk" /><span>{t('storage.keep')}</span></button>
+        </Group>
+      )}
+    </>
+  );
+}
+
+/** What the server knows: its own answer, now. */
+function Server(): VNode {
+  const app = useApp();
+  const [disclosure, set] = useState<Disclosure | null>(null);
+  const work = useWork();
+  const ask = () => void work.run(async () => set(await app.core.call('disclosure', {})));
+  useEffect(ask, []);
+  return (
+    <>
+      <p class="intro">{t('server.text')}</p>
+      {work.problem && <><Problem text={work.problem} /><Button onClick={ask}>{t('try-again')}</Button></>}
+      {!disclosure && !work.problem && <Skeletons n={4} />}
+      {disclosure && (
+        <>
+          <Group title={t('server.has')}>
+            <table class="facts">
+              <caption class="visually-hidden">{t('server.has')}</caption>
+              <tbody>{disclosure.rows.map((r, i) => <tr key={i}><th scope="row">{r.name}</th><td dir="auto">{r.value}</td></tr>)}</tbody>
+            </table>
+          </Group>
+          <Group title={t('server.not')}>
+            <ul class="nots">{(['server.not1', 'server.not2', 'server.not3', 'server.not4'] as const).map((k) => <li key={k}><Icon name="close" size="small" />{t(k)}</li>)}</ul>
+          </Group>
+          <details class="raw"><summary>{t('server.raw')}</summary><pre tabIndex={0}>{disclosure.json}</pre></details>
+        </>
+      )}
+    </>
+  );
+}

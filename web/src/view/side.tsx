@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// The first pane: conversations, and the lists that take their place.
+
+import type { VNode } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Conversation, Message } from '../core/api.gen';
+import { brief, number, t } from '../model/i18n';
+import { plain } from '../model/text';
+import { conversationItems } from './actions';
+import { longPress, openMenu } from './menu';
+import { NewConversation, NewGroup } from './new';
+import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, rove, useApp, useNow } from './parts';
+import { SettingsMenu } from './settings';
+import { Ticks } from './ticks';
+
+export function Side(): VNode {
+  const { router } = useApp();
+  const route = router.route.value;
+  const [home, setHome] = useState(route);
+  useEffect(() => {
+    if (route.at !== 'conversation' && route.at !== 'person') setHome(route);
+  }, [route]);
+  const shown = route.at === 'conversation' || route.at === 'person' ? home : route;
+  return (
+    <nav class="side" aria-label={t('conversations')}>
+      {shown.at === 'settings' ? <SettingsMenu /> : shown.at === 'new' ? <NewConversation address={shown.address} /> : shown.at === 'new-group' ? <NewGroup /> : shown.at === 'requests' || shown.at === 'archive' ? <Shelf kind={shown.at} /> : <Home />}
+    </nav>
+  );
+}
+
+function Home(): VNode {
+  const app = useApp();
+  const { list, router } = app;
+  return (
+    <>
+      <Bar title={t('app')} large>
+        <IconButton icon="settings" label={t('settings')} onClick={() => router.go({ at: 'settings', section: '' })} />
+        <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
+      </Bar>
+      <Find />
+      {list.state.value === 'loading' ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
+    </>
+  );
+}
+
+function Failed(): VNode {
+  const app = useApp();
+  return (
+    <Empty icon="failed" title={t('list.failed')} text={t('list.failed.text')}>
+      <Button onClick={() => void app.load()}>{t('try-again')}</Button>
+    </Empty>
+  );
+}
+
+function Find(): VNode {
+  const { list } = useApp();
+  return (
+    <div class="find">
+      <Icon name="search" />
+      <input class="input" type="search" aria-label={t('search')} placeholder={t('search')} value={list.query.value}
+        onInput={(e) => (list.query.value = e.currentTarget.value)}
+        onKeyDown={(e) => {
+          if (e.key === 'Escape' && list.query.value) {
+            e.stopPropagation();
+            list.query.value = '';
+          } else if (e.key === 'ArrowDown') {
+            e.preventDefault();
+            document.querySelector<HTMLElement>('.side .row')?.focus();
+          }
+        }} />
+      {list.query.value && <IconButton icon="close" label={t('clear')} onClick={() => (list.query.value = '')} />}
+    </div>
+  );
+}
+
+function HomeRows(): VNode {
+  const { list, router } = useApp();
+  const rows = list.main.value;
+  const query = list.query.value.trim();
+  const requests = query ? [] : list.requests.value;
+  if (!list.sorted.value.length) {
+    return (
+      <Empty icon="inbox" title={t('list.empty')} text={t('list.empty.text')}>
+        <ShareButton />
+        <Button primary onClick={() => router.go({ at: 'new', address: '' })}>{t('new')}</Button>
+      </Empty>
+    );
+  }
+  return (
+    <Rows rows={rows} head={requests.length > 0 ? 1 : 0} foot={query ? <Found query={query} none={!rows.length} /> : <ArchiveRow />}>
+      {requests.length > 0 && <RequestsRow requests={requests} />}
+    </Rows>
+  );
+}
+
+function ShareButton(): VNode {
+  const app = useApp();
+  return <Button onClick={() => (app.sheet.value = { kind: 'share' })}>{t('share.yours')}</Button>;
+}
+
+function RequestsRow({ requests }: { requests: Conversation[] }): VNode {
+  const { router } = useApp();
+  return (
+    <Place icon="inbox" title={t('requests')} text={requests.map((c) => c.name).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
+  );
+}
+
+function ArchiveRow(): VNode | null {
+  const { list, router } = useApp();
+  const n = list.archived.value.length;
+  return n ? <Place icon="archive" title={t('archive')} text={t('archive.count', { n })} onClick={() => router.go({ at: 'archive' })} /> : null;
+}
+
+function Place(p: { icon: 'inbox' | 'archive'; title: string; text: string; count?: number; onClick: () => void }): VNode {
+  return (
+    <button type="button" class="row" onClick={p.onClick}>
+      <span class="glyph"><Icon name={p.icon} /></span>
+      <span class="body">
+        <span class="name">{p.title}</span>
+        <span class="line">
+          <span class="preview clip"><bdi>{p.text}</bdi></span>
+          {p.count && <span class="badge">{number(p.count)}</span>}
+        </span>
+      </span>
+    </button>
+  );
+}
+
+function Shelf({ kind }: { kind: 'requests' | 'archive' }): VNode {
+  const { list, router } = useApp();
+  const rows = (kind === 'requests' ? list.requests : list.archived).value;
+  return (
+    <>
+      <Bar title={t(kind)} back={() => router.go({ at: 'home' })} keepBack />
+      {rows.length ? <Rows rows={rows} head={0} foot={null} /> : <Empty icon={kind === 'requests' ? 'inbox' : 'archive'} title={t(`${kind}.empty`)} text={t(`${kind}.text`)} />}
+    </>
+  );
+}
+
+const rowRem = 4;
+
+/** Rows of one height, of which only those in view exist. */
+function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; children?: VNode | false }): VNode {
+  const { router } = useApp();
+  const now = useNow();
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 900, rem: 16 });
+  const look = () => {
+    const el = box.current;
+    if (el) setView({ top: el.scrollTop, height: el.clientHeight, rem: parseFloat(getComputedStyle(document.documentElement).fontSize) });
+  };
+  useLayoutEffect(() => {
+    look();
+    const observer = new ResizeObserver(look);
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+  const height = rowRem * view.rem;
+  const first = Math.max(0, Math.floor(view.top / height) - 6);
+  const last = Math.min(p.rows.length, Math.ceil((view.top + view.height) / height) + 6);
+  const route = router.route.value;
+  const current = route.at === 'conversation' ? route.id : '';
+  const stop = p.rows.some((c, i) => c.id === current && i >= first && i < last) ? current : p.rows[first]?.id;
+  return (
+    <div class="scroll" ref={box} onScroll={look} onKeyDown={(e) => rove(e, '.row')}>
+      {p.children && <div class="rows">{p.children}</div>}
+      <div class="rows" style={{ height: `${p.rows.length * rowRem}rem` }} role="list" aria-label={t('conversations')}>
+        {p.rows.slice(first, last).map((c, i) => (
+          <div role="listitem" key={c.id} aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
+            <ConversationRow c={c} now={now} y={(first + i) * rowRem} current={c.id === current} stop={c.id === stop} />
+          </div>
+        ))}
+      </div>
+      {p.foot && <div class="rows">{p.foot}</div>}
+    </div>
+  );
+}
+
+function ConversationRow(p: { c: Conversation; now: number; y: number; current: boolean; stop: boolean }): VNode {
+  const app = useApp();
+  const { c } = p;
+  const muted = c.mutedUntil > p.now;
+  const menu = (e: MouseEvent) => openMenu(e, conversationItems(app, c));
+  return (
+    <a
+      class={`row at ${c.unread ? 'unread' : ''}`}
+      style={{ '--y': `${p.y}rem` }}
+      href={`/c/${encodeURIComponent(c.id)}`}
+      tabIndex={p.stop ? 0 : -1}
+      aria-current={p.current ? 'page' : undefined}
+      onClick={(e) => {
+        if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+        e.preventDefault();
+        app.router.go({ at: 'conversation', id: c.id, panel: false });
+      }}
+      onContextMenu={menu}
+      {...longPress(menu)}
+    >
+      <Avatar name={c.name} address={c.peer || c.id} group={c.group} />
+      <span class="body">
+        <span class="line">
+          <span class="name clip"><Name of={c.name} /></span>
+          {c.verified && !c.group && <Seal />}
+          {muted && <Icon name="bellOff" size="tiny" />}
+          <time class="when">{c.activity ? brief(c.activity, p.now) : ''}</time>
+        </span>
+        <span class="line">
+          <Preview c={c} />
+          {c.pinned && !c.unread && <Icon name="pin" size="tiny" />}
+          {c.mentioned && <span class={`badge at-me`}><Icon name="at" size="tiny" /></span>}
+          {c.unread > 0 && <span class={`badge ${muted ? 'muted' : ''}`}><span class="visually-hidden">{t('unread', { n: c.unread })}</span><span aria-hidden="true">{c.unread > 999 ? '999+' : number(c.unread)}</span></span>}
+          {!c.unread && c.last?.own && !c.draft && <Ticks m={c.last} />}
+        </span>
+      </span>
+    </a>
+  );
+}
+
+function Preview({ c }: { c: Conversation }): VNode {
+  const { typing } = useApp();
+  const writing = Object.values(typing.value[c.id] ?? {});
+  if (writing.length) return <span class="preview clip"><b>{t('typing')}</b></span>;
+  if (c.draft) return <span class="preview clip" dir="auto"><em>{t('draft')}</em> {plain(c.draft)}</span>;
+  if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
+  if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
+  const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author.split(' ')[0]! : '';
+  return (
+    <span class="preview clip">
+      {who && <>{t('said', { name: who })} </>}
+      <bdi>{preview(c.last)}</bdi>
+    </span>
+  );
+}
+
+/** A message in one line. */
+export function preview(m: Message): string {
+  if (m.deleted) return t('deleted');
+  const first = m.attachments[0];
+  if (m.text || !first) return plain(m.text);
+  if (first.type.startsWith('audio/')) return t('voice-message');
+  if (first.type.startsWith('image/')) return t('photos', { n: m.attachments.length });
+  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : first.name;
+}
+
+/** Messages that hold what was searched for. */
+function Found({ query, none }: { query: string; none: boolean }): VNode | null {
+  const app = useApp();
+  const [found, set] = useState<Message[] | null>(null);
+  useEffect(() => {
+    let stale = false;
+    set(null);
+    const timer = setTimeout(async () => {
+      const messages = await app.core.call('search', { text: query, conversation: '', limit: 40 }).then((f) => f.messages, () => []);
+      if (!stale) set(messages);
+    }, 150);
+    return () => {
+      stale = true;
+      clearTimeout(timer);
+    };
+  }, [query]);
+  if (!found) return <Skeletons n={3} />;
+  if (!found.length) return none ? <Empty icon="search" title={t('search.none')} text={t('search.none.text')} /> : null;
+  return (
+    <>
+      <h2 class="section">{t('messages')}</h2>
+      {found.map((m) => (
+        <FoundRow key={m.id} m={m} />
+      ))}
+    </>
+  );
+}
+
+function FoundRow({ m }: { m: Message }): VNode {
+  const app = useApp();
+  const c = app.list.get(m.conversation);
+  const open = () => {
+    app.router.go({ at: 'conversation', id: m.conversation, panel: false });
+    void app.timeline(m.conversation).jump(m.id);
+  };
+  return (
+    <button type="button" class="row" onClick={open}>
+      <Avatar name={c?.name ?? m.author} address={c?.peer || m.conversation} group={c?.group ?? false} />
+      <span class="body">
+        <span class="line">
+          <span class="name clip"><Name of={c?.name ?? m.author} /></span>
+          <time class="when">{brief(m.sentAt, app.around.now())}</time>
+        </span>
+        <span class="preview clip"><bdi>{preview(m)}</bdi></span>
+      </span>
+    </button>
+  );
+}

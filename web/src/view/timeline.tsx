@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Conversation } from '../core/api.gen';
+import { dayName, number, t } from '../model/i18n';
+import { rows, type Timeline } from '../model/timeline';
+import { harmless } from '../model/text';
+import { MessageView } from './message';
+import { Button, Empty, Icon, rove, useApp, useNow } from './parts';
+
+/** How near to an edge, in pixels, more is loaded, or the end counts as reached. */
+const near = 1200;
+const atEdge = 60;
+
+export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timeline }): VNode {
+  const app = useApp();
+  const now = useNow(60_000);
+  const place = usePlace(timeline);
+  const messages = timeline.messages.value;
+  const firstUnread = timeline.firstUnread.value;
+  const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
+  const ready = timeline.state.value === 'ready';
+  useEffect(() => {
+    if (ready && place.end && !document.hidden) void app.markRead(c.id);
+    if (place.end) timeline.below.value = 0;
+  }, [ready, place.end, messages, c.unread]);
+  const last = messages.at(-1)?.id;
+  return (
+    <div class="timeline-frame">
+      <div class="scroll timeline" ref={place.box} onScroll={place.scrolled} onKeyDown={(e) => rove(e, '.message')}>
+        <div class="messages" ref={place.inner}>
+          {timeline.state.value === 'failed' && (
+            <Empty icon="failed" title={t('timeline.failed')} text={t('timeline.failed.text')}>
+              <Button onClick={() => void timeline.open()}>{t('try-again')}</Button>
+            </Empty>
+          )}
+          {!ready && !messages.length && timeline.state.value === 'loading' && <Ghosts />}
+          {ready && !timeline.moreBefore.value && <Beginning c={c} />}
+          {timeline.moreBefore.value && <div class="loading-more"><Icon name="clock" size="small" /></div>}
+          <div role="list" aria-label={t('messages')}>
+            {lines.map((line) => {
+              switch (line.kind) {
+                case 'day':
+                  return <div role="listitem" class="day" key={line.key} data-key={line.key}><span>{dayName(line.at, now)}</span></div>;
+                case 'new':
+                  return <div role="listitem" class="new-line" key="new" data-key="new"><span>{t('new-messages')}</span></div>;
+                case 'notice':
+                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{harmless(line.message.text)}</div>;
+                case 'message':
+                  return <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.message.id === last} onJump={(id) => void timeline.jump(id)} />;
+              }
+            })}
+          </div>
+          <Writing c={c} />
+        </div>
+      </div>
+      {(!place.end || timeline.moreAfter.value) && ready && (
+        <button type="button" class="pill" aria-label={t('to-end')} onClick={() => void timeline.toEnd()}>
+          {timeline.below.value > 0 && <span class="badge">{number(timeline.below.value)}</span>}
+          <Icon name="down" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Ghosts(): VNode {
+  return (
+    <div class="ghosts" role="status" aria-label={t('loading')}>
+      {[55, 40, 70, 35, 60].map((w, i) => <i key={i} class={i % 3 === 2 ? 'own' : ''} style={{ width: `${w}%` }} />)}
+    </div>
+  );
+}
+
+function Beginning({ c }: { c: Conversation }): VNode {
+  return (
+    <div class="beginning">
+      <Icon name="lock" size="small" />
+      <p>{t('beginning')}</p>
+      {!c.last && c.status === 'active' && <p>{t('beginning.empty')}</p>}
+    </div>
+  );
+}
+
+function Writing({ c }: { c: Conversation }): VNode | null {
+  const { typing } = useApp();
+  if (!Object.keys(typing.value[c.id] ?? {}).length) return null;
+  return <div class="writing" aria-hidden="true"><i /><i /><i /></div>;
+}
+
+/** Keeps what is read where it is, whatever arrives above or below it. */
+function usePlace(timeline: Timeline) {
+  const box = useRef<HTMLDivElement>(null);
+  const inner = useRef<HTMLDivElement>(null);
+  const anchor = useRef<{ key: string; offset: number } | null>(null);
+  const ends = useRef(true);
+  const opened = useRef(false);
+  const [end, setEnd] = useState(true);
+  const remember = () => {
+    const el = box.current!;
+    ends.current = !timeline.moreAfter.value && el.scrollHeight - el.scrollTop - el.clientHeight < atEdge;
+    setEnd(ends.current);
+    anchor.current = null;
+    for (const child of inner.current!.querySelectorAll<HTMLElement>('[data-key]')) {
+      if (child.offsetTop + child.offsetHeight <= el.scrollTop) continue;
+      anchor.current = { key: child.dataset.key!, offset: child.offsetTop - el.scrollTop };
+      break;
+    }
+  };
+  const restore = () => {
+    const el = box.current;
+    if (!el) return;
+    if (ends.current) el.scrollTop = el.scrollHeight;
+    else if (anchor.current) {
+      const child = inner.current!.querySelector<HTMLElement>(`[data-key="${CSS.escape(anchor.current.key)}"]`);
+      if (child) el.scrollTop = child.offsetTop - anchor.current.offset;
+    }
+  };
+  const scrolled = () => {
+    const el = box.current!;
+    remember();
+    if (el.scrollTop < near) void timeline.more('before');
+    if (el.scrollHeight - el.scrollTop - el.clientHeight < near) void timeline.more('after');
+  };
+  const ready = timeline.state.value === 'ready';
+  useLayoutEffect(() => {
+    const mark = inner.current?.querySelector<HTMLElement>('[data-key="new"]');
+    if (ready && !opened.current) {
+      opened.current = true;
+      if (mark && box.current && mark.offsetTop < box.current.scrollHeight - box.current.clientHeight) {
+        box.current.scrollTop = mark.offsetTop - box.current.clientHeight / 4;
+        remember();
+        return;
+      }
+    }
+    restore();
+  });
+  useLayoutEffect(() => {
+    const observer = new ResizeObserver(restore);
+    observer.observe(box.current!);
+    observer.observe(inner.current!);
+    return () => observer.disconnect();
+  }, []);
+  const { id, n } = timeline.target.value;
+  useLayoutEffect(() => {
+    if (!n) return;
+    const child = inner.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(id)}"]`);
+    if (!child || !box.current) return;
+    if (!timeline.moreAfter.value && id === timeline.messages.value.at(-1)?.id) {
+      ends.current = true;
+      setEnd(true);
+      box.current.scrollTop = box.current.scrollHeight;
+      return;
+    }
+    child.scrollIntoView({ block: 'center' });
+    child.classList.remove('flash');
+    void child.offsetWidth;
+    child.classList.add('flash');
+    remember();
+  }, [n, ready]);
+  return { box, inner, scrolled, end };
+}

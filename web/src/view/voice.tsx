@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Attachment, Message } from '../core/api.gen';
+import { playTime, t } from '../model/i18n';
+import { useAttachment } from './blobs';
+import { waveform } from './media';
+import { Icon } from './parts';
+
+const bars = 40;
+const speeds = [1, 1.5, 2];
+
+/** A sound as its waveform, which is also where it is played. */
+export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
+  const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index });
+  const audio = useRef<HTMLAudioElement>(null);
+  const [wave, setWave] = useState<{ peaks: number[]; seconds: number } | null>(null);
+  const [at, setAt] = useState(0);
+  const [playing, setPlaying] = useState(false);
+  const [speed, setSpeed] = useState(0);
+  useEffect(() => {
+    let stale = false;
+    if (loaded.blob) waveform(loaded.blob, bars).then((w) => stale || setWave(w), () => undefined);
+    return () => void (stale = true);
+  }, [loaded.blob]);
+  const seconds = wave?.seconds ?? 0;
+  const toggle = () => {
+    const el = audio.current;
+    if (loaded.failed) loaded.again();
+    else if (el) void (el.paused ? el.play() : el.pause());
+  };
+  const faster = () => {
+    const next = (speed + 1) % speeds.length;
+    setSpeed(next);
+    if (audio.current) audio.current.playbackRate = speeds[next]!;
+  };
+  const seek = (to: number) => {
+    if (audio.current && seconds) audio.current.currentTime = to;
+    setAt(to);
+  };
+  return (
+    <div class="voice ltr">
+      <button type="button" class="icon-button filled" aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')} disabled={!loaded.url && !loaded.failed} onClick={toggle}>
+        <Icon name={loaded.failed ? 'retry' : playing ? 'pause' : 'play'} />
+      </button>
+      <div class="wave">
+        <Wave peaks={wave?.peaks ?? []} done={seconds ? at / seconds : 0} />
+        <input type="range" aria-label={t('position')} min={0} max={Math.max(1, seconds)} step={0.1} value={at} aria-valuetext={playTime(at)} disabled={!seconds} onInput={(e) => seek(Number(e.currentTarget.value))} />
+        <span class="figures">{playTime(playing || at ? at : seconds)}</span>
+      </div>
+      <button type="button" class="speed figures" aria-label={t('speed', { speed: String(speeds[speed]) })} onClick={faster}>{speeds[speed]}×</button>
+      {loaded.url && (
+        <audio ref={audio} src={loaded.url} preload="metadata" onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
+      )}
+    </div>
+  );
+}
+
+export function Wave({ peaks, done }: { peaks: number[]; done: number }): VNode {
+  const all = peaks.length ? peaks : Array.from({ length: bars }, () => 0.08);
+  return (
+    <svg class="bars" viewBox={`0 0 ${all.length * 4} 28`} preserveAspectRatio="none" aria-hidden="true">
+      {all.map((p, i) => {
+        const h = Math.max(2, p * 26);
+        return <rect key={i} x={i * 4} y={14 - h / 2} width={2.4} height={h} rx={1.2} class={i / all.length < done ? 'done' : ''} />;
+      })}
+    </svg>
+  );
+}

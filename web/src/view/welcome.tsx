@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Created } from '../core/api.gen';
+import { t } from '../model/i18n';
+import { copy } from './actions';
+import { Button, Icon, Problem, useApp, useWork } from './parts';
+
+/** The first screens. Restoring and linking get their places beside Create. */
+export function Welcome(): VNode {
+  const app = useApp();
+  const [step, setStep] = useState<'hello' | 'create'>('hello');
+  if (app.recovery.value) return <Recovery recovery={app.recovery.value} />;
+  return (
+    <main class="screen">
+      {step === 'hello' ? <Hello onNext={() => setStep('create')} /> : <CreateForm onBack={() => setStep('hello')} />}
+    </main>
+  );
+}
+
+function Hello({ onNext }: { onNext: () => void }): VNode {
+  return (
+    <div class="inner">
+      <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
+      <h1>{t('welcome.title')}</h1>
+      <p class="lead">{t('welcome.text')}</p>
+      <ul class="points">
+        <li><Icon name="user" /><span>{t('welcome.point1')}</span></li>
+        <li><Icon name="key" /><span>{t('welcome.point2')}</span></li>
+        <li><Icon name="shield" /><span>{t('welcome.point3')}</span></li>
+      </ul>
+      <Button primary wide autofocus onClick={onNext}>{t('begin')}</Button>
+    </div>
+  );
+}
+
+function CreateForm({ onBack }: { onBack: () => void }): VNode {
+  const app = useApp();
+  const served = app.session.value?.host ?? '';
+  const [host, setHost] = useState(served);
+  const [profile, setProfile] = useState('');
+  const [name, setName] = useState('');
+  const [invite, setInvite] = useState('');
+  const [passphrase, setPassphrase] = useState('');
+  const work = useWork();
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    await work.run(async () => {
+      const created: Created = await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase });
+      app.recovery.value = created.recovery;
+      await app.enter(created.session);
+    });
+  };
+  return (
+    <div class="inner">
+      <h1>{t('create.title')}</h1>
+      <form onSubmit={(e) => void submit(e)}>
+        <label class="field">
+          <span>{t('create.profile')}</span>
+          <input class="input" dir="auto" maxLength={64} autoFocus autocomplete="nickname" value={profile} onInput={(e) => setProfile(e.currentTarget.value)} />
+          <small>{t('create.profile.hint')}</small>
+        </label>
+        {!served && (
+          <label class="field">
+            <span>{t('create.host')}</span>
+            <input class="input ltr" required inputMode="url" autocapitalize="none" spellcheck={false} placeholder="chat.example.org" value={host} onInput={(e) => setHost(e.currentTarget.value)} />
+            <small>{t('create.host.hint')}</small>
+          </label>
+        )}
+        <label class="field">
+          <span>{t('create.passphrase')}</span>
+          <input class="input" type="password" autocomplete="new-password" value={passphrase} onInput={(e) => setPassphrase(e.currentTarget.value)} />
+          <small>{t('create.passphrase.hint')}</small>
+        </label>
+        <details>
+          <summary>{t('create.more')}</summary>
+          <label class="field">
+            <span>{t('create.name')}</span>
+            <input class="input ltr" autocapitalize="none" spellcheck={false} pattern="[a-z0-9][a-z0-9._\-]{1,31}" maxLength={32} value={name} onInput={(e) => setName(e.currentTarget.value)} />
+            <small>{t('create.name.hint')}</small>
+          </label>
+          <label class="field">
+            <span>{t('create.invite')}</span>
+            <input class="input ltr" autocapitalize="none" spellcheck={false} value={invite} onInput={(e) => setInvite(e.currentTarget.value)} />
+          </label>
+        </details>
+        <Problem text={work.problem} />
+        <div class="stack">
+          <Button primary wide submit disabled={work.busy}>{t(work.busy ? 'create.busy' : 'create')}</Button>
+          <Button plain wide onClick={onBack}>{t('back')}</Button>
+        </div>
+      </form>
+    </div>
+  );
+}
+
+function Recovery({ recovery }: { recovery: string }): VNode {
+  const app = useApp();
+  const [kept, setKept] = useState(false);
+  const parts = recovery.split(/[\s-]+/);
+  return (
+    <main class="screen">
+      <div class="inner">
+        <h1>{t('recovery.title')}</h1>
+        <p class="lead">{t('recovery.text')}</p>
+        <div class="recovery" aria-label={t('recovery.title')} role="group">{parts.map((p, i) => <span key={i}>{p}</span>)}</div>
+        <Button onClick={() => void copy(app, recovery)}><Icon name="copy" />{t('copy')}</Button>
+        <label class="check">
+          <input type="checkbox" checked={kept} onChange={(e) => setKept(e.currentTarget.checked)} />
+          <span>{t('recovery.kept')}</span>
+        </label>
+        <Button primary wide disabled={!kept} onClick={() => (app.recovery.value = '')}>{t('continue')}</Button>
+      </div>
+    </main>
+  );
+}
