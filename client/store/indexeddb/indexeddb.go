@@ -19,6 +19,8 @@ import (
 const (
 	version = 1
 	table   = "records"
+
+	maxKey = 1<<16 - 1 // bytes
 )
 
 // ErrFull means that the device or the browser gives no more room.
