@@ -2,6 +2,12 @@
 
 package client
 
+import "errors"
+
+// ErrFull is wrapped by the errors of a Store that has no room. The update did
+// not happen.
+var ErrFull = errors.New("there is no room left on this device. Nothing is lost, but this was not saved: make room, then try again")
+
 // A Store is where a client keeps its state: an ordered map from byte strings
 // to byte strings. The client seals every value before it gets here, so a
 // store sees keys (which name no person and no conversation) and ciphertext.

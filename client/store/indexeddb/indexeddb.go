@@ -19,12 +19,7 @@ import (
 const (
 	version = 1
 	table   = "records"
-
-	maxKey = 1<<16 - 1 // bytes
 )
-
-// ErrFull means that the device or the browser gives no more room.
-var ErrFull = errors.New("there is no room left on this device. Nothing is lost, but this was not saved: delete files or apps that you no longer need, then try again")
 
 // ErrLost means that the browser took the store away while it was in use.
 var ErrLost = errors.New("the browser closed the store, as when its data are deleted: reload the page")
@@ -51,7 +46,7 @@ type Store struct {
 func failed(doing string, err error) error {
 	switch {
 	case jsbridge.Named(err, "QuotaExceededError"):
-		err = fmt.Errorf("%w (%w)", ErrFull, err)
+		err = fmt.Errorf("%w (%w)", client.ErrFull, err)
 	case jsbridge.Named(err, "InvalidStateError"):
 		err = fmt.Errorf("%w (%w)", ErrLost, err)
 	case jsbridge.Named(err, "SecurityError"):
@@ -197,6 +192,8 @@ type tx struct {
 	s      *Store
 	writes overlay // nil in views
 }
+
+const maxKey = 1<<16 - 1 // bytes
 
 var errReadOnly = errors.New("indexeddb: write in a read transaction")
 

@@ -41,7 +41,9 @@ func failed(doing string, err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		case sqlite3.SQLITE_FULL:
+			return fmt.Errorf("sqlite: %s: %w (%w)", doing, client.ErrFull, err)
+		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 			return fmt.Errorf("sqlite: %s: the disk refuses; is it full or write-protected? Nothing is lost: make room and try again (%w)", doing, err)
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			return fmt.Errorf("sqlite: %s: the file is damaged; restore it from a backup (%w)", doing, err)
