@@ -46,10 +46,14 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 	if err := c.store.update(func(tx *sealedTx) error { return saveFile(tx, k, &rec) }); err != nil {
 		return "", err
 	}
-	if err := c.copyIn(ctx, k, r); err != nil {
+	err = c.copyIn(ctx, k, r)
+	if err == nil {
+		err = c.shelf.makeRoom(0)
+	}
+	if err != nil {
 		return "", errors.Join(err, c.shelf.drop(k))
 	}
-	return fileID(rec.Token.BlobID()), c.shelf.makeRoom(0)
+	return fileID(rec.Token.BlobID()), nil
 }
 
 // copyIn writes all of r into a file on the shelf that has only a record.
@@ -187,7 +191,10 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 		return nil, 0, err
 	}
 	f, err := c.shelf.open(k)
-	return f, int64(ext.Size), err
+	if err != nil {
+		return nil, 0, err
+	}
+	return f, f.size, nil
 }
 
 // openLocal opens the file of an attachment where it lies on the machine, if
@@ -202,8 +209,8 @@ func (c *Client) openLocal(conv ConversationID, id content.MessageID, index int,
 	if err != nil {
 		return nil
 	}
-	_, sum, err := hashOf(f)
-	if err != nil || string(sum[:]) != string(ext.ContentHash) || seek(f, 0) != nil {
+	size, sum, err := hashOf(f)
+	if err != nil || size != int64(ext.Size) || string(sum[:]) != string(ext.ContentHash) || seek(f, 0) != nil {
 		_ = f.Close() // it is only read
 		return nil
 	}
@@ -242,15 +249,13 @@ func (c *Client) bring(ctx context.Context, at place, ext *content.External, k s
 
 // complete downloads what a file on the shelf lacks, and checks all of it.
 func (c *Client) complete(ctx context.Context, at place, ext *content.External, k shelfKey, have int64) error {
-	keep, _ := attach.Resume(have)
-	if keep != have || have > int64(ext.Size) {
-		return errors.Join(attach.ErrCorrupt, c.shelf.drop(k))
-	}
 	w, err := c.shelf.writer(k, have)
 	if err != nil {
 		return err
 	}
-	err = c.fetch(ctx, at, ext, w, have)
+	if have < int64(ext.Size) {
+		err = c.fetch(ctx, at, ext, w, have)
+	}
 	if err == nil {
 		err = w.Close()
 	}

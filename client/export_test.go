@@ -182,3 +182,12 @@ func (c *Client) Kept(t testing.TB) (n int) {
 
 // KeepAtMost bounds the files that the profile keeps.
 func (c *Client) KeepAtMost(n int64) { c.shelf.room = n }
+
+// Forget drops what is kept of a message's files.
+func (c *Client) Forget(m Message) error {
+	rec, err := c.messageRecord(m.Conversation, m.ID)
+	if err != nil {
+		return err
+	}
+	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, &rec, nil) })
+}

@@ -154,7 +154,11 @@ func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire
 // attached opens a file that waits to be sent.
 func (c *Client) attached(u uploadRecord) (io.ReadSeekCloser, error) {
 	if u.Kept {
-		return c.shelf.open(keyOfFile(c.store, u.Token.BlobID()))
+		f, err := c.shelf.open(keyOfFile(c.store, u.Token.BlobID()))
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
 	}
 	if c.config.Files == nil {
 		return nil, errNoFiles

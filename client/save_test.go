@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/files/disk"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
 // received returns a client that was sent a file and has a disk.
@@ -118,4 +120,35 @@ func TestAttachmentsElsewhereAreNotFetched(t *testing.T) {
 	if len(c.Blob.Hosts) > 0 {
 		t.Errorf("asked %q", c.Blob.Hosts)
 	}
+}
+
+// What lies on the disk, unchanged, is opened there and not fetched.
+func TestFilesOnDiskAreOpenedThere(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		path, plain := filepath.Join(t.TempDir(), "file"), photo('a')
+		must(t, os.WriteFile(path, plain, 0o600))
+		m, err := a.Send(t.Context(), id, client.Draft{Files: []string{path}})
+		must(t, err)
+		pass(time.Minute)
+		theirs := b.history(id)[0]
+		_, err = b.Save(t.Context(), id, theirs.ID, theirs.Attachments[0].Index, t.TempDir())
+		must(t, err)
+		offline(net)
+		own, err := a.Message(id, m.ID)
+		must(t, err)
+		a.wantOpened(own, plain)
+		b.wantOpened(theirs, plain)
+		must(t, os.WriteFile(path, []byte("something else"), 0o600))
+		if _, err := a.opened(own); !errors.Is(err, client.ErrOffline) {
+			t.Errorf("a changed file: %v", err)
+		}
+		online(net)
+		a.wantOpened(own, plain)
+		if a.Kept(t) != 1 || b.Kept(t) != 0 {
+			t.Errorf("alice keeps %d, bob %d", a.Kept(t), b.Kept(t))
+		}
+	})
 }

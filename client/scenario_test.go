@@ -404,6 +404,7 @@ func TestAttachments(t *testing.T) {
 				x.alice.way.Partition("", true)
 				_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Files: []string{path}})
 				must(t, err)
+				pass(0) // so that nobody has the file open
 				happen(x, path)
 				x.alice.way.Partition("", false)
 				pass(2 * time.Second)

@@ -265,7 +265,7 @@ func (w *shelfWriter) add(piece []byte) error {
 }
 
 // open opens a file that is whole.
-func (s *shelf) open(k shelfKey) (io.ReadSeekCloser, error) {
+func (s *shelf) open(k shelfKey) (*shelfReader, error) {
 	rec, err := s.find(k)
 	if err == nil && (rec == nil || !rec.Whole) {
 		err = errNotKept

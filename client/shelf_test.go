@@ -146,6 +146,42 @@ func TestAttachingEndsWithItsSource(t *testing.T) {
 	})
 }
 
+// Whatever write fails, a file is attached, sent and opened whole or not at
+// all, and trying again helps.
+func TestFilesSurviveFailingDisks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		plain := photo('a')
+		for n, failed := 1, true; failed; n++ {
+			a.store.FailAt(n)
+			file, err := a.Attach(t.Context(), "a", "", bytes.NewReader(plain))
+			failed = err != nil
+			a.store.FailAt(0)
+			if kept := a.Kept(t); failed && kept != 0 {
+				t.Fatalf("after the failure of write %d, %d files are kept", n, kept)
+			}
+			if !failed {
+				_, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{file}})
+				must(t, err)
+			}
+		}
+		pass(time.Minute)
+		m := b.history(id)[0]
+		for n, failed := 1, true; failed; n++ {
+			b.store.FailAt(n)
+			got, err := b.opened(m)
+			b.store.FailAt(0)
+			if failed = err != nil; !failed && !bytes.Equal(got, plain) {
+				t.Errorf("with a failure at write %d it opened %d bytes", n, len(got))
+			}
+			b.wantOpened(m, plain)
+			must(t, b.Forget(m))
+		}
+	})
+}
+
 // What is kept of a file goes with its message.
 func TestFilesGoWithTheirMessages(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, a, b *person, m client.Message){

@@ -92,7 +92,7 @@ func (p *Page) hear(event any) {
 			p.complain(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *target.EventAttachedToTarget:
-		if strings.Contains(string(e.TargetInfo.Type), "worker") {
+		if strings.Contains(e.TargetInfo.Type, "worker") {
 			go p.follow(e.TargetInfo.TargetID)
 		}
 	}

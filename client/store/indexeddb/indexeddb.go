@@ -193,6 +193,8 @@ type tx struct {
 	writes overlay // nil in views
 }
 
+const maxKey = 1<<16 - 1 // bytes
+
 var errReadOnly = errors.New("indexeddb: write in a read transaction")
 
 func (t *tx) Get(key []byte) ([]byte, error) {

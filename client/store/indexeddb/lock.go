@@ -21,7 +21,8 @@ func lock(ctx context.Context, name string) (unlock func(), err error) {
 		return nil, errors.New("indexeddb: this browser cannot keep two tabs from using one profile: update it, and open the page by https")
 	}
 	abort := js.Global().Get("AbortController").New()
-	granted, ended := make(chan struct{}, 1), make(chan error, 1)
+	granted, ended := make(chan struct{}, 1), make(chan struct{})
+	var why error        // set once it has ended
 	var release js.Value // resolves the promise for as long as which the lock is held
 	hold := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		release = jsbridge.First(args)
@@ -41,8 +42,8 @@ func lock(ctx context.Context, name string) (unlock func(), err error) {
 	go func() {
 		defer hold.Release()
 		defer grant.Release()
-		_, err := jsbridge.Await(context.Background(), request)
-		ended <- err
+		_, why = jsbridge.Await(context.Background(), request)
+		close(ended)
 	}()
 	select {
 	case <-granted:
@@ -50,8 +51,8 @@ func lock(ctx context.Context, name string) (unlock func(), err error) {
 			release.Invoke()
 			<-ended // the next one may have it
 		}, nil
-	case err := <-ended:
-		return nil, failed("opening the store", err)
+	case <-ended:
+		return nil, failed("opening the store", why)
 	case <-ctx.Done():
 	}
 	abort.Call("abort")

@@ -38,9 +38,6 @@ func parseRecord(b []byte) (record, error) {
 	return record{b[2 : 2+n : 2+n], b[2+n:]}, nil
 }
 
-// maxKey bounds a key, in bytes.
-const maxKey = 1<<16 - 1
-
 // A span is the keys from low up to, not including, high; a nil high is no
 // bound.
 type span struct {

@@ -92,7 +92,7 @@ func TestPartFill(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, indexeddb.ErrFull) || !strings.Contains(err.Error(), "no room") {
+		if !errors.Is(err, client.ErrFull) || !strings.Contains(err.Error(), "no room") {
 			t.Errorf("a full device: %v", err)
 		}
 		if there := values(t, s); there != n-1 || n < 3 {

@@ -6,6 +6,7 @@ package indexeddb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall/js"
 
@@ -60,6 +61,9 @@ func (s *Store) get(key []byte) ([]byte, error) {
 	return rec.value, err
 }
 
+// errAborted is a transaction that ended without any reason being given.
+var errAborted = errors.New("the browser gave it up")
+
 // commit brings writes to the database in one transaction.
 func (s *Store) commit(writes overlay) error {
 	if s.lost.Load() {
@@ -78,7 +82,7 @@ func (s *Store) commit(writes overlay) error {
 		if why := t.Get("error"); jsbridge.Exists(why) {
 			done <- jsbridge.ErrorOf(why)
 		} else {
-			done <- ErrLost
+			done <- errAborted
 		}
 		return nil
 	})
@@ -91,8 +95,7 @@ func (s *Store) commit(writes overlay) error {
 		if abortErr != nil {
 			return fmt.Errorf("%w, and then %w", err, abortErr)
 		}
-		<-done
-		return err
+		return fmt.Errorf("%w (%w)", err, <-done)
 	}
 	return <-done
 }
