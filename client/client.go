@@ -241,7 +241,7 @@ func (c *Client) Mail() { c.home.start() }
 // GoAll connects the mailbox and all conversations that go on.
 func (c *Client) GoAll() error {
 	c.home.start()
-	all, err := c.Conversations()
+	all, err := c.conversations(true)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ type conversation struct {
 	// commitAt is when this member commits what others proposed, unless
 	// somebody else did; zero if there is nothing.
 	commitAt time.Time
+	vanished bool // there is no such conversation any more
 	caughtUp bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
@@ -159,10 +160,11 @@ type doLetter struct {
 
 // doUpload uploads an attachment: inputUploaded.
 type doUpload struct {
-	n      uint64
-	index  int
-	upload uploadRecord
-	expire time.Duration
+	n        uint64
+	index    int
+	upload   uploadRecord
+	expire   time.Duration
+	progress ProgressEvent // says whose file it is
 }
 
 // doWake asks for an inputTick at a time.
@@ -256,6 +258,10 @@ func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = 
 func (c *conversation) end(tx *sealedTx) error {
 	err := c.pump(tx)
 	c.rest()
+	if err == nil && c.finished() {
+		c.dirty = false
+		err = c.vanish(tx)
+	}
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
@@ -394,6 +400,9 @@ func (c *conversation) show(tx *sealedTx) *shower {
 }
 
 func (c *conversation) tellSummary(tx *sealedTx) error {
+	if c.rec.Hidden {
+		return nil
+	}
 	waiting := 0
 	for _, item := range c.outbox {
 		if item.Order != 0 {

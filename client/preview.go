@@ -33,6 +33,8 @@ type listRecord struct {
 	MutedUntil  int64  `cbor:"46,keyasint,omitempty"` // Unix milliseconds
 	Draft       string `cbor:"47,keyasint,omitempty"`
 	DraftReply  []byte `cbor:"48,keyasint,omitempty"` // content.MessageID
+	// Hidden: it was deleted, and is followed only until it can go.
+	Hidden bool `cbor:"49,keyasint,omitempty"`
 }
 
 // A previewRecord is a message without what is long.
@@ -64,7 +66,7 @@ func beginning(text string) string {
 func preview(order uint64, rec *messageRecord) *previewRecord {
 	p := &previewRecord{Order: order, Message: *rec}
 	m := &p.Message
-	m.Text, m.Content, m.Reactions, m.Paths = beginning(rec.Text), nil, nil, nil
+	m.Text, m.Content, m.Reactions, m.Paths, m.Uploads = beginning(rec.Text), nil, nil, nil, nil
 	if len(rec.Content) == 0 {
 		return p
 	}

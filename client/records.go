@@ -34,6 +34,7 @@ const (
 	tableHeld         = "h" // + cid + n: heldRecord
 	tableExpiry       = "x" // + cid + time + n: empty
 	tableFile         = "f" // + index of a blob's identifier: fileRecord
+	tableGone         = "t" // + cid: the epoch in which it was deleted
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 )
 
@@ -165,6 +166,8 @@ type messageRecord struct {
 	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
 	// Held: the sender is not confirmed, so nobody gets to see it yet.
 	Held bool `cbor:"16,keyasint"`
+	// Uploads are the files of a message that failed, to send it again.
+	Uploads []uploadRecord `cbor:"40,keyasint,omitempty"`
 }
 
 type reactionRecord struct {

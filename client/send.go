@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
@@ -165,7 +164,7 @@ func (c *conversation) startUploads(item *outItem) bool {
 		}
 		if !u.Done {
 			item.working = true
-			c.out.do(doUpload{item.n, i, u, time.Duration(item.Expire) * time.Second})
+			c.out.do(c.upload(item, i))
 			return true
 		}
 	}
@@ -296,7 +295,10 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 			return err
 		}
 	}
-	if err := c.dropItem(tx, item); err != nil {
+	if item.Leave && c.rec.Status == StatusActive {
+		c.rec.Hidden = false // it goes on, and whoever is in it should know
+	}
+	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item)); err != nil {
 		return err
 	}
 	asked := item.plain() || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
