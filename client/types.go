@@ -154,6 +154,8 @@ type Contact struct {
 	// Verified means that the safety numbers were compared.
 	Verified bool
 	Blocked  bool
+	// Conversation is the one between the two, empty if there is none.
+	Conversation ConversationID
 }
 
 // A State says what became of a message.
