@@ -155,6 +155,8 @@ func (a *actor) event(t protocol.EventType, b protocol.Body) {
 		a.serve(inputEntry{*body}, true)
 	case *protocol.CaughtUp:
 		a.serve(inputCaughtUp{*body}, true)
+	case *protocol.Signal:
+		a.serve(inputSignal{*body}, true)
 	}
 }
 
@@ -217,6 +219,11 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 	if err != nil {
 		for _, j := range batch {
 			j.finish(err)
+		}
+		if machine != nil {
+			for _, e := range machine.typists.events(a.channel) {
+				a.client.emit(e)
+			}
 		}
 		a.restart(ctx, err)
 		return nil

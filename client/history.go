@@ -53,6 +53,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 		return err
 	}
 	if msg.View().Kind == content.KindMessage {
+		c.typists.end(c, cred.Address)
 		if msg.Expires != nil && msg.Expires.Check(c.now()) == nil && !msg.Expires.Deadline(c.now()).After(c.now()) {
 			return nil // it came too late
 		}

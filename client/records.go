@@ -127,6 +127,8 @@ type convRecord struct {
 	Held bool `cbor:"21,keyasint,omitempty"`
 	// Reported is nil until the conversation is loaded for the first time.
 	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
+	// Signals counts what was shown since the last own message was encrypted.
+	Signals uint64 `cbor:"31,keyasint,omitempty"`
 }
 
 // A claimRecord is what a leaf says about itself.

@@ -32,6 +32,7 @@ func allRecords() []any {
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
 		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},
 		&profileControl{Version: 1, Name: "n"},
+		&typingControl{Version: 1, On: true},
 	}
 }
 

@@ -216,6 +216,8 @@ func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
+	c.rec.Signals, c.typing = 0, c.typing && item.Report
+	c.touch()
 	return c.wrap(tx, item, protocol.KindMessage, envelope.Payload{Message: message})
 }
 
