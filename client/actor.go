@@ -52,6 +52,7 @@ type snapshot struct {
 	deliver   int // letters not sent yet
 	following bool
 	checking  bool // some member is not confirmed yet
+	reporting bool // a report is on its way
 }
 
 // A job is an input, and who wants to know when it is durable.
@@ -160,6 +161,8 @@ func (a *actor) event(t protocol.EventType, b protocol.Body) {
 		a.serve(inputEntry{*body}, true)
 	case *protocol.CaughtUp:
 		a.serve(inputCaughtUp{*body}, true)
+	case *protocol.Signal:
+		a.serve(inputSignal{*body}, true)
 	}
 }
 
@@ -223,6 +226,11 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 		for _, j := range batch {
 			j.finish(err)
 		}
+		if machine != nil {
+			for _, e := range machine.typists.events(a.channel) {
+				a.client.emit(e)
+			}
+		}
 		a.restart(ctx, err)
 		return nil
 	}
@@ -268,7 +276,7 @@ func (a *actor) publish(m *conversation) {
 	defer a.mu.Unlock()
 	a.snapshot = snapshot{
 		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
-		following: m.following(), checking: len(m.doubtful()) > 0,
+		following: m.following(), checking: len(m.doubtful()) > 0, reporting: m.reporting(),
 	}
 	a.tellWaiters()
 }

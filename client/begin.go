@@ -79,6 +79,11 @@ func (c *Client) known(ctx context.Context, people []account.Address) ([]string,
 func (c *Client) begin(state groupState, peer string, add []string) (ConversationID, error) {
 	state.Version, state.Host = recordVersion, c.self.address.Host
 	state = state.withRole(c.self.address.String(), RoleOwner)
+	settings, err := c.Settings()
+	if err != nil {
+		return "", err
+	}
+	state.Timer = uint32(settings.Timer / time.Second)
 	var channel protocol.ChannelID
 	if _, err := random.Read(channel[:]); err != nil {
 		return "", err

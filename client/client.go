@@ -318,7 +318,7 @@ func (c *Client) Settled(ctx context.Context, id ConversationID) error {
 }
 
 // Sync waits until the mailbox and all connected conversations have received
-// what the servers hold for them.
+// what the servers hold for them, and reported what was to be reported before.
 func (c *Client) Sync(ctx context.Context) error {
 	err := c.home.sync(ctx)
 	c.mu.Lock()
@@ -329,7 +329,7 @@ func (c *Client) Sync(ctx context.Context) error {
 	c.mu.Unlock()
 	for _, a := range actors {
 		err = errors.Join(err, a.wait(ctx, func(s snapshot) bool {
-			return !s.following || s.caughtUp && !s.checking && s.deliver == 0
+			return !s.following || s.caughtUp && !s.checking && !s.reporting && s.deliver == 0
 		}))
 	}
 	return err

@@ -41,7 +41,6 @@ type (
 	commandLeave  struct{}
 	commandAccept struct{}
 	commandBlock  struct{}
-	commandRead   struct{}
 	commandSaved  struct {
 		id    content.MessageID
 		index int
@@ -232,15 +231,6 @@ func (commandBlock) step(c *conversation, tx *sealedTx) error {
 		return refusal{errors.New("leave the group instead")}
 	}
 	return c.stop(tx, StatusBlocked, nil)
-}
-
-func (commandRead) step(c *conversation, tx *sealedTx) error {
-	c.read(c.rec.NextOrder)
-	if c.rec.Unread != 0 {
-		c.rec.Unread = 0
-		c.touch()
-	}
-	return nil
 }
 
 // sendProfile tells the others the name that this account goes by.

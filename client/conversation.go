@@ -81,8 +81,16 @@ type conversation struct {
 	// commitAt is when this member commits what others proposed, unless
 	// somebody else did; zero if there is nothing.
 	commitAt time.Time
-	vanished bool // there is no such conversation any more
-	caughtUp bool // with what the server had when the channel was opened
+	// reportAt is when the others hear of what arrived and was read; zero if
+	// there is nothing to report.
+	reportAt time.Time
+	// typists are the others who are typing; typing says that others were told
+	// the same of this account, signalled when they were told anything.
+	typists   typists
+	typing    bool
+	signalled time.Time
+	vanished  bool // there is no such conversation any more
+	caughtUp  bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
 	leaves map[string][]mls.LeafIndex
@@ -199,7 +207,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -216,6 +224,12 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	}
 	if len(c.group.PendingProposals()) > 0 {
 		c.commitAt = c.turn()
+	}
+	if c.rec.Reported == nil { // nobody waits for reports of what came before there were any
+		c.rec.Reported = &reportedRecord{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
+	}
+	if c.unsaid() {
+		c.reportAt = c.now() // time enough has passed
 	}
 	return c, c.loadOutbox(tx)
 }
@@ -256,6 +270,7 @@ func (o *outItem) urgency() int {
 func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
 
 func (c *conversation) end(tx *sealedTx) error {
+	c.typists.lapse(c)
 	err := c.pump(tx)
 	c.rest()
 	if err == nil && c.finished() {
@@ -279,6 +294,7 @@ func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error)
 		return nil, err
 	}
 	again.hello, again.phase = c.hello, min(c.phase, phaseClosed)
+	again.typists = c.typists
 	again.begin(tx, out)
 	return again, nil
 }
@@ -288,10 +304,11 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt}
+	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}
+	times = slices.AppendSeq(times, maps.Values(c.typists))
 	for _, at := range times {
 		if at.After(now) {
 			c.out.do(doWake{at})

@@ -62,7 +62,7 @@ func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) er
 		return err
 	}
 	foreign := !rec.Notice && rec.From != c.self.address.String()
-	if foreign && order > c.rec.ReadUpTo && c.rec.Unread > 0 {
+	if foreign && order > c.rec.readUpTo() && c.rec.Unread > 0 {
 		c.rec.Unread--
 		c.touch()
 	}

@@ -78,6 +78,7 @@ func (c *conversation) releaseMessages(tx *sealedTx, from map[string]bool) error
 		rec := held[order]
 		rec.Held = false
 		c.arrived(order, rec)
+		c.unreported(order)
 		if err := c.saveMessage(tx, order, rec, true); err != nil {
 			return err
 		}

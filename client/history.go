@@ -53,6 +53,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 		return err
 	}
 	if msg.View().Kind == content.KindMessage {
+		c.typists.end(c, cred.Address)
 		if msg.Expires != nil && msg.Expires.Check(c.now()) == nil && !msg.Expires.Deadline(c.now()).After(c.now()) {
 			return nil // it came too late
 		}
@@ -74,6 +75,8 @@ func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw
 		return c.reacted(tx, from, id, view)
 	case content.KindControl:
 		return c.control(tx, from, view)
+	case content.KindStatus:
+		return c.reported(tx, from, view.Statuses)
 	case content.KindMessage:
 		_, err := c.record(tx, from, id, raw, msg, state)
 		return err
@@ -108,6 +111,7 @@ func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 	c.rec.NextOrder++
 	order := c.rec.NextOrder
 	c.rec.Activity = rec.Received
+	c.nothingToReport(order, rec)
 	c.touch()
 	if !rec.ID.IsZero() {
 		if err := tx.put(key(tableMessageID, c.id[:], tx.index(rec.ID[:])), number(order)); err != nil {
@@ -262,6 +266,7 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
 		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.Notice,
+		Delivered: r.reached(content.StatusDelivered), Read: r.reached(content.StatusRead),
 	}
 	if !r.Notice {
 		m.Mentions = mentioned(r.Text)

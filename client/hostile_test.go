@@ -292,9 +292,9 @@ func TestReorderedEntries(t *testing.T) {
 			return both, false
 		}})
 		x.alice.say(x.id, "one")
-		pass(time.Second)
+		pass(100 * time.Millisecond) // before anybody reports anything
 		x.alice.say(x.id, "two")
-		pass(time.Second)
+		pass(100 * time.Millisecond)
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		x.talks(t)
 		want(t, "bob", x.bob.texts(x.id), []string{"two", "still here"})

@@ -388,6 +388,8 @@ func (l *link) dispatchEvent(f protocol.Frame) error {
 		channel = b.Channel
 	case *protocol.CaughtUp:
 		channel = b.Channel
+	case *protocol.Signal:
+		channel = b.Channel
 	default:
 		l.mu.Lock()
 		watchers := make([]watcher, 0, len(l.watchers))

@@ -47,7 +47,7 @@ func (s *shower) conversation(r *convRecord) (Conversation, error) {
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,
 		Last:  r.Last.message(id, s.self, s.now), Members: int(r.Members),
-		Mentioned: r.Unread > 0 && r.MentionedAt > r.ReadUpTo,
+		Mentioned: r.Unread > 0 && r.MentionedAt > r.readUpTo(),
 		Pinned:    r.Pinned, Archived: r.Archived, Draft: r.Draft,
 	}
 	if r.MutedUntil > millis(s.now) {

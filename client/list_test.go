@@ -47,7 +47,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
 		check("sent", "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateSent {
+		if s := x.alice.status(x.id).Last.State; s != client.StateDelivered {
 			t.Errorf("what was sent is %v", s)
 		}
 		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))

@@ -63,11 +63,6 @@ func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
 	return c.tell(ctx, conv, commandAccept{})
 }
 
-// MarkRead sets a conversation's unread count to zero.
-func (c *Client) MarkRead(ctx context.Context, conv ConversationID) error {
-	return c.tell(ctx, conv, commandRead{})
-}
-
 // Block refuses everything that somebody sends, from now on.
 func (c *Client) Block(ctx context.Context, who account.Address) error {
 	err := c.store.update(func(tx *sealedTx) error {

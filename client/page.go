@@ -171,7 +171,7 @@ func (p *pager) firstUnread(conv *convRecord) (first content.MessageID, err erro
 	if conv.Unread == 0 {
 		return first, nil
 	}
-	err = p.walk(conv.ReadUpTo+1, false, func(_ uint64, rec *messageRecord) (bool, error) {
+	err = p.walk(conv.readUpTo()+1, false, func(_ uint64, rec *messageRecord) (bool, error) {
 		if rec.Notice || rec.From == p.self {
 			return true, nil
 		}

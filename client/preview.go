@@ -24,9 +24,8 @@ type listRecord struct {
 	Last *previewRecord `cbor:"40,keyasint,omitempty"`
 	// Members counts the accounts in it, this one included.
 	Members uint64 `cbor:"41,keyasint,omitempty"`
-	// ReadUpTo is the order of the newest message that counts as read,
-	// MentionedAt that of the newest that mentions this account.
-	ReadUpTo    uint64 `cbor:"42,keyasint,omitempty"`
+	// MentionedAt is the order of the newest message that mentions this
+	// account.
 	MentionedAt uint64 `cbor:"43,keyasint,omitempty"`
 	Pinned      bool   `cbor:"44,keyasint,omitempty"`
 	Archived    bool   `cbor:"45,keyasint,omitempty"`
@@ -35,6 +34,14 @@ type listRecord struct {
 	DraftReply  []byte `cbor:"48,keyasint,omitempty"` // content.MessageID
 	// Hidden: it was deleted, and is followed only until it can go.
 	Hidden bool `cbor:"49,keyasint,omitempty"`
+}
+
+// readUpTo returns the order of the newest message that counts as read.
+func (r *convRecord) readUpTo() uint64 {
+	if r.Reported == nil {
+		return 0
+	}
+	return r.Reported.Read
 }
 
 // A previewRecord is a message without what is long.
@@ -67,6 +74,10 @@ func preview(order uint64, rec *messageRecord) *previewRecord {
 	p := &previewRecord{Order: order, Message: *rec}
 	m := &p.Message
 	m.Text, m.Content, m.Reactions, m.Paths, m.Uploads = beginning(rec.Text), nil, nil, nil, nil
+	m.Recipients = nil // how many there are is enough
+	for _, r := range rec.Recipients {
+		m.Recipients = append(m.Recipients, recipientRecord{Status: r.Status})
+	}
 	if len(rec.Content) == 0 {
 		return p
 	}
@@ -148,7 +159,6 @@ func findLast(tx *sealedTx, id cid, conv *convRecord, now time.Time) error {
 // arrived does what a new message from somebody else means for the list.
 func (c *conversation) arrived(order uint64, rec *messageRecord) {
 	c.rec.Unread++
-	c.rec.ReadUpTo = min(c.rec.ReadUpTo, order-1) // one that was held back may be older
 	if rec.mentions(c.self.address) {
 		c.rec.MentionedAt = max(c.rec.MentionedAt, order)
 	}
@@ -156,12 +166,4 @@ func (c *conversation) arrived(order uint64, rec *messageRecord) {
 		c.rec.Archived = false
 	}
 	c.touch()
-}
-
-// read is told that everything up to a message was read.
-func (c *conversation) read(order uint64) {
-	if order > c.rec.ReadUpTo {
-		c.rec.ReadUpTo = order
-		c.touch()
-	}
 }

@@ -84,14 +84,23 @@ func newWorld(t *testing.T, n uint64) *world {
 func (w *world) trouble(h string) {
 	r := rand.New(rand.NewPCG(w.r.Uint64(), 1))
 	refusals := []protocol.ErrorCode{protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeInternal}
+	refused := map[string]time.Time{} // posts of somebody
 	w.net.Server(h).SetFaults(fakeserver.Faults{
-		Request: func(string, protocol.Op, protocol.Body) fakeserver.Verdict {
+		Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
+			// What was posted in one go is refused as one: a client cannot keep
+			// its order otherwise.
+			if op == protocol.OpChannelPost && time.Now().Equal(refused[who]) {
+				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: time.Second}}
+			}
 			switch r.IntN(60) {
 			case 0:
 				return fakeserver.Verdict{DropBefore: true}
 			case 1:
 				return fakeserver.Verdict{DropAfter: true}
 			case 2:
+				if op == protocol.OpChannelPost {
+					refused[who] = time.Now()
+				}
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: refusals[r.IntN(3)], RetryAfter: time.Duration(r.IntN(3)) * time.Second}}
 			}
 			return fakeserver.Verdict{}
@@ -150,6 +159,8 @@ func (w *world) step() {
 		}
 	case n <= 13:
 		w.change(p)
+	case n == 14:
+		w.note(p.MarkRead(ctx, w.id))
 	default:
 		w.say(p)
 	}
@@ -323,7 +334,8 @@ func (w *world) compare() {
 			continue // never added
 		}
 		for _, m := range p.history(w.id) {
-			if m.State == client.StateSent && all[m.ID] == "" {
+			sent := m.State == client.StateSent || m.State == client.StateDelivered || m.State == client.StateRead
+			if sent && all[m.ID] == "" {
 				w.t.Errorf("%v sent %q, and %v has not got it", p.Address(), m.Text, witness.Address())
 			}
 			if m.State == client.StateWaiting {
@@ -332,11 +344,24 @@ func (w *world) compare() {
 			if m.State == client.StateFailed && w.steady[p] {
 				w.t.Errorf("%v: %q failed: %s", p.Address(), m.Text, m.Reason)
 			}
+			if sent && w.steady[p] && m.Delivered < w.others() {
+				w.t.Errorf("%v: %q arrived at %d, but %d were there all the time", p.Address(), m.Text, m.Delivered, w.others())
+			}
 			if text := w.taken[m.ID]; text != "" && !w.edited[m.ID] && m.Text != text {
 				w.t.Errorf("%v: %q, want %q", p.Address(), m.Text, text)
 			}
 		}
 	}
+}
+
+// others counts those who were there all the time, apart from one.
+func (w *world) others() (n int) {
+	for _, p := range w.people {
+		if w.steady[p] {
+			n++
+		}
+	}
+	return n - 1
 }
 
 func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[string][]content.MessageID) {

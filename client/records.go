@@ -36,6 +36,7 @@ const (
 	tableFile         = "f" // + index of a blob's identifier: fileRecord
 	tableGone         = "t" // + cid: the epoch in which it was deleted
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
+	tableSettings     = "s" // settingsRecord
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -127,6 +128,10 @@ type convRecord struct {
 	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
 	// Held: there may be something that unconfirmed members said or did.
 	Held bool `cbor:"21,keyasint,omitempty"`
+	// Reported is nil until the conversation is loaded for the first time.
+	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
+	// Signals counts what was shown since the last own message was encrypted.
+	Signals uint64 `cbor:"31,keyasint,omitempty"`
 	listRecord
 }
 
@@ -166,6 +171,8 @@ type messageRecord struct {
 	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
 	// Held: the sender is not confirmed, so nobody gets to see it yet.
 	Held bool `cbor:"16,keyasint"`
+	// Recipients are those an own message was sent to, if they are few.
+	Recipients []recipientRecord `cbor:"30,keyasint,omitempty"`
 	// Uploads are the files of a message that failed, to send it again.
 	Uploads []uploadRecord `cbor:"40,keyasint,omitempty"`
 }
@@ -201,6 +208,8 @@ type outboxRecord struct {
 	// Seen: the wish to leave stands in the channel, but in an epoch that may
 	// end without anybody having granted it.
 	Seen bool `cbor:"10,keyasint"`
+	// Report: Message is a status report, which nobody asked for.
+	Report bool `cbor:"20,keyasint,omitempty"`
 }
 
 type uploadRecord struct {

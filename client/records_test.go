@@ -21,11 +21,11 @@ func allRecords() []any {
 		&contactRecord{Version: 1, Address: "a@b", Name: "n", Known: true},
 		&chainRecord{Version: 1, Statements: [][]byte{{1}}},
 		&keyPackageRecord{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
-		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, listRecord: listRecord{
-			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, ReadUpTo: 3, MentionedAt: 4,
+		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, listRecord: listRecord{
+			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
-		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}},
+		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
 		&outboxRecord{Version: 1, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}},
@@ -33,7 +33,9 @@ func allRecords() []any {
 		&deliveryRecord{Version: 1, Stash: stash},
 		&inboxRecord{Version: 1, Kind: InboxEdit, From: "a@b", Text: "x"},
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
+		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},
 		&profileControl{Version: 1, Name: "n"},
+		&typingControl{Version: 1, On: true},
 	}
 }
 

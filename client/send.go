@@ -68,7 +68,7 @@ func (c *conversation) pump(tx *sealedTx) error {
 	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.channel.ready(c.now()) {
 		return nil
 	}
-	if err := c.planCommit(tx); err != nil {
+	if err := errors.Join(c.report(tx), c.planCommit(tx)); err != nil {
 		return err
 	}
 	inFlight := 0
@@ -112,7 +112,8 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 		return nil
 	}
 	due := !c.commitAt.IsZero() && !c.now().Before(c.commitAt)
-	if !due && len(c.outbox) == 0 {
+	asked := func(o *outItem) bool { return !o.Report }
+	if !due && !slices.ContainsFunc(c.outbox, asked) {
 		return nil
 	}
 	for _, o := range c.outbox {
@@ -217,6 +218,8 @@ func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
+	c.rec.Signals, c.typing = 0, c.typing && item.Report
+	c.touch()
 	return c.wrap(tx, item, protocol.KindMessage, envelope.Payload{Message: message})
 }
 
@@ -275,7 +278,7 @@ func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
 	if err := c.dropItem(tx, item); err != nil {
 		return err
 	}
-	return c.setState(tx, item.Order, StateSent, "")
+	return c.sent(tx, item.Order)
 }
 
 // abandon drops what can no longer be sent.
@@ -301,7 +304,7 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item)); err != nil {
 		return err
 	}
-	asked := item.plain() || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
+	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
 	if asked { // by a person
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
 	}

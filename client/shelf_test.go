@@ -77,7 +77,7 @@ func TestAttachedFilesAreSentAndOpened(t *testing.T) {
 		}
 		online(net)
 		pass(10 * time.Minute)
-		if got, err := a.Message(id, m.ID); err != nil || got.State != client.StateSent {
+		if got, err := a.Message(id, m.ID); err != nil || got.State != client.StateDelivered {
 			t.Fatalf("state %v, %v", got.State, err)
 		}
 		theirs := b.history(id)[0]

@@ -167,11 +167,13 @@ const (
 	StateWaiting
 	StateSent
 	StateFailed
+	StateDelivered // to all others
+	StateRead      // by all others
 )
 
 // String returns the state as it stands in JSON.
 func (s State) String() string {
-	return [...]string{"received", "waiting", "sent", "failed"}[min(s, StateFailed)]
+	return [...]string{"received", "waiting", "sent", "failed", "delivered", "read"}[min(s, StateRead)]
 }
 
 // A Message is one message of a conversation's history.
@@ -201,6 +203,9 @@ type Message struct {
 	Mentions   []account.Address
 	MentionsMe bool
 	State      State
+	// Delivered counts the other members whose devices said that an own
+	// message arrived, Read those of them who read it.
+	Delivered, Read int
 	// Reason says why sending failed.
 	Reason string
 	// Notice marks what is no message but something that happened in the

@@ -21,6 +21,9 @@ const (
 	// EventMailboxCaughtUp follows the last letter that was stored when the
 	// mailbox was opened: Empty.
 	EventMailboxCaughtUp
+	// EventSignal is what somebody shows to those who have a channel open:
+	// Signal.
+	EventSignal
 	lastEvent
 )
 
@@ -67,6 +70,14 @@ type Letter struct {
 	Letter []byte `cbor:"2,keyasint"`
 }
 
+// Signal is something in an opened channel that is not stored. The sender does
+// not get it.
+type Signal struct {
+	Channel    ChannelID `cbor:"1,keyasint"`
+	Epoch      uint64    `cbor:"2,keyasint"`
+	Ciphertext []byte    `cbor:"3,keyasint"`
+}
+
 // NewEvent returns a new, empty body for events of type t, or an error that
 // wraps [ErrMalformed] for an unknown type.
 func NewEvent(t EventType) (Body, error) {
@@ -81,6 +92,8 @@ func NewEvent(t EventType) (Body, error) {
 		return &Letter{}, nil
 	case EventMailboxCaughtUp:
 		return &Empty{}, nil
+	case EventSignal:
+		return &Signal{}, nil
 	}
 	return nil, fmt.Errorf("%w: unknown event", ErrMalformed)
 }

@@ -22,6 +22,10 @@ const (
 	// MaxCiphertext bounds the ciphertext of one channel entry. What is
 	// larger travels as a blob that the entry points to.
 	MaxCiphertext = 256 << 10
+	// MaxSignal bounds the ciphertext of what is shown and not stored.
+	MaxSignal = 2 << 10
+	// MaxDisclosurePart bounds one part of a disclosure.
+	MaxDisclosurePart = 256 << 10
 	// MaxLetter bounds one sealed letter.
 	MaxLetter = 64 << 10
 	// MaxKeyPackage bounds one key package.

@@ -48,6 +48,13 @@ const (
 	OpChannelCommit
 	// OpChannelClose (N) ends the delivery: ChannelClose → Empty.
 	OpChannelClose
+	// OpChannelSignal (N) shows something to those who have a channel open
+	// right now, at the epoch that this connection has it open at:
+	// ChannelSignal → Empty. It is not stored, and may be lost.
+	OpChannelSignal
+	// OpAccountDisclose (I) returns a part of all that the server has on this
+	// account: AccountDisclose → Disclosure.
+	OpAccountDisclose
 	lastOp
 )
 
@@ -190,6 +197,29 @@ type ChannelClose struct {
 	Channel ChannelID `cbor:"1,keyasint"`
 }
 
+// ChannelSignal shows something to the members who are there.
+type ChannelSignal struct {
+	Channel    ChannelID `cbor:"1,keyasint"`
+	Epoch      uint64    `cbor:"2,keyasint"`
+	Ciphertext []byte    `cbor:"3,keyasint"`
+}
+
+// AccountDisclose asks for the part of the disclosure that begins at Offset.
+type AccountDisclose struct {
+	Offset uint64 `cbor:"1,keyasint"`
+}
+
+// Disclosure is a part of what the server has on an account: JSON, the same
+// that its operator can print.
+type Disclosure struct {
+	// Hash is the SHA-256 of the whole. If it is another than in an earlier
+	// part, something has changed meanwhile.
+	Hash [32]byte `cbor:"1,keyasint"`
+	// Size is the length of the whole in bytes.
+	Size uint64 `cbor:"2,keyasint"`
+	Part []byte `cbor:"3,keyasint"`
+}
+
 // NewRequest returns a new, empty body for requests of op, or an error that
 // wraps [ErrMalformed] for an unknown op.
 func NewRequest(op Op) (Body, error) {
@@ -242,6 +272,8 @@ var ops = [lastOp]struct {
 	OpChannelPost:        {"channel_post", body[ChannelPost], body[Posted]},
 	OpChannelCommit:      {"channel_commit", body[ChannelCommit], body[Posted]},
 	OpChannelClose:       {"channel_close", body[ChannelClose], body[Empty]},
+	OpChannelSignal:      {"channel_signal", body[ChannelSignal], body[Empty]},
+	OpAccountDisclose:    {"account_disclose", body[AccountDisclose], body[Disclosure]},
 }
 
 func body[T any, P interface {

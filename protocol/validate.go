@@ -150,6 +150,24 @@ func (*Posted) Validate() error { return nil }
 func (*ChannelClose) Validate() error { return nil }
 
 // Validate implements [Body].
+func (s *ChannelSignal) Validate() error {
+	return checkLen("ciphertext", len(s.Ciphertext), 1, MaxSignal)
+}
+
+// Validate implements [Body].
+func (*AccountDisclose) Validate() error { return nil }
+
+// Validate implements [Body].
+func (d *Disclosure) Validate() error {
+	return checkLen("part", len(d.Part), 1, MaxDisclosurePart)
+}
+
+// Validate implements [Body].
+func (s *Signal) Validate() error {
+	return checkLen("ciphertext", len(s.Ciphertext), 1, MaxSignal)
+}
+
+// Validate implements [Body].
 func (h *Hello) Validate() error { return checkLen("host", len(h.Host), 1, 255) }
 
 // Validate implements [Body].

@@ -93,6 +93,7 @@ func TestKindsOfConnection(t *testing.T) {
 		protocol.OpChannelPost:     &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")},
 		protocol.OpChannelCommit:   &protocol.ChannelCommit{Channel: channel, Ciphertext: []byte("x")},
 		protocol.OpChannelClose:    &protocol.ChannelClose{Channel: channel},
+		protocol.OpChannelSignal:   &protocol.ChannelSignal{Channel: channel, Ciphertext: []byte("x")},
 	}
 	known := map[protocol.Op]bool{protocol.OpRegister: true, protocol.OpAuthenticate: true, protocol.OpAccountGet: true}
 	for op, body := range anonymous {
@@ -111,6 +112,7 @@ func TestKindsOfConnection(t *testing.T) {
 		protocol.OpKeyPackagesStatus:  &protocol.Empty{},
 		protocol.OpMailboxOpen:        &protocol.MailboxOpen{},
 		protocol.OpMailboxDelete:      &protocol.MailboxDelete{},
+		protocol.OpAccountDisclose:    &protocol.AccountDisclose{},
 	} {
 		known[op] = true
 		servertest.Dial(t, i).Refused(protocol.CodeUnauthenticated, op, body)

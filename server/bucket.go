@@ -92,9 +92,9 @@ func originOf(a netip.Addr) origin {
 
 // limiters are all that a node keeps by address and by target.
 type limiters struct {
-	register, authenticate, lookup, takeKeys, letter, create, open, connect, upload *limiter[origin]
-	targetTake                                                                      *limiter[string]
-	targetLetter                                                                    *limiter[DeviceRef]
+	register, authenticate, lookup, takeKeys, letter, create, open, connect, upload, disclose *limiter[origin]
+	targetTake                                                                                *limiter[string]
+	targetLetter                                                                              *limiter[DeviceRef]
 }
 
 func newLimiters(l *Limits) *limiters {
@@ -108,13 +108,14 @@ func newLimiters(l *Limits) *limiters {
 		open:         newLimiter[origin](l.Open),
 		connect:      newLimiter[origin](l.Connect),
 		upload:       newLimiter[origin](l.Upload),
+		disclose:     newLimiter[origin](l.Disclose),
 		targetTake:   newLimiter[string](l.TargetTake),
 		targetLetter: newLimiter[DeviceRef](l.TargetLetter),
 	}
 }
 
 func (l *limiters) forget(now time.Time) {
-	for _, o := range []*limiter[origin]{l.register, l.authenticate, l.lookup, l.takeKeys, l.letter, l.create, l.open, l.connect, l.upload} {
+	for _, o := range []*limiter[origin]{l.register, l.authenticate, l.lookup, l.takeKeys, l.letter, l.create, l.open, l.connect, l.upload, l.disclose} {
 		o.forget(now)
 	}
 	l.targetTake.forget(now)

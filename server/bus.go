@@ -5,13 +5,18 @@ package server
 import "github.com/securecrypt/securecrypt/protocol"
 
 // A Wake tells other nodes on the same store that there is something new to
-// read. It carries no content, and one that is lost delays delivery only.
+// read. It carries nothing that is stored, and one that is lost delays delivery
+// only.
 type Wake struct {
 	// Either a channel and the sequence number of its newest entry,
 	Channel protocol.ChannelID
 	Last    uint64
-	// or a mailbox.
+	// or a mailbox,
 	Mailbox DeviceRef
+	// or a channel and what is shown there to those who have it open. Node is
+	// a random number of the publisher, which has shown it to its own.
+	Signal *protocol.Signal
+	Node   uint64
 }
 
 // A Bus carries wakes between nodes.

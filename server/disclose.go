@@ -4,8 +4,10 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -61,6 +63,29 @@ func Disclose(ctx context.Context, store Store, addr account.Address) (*Disclosu
 		d.Tables = append(d.Tables, out)
 	}
 	return d, nil
+}
+
+// accountDisclose returns a part of what the store has about the account of
+// this connection.
+func (ss *session) accountDisclose(b *protocol.AccountDisclose) (protocol.Body, error) {
+	if err := ss.limited(ss.s.limiters.disclose, 1); err != nil {
+		return nil, err
+	}
+	d, err := Disclose(ss.s.ctx, ss.s.store, account.Address{Name: ss.identity.Name, Host: ss.s.host})
+	if err != nil {
+		return nil, err
+	}
+	whole, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	if b.Offset >= uint64(len(whole)) {
+		return nil, refuse(protocol.CodeInvalid)
+	}
+	part := whole[b.Offset:]
+	return &protocol.Disclosure{
+		Hash: sha256.Sum256(whole), Size: uint64(len(whole)), Part: part[:min(len(part), protocol.MaxDisclosurePart)],
+	}, nil
 }
 
 func rowsOf(tx ReadTx, addr account.Address) (map[string][]any, error) {

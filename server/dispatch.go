@@ -33,6 +33,8 @@ var audience = map[protocol.Op]who{
 	protocol.OpChannelPost:        anonymousOnly,
 	protocol.OpChannelCommit:      anonymousOnly,
 	protocol.OpChannelClose:       anonymousOnly,
+	protocol.OpChannelSignal:      anonymousOnly,
+	protocol.OpAccountDisclose:    identifiedOnly,
 }
 
 func (ss *session) admit(op protocol.Op) error {
@@ -82,6 +84,10 @@ func (ss *session) dispatch(r request, body protocol.Body) (protocol.Body, error
 		return ss.channelCommit(r, b)
 	case *protocol.ChannelClose:
 		return ss.channelClose(b)
+	case *protocol.ChannelSignal:
+		return ss.channelSignal(b)
+	case *protocol.AccountDisclose:
+		return ss.accountDisclose(b)
 	}
 	if r.op == protocol.OpKeyPackagesStatus {
 		return ss.keyPackagesStatus()

@@ -31,12 +31,14 @@ var (
 	DefaultOpenRate         = Rate{Burst: 5000, PerSecond: 100}
 	DefaultConnectRate      = Rate{Burst: 300, PerSecond: 10}
 	DefaultUploadRate       = Rate{Burst: 8 << 30, PerSecond: 4 << 20} // bytes
+	DefaultDiscloseRate     = Rate{Burst: 200, PerSecond: 0.5}
 )
 
 // Default rates of one connection.
 var (
 	DefaultRequestRate = Rate{Burst: 4000, PerSecond: 400}
 	DefaultPostBytes   = Rate{Burst: 32 << 20, PerSecond: 4 << 20}
+	DefaultSignalRate  = Rate{Burst: 10, PerSecond: 1}
 )
 
 // DefaultTargetTakeRate is how often one account's key packages may be taken,
@@ -80,9 +82,9 @@ const (
 // Limits bound what clients may use. All are per node.
 type Limits struct {
 	// For one remote address. Nothing about addresses is stored or logged.
-	Register, Authenticate, Lookup, Take, Letter, Create, Open, Connect, Upload Rate
-	// For one connection: requests, and bytes posted.
-	Request, PostBytes Rate
+	Register, Authenticate, Lookup, Take, Letter, Create, Open, Connect, Upload, Disclose Rate
+	// For one connection: requests, bytes posted, and what is not stored.
+	Request, PostBytes, Signal Rate
 	// For one account or device as the target of anonymous requests.
 	TargetTake, TargetLetter Rate
 
@@ -130,8 +132,10 @@ func DefaultLimits() Limits {
 		Open:         DefaultOpenRate,
 		Connect:      DefaultConnectRate,
 		Upload:       DefaultUploadRate,
+		Disclose:     DefaultDiscloseRate,
 		Request:      DefaultRequestRate,
 		PostBytes:    DefaultPostBytes,
+		Signal:       DefaultSignalRate,
 		TargetTake:   DefaultTargetTakeRate,
 		TargetLetter: DefaultTargetLetterRate,
 
@@ -170,7 +174,7 @@ var Unbounded = Rate{Burst: 1e15, PerSecond: 1e15}
 func (l *Limits) LiftRates() {
 	for _, r := range []*Rate{
 		&l.Register, &l.Authenticate, &l.Lookup, &l.Take, &l.Letter, &l.Create, &l.Open, &l.Connect,
-		&l.Upload, &l.Request, &l.PostBytes, &l.TargetTake, &l.TargetLetter,
+		&l.Upload, &l.Disclose, &l.Request, &l.PostBytes, &l.Signal, &l.TargetTake, &l.TargetLetter,
 	} {
 		*r = Unbounded
 	}

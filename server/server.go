@@ -4,7 +4,9 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -40,6 +42,7 @@ type Server struct {
 	sessions  *sessionSet
 	work      work // what a shutdown waits for
 	stopBus   func()
+	node      uint64 // a random number, to know own signals by
 
 	// ctx ends when the server stops.
 	ctx    context.Context
@@ -65,6 +68,12 @@ func New(c Config) (*Server, error) {
 		ctx:          ctx,
 		cancel:       cancel,
 	}
+	var node [8]byte
+	if _, err := s.random.Read(node[:]); err != nil {
+		cancel()
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.node = binary.BigEndian.Uint64(node[:])
 	s.channels = newChannelHub(s)
 	s.mailbox = newMailboxHub()
 	s.sessions = newSessionSet(s.limits.MaxConnections, s.limits.MaxAddressConnections)
@@ -83,6 +92,12 @@ func New(c Config) (*Server, error) {
 func (s *Server) wake(w Wake) {
 	if w.Mailbox != (DeviceRef{}) {
 		s.mailbox.wake(w.Mailbox)
+		return
+	}
+	if w.Signal != nil {
+		if w.Node != s.node {
+			s.channels.show(w.Signal)
+		}
 		return
 	}
 	s.channels.wake(w.Channel, w.Last)

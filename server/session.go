@@ -38,7 +38,7 @@ type session struct {
 	out    *outbox
 	budget *budget // of unanswered posts
 
-	requests, posted bucket
+	requests, posted, signals bucket
 
 	identity  *DeviceRef
 	anonymous bool // it has used what is for anonymous connections

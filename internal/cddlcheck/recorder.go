@@ -112,6 +112,8 @@ func EventRule(t protocol.EventType) string {
 		return "event-letter"
 	case protocol.EventMailboxCaughtUp:
 		return "event-mailbox-caught-up"
+	case protocol.EventSignal:
+		return "event-signal"
 	}
 	return "event" // of an unknown type: matches none
 }

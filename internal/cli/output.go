@@ -32,6 +32,8 @@ type (
 		Deleted      bool             `json:"deleted,omitempty"`
 		ExpiresAt    *time.Time       `json:"expires_at,omitempty"`
 		State        string           `json:"state"`
+		Delivered    int              `json:"delivered,omitempty"`
+		Read         int              `json:"read,omitempty"`
 		Reason       string           `json:"reason,omitempty"`
 		Reaction     string           `json:"reaction,omitempty"`
 	}
@@ -75,6 +77,7 @@ func messageJSON(m client.Message) jsonMessage {
 		Type: "message", ID: idText(m.ID), Conversation: string(m.Conversation), From: m.From.String(), Own: m.Own,
 		Text: m.Text, SentAt: m.SentAt.UTC(), ReceivedAt: m.ReceivedAt.UTC(), ReplyTo: idText(m.ReplyTo),
 		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason, Attachments: []jsonAttachment{},
+		Delivered: m.Delivered, Read: m.Read,
 	}
 	if m.Notice {
 		j.Type = "notice"
@@ -203,6 +206,7 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	if m.Own && m.State != client.StateSent {
 		marks = append(marks, m.State.String())
 	}
+	marks = append(marks, partly(m)...)
 	if !m.ExpiresAt.IsZero() {
 		marks = append(marks, "disappears "+shortTime(m.ExpiresAt))
 	}
@@ -234,6 +238,18 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	if m.Reason != "" {
 		_, _ = fmt.Fprintf(w, "    not sent: %s\n", m.Reason)
 	}
+}
+
+// partly says how far an own message came that is not yet where all others
+// are.
+func partly(m client.Message) (marks []string) {
+	if m.State == client.StateSent && m.Delivered > 0 {
+		marks = append(marks, fmt.Sprintf("delivered to %d", m.Delivered))
+	}
+	if m.State != client.StateRead && m.Read > 0 {
+		marks = append(marks, fmt.Sprintf("read by %d", m.Read))
+	}
+	return marks
 }
 
 // size writes a number of bytes for people.

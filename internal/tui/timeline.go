@@ -299,6 +299,10 @@ func (m *model) meta(msg *client.Message, last bool) string {
 		if last || len(parts) > 0 {
 			parts = append(parts, "✓")
 		}
+	case client.StateDelivered, client.StateRead:
+		if last || len(parts) > 0 {
+			parts = append(parts, map[client.State]string{client.StateDelivered: "✓ delivered", client.StateRead: "✓ read"}[msg.State])
+		}
 	}
 	if last || len(parts) > 0 {
 		parts = append([]string{clock(msg.SentAt.Local())}, parts...)

@@ -104,6 +104,41 @@ func (s *Server) store(id protocol.ChannelID, ch *channel, entry protocol.Entry,
 	return entry.Seq
 }
 
+func (s *Server) signal(c *conn, b *protocol.ChannelSignal) (protocol.Body, func(), error) {
+	at, ok := c.open[b.Channel]
+	switch {
+	case !ok:
+		return nil, nil, refuse(protocol.CodeForbidden)
+	case at != b.Epoch:
+		return nil, nil, refuse(protocol.CodeStaleEpoch)
+	}
+	s.signals++
+	s.show(protocol.Signal{Channel: b.Channel, Epoch: b.Epoch, Ciphertext: b.Ciphertext}, c)
+	return &protocol.Empty{}, nil, nil
+}
+
+func (s *Server) show(signal protocol.Signal, sender *conn) {
+	for c := range s.conns {
+		if at, ok := c.open[signal.Channel]; ok && at == signal.Epoch && c != sender {
+			c.event(protocol.EventSignal, &signal)
+		}
+	}
+}
+
+// Signals returns how many signals were accepted.
+func (s *Server) Signals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signals
+}
+
+// InjectSignal shows something to all who have the channel open.
+func (s *Server) InjectSignal(signal protocol.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.show(signal, nil)
+}
+
 // Channels returns the identifiers of all channels.
 func (s *Server) Channels() (ids []protocol.ChannelID) {
 	s.mu.Lock()

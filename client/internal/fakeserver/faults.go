@@ -28,6 +28,8 @@ type Faults struct {
 	// Forget makes openings begin at the epoch's first entry, whatever the
 	// cursor: everything is delivered again.
 	Forget bool
+	// Disclosure replaces what accounts are told that the server has on them.
+	Disclosure func(name string) string
 	// Blob, if it returns an error, makes a blob request fail with it.
 	Blob func(client, method string) error
 	// CutUpload is after how many bytes an upload breaks off; 0 is never.

@@ -23,6 +23,7 @@ type Server struct {
 	blobs    map[protocol.BlobID]*blob
 	conns    map[*conn]bool
 	nonces   uint64
+	signals  int
 }
 
 type deviceRef struct {
@@ -79,6 +80,8 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 	case *protocol.ChannelClose:
 		delete(c.open, b.Channel)
 		return &protocol.Empty{}, nil, nil
+	case *protocol.ChannelSignal:
+		return s.signal(c, b)
 	}
 	return nil, nil, refuse(protocol.CodeUnauthenticated)
 }
@@ -102,6 +105,8 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 			box.letters = box.letters[1:]
 		}
 		return &protocol.Empty{}, nil, nil
+	case *protocol.AccountDisclose:
+		return s.disclose(c, b)
 	}
 	return nil, nil, refuse(protocol.CodeIdentified)
 }
