@@ -39,7 +39,9 @@ type actor struct {
 	// none.
 	alarm  *time.Timer
 	waking time.Time
-	again  *time.Timer // of the next attempt after a failed transaction
+	// uploads ends those that are under way, by the number of their item.
+	uploads map[uint64]context.CancelFunc
+	again   *time.Timer // of the next attempt after a failed transaction
 }
 
 // snapshot is what waiters look at.
@@ -60,7 +62,7 @@ type job struct {
 }
 
 func newActor(c *Client, id cid, channel protocol.ChannelID, l *link) *actor {
-	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}}
+	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}}
 	a.room = sync.NewCond(&a.mu)
 	return a
 }
@@ -140,6 +142,10 @@ func (a *actor) run(ctx context.Context) {
 			return
 		}
 		machine = a.process(ctx, machine, batch)
+		if machine != nil && machine.vanished {
+			a.client.retire(a)
+			return
+		}
 	}
 }
 
@@ -155,6 +161,8 @@ func (a *actor) event(t protocol.EventType, b protocol.Body) {
 		a.serve(inputEntry{*body}, true)
 	case *protocol.CaughtUp:
 		a.serve(inputCaughtUp{*body}, true)
+	case *protocol.Signal:
+		a.serve(inputSignal{*body}, true)
 	}
 }
 
@@ -217,6 +225,11 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 	if err != nil {
 		for _, j := range batch {
 			j.finish(err)
+		}
+		if machine != nil {
+			for _, e := range machine.typists.events(a.channel) {
+				a.client.emit(e)
+			}
 		}
 		a.restart(ctx, err)
 		return nil
@@ -355,9 +368,38 @@ func (a *actor) perform(ctx context.Context, e effect) {
 	case doLetter:
 		c.spawn(func() { answer(inputLetter{e.n, c.sendLetter(ctx, e.letter)}) })
 	case doUpload:
-		c.spawn(func() { answer(inputUploaded{e.n, e.index, c.upload(ctx, a.link.host, e.upload, e.expire)}) })
+		ctx, done := a.upload(ctx, e.n)
+		c.spawn(func() {
+			err := c.upload(ctx, a.link.host, e)
+			done() // before the answer leads to the next one of the item
+			answer(inputUploaded{e.n, e.index, err})
+		})
+	case doAbort:
+		a.abort(e.n)
 	case doWake:
 		a.wakeAt(e.at)
+	}
+}
+
+// upload remembers how to end an upload until done is called.
+func (a *actor) upload(ctx context.Context, n uint64) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	a.mu.Lock()
+	a.uploads[n] = cancel
+	a.mu.Unlock()
+	return ctx, func() {
+		cancel()
+		a.mu.Lock()
+		delete(a.uploads, n)
+		a.mu.Unlock()
+	}
+}
+
+func (a *actor) abort(n uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if cancel := a.uploads[n]; cancel != nil {
+		cancel()
 	}
 }
 

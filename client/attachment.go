@@ -187,7 +187,7 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 		return nil, 0, err
 	}
 	defer release()
-	if err := c.bring(ctx, place{host, blob, name}, ext, k); err != nil {
+	if err := c.bring(ctx, place{host, blob, name, conv, id, index}, ext, k); err != nil {
 		return nil, 0, err
 	}
 	f, err := c.shelf.open(k)

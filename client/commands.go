@@ -49,15 +49,8 @@ type (
 )
 
 func (in commandSend) step(c *conversation, tx *sealedTx) error {
-	switch c.rec.Status {
-	case StatusActive:
-	case StatusRequest:
-		return refusal{ErrRequest}
-	default:
-		return refusal{fmt.Errorf("%w: %s", ErrClosed, c.closedBecause())}
-	}
-	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
-		return refusal{fmt.Errorf("%w: you are leaving it", ErrClosed)}
+	if err := c.writable(); err != nil {
+		return err
 	}
 	if err := stillAttached(tx, in.uploads); err != nil {
 		return err

@@ -82,7 +82,9 @@ func (c *Client) Contacts() ([]Contact, error) {
 				return false, err
 			}
 			if rec.Known || rec.Blocked || rec.Name != "" {
-				all = append(all, rec.contact(tx))
+				contact, err := rec.contact(tx)
+				all = append(all, contact)
+				return true, err
 			}
 			return true, nil
 		})
@@ -95,14 +97,21 @@ func (c *Client) Contacts() ([]Contact, error) {
 func (c *Client) Contact(a account.Address) (contact Contact, err error) {
 	err = c.store.view(func(tx *sealedTx) error {
 		rec, err := loadContact(tx, a.String())
-		contact = rec.contact(tx)
+		if err == nil {
+			contact, err = rec.contact(tx)
+		}
 		return err
 	})
 	return contact, err
 }
 
-func (r *contactRecord) contact(tx *sealedTx) Contact {
-	return Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}
+func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
+	c := Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}
+	conv, err := openDirect(tx, r.Address)
+	if conv != nil {
+		c.Conversation = conversationID(conv.Channel)
+	}
+	return c, err
 }
 
 // SetContactName gives somebody a name that only this account sees.

@@ -84,7 +84,13 @@ type conversation struct {
 	// reportAt is when the others hear of what arrived and was read; zero if
 	// there is nothing to report.
 	reportAt time.Time
-	caughtUp bool // with what the server had when the channel was opened
+	// typists are the others who are typing; typing says that others were told
+	// the same of this account, signalled when they were told anything.
+	typists   typists
+	typing    bool
+	signalled time.Time
+	vanished  bool // there is no such conversation any more
+	caughtUp  bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
 	leaves map[string][]mls.LeafIndex
@@ -162,10 +168,11 @@ type doLetter struct {
 
 // doUpload uploads an attachment: inputUploaded.
 type doUpload struct {
-	n      uint64
-	index  int
-	upload uploadRecord
-	expire time.Duration
+	n        uint64
+	index    int
+	upload   uploadRecord
+	expire   time.Duration
+	progress ProgressEvent // says whose file it is
 }
 
 // doWake asks for an inputTick at a time.
@@ -200,7 +207,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -263,8 +270,13 @@ func (o *outItem) urgency() int {
 func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
 
 func (c *conversation) end(tx *sealedTx) error {
+	c.typists.lapse(c)
 	err := c.pump(tx)
 	c.rest()
+	if err == nil && c.finished() {
+		c.dirty = false
+		err = c.vanish(tx)
+	}
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
@@ -282,6 +294,7 @@ func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error)
 		return nil, err
 	}
 	again.hello, again.phase = c.hello, min(c.phase, phaseClosed)
+	again.typists = c.typists
 	again.begin(tx, out)
 	return again, nil
 }
@@ -295,6 +308,7 @@ func (c *conversation) rest() {
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}
+	times = slices.AppendSeq(times, maps.Values(c.typists))
 	for _, at := range times {
 		if at.After(now) {
 			c.out.do(doWake{at})
@@ -403,6 +417,9 @@ func (c *conversation) show(tx *sealedTx) *shower {
 }
 
 func (c *conversation) tellSummary(tx *sealedTx) error {
+	if c.rec.Hidden {
+		return nil
+	}
 	waiting := 0
 	for _, item := range c.outbox {
 		if item.Order != 0 {

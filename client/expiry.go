@@ -52,7 +52,9 @@ func (c *conversation) sweep(tx *sealedTx) error {
 			continue
 		}
 		rec.erase()
+		id := rec.ID
 		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), false})
+		c.out.emit(GoneEvent{conversationID(c.rec.Channel), id, order})
 	}
 	return nil
 }

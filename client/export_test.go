@@ -79,6 +79,29 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 	return entry, next, err
 }
 
+// AsSignal puts the MLS message of an entry into the envelope of a signal.
+func (c *Client) AsSignal(id ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+		machine := conversation{id: k, rec: *rec}
+		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		if err != nil {
+			return err
+		}
+		at := envelope.Place{Channel: rec.Channel, Epoch: entry.Epoch, Kind: entry.Kind}
+		payload, err := envelope.Open(sealer, at, entry.Ciphertext)
+		if err != nil {
+			return err
+		}
+		signal = protocol.Signal{Channel: rec.Channel, Epoch: entry.Epoch}
+		signal.Ciphertext, err = envelope.Seal(sealer, machine.signalPlace(entry.Epoch), payload)
+		return err
+	})
+	return signal, err
+}
+
+// SignalData is the authenticated data of signals.
+var SignalData = signalData
+
 // Retitled returns the extensions of a group with another title.
 func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
 	s, err := parseGroupState(g.Extensions())
@@ -183,8 +206,8 @@ func (c *Client) Kept(t testing.TB) (n int) {
 // KeepAtMost bounds the files that the profile keeps.
 func (c *Client) KeepAtMost(n int64) { c.shelf.room = n }
 
-// Forget drops what is kept of a message's files.
-func (c *Client) Forget(m Message) error {
+// ForgetFiles drops what is kept of a message's files.
+func (c *Client) ForgetFiles(m Message) error {
 	rec, err := c.messageRecord(m.Conversation, m.ID)
 	if err != nil {
 		return err

@@ -116,7 +116,8 @@ func (u uploadRecord) part(host string, expires time.Time) (content.External, er
 }
 
 // upload brings a file to the server, from where an earlier attempt ended.
-func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire time.Duration) error {
+func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
+	u := e.upload
 	f, err := c.attached(u)
 	if err != nil {
 		return fmt.Errorf("the attached file cannot be read any more: %w", err)
@@ -139,7 +140,7 @@ func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire
 	}
 	total := attach.SealedSize(u.Size)
 	blobs := c.config.Transport.Blobs(host)
-	offset, err := blobs.Create(ctx, u.Token, total, blobExpiry(expire))
+	offset, err := blobs.Create(ctx, u.Token, total, blobExpiry(e.expire))
 	if err != nil || offset == total {
 		return err
 	}
@@ -147,7 +148,8 @@ func (c *Client) upload(ctx context.Context, host string, u uploadRecord, expire
 	if err != nil {
 		return err
 	}
-	progress := ProgressEvent{File: fileID(u.Token.BlobID()), Name: u.Name, Done: offset, Total: total}
+	progress := e.progress
+	progress.File, progress.Name, progress.Done, progress.Total = fileID(u.Token.BlobID()), u.Name, offset, total
 	return blobs.Append(ctx, u.Token, offset, c.meter(box, progress))
 }
 

@@ -156,7 +156,7 @@ func TestStalledUploadsEnd(t *testing.T) {
 		u, err := c.prepareUpload("file")
 		fatal(t, err)
 		began := time.Now()
-		if err := c.upload(t.Context(), "here", u, 0); !retryable(err) {
+		if err := c.upload(t.Context(), "here", doUpload{upload: u}); !retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)
 		}
 		if err := c.uploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !retryable(err) {

@@ -4,8 +4,10 @@ package client
 
 import (
 	"fmt"
+	"testing"
 
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Flood adds messages from somebody else to the history of a conversation whose
@@ -77,4 +79,33 @@ func (c *Client) Multiply(id ConversationID, n int) error {
 func idKey(c *Client, id ConversationID) []byte {
 	k := c.ids[id]
 	return k[:]
+}
+
+// Traces counts the records that belong to conversations, by table.
+func (c *Client) Traces(t testing.TB) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for _, table := range []string{
+		tableConversation, tableDirect, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery,
+		tableInbox, tableHeld, tableExpiry, tableGone, tableFile, tablePiece,
+	} {
+		fatal(t, c.store.view(func(tx *sealedTx) error {
+			return tx.scan([]byte(table), false, func(_, _ []byte) (bool, error) {
+				n[table]++
+				return true, nil
+			})
+		}))
+	}
+	return n
+}
+
+// DeletedAt returns the epoch up to which invitations to a deleted conversation
+// are refused.
+func (c *Client) DeletedAt(t testing.TB, channel protocol.ChannelID) (epoch uint64) {
+	t.Helper()
+	fatal(t, c.store.view(func(tx *sealedTx) (err error) {
+		epoch, err = goneIn(tx, cid(tx.index(channel[:])))
+		return err
+	}))
+	return epoch
 }

@@ -37,7 +37,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	}
 	from := cred.Address.String()
 	contact, err := loadContact(tx, from)
-	if err != nil || contact.Blocked || c.rec.Status == StatusLeft {
+	if err != nil || contact.Blocked || c.rec.Status == StatusLeft || c.rec.Hidden {
 		return err
 	}
 	msg, err := content.Decode(m.Data)
@@ -53,6 +53,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 		return err
 	}
 	if msg.View().Kind == content.KindMessage {
+		c.typists.end(c, cred.Address)
 		if msg.Expires != nil && msg.Expires.Check(c.now()) == nil && !msg.Expires.Deadline(c.now()).After(c.now()) {
 			return nil // it came too late
 		}
@@ -161,6 +162,9 @@ func (c *conversation) loadMessage(tx *sealedTx, id content.MessageID) (uint64, 
 }
 
 func (c *conversation) notice(tx *sealedTx, from, text string) error {
+	if c.rec.Hidden {
+		return nil
+	}
 	now := millis(c.now())
 	_, err := c.add(tx, &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Text: text, Notice: true})
 	return err
@@ -196,6 +200,7 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 // erase leaves of a message only that it was there.
 func (r *messageRecord) erase() {
 	r.Deleted, r.Content, r.Text, r.Reactions, r.Paths = true, nil, "", nil, nil
+	r.Uploads = nil
 }
 
 func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, view content.View) error {

@@ -119,12 +119,17 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	if err != nil {
 		return nil, err
 	}
-	if old && (conv.Status == StatusActive || staged.Context().Epoch <= conv.Epoch) {
+	gone, err := goneIn(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if gone > 0 && staged.Context().Epoch <= gone || old && (conv.Status == StatusActive || staged.Context().Epoch <= conv.Epoch) {
 		return nil, errors.New("client: the invitation is an old one, or to a conversation that this device is in")
 	}
 	conv.Epoch = staged.Context().Epoch
 	if old {
 		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
+		conv.Hidden = false
 		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
 			return nil, err
 		}
@@ -177,7 +182,7 @@ func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
 	}
 	var rec convRecord
 	ok, err := tx.load(key(tableConversation, at), &rec)
-	if err != nil || !ok || rec.Status != StatusActive && rec.Status != StatusRequest {
+	if err != nil || !ok || rec.Hidden || rec.Status != StatusActive && rec.Status != StatusRequest {
 		return nil, err
 	}
 	return &rec, nil

@@ -48,7 +48,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		pass(time.Minute)
 		check("sent", "two")
 		if s := x.alice.status(x.id).Last.State; s != client.StateDelivered {
-			t.Errorf("what arrived is %v", s)
+			t.Errorf("what was sent is %v", s)
 		}
 		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))
 		pass(time.Second)

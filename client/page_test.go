@@ -95,13 +95,17 @@ func TestFirstUnread(t *testing.T) {
 		x.bob.say(x.id, "mine")
 		pass(time.Second)
 		two := x.alice.say(x.id, "two")
-		x.alice.say(x.id, "three")
+		three := x.alice.say(x.id, "three")
 		pass(time.Second)
 		x.bob.restart()
 		page, err := x.bob.Page(x.id, client.Position{}, 1)
 		must(t, err)
 		if page.FirstUnread != two.ID {
 			t.Errorf("the first unread one is %v, not %v", page.FirstUnread, two.ID)
+		}
+		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, two.ID))
+		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || page.FirstUnread != three.ID {
+			t.Errorf("after two was read: %v, %v", page.FirstUnread, err)
 		}
 		must(t, x.bob.MarkRead(t.Context(), x.id))
 		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || !page.FirstUnread.IsZero() {

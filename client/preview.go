@@ -24,13 +24,24 @@ type listRecord struct {
 	Last *previewRecord `cbor:"40,keyasint,omitempty"`
 	// Members counts the accounts in it, this one included.
 	Members uint64 `cbor:"41,keyasint,omitempty"`
-	// MentionedAt is the order of the newest message that mentions this account.
+	// MentionedAt is the order of the newest message that mentions this
+	// account.
 	MentionedAt uint64 `cbor:"43,keyasint,omitempty"`
 	Pinned      bool   `cbor:"44,keyasint,omitempty"`
 	Archived    bool   `cbor:"45,keyasint,omitempty"`
 	MutedUntil  int64  `cbor:"46,keyasint,omitempty"` // Unix milliseconds
 	Draft       string `cbor:"47,keyasint,omitempty"`
 	DraftReply  []byte `cbor:"48,keyasint,omitempty"` // content.MessageID
+	// Hidden: it was deleted, and is followed only until it can go.
+	Hidden bool `cbor:"49,keyasint,omitempty"`
+}
+
+// readUpTo returns the order of the newest message that counts as read.
+func (r *convRecord) readUpTo() uint64 {
+	if r.Reported == nil {
+		return 0
+	}
+	return r.Reported.Read
 }
 
 // A previewRecord is a message without what is long.
@@ -62,7 +73,11 @@ func beginning(text string) string {
 func preview(order uint64, rec *messageRecord) *previewRecord {
 	p := &previewRecord{Order: order, Message: *rec}
 	m := &p.Message
-	m.Text, m.Content, m.Reactions, m.Paths = beginning(rec.Text), nil, nil, nil
+	m.Text, m.Content, m.Reactions, m.Paths, m.Uploads = beginning(rec.Text), nil, nil, nil, nil
+	m.Recipients = nil // how many there are is enough
+	for _, r := range rec.Recipients {
+		m.Recipients = append(m.Recipients, recipientRecord{Status: r.Status})
+	}
 	if len(rec.Content) == 0 {
 		return p
 	}

@@ -211,7 +211,7 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 	}
 	c.state, c.commitAt = next, time.Time{}
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
-	c.rec.Epoch = commit.Epoch()
+	c.rec.Epoch, c.rec.Signals = commit.Epoch(), 0
 	c.rec.Members = uint64(len(c.index()))
 	c.touch()
 	if commit.RemovesSelf() {

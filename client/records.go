@@ -34,6 +34,7 @@ const (
 	tableHeld         = "h" // + cid + n: heldRecord
 	tableExpiry       = "x" // + cid + time + n: empty
 	tableFile         = "f" // + index of a blob's identifier: fileRecord
+	tableGone         = "t" // + cid: the epoch in which it was deleted
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 	tableSettings     = "s" // settingsRecord
 )
@@ -127,9 +128,11 @@ type convRecord struct {
 	Departed []claimRecord `cbor:"20,keyasint,omitempty"`
 	// Held: there may be something that unconfirmed members said or did.
 	Held bool `cbor:"21,keyasint,omitempty"`
-	listRecord
 	// Reported is nil until the conversation is loaded for the first time.
 	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
+	// Signals counts what was shown since the last own message was encrypted.
+	Signals uint64 `cbor:"31,keyasint,omitempty"`
+	listRecord
 }
 
 // A claimRecord is what a leaf says about itself.
@@ -170,6 +173,8 @@ type messageRecord struct {
 	Held bool `cbor:"16,keyasint"`
 	// Recipients are those an own message was sent to, if they are few.
 	Recipients []recipientRecord `cbor:"30,keyasint,omitempty"`
+	// Uploads are the files of a message that failed, to send it again.
+	Uploads []uploadRecord `cbor:"40,keyasint,omitempty"`
 }
 
 type reactionRecord struct {

@@ -23,9 +23,9 @@ func allRecords() []any {
 		&keyPackageRecord{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
 		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, listRecord: listRecord{
 			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
-			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1},
+			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
-		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Recipients: []recipientRecord{{"a@b", 1}}},
+		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
 		&outboxRecord{Version: 1, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}},
@@ -35,6 +35,7 @@ func allRecords() []any {
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
 		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},
 		&profileControl{Version: 1, Name: "n"},
+		&typingControl{Version: 1, On: true},
 	}
 }
 

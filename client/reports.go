@@ -82,14 +82,6 @@ func (in commandRead) step(c *conversation, tx *sealedTx) error {
 	return err
 }
 
-// readUpTo returns the order of the newest message that counts as read.
-func (r *convRecord) readUpTo() uint64 {
-	if r.Reported == nil {
-		return r.NextOrder
-	}
-	return r.Reported.Read
-}
-
 // countUnread counts the messages after the last that was read.
 func (c *conversation) countUnread(tx *sealedTx) (n uint64, err error) {
 	if c.rec.Reported.Read == c.rec.NextOrder {

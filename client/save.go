@@ -37,7 +37,7 @@ func (c *Client) Save(ctx context.Context, conv ConversationID, id content.Messa
 	if err != nil {
 		return "", err
 	}
-	if err := c.download(ctx, place{host, blob, name}, ext, part); err != nil {
+	if err := c.download(ctx, place{host, blob, name, conv, id, index}, ext, part); err != nil {
 		return "", err
 	}
 	path, err := part.Finish(name)
@@ -73,6 +73,10 @@ type place struct {
 	host string
 	blob protocol.BlobID
 	name string
+	// What it is an attachment of.
+	conv  ConversationID
+	msg   content.MessageID
+	index int
 }
 
 // download decrypts an attachment into part, which may hold the beginning of
@@ -123,7 +127,10 @@ func (c *Client) fetch(ctx context.Context, at place, ext *content.External, to 
 	}
 	defer func() { _ = body.Close() }()
 	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
-	src := c.meter(body, ProgressEvent{File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size)})
+	src := c.meter(body, ProgressEvent{
+		Conversation: at.conv, Message: at.msg, Index: at.index,
+		File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
+	})
 	return attach.Decrypt(keys, to, src, size, keep)
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
@@ -166,7 +165,7 @@ func (c *conversation) startUploads(item *outItem) bool {
 		}
 		if !u.Done {
 			item.working = true
-			c.out.do(doUpload{item.n, i, u, time.Duration(item.Expire) * time.Second})
+			c.out.do(c.upload(item, i))
 			return true
 		}
 	}
@@ -219,6 +218,8 @@ func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
+	c.rec.Signals, c.typing = 0, c.typing && item.Report
+	c.touch()
 	return c.wrap(tx, item, protocol.KindMessage, envelope.Payload{Message: message})
 }
 
@@ -297,7 +298,10 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 			return err
 		}
 	}
-	if err := c.dropItem(tx, item); err != nil {
+	if item.Leave && c.rec.Status == StatusActive {
+		c.rec.Hidden = false // it goes on, and whoever is in it should know
+	}
+	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item)); err != nil {
 		return err
 	}
 	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending

@@ -177,7 +177,7 @@ func TestFilesSurviveFailingDisks(t *testing.T) {
 				t.Errorf("with a failure at write %d it opened %d bytes", n, len(got))
 			}
 			b.wantOpened(m, plain)
-			must(t, b.Forget(m))
+			must(t, b.ForgetFiles(m))
 		}
 	})
 }

@@ -154,6 +154,8 @@ type Contact struct {
 	// Verified means that the safety numbers were compared.
 	Verified bool
 	Blocked  bool
+	// Conversation is the one between the two, empty if there is none.
+	Conversation ConversationID
 }
 
 // A State says what became of a message.
@@ -267,9 +269,21 @@ type ConnectionEvent struct {
 
 // ProgressEvent: a file is on its way up (or down).
 type ProgressEvent struct {
-	File        FileID
-	Name        string
-	Done, Total int64 // bytes
+	// Conversation, Message and Index say which attachment the file is.
+	Conversation ConversationID
+	Message      content.MessageID
+	Index        int
+	File         FileID
+	Name         string
+	Done, Total  int64 // bytes
+}
+
+// GoneEvent: a message, or a whole conversation if Message is zero, is no
+// longer on this device.
+type GoneEvent struct {
+	Conversation ConversationID
+	Message      content.MessageID
+	Order        uint64
 }
 
 // FailureEvent: something that was asked for could not be done.
@@ -282,4 +296,5 @@ func (MessageEvent) event()      {}
 func (ConversationEvent) event() {}
 func (ConnectionEvent) event()   {}
 func (ProgressEvent) event()     {}
+func (GoneEvent) event()         {}
 func (FailureEvent) event()      {}

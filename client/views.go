@@ -47,7 +47,9 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() ([]Conversation, error) {
+func (c *Client) Conversations() ([]Conversation, error) { return c.conversations(false) }
+
+func (c *Client) conversations(hidden bool) ([]Conversation, error) {
 	var all []Conversation
 	err := c.store.view(func(tx *sealedTx) error {
 		show := c.shower(tx)
@@ -62,6 +64,9 @@ func (c *Client) Conversations() ([]Conversation, error) {
 			var rec convRecord
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
+			}
+			if rec.Hidden && !hidden {
+				return true, nil
 			}
 			conv, err := show.conversation(&rec)
 			conv.Waiting = waits[cid(k[1:])]
@@ -118,7 +123,7 @@ func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok || rec.Hidden {
 			return ErrNoConversation
 		}
 		return fn(tx, k, &rec)

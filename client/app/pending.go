@@ -9,4 +9,6 @@ func (a *App) typing(ctx context.Context, _ Switch) (None, error)     { return N
 func (a *App) deleteConversation(ctx context.Context, _ ConversationRef) (None, error) {
 	return None{}, nil
 }
-func (a *App) search(ctx context.Context, _ SearchQuery) (Found, error) { return Found{Messages: []Message{}}, nil }
+func (a *App) search(ctx context.Context, _ SearchQuery) (Found, error) {
+	return Found{Messages: []Message{}}, nil
+}

@@ -49,6 +49,10 @@ const (
 // Longer ones go into a blob.
 const MaxMessage = 200 << 10
 
+// KindSignal is the kind of what is shown to those who are there and not
+// stored: no entry of a channel can pass for it, nor it for one.
+const KindSignal protocol.EntryKind = 2
+
 // ErrOpen means that the bytes were not sealed with this key for this place.
 var ErrOpen = errors.New("envelope: does not open")
 

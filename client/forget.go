@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// ErrStillIn: a conversation that goes on cannot be deleted.
+var ErrStillIn = errors.New("leave the conversation first; then it can be deleted")
+
+type (
+	commandForget struct{ id content.MessageID }
+	commandDelete struct{}
+)
+
+// Forget removes a message from this device alone. One that is still being
+// sent is to be cancelled instead.
+func (c *Client) Forget(conv ConversationID, msg content.MessageID) error {
+	return c.tell(c.ctx, conv, commandForget{msg})
+}
+
+// DeleteConversation removes a conversation and all that was said in it from
+// this device. A request is thereby declined; a conversation that goes on is
+// refused with ErrStillIn. Its keys remain, out of sight, until the others have
+// let this account go.
+func (c *Client) DeleteConversation(ctx context.Context, conv ConversationID) error {
+	return c.tell(ctx, conv, commandDelete{})
+}
+
+func (in commandForget) step(c *conversation, tx *sealedTx) error {
+	order, rec, err := c.loadMessage(tx, in.id)
+	if err != nil {
+		return err
+	}
+	if rec == nil || rec.Held || rec.expired(c.now()) {
+		return refusal{ErrNoMessage}
+	}
+	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Order == order }) {
+		return refusal{errors.New("this message is still being sent; cancel it instead")}
+	}
+	return c.forget(tx, order, rec)
+}
+
+// forget removes a message. Its identifier stays known, so that the message
+// does not come back.
+func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) error {
+	if err := forgetFiles(tx, rec, nil); err != nil {
+		return err
+	}
+	if rec.Expires != 0 {
+		if err := tx.delete(key(tableExpiry, c.id[:], number(uint64(rec.Expires)), number(order))); err != nil {
+			return err
+		}
+	}
+	if err := tx.delete(key(tableMessage, c.id[:], number(order))); err != nil {
+		return err
+	}
+	foreign := !rec.Notice && rec.From != c.self.address.String()
+	if foreign && order > c.rec.readUpTo() && c.rec.Unread > 0 {
+		c.rec.Unread--
+		c.touch()
+	}
+	c.out.emit(GoneEvent{conversationID(c.rec.Channel), rec.ID, order})
+	return c.dropLast(tx, order)
+}
+
+func (commandDelete) step(c *conversation, tx *sealedTx) error {
+	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
+	switch {
+	case c.rec.Status == StatusRequest:
+		if err := (commandLeave{}).step(c, tx); err != nil {
+			return err
+		}
+	case c.rec.Status == StatusActive && !leaving:
+		return refusal{ErrStillIn}
+	}
+	if err := c.eraseHistory(tx); err != nil {
+		return err
+	}
+	c.rec.Hidden = true
+	c.touch()
+	c.out.emit(GoneEvent{Conversation: conversationID(c.rec.Channel)})
+	return nil
+}
+
+// eraseHistory removes what was said, and what this account chose.
+func (c *conversation) eraseHistory(tx *sealedTx) error {
+	for _, item := range slices.Clone(c.outbox) {
+		if item.plain() {
+			if item.working {
+				c.out.do(doAbort{item.n})
+			}
+			if err := c.dropItem(tx, item); err != nil {
+				return err
+			}
+		}
+	}
+	err := c.eachMessage(tx, func(rec *messageRecord) error { return forgetFiles(tx, rec, nil) })
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{tableMessage, tableMessageID, tableExpiry, tableHeld} {
+		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
+			return err
+		}
+	}
+	members := c.rec.Members
+	c.rec.listRecord = listRecord{Members: members}
+	c.rec.Unread, c.rec.Held = 0, false
+	return eraseInbox(tx, c.id)
+}
+
+// eachMessage calls fn, which may write, for all messages that have content.
+func (c *conversation) eachMessage(tx *sealedTx, fn func(*messageRecord) error) error {
+	var all []*messageRecord
+	err := tx.scan(key(tableMessage, c.id[:]), false, func(_, v []byte) (bool, error) {
+		var rec messageRecord
+		err := decodeRecord(v, &rec)
+		if len(rec.Content) > 0 {
+			all = append(all, &rec)
+		}
+		return true, err
+	})
+	for _, rec := range all {
+		if err == nil {
+			err = fn(rec)
+		}
+	}
+	return err
+}
+
+func eraseInbox(tx *sealedTx, id cid) error {
+	var keys [][]byte
+	err := tx.scan([]byte(tableInbox), false, func(k, v []byte) (bool, error) {
+		var rec inboxRecord
+		err := decodeRecord(v, &rec)
+		if rec.CID == id {
+			keys = append(keys, slices.Clone(k))
+		}
+		return true, err
+	})
+	for _, k := range keys {
+		if err == nil {
+			err = tx.delete(k)
+		}
+	}
+	return err
+}
+
+// finished reports whether nothing of a deleted conversation is needed any
+// more.
+func (c *conversation) finished() bool {
+	return c.rec.Hidden && !c.following() && c.pendingItems() == 0 && len(c.deliver) == 0
+}
+
+// vanish removes the conversation from the store. All that stays is the epoch
+// that it was in: an invitation that somebody kept must not bring it back.
+func (c *conversation) vanish(tx *sealedTx) error {
+	direct := key(tableDirect, tx.index([]byte(c.rec.Peer)))
+	at, err := tx.get(direct)
+	if err == nil && string(at) == string(c.id[:]) {
+		err = tx.delete(direct)
+	}
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{
+		tableConversation, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery, tableHeld, tableExpiry,
+	} {
+		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
+			return err
+		}
+	}
+	c.vanished = true
+	return tx.put(key(tableGone, c.id[:]), number(c.rec.Epoch))
+}
+
+// goneIn returns the epoch in which a conversation was deleted, 0 if it was
+// not.
+func goneIn(tx *sealedTx, id cid) (uint64, error) {
+	b, err := tx.get(key(tableGone, id[:]))
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// retire lets go of the actor of a conversation that has vanished. If somebody
+// invited this account again meanwhile, a new one takes its place.
+func (c *Client) retire(a *actor) {
+	id := conversationID(a.channel)
+	back := false
+	c.mu.Lock() // joined takes it after it has saved a conversation
+	delete(c.actors, a.id)
+	err := c.store.view(func(tx *sealedTx) error {
+		b, err := tx.get(key(tableConversation, a.id[:]))
+		back = b != nil
+		return err
+	})
+	if err == nil && !back {
+		delete(c.ids, id)
+	}
+	c.mu.Unlock()
+	if back {
+		if _, err := c.actor(id); err != nil {
+			c.log.Error("a conversation could not be started again", "error", err)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/internal/fold"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// searchStep is how many messages are looked at in one transaction: a search
+// must not hold up what arrives.
+const searchStep = 512
+
+// A SearchQuery says which messages are looked for: those to which all that is
+// set applies.
+type SearchQuery struct {
+	// Text has the words that the message, or the names of its files, contain:
+	// all of them, without regard to case and accents.
+	Text string
+	In   ConversationID
+	From account.Address
+	// Since and Until bound the time at which the sender sent it; Until itself
+	// is outside.
+	Since, Until time.Time
+	// Files: it has attachments.
+	Files bool
+	// Limit is how many messages are wanted; 0 is all.
+	Limit int
+	// Before is the last message of a search that is gone on with.
+	Before content.MessageID
+}
+
+// Search calls fn for the messages that a query finds, until it returns false
+// or ctx ends: conversation by conversation, the most recently active first,
+// and in each the newest first.
+func (c *Client) Search(ctx context.Context, q SearchQuery, fn func(Message) bool) error {
+	all, err := c.Conversations()
+	if err != nil {
+		return err
+	}
+	if q.In != "" {
+		all = slices.DeleteFunc(all, func(conv Conversation) bool { return conv.ID != q.In })
+		if len(all) == 0 {
+			return ErrNoConversation
+		}
+	}
+	s := searcher{client: c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
+	if all, err = s.goOn(all); err != nil {
+		return err
+	}
+	for _, conv := range all {
+		more, err := s.search(ctx, conv.ID)
+		if err != nil || !more {
+			return err
+		}
+		s.from = math.MaxUint64
+	}
+	return nil
+}
+
+type searcher struct {
+	client *Client
+	query  SearchQuery
+	words  []string
+	from   uint64 // where to begin in the next conversation
+	found  int
+	fn     func(Message) bool
+}
+
+// goOn finds where an earlier search ended, and leaves out the conversations
+// that it dealt with.
+func (s *searcher) goOn(all []Conversation) ([]Conversation, error) {
+	if s.query.Before.IsZero() {
+		return all, nil
+	}
+	for i, conv := range all {
+		err := s.client.viewConversation(conv.ID, func(tx *sealedTx, k cid, _ *convRecord) error {
+			machine := conversation{id: k}
+			order, err := machine.orderOf(tx, s.query.Before)
+			if order > 0 {
+				s.from = order - 1
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, ErrNoConversation) {
+			return nil, err
+		}
+		if s.from != math.MaxUint64 {
+			return all[i:], nil
+		}
+	}
+	return nil, ErrNoMessage
+}
+
+// search looks through one conversation. It reports whether to go on with the
+// next one.
+func (s *searcher) search(ctx context.Context, id ConversationID) (bool, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, context.Cause(ctx)
+		}
+		var hits []Message
+		end := true
+		err := s.client.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) (err error) {
+			hits, end, err = s.step(s.client.pager(tx, k, id))
+			return err
+		})
+		if errors.Is(err, ErrNoConversation) { // deleted meanwhile
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, m := range hits { // outside of the transaction: fn may want one of its own
+			s.found++
+			if !s.fn(m) || s.query.Limit > 0 && s.found >= s.query.Limit {
+				return false, nil
+			}
+		}
+		if end {
+			return true, nil
+		}
+	}
+}
+
+// step looks at the next messages, and reports whether they were the last.
+func (s *searcher) step(p *pager) (hits []Message, end bool, err error) {
+	seen := 0
+	end = true
+	err = p.walk(s.from, true, func(order uint64, rec *messageRecord) (bool, error) {
+		s.from = order - 1
+		seen++
+		if s.matches(rec) {
+			m, err := p.message(p.id, p.conv, order, rec)
+			if err != nil {
+				return false, err
+			}
+			hits = append(hits, m)
+		}
+		end = seen < searchStep
+		return end, nil
+	})
+	return hits, end, err
+}
+
+func (s *searcher) matches(rec *messageRecord) bool {
+	q := &s.query
+	switch {
+	case rec.Notice || rec.Deleted,
+		!q.From.IsZero() && rec.From != q.From.String(),
+		!q.Since.IsZero() && rec.Sent < millis(q.Since),
+		!q.Until.IsZero() && rec.Sent >= millis(q.Until):
+		return false
+	}
+	if !q.Files && s.contains(rec.Text) {
+		return true
+	}
+	names, any := fileNames(rec)
+	return any && s.contains(rec.Text+"\n"+names)
+}
+
+// contains reports whether a text has all the words.
+func (s *searcher) contains(text string) bool {
+	if len(s.words) == 0 {
+		return true
+	}
+	text = fold.Text(text)
+	return !slices.ContainsFunc(s.words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// fileNames returns the names of a message's attachments, and whether there
+// are any.
+func fileNames(rec *messageRecord) (names string, any bool) {
+	if len(rec.Content) == 0 {
+		return "", false
+	}
+	msg, err := content.Decode(rec.Content)
+	if err != nil {
+		return "", false
+	}
+	for _, a := range msg.View().Attachments {
+		names, any = names+"\n"+a.Name, true
+	}
+	return names, any
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+func (p *person) search(q client.SearchQuery) (found []string) {
+	p.t.Helper()
+	must(p.t, p.Search(p.t.Context(), q, func(m client.Message) bool {
+		found = append(found, m.Text)
+		_, err := p.Message(m.Conversation, m.ID) // whoever searches may ask for more
+		must(p.t, err)
+		return true
+	}))
+	return found
+}
+
+func TestSearch(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		other, err := x.bob.CreateGroup(t.Context(), "Other", nil)
+		must(t, err)
+		x.bob.say(other, "a cafe elsewhere")
+		pass(time.Second)
+		first := x.alice.say(x.id, "Let us meet at the Café")
+		pass(time.Hour)
+		noon := time.Now()
+		x.mallory.say(x.id, "which CAFÉ, at the Straße?")
+		edited := x.alice.say(x.id, "no")
+		gone := x.alice.say(x.id, "cafe, deleted")
+		_, err = x.alice.Send(t.Context(), x.id, client.Draft{Text: "cafe, expired", Expire: time.Minute})
+		must(t, err)
+		kept, err := x.alice.Attach(t.Context(), "Menü.pdf", "application/pdf", bytes.NewReader([]byte("x")))
+		must(t, err)
+		_, err = x.alice.Send(t.Context(), x.id, client.Draft{Text: "look", Attached: []client.FileID{kept}})
+		must(t, err)
+		pass(time.Second)
+		must(t, x.alice.Edit(t.Context(), x.id, edited.ID, "the other cafe"))
+		must(t, x.alice.Delete(t.Context(), x.id, gone.ID))
+		pass(time.Hour)
+		all := []string{"the other cafe", "which CAFÉ, at the Straße?", "Let us meet at the Café", "a cafe elsewhere"}
+		for _, c := range []struct {
+			name string
+			q    client.SearchQuery
+			want []string
+		}{
+			{"one word", client.SearchQuery{Text: "CAFÉ"}, all},
+			{"several words", client.SearchQuery{Text: " the cafe "}, all[:3]},
+			{"none", client.SearchQuery{Text: "tea"}, nil},
+			{"ligatures", client.SearchQuery{Text: "strasse"}, all[1:2]},
+			{"before it was edited", client.SearchQuery{Text: "no"}, nil},
+			{"in one conversation", client.SearchQuery{Text: "cafe", In: other}, all[3:]},
+			{"from somebody", client.SearchQuery{Text: "cafe", From: x.mallory.Address()}, all[1:2]},
+			{"since", client.SearchQuery{Text: "cafe", Since: noon}, all[:2]},
+			{"until", client.SearchQuery{Text: "cafe", Until: noon}, all[2:]},
+			{"limit", client.SearchQuery{Text: "cafe", Limit: 2}, all[:2]},
+			{"on", client.SearchQuery{Text: "cafe", Before: first.ID}, all[3:]},
+			{"files", client.SearchQuery{Files: true}, []string{"look"}},
+			{"names of files", client.SearchQuery{Text: "menu"}, []string{"look"}},
+			{"text and name", client.SearchQuery{Text: "look menu"}, []string{"look"}},
+			{"files of that name", client.SearchQuery{Text: "cafe", Files: true}, nil},
+		} {
+			want(t, c.name, x.bob.search(c.q), c.want)
+		}
+		for _, bad := range []client.SearchQuery{{In: "nowhere"}, {Before: content.MessageID{1}}} {
+			if err := x.bob.Search(t.Context(), bad, func(client.Message) bool { return true }); err == nil {
+				t.Errorf("%+v found something", bad)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := x.bob.Search(ctx, client.SearchQuery{}, func(client.Message) bool { return true }); !errors.Is(err, context.Canceled) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// A search that is gone on with page by page finds the same as one at once,
+// also across the transactions that it takes.
+func TestSearchGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		id, err := x.alice.CreateGroup(t.Context(), "Long", nil)
+		must(t, err)
+		must(t, x.alice.Flood(id, 1200, func(i int) string { return fmt.Sprint("message ", i) }))
+		all := x.alice.search(client.SearchQuery{Text: "5 message"})
+		var paged []string
+		q := client.SearchQuery{Text: "5 message", Limit: 100}
+		for more := true; more; {
+			more = false
+			must(t, x.alice.Search(t.Context(), q, func(m client.Message) bool {
+				paged, q.Before, more = append(paged, m.Text), m.ID, true
+				return true
+			}))
+		}
+		if len(all) != 309 {
+			t.Errorf("%d messages were found", len(all))
+		}
+		want(t, "page by page", paged, all)
+	})
+}
+
+// BenchmarkSearch looks through 50,000 messages for a word that none has.
+func BenchmarkSearch(b *testing.B) {
+	c, id := onDisk(b)
+	must(b, c.Flood(id, 50_000, func(i int) string {
+		return fmt.Sprint("Message ", i, ": something of ordinary length, as people write it all day")
+	}))
+	for name, text := range map[string]string{"plain": "nowhere", "accents": "nïrgends"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				must(b, c.Search(b.Context(), client.SearchQuery{Text: text}, func(client.Message) bool { return true }))
+			}
+		})
+	}
+}

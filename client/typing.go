@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// TypingLasts is how long somebody is taken to be typing who does not say so
+// again.
+const TypingLasts = 6 * time.Second
+
+// Every signal takes a key of the sender's ratchet, and who is away sees none
+// of them: the next message must not be further ahead than package mls lets
+// it be (mls.DefaultMaxForward).
+const (
+	signalEvery = 4 * time.Second
+	maxSignals  = 200 // between two messages that are stored
+)
+
+// controlTyping is the control message of a signal.
+const controlTyping = "typing"
+
+// signalData is the authenticated data of the MLS message of a signal. Entries
+// of the channel have none: nobody can spend the key of a message that is
+// stored by showing it first.
+var signalData = []byte("securecrypt/v1/signal")
+
+type typingControl struct {
+	Version uint8 `cbor:"1,keyasint"`
+	On      bool  `cbor:"2,keyasint"`
+}
+
+// TypingEvent: somebody began to type, or stopped.
+type TypingEvent struct {
+	Conversation ConversationID
+	From         account.Address
+	On           bool
+}
+
+func (TypingEvent) event() {}
+
+type (
+	commandTyping struct{ on bool }
+	inputSignal   struct{ signal protocol.Signal }
+)
+
+// Typing tells those who are there that this account is typing, or stopped; to
+// be called with every key: it says so no more often than needed. A message
+// says by itself that its author stopped. Nothing is said off line, in groups
+// of more than MaxReporting members, or if the settings switch it off.
+func (c *Client) Typing(ctx context.Context, id ConversationID, on bool) error {
+	return c.tell(ctx, id, commandTyping{on})
+}
+
+func (in commandTyping) step(c *conversation, tx *sealedTx) error {
+	now := c.now()
+	if !in.on && !c.typing || now.Before(c.signalled.Add(signalEvery)) || !c.maySignal() {
+		return nil
+	}
+	settings, err := loadSettings(tx)
+	if err != nil || !settings.Typing {
+		return err
+	}
+	c.typing, c.signalled = in.on, now
+	return c.signal(tx, in.on)
+}
+
+// maySignal reports whether a signal can be made now, and be received.
+func (c *conversation) maySignal() bool {
+	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted }
+	return c.rec.Status == StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
+		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.few()
+}
+
+// signal shows the others something that is not stored. The ratchet and the
+// count are, before it leaves.
+func (c *conversation) signal(tx *sealedTx, on bool) error {
+	body, err := dcbor.Marshal(typingControl{Version: recordVersion, On: on})
+	if err != nil {
+		return err
+	}
+	m, err := content.Control(controlTyping, body).Salted(random)
+	if err != nil {
+		return err
+	}
+	raw, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	message, delta, err := c.group.Protect(raw, mls.ProtectOptions{AAD: signalData})
+	if err != nil {
+		return refusal{err}
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	c.rec.Signals++
+	if err := tx.save(key(tableConversation, c.id[:]), &c.rec); err != nil {
+		return err
+	}
+	epoch := c.group.Epoch()
+	k, ok, err := c.envelopeKey(tx, epoch)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errDamaged
+	}
+	sealed, err := envelope.Seal(k, c.signalPlace(epoch), envelope.Payload{Message: message})
+	if err != nil {
+		return err
+	}
+	c.out.do(doRequest{
+		op: protocol.OpChannelSignal, body: &protocol.ChannelSignal{Channel: c.rec.Channel, Epoch: epoch, Ciphertext: sealed},
+		done: func(protocol.Body, error) input { return nil }, // nobody misses it
+	})
+	return nil
+}
+
+func (c *conversation) signalPlace(epoch uint64) envelope.Place {
+	return envelope.Place{Channel: c.rec.Channel, Epoch: epoch, Kind: envelope.KindSignal}
+}
+
+// step takes in what somebody shows. Whatever is wrong with it, it is passed
+// over.
+func (in inputSignal) step(c *conversation, tx *sealedTx) error {
+	s := in.signal
+	open := c.phase == phaseCatching || c.phase == phaseLive
+	if !open || c.rec.Status != StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.few() {
+		return nil
+	}
+	k, ok, err := c.envelopeKey(tx, s.Epoch)
+	if err != nil || !ok {
+		return err
+	}
+	payload, err := envelope.Open(k, c.signalPlace(s.Epoch), s.Ciphertext)
+	if err != nil || payload.Stash != nil {
+		return nil
+	}
+	// A proposal or a commit that not everybody gets would part the group.
+	h, err := mls.ParseHeader(payload.Message)
+	if err != nil || h.Type != mls.MessagePrivate || h.ContentType != mls.ContentApplication || !bytes.Equal(h.AAD, signalData) {
+		return nil
+	}
+	received, delta, err := c.group.Process(payload.Message, c.now())
+	if err != nil {
+		return nil
+	}
+	if err := c.apply(tx, delta); err != nil {
+		return err
+	}
+	m, ok := received.(*mls.ApplicationMessage)
+	if !ok {
+		return nil
+	}
+	return c.shown(tx, m)
+}
+
+// shown lets people see that somebody types: nothing else is shown without
+// being stored.
+func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
+	cred, err := leafCredential(m.Leaf)
+	if err != nil || cred.Address == c.self.address || slices.Contains(c.doubtful(), cred.Address.String()) {
+		return nil
+	}
+	contact, err := loadContact(tx, cred.Address.String())
+	if err != nil || contact.Blocked {
+		return err
+	}
+	settings, err := loadSettings(tx)
+	if err != nil || !settings.Typing {
+		return err
+	}
+	msg, err := content.Decode(m.Data)
+	if err != nil {
+		return nil
+	}
+	var typing typingControl
+	view := msg.View()
+	if view.Kind != content.KindControl || view.Control.Name != controlTyping || dcbor.Unmarshal(view.Control.Body, &typing) != nil {
+		return nil
+	}
+	if typing.On {
+		c.typists.begin(c, cred.Address)
+	} else {
+		c.typists.end(c, cred.Address)
+	}
+	return nil
+}
+
+// typists are the others who are typing, and until when they are taken to be.
+// They are members, so that there are few.
+type typists map[account.Address]time.Time
+
+func (t typists) begin(c *conversation, who account.Address) {
+	_, already := t[who]
+	t[who] = c.now().Add(TypingLasts)
+	if !already {
+		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, true})
+	}
+}
+
+func (t typists) end(c *conversation, who account.Address) {
+	if _, ok := t[who]; ok {
+		delete(t, who)
+		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, false})
+	}
+}
+
+// lapse ends those who have not said for a while that they are typing.
+func (t typists) lapse(c *conversation) {
+	for who, until := range t {
+		if !c.now().Before(until) {
+			t.end(c, who)
+		}
+	}
+}
+
+// events tell that nobody types any more, where the machine that knew who did
+// is thrown away.
+func (t typists) events(channel protocol.ChannelID) (all []Event) {
+	for who := range t {
+		all = append(all, TypingEvent{conversationID(channel), who, false})
+	}
+	return all
+}

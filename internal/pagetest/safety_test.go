@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pagetest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/internal/browsertest"
+)
+
+// hostile are messages that a browser must only show.
+var hostile = []string{
+	`<script>document.title = "broken"</script>`,
+	`<img src=x onerror="document.title='broken'"> <svg onload=alert(1)>`,
+	`[click](javascript:document.title='broken') [data](data:text/html,<script>1</script>)`,
+	`![picture](https://elsewhere.invalid/tracker.png)`,
+	"https://good.example@evil.example/ and [https://good.example](https://evil.example/)",
+	"\u202eevil\u202c \u2066isolate\u2069 \u200b\u200d\ufeff zero\u200bwidth \u0000 control",
+	strings.Repeat("> ", 3000) + "deep",
+	strings.Repeat("*", 20000) + " " + strings.Repeat("[", 5000),
+	strings.Repeat("W", 4000),
+	strings.Repeat("\u0300", 2000) + " zalgo",
+	"| a | b |\n|---|---|\n" + strings.Repeat("| x | y |\n", 2000),
+	"```html\n<script>alert(1)</script>\n```",
+	"<style>*{display:none}</style><meta http-equiv=refresh content='0;url=https://evil.invalid'>",
+}
+
+// Whatever somebody sends is shown as text, harms nothing and loads nothing.
+func TestHostileMessages(t *testing.T) {
+	w := newTown(t)
+	ana, eve := w.settle(t, phone, "ana", ""), w.terminal(t, "eve")
+	with, err := eve.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
+	must(t, err)
+	must(t, eve.SetProfile(t.Context(), "<b>Eve</b>\u202e"))
+	for _, text := range hostile {
+		_, err := eve.Send(t.Context(), with, client.Draft{Text: text})
+		must(t, err)
+	}
+	_, err = eve.Send(t.Context(), with, client.Draft{Text: "the end"})
+	must(t, err)
+	ana.Click("button", "Requests")
+	ana.Click("link", "eve@")
+	ana.reads("the end")
+	ana.Click("button", "Accept")
+	ana.say("still here")
+	if title := browsertest.Eval[string](ana.Page, "document.title"); strings.Contains(title, "broken") {
+		t.Error("a message ran a script")
+	}
+	bad := browsertest.Eval[[]string](ana.Page, `[...document.querySelectorAll(".message :is(script, style, iframe, object, embed, meta, link, form, svg[onload], [onerror], [onload]), .message a[href^='javascript:' i], .message a[href^='data:' i], .message img[src^='http']")].map(e => e.outerHTML)`)
+	for _, b := range bad {
+		t.Errorf("a message became %s", b)
+	}
+	wide := browsertest.Eval[bool](ana.Page, `document.scrollingElement.scrollWidth > innerWidth`)
+	if wide {
+		t.Error("a message makes the page wider than the screen")
+	}
+	foreign := browsertest.Eval[[]string](ana.Page, `performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith(location.origin) && !n.startsWith("blob:"))`)
+	for _, f := range foreign {
+		t.Errorf("the page loaded %s", f)
+	}
+}
+
+// A passphrase locks the page; that of duress opens an empty one.
+func TestLockAndDuress(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	ana.Do(reload())
+	ana.Write("Passphrase", "wrong words")
+	ana.Click("button", "Unlock")
+	ana.Await("alert", "")
+	if ana.Sees("link", "Bea") || strings.Contains(browsertest.Eval[string](ana.Page, "document.body.textContent"), "Bea") {
+		t.Fatal("a locked page shows who ana talks to")
+	}
+	ana.Until(`document.querySelector("input[type=password]").select() ?? true`)
+	ana.Insert("my own words")
+	ana.Click("button", "Unlock")
+	ana.reads("Hello, I am bea")
+
+	ana.Go(w.home() + "/settings/security")
+	ana.Write("Passphrase", "my own words")
+	ana.Click("button", "Unlock")
+	ana.shows("If somebody forces you")
+}
