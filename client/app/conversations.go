@@ -123,3 +123,7 @@ func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
 	}
 	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
 }
+
+func (a *App) deleteConversation(ctx context.Context, q ConversationRef) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.DeleteConversation(ctx, id) })
+}

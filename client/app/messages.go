@@ -113,3 +113,40 @@ func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
 		return p.MarkReadUpTo(ctx, conv, id)
 	})
 }
+
+// typing is told that the own person types, or stopped.
+func (a *App) typing(ctx context.Context, q Switch) (None, error) {
+	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Typing(ctx, id, q.On) })
+}
+
+func (a *App) forget(_ context.Context, q MessageRef) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.Forget(conv, id)
+	})
+}
+
+func (a *App) retry(ctx context.Context, q MessageRef) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.Retry(ctx, conv, id)
+	})
+}
+
+func (a *App) cancel(ctx context.Context, q MessageRef) (None, error) {
+	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+		return p.Cancel(ctx, conv, id)
+	})
+}
+
+func (a *App) search(ctx context.Context, q SearchQuery) (Found, error) {
+	p, err := a.client()
+	if err != nil {
+		return Found{}, err
+	}
+	v, out := view{profile: p}, Found{Messages: []Message{}}
+	query := client.SearchQuery{Text: q.Text, In: client.ConversationID(q.Conversation), Limit: max(1, min(q.Limit, maxPage))}
+	err = p.Search(ctx, query, func(m client.Message) bool {
+		out.Messages = append(out.Messages, v.message(m))
+		return true
+	})
+	return out, err
+}

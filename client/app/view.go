@@ -86,7 +86,7 @@ func shown(c client.Contact) string {
 
 func (v *view) message(m client.Message) Message {
 	out := Message{
-		ID: reference(m), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
+		ID: reference(m.ID, m.Order), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
 		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
 		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Delivered: m.Delivered, Read: m.Read, Notice: m.Notice,
 		Attachments: attachments(m.Attachments), Reactions: make([]Reaction, len(m.Reactions)),
@@ -116,11 +116,11 @@ func attachments(all []client.Attachment) []Attachment {
 const noticePrefix = "notice-"
 
 // reference returns what names a message to an interface; see position.
-func reference(m client.Message) string {
-	if m.ID.IsZero() {
-		return noticePrefix + strconv.FormatUint(m.Order, 10)
+func reference(id content.MessageID, order uint64) string {
+	if id.IsZero() {
+		return noticePrefix + strconv.FormatUint(order, 10)
 	}
-	return m.ID.String()
+	return id.String()
 }
 
 func (v *view) messages(all []client.Message) []Message {
@@ -148,6 +148,7 @@ func (v *view) conversation(c client.Conversation) Conversation {
 func (v *view) contact(c client.Contact) Contact {
 	return Contact{
 		Address: address(c.Address), Name: shown(c), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
+		Conversation: string(c.Conversation),
 	}
 }
 
@@ -157,7 +158,7 @@ func subject(e any) any {
 	case client.ConversationEvent:
 		return e.Conversation.ID
 	case client.ProgressEvent:
-		return e.Name
+		return e.File
 	case client.ConnectionEvent:
 		return "connection " + e.Host
 	default:
@@ -172,7 +173,14 @@ func (v *view) event(e client.Event) []Event {
 	case client.MessageEvent:
 		return []Event{{"message", MessageChanged{v.message(e.Message), e.New}}}
 	case client.ProgressEvent:
-		return []Event{{"progress", Progress{Done: e.Done, Total: e.Total}}}
+		return []Event{{"progress", Progress{string(e.Conversation), messageID(e.Message), e.Index, e.Done, e.Total}}}
+	case client.GoneEvent:
+		if e.Message.IsZero() && e.Order == 0 {
+			return []Event{{"conversationGone", ConversationGone{string(e.Conversation)}}}
+		}
+		return []Event{{"messageGone", MessageGone{string(e.Conversation), reference(e.Message, e.Order)}}}
+	case client.TypingEvent:
+		return []Event{{"typing", Typing{string(e.Conversation), address(e.From), v.name(e.From), e.On}}}
 	case client.ConnectionEvent:
 		c := Connection{Host: e.Host, Online: e.Online}
 		if e.Err != nil {
