@@ -82,9 +82,11 @@ func FuzzRecords(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	keys := attach.Keys{}
 	id := content.MessageID{1}
+	report, err := content.StatusReport([]content.MessageStatus{{ID: id, Status: content.StatusRead}})
+	fatal(f, err)
 	for _, m := range []content.Message{
 		content.Text("hello"), content.Reply(id, "x"), content.Edit(id, nil, "y"), content.Delete(id, nil), content.Reaction(id, "x"),
-		content.Unreaction(id, id), content.Control(controlProfile, []byte{0xa0}),
+		content.Unreaction(id, id), content.Control(controlProfile, []byte{0xa0}), report,
 		content.Attach("see", content.External{URL: "https://here/v1/blobs/x", EncAlg: encAlgStream, Key: keys.Key[:], Nonce: keys.Nonce[:], Filename: "../x"}),
 	} {
 		salted, err := m.Salted(random)

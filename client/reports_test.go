@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,10 +226,18 @@ func TestWhatIsHeldIsNotReported(t *testing.T) {
 func TestReportsHastenNoCommit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
+		var mu sync.Mutex // guards commits
 		commits := map[string]int{}
+		made := func() map[string]int {
+			mu.Lock()
+			defer mu.Unlock()
+			return maps.Clone(commits)
+		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
 			if op == protocol.OpChannelCommit {
+				mu.Lock()
 				commits[who]++
+				mu.Unlock()
 			}
 			return fakeserver.Verdict{}
 		}})
@@ -236,14 +245,14 @@ func TestReportsHastenNoCommit(t *testing.T) {
 		x.mallory.say(x.id, "bye")
 		must(t, x.mallory.Leave(t.Context(), x.id))
 		pass(1500 * time.Millisecond) // bob has a report to make; his turn is later
-		if len(commits) > 0 {
-			t.Errorf("commits before anybody's turn: %v", commits)
+		if early := made(); len(early) > 0 {
+			t.Errorf("commits before anybody's turn: %v", early)
 		}
 		pass(time.Minute)
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
-		if !maps.Equal(commits, map[string]int{"bob": 1}) {
-			t.Errorf("commits: %v", commits)
+		if all := made(); !maps.Equal(all, map[string]int{"bob": 1}) {
+			t.Errorf("commits: %v", all)
 		}
 		x.talks(t)
 	})

@@ -250,15 +250,18 @@ func TestForgedSignals(t *testing.T) {
 				pass(time.Minute)
 				want(t, "bob", bob.take(), c.seen)
 				want(t, "bob", x.bob.texts(x.id), nil)
+				if k, err := x.bob.Contact(x.mallory.Address()); err != nil || k.Profile != "" {
+					t.Errorf("%+v, %v", k, err)
+				}
+				x.talks(t)
+				x.bob.say(x.id, "here, too")
+				pass(time.Minute)
+				want(t, "alice", x.alice.texts(x.id), []string{"still here", "here, too"})
 				members, err := x.bob.Members(x.id)
 				must(t, err)
 				if len(members) != 3 {
 					t.Errorf("%d members", len(members))
 				}
-				if k, err := x.bob.Contact(x.mallory.Address()); err != nil || k.Profile != "" {
-					t.Errorf("%+v, %v", k, err)
-				}
-				x.talks(t)
 			})
 		})
 	}

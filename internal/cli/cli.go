@@ -51,6 +51,7 @@ type commands struct {
 	Init          initCmd          `cmd:"" help:"Create a profile and register its account."`
 	Whoami        whoamiCmd        `cmd:"" help:"Print the own address."`
 	Profile       profileCmd       `cmd:"" help:"Print or change the name shown to others."`
+	Settings      settingsCmd      `cmd:"" help:"Print or change what others are told, and the timer of new conversations."`
 	Contacts      contactsCmd      `cmd:"" help:"List contacts, or name one."`
 	Conversations conversationsCmd `cmd:"" help:"List conversations."`
 	History       historyCmd       `cmd:"" help:"Print the messages of a conversation."`

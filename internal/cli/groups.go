@@ -208,12 +208,21 @@ type timerCmd struct {
 
 // Run sets the timer of a conversation.
 func (cmd *timerCmd) Run(a *app) error {
-	var after time.Duration
-	if cmd.After != "off" {
-		var err error
-		if after, err = time.ParseDuration(cmd.After); err != nil || after < time.Second || after > 365*24*time.Hour {
-			return coded{errors.New("the time is something like 30m or 24h, at most 8760h, or off"), exitUsage}
-		}
+	after, err := timerOf(cmd.After)
+	if err != nil {
+		return err
 	}
 	return a.group(cmd.Conversation, func(s *session, id client.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
+}
+
+// timerOf reads a time after which messages disappear.
+func timerOf(text string) (time.Duration, error) {
+	if text == "off" {
+		return 0, nil
+	}
+	after, err := time.ParseDuration(text)
+	if err != nil || after < time.Second || after > client.MaxExpiry {
+		return 0, coded{errors.New("the time is something like 30m or 24h, at most 8760h, or off"), exitUsage}
+	}
+	return after, nil
 }

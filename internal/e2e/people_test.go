@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type person struct {
 	*client.Client
 	cfg client.Config
 	t   testing.TB
+	// sawTyping: somebody else typed.
+	sawTyping atomic.Bool
 }
 
 // newPerson registers an account in a store of its own.
@@ -34,6 +37,11 @@ func newPerson(t testing.TB, host, name string, transport client.Transport) *per
 func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	t.Helper()
 	p := &person{t: t, cfg: cfg}
+	p.cfg.OnEvent = func(e client.Event) {
+		if typing, ok := e.(client.TypingEvent); ok && typing.On {
+			p.sawTyping.Store(true)
+		}
+	}
 	address := account.Address{Name: name, Host: host}
 	secret, err := client.Create(p.cfg, client.CreateParams{Address: address})
 	must(t, err)

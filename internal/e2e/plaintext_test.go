@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +22,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
+	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
@@ -35,6 +38,7 @@ var marks = map[string]string{
 	"new title":    "mark-of-a-new-title-Kd28",
 	"profile name": "mark-of-a-profile-name-Bs49",
 	"private name": "mark-of-a-private-name-Hg65",
+	"setting":      "mark-of-a-setting-Yc70",
 }
 
 // forms returns what a mark looks like in the encodings that are searched for.
@@ -155,6 +159,9 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	a, b := storedPerson(t, host, "alice", transport, dir), storedPerson(t, host, "bob", transport, dir)
 	must(t, a.SetProfile(soon(t), marks["profile name"]))
 	must(t, a.SetContactName(b.Address(), marks["private name"]))
+	must(t, a.SetSettings(soon(t), client.Settings{
+		ReadReports: true, DeliveryReports: true, Typing: true, Interface: map[string]string{"mark": marks["setting"]},
+	}))
 	file := filepath.Join(dir, marks["file name"]+".txt")
 	must(t, os.WriteFile(file, bytes.Repeat([]byte(marks["file content"]+"\n"), 5000), 0o600))
 	direct, err := a.Direct(soon(t), b.Address())
@@ -181,6 +188,7 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	if !strings.Contains(path, marks["file name"]) {
 		t.Fatalf("saved as %s", path)
 	}
+	reportsAndTyping(t, a, b, direct, first.ID)
 	group, err := a.CreateGroup(soon(t), marks["title"], []account.Address{b.Address()})
 	must(t, err)
 	must(t, a.Rename(soon(t), group, marks["new title"]))
@@ -193,6 +201,33 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	must(t, a.Settled(soon(t), direct))
 	must(t, b.Leave(soon(t), group))
 	must(t, b.Settled(soon(t), group))
+}
+
+// reportsAndTyping has alice read in the end that bob read something, bob see
+// her type, and her see what the server knows.
+func reportsAndTyping(t *testing.T, a, b *person, direct client.ConversationID, said content.MessageID) {
+	t.Helper()
+	must(t, b.MarkRead(soon(t), direct))
+	eventually(t, func() error {
+		m, err := a.Message(direct, said)
+		if err == nil && (m.State != client.StateRead || m.Delivered != 1 || m.Read != 1) {
+			err = fmt.Errorf("the message is %v: %d have it, %d read it", m.State, m.Delivered, m.Read)
+		}
+		return err
+	})
+	must(t, b.Sync(soon(t)))
+	eventually(t, func() error {
+		must(t, a.Typing(soon(t), direct, true))
+		if !b.sawTyping.Load() {
+			return errors.New("bob has not seen alice type")
+		}
+		return nil
+	})
+	whole, err := a.Disclosure(soon(t))
+	must(t, err)
+	if !bytes.Contains(whole, []byte(a.Address().String())) {
+		t.Errorf("what the server knows: %s", whole)
+	}
 }
 
 // storedPerson is a person whose profile lies in a file.

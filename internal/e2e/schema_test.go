@@ -81,6 +81,11 @@ func TestTrafficFollowsTheSchema(t *testing.T) {
 		}
 	}
 	t.Logf("%d frames: %v", len(samples), rules)
+	for _, rule := range []string{"event-signal", "result-account-disclose"} {
+		if rules[rule] == 0 {
+			t.Errorf("no %s among them", rule)
+		}
+	}
 	if len(rules) < 20 {
 		t.Errorf("only %d kinds of frame", len(rules))
 	}

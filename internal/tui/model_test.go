@@ -64,6 +64,22 @@ func everyday() *fake {
 	return f
 }
 
+// What is known of an own message stands below it, if it is the last.
+func TestHowFarMessagesCame(t *testing.T) {
+	for state, mark := range map[client.State]string{
+		client.StateDelivered: "✓ delivered", client.StateRead: "✓ read",
+	} {
+		f := everyday()
+		own := said("ana", "me", 13, "The last")
+		own.State = state
+		f.history["ana"] = append(f.history["ana"], own)
+		sit(t, f, 80, 24, func(u *user) {
+			u.press("down", "enter")
+			u.sees("The last", mark)
+		})
+	}
+}
+
 func TestSending(t *testing.T) {
 	sit(t, everyday(), 80, 24, func(u *user) {
 		u.press("down", "enter") // the request is on top
