@@ -187,3 +187,28 @@ func TestOldInvitationsBringNothingBack(t *testing.T) {
 		}
 	})
 }
+
+// A disk that fails at any write of a deletion leaves the conversation as it
+// was, or gone.
+func TestDeleteOnAFailingDisk(t *testing.T) {
+	for at := 1; at < 60; at += 6 {
+		inBubble(t, func(t *testing.T) {
+			x := newTrio(t, false)
+			x.alice.say(x.id, "secret")
+			must(t, x.bob.Leave(t.Context(), x.id))
+			pass(time.Minute)
+			x.bob.store.FailAt(at)
+			err := x.bob.DeleteConversation(t.Context(), x.id)
+			x.bob.store.FailAt(0)
+			pass(time.Minute)
+			if err != nil {
+				want(t, "bob", x.bob.texts(x.id), []string{"secret"})
+				must(t, x.bob.DeleteConversation(t.Context(), x.id))
+			}
+			pass(time.Minute)
+			x.bob.gone(x.id)
+			x.bob.restart()
+			x.bob.gone(x.id)
+		})
+	}
+}

@@ -14,15 +14,36 @@ import (
 // mentionScheme is what the URIs of people begin with.
 const mentionScheme = "mimi://"
 
-// mentioned returns whom a text mentions, each once. Whether they are members
-// is not looked at.
+// maxMention bounds a link that mentions somebody, in bytes.
+const maxMention = len(mentionScheme+"/u/") + account.MaxAddressLength + 1
+
+// mentioned returns whom a text mentions, each once, and content.MaxMentions of
+// them at most. Whether they are members is not looked at. It finds what
+// content.Mentions does, without looking far from a link that has no end: a
+// text is looked at whenever it is shown, and others wrote it.
 func mentioned(text string) []account.Address {
 	var all []account.Address
-	if !strings.Contains(text, mentionScheme) {
-		return nil
-	}
-	for _, uri := range content.Mentions(text, mentionScheme) {
-		if a, err := account.ParseURI(uri); err == nil {
+	for at := 0; len(all) < content.MaxMentions; at += len(mentionScheme) {
+		i := strings.Index(text[at:], mentionScheme)
+		if i < 0 {
+			break
+		}
+		at += i
+		var end string
+		switch {
+		case strings.HasSuffix(text[:at], "<"):
+			end = ">"
+		case strings.HasSuffix(text[:at], "]("):
+			end = ") \t\n"
+		default:
+			continue
+		}
+		rest := text[at:min(len(text), at+maxMention)]
+		n := strings.IndexAny(rest, end)
+		if n < 0 {
+			continue
+		}
+		if a, err := account.ParseURI(rest[:n]); err == nil && !slices.Contains(all, a) {
 			all = append(all, a)
 		}
 	}

@@ -5,8 +5,10 @@ package client
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/dcbor"
@@ -120,6 +122,24 @@ func FuzzMessage(f *testing.F) {
 			if a.External != nil {
 				_, _, _ = blobOf(a.External)
 			}
+		}
+	})
+}
+
+// What a text mentions is what package content finds, however the text is
+// made.
+func FuzzMentioned(f *testing.F) {
+	f.Add("[@bob](mimi://here.example/u/bob) <mimi://here.example/u/eve>, [x](mimi://here.example/u/bob title)")
+	f.Add("](mimi://](mimi://a.b/u/cc) <mimi://a.b/u/dd")
+	f.Fuzz(func(t *testing.T, text string) {
+		var want []account.Address
+		for _, uri := range content.Mentions(text, mentionScheme) {
+			if a, err := account.ParseURI(uri); err == nil {
+				want = append(want, a)
+			}
+		}
+		if got := mentioned(text); !slices.Equal(got, want) {
+			t.Errorf("%q mentions %v, want %v", text, got, want)
 		}
 	})
 }

@@ -19,6 +19,11 @@ import (
 // must not hold up what arrives.
 const searchStep = 512
 
+// leastFile is by how many bytes a message with a file is at least longer than
+// its text: what leads to the file are a place, keys and a hash. Others need
+// not be decoded, which takes half of the time of a search.
+const leastFile = 160
+
 // A SearchQuery says which messages are looked for: those to which all that is
 // set applies.
 type SearchQuery struct {
@@ -179,7 +184,7 @@ func (s *searcher) contains(text string) bool {
 // fileNames returns the names of a message's attachments, and whether there
 // are any.
 func fileNames(rec *messageRecord) (names string, any bool) {
-	if len(rec.Content) == 0 {
+	if len(rec.Content) == 0 || rec.Text != "" && !rec.Edited && len(rec.Content) < len(rec.Text)+leastFile {
 		return "", false
 	}
 	msg, err := content.Decode(rec.Content)
