@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -24,11 +25,15 @@ type Sizes struct {
 	UI int
 	// Worker is the script around the core, Core the core itself.
 	Worker, Core int
+	// Locale is the largest catalogue of a language other than English. It
+	// stands apart from UI because a session in English never loads one, and
+	// any other loads just one, when the interface is already there.
+	Locale int
 	// Scanner is loaded when somebody scans a code and the browser cannot.
 	Scanner int
 }
 
-func measure(out files) Sizes {
+func measure(out files, locales []string) Sizes {
 	var s Sizes
 	for name, content := range out {
 		if path.Ext(name) != ".br" {
@@ -43,6 +48,8 @@ func measure(out files) Sizes {
 			s.Worker += n
 		case strings.HasPrefix(base, "jsQR-"):
 			s.Scanner += n
+		case slices.Contains(locales, plain):
+			s.Locale = max(s.Locale, n)
 		case path.Ext(plain) == ".js" || path.Ext(plain) == ".css":
 			s.UI += n
 		}
@@ -62,6 +69,6 @@ func (s Sizes) check() error {
 
 // String is one line for people.
 func (s Sizes) String() string {
-	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, scanner %.1f kB",
-		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Scanner)/1e3)
+	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, scanner %.1f kB, largest catalogue %.1f kB",
+		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Scanner)/1e3, float64(s.Locale)/1e3)
 }

@@ -48,7 +48,7 @@ func Build(o Options) (Sizes, error) {
 	if err := o.serviceWorker(out); err != nil {
 		return Sizes{}, err
 	}
-	sizes, err := o.save(out)
+	sizes, err := o.save(out, page.Locales)
 	if err != nil {
 		return Sizes{}, err
 	}
@@ -71,7 +71,7 @@ func Types(root string) error {
 
 // save replaces what Out held, except for files whose names begin with a dot,
 // which keep the folder in the repository.
-func (o Options) save(out files) (Sizes, error) {
+func (o Options) save(out files, locales []string) (Sizes, error) {
 	old, err := os.ReadDir(o.Out)
 	if err != nil && !os.IsNotExist(err) {
 		return Sizes{}, err
@@ -97,7 +97,7 @@ func (o Options) save(out files) (Sizes, error) {
 			return Sizes{}, err
 		}
 	}
-	return measure(out), nil
+	return measure(out, locales), nil
 }
 
 // serviceWorker comes last: it holds the names of all others, and its version

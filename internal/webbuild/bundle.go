@@ -18,6 +18,9 @@ const (
 	script = "src/main.ts"
 	style  = "src/style/index.css"
 	worker = "src/worker/worker.ts"
+	// Scripts in this folder that stay chunks of their own are catalogues that
+	// are loaded when somebody wants them.
+	locales = "src/locale/"
 )
 
 // common are the options that all bundles share.

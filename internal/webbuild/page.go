@@ -18,6 +18,8 @@ type page struct {
 	Script  string
 	Style   string
 	Preload []string
+	// Locales are the catalogues that the script loads when somebody wants them.
+	Locales []string
 }
 
 // readMeta finds the entries and what the script imports at once.
@@ -33,19 +35,22 @@ func readMeta(metafile string) (page, error) {
 	}
 	var p page
 	for name, output := range meta.Outputs {
-		switch output.EntryPoint {
-		case script:
+		switch entry := output.EntryPoint; {
+		case strings.HasPrefix(entry, locales):
+			p.Locales = append(p.Locales, strings.TrimPrefix(name, "out/"))
+		case entry == script:
 			p.Script = strings.TrimPrefix(name, "out/")
 			for _, i := range output.Imports {
 				if i.Kind == "import-statement" {
 					p.Preload = append(p.Preload, strings.TrimPrefix(i.Path, "out/"))
 				}
 			}
-		case style:
+		case entry == style:
 			p.Style = strings.TrimPrefix(name, "out/")
 		}
 	}
 	slices.Sort(p.Preload)
+	slices.Sort(p.Locales)
 	if p.Script == "" || p.Style == "" {
 		return page{}, fmt.Errorf("webbuild: the bundle lacks %s or %s", script, style)
 	}
