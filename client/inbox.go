@@ -3,6 +3,7 @@
 package client
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -68,6 +69,22 @@ func (c *Client) TakeInbox(fn func(Received) error) error {
 			}
 		}
 	}
+}
+
+// ForgetInbox forgets what TakeInbox would return. It is for interfaces, which
+// hear of what is received by events.
+func (c *Client) ForgetInbox() error {
+	return c.store.update(func(tx *sealedTx) error {
+		var keys [][]byte
+		err := tx.scan([]byte(tableInbox), false, func(k, _ []byte) (bool, error) {
+			keys = append(keys, slices.Clone(k))
+			return true, nil
+		})
+		for _, k := range keys {
+			err = errors.Join(err, tx.delete(k))
+		}
+		return err
+	})
 }
 
 // inboxBatch is how many items are read at a time.

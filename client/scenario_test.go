@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -430,4 +431,24 @@ func TestAttachments(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An interface that hears of messages by events leaves no inbox behind.
+func TestForgetInbox(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		x.alice.say(x.id, "one")
+		pass(time.Second)
+		must(t, x.bob.ForgetInbox())
+		x.alice.say(x.id, "two")
+		pass(time.Second)
+		var texts []string
+		must(t, x.bob.TakeInbox(func(r client.Received) error {
+			texts = append(texts, r.Message.Text)
+			return nil
+		}))
+		if !slices.Equal(texts, []string{"two"}) {
+			t.Errorf("the inbox holds %q", texts)
+		}
+	})
 }

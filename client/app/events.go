@@ -3,6 +3,7 @@
 package app
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/securecrypt/securecrypt/client"
@@ -80,6 +81,9 @@ func (q *queue) run() {
 		if out := convert(from, batch); len(out) > 0 {
 			q.out(out)
 		}
+		if from != nil && slices.ContainsFunc(batch, isNews) {
+			_ = from.ForgetInbox() // what is left goes the next time
+		}
 	}
 }
 
@@ -108,4 +112,9 @@ func convert(from *profile, batch []any) []Event {
 		}
 	}
 	return out
+}
+
+func isNews(e any) bool {
+	m, ok := e.(client.MessageEvent)
+	return ok && m.New
 }
