@@ -21,18 +21,21 @@ export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
 
-.PHONY: coverage help run test interop lint vuln fuzz bench bench-peers build clean
+.PHONY: coverage help run web test interop lint vuln fuzz bench bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
-run: ## build both programs, start a local server and show how two people chat
+run: | web ## build everything, start a local server and show how two people chat
 	@$(GO) run ./internal/dev/runlocal $(RUNFLAGS)
 
-build: ## build both programs into bin/
+web: ## the application for browsers, which the programs embed; needs Node 20 and npm
+	@$(GO) run ./internal/dev/webbuild
+
+build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium ts-mls ## vet and all tests, with the race detector
+test: | cddl chromium ts-mls web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
 	@$(GO) run ./internal/dev/runtests

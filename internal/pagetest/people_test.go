@@ -130,7 +130,7 @@ func (p *person) meet(other *person) {
 	p.reads("Hello, I am " + other.name)
 }
 
-// act opens the menu of a message and chooses an action.
+// act opens the menu of a message and chooses an action, if one is given.
 func (p *person) act(message, action string) {
 	p.t.Helper()
 	p.Until(`(() => {
@@ -138,7 +138,9 @@ func (p *person) act(message, action string) {
 		m?.querySelector(".bubble").dispatchEvent(new MouseEvent("contextmenu", {bubbles: true, cancelable: true, clientX: 200, clientY: 200}))
 		return !!m
 	})()`)
-	p.Click("menuitem", action)
+	if action != "" {
+		p.Click("menuitem", action)
+	}
 }
 
 // replaces writes another text in place of the one that is edited.

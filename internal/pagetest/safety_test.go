@@ -3,6 +3,9 @@
 package pagetest
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -80,8 +83,77 @@ func TestLockAndDuress(t *testing.T) {
 	ana.Click("button", "Unlock")
 	ana.reads("Hello, I am bea")
 
-	ana.Go(w.home() + "/settings/security")
-	ana.Write("Passphrase", "my own words")
+	ana.Click("button", "Settings")
+	ana.Click("button", "Lock and safety")
+	ana.Write("Second passphrase", "their words")
+	ana.Until(`(() => { const b = [...document.querySelectorAll("form")].find(f => f.textContent.includes("Second passphrase"))?.querySelector("[type=submit]"); b?.click(); return !!b })()`)
+	ana.shows("Saved")
+	ana.Click("button", "Lock now")
+	ana.Write("Passphrase", "their words")
 	ana.Click("button", "Unlock")
-	ana.shows("If somebody forces you")
+	ana.shows("No conversations yet")
+	left := browsertest.Eval[string](ana.Page, "document.body.innerText")
+	if strings.Contains(left, "Bea") || strings.Contains(left, ana.address()) {
+		t.Errorf("under duress the page shows %s", left)
+	}
+	bea.say("are you there")
+}
+
+// What people said and who they are is nowhere in what the browser keeps, nor
+// in what the server has.
+func TestPlaintextIsNotKept(t *testing.T) {
+	const mark = "PLAINTEXT-MARK-41e7"
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "long words")
+	ana.meet(bea)
+	ana.say(mark)
+	bea.reads(mark)
+	ana.Write("Message to", mark+" as a draft")
+	ana.Until(`new Promise(r => setTimeout(() => r(true), 1500))`)
+	for _, p := range []*person{ana, bea} {
+		found := browsertest.Eval[[]string](p.Page, `(async () => {
+			const found = [], decoder = new TextDecoder("latin1")
+			const look = (where, v) => {
+				if (v instanceof ArrayBuffer) v = new Uint8Array(v)
+				const s = v instanceof Uint8Array ? decoder.decode(v) : typeof v === "string" ? v : JSON.stringify(v) ?? ""
+				if (s.includes("`+mark+`") || s.includes("Hello, I am")) found.push(where)
+				return s.length
+			}
+			let read = 0
+			for (const { name } of await indexedDB.databases()) {
+				const db = await new Promise((ok, bad) => { const r = indexedDB.open(name); r.onsuccess = () => ok(r.result); r.onerror = () => bad(r.error) })
+				for (const table of db.objectStoreNames) {
+					const all = await new Promise((ok, bad) => { const r = db.transaction(table).objectStore(table).getAll(); r.onsuccess = () => ok(r.result); r.onerror = () => bad(r.error) })
+					for (const v of all) read += look(name, v instanceof Uint8Array || v instanceof ArrayBuffer || typeof v !== "object" ? v : Object.values(v).find(x => x instanceof Uint8Array) ?? v)
+				}
+				db.close()
+			}
+			for (const name of await caches.keys()) for (const request of await (await caches.open(name)).keys()) {
+				const body = await (await (await caches.open(name)).match(request)).arrayBuffer()
+				read += look("cache " + request.url, body)
+			}
+			for (const s of [localStorage, sessionStorage]) for (let i = 0; i < s.length; i++) look("storage", s.getItem(s.key(i)))
+			if (read < 10000) found.push("nothing was searched: " + read)
+			return found
+		})()`)
+		for _, f := range found {
+			t.Errorf("%s keeps plaintext: %s", p.name, f)
+		}
+	}
+	w.Stop(t)
+	must(t, filepath.Walk(w.dir, func(path string, info os.FileInfo, err error) error {
+		if err != nil || !info.Mode().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte(mark)) || bytes.Contains(b, []byte("Hello, I am")) {
+			t.Errorf("the server keeps plaintext in %s", path)
+		}
+		return err
+	}))
+	if strings.Contains(w.Logs.String(), mark) {
+		t.Error("the server logs plaintext")
+	}
+	ana.Expect("WebSocket|net::ERR_")
+	bea.Expect("WebSocket|net::ERR_")
 }

@@ -31,7 +31,8 @@ func TestTwoPeople(t *testing.T) {
 			ana.say("An answer")
 			bea.Until(`document.querySelector(".message.other .quote")?.textContent.includes("Hello Ana after all")`)
 
-			bea.act("An answer", "👍")
+			bea.act("An answer", "")
+			bea.Click("button", "👍")
 			ana.Until(`document.querySelector(".message.own .reactions")?.textContent.includes("👍")`)
 
 			ana.act("An answer", "Delete")

@@ -224,7 +224,7 @@ function Preview({ c }: { c: Conversation }): VNode {
   if (c.draft) return <span class="preview clip" dir="auto"><em>{t('draft')}</em> {plain(c.draft)}</span>;
   if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
   if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
-  const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author.split(' ')[0]! : '';
+  const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
   return (
     <span class="preview clip">
       {who && <>{t('said', { name: who })} </>}
