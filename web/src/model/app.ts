@@ -8,6 +8,7 @@ import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
 import { Router, type History } from './route';
 import { Settings, type Shelf, type System } from './settings';
+import { harmless, plain } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
 
@@ -32,6 +33,8 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
+/** How long, in milliseconds, a lock waits for drafts to be kept. */
+const lockWaits = 500;
 
 /** The whole application, without a view. */
 export class App {
@@ -49,6 +52,10 @@ export class App {
   readonly router: Router;
   readonly settings: Settings;
   readonly toasts: Toasts;
+  /** Of each person who types what told of it last. */
+  private readonly heard = new Map<string, object>();
+  /** Counts how often the profile was closed: what was asked for before is void. */
+  private visit = 0;
   private readonly timelines = new Map<string, Timeline>();
   private readonly composers = new Map<string, Composer>();
 
@@ -56,7 +63,7 @@ export class App {
     readonly core: Core,
     readonly around: Surroundings,
   ) {
-    this.list = new List(around.soon);
+    this.list = new List(around.soon, around.now);
     this.router = new Router(around.history, around.path);
     this.settings = new Settings(core, around.shelf, around.system);
     this.toasts = new Toasts(around.later);
@@ -75,25 +82,26 @@ export class App {
   async enter(session: Session): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
     this.session.value = session;
-    if (session.phase !== 'open') this.forget();
+    if (session.phase !== 'open') this.forget(session.phase);
     if (!opened) return;
-    await Promise.all([this.load(), this.settings.load()]);
+    await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
   }
 
   async load(): Promise<void> {
+    const visit = this.visit;
     try {
-      this.list.fill((await this.core.call('conversations', {})).conversations);
+      const { conversations } = await this.core.call('conversations', {});
+      if (visit === this.visit) this.list.fill(conversations);
     } catch {
-      this.list.state.value = 'failed';
+      if (visit === this.visit) this.list.state.value = 'failed';
     }
   }
 
   timeline(id: string): Timeline {
-    let x = this.timelines.get(id);
-    if (!x) {
-      this.timelines.set(id, (x = new Timeline(this.core, id, this.around.now)));
-      this.trim();
-    }
+    const x = this.timelines.get(id) ?? new Timeline(this.core, id, this.around.now);
+    this.timelines.delete(id);
+    this.timelines.set(id, x); // the last of the map is the one used last
+    this.trim();
     return x;
   }
 
@@ -110,23 +118,34 @@ export class App {
   /** Sends what the composer holds, or changes what it edits. */
   async send(id: string): Promise<void> {
     const composer = this.composer(id);
-    const session = this.session.value;
-    if (composer.empty || !session) return;
-    const editing = composer.editing.value;
-    const before = { text: composer.text.value, reply: composer.reply.value, cards: composer.cards.value };
-    const out = composer.take();
-    composer.editing.value = null;
+    if (composer.empty) return;
     composer.problem.value = '';
+    if (composer.editing.value) await this.sendEdit(composer);
+    else await this.sendNew(composer);
+  }
+
+  private async sendNew(composer: Composer): Promise<void> {
+    const { address = '', name = '' } = this.session.value ?? {};
+    const out = composer.take();
+    const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
     try {
-      if (editing) await this.core.call('edit', { conversation: id, message: editing.id, text: out.text });
-      else await this.timeline(id).send(out, { address: session.address, name: session.name });
+      await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
+      composer.drop(out.cards);
     } catch (e) {
       composer.problem.value = wording(e);
-      if (!composer.empty) return;
-      composer.text.value = before.text;
-      composer.reply.value = before.reply;
-      composer.editing.value = editing;
-      composer.cards.value = before.cards.map((c) => ({ ...c, preview: '' }));
+      composer.giveBack(out);
+    }
+  }
+
+  private async sendEdit(composer: Composer): Promise<void> {
+    const { message, text } = composer.takeEdit()!;
+    try {
+      await this.core.call('edit', { conversation: composer.id, message: message.id, text });
+    } catch (e) {
+      composer.problem.value = wording(e);
+      if (composer.editing.value) return; // another edit has begun; the message stands as it was
+      composer.edit(message);
+      composer.text.value = text;
     }
   }
 
@@ -157,6 +176,8 @@ export class App {
 
   async lock(): Promise<void> {
     this.sheet.value = null;
+    const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
+    await Promise.race([saved, new Promise<void>((done) => this.around.later(done, lockWaits))]);
     await this.core.call('lock', {});
   }
 
@@ -178,14 +199,19 @@ export class App {
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${m.author}: ${m.text.slice(0, 300) || t('attachment')}`;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {
-    const { [from]: _, ...others } = this.typing.value[conversation] ?? {};
-    if (!on && !_) return;
+    const now = this.typing.value[conversation] ?? {};
+    const { [from]: _, ...others } = now;
+    if (!on && !Object.hasOwn(now, from)) return;
     this.typing.value = { ...this.typing.value, [conversation]: on ? { ...others, [from]: author } : others };
-    if (on) this.around.later(() => this.types(conversation, from, author, false), typingLasts);
+    const key = `${conversation}\0${from}`;
+    const news = {};
+    this.heard.set(key, news);
+    if (!on) this.heard.delete(key);
+    else this.around.later(() => this.heard.get(key) === news && this.types(conversation, from, author, false), typingLasts);
   }
 
   private moved(key: string, part: number): void {
@@ -201,19 +227,25 @@ export class App {
   private gone(id: string): void {
     this.list.remove(id);
     this.timelines.delete(id);
+    const composer = this.composers.get(id);
+    composer?.drop(composer.cards.value);
     this.composers.delete(id);
     const route = this.router.route.value;
     if (route.at === 'conversation' && route.id === id) this.router.go({ at: 'home' }, true);
   }
 
   /** A locked page holds nothing that was read. */
-  private forget(): void {
+  private forget(phase: Session['phase']): void {
+    this.visit++;
     batch(() => {
-      this.list.fill([]);
-      this.list.query.value = '';
-      this.list.state.value = 'loading';
+      this.list.empty();
       this.timelines.clear();
+      this.composers.forEach((c) => c.drop(c.cards.value));
       this.composers.clear();
+      this.heard.clear();
+      this.progress.value = {};
+      this.toasts.list.value = [];
+      if (phase === 'none') this.recovery.value = '';
       this.sheet.value = null;
       this.typing.value = {};
       this.problems.value = {};

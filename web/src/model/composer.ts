@@ -15,6 +15,15 @@ export interface Card {
   preview: string;
 }
 
+/** What was in the field when it was sent. */
+export interface Taken {
+  text: string;
+  reply: Message | null;
+  mentioned: [string, string][];
+  mentions: string[];
+  cards: Card[];
+}
+
 /** The most files that one message carries. */
 export const mostFiles = 10;
 
@@ -25,8 +34,11 @@ export class Composer {
   readonly editing = signal<Message | null>(null);
   readonly cards = signal<Card[]>([]);
   readonly problem = signal('');
+  /** Of each address that was mentioned the name it was mentioned by. */
   private readonly mentioned = new Map<string, string>();
-  private saved = '';
+  private saved = draftKey('', '');
+  /** What was being written before an edit began. */
+  private aside = '';
   private keys = 0;
 
   constructor(
@@ -36,27 +48,38 @@ export class Composer {
   ) {}
 
   /** Takes up a draft, unless something is being written. */
-  restore(c: Conversation): void {
-    if (this.text.value || this.editing.value) return;
-    this.text.value = this.saved = c.draft;
+  async restore(c: Conversation): Promise<void> {
+    if (this.text.value || this.editing.value || this.reply.value || !c.draft) return;
+    this.text.value = c.draft;
+    this.saved = draftKey(c.draft, c.draftReply);
+    if (!c.draftReply) return;
+    const answered = await this.core.call('message', { conversation: this.id, message: c.draftReply }).catch(() => null);
+    if (answered && this.text.value === c.draft && !this.editing.value) this.reply.value ??= answered;
   }
 
   /** Keeps what is written, if it has changed. */
   async save(): Promise<void> {
-    if (this.editing.value) return;
-    const replyTo = this.reply.value?.id ?? '';
-    const now = this.text.value + '\0' + replyTo;
-    if (now === this.saved || (!this.text.value && this.saved === '')) return;
+    const text = this.editing.value ? this.aside : this.text.value;
+    const replyTo = (text && this.reply.value?.id) || '';
+    const before = this.saved;
+    const now = draftKey(text, replyTo);
+    if (now === before) return;
     this.saved = now;
-    await this.core.call('saveDraft', { conversation: this.id, text: this.text.value, replyTo });
+    try {
+      await this.core.call('saveDraft', { conversation: this.id, text, replyTo });
+    } catch (e) {
+      if (this.saved === now) this.saved = before;
+      throw e;
+    }
   }
 
   answer(m: Message): void {
-    this.editing.value = null;
+    this.endEdit();
     this.reply.value = m;
   }
 
   edit(m: Message): void {
+    if (!this.editing.value) this.aside = this.text.value;
     this.reply.value = null;
     this.editing.value = m;
     this.text.value = m.text;
@@ -64,14 +87,18 @@ export class Composer {
 
   /** Takes back the answer or the edit; false if there was neither. */
   cancel(): boolean {
-    if (this.editing.value) {
-      this.editing.value = null;
-      this.text.value = '';
-      return true;
-    }
+    if (this.endEdit()) return true;
     const had = this.reply.value !== null;
     this.reply.value = null;
     return had;
+  }
+
+  private endEdit(): boolean {
+    if (!this.editing.value) return false;
+    this.editing.value = null;
+    this.text.value = this.aside;
+    this.aside = '';
+    return true;
   }
 
   attach(blob: Blob, name: string, preview: string): boolean {
@@ -81,30 +108,29 @@ export class Composer {
   }
 
   detach(key: number): void {
-    for (const c of this.cards.value) if (c.key === key && c.preview) this.release(c.preview);
+    this.drop(this.cards.value.filter((c) => c.key === key));
     this.cards.value = this.cards.value.filter((c) => c.key !== key);
   }
 
   mention(m: Member): void {
-    this.mentioned.set(`@${m.name}`, m.address);
+    this.mentioned.set(m.address, m.name);
   }
 
   /** The addresses whose mentions are still in the text. */
   mentions(): string[] {
-    return [...this.mentioned].filter(([name]) => this.text.value.includes(name)).map(([, address]) => address);
+    return [...this.mentioned].filter(([, name]) => named(this.text.value, name)).map(([address]) => address);
+  }
+
+  /** Ends an edit and returns it; what was written before comes back, and cards stay. */
+  takeEdit(): { message: Message; text: string } | null {
+    const message = this.editing.value;
+    const text = this.text.value.trim();
+    return this.endEdit() ? { message: message!, text } : null;
   }
 
   /** Empties the field and returns what was in it. */
-  take(): { text: string; replyTo: string; mentions: string[]; files: Blob[]; names: { name: string; type: string }[] } {
-    const cards = this.cards.value;
-    const taken = {
-      text: this.text.value.trim(),
-      replyTo: this.reply.value?.id ?? '',
-      mentions: this.mentions(),
-      files: cards.map((c) => c.blob),
-      names: cards.map((c) => ({ name: c.name, type: c.type })),
-    };
-    for (const c of cards) if (c.preview) this.release(c.preview);
+  take(): Taken {
+    const taken = { text: this.text.value.trim(), reply: this.reply.value, mentioned: [...this.mentioned], mentions: this.mentions(), cards: this.cards.value };
     this.text.value = '';
     this.reply.value = null;
     this.cards.value = [];
@@ -112,9 +138,34 @@ export class Composer {
     return taken;
   }
 
-  get empty(): boolean {
-    return this.text.value.trim() === '' && this.cards.value.length === 0;
+  /** Puts back what could not be sent, before what has been written since. */
+  giveBack(taken: Taken): void {
+    this.text.value = [taken.text, this.text.value].filter((s) => s.trim()).join('\n\n');
+    this.reply.value ??= taken.reply;
+    this.cards.value = [...taken.cards, ...this.cards.value];
+    for (const [address, name] of taken.mentioned) this.mentioned.set(address, name);
   }
+
+  /** Lets go of the pictures of cards. */
+  drop(cards: Card[]): void {
+    for (const c of cards) if (c.preview) this.release(c.preview);
+  }
+
+  get empty(): boolean {
+    return this.text.value.trim() === '' && (this.editing.value !== null || this.cards.value.length === 0);
+  }
+}
+
+function draftKey(text: string, replyTo: string): string {
+  return `${text}\0${replyTo}`;
+}
+
+/** Whether a text mentions a name, and not only a longer one that begins like it. */
+function named(text: string, name: string): boolean {
+  for (let at = text.indexOf(`@${name}`); at >= 0; at = text.indexOf(`@${name}`, at + 1)) {
+    if (!/^[\p{L}\p{N}_]/u.test(text.slice(at + 1 + name.length))) return true;
+  }
+  return false;
 }
 
 /** The word behind an @ that ends at the cursor, or null. */

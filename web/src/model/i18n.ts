@@ -2,6 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 import { en } from '../locale/en';
+import { harmless } from './text';
 
 /** A text, or its forms by grammatical number. */
 export type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>;
@@ -20,6 +21,7 @@ const loaders: Record<Exclude<Language, 'en'>, () => Promise<Catalogue>> = {
   ar: async () => (await import('../locale/ar')).ar,
 };
 
+let wanted: Language = 'en';
 const current = signal<{ language: Language; texts: Catalogue }>({ language: 'en', texts: en });
 
 export const language = computed(() => current.value.language);
@@ -29,16 +31,17 @@ const plural = computed(() => new Intl.PluralRules(language.value));
 const numbers = computed(() => new Intl.NumberFormat(language.value));
 
 /** Switches to a language; one that cannot be loaded changes nothing. */
-export async function speak(wanted: Language): Promise<void> {
-  const texts = wanted === 'en' ? en : await loaders[wanted]();
-  current.value = { language: wanted, texts };
+export async function speak(language: Language): Promise<void> {
+  wanted = language;
+  const texts = language === 'en' ? en : await loaders[language]();
+  if (wanted === language) current.value = { language, texts };
 }
 
 /** The first of the preferred languages that there is a catalogue for. */
 export function choose(preferred: readonly string[]): Language {
   for (const tag of preferred) {
     const base = tag.split('-')[0] as Language;
-    if (base in languages) return base;
+    if (Object.hasOwn(languages, base)) return base;
   }
   return 'en';
 }
@@ -49,11 +52,18 @@ export function t(key: Key, params?: Params): string {
 }
 
 export function fill(entry: Entry, params: Params | undefined, rules: Intl.PluralRules): string {
-  let text = typeof entry === 'string' ? entry : (entry[rules.select(Number(params?.n ?? 0))] ?? entry.other ?? '');
-  for (const [name, value] of Object.entries(params ?? {})) {
-    text = text.replaceAll(`{${name}}`, typeof value === 'number' ? number(value) : value);
-  }
-  return text;
+  const text = typeof entry === 'string' ? entry : (entry[rules.select(Number(params?.n ?? 0))] ?? entry.other ?? '');
+  return text.replace(/\{(\w+)\}/g, (hole, name: string) => {
+    const value = params && Object.hasOwn(params, name) ? params[name]! : hole;
+    return typeof value === 'number' ? number(value) : value === hole ? hole : set(value, rules);
+  });
+}
+
+/** A name within a text: it neither reorders what is around it nor is reordered by that. */
+function set(value: string, rules: Intl.PluralRules): string {
+  const clean = harmless(value);
+  const foreign = rules.resolvedOptions().locale.startsWith('ar') ? /\p{Script=Latin}/u : /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+  return foreign.test(clean) ? `\u2068${clean}\u2069` : clean;
 }
 
 export function number(n: number): string {

@@ -17,8 +17,13 @@ export class List {
   private readonly all = new Map<string, Conversation>();
   private readonly version = signal(0);
   private scheduled = false;
+  /** What changes while the list is on its way, which may be older than that. */
+  private readonly since = new Map<string, Conversation | null>();
 
-  constructor(private readonly schedule: Schedule) {}
+  constructor(
+    private readonly schedule: Schedule,
+    private readonly now: () => number,
+  ) {}
 
   readonly sorted = computed(() => {
     this.version.value;
@@ -27,7 +32,7 @@ export class List {
   readonly main = computed(() => this.filtered((c) => c.status !== 'request' && !c.archived));
   readonly archived = computed(() => this.filtered((c) => c.status !== 'request' && c.archived));
   readonly requests = computed(() => this.sorted.value.filter((c) => c.status === 'request'));
-  readonly unread = computed(() => this.sorted.value.reduce((n, c) => n + (counts(c) ? 1 : 0), 0));
+  readonly unread = computed(() => this.sorted.value.reduce((n, c) => n + (counts(c, this.now()) ? 1 : 0), 0));
 
   get(id: string): Conversation | undefined {
     this.version.value;
@@ -41,16 +46,31 @@ export class List {
   fill(conversations: Conversation[]): void {
     this.all.clear();
     for (const c of conversations) this.all.set(c.id, c);
+    for (const [id, c] of this.since) {
+      if (c) this.all.set(id, c);
+      else this.all.delete(id);
+    }
+    this.since.clear();
     this.state.value = 'ready';
     this.version.value++;
   }
 
+  /** Forgets everything. */
+  empty(): void {
+    this.since.clear();
+    this.fill([]);
+    this.query.value = '';
+    this.state.value = 'loading';
+  }
+
   put(c: Conversation): void {
+    if (this.state.value !== 'ready') this.since.set(c.id, c);
     this.all.set(c.id, c);
     this.changed();
   }
 
   remove(id: string): void {
+    if (this.state.value !== 'ready') this.since.set(id, null);
     if (this.all.delete(id)) this.changed();
   }
 
@@ -77,8 +97,8 @@ export class List {
 }
 
 /** Whether a conversation counts as unread outside of itself. */
-export function counts(c: Conversation): boolean {
-  return c.unread > 0 && !c.archived && (c.mutedUntil === 0 || c.mentioned);
+export function counts(c: Conversation, now: number): boolean {
+  return c.unread > 0 && !c.archived && (c.mutedUntil <= now || c.mentioned);
 }
 
 function byPlace(a: Conversation, b: Conversation): number {

@@ -70,8 +70,14 @@ export class Settings {
   }
 
   async set<K extends keyof Look>(key: K, value: Look[K]): Promise<void> {
+    const before = this.look.value[key];
     this.adopt({ ...this.look.value, [key]: value });
-    await this.store({ ...this.stored.value, interface: { ...this.stored.value.interface, [key]: value } });
+    try {
+      await this.store({ ...this.stored.value, interface: { ...this.stored.value.interface, [key]: value } });
+    } catch (e) {
+      if (this.look.value[key] === value) this.adopt({ ...this.look.value, [key]: before });
+      throw e;
+    }
   }
 
   /** Changes the profile's settings; what fails is taken back. */
@@ -81,7 +87,7 @@ export class Settings {
     try {
       await this.core.call('setSettings', next);
     } catch (e) {
-      this.stored.value = before;
+      if (this.stored.value === next) this.stored.value = before;
       throw e;
     }
   }
@@ -116,5 +122,5 @@ const choices: { [K in keyof Look]: readonly string[] } = {
 
 /** Only values that this version knows. */
 function known(from: Record<string, unknown>): Partial<Look> {
-  return Object.fromEntries(Object.entries(from).filter(([k, v]) => k in choices && choices[k as keyof Look].includes(v as string)));
+  return Object.fromEntries(Object.entries(from).filter(([k, v]) => Object.hasOwn(choices, k) && choices[k as keyof Look].includes(v as string)));
 }

@@ -3,16 +3,18 @@
 // Texts of others, made harmless and short.
 
 const controls = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
-const invisible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b\u2060\ufeff\u{e0000}-\u{e0fff}]/gu;
+const invisible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
+/** Tags are letters that nobody sees; only the flags of some countries are made of them. */
+const tags = /(\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{2,6}\u{e007f})|[\u{e0000}-\u{e007f}]/gu;
 
 /** Takes out what reorders or hides text. Joiners stay: emoji and scripts need them. */
 export function harmless(text: string): string {
-  return text.replace(controls, '').replace(invisible, '').replace(/\p{M}{9,}/gu, (marks) => marks.slice(0, 8));
+  return text.replace(controls, '').replace(invisible, '').replace(tags, '$1').replace(/\p{M}{9,}/gu, (marks) => [...marks].slice(0, 8).join(''));
 }
 
 /** One line without Markdown, for previews, quotes and screen readers. */
 export function plain(markdown: string, most = 140): string {
-  const text = harmless(markdown.slice(0, 4 * most))
+  const text = harmless(start(markdown, 4 * most))
     .replace(/```[^\n]*\n?/g, '')
     .replace(/!?\[([^\]\n]*)\]\([^)\s]*\)/g, '$1')
     .replace(/(\*\*|__|~~|`)(?=\S)([\s\S]*?\S)\1/g, '$2')
@@ -21,13 +23,20 @@ export function plain(markdown: string, most = 140): string {
     .replace(/\\([\\`*_{}[\]()#+\-.!>~|])/g, '$1')
     .replace(/\s+/g, ' ')
     .trim();
-  return text.length > most ? `${text.slice(0, most).trimEnd()}…` : text;
+  return text.length > most ? `${start(text, most).trimEnd()}…` : text;
+}
+
+/** The beginning of a text, no character of it cut in two. */
+function start(text: string, most: number): string {
+  const cut = text.slice(0, most);
+  return /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
 }
 
 /** Up to three emoji and nothing else: shown large. */
 export function onlyEmoji(text: string): number {
   const trimmed = text.trim();
-  if (!trimmed || trimmed.length > 40 || !/^[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u20e3\s]+$/u.test(trimmed)) return 0;
+  if (!trimmed || trimmed.length > 40 || !/[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u.test(trimmed)) return 0;
+  if (!/^(?:[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u{e0030}-\u{e007f}\s]|[\d#*]\ufe0f?\u20e3)+$/u.test(trimmed)) return 0;
   return [...new Intl.Segmenter().segment(trimmed.replace(/\s/g, ''))].length;
 }
 
@@ -55,7 +64,7 @@ export function fold(text: string): string {
 
 /** The middle of a long file name goes, its ending stays. */
 export function middle(name: string, most = 34): string {
-  const clean = harmless(name).replace(/\s+/g, ' ');
-  if (clean.length <= most) return clean;
-  return `${clean.slice(0, most - 13)}…${clean.slice(-12)}`;
+  const clean = [...harmless(name).replace(/\s+/g, ' ')];
+  if (clean.length <= most) return clean.join('');
+  return `${clean.slice(0, most - 13).join('')}…${clean.slice(-12).join('')}`;
 }

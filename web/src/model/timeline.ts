@@ -22,6 +22,8 @@ export interface Outgoing {
   names: SentFile[];
 }
 
+type Change = { message: Message; fresh: boolean } | { gone: string };
+
 /**
  * A window on one conversation's messages. It grows at the end that is near
  * and lets go of the other one. Changes may come in any order and more than
@@ -40,7 +42,11 @@ export class Timeline {
   readonly below = signal(0);
   private busy = false;
   private locals = 0;
-  private missed: Message[] = [];
+  /** Counts windows: an answer that was asked for another one is void. */
+  private turn = 0;
+  private opening: Promise<void> | null = null;
+  /** What changes while a page is on its way, for each such page: it may be older than that. */
+  private readonly logs = new Set<Change[]>();
 
   constructor(
     private readonly core: Core,
@@ -48,25 +54,16 @@ export class Timeline {
     private readonly now: () => number,
   ) {}
 
-  /** Loads the newest messages, or those around one. */
-  async open(around = ''): Promise<void> {
-    this.state.value = 'loading';
-    this.missed = [];
-    try {
-      const page = await this.page(around ? 'around' : 'newest', around);
-      batch(() => {
-        const pending = this.messages.value.filter((m) => m.id.startsWith(localPrefix));
-        this.messages.value = page.moreAfter ? page.messages : [...page.messages, ...pending];
-        this.moreBefore.value = page.moreBefore;
-        this.moreAfter.value = page.moreAfter;
-        this.firstUnread.value ||= page.firstUnread;
-        for (const m of this.missed) this.apply(m, true);
-        this.state.value = 'ready';
-        if (around) this.show(around);
-      });
-    } catch {
-      this.state.value = 'failed';
-    }
+  /**
+   * Loads the newest messages, or those around one. If a window is on its way
+   * already, nothing but a place to go to asks for another.
+   */
+  open(around = ''): Promise<void> {
+    if (!around && this.opening) return this.opening;
+    const opening = this.load(around, ++this.turn).finally(() => {
+      if (this.opening === opening) this.opening = null;
+    });
+    return (this.opening = opening);
   }
 
   /** Loads the page before or after what is there. */
@@ -74,9 +71,10 @@ export class Timeline {
     const edge = where === 'before' ? this.messages.value[0] : this.messages.value.findLast((m) => !m.id.startsWith(localPrefix));
     if (this.busy || !edge || !(where === 'before' ? this.moreBefore : this.moreAfter).value) return;
     this.busy = true;
+    const turn = this.turn;
     try {
       const page = await this.page(where, edge.id);
-      batch(() => this.join(where, page));
+      if (turn === this.turn) batch(() => this.join(where, page));
     } catch {
       // The edge stays where it is; scrolling there again asks again.
     } finally {
@@ -92,53 +90,96 @@ export class Timeline {
     if (last) this.show(last.id);
   }
 
-  /** Brings a message into view, loading what is around it if need be. */
-  async jump(id: string): Promise<void> {
-    if (this.messages.value.some((m) => m.id === id)) this.show(id);
-    else await this.open(id);
+  /** Brings a message into view, loading what is around it if need be. False if it is gone. */
+  async jump(id: string): Promise<boolean> {
+    const there = () => this.messages.value.some((m) => m.id === id);
+    if (!there()) await this.open(id);
+    if (there()) this.show(id);
+    return there();
   }
 
   /** Takes a new or changed message. */
   apply(m: Message, fresh: boolean): void {
-    const at = this.messages.value.findIndex((o) => o.id === m.id);
-    if (at >= 0) this.messages.value = this.messages.value.with(at, m);
-    else if (fresh && this.state.value === 'loading') this.missed.push(m);
-    if (at >= 0 || !fresh) return;
-    if (!m.own) this.below.value++;
-    if (this.moreAfter.value) return;
-    this.messages.value = this.settle([...this.messages.value, m]);
+    for (const log of this.logs) log.push({ message: m, fresh });
+    if (this.messages.value.some((o) => o.id === m.id)) {
+      this.messages.value = this.messages.value.map((o) => (o.id === m.id ? m : o));
+    } else if (fresh) {
+      if (!m.own) this.below.value++;
+      if (!this.moreAfter.value && this.state.value === 'ready') this.messages.value = this.place(this.withoutSketch(m), m);
+    }
   }
 
   remove(id: string): void {
-    this.messages.value = this.messages.value.filter((m) => m.id !== id);
+    for (const log of this.logs) log.push({ gone: id });
+    const at = this.messages.value.findIndex((m) => m.id === id);
+    if (at < 0) return;
+    if (this.firstUnread.value === id) this.firstUnread.value = this.messages.value[at + 1]?.id ?? '';
+    this.messages.value = this.messages.value.toSpliced(at, 1);
   }
 
   /** Shows a message at once and asks the core to send it. */
   async send(out: Outgoing, self: { address: string; name: string }): Promise<void> {
     const local = this.sketch(out, self);
+    const sent = this.core.call(
+      'send',
+      { conversation: this.id, text: out.text, replyTo: out.replyTo, expire: 0, mentions: out.mentions, files: out.names },
+      out.files,
+    );
+    sent.catch(() => undefined); // it is awaited below, after the way to the end
     if (this.moreAfter.value) await this.open();
     this.messages.value = [...this.messages.value, local];
     this.firstUnread.value = '';
     this.show(local.id);
     try {
-      const { message } = await this.core.call(
-        'send',
-        { conversation: this.id, text: out.text, replyTo: out.replyTo, expire: 0, mentions: out.mentions, files: out.names },
-        out.files,
-      );
-      this.settleLocal(local.id, message);
+      this.settle(local.id, (await sent).message);
     } catch (e) {
       this.messages.value = this.messages.value.filter((m) => m.id !== local.id);
       throw e;
     }
   }
 
-  /** The core's message takes the place of the sketch, if it is not there yet. */
-  private settleLocal(local: string, message: Message): void {
-    const known = this.messages.value.some((m) => m.id === message.id);
-    this.messages.value = known
-      ? this.messages.value.filter((m) => m.id !== local)
-      : this.messages.value.map((m) => (m.id === local ? message : m));
+  private async load(around: string, turn: number): Promise<void> {
+    const shown = this.state.value === 'ready';
+    this.state.value = 'loading';
+    try {
+      const page = await this.page(around ? 'around' : 'newest', around);
+      if (turn === this.turn) batch(() => this.replace(page));
+    } catch {
+      if (turn !== this.turn) return;
+      // A place that is gone takes nothing away that could be shown.
+      if (shown) this.state.value = 'ready';
+      else if (around) await this.load('', turn);
+      else this.state.value = 'failed';
+    }
+  }
+
+  private replace(page: Page): void {
+    const pending = this.messages.value.filter((m) => m.id.startsWith(localPrefix));
+    this.messages.value = page.moreAfter ? page.messages : [...page.messages, ...pending];
+    this.moreBefore.value = page.moreBefore;
+    this.moreAfter.value = page.moreAfter;
+    this.firstUnread.value ||= page.firstUnread;
+    this.state.value = 'ready';
+  }
+
+  /** The core's message takes the place of the sketch, unless an event brought it before. */
+  private settle(local: string, message: Message): void {
+    const rest = this.messages.value.filter((m) => m.id !== local);
+    const known = this.moreAfter.value || rest.some((m) => m.id === message.id);
+    this.messages.value = known ? rest : this.place(rest, message);
+  }
+
+  /** What is shown, without the sketch of a message that an event names before the core's answer does. */
+  private withoutSketch(m: Message): Message[] {
+    const all = this.messages.value;
+    const at = m.own ? all.findIndex((o) => o.id.startsWith(localPrefix) && o.text === m.text && o.replyTo === m.replyTo && o.attachments.length === m.attachments.length) : -1;
+    return at < 0 ? all : all.toSpliced(at, 1);
+  }
+
+  /** Puts a message where its order says; one that lies before the window stays out. */
+  private place(all: Message[], m: Message): Message[] {
+    const at = all.findLastIndex((o) => o.order <= m.order) + 1;
+    return at === 0 && this.moreBefore.value ? all : all.toSpliced(at, 0, m);
   }
 
   private sketch(out: Outgoing, self: { address: string; name: string }): Message {
@@ -161,26 +202,33 @@ export class Timeline {
       if (all.length > windowSize) this.moreAfter.value = true;
       this.messages.value = all.slice(0, windowSize);
     } else {
-      const all = this.settle([...this.messages.value, ...fresh]);
+      const all = [...this.messages.value, ...fresh].sort((a, b) => a.order - b.order);
       this.moreAfter.value = page.moreAfter;
       if (all.length > windowSize) this.moreBefore.value = true;
       this.messages.value = all.slice(-windowSize);
     }
   }
 
-  /** Sketches stay last: the core has not placed them yet. */
-  private settle(all: Message[]): Message[] {
-    const local = all.filter((m) => m.id.startsWith(localPrefix));
-    return local.length ? [...all.filter((m) => !m.id.startsWith(localPrefix)), ...local] : all;
-  }
-
   private show(id: string): void {
     this.target.value = { id, n: this.target.value.n + 1 };
   }
 
-  private page(where: 'newest' | 'before' | 'after' | 'around', message: string): Promise<Page> {
-    return this.core.call('page', { conversation: this.id, where, message, limit: pageSize });
+  private async page(where: 'newest' | 'before' | 'after' | 'around', message: string): Promise<Page> {
+    const log: Change[] = [];
+    this.logs.add(log);
+    try {
+      const page = await this.core.call('page', { conversation: this.id, where, message, limit: pageSize });
+      return { ...page, messages: log.reduce((messages, c) => changed(messages, c, !page.moreAfter), page.messages) };
+    } finally {
+      this.logs.delete(log);
+    }
   }
+}
+
+function changed(messages: Message[], c: Change, toEnd: boolean): Message[] {
+  if ('gone' in c) return messages.filter((m) => m.id !== c.gone);
+  if (messages.some((m) => m.id === c.message.id)) return messages.map((m) => (m.id === c.message.id ? c.message : m));
+  return c.fresh && toEnd ? [...messages, c.message].sort((a, b) => a.order - b.order) : messages;
 }
 
 /** A line of a timeline as it is drawn. */

@@ -11,14 +11,29 @@ import { harmless } from '../model/text';
 /** Longer texts are shown without Markdown, deeper ones as they were written. */
 const longest = 20_000;
 const deepest = 8;
+/** With more marks of emphasis a text is shown as it was written: finding their partners takes the square of their number. */
+const mostMarks = 500;
 
 export function Markdown({ text }: { text: string }): VNode {
-  const nodes = useMemo(() => {
-    const clean = harmless(text);
-    if (clean.length > longest) return <p>{clean}</p>;
-    return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
-  }, [text]);
+  const nodes = useMemo(() => tree(text), [text]);
   return <div class="markdown">{nodes}</div>;
+}
+
+/** A text as nodes. */
+export function tree(text: string): ComponentChildren {
+  const clean = harmless(text);
+  if (clean.length > longest || marks(clean) > mostMarks) return <p>{clean}</p>;
+  try {
+    return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
+  } catch {
+    // Thousands of nested quotes exhaust the stack of the lexer, and must not take the page with them.
+    return <p>{clean}</p>;
+  }
+}
+
+/** The marks of emphasis in a text, those that begin the items of a list excepted. */
+function marks(text: string): number {
+  return (text.match(/[*_~]+/g)?.length ?? 0) - (text.match(/^[ \t]*\* /gm)?.length ?? 0);
 }
 
 function blocks(tokens: Token[], depth: number): ComponentChildren {
@@ -29,7 +44,6 @@ function block(token: Token, depth: number): ComponentChildren {
   if (depth > deepest) return <p>{token.raw}</p>;
   switch (token.type) {
     case 'space':
-    case 'def':
       return null;
     case 'heading':
       return <p class="heading">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
@@ -115,13 +129,13 @@ function link(token: Tokens.Link): ComponentChildren {
   if (/^mimi:/i.test(token.href)) return <span class="mention">{text}</span>;
   const url = target(token.href);
   if (!url) return token.raw;
-  const where = url.protocol === 'mailto:' ? url.pathname : url.host;
+  const where = url.protocol === 'mailto:' ? decoded(url.pathname) : url.host;
   return (
     <>
       <a href={url.href} target="_blank" rel="noopener noreferrer" dir="auto">
         {text}
       </a>
-      {disguised(text, where) && <span class="real-host ltr"> ({where})</span>}
+      {(disguised(text, where) || url.username || url.password) && <span class="real-host ltr"> ({where})</span>}
     </>
   );
 }
@@ -135,9 +149,28 @@ function target(href: string): URL | null {
   }
 }
 
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A text that is longer says too much to be compared with an address. */
+const longestName = 300;
+/** A host within a sentence; 。 is a dot to browsers as well. */
+const hosts = /[\p{L}\p{N}-]+(?:[.。][\p{L}\p{N}-]+)+/gu;
+
 /** Whether a text looks like an address other than where it leads. */
 export function disguised(text: string, where: string): boolean {
-  const named = /(?:https?:\/\/)?(?:[^\s/@]*@)?([\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+)/iu.exec(text);
-  if (!named) return /[^\u0000-\u007f]/.test(text) && /xn--/.test(where);
-  return named[1]!.toLowerCase() !== where.replace(/:\d+$/, '').toLowerCase() && !where.toLowerCase().endsWith(named[1]!.toLowerCase());
+  if (text.length > longestName) return true;
+  const to = where.toLowerCase().replace(/:\d+$/, '');
+  const said = text.normalize('NFKC').toLowerCase().trim();
+  if (to.includes('@')) return /[@.]/.test(said) && said.replace(/^mailto:/, '') !== to;
+  if (/xn--/.test(to) && /[^\u0000-\u007f]/.test(said)) return true;
+  const url = /\s/.test(said) ? null : target(/^https?:/.test(said) ? said : `https://${said}`);
+  if (url?.username || url?.password) return true;
+  const named = url ? [url.hostname].filter((n) => n.includes('.')) : (said.match(hosts) ?? []);
+  return named.some((n) => n !== to && !to.endsWith(`.${n}`));
 }
