@@ -78,6 +78,9 @@ export class App {
     }
   }
 
+  /** Whose profile was open last in this page. */
+  private owner = '';
+
   /** Takes a session, and loads what an open one shows. */
   async enter(session: Session): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
@@ -85,6 +88,16 @@ export class App {
     if (session.phase !== 'open') this.forget(session.phase);
     if (!opened) return;
     await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
+    this.orient(session.address);
+  }
+
+  /** Leaves a place that belonged to somebody else, or that is no more. */
+  private orient(address: string): void {
+    const { value: route } = this.router.route;
+    const foreign = this.owner !== '' && this.owner !== address;
+    const gone = route.at === 'conversation' && this.list.state.value === 'ready' && !this.list.get(route.id);
+    if (foreign || gone) this.router.go({ at: 'home' }, true);
+    this.owner = address;
   }
 
   async load(): Promise<void> {
