@@ -44,6 +44,7 @@ function block(token: Token, depth: number): ComponentChildren {
   if (depth > deepest) return <p>{token.raw}</p>;
   switch (token.type) {
     case 'space':
+    case 'checkbox': // the item of the list shows it
       return null;
     case 'heading':
       return <p class="heading">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
@@ -111,6 +112,8 @@ function span(token: Token, depth: number): ComponentChildren {
       return <del>{inline((token as Tokens.Del).tokens, depth + 1)}</del>;
     case 'codespan':
       return <code>{(token as Tokens.Codespan).text}</code>;
+    case 'checkbox':
+      return null;
     case 'br':
       return <br />;
     case 'escape':

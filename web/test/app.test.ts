@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { en } from '../src/locale/en';
+import { CoreError } from '../src/core/core';
+import type { ErrorCode } from '../src/core/api.gen';
+import { App, wording } from '../src/model/app';
+import { conversation, FakeCore, message, opened, page, session, settled, World } from './fake';
+
+test('an open profile shows its conversations, a locked one nothing', async () => {
+  const { app } = await opened([conversation('a')]);
+  assert.deepEqual([app.list.state.value, app.list.main.value.length], ['ready', 1]);
+  const core = new FakeCore().when('hello', () => session('locked'));
+  const locked = new App(core, new World());
+  await locked.start();
+  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.calls.length], ['locked', 'loading', 1]);
+});
+
+test('a core that does not answer is told in words', async () => {
+  const app = new App(new FakeCore().fail('hello', 'full'), new World());
+  await app.start();
+  assert.equal(app.broken.value, en['error.full']);
+});
+
+test('settings that cannot be read do not keep anybody out', async () => {
+  const core = new FakeCore().when('hello', () => session('open')).when('conversations', () => ({ conversations: [] })).fail('settings', 'failed', 'broken');
+  const app = new App(core, new World());
+  await app.start();
+  assert.deepEqual([app.broken.value, app.list.state.value], ['', 'ready']);
+  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['broken']);
+});
+
+test('a list that cannot be read says so, and can be tried again', async () => {
+  const core = new FakeCore();
+  const { app } = await opened([], core);
+  core.fail('conversations', 'failed');
+  await app.load();
+  assert.equal(app.list.state.value, 'failed');
+  core.when('conversations', () => ({ conversations: [conversation('a')] }));
+  await app.load();
+  assert.equal(app.list.state.value, 'ready');
+});
+
+test('a locked page holds nothing that was read', async () => {
+  const { app, core, world } = await opened([conversation('c', { name: 'secret' })]);
+  core.when('page', () => page(1, 3)).when('saveDraft', () => ({}));
+  core.when('lock', () => {
+    core.emit('session', { session: session('locked') });
+    return session('locked');
+  });
+  app.router.go({ at: 'conversation', id: 'c', panel: false });
+  await app.timeline('c').open();
+  app.composer('c').text.value = 'half a secret';
+  app.composer('c').attach(new Blob(), 'secret.pdf', 'blob:secret');
+  app.list.query.value = 'secret';
+  app.sheet.value = { kind: 'share' };
+  core.emit('typing', { conversation: 'c', from: 'a@x', author: 'secret', on: true });
+  core.emit('message', { message: message(4, { text: 'secret' }), new: true });
+  core.emit('failure', { conversation: 'c', error: { code: 'failed', text: 'secret' } });
+  core.emit('failure', { conversation: '', error: { code: 'failed', text: 'secret' } });
+  core.emit('progress', { conversation: 'c', message: 'secret', index: 0, done: 1, total: 2 });
+  const before = [app.timeline('c'), app.composer('c')];
+  await app.lock();
+  assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }], 'what was written is kept, sealed');
+  const kept = [app.list.sorted.value, app.list.query.value, app.sheet.value, app.typing.value, app.announcement.value, app.problems.value, app.toasts.list.value, app.progress.value];
+  assert.doesNotMatch(JSON.stringify(kept), /secret/);
+  assert.equal(app.list.state.value, 'loading');
+  assert.notEqual(app.timeline('c'), before[0]);
+  assert.notEqual(app.composer('c'), before[1]);
+  assert.deepEqual(world.released, ['blob:secret']);
+});
+
+test('a lock does not wait for what hangs', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  core.hold('saveDraft');
+  core.when('lock', () => session('locked'));
+  app.composer('c').text.value = 'half';
+  const locking = app.lock();
+  await settled();
+  assert.equal(core.made('lock').length, 0);
+  world.pass(1000);
+  await locking;
+  assert.equal(core.made('lock').length, 1);
+});
+
+test('a list that comes after the lock is not shown', async () => {
+  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} }));
+  const held = core.hold('conversations');
+  const app = new App(core, new World());
+  const starting = app.start();
+  await settled();
+  core.emit('session', { session: session('locked') });
+  held[0]!.resolve({ conversations: [conversation('secret')] });
+  await starting;
+  assert.deepEqual([app.list.state.value, app.list.sorted.value], ['loading', []]);
+});
+
+test('erasing takes the recovery key with it, locking does not', async () => {
+  const { app } = await opened();
+  app.recovery.value = 'key';
+  await app.enter(session('locked'));
+  assert.equal(app.recovery.value, 'key');
+  await app.enter(session('none'));
+  assert.equal(app.recovery.value, '');
+});
+
+test('what was sent leaves the field empty, what failed comes back', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  core.when('page', () => page(1, 1)).when('send', ({ text }) => ({ message: message(2, { own: true, text }) }));
+  await app.timeline('c').open();
+  const composer = app.composer('c');
+  composer.text.value = ' hello ';
+  composer.attach(new Blob(['x'], { type: 'text/plain' }), 'x.txt', 'blob:x');
+  await app.send('c');
+  assert.deepEqual(core.made('send'), [{ conversation: 'c', text: 'hello', replyTo: '', expire: 0, mentions: [], files: [{ name: 'x.txt', type: 'text/plain' }] }]);
+  assert.equal(core.calls.at(-1)!.files.length, 1);
+  assert.deepEqual([composer.text.value, composer.cards.value.length, world.released], ['', 0, ['blob:x']]);
+  core.fail('send', 'full');
+  composer.text.value = 'again';
+  composer.attach(new Blob(['y']), 'y.png', 'blob:y');
+  const sending = app.send('c');
+  composer.text.value = 'next';
+  await sending;
+  assert.equal(composer.text.value, 'again\n\nnext');
+  assert.equal(composer.problem.value, en['error.full']);
+  assert.deepEqual([composer.cards.value[0]!.preview, world.released], ['blob:y', ['blob:x']]);
+});
+
+test('nothing is not sent', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  app.composer('c').text.value = ' \n ';
+  await app.send('c');
+  assert.equal(core.made('send').length, 0);
+});
+
+test('an edit is sent as one, and comes back if it fails', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  core.when('edit', () => ({}));
+  const composer = app.composer('c');
+  composer.text.value = 'half a thought';
+  composer.edit(message(1, { own: true }));
+  composer.text.value = 'better';
+  await app.send('c');
+  assert.deepEqual(core.made('edit'), [{ conversation: 'c', message: 'm1', text: 'better' }]);
+  assert.deepEqual([composer.text.value, composer.editing.value], ['half a thought', null]);
+  core.fail('edit', 'not-allowed');
+  composer.edit(message(1, { own: true }));
+  composer.text.value = 'best';
+  await app.send('c');
+  assert.deepEqual([composer.text.value, composer.editing.value?.id, composer.problem.value], ['best', 'm1', en['error.not-allowed']]);
+  composer.cancel();
+  assert.equal(composer.text.value, 'half a thought');
+});
+
+test('somebody writes until it is long ago, or the message is there', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  const types = (from: string, author: string, on = true) => core.emit('typing', { conversation: 'c', from, author, on });
+  types('ana@example.org', 'Ana');
+  types('ben@example.org', '');
+  world.pass(5000);
+  types('ana@example.org', 'Ana');
+  world.pass(1500);
+  assert.deepEqual(app.typing.value.c, { 'ana@example.org': 'Ana' }, 'what was heard again counts again');
+  core.emit('message', { message: message(1), new: true });
+  assert.deepEqual(app.typing.value.c, {});
+  types('__proto__', 'Eve');
+  types('__proto__', 'Eve', false);
+  assert.deepEqual(app.typing.value.c, {});
+});
+
+test('a new message is read out where it is looked at, made harmless', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  const bold = message(1, { author: 'A\u202ena', text: '**hello** \u202ethere' });
+  core.emit('message', { message: bold, new: true });
+  assert.equal(app.announcement.value, '');
+  app.router.go({ at: 'conversation', id: 'c', panel: false });
+  for (const quiet of [message(2, { own: true }), message(3, { notice: true })]) core.emit('message', { message: quiet, new: true });
+  core.emit('message', { message: message(4), new: false });
+  assert.equal(app.announcement.value, '');
+  core.emit('message', { message: bold, new: true });
+  assert.equal(app.announcement.value, 'Ana: hello there');
+  core.emit('message', { message: message(5, { text: '' }), new: true });
+  assert.equal(app.announcement.value, `Ana: ${en.attachment}`);
+});
+
+test('a conversation that goes takes its place with it', async () => {
+  const { app, core } = await opened([conversation('c'), conversation('d')]);
+  app.router.go({ at: 'conversation', id: 'c', panel: true });
+  core.emit('conversationGone', { conversation: 'd' });
+  assert.equal(app.router.route.value.at, 'conversation');
+  core.emit('conversationGone', { conversation: 'c' });
+  assert.deepEqual([app.router.route.value, app.list.sorted.value], [{ at: 'home' }, []]);
+});
+
+test('what is read is told once, up to the last message that the core knows', async () => {
+  const { app, core } = await opened([conversation('c', { unread: 2 })]);
+  core.when('page', () => page(1, 3)).when('markRead', () => ({}));
+  await app.timeline('c').open();
+  core.hold('send');
+  app.composer('c').text.value = 'hello';
+  void app.send('c');
+  await settled();
+  await app.markRead('c');
+  core.emit('conversation', { conversation: conversation('c', { unread: 0 }) });
+  await app.markRead('c');
+  assert.deepEqual(core.made('markRead'), [{ conversation: 'c', message: 'm3' }]);
+});
+
+test('the conversations used last stay loaded', async () => {
+  const { app } = await opened();
+  const first = app.timeline('0');
+  for (let i = 1; i < 30; i++) {
+    app.timeline(`${i}`);
+    assert.equal(app.timeline('0'), first);
+  }
+  const last = app.timeline('29');
+  for (let i = 30; i < 40; i++) app.timeline(`${i}`);
+  assert.notEqual(app.timeline('29'), last);
+});
+
+test('writing to somebody opens the conversation there is, or begins one', async () => {
+  const { app, core } = await opened([conversation('c', { peer: 'ana@example.org' })]);
+  core.when('direct', () => ({ conversation: 'fresh' }));
+  await app.write('ana@example.org');
+  assert.deepEqual([app.router.route.value, core.made('direct').length], [{ at: 'conversation', id: 'c', panel: false }, 0]);
+  await app.write('ben@example.org');
+  assert.deepEqual(app.router.route.value, { at: 'conversation', id: 'fresh', panel: false });
+});
+
+test('connections, progress and failures are where they belong', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  core.emit('connection', { host: 'a', online: false, reason: '' });
+  core.emit('connection', { host: 'b', online: true, reason: '' });
+  assert.deepEqual(app.offline.value, { a: true, b: false });
+  const moved = (done: number, total: number) => core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
+  moved(1, 4);
+  assert.deepEqual(app.progress.value, { 'm/1': 0.25 });
+  moved(4, 4);
+  assert.deepEqual(app.progress.value, {});
+  moved(0, 0);
+  assert.deepEqual(app.progress.value, { 'm/1': 0 });
+  core.emit('failure', { conversation: 'c', error: { code: 'offline', text: '' } });
+  assert.deepEqual(app.problems.value, { c: en['error.offline'] });
+});
+
+test('every code has words', () => {
+  const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled'];
+  for (const code of codes) assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
+  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['said', en['error.failed']]);
+  assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
+});

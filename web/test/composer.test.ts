@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { candidates, Composer, mentionAt, mostFiles } from '../src/model/composer';
+import { conversation, FakeCore, member, message } from './fake';
+
+function composer(): { c: Composer; core: FakeCore; released: string[] } {
+  const core = new FakeCore().when('saveDraft', () => ({}));
+  const released: string[] = [];
+  return { c: new Composer(core, 'c', (url) => released.push(url)), core, released };
+}
+
+test('a draft is kept once for each change, and cleared', async () => {
+  const { c, core } = composer();
+  await c.save();
+  c.text.value = 'hal';
+  await c.save();
+  await c.save();
+  c.answer(message(1));
+  await c.save();
+  c.text.value = '';
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), [
+    { conversation: 'c', text: 'hal', replyTo: '' },
+    { conversation: 'c', text: 'hal', replyTo: 'm1' },
+    { conversation: 'c', text: '', replyTo: '' },
+  ]);
+});
+
+test('a draft that could not be kept is kept the next time', async () => {
+  const { c, core } = composer();
+  core.fail('saveDraft', 'full');
+  c.text.value = 'hal';
+  await assert.rejects(c.save(), { code: 'full' });
+  core.when('saveDraft', () => ({}));
+  await c.save();
+  assert.equal(core.made('saveDraft').length, 2);
+});
+
+test('a draft comes back with what it answers, and is not kept again', async () => {
+  const { c, core } = composer();
+  core.when('message', () => message(7));
+  await c.restore(conversation('c', { draft: 'hal', draftReply: 'm7' }));
+  assert.equal(c.text.value, 'hal');
+  assert.equal(c.reply.value?.id, 'm7');
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), []);
+});
+
+test('a draft comes back though what it answers is gone', async () => {
+  const { c, core } = composer();
+  core.fail('message', 'gone');
+  await c.restore(conversation('c', { draft: 'hal', draftReply: 'm7' }));
+  assert.equal(c.text.value, 'hal');
+  assert.equal(c.reply.value, null);
+});
+
+test('a draft takes nothing away that is being written', async () => {
+  const { c } = composer();
+  c.text.value = 'new';
+  await c.restore(conversation('c', { draft: 'old' }));
+  assert.equal(c.text.value, 'new');
+});
+
+test('an edit steps aside for nothing that was written', async () => {
+  const { c, core } = composer();
+  c.text.value = 'half a thought';
+  c.edit(message(1, { text: 'one' }));
+  assert.equal(c.text.value, 'one');
+  c.edit(message(2, { text: 'two' }));
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a thought', replyTo: '' }]);
+  assert.equal(c.cancel(), true);
+  assert.deepEqual([c.text.value, c.editing.value], ['half a thought', null]);
+  c.edit(message(1, { text: 'one' }));
+  c.answer(message(3));
+  assert.deepEqual([c.text.value, c.editing.value, c.reply.value?.id], ['half a thought', null, 'm3']);
+  assert.equal(c.cancel(), true);
+  assert.equal(c.cancel(), false);
+});
+
+test('an edit leaves cards for the next message', () => {
+  const { c } = composer();
+  c.attach(new Blob(['x']), 'x.txt', '');
+  c.edit(message(1, { text: 'one' }));
+  c.text.value = ' ';
+  assert.equal(c.empty, true, 'a message is not edited to nothing');
+  c.text.value = ' two ';
+  assert.deepEqual([c.takeEdit()?.text, c.text.value, c.cards.value.length, c.empty], ['two', '', 1, false]);
+  assert.equal(c.takeEdit(), null);
+});
+
+test('cards are counted, and let go of their pictures', () => {
+  const { c, released } = composer();
+  for (let i = 0; i < mostFiles; i++) assert.equal(c.attach(new Blob(), `${i}`, `blob:${i}`), true);
+  assert.equal(c.attach(new Blob(), 'one more', 'blob:more'), false);
+  c.detach(c.cards.value[3]!.key);
+  assert.deepEqual(released, ['blob:3']);
+  assert.equal(c.cards.value[0]!.type, 'application/octet-stream');
+});
+
+test('mentions are those that are still in the text', () => {
+  const { c } = composer();
+  for (const name of ['Ann', 'Anna', 'Jo Ann']) c.mention(member(name, { address: `${name}@x` }));
+  for (const [text, want] of [
+    ['@Ann and @Anna', ['Ann@x', 'Anna@x']],
+    ['@Anna', ['Anna@x']],
+    ['hello @Jo Ann, hello', ['Jo Ann@x']],
+    ['@Annas or Ann', []],
+    ['(@Ann)', ['Ann@x']],
+  ] as const) {
+    c.text.value = text;
+    assert.deepEqual(c.mentions(), want, text);
+  }
+});
+
+test('two people of one name are both meant', () => {
+  const { c } = composer();
+  c.mention(member('Max', { address: 'max1@x' }));
+  c.mention(member('Max', { address: 'max2@x' }));
+  c.text.value = '@Max @Max';
+  assert.deepEqual(c.mentions(), ['max1@x', 'max2@x']);
+});
+
+test('what could not be sent comes back before what was written since', () => {
+  const { c } = composer();
+  c.text.value = 'first @Ann';
+  c.mention(member('Ann'));
+  c.answer(message(1));
+  c.attach(new Blob(), 'a', 'blob:a');
+  const taken = c.take();
+  assert.deepEqual([c.text.value, c.reply.value, c.cards.value, c.mentions()], ['', null, [], []]);
+  c.text.value = 'second';
+  c.giveBack(taken);
+  assert.equal(c.text.value, 'first @Ann\n\nsecond');
+  assert.deepEqual([c.reply.value?.id, c.cards.value.length, c.mentions()], ['m1', 1, ['ann@example.org']]);
+});
+
+test('a name is looked for behind an @ only', () => {
+  for (const [text, want] of [['@', ''], ['hi @an', 'an'], ['(@an', 'an'], ['mail me@an', null], ['@an ', null], ['@@a', null], [`@${'x'.repeat(41)}`, null]] as const) {
+    assert.equal(mentionAt(text, text.length), want, text);
+  }
+  assert.equal(mentionAt('@anna rest', 3), 'an');
+});
+
+test('candidates fit by any of their names or by address, and are not oneself', () => {
+  const members = [member('Zoë Adler'), member('Ben', { address: 'adam@x' }), member('Adam', { self: true }), member('Carl')];
+  assert.deepEqual(candidates(members, 'AD').map((m) => m.name), ['Zoë Adler', 'Ben']);
+  assert.deepEqual(candidates(members, 'zoe').map((m) => m.name), ['Zoë Adler']);
+  assert.equal(candidates(Array.from({ length: 300 }, () => member('Ann')), '').length, 6);
+});
