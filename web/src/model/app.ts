@@ -9,6 +9,7 @@ import { List, type Schedule } from './list';
 import { Router, type History } from './route';
 import { Settings, type Shelf, type System } from './settings';
 import { localPrefix, Timeline } from './timeline';
+import { plain } from './text';
 import { Toasts } from './toasts';
 
 /** What the model needs of its surroundings. */
@@ -152,7 +153,7 @@ export class App {
   async write(address: string): Promise<void> {
     const known = this.list.withPeer(address);
     const id = known?.id ?? (await this.core.call('direct', { address })).conversation;
-    this.router.go({ at: 'conversation', id, panel: false });
+    this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
   }
 
   async lock(): Promise<void> {
@@ -178,7 +179,7 @@ export class App {
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${m.author}: ${m.text.slice(0, 300) || t('attachment')}`;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${m.author}: ${plain(m.text, 300) || t('attachment')}`;
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {
