@@ -134,9 +134,10 @@ func (p *tour) meetPeople() {
 	p.Click("menuitem", "Mute")
 
 	people := []account.Address{p.self()}
+	var members []*client.Client
 	for i, name := range []string{"Ines", "Jonas", "Kofi", "Mei", "Noor", "Oskar", "Paula", "Quentin", "Rosa", "Samir", "Tala", "Uma"} {
 		c := p.neighbour(fmt.Sprintf("m%d", i), name)
-		people = append(people, c.Address())
+		people, members = append(people, c.Address()), append(members, c)
 	}
 	group, err := p.bea.CreateGroup(ctx, "The Reading Circle", people)
 	must(t, err)
@@ -147,6 +148,14 @@ func (p *tour) meetPeople() {
 	p.reads("Next book")
 	p.Click("button", "Actions")
 	p.Click("menuitem", "Pin")
+	for i, text := range []string{"Hello from the north", "I read it twice, it stays with one. Shall we meet on the second Sunday?", "Yes"} {
+		c := members[i]
+		eventually(t, "the group", func() bool { _, err := c.Conversation(group); return err == nil })
+		must(t, c.Accept(ctx, group))
+		_, err = c.Send(ctx, group, client.Draft{Text: text})
+		must(t, err)
+		p.reads(text)
+	}
 	p.say("I have just started it")
 	p.hears(p.neighbour("stranger", "Somebody new"), "Hello, are you the Ana of the choir?")
 	p.at("/")
@@ -278,6 +287,7 @@ func (p *tour) composer() {
 	p.at("/")
 	p.Click("link", "The Reading Circle")
 	p.reads("Next book")
+	p.look("conversation-group")
 	p.Write("Message to", "@")
 	p.Await("option", "Ines")
 	p.look("mentions")
@@ -287,7 +297,7 @@ func (p *tour) composer() {
 // details are people and groups.
 func (p *tour) details() {
 	p.Click("button", "Details of")
-	p.shows("Rosa")
+	p.shows("m8@")
 	p.look("group")
 	p.Click("button", "Add people")
 	p.sees("dialog .row")

@@ -83,7 +83,7 @@ export function PersonRow({ c, onClick, chosen }: { c: Contact; onClick: () => v
       <Avatar name={c.name} address={c.address} />
       <span class="body">
         <span class="line"><Name of={c.name} class="name clip" />{c.verified && <Seal />}</span>
-        <span class="line"><span class="preview clip"><span class="ltr">{c.address}</span></span>{chosen !== undefined && <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>}</span>
+        <span class="line"><span class="preview clip">{c.name !== c.address && <span class="ltr">{c.address}</span>}</span>{chosen !== undefined && <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>}</span>
       </span>
     </button>
   );
