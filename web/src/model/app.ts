@@ -184,7 +184,7 @@ export class App {
   async write(address: string): Promise<void> {
     const known = this.list.withPeer(address);
     const id = known?.id ?? (await this.core.call('direct', { address })).conversation;
-    this.router.go({ at: 'conversation', id, panel: false });
+    this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
   }
 
   async lock(): Promise<void> {

@@ -87,7 +87,7 @@ export function dayOf(at: number): number {
 }
 
 export function clock(at: number): string {
-  return format('clock', { hour: '2-digit', minute: '2-digit' }).format(at);
+  return format('clock', { hour: 'numeric', minute: '2-digit' }).format(at);
 }
 
 export function moment(at: number): string {

@@ -51,7 +51,7 @@ function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: bool
     <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(loaded.failed ? 'picture.again' : 'picture.open')} onClick={open}>
       {loaded.url && <img src={loaded.url} alt="" draggable={false} />}
       {loaded.failed && <span class="over"><Icon name="retry" /></span>}
-      {more > 0 && <span class="over more">+{more}</span>}
+      {more > 0 && <span class="over more ltr">+{more}</span>}
       <Ring m={m} a={a} />
     </button>
   );
@@ -104,7 +104,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-        <span class="name ltr">{middle(a.name, 28)}</span>
+        <span class="name clip ltr">{middle(a.name, 24)}</span>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}

@@ -161,7 +161,7 @@ function useAdd(id: string): (files: File[], asFile: boolean) => Promise<void> {
 function useGrowth(field: { current: HTMLTextAreaElement | null }, text: string): void {
   useLayoutEffect(() => {
     const el = field.current;
-    if (!el) return;
+    if (!el || CSS.supports('field-sizing', 'content')) return;
     el.style.height = 'auto';
     el.style.height = `${el.scrollHeight + 2}px`;
   }, [text]);
@@ -227,7 +227,7 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
         <div key={m.address} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
           <Avatar name={m.name} address={m.address} size="s28" />
           <span class="clip"><Name of={m.name} /></span>
-          <span class="hint clip ltr">{m.address}</span>
+          {m.name !== m.address && <span class="hint clip ltr">{m.address}</span>}
         </div>
       ))}
     </div>

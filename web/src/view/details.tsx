@@ -211,8 +211,8 @@ function MemberRow({ m, c, members, onChanged }: { m: Member; c: Conversation; m
     <button type="button" class="row" disabled={!items.length} onClick={(e) => openMenu(e.currentTarget, items)}>
       <Avatar name={m.name} address={m.address} size="s36" />
       <span class="body">
-        <span class="line"><span class="name clip"><Name of={m.self ? t('you') : m.name} /></span>{m.verified && <Seal />}{m.role !== 'member' && <span class="when">{t(`role.${m.role as 'admin'}`)}</span>}</span>
-        <span class="preview clip">{m.confirmed ? <span class="ltr">{m.address}</span> : t('confirming')}</span>
+        <span class="line"><Name of={m.self ? t('you') : m.name} class="name clip" />{m.verified && <Seal />}{m.role !== 'member' && <span class="when">{t(`role.${m.role as 'admin'}`)}</span>}</span>
+        {(m.name !== m.address || !m.confirmed) && <span class="preview clip">{m.confirmed ? <span class="ltr">{m.address}</span> : t('confirming')}</span>}
       </span>
     </button>
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { Button, Problem, useApp, useWork } from './parts';
 
@@ -9,6 +9,8 @@ import { Button, Problem, useApp, useWork } from './parts';
 export function Lock(): VNode {
   const app = useApp();
   const [passphrase, set] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []); // a page autofocuses once in its life
   const work = useWork();
   const submit = async (e: Event) => {
     e.preventDefault();
@@ -22,7 +24,7 @@ export function Lock(): VNode {
         <form onSubmit={(e) => void submit(e)}>
           <label class="field">
             <span>{t('passphrase')}</span>
-            <input class="input" type="password" autocomplete="current-password" autoFocus value={passphrase} onInput={(e) => set(e.currentTarget.value)} />
+            <input ref={field} class="input" type="password" autocomplete="current-password" value={passphrase} onInput={(e) => set(e.currentTarget.value)} />
           </label>
           <Problem text={work.problem} />
           <Button primary wide submit disabled={work.busy || !passphrase}>{t(work.busy ? 'unlocking' : 'unlock')}</Button>

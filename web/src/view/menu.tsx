@@ -72,30 +72,40 @@ export function MenuLayer(): VNode | null {
           e.preventDefault();
           closeMenu();
         }
-        rove(e, '.menu-item');
+        rove(e, '[role=menuitem]');
+        beside(e);
       }}
     >
-      <div class="menu" ref={ref}>
+      <div class="menu" ref={ref} role="menu" aria-label={t('actions')}>
         {menu.quick && (
           <div class="quick" role="group" aria-label={t('react')}>
             {menu.quick.emoji.map((emoji) => (
-              <button key={emoji} type="button" aria-pressed={menu.quick!.chosen.includes(emoji)} aria-label={emoji} onClick={() => act(() => menu.quick!.run(emoji))}>
+              <button key={emoji} type="button" role="menuitem" tabIndex={-1} aria-current={menu.quick!.chosen.includes(emoji)} aria-label={emoji} onClick={() => act(() => menu.quick!.run(emoji))}>
                 {emoji}
               </button>
             ))}
           </div>
         )}
-        <div role="menu" aria-label={t('actions')}>
-          {menu.items.map((item) => (
-            <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => act(item.run)}>
-              <Icon name={item.icon} />
-              {item.label}
-            </button>
-          ))}
-        </div>
+        {menu.items.map((item) => (
+          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => act(item.run)}>
+            <Icon name={item.icon} />
+            {item.label}
+          </button>
+        ))}
       </div>
     </div>
   );
+}
+
+/** Moves the focus along the reactions by arrow keys. */
+function beside(e: KeyboardEvent): void {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key] ?? 0;
+  const at = document.activeElement;
+  if (!step || !at?.closest('.quick')) return;
+  const forward = step > 0 === (document.dir !== 'rtl');
+  const next = forward ? at.nextElementSibling : at.previousElementSibling;
+  if (next instanceof HTMLElement) next.focus();
+  e.preventDefault();
 }
 
 /** Calls fn when a finger rests on an element. */

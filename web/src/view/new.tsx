@@ -82,8 +82,8 @@ export function PersonRow({ c, onClick, chosen }: { c: Contact; onClick: () => v
     <button type="button" class="row" onClick={onClick} aria-pressed={chosen}>
       <Avatar name={c.name} address={c.address} />
       <span class="body">
-        <span class="line"><span class="name clip"><Name of={c.name} /></span>{c.verified && <Seal />}</span>
-        <span class="line"><span class="preview clip"><span class="ltr">{c.address}</span></span>{chosen !== undefined && <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>}</span>
+        <span class="line"><Name of={c.name} class="name clip" />{c.verified && <Seal />}</span>
+        <span class="line"><span class="preview clip">{c.name !== c.address && <span class="ltr">{c.address}</span>}</span>{chosen !== undefined && <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>}</span>
       </span>
     </button>
   );
@@ -98,7 +98,7 @@ export function NewGroup(): VNode {
     e.preventDefault();
     void work.run(async () => {
       const { conversation } = await app.core.call('createGroup', { title: title.trim(), people: picked.people });
-      app.router.go({ at: 'conversation', id: conversation, panel: false });
+      app.router.go({ at: 'conversation', id: conversation, panel: false }, true);
     });
   };
   return (
@@ -137,12 +137,22 @@ export function Picker({ picked, without }: { picked: Picked; without: string[] 
   const strangers = picked.people.filter((p) => !known.has(p)).map(stranger);
   const all = [...strangers, ...(contacts ?? [])].filter((c) => !c.blocked && !without.includes(c.address));
   const fitting = all.filter((c) => !wanted || fold(c.name).includes(wanted) || c.address.includes(wanted));
+  const first = () => {
+    const one = typed ? (without.includes(typed) ? '' : typed) : wanted ? (fitting[0]?.address ?? '') : '';
+    if (!one) return;
+    if (!picked.people.includes(one)) picked.toggle(one);
+    setText('');
+  };
   const fresh = typed && !known.has(typed) && !picked.people.includes(typed) && !without.includes(typed);
   return (
     <div onKeyDown={(e) => rove(e, '.row')}>
       <div class="find flat">
         <Icon name="search" />
-        <input class="input" type="search" aria-label={t('address.or-name')} placeholder={t('address.or-name')} autocapitalize="none" value={text} onInput={(e) => setText(e.currentTarget.value)} onKeyDown={(e) => e.key === 'Enter' && e.preventDefault()} />
+        <input class="input" type="search" aria-label={t('address.or-name')} placeholder={t('address.or-name')} autocapitalize="none" value={text} onInput={(e) => setText(e.currentTarget.value)} onKeyDown={(e) => {
+          if (e.key !== 'Enter' || e.isComposing) return;
+          e.preventDefault();
+          first();
+        }} />
       </div>
       <div class="rows">
         {fresh && <PersonRow c={stranger(typed)} chosen={false} onClick={() => { picked.toggle(typed); setText(''); }} />}

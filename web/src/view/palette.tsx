@@ -14,7 +14,7 @@ export function PaletteSheet(): VNode {
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(0);
   const list = useRef<HTMLDivElement>(null);
-  const all = useMemo(() => [...conversations(app), ...(contacts ?? []).filter((c) => !c.conversation && !c.blocked).map((c): Command => ({ id: c.address, title: c.name, hint: c.address, kind: 'person', run: () => void app.attempt(() => app.write(c.address)) })), ...actions(app)], [contacts]);
+  const all = useMemo(() => [...conversations(app), ...(contacts ?? []).filter((c) => !c.conversation && !c.blocked && !app.list.withPeer(c.address)).map((c): Command => ({ id: c.address, title: c.name, hint: c.address, kind: 'person', run: () => void app.attempt(() => app.write(c.address)) })), ...actions(app)], [contacts]);
   const found = useMemo(() => rank(all, query, 40), [all, query]);
   const close = () => (app.sheet.value = null);
   useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [at]);

@@ -46,8 +46,8 @@ export function Avatar({ name, address, group = false, size = '' }: { name: stri
   );
 }
 
-export function Name({ of }: { of: string }): VNode {
-  return <bdi>{harmless(of)}</bdi>;
+export function Name({ of, class: kind }: { of: string; class?: string }): VNode {
+  return <bdi class={kind}>{harmless(of)}</bdi>;
 }
 
 export function Seal(): VNode {
@@ -140,6 +140,7 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
         e.preventDefault();
         p.onClose();
       }}
+      onClose={p.onClose}
       onKeyDown={(e) => e.stopPropagation()}
       onClick={(e) => e.target === ref.current && p.onClose()}
     >

@@ -6,6 +6,7 @@ import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
+import type { Route } from '../model/route';
 import { plain } from '../model/text';
 import { conversationItems } from './actions';
 import { longPress, openMenu } from './menu';
@@ -15,13 +16,16 @@ import { SettingsMenu } from './settings';
 import { Ticks } from './ticks';
 
 export function Side(): VNode {
-  const { router } = useApp();
+  const { router, list } = useApp();
   const route = router.route.value;
-  const [home, setHome] = useState(route);
+  const [home, setHome] = useState<Route>(route);
+  const beside = route.at === 'conversation' || route.at === 'person';
+  const done = home.at === 'new' || home.at === 'new-group' || (home.at === 'requests' && !list.requests.value.length);
   useEffect(() => {
-    if (route.at !== 'conversation' && route.at !== 'person') setHome(route);
-  }, [route]);
-  const shown = route.at === 'conversation' || route.at === 'person' ? home : route;
+    if (!beside) setHome(route);
+    else if (done) setHome({ at: 'home' });
+  }, [route, done]);
+  const shown = beside ? home : route;
   return (
     <nav class="side" aria-label={t('conversations')}>
       {shown.at === 'settings' ? <SettingsMenu /> : shown.at === 'new' ? <NewConversation address={shown.address} /> : shown.at === 'new-group' ? <NewGroup /> : shown.at === 'requests' || shown.at === 'archive' ? <Shelf kind={shown.at} /> : <Home />}
@@ -200,7 +204,7 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
       <Avatar name={c.name} address={c.peer || c.id} group={c.group} />
       <span class="body">
         <span class="line">
-          <span class="name clip"><Name of={c.name} /></span>
+          <Name of={c.name} class="name clip" />
           {c.verified && !c.group && <Seal />}
           {muted && <Icon name="bellOff" size="tiny" />}
           <time class="when">{c.activity ? brief(c.activity, p.now) : ''}</time>
@@ -221,7 +225,7 @@ function Preview({ c }: { c: Conversation }): VNode {
   const { typing } = useApp();
   const writing = Object.values(typing.value[c.id] ?? {});
   if (writing.length) return <span class="preview clip"><b>{t('typing')}</b></span>;
-  if (c.draft) return <span class="preview clip" dir="auto"><em>{t('draft')}</em> {plain(c.draft)}</span>;
+  if (c.draft) return <span class="preview clip"><em>{t('draft')}</em> <bdi>{plain(c.draft)}</bdi></span>;
   if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
   if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
   const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
@@ -283,7 +287,7 @@ function FoundRow({ m }: { m: Message }): VNode {
       <Avatar name={c?.name ?? m.author} address={c?.peer || m.conversation} group={c?.group ?? false} />
       <span class="body">
         <span class="line">
-          <span class="name clip"><Name of={c?.name ?? m.author} /></span>
+          <Name of={c?.name ?? m.author} class="name clip" />
           <time class="when">{brief(m.sentAt, app.around.now())}</time>
         </span>
         <span class="preview clip"><bdi>{preview(m)}</bdi></span>
