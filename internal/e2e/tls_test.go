@@ -58,20 +58,20 @@ func startProxy(ts *testscript.TestScript, _ bool, args []string) {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
-		caller, _, err := http.NewResponseController(w).Hijack()
+		caller, early, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			_ = server.Close()
 			return
 		}
-		go func() { _ = relay(server, caller) }()
-		_ = relay(caller, server) // either may hang up
+		_, _ = io.WriteString(caller, "HTTP/1.1 200 Connection established\r\n\r\n")
+		go func() { _ = relay(server, early) }() // what was read already lies there
+		_ = relay(caller, server)                // either may hang up
 	}))
 	ts.Defer(proxy.Close)
 	ts.Setenv("HTTPS_PROXY", proxy.URL)
 }
 
-func relay(to, from net.Conn) error {
+func relay(to net.Conn, from io.Reader) error {
 	_, err := io.Copy(to, from)
 	return errors.Join(err, to.Close())
 }
