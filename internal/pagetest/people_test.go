@@ -93,6 +93,14 @@ func (w *town) visit(t *testing.T, s screen, name string) *person {
 func (w *town) settle(t *testing.T, s screen, name, passphrase string) *person {
 	t.Helper()
 	p := w.visit(t, s, name)
+	p.create(passphrase)
+	return p
+}
+
+// create makes an account called after the person.
+func (p *person) create(passphrase string) {
+	p.t.Helper()
+	name := p.name
 	p.Click("button", "Get started")
 	p.Write("Your name", strings.ToUpper(name[:1])+name[1:])
 	if passphrase != "" {
@@ -104,7 +112,6 @@ func (w *town) settle(t *testing.T, s screen, name, passphrase string) *person {
 	p.Click("checkbox", "I have written it down")
 	p.Click("button", "Continue")
 	p.Await("button", "New conversation")
-	return p
 }
 
 func (p *person) address() string { return p.name + "@" + p.town.Host }
