@@ -108,8 +108,12 @@ func load(dist fs.FS) map[string]file {
 	return all
 }
 
-// of returns the page with the name of its server in it.
+// of returns the page with the name of its server in it. Its compressed forms
+// would lack the name, and it is too small to need them.
 func (f file) of(server string) file {
+	if server == "" {
+		return f
+	}
 	const blank = `<meta name="securecrypt-server" content="">`
 	plain := bytes.Replace(f.plain, []byte(blank), []byte(strings.Replace(blank, `""`, `"`+html.EscapeString(server)+`"`, 1)), 1)
 	return newFile(f.name, plain, nil, nil)
