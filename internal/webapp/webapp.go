@@ -97,7 +97,7 @@ func name(p string) string {
 func load(dist fs.FS) map[string]file {
 	all := map[string]file{}
 	read := func(name string) []byte { b, _ := fs.ReadFile(dist, name); return b }
-	fs.WalkDir(dist, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(dist, ".", func(name string, d fs.DirEntry, err error) error {
 		ext := path.Ext(name)
 		if err != nil || d.IsDir() || types[ext] == "" {
 			return err
@@ -105,6 +105,9 @@ func load(dist fs.FS) map[string]file {
 		all[name] = newFile(name, read(name), read(name+".br"), read(name+".gz"))
 		return nil
 	})
+	if err != nil {
+		panic(err) // the bundle is part of the program
+	}
 	return all
 }
 

@@ -30,7 +30,7 @@ func Core(root string) func() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		file := filepath.Join(dir, "core.wasm")
 		cmd := exec.Command("go", slices.Concat([]string{"build"}, lean, []string{"-o", file, "./cmd/securecrypt-wasm"})...)
 		cmd.Dir, cmd.Stderr = root, os.Stderr
