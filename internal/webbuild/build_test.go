@@ -243,6 +243,9 @@ func noise(n int) []byte {
 }
 
 func TestBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the best compression takes seconds, and many with the race detector")
+	}
 	all := sources(t)
 	all["web/src/main.ts"] = append(all["web/src/main.ts"], noise(2*BudgetUI)...)
 	out, sizes, err := build(t, all)
@@ -261,6 +264,9 @@ func TestBudget(t *testing.T) {
 }
 
 func TestCataloguesStandApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the best compression takes seconds, and many with the race detector")
+	}
 	standard(t)
 	all := sources(t)
 	all["web/src/locale/xx.ts"] = noise(2 * BudgetUI)
