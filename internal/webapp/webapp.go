@@ -57,7 +57,7 @@ func Built() bool {
 
 func serve(o Options, dist fs.FS) http.Handler {
 	all := load(dist)
-	if page, ok := all["index.html"]; ok && o.Server != "" {
+	if page, ok := all["index.html"]; ok {
 		all["index.html"] = page.of(o.Server)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -106,13 +106,17 @@ func load(dist fs.FS) map[string]file {
 		return nil
 	})
 	if err != nil {
-		panic(err) // what is embedded can be read
+		panic(err) // the bundle is part of the program
 	}
 	return all
 }
 
-// of returns the page with the name of its server in it.
+// of returns the page with the name of its server in it. Its compressed forms
+// would lack the name, and it is too small to need them.
 func (f file) of(server string) file {
+	if server == "" {
+		return f
+	}
 	const blank = `<meta name="securecrypt-server" content="">`
 	plain := bytes.Replace(f.plain, []byte(blank), []byte(strings.Replace(blank, `""`, `"`+html.EscapeString(server)+`"`, 1)), 1)
 	return newFile(f.name, plain, nil, nil)

@@ -3,6 +3,9 @@
 package webapp
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,8 +14,9 @@ import (
 )
 
 var bundle = fstest.MapFS{
-	"index.html":            {Data: []byte("<!doctype html>page")},
+	"index.html":            {Data: []byte(`<!doctype html><meta name="securecrypt-server" content="">page`)},
 	"index.html.br":         {Data: []byte("page in br")},
+	"index.html.gz":         {Data: []byte("page in gz")},
 	"assets/main-ABC.js":    {Data: []byte("plain script")},
 	"assets/main-ABC.js.br": {Data: []byte("br script")},
 	"assets/main-ABC.js.gz": {Data: []byte("gz script")},
@@ -73,6 +77,121 @@ func TestCaching(t *testing.T) {
 	if br := get(t, Options{}, "/", "Accept-Encoding", "br").Header().Get("ETag"); br == tag {
 		t.Error("two encodings share an ETag")
 	}
+}
+
+func TestETagsFollowTheContent(t *testing.T) {
+	const path = "/assets/main-ABC.js"
+	for _, coding := range []string{"", "br", "gzip"} {
+		first := get(t, Options{}, path, "Accept-Encoding", coding)
+		tag := first.Header().Get("ETag")
+		again := get(t, Options{}, path, "Accept-Encoding", coding, "If-None-Match", tag)
+		if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+			t.Errorf("%q with its own tag: got %d with %d bytes, want an empty 304", coding, again.Code, again.Body.Len())
+		}
+		if again.Header().Get("Content-Security-Policy") == "" || again.Header().Get("Vary") == "" {
+			t.Errorf("%q: the 304 lacks headers: %v", coding, again.Header())
+		}
+		for _, other := range []string{"", "br", "gzip"} {
+			w := get(t, Options{}, path, "Accept-Encoding", other, "If-None-Match", tag)
+			if other != coding && w.Code != http.StatusOK {
+				t.Errorf("the tag of %q for %q: got %d, want 200", coding, other, w.Code)
+			}
+		}
+	}
+	one, other := get(t, Options{Server: "a.example"}, "/").Header().Get("ETag"), get(t, Options{Server: "b.example"}, "/").Header().Get("ETag")
+	if one == other {
+		t.Error("pages of two servers share an ETag")
+	}
+}
+
+func TestHead(t *testing.T) {
+	for _, path := range []string{"/", "/c/abc", "/assets/main-ABC.js", "/nothing"} {
+		want := get(t, Options{}, path, "Accept-Encoding", "br")
+		r := httptest.NewRequest(http.MethodHead, path, nil)
+		r.Header.Set("Accept-Encoding", "br")
+		recorded := httptest.NewRecorder()
+		serve(Options{}, bundle).ServeHTTP(recorded, r)
+		if recorded.Code != want.Code {
+			t.Errorf("HEAD %s: got %d, GET gets %d", path, recorded.Code, want.Code)
+		}
+		for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "ETag", "Cache-Control", "Content-Security-Policy"} {
+			if got := recorded.Header().Get(name); got != want.Header().Get(name) {
+				t.Errorf("HEAD %s: %s is %q, with GET %q", path, name, got, want.Header().Get(name))
+			}
+		}
+		if want.Code == http.StatusOK && recorded.Body.Len() != 0 {
+			t.Errorf("HEAD %s: got a body", path)
+		}
+	}
+}
+
+func TestPageNamesItsServer(t *testing.T) {
+	for server, want := range map[string]string{
+		"chat.example.org:8443":       `content="chat.example.org:8443">`,
+		`"><script>alert(1)</script>`: `content="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;">`,
+		`a'b&c`:                       `content="a&#39;b&amp;c">`,
+		`$1 \0 %s {{.}}`:              `content="$1 \0 %s {{.}}">`,
+	} {
+		for _, accept := range []string{"", "br, gzip"} {
+			w := get(t, Options{Server: server}, "/c/abc", "Accept-Encoding", accept)
+			if body := w.Body.String(); !strings.Contains(body, want) || !strings.HasSuffix(body, "page") {
+				t.Errorf("server %q, Accept-Encoding %q: the page is %q, want it to hold %q", server, accept, body, want)
+			}
+			if coding := w.Header().Get("Content-Encoding"); coding != "" {
+				t.Errorf("server %q: encoded as %q, which lacks the name", server, coding)
+			}
+		}
+	}
+	if w := get(t, Options{}, "/", "Accept-Encoding", "br"); w.Body.String() != "page in br" {
+		t.Errorf("without a server: got %q", w.Body)
+	}
+}
+
+func TestTypes(t *testing.T) {
+	for path, want := range map[string]string{
+		"/": "text/html; charset=utf-8", "/assets/main-ABC.js": "text/javascript; charset=utf-8", "/assets/core-ABC.wasm": "application/wasm",
+		"/icon-192.png": "image/png", "/manifest.webmanifest": "application/manifest+json",
+	} {
+		if got := get(t, Options{}, path).Header().Get("Content-Type"); got != want {
+			t.Errorf("%s: Content-Type %q, want %q", path, got, want)
+		}
+	}
+}
+
+// TestOverANetwork sends paths as they are, which clients usually tidy up.
+func TestOverANetwork(t *testing.T) {
+	server := httptest.NewServer(serve(Options{}, bundle))
+	defer server.Close()
+	for path, want := range map[string]int{
+		"/assets/main-ABC.js": 200, "/../../../etc/passwd": 404, "/assets/../../webapp.go": 404, "/%2e%2e/webapp.go": 404, "/assets/%2e%2e%2f%2e%2e%2fwebapp.go": 404,
+		"//etc/passwd": 404, "/assets/main-ABC.js%00.png": 404, "/assets/%5c..%5cwebapp.go": 404, "/c/../sw.js": 200,
+	} {
+		if got := status(t, server.Listener.Addr().String(), path); got != want {
+			t.Errorf("%s: got %d, want %d", path, got, want)
+		}
+	}
+}
+
+// status asks for a path, byte for byte, and returns the answer's code.
+func status(t *testing.T, addr, path string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: host\r\nConnection: close\r\n\r\n", path); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code int
+	if _, err := fmt.Sscanf(line, "HTTP/1.1 %d", &code); err != nil {
+		t.Fatalf("%s: %q: %v", path, line, err)
+	}
+	return code
 }
 
 func TestPlacesShowThePage(t *testing.T) {

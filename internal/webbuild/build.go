@@ -107,7 +107,7 @@ func (o Options) serviceWorker(out files) error {
 	sum := sha256.New()
 	urls := make([]string, 0, len(names))
 	for _, name := range names {
-		_, _ = fmt.Fprintf(sum, "%s %x\n", name, sha256.Sum256(out[name]))
+		sum.Write(fmt.Appendf(nil, "%s %x\n", name, sha256.Sum256(out[name])))
 		if name != "index.html" {
 			urls = append(urls, "/"+name)
 		}

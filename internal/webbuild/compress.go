@@ -86,7 +86,7 @@ func writeWhole(file string, content []byte) error {
 		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name())
+		_ = os.Remove(f.Name()) // what failed before says more
 	}
 	return err
 }

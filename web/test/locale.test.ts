@@ -98,6 +98,8 @@ test('a name cannot turn the text around it', () => {
   assert.equal(fill('Block {name}?', { name: 'a\u202eb\u2067c\u2069' }, rules), 'Block abc?');
   assert.equal(fill('Block {name}?', { name: 'سارة' }, rules), 'Block \u2068سارة\u2069?');
   assert.equal(fill('حظر {name}؟', { name: 'Ana' }, new Intl.PluralRules('ar')), 'حظر \u2068Ana\u2069؟');
+  assert.equal(fill('حظر {name}؟', { name: 'Олег' }, new Intl.PluralRules('ar')), 'حظر \u2068Олег\u2069؟');
+  assert.equal(fill('حظر {name}؟', { name: 'سارة 2' }, new Intl.PluralRules('ar')), 'حظر سارة 2؟');
 });
 
 test('forms follow the number', async () => {

@@ -49,6 +49,24 @@ test('a window lets go of its far end and gets it back', async () => {
   assert.equal(timeline.moreAfter.value, false);
 });
 
+test('a window that moves away from the beginning finds back to it', async () => {
+  const { timeline } = history(1000);
+  await timeline.jump('m10');
+  assert.equal(timeline.moreBefore.value, false);
+  for (let i = 0; i < 6; i++) await timeline.more('after');
+  assert.deepEqual([orders(timeline)[0], timeline.moreBefore.value], [136, true]);
+  for (let i = 0; i < 6; i++) await timeline.more('before');
+  assert.deepEqual([orders(timeline)[0], timeline.moreBefore.value], [1, false]);
+});
+
+test('a window that stays at the end does not grow for ever', async () => {
+  const { timeline } = history(30);
+  await timeline.open();
+  for (let n = 31; n <= 3000; n++) timeline.apply(message(n), true);
+  assert.deepEqual(orders(timeline), range(3001 - 2 * windowSize, 3000));
+  assert.equal(timeline.moreBefore.value, true);
+});
+
 test('one page is asked for at a time', async () => {
   const { timeline, core } = history(500);
   await timeline.open();

@@ -59,10 +59,14 @@ export function fill(entry: Entry, params: Params | undefined, rules: Intl.Plura
   });
 }
 
+/** Letters that are written from the right, and letters that are not. */
+const fromRight = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const fromLeft = /(?![\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}])\p{L}/u;
+
 /** A name within a text: it neither reorders what is around it nor is reordered by that. */
 function set(value: string, rules: Intl.PluralRules): string {
   const clean = harmless(value);
-  const foreign = rules.resolvedOptions().locale.startsWith('ar') ? /\p{Script=Latin}/u : /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+  const foreign = rules.resolvedOptions().locale.startsWith('ar') ? fromLeft : fromRight;
   return foreign.test(clean) ? `\u2068${clean}\u2069` : clean;
 }
 

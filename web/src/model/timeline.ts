@@ -105,8 +105,15 @@ export class Timeline {
       this.messages.value = this.messages.value.map((o) => (o.id === m.id ? m : o));
     } else if (fresh) {
       if (!m.own) this.below.value++;
-      if (!this.moreAfter.value && this.state.value === 'ready') this.messages.value = this.place(this.withoutSketch(m), m);
+      if (!this.moreAfter.value && this.state.value === 'ready') this.add(m);
     }
+  }
+
+  /** Lets a window at the end grow, though not for ever. */
+  private add(m: Message): void {
+    const all = this.place(this.withoutSketch(m), m);
+    if (all.length > 2 * windowSize) this.moreBefore.value = true;
+    this.messages.value = all.slice(-2 * windowSize);
   }
 
   remove(id: string): void {
