@@ -42,6 +42,7 @@ func (p *person) still(theme string) {
 	browsertest.Call(p.Page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
+	p.Until("document.documentElement.dataset.theme === " + quote(theme))
 }
 
 // settleDown waits until nothing moves and all pictures are there.

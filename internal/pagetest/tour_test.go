@@ -70,6 +70,13 @@ func (p *tour) begin() {
 	p.Click("button", "Close")
 }
 
+// tells says something that has been sent when it returns.
+func (p *tour) tells(text string) {
+	p.t.Helper()
+	p.say(text)
+	p.Until(`!document.querySelector('[data-key^="local-"], .ticks.waiting')`)
+}
+
 // neighbour is somebody with a terminal and a name.
 func (p *tour) neighbour(name, profile string) *client.Client {
 	p.t.Helper()
@@ -227,16 +234,16 @@ func (p *tour) conversation() {
 	p.at("/")
 	p.Click("link", "Beatriz")
 	p.sees(".voice .done, .voice rect:nth-child(30)")
-	p.say("Here is mine")
+	p.tells("Here is mine")
 	p.act("Here is mine", "👍")
-	p.say("This one will go")
+	p.tells("This one will go")
 	p.act("This one will go", "Delete")
 	p.Click("button", "Delete")
 	p.reads("You deleted this message")
 	p.act("Lovely to hear", "Edit")
 	p.replaces("Lovely to hear from you again")
 	p.act("From the lake", "Reply")
-	p.say("Beautiful. When were you there?")
+	p.tells("Beautiful. When were you there?")
 	p.sees(".own .quote")
 	p.Choose(`input[accept="image/*"]`, p.file)
 	p.sees(".card")
@@ -299,6 +306,11 @@ func (p *tour) details() {
 	p.Click("button", "Details of")
 	p.shows("m8@")
 	p.look("group")
+	p.at("/new/group")
+	p.Write("Name of the group", "Sunday walks")
+	p.Click("button", "bea@")
+	p.Click("button", "Create with 1 person")
+	p.Click("button", "Details of")
 	p.Click("button", "Add people")
 	p.sees("dialog .row")
 	p.look("add-people")
@@ -350,7 +362,7 @@ func (p *tour) end() {
 	p.look("lock")
 	p.Write("Passphrase", "a calm evening")
 	p.Click("button", "Unlock")
-	p.Await("button", "New conversation")
+	p.Await("button", "Lock now")
 	p.at("/")
 	p.Click("link", "Beatriz")
 	p.reads("Lovely")

@@ -5,6 +5,7 @@
 import type { Conversation, Message } from '../core/api.gen';
 import type { App } from '../model/app';
 import { t } from '../model/i18n';
+import { localPrefix } from '../model/timeline';
 import { preview } from './side';
 import type { Item } from './menu';
 
@@ -66,6 +67,7 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   const ref = { conversation: m.conversation, message: m.id };
   const composer = app.composer(m.conversation);
   const items: Item[] = [];
+  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void copy(app, m.text) }];
   if (m.state === 'failed') items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
   if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
   if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });

@@ -22,7 +22,6 @@ export function Root({ app }: { app: App }): VNode {
     <AppProvider value={app}>
       <Look />
       <Screen />
-      <MenuLayer />
       <Toasts />
     </AppProvider>
   );
@@ -115,13 +114,14 @@ function Frame(): VNode {
           <button type="button" onClick={app.update.value}>{t('update.now')}</button>
         </div>
       )}
-      <div class="app" data-level={level(route)}>
+      <main class="app" data-level={level(route)}>
         <Side />
-        <main class="main" id="main">
+        <div class="main" id="main">
           <Main />
-        </main>
+        </div>
         {route.at === 'conversation' && route.panel && <Details key={route.id} id={route.id} />}
-      </div>
+        <MenuLayer />
+      </main>
       <Sheets />
       <div class="visually-hidden" aria-live="polite">{app.announcement.value}</div>
     </div>

@@ -65,7 +65,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
       {composer.problem.value && <Problem text={composer.problem.value} />}
       <div class="write">
         {!editing && <Attach onFiles={add} />}
-        <textarea ref={field} class="input" rows={1} dir="auto" aria-label={t('message.to', { name: c.name })} placeholder={t('message')} value={composer.text.value} autocomplete="off" spellcheck
+        <textarea ref={field} class="input" rows={1} dir="auto" aria-label={t('message.to', { name: c.name })} placeholder={t('message')} value={composer.text.value} aria-controls={mentions.active && 'mentions'} aria-activedescendant={mentions.active} autocomplete="off" spellcheck
           onInput={(e) => { composer.text.value = e.currentTarget.value; mentions.look(); }}
           onKeyDown={keys}
           onClick={mentions.look}
@@ -222,9 +222,9 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
     return true;
   };
   const list = fitting.length ? (
-    <div class="mentions" role="listbox" aria-label={t('mention')}>
+    <div class="mentions" id="mentions" role="listbox" aria-label={t('mention')} tabIndex={-1}>
       {fitting.map((m, i) => (
-        <div key={m.address} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
+        <div key={m.address} id={`mention-${i}`} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
           <Avatar name={m.name} address={m.address} size="s28" />
           <span class="clip"><Name of={m.name} /></span>
           {m.name !== m.address && <span class="hint clip ltr">{m.address}</span>}
@@ -232,5 +232,5 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
       ))}
     </div>
   ) : null;
-  return { look, keys, close, list };
+  return { look, keys, close, list, active: list ? `mention-${at}` : undefined };
 }

@@ -46,17 +46,19 @@ function Head({ c }: { c: Conversation }): VNode {
   const { router } = app;
   const route = router.route.value;
   const panel = route.at === 'conversation' && route.panel;
+  const second = useSecond(c);
   return (
     <header class="bar">
       <IconButton icon="back" label={t('back')} onClick={() => router.back()} mirrors class="back" />
-      <button type="button" class="who" aria-expanded={panel} aria-label={t('details.of', { name: c.name })} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
+      <h1 class="visually-hidden" tabIndex={-1}><Name of={c.name} /></h1>
+      <button type="button" class="who" aria-expanded={panel} aria-label={`${t('details.of', { name: c.name })}, ${second.text}`} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
         <Avatar name={c.name} address={c.peer || c.id} group={c.group} size="s36" />
-        <span class="body">
+        <span class="body" aria-hidden="true">
           <span class="line">
-            <h1 class="title"><Name of={c.name} /></h1>
+            <b class="title clip"><Name of={c.name} /></b>
             {c.verified && !c.group && <Seal />}
           </span>
-          <Second c={c} />
+          <span class={`second clip ${second.typing ? 'typing' : ''}`}><bdi>{second.text}</bdi></span>
         </span>
       </button>
       <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, conversationItems(app, c))} />
@@ -65,12 +67,12 @@ function Head({ c }: { c: Conversation }): VNode {
 }
 
 /** The quiet line under the name. */
-function Second({ c }: { c: Conversation }): VNode {
+function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
-  if (names.length) return <span class="second typing clip">{c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing')}</span>;
+  if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
   const facts = [c.group ? t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
-  return <span class="second clip">{facts.length ? facts.join(' · ') : <span class="ltr">{c.peer}</span>}</span>;
+  return { text: facts.join(' · ') || c.peer, typing: false };
 }
 
 /** What needs an answer stays until it has one. */

@@ -25,10 +25,10 @@ export function Details({ id }: { id: string }): VNode | null {
   const c = app.list.get(id);
   if (!c) return null;
   return (
-    <aside class="details" aria-label={t('details')}>
+    <section class="details" aria-label={t('details')}>
       <Bar title={t(c.group ? 'group' : 'contact')} back={() => app.router.back()} keepBack />
       <div class="scroll">{c.group ? <GroupBody key={id} c={c} /> : <PersonBody key={c.peer} address={c.peer} c={c} />}</div>
-    </aside>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import type { Conversation, Message } from '../core/api.gen';
 import { clock, moment, number, t } from '../model/i18n';
+import { localPrefix } from '../model/timeline';
 import { harmless, hue, onlyEmoji, plain } from '../model/text';
 import { messageItems, quickEmoji, react, writable } from './actions';
 import { Attachments } from './attachments';
@@ -27,7 +28,7 @@ export function MessageView(p: Props): VNode {
   const { c, m } = p;
   const others = c.group && !m.own;
   const mine = m.reactions.filter((r) => r.from === app.session.value?.address).map((r) => r.emoji);
-  const menu = (at: Element | MouseEvent) => openMenu(at, messageItems(app, c, m), m.deleted || !writable(c) ? undefined : { emoji: quickEmoji, chosen: mine, run: (emoji) => react(app, m, emoji) });
+  const menu = (at: Element | MouseEvent) => openMenu(at, messageItems(app, c, m), m.deleted || !writable(c) || m.id.startsWith(localPrefix) ? undefined : { emoji: quickEmoji, chosen: mine, run: (emoji) => react(app, m, emoji) });
   const keys = (e: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (e.target !== e.currentTarget) return;
     if (e.key === 'Enter' || e.key === 'ContextMenu' || (e.key === 'F10' && e.shiftKey)) {
