@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds everything that a page is asked.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A Profile is a browser without memory, apart from all others.
 type Profile struct {

@@ -137,7 +137,7 @@ func (p *person) meet(other *person) {
 	p.reads("Hello, I am " + other.name)
 }
 
-// act opens the menu of a message and chooses an action, if one is given.
+// act opens the menu of a message and chooses an action.
 func (p *person) act(message, action string) {
 	p.t.Helper()
 	p.Until(`(() => {
@@ -145,9 +145,7 @@ func (p *person) act(message, action string) {
 		m?.querySelector(".bubble").dispatchEvent(new MouseEvent("contextmenu", {bubbles: true, cancelable: true, clientX: 200, clientY: 200}))
 		return !!m
 	})()`)
-	if action != "" {
-		p.Click("menuitem", action)
-	}
+	p.Click("menuitem", action)
 }
 
 // replaces writes another text in place of the one that is edited.
