@@ -21,7 +21,7 @@ export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
 
-.PHONY: coverage help run test interop lint vuln fuzz bench bench-peers build clean
+.PHONY: coverage help run test interop lint screens vuln fuzz bench bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -43,6 +43,9 @@ interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs,
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
 	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
+
+screens: | chromium ## pictures of every screen of the browsers' application into docs/screens/; needs the application built
+	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/pagetest -run '^TestScreens$$' -count=1
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
