@@ -105,7 +105,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-        <span class="name clip ltr">{middle(a.name, 24)}</span>
+        <span class="name clip ltr">{middle(a.name, 20)}</span>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}
