@@ -21,7 +21,7 @@ export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
 
-.PHONY: coverage help run web test interop lint vuln fuzz bench bench-peers build clean
+.PHONY: coverage help run web screens test interop lint vuln fuzz bench bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -37,7 +37,7 @@ build: | web ## build both programs into bin/
 
 test: | cddl chromium ts-mls web ## vet and all tests, with the race detector
 	$(GO) vet ./...
-	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
+	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
 
 interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions
@@ -45,7 +45,10 @@ interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs,
 
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
-	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser
+	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
+
+screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/
+	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/pagetest -run '^TestScreens$$' -count=1
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...

@@ -98,6 +98,7 @@ func TestKeyboardAlone(t *testing.T) {
 	ana.Insert("lock now")
 	ana.Press(kb.Enter)
 	ana.Await("textbox", "Passphrase")
+	ana.tab("Passphrase")
 	ana.Insert("my words")
 	ana.Press(kb.Enter)
 	ana.Await("link", "Keys")

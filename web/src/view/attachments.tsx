@@ -48,7 +48,7 @@ function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: bool
   const ratio = Math.min(2, Math.max(0.6, width / height));
   const open = () => (loaded.failed ? loaded.again() : (app.sheet.value = { kind: 'viewer', message: m, index: a.index }));
   return (
-    <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(loaded.failed ? 'picture.again' : 'picture.open')} onClick={open}>
+    <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(loaded.failed ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')} onClick={open}>
       {loaded.url && <img src={loaded.url} alt="" draggable={false} />}
       {loaded.failed && <span class="over"><Icon name="retry" /></span>}
       {more > 0 && <span class="over more ltr">+{more}</span>}
@@ -98,13 +98,14 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
   };
   const going = busy || (under && m.state === 'waiting');
   return (
-    <button type="button" class="file-card" onClick={() => (going ? cancel() : void get())} aria-label={`${t(going ? 'cancel' : 'save-file')}: ${a.name}, ${size(a.size)}`}>
+    <button type="button" class="file-card" onClick={() => (going ? cancel() : void get())} title={a.name}>
+      <span class="visually-hidden">{t(going ? 'cancel' : 'save-file')}: </span>
       <span class="glyph">
         <Icon name={going ? 'close' : sign(a)} />
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-        <span class="name clip ltr">{middle(a.name, 24)}</span>
+        <span class="name clip ltr">{middle(a.name, 20)}</span>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}

@@ -222,7 +222,7 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
     return true;
   };
   const list = fitting.length ? (
-    <div class="mentions" id="mentions" role="listbox" aria-label={t('mention')} tabIndex={-1}>
+    <div class="mentions" id="mentions" role="listbox" aria-label={t('mention')} tabIndex={0}>
       {fitting.map((m, i) => (
         <div key={m.address} id={`mention-${i}`} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
           <Avatar name={m.name} address={m.address} size="s28" />

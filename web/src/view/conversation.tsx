@@ -51,9 +51,10 @@ function Head({ c }: { c: Conversation }): VNode {
     <header class="bar">
       <IconButton icon="back" label={t('back')} onClick={() => router.back()} mirrors class="back" />
       <h1 class="visually-hidden" tabIndex={-1}><Name of={c.name} /></h1>
-      <button type="button" class="who" aria-expanded={panel} aria-label={`${t('details.of', { name: c.name })}, ${second.text}`} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
+      <button type="button" class="who" aria-expanded={panel} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
         <Avatar name={c.name} address={c.peer || c.id} group={c.group} size="s36" />
-        <span class="body" aria-hidden="true">
+        <span class="visually-hidden">{t('details.of', { name: c.name })} </span>
+        <span class="body">
           <span class="line">
             <b class="title clip"><Name of={c.name} /></b>
             {c.verified && !c.group && <Seal />}

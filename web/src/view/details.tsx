@@ -230,7 +230,7 @@ function AddMembers({ c, have, onClose }: { c: Conversation; have: Member[]; onC
       <div class="scroll"><Picker picked={picked} without={have.map((m) => m.address)} /></div>
       <footer class="panel">
         <Problem text={work.problem} />
-        <Button primary wide disabled={work.busy || !picked.people.length} onClick={() => void add()}>{t('add', { n: number(picked.people.length) })}</Button>
+        <Button primary wide disabled={work.busy || !picked.people.length} onClick={() => void add()}>{picked.people.length ? t('add', { n: number(picked.people.length) }) : t('add-people')}</Button>
       </footer>
     </Dialog>
   );
