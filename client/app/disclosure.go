@@ -61,7 +61,7 @@ func disclosed(raw []byte) ([]DisclosureRow, error) {
 	return rows, nil
 }
 
-func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+func words(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", " ")) }
 
 func brief(value any) string {
 	s, ok := value.(string)

@@ -17,7 +17,9 @@ import (
 const database = "securecrypt"
 
 // OpenStore implements app.Platform.
-func (host) OpenStore(ctx context.Context) (client.Store, error) { return indexeddb.Open(ctx, database) }
+func (host) OpenStore(ctx context.Context) (client.Store, error) {
+	return indexeddb.Open(ctx, database)
+}
 
 // EraseStore implements app.Platform.
 func (host) EraseStore(ctx context.Context) error { return indexeddb.Remove(ctx, database) }
