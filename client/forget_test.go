@@ -195,6 +195,7 @@ func TestDeleteOnAFailingDisk(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			x := newTrio(t, false)
 			x.alice.say(x.id, "secret")
+			pass(time.Second) // so that it arrives before bob leaves
 			must(t, x.bob.Leave(t.Context(), x.id))
 			pass(time.Minute)
 			x.bob.store.FailAt(at)

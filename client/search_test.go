@@ -36,6 +36,7 @@ func TestSearch(t *testing.T) {
 		pass(time.Hour)
 		noon := time.Now()
 		x.mallory.say(x.id, "which CAFÉ, at the Straße?")
+		pass(time.Second)
 		edited := x.alice.say(x.id, "no")
 		gone := x.alice.say(x.id, "cafe, deleted")
 		_, err = x.alice.Send(t.Context(), x.id, client.Draft{Text: "cafe, expired", Expire: time.Minute})
