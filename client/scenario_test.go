@@ -359,6 +359,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.way.Partition("", true)
 		x.alice.say(x.id, "never")
+		pass(time.Second) // until then she may believe that she has everything
 		ended := make(chan error, 2)
 		go func() { ended <- x.alice.Settled(context.Background(), x.id) }()
 		go func() { ended <- x.alice.Sync(context.Background()) }()

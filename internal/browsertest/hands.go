@@ -5,6 +5,7 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -130,7 +131,7 @@ func (p *Page) reach(th Thing, fn func(context.Context, cdp.BackendNodeID) error
 func (p *Page) Click(role, name string) {
 	p.tb.Helper()
 	p.reach(Thing{role, name}, func(ctx context.Context, id cdp.BackendNodeID) error {
-		x, y, err := center(ctx, id)
+		x, y, err := rest(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -151,6 +152,23 @@ func (p *Page) Point(role, name string) {
 	})
 }
 
+// rest is center of a thing that does not move at the moment.
+func rest(ctx context.Context, id cdp.BackendNodeID) (x, y float64, err error) {
+	x, y, err = center(ctx, id)
+	if err != nil {
+		return x, y, err
+	}
+	frames := "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](frames, chromedp.EvalAwaitPromise)); err != nil {
+		return x, y, err
+	}
+	again, below, err := center(ctx, id)
+	if err == nil && (again != x || below != y) {
+		err = errors.New("it moves")
+	}
+	return x, y, err
+}
+
 func center(ctx context.Context, id cdp.BackendNodeID) (x, y float64, err error) {
 	if _, err := chromedp.Call(ctx, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}); err != nil {
 		return 0, 0, err
@@ -160,7 +178,7 @@ func center(ctx context.Context, id cdp.BackendNodeID) (x, y float64, err error)
 		return 0, 0, err
 	}
 	if len(box.Quads) == 0 || len(box.Quads[0]) != 8 {
-		return 0, 0, fmt.Errorf("it is not visible")
+		return 0, 0, errors.New("it is not visible")
 	}
 	for i := 0; i < 8; i += 2 {
 		x += box.Quads[0][i] / 4

@@ -168,6 +168,7 @@ func (p *tour) meetPeople() {
 	p.at("/")
 	p.Await("button", "Requests")
 	p.hears(layla, "one", "two", "three")
+	p.shows("three")
 	p.Click("link", "Tom")
 	p.Write("Message to", "I will write more when")
 	p.Click("link", "Beatriz")
