@@ -108,20 +108,14 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 		Version: recordVersion, Address: p.Address.String(), Statement: statement,
 		SigningKey: device.Seed(), MailboxKey: letterBytes, Invite: p.Invite, Name: p.Profile,
 	}
-	err = store.view(func(tx *sealedTx) error {
-		old, err := tx.tx.Get([]byte(tableProfile))
-		if err == nil && old != nil {
-			err = errors.New("client: there is a profile already")
-		}
-		return err
-	})
-	if err != nil {
-		return none, err
-	}
-	if err := eraseAll(context.Background(), store); err != nil { // what an Erase left that was interrupted
-		return none, err
-	}
 	return recovery, store.update(func(tx *sealedTx) error {
+		old, err := tx.get([]byte(tableProfile))
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			return errors.New("client: there is a profile already")
+		}
 		return tx.save([]byte(tableProfile), &rec)
 	})
 }
