@@ -104,7 +104,7 @@ var table = func() map[string]Call {
 }()
 
 // Do makes a call with parameters in JSON. A failure is a *Problem.
-func (a *App) Do(ctx context.Context, name string, params []byte, files []Source) (answer Answer, err error) {
+func (a *App) Do(ctx context.Context, name string, params []byte, files []io.Reader) (answer Answer, err error) {
 	c, ok := table[name]
 	if !ok {
 		return answer, &Problem{CodeInput, fmt.Sprintf("there is no call %q", name)}

@@ -62,6 +62,21 @@ func (d *device) Unseal(_ context.Context, sealed []byte) ([]byte, error) {
 	return slices.Clone(plain), nil
 }
 
+// size returns how many bytes the store holds.
+func (d *device) size(t *testing.T) (n int) {
+	t.Helper()
+	err := d.store.View(func(tx client.Tx) error {
+		return tx.Scan(nil, nil, false, func(_, v []byte) (bool, error) {
+			n += len(v)
+			return true, nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // unclosed is a store that outlives its user, as a file does.
 type unclosed struct{ client.Store }
 

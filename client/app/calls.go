@@ -16,34 +16,19 @@ type Call struct {
 	Name string
 	// Params and Answer are the types of what crosses the border.
 	Params, Answer reflect.Type
-	run            func(context.Context, *App, []byte, []Source) (any, error)
+	run            func(context.Context, *App, []byte, []io.Reader) (any, error)
 }
 
-// Source is a file that comes with a call.
-type Source interface {
-	io.Reader
-	Size() int64
-}
-
-// define makes a Call of a function that works in the given phases.
+// define makes a Call of a function that takes no files.
 func define[P, A any](name string, fn func(*App, context.Context, P) (A, error)) Call {
-	return Call{
-		Name: name, Params: reflect.TypeFor[P](), Answer: reflect.TypeFor[A](),
-		run: func(ctx context.Context, a *App, params []byte, _ []Source) (any, error) {
-			p, err := decode[P](params)
-			if err != nil {
-				return nil, err
-			}
-			return fn(a, ctx, p)
-		},
-	}
+	return defineFiles(name, func(a *App, ctx context.Context, p P, _ []io.Reader) (A, error) { return fn(a, ctx, p) })
 }
 
 // defineFiles makes a Call of a function that takes files.
-func defineFiles[P, A any](name string, fn func(*App, context.Context, P, []Source) (A, error)) Call {
+func defineFiles[P, A any](name string, fn func(*App, context.Context, P, []io.Reader) (A, error)) Call {
 	return Call{
 		Name: name, Params: reflect.TypeFor[P](), Answer: reflect.TypeFor[A](),
-		run: func(ctx context.Context, a *App, params []byte, files []Source) (any, error) {
+		run: func(ctx context.Context, a *App, params []byte, files []io.Reader) (any, error) {
 			p, err := decode[P](params)
 			if err != nil {
 				return nil, err

@@ -8,8 +8,8 @@
 // see Phase. Keys stay inside; of the messages only what is shown goes out.
 //
 // Calls lists every call with the types of its parameters and its answer, and
-// Events every event; the types of the TypeScript side are made from them
-// (go generate ./client/app). Version changes when an older page could no
+// Events every event; internal/webbuild makes the types of the TypeScript side
+// from them when the page is built. Version changes when an older page could no
 // longer talk to this package.
 //
 // The package is not for deciding how something looks, nor for I/O: Platform

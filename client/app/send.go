@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/securecrypt/securecrypt/client"
@@ -11,7 +12,7 @@ import (
 )
 
 // send puts a message into the outbox.
-func (a *App) send(ctx context.Context, q Send, files []Source) (Sent, error) {
+func (a *App) send(ctx context.Context, q Send, files []io.Reader) (Sent, error) {
 	p, err := a.client()
 	if err != nil {
 		return Sent{}, err
@@ -28,23 +29,39 @@ func (a *App) send(ctx context.Context, q Send, files []Source) (Sent, error) {
 		return Sent{}, err
 	}
 	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
-	for i, f := range files {
-		id, err := p.Attach(ctx, q.Files[i].Name, q.Files[i].Type, f)
-		if err != nil {
-			return Sent{}, err
-		}
-		draft.Attached = append(draft.Attached, id)
+	if draft.Attached, err = p.attach(ctx, q.Files, files); err != nil {
+		return Sent{}, err
 	}
 	conv := client.ConversationID(q.Conversation)
 	m, err := p.Send(ctx, conv, draft)
 	if err != nil {
-		return Sent{}, err
+		return Sent{}, p.detach(draft.Attached, err)
 	}
 	if m, err = p.Message(conv, m.ID); err != nil {
 		return Sent{}, err
 	}
 	v := view{profile: p}
 	return Sent{v.message(m)}, nil
+}
+
+// attach copies files into the profile: all, or none.
+func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (all []client.FileID, err error) {
+	for i, f := range files {
+		id, err := p.Attach(ctx, names[i].Name, names[i].Type, f)
+		if err != nil {
+			return nil, p.detach(all, err)
+		}
+		all = append(all, id)
+	}
+	return all, nil
+}
+
+// detach removes files that are not sent after all, and returns why.
+func (p *profile) detach(all []client.FileID, why error) error {
+	for _, id := range all {
+		why = errors.Join(why, p.Detach(id))
+	}
+	return why
 }
 
 // A Body is an answer that is a file.

@@ -4,7 +4,11 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/app"
@@ -164,6 +168,68 @@ func TestTwoPeople(t *testing.T) {
 		}
 		if news := told[app.MessageChanged](bea); len(news) == 0 {
 			t.Error("bea's interface was not told")
+		}
+	})
+}
+
+// A file arrives as it was, is shown from what the device keeps, and is gone if
+// its message could not be sent.
+func TestFiles(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		ana, bea := newUser(t, net, "ana"), newUser(t, net, "bea")
+		ana.create("ana", "")
+		bea.create("bea", "")
+		with := do[app.ConversationRef](ana, "direct", app.AddressRef{Address: "bea@" + host})
+		plain := bytes.Repeat([]byte("what the file says "), 50_000)
+		send := app.Send{Conversation: with.Conversation, Files: []app.File{{Name: "notes.txt", Type: "text/plain"}}}
+		raw, err := json.Marshal(send)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ana.Do(t.Context(), "send", raw, nil); err == nil {
+			t.Error("a file that is not there is sent")
+		}
+		if _, err := ana.Do(t.Context(), "send", raw, []io.Reader{bytes.NewReader(plain)}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		list := do[app.Conversations](bea, "conversations", app.None{}).Conversations
+		do[app.None](bea, "accept", app.ConversationRef{Conversation: list[0].ID})
+		pass(time.Minute)
+		for _, u := range []*user{ana, bea} {
+			page := do[app.Page](u, "page", app.PageQuery{Conversation: with.Conversation, Where: app.Newest, Limit: 10})
+			i := slices.IndexFunc(page.Messages, func(m app.Message) bool { return len(m.Attachments) == 1 })
+			if i < 0 {
+				t.Fatalf("no attachment in %+v", page.Messages)
+			}
+			at := page.Messages[i].Attachments[0]
+			if at.Name != "notes.txt" || at.Size != int64(len(plain)) {
+				t.Errorf("the attachment is %+v", at)
+			}
+			ref, err := json.Marshal(app.AttachmentRef{Conversation: with.Conversation, Message: page.Messages[i].ID, Index: at.Index})
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := u.Do(t.Context(), "attachment", ref, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(answer.Body)
+			if err != nil || !bytes.Equal(got, plain) || answer.Size != int64(len(plain)) {
+				t.Errorf("read %d bytes of %d: %v", len(got), len(plain), err)
+			}
+			if err := answer.Body.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		do[app.None](ana, "leave", app.ConversationRef{Conversation: with.Conversation})
+		pass(time.Minute)
+		before := ana.device.size(t)
+		if _, err := ana.Do(t.Context(), "send", raw, []io.Reader{bytes.NewReader(bytes.ToUpper(plain))}); err == nil {
+			t.Error("something is sent to a conversation that was left")
+		}
+		if after := ana.device.size(t); after != before {
+			t.Errorf("%d bytes remain of a file that was not sent", after-before)
 		}
 	})
 }

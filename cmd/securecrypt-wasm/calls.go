@@ -63,7 +63,7 @@ func (c *calls) abort(_ js.Value, args []js.Value) any {
 }
 
 func (c *calls) do(ctx context.Context, name string, params []byte, blobs js.Value) (answer string, pieces js.Value, err error) {
-	files := make([]app.Source, blobs.Length())
+	files := make([]io.Reader, blobs.Length())
 	for i := range files {
 		files[i] = &source{ctx: ctx, blob: blobs.Index(i)}
 	}
@@ -103,9 +103,6 @@ type source struct {
 	at   int
 	buf  []byte
 }
-
-// Size implements app.Source.
-func (s *source) Size() int64 { return int64(s.blob.Get("size").Float()) }
 
 // Read implements io.Reader.
 func (s *source) Read(p []byte) (int, error) {

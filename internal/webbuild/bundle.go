@@ -125,24 +125,6 @@ func Tests(root string) (map[string][]byte, error) {
 	return out, nil
 }
 
-// Gallery bundles the gallery of all screens, which is for looking at and
-// never shipped.
-func Gallery(root string) (map[string][]byte, error) {
-	o := Options{Root: root}
-	opts := o.common()
-	opts.EntryPoints = []string{"dev/gallery.ts", style}
-	opts.EntryNames, opts.ChunkNames = "[name]", "[name]-[hash]"
-	opts.Format, opts.Splitting = api.FormatESModule, true
-	opts.Define = map[string]string{"__WASM__": quote(""), "__WORKER__": quote("")}
-	result := api.Build(opts)
-	if err := failed(result); err != nil {
-		return nil, err
-	}
-	out := files{}
-	add(out, opts.Outdir, result)
-	return out, nil
-}
-
 func add(out files, dir string, result api.BuildResult) {
 	for _, f := range result.OutputFiles {
 		name, _ := filepath.Rel(dir, f.Path)
