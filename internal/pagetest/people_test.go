@@ -5,6 +5,7 @@ package pagetest
 import (
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ type town struct {
 	t   *testing.T
 	dir string
 	at  string // address that it listens on
+
+	version atomic.Int32 // of the application
 }
 
 func newTown(t *testing.T) *town {
@@ -69,7 +72,7 @@ func (w *town) serve(ln net.Listener) {
 	w.t.Helper()
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
-		c.Page = webapp.Handler(webapp.Options{Server: c.Host, Loopback: true})
+		c.Page = w.released(webapp.Handler(webapp.Options{Server: c.Host, Loopback: true}))
 	}})
 }
 

@@ -49,15 +49,15 @@ function failing(why: unknown): Failing {
 /** Keeps the application for starting offline, and offers newer ones. */
 function keepFiles(app: App): void {
   if (!('serviceWorker' in navigator)) return;
-  let asked = false;
+  let old = navigator.serviceWorker.controller;
   const offer = (worker: ServiceWorker | null) => {
     if (!worker || !navigator.serviceWorker.controller) return;
-    app.update.value = () => {
-      asked = true;
-      worker.postMessage('update');
-    };
+    app.update.value = () => worker.postMessage('update');
   };
-  navigator.serviceWorker.addEventListener('controllerchange', () => asked && location.reload());
+  navigator.serviceWorker.addEventListener('controllerchange', () => {
+    if (old) void app.saveDrafts().then(() => location.reload()); // in all tabs: they share one core
+    old = navigator.serviceWorker.controller;
+  });
   navigator.serviceWorker.register(scriptURL('/sw.js')).then((registration) => {
     offer(registration.waiting);
     registration.addEventListener('updatefound', () => {

@@ -41,8 +41,8 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
-/** How long, in milliseconds, a lock waits for drafts to be kept. */
-const lockWaits = 500;
+/** How long, in milliseconds, leaving waits for drafts to be kept. */
+const saveWaits = 500;
 
 /** The whole application, without a view. */
 export class App {
@@ -211,9 +211,14 @@ export class App {
 
   async lock(): Promise<void> {
     this.sheet.value = null;
-    const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
-    await Promise.race([saved, new Promise<void>((done) => this.around.later(done, lockWaits))]);
+    await this.saveDrafts();
     await this.core.call('lock', {});
+  }
+
+  /** Keeps what is being written, as far as that goes quickly. */
+  async saveDrafts(): Promise<void> {
+    const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
+    await Promise.race([saved, new Promise<void>((done) => this.around.later(done, saveWaits))]);
   }
 
   private listen(): void {
