@@ -374,6 +374,10 @@ func (a *actor) perform(ctx context.Context, e effect) {
 			done() // before the answer leads to the next one of the item
 			answer(inputUploaded{e.n, e.index, err})
 		})
+	case doNudge:
+		c.spawn(func() { c.nudge(ctx, e) })
+	case doRenew:
+		c.waker.kick()
 	case doAbort:
 		a.abort(e.n)
 	case doWake:
