@@ -4,8 +4,11 @@ package app
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 func (a *App) settings(context.Context, None) (Settings, error) {
@@ -17,7 +20,11 @@ func (a *App) settings(context.Context, None) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	out := Settings{s.ReadReports, s.DeliveryReports, s.Typing, duration(s.Timer), s.Interface}
+	waking, err := p.Waking()
+	if err != nil {
+		return Settings{}, err
+	}
+	out := Settings{s.ReadReports, s.DeliveryReports, s.Typing, duration(s.Timer), s.Interface, waking}
 	if out.Interface == nil {
 		out.Interface = map[string]string{}
 	}
@@ -32,4 +39,28 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	return None{}, p.SetSettings(ctx, client.Settings{
 		ReadReports: q.ReadReports, DeliveryReports: q.DeliveryReports, Typing: q.Typing, Timer: q.Timer.duration(), Interface: q.Interface,
 	})
+}
+
+func (a *App) wakeKey(ctx context.Context, _ None) (WakeKey, error) {
+	p, err := a.client()
+	if err != nil {
+		return WakeKey{}, err
+	}
+	key, err := p.WakeKey(ctx)
+	if errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		return WakeKey{}, nil
+	}
+	return WakeKey{base64.RawURLEncoding.EncodeToString(key)}, err
+}
+
+func (a *App) setWake(ctx context.Context, q Wake) (Woken, error) {
+	p, err := a.client()
+	if err != nil {
+		return Woken{}, err
+	}
+	err = p.SetWake(ctx, q.Endpoint)
+	if errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		return Woken{Refused: true}, nil
+	}
+	return Woken{}, err
 }
