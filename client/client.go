@@ -306,13 +306,13 @@ func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
 }
 
 // Settled waits until everything that was asked of a conversation has been
-// done, letters included.
+// done, letters and waking others included.
 func (c *Client) Settled(ctx context.Context, id ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
 	}
-	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 })
+	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 && s.nudges == 0 })
 }
 
 // Sync waits until the mailbox and all connected conversations have received

@@ -19,6 +19,7 @@ const (
 	nudgeEvery = time.Minute
 	nudgeHeard = 30 * time.Second
 	nudgeGrace = 5 * time.Second
+	nudgeTime  = 10 * time.Second // for one server to answer
 )
 
 // tellAgain is how long a device waits for more to join before it tells its
@@ -164,7 +165,8 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 
 // hears notes that a member is there.
 func (c *conversation) hears(from string) {
-	if t := c.rec.Tokens; t != nil && len(t.Peers) > 0 {
+	t := c.rec.Tokens
+	if t != nil && len(t.Peers) > 0 && c.phase == phaseLive { // not before: that is old
 		c.nudging.heard[from] = c.now()
 		delete(c.nudging.due, from)
 	}
@@ -229,6 +231,8 @@ func (c *conversation) nudgeTimes() (all []time.Time) {
 
 // nudge shows tokens to their server.
 func (c *Client) nudge(ctx context.Context, n doNudge) {
+	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
+	defer cancel()
 	_ = c.connected(ctx, n.host, func(l *link) error { // nobody waits for it
 		for _, token := range n.tokens {
 			if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: token}); err != nil {

@@ -121,6 +121,15 @@ func TestWaitingMessagesWakeLater(t *testing.T) {
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "back", s.Woken(), []string{endpoint(x.bob)})
+
+		// A program that ends once it has sent wakes, too.
+		x.alice.Close()
+		pass(time.Minute)
+		x.alice.open()
+		x.alice.say(x.id, "two")
+		must(t, x.alice.Settled(t.Context(), x.id))
+		x.alice.Close()
+		want(t, "a short program", s.Woken(), []string{endpoint(x.bob)})
 	})
 }
 
