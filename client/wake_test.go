@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -264,12 +265,12 @@ func TestRegistering(t *testing.T) {
 		if err != nil || len(key) != 65 {
 			t.Errorf("%x, %v", key, err)
 		}
-		registered := 0
-		var refuse *protocol.Error
+		var registered atomic.Int32
+		var refuse atomic.Pointer[protocol.Error]
 		s.SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
 			if op == protocol.OpWakeRegister {
-				registered++
-				return fakeserver.Verdict{Refuse: refuse}
+				registered.Add(1)
+				return fakeserver.Verdict{Refuse: refuse.Load()}
 			}
 			if op == protocol.OpWakeKey {
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnsupported}}
@@ -279,15 +280,15 @@ func TestRegistering(t *testing.T) {
 		if _, err := x.bob.WakeKey(t.Context()); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 			t.Errorf("without push: %v", err)
 		}
-		refuse = &protocol.Error{Code: protocol.CodeInvalid}
-		if err := x.bob.SetWake(t.Context(), endpoint(x.bob)); !errors.Is(err, refuse) {
+		refuse.Store(&protocol.Error{Code: protocol.CodeInvalid})
+		if err := x.bob.SetWake(t.Context(), endpoint(x.bob)); !errors.Is(err, refuse.Load()) {
 			t.Errorf("refused: %v", err)
 		}
 		pass(2 * time.Hour)
-		if on, err := x.bob.Waking(); err != nil || on || registered != 1 {
-			t.Errorf("%v, %v, %d registrations", on, err, registered)
+		if on, err := x.bob.Waking(); err != nil || on || registered.Load() != 1 {
+			t.Errorf("%v, %v, %d registrations", on, err, registered.Load())
 		}
-		refuse = nil
+		refuse.Store(nil)
 		x.bob.way.Partition("", true)
 		before := x.entries()
 		must(t, x.bob.SetWake(t.Context(), endpoint(x.bob)))
@@ -295,18 +296,18 @@ func TestRegistering(t *testing.T) {
 		x.bob.restart()
 		x.bob.way.Partition("", false)
 		pass(10 * time.Minute)
-		if registered != 2 || len(s.Wakes()) != 1 {
-			t.Errorf("%d registrations, %v", registered, s.Wakes())
+		if registered.Load() != 2 || len(s.Wakes()) != 1 {
+			t.Errorf("%d registrations, %v", registered.Load(), s.Wakes())
 		}
 		pass(25 * time.Hour)
-		if registered != 3 {
-			t.Errorf("%d registrations", registered)
+		if registered.Load() != 3 {
+			t.Errorf("%d registrations", registered.Load())
 		}
-		refuse = &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Minute}
+		refuse.Store(&protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Minute})
 		pass(24 * time.Hour)
-		refuse = nil
-		if registered < 4 {
-			t.Errorf("%d registrations", registered)
+		refuse.Store(nil)
+		if registered.Load() < 4 {
+			t.Errorf("%d registrations", registered.Load())
 		}
 		pass(10 * time.Minute)
 		must(t, x.bob.SetWake(t.Context(), "https://push.example/other"))
@@ -337,6 +338,7 @@ func TestRequestsDoNotWake(t *testing.T) {
 		want(t, "before", net.Server(host).Woken(), nil)
 		bob.away(false)
 		bob.accept()
+		pass(10 * time.Second)
 		bob.away(true)
 		alice.say(id, "three")
 		pass(time.Minute)
