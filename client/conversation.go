@@ -208,7 +208,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, nudging: nudging{heard: map[string]time.Time{}, woken: map[string]time.Time{}, due: map[string]time.Time{}}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {

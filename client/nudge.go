@@ -39,23 +39,22 @@ type wakeControl struct {
 // tokens.
 type tokensRecord struct {
 	// Told is what the others were told last; Again: some joined since.
-	Told  []byte        `cbor:"1,keyasint,omitempty"`
-	Again bool          `cbor:"2,keyasint,omitempty"`
-	Peers []tokenRecord `cbor:"3,keyasint,omitempty"`
-}
-
-type tokenRecord struct {
-	Address string `cbor:"1,keyasint"`
-	Token   []byte `cbor:"2,keyasint"`
+	Told  []byte `cbor:"1,keyasint,omitempty"`
+	Again bool   `cbor:"2,keyasint,omitempty"`
+	// Peers are the others' tokens by address.
+	Peers map[string][]byte `cbor:"3,keyasint,omitempty"`
 }
 
 // nudging is what a conversation remembers of waking while it runs.
 type nudging struct {
 	token  []byte    // this device's own, nil if it is not to be woken
 	tellAt time.Time // when those who joined are told
-	// When others were heard of and woken last, and when they are to be.
-	heard, woken, due map[string]time.Time
+	peers  map[string]peerTimes
 }
+
+// peerTimes are when a member was heard of and woken last, and is to be woken,
+// zero if not.
+type peerTimes struct{ heard, woken, due time.Time }
 
 // inputToken: this device's token may be another.
 type inputToken struct{}
@@ -63,7 +62,7 @@ type inputToken struct{}
 // doNudge wakes devices at one server. There is no answer.
 type doNudge struct {
 	host   string
-	tokens []protocol.WakeToken
+	tokens []byte // one after the other
 }
 
 // doRenew has the token looked at again, as somebody went who knew it.
@@ -114,17 +113,8 @@ func (c *conversation) tellToken(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
-	m, err := content.Control(controlWake, body).Salted(random)
-	if err != nil {
-		return err
-	}
-	raw, err := m.Encode()
-	if err != nil {
-		return err
-	}
 	t.Told, t.Again, c.nudging.tellAt = token, false, time.Time{}
-	_, err = c.queue(tx, outboxRecord{Message: raw, Report: true})
-	return err
+	return c.queueQuietly(tx, content.Control(controlWake, body))
 }
 
 // peerToken takes in the token that a member tells.
@@ -134,9 +124,12 @@ func (c *conversation) peerToken(from string, body []byte) error {
 		return nil
 	}
 	t := c.tokens()
-	t.Peers = slices.DeleteFunc(t.Peers, func(p tokenRecord) bool { return p.Address == from })
+	delete(t.Peers, from)
 	if len(told.Token) > 0 && len(t.Peers) < MaxReporting && len(c.leavesOf(from)) > 0 {
-		t.Peers = append(t.Peers, tokenRecord{from, told.Token})
+		if t.Peers == nil {
+			t.Peers = map[string][]byte{}
+		}
+		t.Peers[from] = told.Token
 	}
 	c.touch()
 	return nil
@@ -155,7 +148,11 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 	if !went {
 		return nil
 	}
-	t.Peers = slices.DeleteFunc(t.Peers, func(p tokenRecord) bool { return len(c.leavesOf(p.Address)) == 0 })
+	for who := range t.Peers {
+		if len(c.leavesOf(who)) == 0 {
+			delete(t.Peers, who)
+		}
+	}
 	if t.Told == nil {
 		return nil
 	}
@@ -167,8 +164,7 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 func (c *conversation) hears(from string) {
 	t := c.rec.Tokens
 	if t != nil && len(t.Peers) > 0 && c.phase == phaseLive { // not before: that is old
-		c.nudging.heard[from] = c.now()
-		delete(c.nudging.due, from)
+		c.nudging.peers[from] = peerTimes{heard: c.now(), woken: c.nudging.peers[from].woken}
 	}
 }
 
@@ -177,54 +173,51 @@ func (c *conversation) nudge() {
 	if c.rec.Tokens == nil {
 		return
 	}
-	n, now := &c.nudging, c.now()
-	for _, p := range c.rec.Tokens.Peers {
-		at := now
-		if now.Before(n.heard[p.Address].Add(nudgeHeard)) {
-			at = now.Add(nudgeGrace)
+	now := c.now()
+	for who := range c.rec.Tokens.Peers {
+		p := c.nudging.peers[who]
+		if !p.due.IsZero() {
+			continue
 		}
-		if next := n.woken[p.Address].Add(nudgeEvery); at.Before(next) {
-			at = next
+		p.due = now
+		if now.Before(p.heard.Add(nudgeHeard)) {
+			p.due = now.Add(nudgeGrace)
 		}
-		if _, already := n.due[p.Address]; !already {
-			n.due[p.Address] = at
+		if next := p.woken.Add(nudgeEvery); p.due.Before(next) {
+			p.due = next
 		}
+		c.nudging.peers[who] = p
 	}
 }
 
 // nudgeDue wakes those whose time has come.
 func (c *conversation) nudgeDue() {
-	n, now := &c.nudging, c.now()
-	if len(n.due) == 0 {
-		return
-	}
-	byHost := map[string][]protocol.WakeToken{}
-	for _, p := range c.tokens().Peers {
-		if at, ok := n.due[p.Address]; ok && !now.Before(at) {
-			host := address(p.Address).Host
-			byHost[host] = append(byHost[host], protocol.WakeToken(p.Token))
-			n.woken[p.Address] = now
-			delete(n.due, p.Address)
+	now, byHost := c.now(), map[string][]byte{}
+	for who, p := range c.nudging.peers {
+		if p.due.IsZero() || now.Before(p.due) {
+			continue
 		}
+		p.due = time.Time{}
+		if token := c.tokens().Peers[who]; token != nil { // it may have been taken back
+			p.woken = now
+			host := address(who).Host
+			byHost[host] = append(byHost[host], token...)
+		}
+		c.nudging.peers[who] = p
 	}
 	for host, tokens := range byHost {
 		c.out.do(doNudge{host, tokens})
 	}
-	for who, at := range n.due { // who took back the token
-		if !now.Before(at) {
-			delete(n.due, who)
-		}
-	}
 }
 
-// times are when there may be something to do.
+// nudgeTimes are when there may be something to do.
 func (c *conversation) nudgeTimes() (all []time.Time) {
 	all = append(all, c.nudging.tellAt)
 	if c.nudging.token != nil {
 		all = append(all, time.UnixMilli(c.rec.MutedUntil))
 	}
-	for _, at := range c.nudging.due {
-		all = append(all, at)
+	for _, p := range c.nudging.peers {
+		all = append(all, p.due)
 	}
 	return all
 }
@@ -233,12 +226,10 @@ func (c *conversation) nudgeTimes() (all []time.Time) {
 func (c *Client) nudge(ctx context.Context, n doNudge) {
 	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
-	_ = c.connected(ctx, n.host, func(l *link) error { // nobody waits for it
-		for _, token := range n.tokens {
-			if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: token}); err != nil {
-				return err
-			}
+	l := c.aside(ctx, n.host)
+	for token := range slices.Chunk(n.tokens, len(protocol.WakeToken{})) {
+		if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
+			return // nobody waits for it
 		}
-		return nil
-	})
+	}
 }

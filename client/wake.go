@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +67,7 @@ func (r *wakeRecord) renew() error {
 // key of P-256, uncompressed. The error is a protocol.Error with
 // CodeUnsupported where the account's server wakes nobody.
 func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
-	b, err := c.aside(ctx, c.self.address.Host, protocol.OpWakeKey, &protocol.Empty{})
+	b, err := c.askAside(ctx, protocol.OpWakeKey, &protocol.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -110,26 +109,19 @@ func (c *Client) Waking() (on bool, err error) {
 	return on, err
 }
 
-// aside asks a server something on a connection of its own, which the server
-// cannot tie to the conversations that others carry.
-func (c *Client) aside(ctx context.Context, host string, op protocol.Op, body protocol.Body) (b protocol.Body, err error) {
-	err = c.connected(ctx, host, func(l *link) error {
-		b, err = l.call(ctx, op, body)
-		return err
-	})
-	return b, err
-}
-
-// connected calls fn with a connection of its own.
-func (c *Client) connected(ctx context.Context, host string, fn func(*link) error) error {
-	ctx, cancel := context.WithTimeout(ctx, reach)
-	defer cancel()
+// aside returns a connection until ctx ends that carries nothing else: the
+// server cannot tie what is asked on it to conversations.
+func (c *Client) aside(ctx context.Context, host string) *link {
 	l := newLink(host, c.config.Transport, c.log)
 	c.spawn(func() { l.run(ctx) })
-	if err := l.ready(ctx); err != nil {
-		return err
-	}
-	return fn(l)
+	return l
+}
+
+// askAside asks the account's server something on a connection of its own.
+func (c *Client) askAside(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+	ctx, cancel := context.WithTimeout(ctx, reach)
+	defer cancel()
+	return c.aside(ctx, c.self.address.Host).call(ctx, op, body)
 }
 
 // A waker keeps this device's registration. Conversations tell the token.
@@ -268,7 +260,7 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 	if token == nil {
 		token = rec.Token
 	}
-	_, err := w.client.aside(ctx, w.client.self.address.Host, protocol.OpWakeRegister, &protocol.WakeRegister{
+	_, err := w.client.askAside(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
 		Token: protocol.WakeToken(token), Endpoint: rec.Endpoint,
 	})
 	if err != nil {
@@ -293,16 +285,16 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 }
 
 func (w *waker) forget(ctx context.Context, token []byte) error {
-	_, err := w.client.aside(ctx, w.client.self.address.Host, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
+	_, err := w.client.askAside(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
 	if err != nil && retryable(err) {
 		return err
 	}
 	return w.client.store.update(func(tx *sealedTx) error {
 		rec, err := loadWake(tx)
-		if err != nil {
-			return err
+		if err != nil || len(rec.Forget) == 0 || !bytes.Equal(rec.Forget[0], token) {
+			return err // others took its place
 		}
-		rec.Forget = slices.DeleteFunc(rec.Forget, func(t []byte) bool { return bytes.Equal(t, token) })
+		rec.Forget = rec.Forget[1:]
 		return tx.save([]byte(tableWake), &rec)
 	})
 }

@@ -41,26 +41,29 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	})
 }
 
-func (a *App) wakeKey(ctx context.Context, _ None) (WakeKey, error) {
+// wakeKey answers without an endpoint.
+func (a *App) wakeKey(ctx context.Context, _ None) (Wake, error) {
 	p, err := a.client()
 	if err != nil {
-		return WakeKey{}, err
+		return Wake{}, err
 	}
 	key, err := p.WakeKey(ctx)
 	if errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
-		return WakeKey{}, nil
+		return Wake{}, nil
 	}
-	return WakeKey{base64.RawURLEncoding.EncodeToString(key)}, err
+	return Wake{Key: base64.RawURLEncoding.EncodeToString(key)}, err
 }
 
-func (a *App) setWake(ctx context.Context, q Wake) (Woken, error) {
+// setWake needs no key. It answers with the settings: the device is not woken
+// if the server does not use that push service.
+func (a *App) setWake(ctx context.Context, q Wake) (Settings, error) {
 	p, err := a.client()
 	if err != nil {
-		return Woken{}, err
+		return Settings{}, err
 	}
 	err = p.SetWake(ctx, q.Endpoint)
-	if errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
-		return Woken{Refused: true}, nil
+	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		return Settings{}, err
 	}
-	return Woken{}, err
+	return a.settings(ctx, None{})
 }

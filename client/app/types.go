@@ -221,23 +221,13 @@ type Settings struct {
 	Waking bool `json:"waking"`
 }
 
-// WakeKey is what a browser subscribes to its push service with.
-type WakeKey struct {
-	// Key is a point of P-256, in base64url, or empty where the account's
-	// server wakes nobody.
-	Key string `json:"key"`
-}
-
-// Wake says where this device is woken.
+// Wake is how this device is woken.
 type Wake struct {
+	// Key is what a browser subscribes to its push service with: a point of
+	// P-256, in base64url; empty where the account's server wakes nobody.
+	Key string `json:"key"`
 	// Endpoint is what the push service gave the browser; empty is nowhere.
 	Endpoint string `json:"endpoint"`
-}
-
-// Woken says what came of a Wake.
-type Woken struct {
-	// Refused means that the server does not use that push service.
-	Refused bool `json:"refused"`
 }
 
 // SearchQuery looks for messages.

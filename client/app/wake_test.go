@@ -18,7 +18,7 @@ func TestWake(t *testing.T) {
 		u.fails(app.CodePhase, "wakeKey", app.None{})
 		u.fails(app.CodePhase, "setWake", app.Wake{})
 		u.create("alice", "")
-		key, err := base64.RawURLEncoding.DecodeString(do[app.WakeKey](u, "wakeKey", app.None{}).Key)
+		key, err := base64.RawURLEncoding.DecodeString(do[app.Wake](u, "wakeKey", app.None{}).Key)
 		if err != nil || len(key) != 65 {
 			t.Errorf("%x, %v", key, err)
 		}
@@ -29,7 +29,7 @@ func TestWake(t *testing.T) {
 			}
 		}
 		waking(false)
-		if w := do[app.Woken](u, "setWake", app.Wake{Endpoint: "https://push.example/1"}); w.Refused {
+		if s := do[app.Settings](u, "setWake", app.Wake{Endpoint: "https://push.example/1"}); !s.Waking {
 			t.Error("refused")
 		}
 		waking(true)
@@ -38,7 +38,7 @@ func TestWake(t *testing.T) {
 		do[app.None](u, "setSettings", s)
 		u.restart()
 		waking(true)
-		do[app.Woken](u, "setWake", app.Wake{})
+		do[app.Settings](u, "setWake", app.Wake{})
 		waking(false)
 		pass(time.Minute)
 		if n := len(net.Server(host).Wakes()); n != 0 {
@@ -54,10 +54,10 @@ func TestWake(t *testing.T) {
 			}
 			return fakeserver.Verdict{}
 		}})
-		if k := do[app.WakeKey](u, "wakeKey", app.None{}); k.Key != "" {
+		if k := do[app.Wake](u, "wakeKey", app.None{}); k.Key != "" {
 			t.Errorf("%q", k.Key)
 		}
-		if w := do[app.Woken](u, "setWake", app.Wake{Endpoint: "https://push.example/1"}); !w.Refused {
+		if s := do[app.Settings](u, "setWake", app.Wake{Endpoint: "https://push.example/1"}); s.Waking {
 			t.Error("not refused")
 		}
 		waking(false)

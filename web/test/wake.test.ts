@@ -34,8 +34,10 @@ class FakePush implements Push {
   }
 }
 
+const stored = { readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} };
+
 function waking(on = false, push: FakePush | null = new FakePush()): { w: Waking; core: FakeCore; push: FakePush; s: Settings } {
-  const core = new FakeCore().when('wakeKey', () => ({ key: 'KEY' })).when('setWake', () => ({ refused: false }));
+  const core = new FakeCore().when('wakeKey', () => ({ key: 'KEY', endpoint: '' })).when('setWake', ({ endpoint }) => ({ ...stored, waking: endpoint !== '' }));
   const world = new World();
   const s = new Settings(core, world.shelf, world.system);
   s.stored.value = { ...s.stored.value, waking: on };
@@ -50,19 +52,19 @@ test('who switches it on is subscribed with the key of their server', async () =
   assert.ok(!w.busy.value && w.on);
   assert.equal(w.problem.value, '');
   assert.deepEqual(push.subscription, { key: 'KEY', endpoint: 'https://push.example/1' });
-  assert.deepEqual(core.made('setWake'), [{ endpoint: 'https://push.example/1' }]);
+  assert.deepEqual(core.made('setWake'), [{ key: '', endpoint: 'https://push.example/1' }]);
   assert.deepEqual([push.asked, push.kept], [1, 'New message']);
   await w.set(false);
   assert.ok(!w.on && !push.subscription);
-  assert.deepEqual(core.made('setWake').at(-1), { endpoint: '' });
+  assert.deepEqual(core.made('setWake').at(-1), { key: '', endpoint: '' });
 });
 
 test('what stands in the way is said, and nothing is left of it', async () => {
   for (const [want, hinder] of [
     ['notify.denied', (x) => (x.push.granted = false)],
-    ['wake.server', (x) => x.core.when('wakeKey', () => ({ key: '' }))],
+    ['wake.server', (x) => x.core.when('wakeKey', () => ({ key: '', endpoint: '' }))],
     ['wake.unreachable', (x) => (x.push.reachable = false)],
-    ['wake.refused', (x) => x.core.when('setWake', () => ({ refused: true }))],
+    ['wake.refused', (x) => x.core.when('setWake', () => ({ ...stored, waking: false }))],
   ] as [string, (x: ReturnType<typeof waking>) => unknown][]) {
     const x = waking();
     hinder(x);
@@ -83,18 +85,18 @@ test('at the start the subscription is brought in step', async () => {
   const kept = waking(true);
   kept.push.subscription = { key: 'KEY', endpoint: 'https://push.example/old' };
   await kept.w.check();
-  assert.deepEqual(kept.core.made('setWake'), [{ endpoint: 'https://push.example/old' }]);
+  assert.deepEqual(kept.core.made('setWake'), [{ key: '', endpoint: 'https://push.example/old' }]);
   assert.equal(kept.push.asked, 0);
 
   const other = waking(true); // the server has another key than it had
   other.push.subscription = { key: 'OLD', endpoint: 'https://push.example/old' };
   await other.w.check();
-  assert.deepEqual(other.core.made('setWake'), [{ endpoint: 'https://push.example/1' }]);
+  assert.deepEqual(other.core.made('setWake'), [{ key: '', endpoint: 'https://push.example/1' }]);
 
   const denied = waking(true);
   denied.push.granted = false;
   await denied.w.check();
-  assert.deepEqual(denied.core.made('setWake'), [{ endpoint: '' }]);
+  assert.deepEqual(denied.core.made('setWake'), [{ key: '', endpoint: '' }]);
   assert.equal(denied.w.problem.value, 'notify.denied');
   assert.ok(!denied.w.on);
 

@@ -72,9 +72,7 @@ export class Waking {
         return this.fails('wake.unreachable');
       }
     }
-    const { refused } = await this.core.call('setWake', { endpoint: now.endpoint });
-    if (refused) return this.fails('wake.refused');
-    this.store(true);
+    if (!(await this.tell(now.endpoint))) return this.fails('wake.refused');
     await push.keep(this.text());
     return '';
   }
@@ -87,11 +85,12 @@ export class Waking {
 
   private async end(): Promise<void> {
     await this.push?.stop();
-    await this.core.call('setWake', { endpoint: '' });
-    this.store(false);
+    await this.tell('');
   }
 
-  private store(waking: boolean): void {
+  private async tell(endpoint: string): Promise<boolean> {
+    const { waking } = await this.core.call('setWake', { key: '', endpoint });
     this.settings.stored.value = { ...this.settings.stored.value, waking };
+    return waking;
   }
 }
