@@ -90,6 +90,7 @@ export class App {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
+    if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (!opened) return;
     await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
     this.orient(session.address);
@@ -263,10 +264,7 @@ export class App {
       this.heard.clear();
       this.progress.value = {};
       this.toasts.list.value = [];
-      if (phase === 'none') {
-        this.recovery.value = '';
-        void this.around.push?.stop().catch(() => undefined);
-      }
+      if (phase === 'none') this.recovery.value = '';
       this.sheet.value = null;
       this.typing.value = {};
       this.problems.value = {};
