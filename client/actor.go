@@ -42,6 +42,7 @@ type actor struct {
 	// uploads ends those that are under way, by the number of their item.
 	uploads map[uint64]context.CancelFunc
 	again   *time.Timer // of the next attempt after a failed transaction
+	nudges  int         // under way
 }
 
 // snapshot is what waiters look at.
@@ -53,6 +54,7 @@ type snapshot struct {
 	following bool
 	checking  bool // some member is not confirmed yet
 	reporting bool // a report is on its way
+	nudges    int  // devices that are being woken, by server
 }
 
 // A job is an input, and who wants to know when it is durable.
@@ -234,7 +236,7 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 		a.restart(ctx, err)
 		return nil
 	}
-	a.publish(machine)
+	a.publish(machine, out.effects)
 	for i, j := range batch {
 		j.finish(answers[i])
 	}
@@ -270,13 +272,18 @@ func (a *actor) restart(ctx context.Context, err error) {
 	})
 }
 
-// publish lets waiters see where the machine stands.
-func (a *actor) publish(m *conversation) {
+// publish lets waiters see where the machine stands, and what it will do.
+func (a *actor) publish(m *conversation, effects []effect) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, e := range effects {
+		if _, ok := e.(doNudge); ok {
+			a.nudges++
+		}
+	}
 	a.snapshot = snapshot{
 		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
-		following: m.following(), checking: len(m.doubtful()) > 0, reporting: m.reporting(),
+		following: m.following(), checking: len(m.doubtful()) > 0, reporting: m.reporting(), nudges: a.nudges,
 	}
 	a.tellWaiters()
 }
@@ -374,11 +381,27 @@ func (a *actor) perform(ctx context.Context, e effect) {
 			done() // before the answer leads to the next one of the item
 			answer(inputUploaded{e.n, e.index, err})
 		})
+	case doNudge:
+		c.spawn(func() {
+			c.nudge(ctx, e)
+			a.nudged()
+		})
+	case doRenew:
+		c.waker.kick()
 	case doAbort:
 		a.abort(e.n)
 	case doWake:
 		a.wakeAt(e.at)
 	}
+}
+
+// nudged lets waiters see that devices were woken.
+func (a *actor) nudged() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.nudges--
+	a.snapshot.nudges = a.nudges
+	a.tellWaiters()
 }
 
 // upload remembers how to end an upload until done is called.

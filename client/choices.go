@@ -12,7 +12,7 @@ import (
 )
 
 // commandChoose changes what this account chose for itself about a
-// conversation: nobody else learns of it.
+// conversation: nobody else is told of it.
 type commandChoose struct{ change func(*listRecord) }
 
 func (in commandChoose) step(c *conversation, _ *sealedTx) error {
@@ -33,7 +33,8 @@ func (c *Client) SetArchived(ctx context.Context, conv ConversationID, on bool) 
 }
 
 // SetMuted asks interfaces not to call attention to a conversation until a
-// time; one that has passed, such as the zero time, ends that.
+// time; one that has passed, such as the zero time, ends that. Meanwhile the
+// others cannot wake this device for it, which theirs may notice.
 func (c *Client) SetMuted(ctx context.Context, conv ConversationID, until time.Time) error {
 	muted := int64(0)
 	if until.After(c.now()) {

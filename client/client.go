@@ -53,8 +53,9 @@ type Client struct {
 	links  map[string]*link
 	actors map[cid]*actor
 	// ids finds conversations by the identifiers that people use.
-	ids  map[ConversationID]cid
-	home *mailbox
+	ids   map[ConversationID]cid
+	home  *mailbox
+	waker *waker
 }
 
 // CreateParams describes a new profile.
@@ -174,7 +175,7 @@ func (c *Client) load(tx *sealedTx) error {
 		return err
 	}
 	c.self.device = chain.Devices()[0].ID()
-	c.home = newMailbox(c)
+	c.home, c.waker = newMailbox(c), newWaker(c)
 	return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
 		var conv convRecord
 		if err := decodeRecord(v, &conv); err != nil {
@@ -236,11 +237,14 @@ func (c *Client) Go(id ConversationID) error {
 }
 
 // Mail connects the mailbox.
-func (c *Client) Mail() { c.home.start() }
+func (c *Client) Mail() {
+	c.home.start()
+	c.waker.start()
+}
 
 // GoAll connects the mailbox and all conversations that go on.
 func (c *Client) GoAll() error {
-	c.home.start()
+	c.Mail()
 	all, err := c.conversations(true)
 	if err != nil {
 		return err
@@ -302,13 +306,13 @@ func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
 }
 
 // Settled waits until everything that was asked of a conversation has been
-// done, letters included.
+// done, letters and waking others included.
 func (c *Client) Settled(ctx context.Context, id ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
 	}
-	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 })
+	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 && s.nudges == 0 })
 }
 
 // Sync waits until the mailbox and all connected conversations have received

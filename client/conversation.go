@@ -92,6 +92,7 @@ type conversation struct {
 	typists   typists
 	typing    bool
 	signalled time.Time
+	nudging   nudging
 	vanished  bool // there is no such conversation any more
 	caughtUp  bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
@@ -210,7 +211,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -234,7 +235,7 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	if c.unsaid() {
 		c.reportAt = c.now() // time enough has passed
 	}
-	return c, c.loadOutbox(tx)
+	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx))
 }
 
 func (c *conversation) loadOutbox(tx *sealedTx) error {
@@ -275,6 +276,7 @@ func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = 
 func (c *conversation) end(tx *sealedTx) error {
 	c.typists.lapse(c)
 	err := c.pump(tx)
+	c.nudgeDue()
 	c.rest()
 	if err == nil && c.finished() {
 		c.dirty = false
@@ -311,7 +313,7 @@ func (c *conversation) rest() {
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}
-	times = slices.AppendSeq(times, maps.Values(c.typists))
+	times = append(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes()...)
 	for _, at := range times {
 		if at.After(now) {
 			c.out.do(doWake{at})

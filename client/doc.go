@@ -17,6 +17,7 @@
 //
 // Conversations use anonymous connections; the identified connection carries
 // the account, its key packages and its mailbox. The two are never the same.
+// What wakes devices travels on connections that carry nothing else.
 //
 // Files that are attached or opened lie on a shelf inside the store, sealed and
 // in pieces; programs with a file system may name files by their paths, too.

@@ -40,6 +40,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil || contact.Blocked || c.rec.Status == StatusLeft || c.rec.Hidden {
 		return err
 	}
+	c.hears(from)
 	msg, err := content.Decode(m.Data)
 	if err != nil {
 		return nil // nothing that this version understands
@@ -231,11 +232,21 @@ type profileControl struct {
 }
 
 func (c *conversation) control(tx *sealedTx, from string, view content.View) error {
-	if view.Control.Name != controlProfile || from == c.self.address.String() {
+	if from == c.self.address.String() {
 		return nil
 	}
+	switch view.Control.Name {
+	case controlWake:
+		return c.peerToken(from, view.Control.Body)
+	case controlProfile:
+		return c.profile(tx, from, view.Control.Body)
+	}
+	return nil // of a later version
+}
+
+func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
 	var p profileControl
-	if dcbor.Unmarshal(view.Control.Body, &p) != nil || len(p.Name) > MaxTitle {
+	if dcbor.Unmarshal(body, &p) != nil || len(p.Name) > MaxTitle {
 		return nil
 	}
 	contact, err := loadContact(tx, from)

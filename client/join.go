@@ -129,7 +129,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	conv.Epoch = staged.Context().Epoch
 	if old {
 		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
-		conv.Hidden = false
+		conv.Hidden, conv.Tokens = false, nil
 		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
 			return nil, err
 		}

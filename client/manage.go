@@ -88,11 +88,12 @@ func (c *Client) Block(ctx context.Context, who account.Address) error {
 			return err
 		}
 		rec.Blocked = true
-		return saveContact(tx, rec)
+		return errors.Join(saveContact(tx, rec), renewWake(tx, true))
 	})
 	if err != nil {
 		return err
 	}
+	c.waker.kick()
 	all, err := c.Conversations()
 	if err != nil {
 		return err

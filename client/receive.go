@@ -214,6 +214,9 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 	c.rec.Epoch, c.rec.Signals = commit.Epoch(), 0
 	c.rec.Members = uint64(len(c.index()))
 	c.touch()
+	if err := c.membership(tx, len(commit.Added()) > 0, len(commit.Removed()) > 0); err != nil {
+		return err
+	}
 	if commit.RemovesSelf() {
 		c.rec.Gone = true
 		if c.rec.Status != StatusLeft {

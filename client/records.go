@@ -37,6 +37,7 @@ const (
 	tableGone         = "t" // + cid: the epoch in which it was deleted
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 	tableSettings     = "s" // settingsRecord
+	tableWake         = "u" // wakeRecord
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -132,6 +133,8 @@ type convRecord struct {
 	Reported *reportedRecord `cbor:"30,keyasint,omitempty"`
 	// Signals counts what was shown since the last own message was encrypted.
 	Signals uint64 `cbor:"31,keyasint,omitempty"`
+	// Tokens is nil if nobody told one.
+	Tokens *tokensRecord `cbor:"32,keyasint,omitempty"`
 	listRecord
 }
 
@@ -208,7 +211,7 @@ type outboxRecord struct {
 	// Seen: the wish to leave stands in the channel, but in an epoch that may
 	// end without anybody having granted it.
 	Seen bool `cbor:"10,keyasint"`
-	// Report: Message is a status report, which nobody asked for.
+	// Report: Message is a status report or a token, which nobody asked for.
 	Report bool `cbor:"20,keyasint,omitempty"`
 }
 

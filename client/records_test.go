@@ -23,7 +23,7 @@ func allRecords() []any {
 		&contactRecord{Version: 1, Address: "a@b", Name: "n", Known: true},
 		&chainRecord{Version: 1, Statements: [][]byte{{1}}},
 		&keyPackageRecord{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
-		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, listRecord: listRecord{
+		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, Tokens: &tokensRecord{[]byte{1}, true, map[string][]byte{"a@b": {1}}}, listRecord: listRecord{
 			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
@@ -36,7 +36,9 @@ func allRecords() []any {
 		&inboxRecord{Version: 1, Kind: InboxEdit, From: "a@b", Text: "x"},
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
 		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},
+		&wakeRecord{Version: 1, Endpoint: "e", Token: []byte{1}, Next: []byte{2}, Since: 3, Registered: 4, Stale: true, Forget: [][]byte{{5}}},
 		&profileControl{Version: 1, Name: "n"},
+		&wakeControl{Version: 1, Token: []byte{1}},
 		&typingControl{Version: 1, On: true},
 	}
 }

@@ -203,7 +203,13 @@ func (c *conversation) queueReport(tx *sealedTx, statuses []content.MessageStatu
 	if err != nil {
 		return err
 	}
-	if m, err = m.Salted(random); err != nil {
+	return c.queueQuietly(tx, m)
+}
+
+// queueQuietly puts something into the outbox that nobody asked for.
+func (c *conversation) queueQuietly(tx *sealedTx, m content.Message) error {
+	m, err := m.Salted(random)
+	if err != nil {
 		return err
 	}
 	raw, err := m.Encode()

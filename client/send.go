@@ -68,7 +68,7 @@ func (c *conversation) pump(tx *sealedTx) error {
 	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
 		return nil
 	}
-	if err := errors.Join(c.report(tx), c.planCommit(tx)); err != nil {
+	if err := errors.Join(c.report(tx), c.tellToken(tx), c.planCommit(tx)); err != nil {
 		return err
 	}
 	inFlight := 0
@@ -277,6 +277,9 @@ func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
 	}
 	if err := c.dropItem(tx, item); err != nil {
 		return err
+	}
+	if item.Order != 0 {
+		c.nudge()
 	}
 	return c.sent(tx, item.Order)
 }

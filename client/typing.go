@@ -182,6 +182,7 @@ func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil || !settings.Typing {
 		return err
 	}
+	c.hears(cred.Address.String())
 	msg, err := content.Decode(m.Data)
 	if err != nil {
 		return nil

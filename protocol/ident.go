@@ -34,6 +34,17 @@ type UploadToken [32]byte
 // A BlobID names a blob; who knows it may fetch the ciphertext.
 type BlobID [32]byte
 
+// A WakeToken is a secret of a device: 32 random bytes. Whoever knows it may have
+// the device woken, and nothing else.
+type WakeToken [32]byte
+
+// String redacts the token.
+func (t WakeToken) String() string { return "wake token (secret)" }
+
+// A PushKey is a server's public key towards push services (RFC 8292): a point
+// of P-256, uncompressed.
+type PushKey [65]byte
+
 // BlobID returns the name of the blob that this token uploads: its SHA-256
 // hash.
 func (t UploadToken) BlobID() BlobID { return sha256.Sum256(t[:]) }

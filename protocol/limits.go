@@ -43,6 +43,8 @@ const (
 	// MaxKeyPackagesPublished bounds the key packages in one
 	// OpKeyPackagesPublish.
 	MaxKeyPackagesPublished = 100
+	// MaxEndpoint bounds the URL of a push service.
+	MaxEndpoint = 1024
 	// MaxBlob bounds one blob: 2 GiB of content and what padding and
 	// encryption add to it.
 	MaxBlob = 2<<30 + 128<<20
@@ -51,6 +53,10 @@ const (
 // DefaultExpiry is how long a server keeps what a sender set no shorter time
 // for; it is also the longest time that a sender may ask for.
 const DefaultExpiry = 30 * 24 * time.Hour
+
+// WakeExpiry is how long a server remembers where to wake a device, counted
+// from the end of the day of its last registration.
+const WakeExpiry = 30 * 24 * time.Hour
 
 // RecentEpochs is how many epochs before a channel's current one a message
 // may still name: its sender encrypted it before a commit overtook it.

@@ -55,6 +55,17 @@ const (
 	// OpAccountDisclose (I) returns a part of all that the server has on this
 	// account: AccountDisclose → Disclosure.
 	OpAccountDisclose
+	// OpWakeKey (N) returns the key that push services know this server by:
+	// Empty → WakeKey. It is unsupported where the operator switched
+	// waking off.
+	OpWakeKey
+	// OpWakeRegister (N) has a device woken by a token: WakeRegister → Empty.
+	OpWakeRegister
+	// OpWakeForget (N) ends that: WakeForget → Empty.
+	OpWakeForget
+	// OpWake (N) has the device of a token told that something arrived:
+	// Wake → Empty, whether or not there is such a token.
+	OpWake
 	lastOp
 )
 
@@ -222,6 +233,30 @@ type Disclosure struct {
 	Part []byte `cbor:"3,keyasint"`
 }
 
+// WakeKey is what a browser subscribes to its push service with.
+type WakeKey struct {
+	Key PushKey `cbor:"1,keyasint"`
+}
+
+// WakeRegister has the push service at Endpoint asked to wake a device, for
+// WakeExpiry, whenever somebody shows the token. The same token again replaces
+// the endpoint and begins the time anew.
+type WakeRegister struct {
+	Token WakeToken `cbor:"1,keyasint"`
+	// Endpoint is an https URL that a push service gave the device (RFC 8030).
+	Endpoint string `cbor:"2,keyasint"`
+}
+
+// WakeForget ends the registration of a token.
+type WakeForget struct {
+	Token WakeToken `cbor:"1,keyasint"`
+}
+
+// Wake shows a token.
+type Wake struct {
+	Token WakeToken `cbor:"1,keyasint"`
+}
+
 // NewRequest returns a new, empty body for requests of op, or an error that
 // wraps [ErrMalformed] for an unknown op.
 func NewRequest(op Op) (Body, error) {
@@ -276,6 +311,10 @@ var ops = [lastOp]struct {
 	OpChannelClose:       {"channel_close", body[ChannelClose], body[Empty]},
 	OpChannelSignal:      {"channel_signal", body[ChannelSignal], body[Empty]},
 	OpAccountDisclose:    {"account_disclose", body[AccountDisclose], body[Disclosure]},
+	OpWakeKey:            {"wake_key", body[Empty], body[WakeKey]},
+	OpWakeRegister:       {"wake_register", body[WakeRegister], body[Empty]},
+	OpWakeForget:         {"wake_forget", body[WakeForget], body[Empty]},
+	OpWake:               {"wake", body[Wake], body[Empty]},
 }
 
 func body[T any, P interface {

@@ -115,7 +115,7 @@ type variant struct {
 
 var (
 	lengths = []int{
-		0, 1, 16, protocol.MaxName, protocol.MaxName + 1, protocol.MaxInvite, protocol.MaxInvite + 1, 255, 256,
+		0, 1, 16, protocol.MaxName, protocol.MaxName + 1, protocol.MaxInvite, protocol.MaxInvite + 1, 255, 256, protocol.MaxEndpoint, protocol.MaxEndpoint + 1,
 		protocol.MaxStatement, protocol.MaxStatement + 1, protocol.MaxKeyPackage, protocol.MaxKeyPackage + 1,
 		protocol.MaxLetter, protocol.MaxLetter + 1, protocol.MaxCiphertext, protocol.MaxCiphertext + 1,
 		protocol.MaxSignal, protocol.MaxSignal + 1, protocol.MaxDisclosurePart, protocol.MaxDisclosurePart + 1,
@@ -165,7 +165,7 @@ func walk(typ reflect.Type, path string, at func(reflect.Value) reflect.Value, a
 		}
 		walk(typ.Elem(), path+"[1]", func(body reflect.Value) reflect.Value { return at(body).Index(1) }, add)
 	case typ.Kind() == reflect.String:
-		for _, n := range lengths[:9] {
+		for _, n := range lengths[:11] {
 			set(fmt.Sprintf("of %d characters", n), func(v reflect.Value) { v.SetString(strings.Repeat("x", n)) })
 			set(fmt.Sprintf("of %d two-byte characters", n/2), func(v reflect.Value) { v.SetString(strings.Repeat("é", n/2)) })
 		}

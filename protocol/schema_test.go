@@ -219,7 +219,7 @@ func TestSchemaNamesTheLimits(t *testing.T) {
 		"max-message": protocol.MaxMessage, "max-ciphertext": protocol.MaxCiphertext, "max-letter": protocol.MaxLetter,
 		"max-key-package": protocol.MaxKeyPackage, "max-statement": protocol.MaxStatement, "max-invite": protocol.MaxInvite,
 		"max-name": protocol.MaxName, "max-blob": protocol.MaxBlob, "max-expiry": int64(protocol.DefaultExpiry / time.Second),
-		"max-signal": protocol.MaxSignal, "max-disclosure-part": protocol.MaxDisclosurePart,
+		"max-signal": protocol.MaxSignal, "max-endpoint": protocol.MaxEndpoint, "max-disclosure-part": protocol.MaxDisclosurePart,
 	}
 	for _, m := range regexp.MustCompile(`(?m)^(max-[a-z-]+) += (\d+)`).FindAllStringSubmatch(string(text), -1) {
 		n, err := strconv.ParseInt(m[2], 10, 64)

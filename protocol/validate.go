@@ -183,3 +183,17 @@ func (*CaughtUp) Validate() error { return nil }
 
 // Validate implements [Body].
 func (l *Letter) Validate() error { return checkLen("letter", len(l.Letter), 1, MaxLetter) }
+
+// Validate implements [Body].
+func (*WakeKey) Validate() error { return nil }
+
+// Validate implements [Body].
+func (w *WakeRegister) Validate() error {
+	return checkLen("endpoint", len(w.Endpoint), 1, MaxEndpoint)
+}
+
+// Validate implements [Body].
+func (*WakeForget) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*Wake) Validate() error { return nil }

@@ -94,6 +94,10 @@ func TestKindsOfConnection(t *testing.T) {
 		protocol.OpChannelCommit:   &protocol.ChannelCommit{Channel: channel, Ciphertext: []byte("x")},
 		protocol.OpChannelClose:    &protocol.ChannelClose{Channel: channel},
 		protocol.OpChannelSignal:   &protocol.ChannelSignal{Channel: channel, Ciphertext: []byte("x")},
+		protocol.OpWakeKey:         &protocol.Empty{},
+		protocol.OpWakeRegister:    &protocol.WakeRegister{Endpoint: "https://push.example/1"},
+		protocol.OpWakeForget:      &protocol.WakeForget{},
+		protocol.OpWake:            &protocol.Wake{},
 	}
 	known := map[protocol.Op]bool{protocol.OpRegister: true, protocol.OpAuthenticate: true, protocol.OpAccountGet: true}
 	for op, body := range anonymous {

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"sync"
 	"time"
@@ -92,9 +93,10 @@ func originOf(a netip.Addr) origin {
 
 // limiters are all that a node keeps by address and by target.
 type limiters struct {
-	register, authenticate, lookup, takeKeys, letter, create, open, connect, upload, disclose *limiter[origin]
-	targetTake                                                                                *limiter[string]
-	targetLetter                                                                              *limiter[DeviceRef]
+	register, authenticate, lookup, takeKeys, letter, create, open, connect, upload, disclose, wakeRegister, wake *limiter[origin]
+	targetTake                                                                                                    *limiter[string]
+	targetLetter                                                                                                  *limiter[DeviceRef]
+	targetWake                                                                                                    *limiter[[sha256.Size]byte]
 }
 
 func newLimiters(l *Limits) *limiters {
@@ -109,15 +111,19 @@ func newLimiters(l *Limits) *limiters {
 		connect:      newLimiter[origin](l.Connect),
 		upload:       newLimiter[origin](l.Upload),
 		disclose:     newLimiter[origin](l.Disclose),
+		wakeRegister: newLimiter[origin](l.WakeRegister),
+		wake:         newLimiter[origin](l.Wake),
 		targetTake:   newLimiter[string](l.TargetTake),
 		targetLetter: newLimiter[DeviceRef](l.TargetLetter),
+		targetWake:   newLimiter[[sha256.Size]byte](l.TargetWake),
 	}
 }
 
 func (l *limiters) forget(now time.Time) {
-	for _, o := range []*limiter[origin]{l.register, l.authenticate, l.lookup, l.takeKeys, l.letter, l.create, l.open, l.connect, l.upload, l.disclose} {
+	for _, o := range []*limiter[origin]{l.register, l.authenticate, l.lookup, l.takeKeys, l.letter, l.create, l.open, l.connect, l.upload, l.disclose, l.wakeRegister, l.wake} {
 		o.forget(now)
 	}
 	l.targetTake.forget(now)
 	l.targetLetter.forget(now)
+	l.targetWake.forget(now)
 }

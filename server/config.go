@@ -39,6 +39,8 @@ type Config struct {
 	Log          *slog.Logger          // nil: no log
 	Metrics      prometheus.Registerer // nil: no metrics
 	Registration Registration          // "": open
+	// Pusher wakes devices whose application is closed; nil: none are woken.
+	Pusher Pusher
 	// Limits are DefaultLimits if nil.
 	Limits *Limits
 	// Page answers what is not the protocol's: the application for browsers.

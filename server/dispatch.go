@@ -35,6 +35,10 @@ var audience = map[protocol.Op]who{
 	protocol.OpChannelClose:       anonymousOnly,
 	protocol.OpChannelSignal:      anonymousOnly,
 	protocol.OpAccountDisclose:    identifiedOnly,
+	protocol.OpWakeKey:            anonymousOnly,
+	protocol.OpWakeRegister:       anonymousOnly,
+	protocol.OpWakeForget:         anonymousOnly,
+	protocol.OpWake:               anonymousOnly,
 }
 
 func (ss *session) admit(op protocol.Op) error {
@@ -88,9 +92,18 @@ func (ss *session) dispatch(r request, body protocol.Body) (protocol.Body, error
 		return ss.channelSignal(b)
 	case *protocol.AccountDisclose:
 		return ss.accountDisclose(b)
+	case *protocol.WakeRegister:
+		return ss.wakeRegister(b)
+	case *protocol.WakeForget:
+		return ss.wakeForget(b)
+	case *protocol.Wake:
+		return ss.wake(b)
 	}
-	if r.op == protocol.OpKeyPackagesStatus {
+	switch r.op {
+	case protocol.OpKeyPackagesStatus:
 		return ss.keyPackagesStatus()
+	case protocol.OpWakeKey:
+		return ss.wakeKey()
 	}
 	return nil, &protocol.Error{Code: protocol.CodeUnsupported}
 }

@@ -20,9 +20,12 @@
 //   - An opening is a topic's subscriber on one session. While its session keeps
 //     up, it gets entries as they are stored; when it does not, the session's
 //     writer reads them from the store, at the pace of the connection.
+//   - A push wakes a device whose application is closed, on a goroutine of its
+//     own, of which there are few. Whoever shows the device's token sets it off;
+//     the answer to them does not wait for it.
 //   - Bounded are: frames being worked on, frames waiting to be sent,
 //     connections, requests by address and by connection, and everything that
-//     is stored.
+//     is stored, registrations of tokens by the rates of requests alone.
 //
 // Invariants: nothing is acknowledged or delivered before it is durable; an
 // entry is delivered to all openings of its epoch or read by them later;

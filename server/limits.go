@@ -32,6 +32,8 @@ var (
 	DefaultConnectRate      = Rate{Burst: 300, PerSecond: 10}
 	DefaultUploadRate       = Rate{Burst: 8 << 30, PerSecond: 4 << 20} // bytes
 	DefaultDiscloseRate     = Rate{Burst: 200, PerSecond: 0.5}
+	DefaultWakeRegisterRate = Rate{Burst: 300, PerSecond: 2 * minute}
+	DefaultWakeRate         = Rate{Burst: 1200, PerSecond: 10}
 )
 
 // Default rates of one connection.
@@ -48,8 +50,12 @@ var DefaultTargetTakeRate = Rate{Burst: 60, PerSecond: minute}
 // DefaultTargetLetterRate is how often one device may be sent letters.
 var DefaultTargetLetterRate = Rate{Burst: 400, PerSecond: 0.5}
 
+// DefaultTargetWakeRate is how often one device is woken.
+var DefaultTargetWakeRate = Rate{Burst: 1, PerSecond: 2 * minute}
+
 // Default quotas and bounds.
 const (
+	DefaultMaxPushes             = 256
 	DefaultMaxConnections        = 20_000
 	DefaultMaxAddressConnections = 256
 	DefaultMaxOpenings           = 1024
@@ -82,11 +88,11 @@ const (
 // Limits bound what clients may use. All are per node.
 type Limits struct {
 	// For one remote address. Nothing about addresses is stored or logged.
-	Register, Authenticate, Lookup, Take, Letter, Create, Open, Connect, Upload, Disclose Rate
+	Register, Authenticate, Lookup, Take, Letter, Create, Open, Connect, Upload, Disclose, WakeRegister, Wake Rate
 	// For one connection: requests, bytes posted, and what is not stored.
 	Request, PostBytes, Signal Rate
-	// For one account or device as the target of anonymous requests.
-	TargetTake, TargetLetter Rate
+	// For one account, device or token as the target of anonymous requests.
+	TargetTake, TargetLetter, TargetWake Rate
 
 	MaxConnections        int
 	MaxAddressConnections int
@@ -101,6 +107,7 @@ type Limits struct {
 	MaxBlob               uint64 // bytes of one blob
 	MaxBlobBytes          uint64 // bytes of all blobs
 	MaxUploads            int    // uploads and downloads at one time
+	MaxPushes             int    // requests to push services at one time
 
 	// MaxMemory bounds the bytes of all frames that are being worked on, and
 	// those of all that wait to be sent; beyond it connections wait, and
@@ -133,11 +140,14 @@ func DefaultLimits() Limits {
 		Connect:      DefaultConnectRate,
 		Upload:       DefaultUploadRate,
 		Disclose:     DefaultDiscloseRate,
+		WakeRegister: DefaultWakeRegisterRate,
+		Wake:         DefaultWakeRate,
 		Request:      DefaultRequestRate,
 		PostBytes:    DefaultPostBytes,
 		Signal:       DefaultSignalRate,
 		TargetTake:   DefaultTargetTakeRate,
 		TargetLetter: DefaultTargetLetterRate,
+		TargetWake:   DefaultTargetWakeRate,
 
 		MaxConnections:        DefaultMaxConnections,
 		MaxAddressConnections: DefaultMaxAddressConnections,
@@ -152,6 +162,7 @@ func DefaultLimits() Limits {
 		MaxBlob:               protocol.MaxBlob,
 		MaxBlobBytes:          DefaultMaxBlobBytes,
 		MaxUploads:            DefaultMaxUploads,
+		MaxPushes:             DefaultMaxPushes,
 		MaxMemory:             DefaultMaxMemory,
 		MaxInFlight:           DefaultMaxInFlight,
 		MaxQueue:              DefaultMaxQueue,
@@ -174,7 +185,7 @@ var Unbounded = Rate{Burst: 1e15, PerSecond: 1e15}
 func (l *Limits) LiftRates() {
 	for _, r := range []*Rate{
 		&l.Register, &l.Authenticate, &l.Lookup, &l.Take, &l.Letter, &l.Create, &l.Open, &l.Connect,
-		&l.Upload, &l.Disclose, &l.Request, &l.PostBytes, &l.Signal, &l.TargetTake, &l.TargetLetter,
+		&l.Upload, &l.Disclose, &l.WakeRegister, &l.Wake, &l.Request, &l.PostBytes, &l.Signal, &l.TargetTake, &l.TargetLetter, &l.TargetWake,
 	} {
 		*r = Unbounded
 	}

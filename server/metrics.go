@@ -19,6 +19,7 @@ type metrics struct {
 	deliveryCount prometheus.Counter
 	refusals      *prometheus.CounterVec
 	drops         *prometheus.CounterVec
+	pushes        *prometheus.CounterVec
 	expired       prometheus.Counter
 	blobIn        prometheus.Counter
 	blobOut       prometheus.Counter
@@ -40,6 +41,7 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 		deliveryCount: counter("entries_delivered_total", "Channel entries handed to connections."),
 		refusals:      vec("handshakes_refused_total", "Connections refused before they began.", "reason"),
 		drops:         vec("connections_dropped_total", "Connections ended by the server.", "reason"),
+		pushes:        vec("pushes_total", "Devices woken through push services, by result (dropped: too many at one time).", "result"),
 		expired:       counter("rows_expired_total", "Rows deleted because their time had come."),
 		blobIn:        counter("blob_bytes_received_total", "Bytes of blobs received."),
 		blobOut:       counter("blob_bytes_sent_total", "Bytes of blobs sent."),
@@ -53,7 +55,7 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.expired, m.blobIn, m.blobOut,
+		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
 		gauge("connections", "Connections now.", func() float64 { return float64(s.sessions.count()) }),
 		gauge("request_bytes", "Bytes of requests being worked on.", func() float64 { return float64(s.memory.used.Load()) }),
 		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.queued.used.Load()) }),
@@ -74,6 +76,7 @@ func (m *metrics) stored(n int)          { m.storedCount.Add(float64(n)) }
 func (m *metrics) delivered(n int)       { m.deliveryCount.Add(float64(n)) }
 func (m *metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 func (m *metrics) dropped(reason string) { m.drops.WithLabelValues(reason).Inc() }
+func (m *metrics) pushed(result string)  { m.pushes.WithLabelValues(result).Inc() }
 func (m *metrics) expiredRows(n int)     { m.expired.Add(float64(n)) }
 func (m *metrics) blobReceived(n int64)  { m.blobIn.Add(float64(n)) }
 func (m *metrics) blobSent(n int64)      { m.blobOut.Add(float64(n)) }

@@ -114,6 +114,13 @@ type InviteRow struct {
 	Expires int64
 }
 
+// A WakeRow is where the device that has a token is woken.
+type WakeRow struct {
+	Hash     [sha256.Size]byte // of the token
+	Endpoint string            // an URL of a push service
+	Expires  int64             // counted from the end of the day of its registration
+}
+
 // TotalsRow counts what quotas of the whole server bound.
 type TotalsRow struct {
 	Accounts  uint64
@@ -160,6 +167,7 @@ func Tables() []Table {
 		{Name: "entry", Row: EntryRow{}, Reason: noOwner},
 		{Name: "blob", Row: BlobRow{}, Reason: noOwner},
 		{Name: "invite", Row: InviteRow{}, Reason: "unused invitations only; a used one is deleted, and nobody is named in it"},
+		{Name: "wake", Row: WakeRow{}, Reason: "a browser's address at its push service, under the hash of a token; names no account and no channel: the server does not know whose it is"},
 		{Name: "totals", Row: TotalsRow{}, Reason: "sums over the whole server"},
 		{Name: "format", Row: FormatRow{}, Reason: "the version of the store's format"},
 		{Name: "expiry", Row: ExpiryRow{}, Reason: "repeats the expiry times and keys of rows of the other tables, to find them when it is time"},

@@ -31,12 +31,14 @@ type Server struct {
 	registration Registration
 	limits       Limits
 	page         http.Handler
+	pusher       Pusher
 
 	limiters  *limiters
 	memory    *budget // of requests
 	queued    *budget // of what is to be sent
 	uploads   chan struct{}
 	uploading *blobLocks
+	pushing   chan struct{} // one element for each push under way
 	metrics   *metrics
 	channels  *channelHub
 	mailbox   *mailboxHub
@@ -62,11 +64,13 @@ func New(c Config) (*Server, error) {
 		registration: c.Registration,
 		limits:       *c.Limits,
 		page:         c.Page,
+		pusher:       c.Pusher,
 		limiters:     newLimiters(c.Limits),
 		memory:       newBudget(c.Limits.MaxMemory),
 		queued:       newBudget(c.Limits.MaxMemory),
 		uploads:      make(chan struct{}, c.Limits.MaxUploads),
 		uploading:    newBlobLocks(),
+		pushing:      make(chan struct{}, c.Limits.MaxPushes),
 		ctx:          ctx,
 		cancel:       cancel,
 	}
@@ -266,6 +270,9 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.cancel()
 	s.stopBus()
+	for range cap(s.pushing) { // pushes may write to the store, and no new one is to begin
+		s.pushing <- struct{}{}
+	}
 	return err
 }
 

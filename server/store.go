@@ -46,6 +46,7 @@ type ReadTx interface {
 	Channels() ChannelReader
 	Blobs() BlobReader
 	Invites() InviteReader
+	Wakes() WakeReader
 }
 
 // A WriteTx reads what it wrote.
@@ -56,6 +57,7 @@ type WriteTx interface {
 	Channels() ChannelWriter
 	Blobs() BlobWriter
 	Invites() InviteWriter
+	Wakes() WakeWriter
 	// Expire deletes at most about limit rows whose time has come at now,
 	// with the epochs that no entry needs any more.
 	Expire(now time.Time, limit int) (Expired, error)
@@ -174,4 +176,19 @@ type InviteWriter interface {
 	// Take deletes an invitation that has not expired at now, or returns
 	// ErrNotFound.
 	Take(hash [sha256.Size]byte, now time.Time) error
+}
+
+// WakeReader reads where devices are woken.
+type WakeReader interface {
+	// Wake returns ErrNotFound for a token that is not registered.
+	Wake(hash [sha256.Size]byte) (WakeRow, error)
+}
+
+// WakeWriter writes it.
+type WakeWriter interface {
+	WakeReader
+	// Put creates or replaces a row.
+	Put(WakeRow) error
+	// Delete returns ErrNotFound for a token that is not registered.
+	Delete(hash [sha256.Size]byte) error
 }

@@ -19,30 +19,34 @@ type Call struct {
 	run            func(context.Context, *App, []byte, []io.Reader) (any, error)
 }
 
-// define makes a Call of a function that takes no files.
+// define makes a Call of a function that takes no files. It and defineFiles are
+// compiled for each call, so that they leave to others what they can.
 func define[P, A any](name string, fn func(*App, context.Context, P) (A, error)) Call {
-	return defineFiles(name, func(a *App, ctx context.Context, p P, _ []io.Reader) (A, error) { return fn(a, ctx, p) })
+	return Call{name, reflect.TypeFor[P](), reflect.TypeFor[A](), func(ctx context.Context, a *App, params []byte, _ []io.Reader) (any, error) {
+		var p P
+		if err := decode(params, &p); err != nil {
+			return nil, err
+		}
+		return fn(a, ctx, p)
+	}}
 }
 
 // defineFiles makes a Call of a function that takes files.
 func defineFiles[P, A any](name string, fn func(*App, context.Context, P, []io.Reader) (A, error)) Call {
-	return Call{
-		Name: name, Params: reflect.TypeFor[P](), Answer: reflect.TypeFor[A](),
-		run: func(ctx context.Context, a *App, params []byte, files []io.Reader) (any, error) {
-			p, err := decode[P](params)
-			if err != nil {
-				return nil, err
-			}
-			return fn(a, ctx, p, files)
-		},
-	}
+	return Call{name, reflect.TypeFor[P](), reflect.TypeFor[A](), func(ctx context.Context, a *App, params []byte, files []io.Reader) (any, error) {
+		var p P
+		if err := decode(params, &p); err != nil {
+			return nil, err
+		}
+		return fn(a, ctx, p, files)
+	}}
 }
 
-func decode[P any](params []byte) (p P, err error) {
-	if err := json.Unmarshal(params, &p); err != nil {
-		return p, fmt.Errorf("%w: %w", errInput, err)
+func decode(params []byte, p any) error {
+	if err := json.Unmarshal(params, p); err != nil {
+		return fmt.Errorf("%w: %w", errInput, err)
 	}
-	return p, nil
+	return nil
 }
 
 var errInput = errors.New("this cannot be understood")

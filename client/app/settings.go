@@ -4,8 +4,11 @@ package app
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 func (a *App) settings(context.Context, None) (Settings, error) {
@@ -17,7 +20,11 @@ func (a *App) settings(context.Context, None) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	out := Settings{s.ReadReports, s.DeliveryReports, s.Typing, duration(s.Timer), s.Interface}
+	waking, err := p.Waking()
+	if err != nil {
+		return Settings{}, err
+	}
+	out := Settings{s.ReadReports, s.DeliveryReports, s.Typing, duration(s.Timer), s.Interface, waking}
 	if out.Interface == nil {
 		out.Interface = map[string]string{}
 	}
@@ -32,4 +39,31 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	return None{}, p.SetSettings(ctx, client.Settings{
 		ReadReports: q.ReadReports, DeliveryReports: q.DeliveryReports, Typing: q.Typing, Timer: q.Timer.duration(), Interface: q.Interface,
 	})
+}
+
+// wakeKey answers without an endpoint.
+func (a *App) wakeKey(ctx context.Context, _ None) (Wake, error) {
+	p, err := a.client()
+	if err != nil {
+		return Wake{}, err
+	}
+	key, err := p.WakeKey(ctx)
+	if errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		return Wake{}, nil
+	}
+	return Wake{Key: base64.RawURLEncoding.EncodeToString(key)}, err
+}
+
+// setWake needs no key. It answers with the settings: the device is not woken
+// if the server does not use that push service.
+func (a *App) setWake(ctx context.Context, q Wake) (Settings, error) {
+	p, err := a.client()
+	if err != nil {
+		return Settings{}, err
+	}
+	err = p.SetWake(ctx, q.Endpoint)
+	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		return Settings{}, err
+	}
+	return a.settings(ctx, None{})
 }

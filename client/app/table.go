@@ -16,6 +16,8 @@ var Calls = []Call{
 	define("setName", (*App).setName),
 	define("settings", (*App).settings),
 	define("setSettings", (*App).setSettings),
+	define("wakeKey", (*App).wakeKey),
+	define("setWake", (*App).setWake),
 	define("disclosure", (*App).disclosure),
 	define("conversations", (*App).conversations),
 	define("conversation", (*App).conversation),

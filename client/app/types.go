@@ -216,6 +216,18 @@ type Settings struct {
 	Timer           Millis `json:"timer"`
 	// Interface is the interface's own, opaque here: theme, language and so on.
 	Interface map[string]string `json:"interface"`
+	// Waking: this device is woken while the interface is closed. setWake
+	// alone changes it.
+	Waking bool `json:"waking"`
+}
+
+// Wake is how this device is woken.
+type Wake struct {
+	// Key is what a browser subscribes to its push service with: a point of
+	// P-256, in base64url; empty where the account's server wakes nobody.
+	Key string `json:"key"`
+	// Endpoint is what the push service gave the browser; empty is nowhere.
+	Endpoint string `json:"endpoint"`
 }
 
 // SearchQuery looks for messages.

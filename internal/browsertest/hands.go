@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
+	permission "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
@@ -237,5 +238,17 @@ func (p *Page) Theme(name string) {
 	p.tb.Helper()
 	Call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+	})
+}
+
+// Permit grants the page's profile a permission, or denies it, for all pages.
+func (p *Page) Permit(what string, granted bool) {
+	p.tb.Helper()
+	setting := permission.PermissionSettingDenied
+	if granted {
+		setting = permission.PermissionSettingGranted
+	}
+	Call(p, permission.SetPermission, permission.SetPermissionParams{
+		Permission: &permission.PermissionDescriptor{Name: what}, Setting: setting, BrowserContextID: p.profile.id,
 	})
 }

@@ -67,6 +67,9 @@ func TestTrafficFollowsTheSchema(t *testing.T) {
 	if _, err := stranger.Resolve(soon(t), account.Address{Name: "nobody", Host: s.Host}); !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
 		t.Errorf("nobody: %v", err)
 	}
+	if _, err := stranger.WakeKey(soon(t)); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		t.Errorf("a server that wakes nobody: %v", err)
+	}
 	samples := w.seen.Samples()
 	problems, err := cddlcheck.Check(soon(t), filepath.Join("..", "..", "docs", "protocol.cddl"), samples)
 	if errors.Is(err, cddlcheck.ErrMissing) {
@@ -81,7 +84,7 @@ func TestTrafficFollowsTheSchema(t *testing.T) {
 		}
 	}
 	t.Logf("%d frames: %v", len(samples), rules)
-	for _, rule := range []string{"event-signal", "result-account-disclose"} {
+	for _, rule := range []string{"event-signal", "result-account-disclose", "request-wake-key"} {
 		if rules[rule] == 0 {
 			t.Errorf("no %s among them", rule)
 		}

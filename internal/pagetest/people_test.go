@@ -46,16 +46,21 @@ type town struct {
 	t   *testing.T
 	dir string
 	at  string // address that it listens on
+	// pusher wakes closed pages, if it is not nil.
+	pusher server.Pusher
 
 	version atomic.Int32 // of the application
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t *testing.T) *town { return newTownWith(t, nil) }
+
+// newTownWith is newTown with closed pages woken.
+func newTownWith(t *testing.T, p server.Pusher) *town {
 	t.Helper()
 	if !webapp.Built() {
 		t.Skip("the application for browsers is not built; `make web` builds it")
 	}
-	w := &town{t: t, dir: t.TempDir()}
+	w := &town{t: t, dir: t.TempDir(), pusher: p}
 	w.open("127.0.0.1:0")
 	return w
 }
@@ -73,6 +78,7 @@ func (w *town) serve(ln net.Listener) {
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
 		c.Page = w.released(webapp.Handler(webapp.Options{Server: c.Host, Loopback: true}))
+		c.Pusher = w.pusher
 	}})
 }
 

@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -207,6 +209,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		"ACME without a name":   {[]string{"serve", "--tls", "auto", "--listen", "127.0.0.1:0"}, "--host", daemon.ExitUsage},
 		"wrong host":            {[]string{"serve", "--host", "a b", "--listen", "127.0.0.1:0"}, "chat.example.org", daemon.ExitUsage},
 		"public metrics":        {[]string{"serve", "--listen", "127.0.0.1:0", "--metrics", "0.0.0.0:0"}, "loopback", daemon.ExitUsage},
+		"no push service":       {[]string{"serve", "--listen", "127.0.0.1:0", "--push-services", "none,https://push.example"}, "localhost:PORT", daemon.ExitUsage},
 		"unknown flag":          {[]string{"serve", "--plaintext"}, "unknown flag", daemon.ExitUsage},
 		"unknown setting":       {[]string{"serve", "--config", write("lisen = \"x\"\n")}, "lisen", daemon.ExitUsage},
 		"no data":               {[]string{"check"}, "--data", daemon.ExitFailure},
@@ -249,9 +252,51 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d", code)
 	}
-	for _, want := range []string{"--listen", "--host", "--tls", "--registration", "--metrics", "--max-connections", "$SECURECRYPTD_LISTEN", "127.0.0.1:7480"} {
+	for _, want := range []string{"--listen", "--host", "--tls", "--registration", "--metrics", "--push-services", "*.push.apple.com", "--max-connections", "$SECURECRYPTD_LISTEN", "127.0.0.1:7480"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("help does not mention %s", want)
 		}
+	}
+}
+
+// The server keeps the key that browsers are subscribed to, where nobody else
+// reads it; without push services it has none.
+func TestPushKeyStays(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	path := filepath.Join(data, "push.pem")
+	key := func(args ...string) (k protocol.WakeKey, err error) {
+		s := serve(t, data, append([]string{"--listen", "127.0.0.1:0"}, args...)...)
+		defer s.stop(t)
+		return k, servertest.Dial(t, s.instance()).Do(protocol.OpWakeKey, &protocol.Empty{}, &k)
+	}
+	t.Setenv("SECURECRYPTD_PUSH_SERVICES", "none")
+	if _, err := key(); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		t.Errorf("without push services: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without push services: %v", err)
+	}
+	if err := os.Unsetenv("SECURECRYPTD_PUSH_SERVICES"); err != nil {
+		t.Fatal(err)
+	}
+	first, err := key("--push-services", "push.example.org,*.push.example.com")
+	if err != nil || first.Key[0] != 4 {
+		t.Fatalf("%x, %v", first.Key, err)
+	}
+	config := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(config, []byte("push-services = \"push.example.org\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := key("--config", config); err != nil || again != first {
+		t.Errorf("%x, %v", again.Key, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run(t, "--data", data, "serve", "--listen", "127.0.0.1:0"); code != daemon.ExitFailure || !strings.Contains(errs, "backup") {
+		t.Errorf("a damaged key: %d %q", code, errs)
 	}
 }

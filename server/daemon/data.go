@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/push/webpush"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
@@ -81,6 +83,15 @@ func (d *dataFolder) room(need uint64) error {
 		return server.ErrFull
 	}
 	return nil
+}
+
+// pushKey returns the key that push services know this server by.
+func (d *dataFolder) pushKey() (*ecdsa.PrivateKey, error) {
+	key, err := webpush.KeyFile(filepath.Join(d.dir, "push.pem"))
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "webpush: "))
+	}
+	return key, nil
 }
 
 // rememberHost refuses to serve a folder under another name than before: its

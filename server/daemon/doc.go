@@ -10,6 +10,7 @@
 //	host         the host part of the addresses of its accounts
 //	blobs/       the content of blobs
 //	certs/       certificates, with --tls=auto
+//	push.pem     the key that push services know the server by
 //	admin.json   while the server runs: where it takes orders from invite and
 //	             disclose, and the secret that they need; readable by the
 //	             folder's owner alone

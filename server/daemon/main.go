@@ -17,6 +17,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/push/webpush"
 )
 
 // Exit codes.
@@ -95,6 +96,7 @@ func variables() kong.Vars {
 	l := server.DefaultLimits()
 	return kong.Vars{
 		"plainListen":           plainListen,
+		"pushServices":          strings.Join(webpush.DefaultServices, ","),
 		"tlsListen":             tlsListen,
 		"maxConnections":        fmt.Sprint(l.MaxConnections),
 		"maxAddressConnections": fmt.Sprint(l.MaxAddressConnections),

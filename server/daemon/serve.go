@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/internal/webapp"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/push/webpush"
 )
 
 // Where the server listens unless told otherwise.
@@ -33,17 +35,18 @@ const (
 const patience = 10 * time.Second
 
 type serveCmd struct {
-	Listen       string `help:"Address and port to listen on. Port 0 lets the system choose. Default: ${plainListen}, or ${tlsListen} with TLS." placeholder:"ADDRESS"`
-	Host         string `help:"The server's name in addresses (name@HOST). Default: localhost:PORT where nothing but this machine can connect." placeholder:"HOST"`
-	TLS          string `help:"auto: get certificates for --host by ACME; files: use --tls-cert and --tls-key; plain: none, for loopback only." enum:"auto,files,plain" default:"plain"`
-	TLSCert      string `help:"Certificate chain in PEM." type:"path" placeholder:"FILE"`
-	TLSKey       string `help:"Its private key in PEM." type:"path" placeholder:"FILE"`
-	ACMEEmail    string `name:"acme-email" help:"Where the certificate authority may write about problems." placeholder:"EMAIL"`
-	Registration string `help:"Who may create an account: ${enum}." enum:"open,invite,closed" default:"open"`
-	Web          bool   `help:"Serve the application for browsers." default:"true" negatable:""`
-	Metrics      string `help:"Loopback address and port for /metrics, or off. Default: a port that the system chooses." default:"127.0.0.1:0" placeholder:"ADDRESS"`
-	LogFormat    string `help:"${enum}." enum:"text,json" default:"text"`
-	LogLevel     string `help:"${enum}." enum:"debug,info,warn,error" default:"info"`
+	Listen       string   `help:"Address and port to listen on. Port 0 lets the system choose. Default: ${plainListen}, or ${tlsListen} with TLS." placeholder:"ADDRESS"`
+	Host         string   `help:"The server's name in addresses (name@HOST). Default: localhost:PORT where nothing but this machine can connect." placeholder:"HOST"`
+	TLS          string   `help:"auto: get certificates for --host by ACME; files: use --tls-cert and --tls-key; plain: none, for loopback only." enum:"auto,files,plain" default:"plain"`
+	TLSCert      string   `help:"Certificate chain in PEM." type:"path" placeholder:"FILE"`
+	TLSKey       string   `help:"Its private key in PEM." type:"path" placeholder:"FILE"`
+	ACMEEmail    string   `name:"acme-email" help:"Where the certificate authority may write about problems." placeholder:"EMAIL"`
+	Registration string   `help:"Who may create an account: ${enum}." enum:"open,invite,closed" default:"open"`
+	Web          bool     `help:"Serve the application for browsers." default:"true" negatable:""`
+	PushServices []string `help:"Push services that may be asked to wake a browser whose page is closed: names, with or without *. in front, or localhost:PORT; none switches it off (${pushServices})." default:"${pushServices}" placeholder:"NAME"`
+	Metrics      string   `help:"Loopback address and port for /metrics, or off. Default: a port that the system chooses." default:"127.0.0.1:0" placeholder:"ADDRESS"`
+	LogFormat    string   `help:"${enum}." enum:"text,json" default:"text"`
+	LogLevel     string   `help:"${enum}." enum:"debug,info,warn,error" default:"info"`
 
 	Limit limitFlags `embed:"" prefix:"max-" group:"Limits"`
 }
@@ -115,6 +118,9 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	if c.Web {
 		config.Page = webapp.Handler(webapp.Options{Server: host, Loopback: isLoopback(ln.Addr())})
 	}
+	if config.Pusher, err = c.pusher(data, host); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	s, err := server.New(config)
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -130,6 +136,22 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	}
 	c.announce(w.out, ln, scheme, host, p)
 	return p.run(ctx, s)
+}
+
+// pusher returns what wakes browsers, nil if nothing is to.
+func (c *serveCmd) pusher(data *dataFolder, host string) (server.Pusher, error) {
+	if len(c.PushServices) == 1 && c.PushServices[0] == "none" {
+		return nil, nil
+	}
+	key, err := data.pushKey()
+	if err != nil {
+		return nil, err
+	}
+	p, err := webpush.New(webpush.Options{Key: key, Services: c.PushServices, Now: time.Now, Contact: "https://" + host})
+	if err != nil {
+		return nil, usage("--push-services: %s", strings.TrimPrefix(err.Error(), "webpush: "))
+	}
+	return p, nil
 }
 
 func (c *serveCmd) logger(w io.Writer) *slog.Logger {

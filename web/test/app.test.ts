@@ -85,7 +85,7 @@ test('a lock does not wait for what hangs', async () => {
 });
 
 test('a list that comes after the lock is not shown', async () => {
-  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} }));
+  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
   const held = core.hold('conversations');
   const app = new App(core, new World());
   const starting = app.start();

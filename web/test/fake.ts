@@ -5,6 +5,7 @@
 import type { Calls, Conversation, ErrorCode, Events, Member, Message, Page, Session } from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
+import type { Push } from '../src/model/wake';
 
 type Handler = (params: never, files: Blob[]) => unknown;
 
@@ -116,6 +117,7 @@ export class World implements Surroundings {
   later = (fn: () => void, ms: number) => void this.timers.push({ at: this.time + ms, fn });
   soon = (fn: () => void) => fn();
   release = (url: string) => void this.released.push(url);
+  push: Push | null = null;
 
   /** The addresses in the history, the present one last. */
   get urls(): string[] {
@@ -154,7 +156,7 @@ export async function opened(conversations: Conversation[] = [], core = new Fake
   core
     .when('hello', () => session('open'))
     .when('conversations', () => ({ conversations }))
-    .when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} }));
+    .when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
   const app = new App(core, world);
   await app.start();
   return { app, core, world };

@@ -6,7 +6,7 @@ import type { Settings as Stored } from '../src/core/api.gen';
 import { defaults, Settings } from '../src/model/settings';
 import { FakeCore, World } from './fake';
 
-const stored = (more: Partial<Stored> = {}): Stored => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, ...more });
+const stored = (more: Partial<Stored> = {}): Stored => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false, ...more });
 
 function settings(world = new World()): { s: Settings; core: FakeCore; world: World } {
   const core = new FakeCore().when('settings', () => stored()).when('setSettings', () => ({}));

@@ -4,6 +4,7 @@ package fakeserver
 
 import (
 	"crypto/ed25519"
+	"maps"
 	"sync"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -24,6 +25,8 @@ type Server struct {
 	conns    map[*conn]bool
 	nonces   uint64
 	signals  int
+	wakes    map[protocol.WakeToken]string // endpoints
+	woken    []string
 }
 
 type deviceRef struct {
@@ -46,6 +49,7 @@ func newServer(host string) *Server {
 	return &Server{
 		host: host, accounts: map[string][][]byte{}, keys: map[deviceRef]*keyPackages{}, boxes: map[deviceRef]*mailbox{},
 		channels: map[protocol.ChannelID]*channel{}, blobs: map[protocol.BlobID]*blob{}, conns: map[*conn]bool{},
+		wakes: map[protocol.WakeToken]string{},
 	}
 }
 
@@ -82,6 +86,30 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 		return &protocol.Empty{}, nil, nil
 	case *protocol.ChannelSignal:
 		return s.signal(c, b)
+	}
+	return s.handleWake(c, body)
+}
+
+// handleWake refuses connections that carry conversations: a server could tie
+// the two together.
+func (s *Server) handleWake(c *conn, body protocol.Body) (protocol.Body, func(), error) {
+	if len(c.open) > 0 {
+		return nil, nil, refuse(protocol.CodeForbidden)
+	}
+	switch b := body.(type) {
+	case *protocol.Empty:
+		return &protocol.WakeKey{Key: protocol.PushKey{4}}, nil, nil
+	case *protocol.WakeRegister:
+		s.wakes[b.Token] = b.Endpoint
+		return &protocol.Empty{}, nil, nil
+	case *protocol.WakeForget:
+		delete(s.wakes, b.Token)
+		return &protocol.Empty{}, nil, nil
+	case *protocol.Wake:
+		if endpoint, ok := s.wakes[b.Token]; ok {
+			s.woken = append(s.woken, endpoint)
+		}
+		return &protocol.Empty{}, nil, nil
 	}
 	return nil, nil, refuse(protocol.CodeUnauthenticated)
 }
@@ -273,4 +301,19 @@ func (s *Server) KeyPackages(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// Wakes returns the tokens that are registered and their endpoints.
+func (s *Server) Wakes() map[protocol.WakeToken]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.wakes)
+}
+
+// Woken returns the endpoints that were woken since it was last called.
+func (s *Server) Woken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.woken = nil }()
+	return s.woken
 }

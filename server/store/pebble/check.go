@@ -34,6 +34,7 @@ type checker struct {
 	boxes    map[server.DeviceRef]server.MailboxRow // counted
 	channels map[protocol.ChannelID]*channelCount
 	due      map[string]uint64 // expiry index: key → count
+	wakes    []string          // keys
 }
 
 type channelCount struct {
@@ -117,6 +118,12 @@ func (c *checker) decode(k, v []byte) (err error) {
 		c.out.Blobs[id], err = decodeBlob(id, v)
 	case prefixInvite:
 		_, err = decodeValue[valueInvite](v)
+	case prefixWake:
+		if len(k) != 33 {
+			return errKey
+		}
+		c.wakes = append(c.wakes, string(k))
+		_, err = decodeValue[valueWake](v)
 	case prefixExpiry:
 		var key []byte
 		_, key, err = splitExpiry(k)
@@ -268,6 +275,11 @@ func (c *checker) willExpire() {
 	for id := range c.out.Blobs {
 		if _, ok := c.due[string(key32(prefixBlob, id))]; !ok {
 			c.problem("expiry: a blob that would never expire")
+		}
+	}
+	for _, key := range c.wakes {
+		if _, ok := c.due[key]; !ok {
+			c.problem("expiry: a wake that would never expire")
 		}
 	}
 }

@@ -65,6 +65,8 @@ func (t writeTx) expireRow(key []byte, count uint64, now time.Time, out *server.
 		return expireSimple(t.tx, key, now, out, func(v valueSeen) int64 { return v.Expires })
 	case prefixInvite:
 		return expireSimple(t.tx, key, now, out, func(v valueInvite) int64 { return v.Expires })
+	case prefixWake:
+		return expireSimple(t.tx, key, now, out, func(v valueWake) int64 { return v.Expires })
 	case prefixBlob:
 		return t.expireBlob(key, now, out)
 	}

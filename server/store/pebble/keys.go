@@ -25,6 +25,7 @@ import (
 //	n channel seq                    entry
 //	o blob                           blob
 //	i hash                           invite
+//	w hash                           wake
 //	x minute key                     expiry: key is that of the row that expires,
 //	                                 or, for entries, of the first of a run
 const (
@@ -40,6 +41,7 @@ const (
 	prefixEntry      = 'n'
 	prefixBlob       = 'o'
 	prefixInvite     = 'i'
+	prefixWake       = 'w'
 	prefixExpiry     = 'x'
 )
 
@@ -47,7 +49,7 @@ const (
 var tableOf = map[byte]string{
 	prefixFormat: "format", prefixTotals: "totals", prefixAccount: "account", prefixKeyPackage: "key_package",
 	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixChannel: "channel",
-	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixExpiry: "expiry",
+	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixWake: "wake", prefixExpiry: "expiry",
 }
 
 var (

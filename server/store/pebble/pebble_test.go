@@ -73,7 +73,7 @@ func TestKeysAndValuesHoldTheRegisteredTables(t *testing.T) {
 	}
 	for table, value := range map[string]any{
 		"format": valueFormat{}, "totals": valueTotals{}, "account": valueAccount{}, "mailbox": valueMailbox{}, "letter": valueLetter{},
-		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "invite": valueInvite{},
+		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "invite": valueInvite{}, "wake": valueWake{},
 	} {
 		v := reflect.TypeOf(value)
 		for i := range v.NumField() {
@@ -355,6 +355,8 @@ func TestFormats(t *testing.T) {
 		"format":      {encodeValue(valueFormat{Version: 1}), []byte{0x81, 1}},
 		"key package": {encodeValue(valueBytes{V: 1, B: []byte{0xaa}}), []byte{0x82, 1, 0x41, 0xaa}},
 		"mailbox":     {encodeValue(valueMailbox{V: 1, Last: 2, Letters: 3, Bytes: 4}), []byte{0x84, 1, 2, 3, 4}},
+		"wake key":    {key32(prefixWake, [32]byte{1}), append([]byte{'w', 1}, make([]byte, 31)...)},
+		"wake":        {encodeValue(valueWake{V: 1, Endpoint: "a", Expires: 2}), []byte{0x83, 1, 0x61, 'a', 2}},
 		"blob":        {encodeValue(valueBlob{V: 1, Length: 2, Offset: 3, Expires: 4, UploadUntil: 5}), []byte{0x85, 1, 2, 3, 4, 5}},
 	} {
 		if !bytes.Equal(c.got, c.want) {

@@ -27,6 +27,7 @@ func (t readTx) Mailboxes() server.MailboxReader      { return mailboxes{t.tx} }
 func (t readTx) Channels() server.ChannelReader       { return channels{t.tx} }
 func (t readTx) Blobs() server.BlobReader             { return blobs{t.tx} }
 func (t readTx) Invites() server.InviteReader         { return invites{t.tx} }
+func (t readTx) Wakes() server.WakeReader             { return wakes{t.tx} }
 
 type writeTx struct{ *tx }
 
@@ -36,6 +37,7 @@ func (t writeTx) Mailboxes() server.MailboxWriter      { return mailboxes{t.tx} 
 func (t writeTx) Channels() server.ChannelWriter       { return channels{t.tx} }
 func (t writeTx) Blobs() server.BlobWriter             { return blobs{t.tx} }
 func (t writeTx) Invites() server.InviteWriter         { return invites{t.tx} }
+func (t writeTx) Wakes() server.WakeWriter             { return wakes{t.tx} }
 
 // get returns a copy of a value, or ErrNotFound.
 func (t *tx) get(key []byte) ([]byte, error) {

@@ -79,6 +79,12 @@ type (
 		Hint             string
 		Created, Expires int64
 	}
+	valueWake struct {
+		_        struct{} `cbor:",toarray"`
+		V        uint64
+		Endpoint string
+		Expires  int64
+	}
 )
 
 func (v valueTotals) version() uint64  { return v.V }
@@ -90,6 +96,7 @@ func (v valueSeen) version() uint64    { return v.V }
 func (v valueEpoch) version() uint64   { return v.V }
 func (v valueBlob) version() uint64    { return v.V }
 func (v valueInvite) version() uint64  { return v.V }
+func (v valueWake) version() uint64    { return v.V }
 
 func decodeValue[V interface{ version() uint64 }](b []byte) (v V, err error) {
 	if err := dcbor.Unmarshal(b, &v); err != nil {

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) server.Store) {
 	for name, test := range map[string]func(*testing.T, server.Store){
 		"accounts are created once":                  accounts,
 		"invitations are taken once":                 invites,
+		"wakes are replaced and deleted":             wakes,
 		"key packages are taken in order":            keyPackages,
 		"mailboxes keep letters in order":            mailboxes,
 		"channels keep entries in order":             channels,
@@ -97,6 +98,34 @@ func invites(t *testing.T, s server.Store) {
 	wantErr(t, take(start.Add(time.Hour)), server.ErrNotFound)
 	wantErr(t, take(start), nil)
 	wantErr(t, take(start), server.ErrNotFound)
+}
+
+func wakes(t *testing.T, s server.Store) {
+	row := server.WakeRow{Hash: [32]byte{1}, Endpoint: "https://push.example/1", Expires: start.Unix() + 60}
+	other := server.WakeRow{Hash: [32]byte{2}, Endpoint: "https://push.example/2", Expires: start.Unix() + 60}
+	update(t, s, func(tx server.WriteTx) error { return errors.Join(tx.Wakes().Put(row), tx.Wakes().Put(other)) })
+	row.Endpoint, row.Expires = "https://push.example/3", start.Unix()+3600
+	update(t, s, func(tx server.WriteTx) error { return tx.Wakes().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Wakes().Wake(row.Hash)
+		want(t, got, row)
+		_, missing := tx.Wakes().Wake([32]byte{3})
+		wantErr(t, missing, server.ErrNotFound)
+		return err
+	})
+	want(t, expireAll(t, s, start.Add(2*time.Minute)).Rows, 1) // the other
+	update(t, s, func(tx server.WriteTx) error { return tx.Wakes().Put(other) })
+	remove := func() error {
+		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Wakes().Delete(other.Hash) })
+	}
+	wantErr(t, remove(), nil)
+	wantErr(t, remove(), server.ErrNotFound)
+	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 1)
+	view(t, s, func(tx server.ReadTx) error {
+		_, err := tx.Wakes().Wake(row.Hash)
+		wantErr(t, err, server.ErrNotFound)
+		return nil
+	})
 }
 
 var ref = server.DeviceRef{Name: "bob", Device: protocol.DeviceID{7}}

@@ -11,6 +11,7 @@ import { Settings, type Shelf, type System } from './settings';
 import { harmless, plain } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
+import { Waking, type Push } from './wake';
 
 /** What the model needs of its surroundings. */
 export interface Surroundings {
@@ -22,6 +23,7 @@ export interface Surroundings {
   shelf: Shelf;
   system: System;
   release: (url: string) => void;
+  push: Push | null;
 }
 
 /** What shall be said in another conversation. */
@@ -62,6 +64,7 @@ export class App {
   readonly router: Router;
   readonly settings: Settings;
   readonly toasts: Toasts;
+  readonly waking: Waking;
   /** Of each person who types what told of it last. */
   private readonly heard = new Map<string, object>();
   /** Counts how often the profile was closed: what was asked for before is void. */
@@ -77,6 +80,7 @@ export class App {
     this.router = new Router(around.history, around.path);
     this.settings = new Settings(core, around.shelf, around.system);
     this.toasts = new Toasts(around.later);
+    this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
     this.listen();
   }
 
@@ -96,9 +100,11 @@ export class App {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
+    if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (!opened) return;
     await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
     this.orient(session.address);
+    void this.waking.check().catch(() => undefined);
   }
 
   /** Leaves a place that belonged to somebody else, or that is no more. */

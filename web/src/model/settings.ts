@@ -40,7 +40,7 @@ const shelfKey = 'look';
 
 /** The profile's settings and the look of the interface. */
 export class Settings {
-  readonly stored = signal<Stored>({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} });
+  readonly stored = signal<Stored>({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false });
   readonly look;
   readonly system;
 

@@ -2,6 +2,7 @@
 
 import type { System } from '../model/settings';
 import type { Surroundings } from '../model/app';
+import { push } from './push';
 
 const queries = { dark: '(prefers-color-scheme: dark)', contrast: '(prefers-contrast: more)', still: '(prefers-reduced-motion: reduce)' };
 
@@ -16,6 +17,7 @@ export function surroundings(): Surroundings {
     shelf: shelf(),
     system: system(),
     release: (url) => URL.revokeObjectURL(url),
+    push: push(),
   };
 }
 

@@ -7,14 +7,27 @@
 
 import type { Shared } from '../platform/share';
 
+// It also tells that something arrived while no page is open. A push says no
+// more than that.
+
 /** What this file needs of a service worker's global scope. */
 interface Scope {
   addEventListener(type: 'install' | 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
+  addEventListener(type: 'push', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
+  addEventListener(type: 'notificationclick', fn: (e: { notification: Notification; waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'fetch', fn: (e: { request: Request; respondWith(r: Promise<Response>): void }) => void): void;
   addEventListener(type: 'message', fn: (e: { data: unknown; ports: readonly MessagePort[] }) => void): void;
   skipWaiting(): Promise<void>;
-  clients: { claim(): Promise<void> };
+  clients: { claim(): Promise<void>; matchAll(o: { type: 'window'; includeUncontrolled: true }): Promise<Window[]>; openWindow(url: string): Promise<unknown> };
+  registration: ServiceWorkerRegistration;
+  navigator: { setAppBadge?: () => Promise<void> };
   location: Location;
+}
+
+interface Window {
+  visibilityState: string;
+  focus(): Promise<unknown>;
+  postMessage(data: unknown): void;
 }
 
 const scope = globalThis as unknown as Scope;
@@ -42,6 +55,30 @@ scope.addEventListener('fetch', (e) => {
   if (e.request.mode === 'navigate' && places.test(url.pathname)) e.respondWith(kept('/', e.request));
   else if (files.has(url.pathname)) e.respondWith(kept(url.pathname, e.request));
 });
+
+scope.addEventListener('push', (e) => e.waitUntil(woken()));
+scope.addEventListener('notificationclick', (e) => {
+  e.notification.close();
+  e.waitUntil(show((e.notification.data as { path?: string } | null)?.path));
+});
+
+function pages(): Promise<Window[]> {
+  return scope.clients.matchAll({ type: 'window', includeUncontrolled: true });
+}
+
+async function woken(): Promise<void> {
+  if ((await pages()).some((p) => p.visibilityState === 'visible')) return;
+  const text = await (await caches.match('/wake'))?.text();
+  await scope.registration.showNotification('SecureCrypt', { body: text ?? 'New message', tag: 'wake', icon: '/icon-192.png' });
+  await scope.navigator.setAppBadge?.().catch(() => undefined);
+}
+
+async function show(path?: string): Promise<void> {
+  const page = (await pages())[0];
+  if (!page) return void (await scope.clients.openWindow(path ?? '/'));
+  if (path) page.postMessage({ go: path });
+  await page.focus();
+}
 
 async function store(): Promise<void> {
   const cache = await caches.open(cacheName);

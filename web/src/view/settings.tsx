@@ -152,6 +152,8 @@ function Notifications(): VNode {
     setDenied(false);
     await app.attempt(() => settings.set('notify', wanted));
   };
+  const { waking } = app;
+  const work = useWork();
   if (!supported) return <p class="hint">{t('notify.unsupported')}</p>;
   return (
     <>
@@ -159,6 +161,10 @@ function Notifications(): VNode {
         <Choice label={t('notify')} value={mode} options={[['off', t('off')], ['quiet', t('notify.quiet')], ['full', t('notify.full')]]} onChange={(v) => void choose(v)} />
       </Group>
       {denied && <Problem text={t('notify.denied')} />}
+      <Group text={t('wake.hint')}>
+        <Toggle label={t('wake')} on={waking.on} disabled={waking.busy.value} onChange={(on) => void work.run(() => waking.set(on))} />
+      </Group>
+      <Problem text={work.problem || (waking.problem.value && t(waking.problem.value))} />
     </>
   );
 }

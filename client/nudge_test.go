@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"testing"
+	"time"
+)
+
+// The others get the token where they are to wake this device, and nowhere
+// else.
+func TestWhereTheTokenIsOffered(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, c := range map[string]struct {
+		change func(*convRecord)
+		want   bool
+	}{
+		"between two":       {func(*convRecord) {}, true},
+		"in a group":        {func(r *convRecord) { r.Members = MaxReporting }, true},
+		"put away":          {func(r *convRecord) { r.Archived = true }, true},
+		"muted before":      {func(r *convRecord) { r.MutedUntil = millis(now) }, true},
+		"in a larger group": {func(r *convRecord) { r.Members = MaxReporting + 1 }, false},
+		"alone":             {func(r *convRecord) { r.Members = 1 }, false},
+		"muted":             {func(r *convRecord) { r.MutedUntil = millis(now) + 1 }, false},
+		"deleted":           {func(r *convRecord) { r.Hidden = true }, false},
+	} {
+		m := &conversation{now: func() time.Time { return now }, nudging: nudging{token: []byte{1}}}
+		m.rec.Members = 2
+		c.change(&m.rec)
+		if got := m.offered() != nil; got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

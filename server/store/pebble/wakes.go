@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"crypto/sha256"
+	"errors"
+
+	"github.com/securecrypt/securecrypt/server"
+)
+
+type wakes struct{ *tx }
+
+func (t wakes) Wake(hash [sha256.Size]byte) (server.WakeRow, error) {
+	b, err := t.get(key32(prefixWake, hash))
+	if err != nil {
+		return server.WakeRow{}, err
+	}
+	v, err := decodeValue[valueWake](b)
+	return server.WakeRow{Hash: hash, Endpoint: v.Endpoint, Expires: v.Expires}, err
+}
+
+func (t wakes) Put(row server.WakeRow) error {
+	key := key32(prefixWake, row.Hash)
+	v := valueWake{V: valueVersion, Endpoint: row.Endpoint, Expires: row.Expires}
+	return errors.Join(t.set(key, encodeValue(v)), t.expires(row.Expires, key, 1))
+}
+
+func (t wakes) Delete(hash [sha256.Size]byte) error {
+	key := key32(prefixWake, hash)
+	if there, err := t.has(key); err != nil || !there {
+		return orNotFound(err)
+	}
+	return t.delete(key)
+}
+
+func orNotFound(err error) error {
+	if err == nil {
+		return server.ErrNotFound
+	}
+	return err
+}
