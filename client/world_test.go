@@ -126,7 +126,7 @@ func (p *person) say(id client.ConversationID, text string) client.Message {
 func (p *person) history(id client.ConversationID) (all []client.Message) {
 	p.t.Helper()
 	must(p.t, p.History(id, func(m client.Message) bool {
-		if !m.Notice {
+		if m.Notice == nil {
 			all = append(all, m)
 		}
 		return true

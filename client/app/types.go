@@ -2,6 +2,8 @@
 
 package app
 
+import "github.com/securecrypt/securecrypt/client"
+
 // Version is that of the calls and events.
 const Version = 1
 
@@ -105,8 +107,33 @@ type Message struct {
 	Reason    string `json:"reason"`
 	Delivered int    `json:"delivered"`
 	Read      int    `json:"read"`
-	// Notice marks what is no message but something that happened.
-	Notice bool `json:"notice"`
+	// Notice is something that happened, null of messages.
+	Notice *Notice `json:"notice"`
+}
+
+// NoticeKind says what happened.
+type NoticeKind string
+
+// NoticeKinds are all kinds. What an early version stored is "other", and told
+// by the text.
+var NoticeKinds = []string{
+	client.NoticeAdded.String(), client.NoticeRemoved.String(), client.NoticeLeft.String(), client.NoticeRenamed.String(), client.NoticeTimer.String(),
+	client.NoticeRole.String(), client.NoticeNotAdded.String(), client.NoticeOther.String(),
+}
+
+// Notice is something that happened in a conversation. The message's author did
+// it, or is who left.
+type Notice struct {
+	Kind NoticeKind `json:"kind"`
+	// Whom was added, removed, given a role or could not be added; Name is what
+	// to show for them, Self that they are this account.
+	Whom string `json:"whom"`
+	Name string `json:"name"`
+	Self bool   `json:"self"`
+	// Title, Timer (0 if messages stay) and Role are the new ones.
+	Title string `json:"title"`
+	Timer Millis `json:"timer"`
+	Role  string `json:"role"`
 }
 
 // Quote is the beginning of the message that another one answers.

@@ -169,6 +169,17 @@ func (p *person) sees(selector string) {
 	p.Until("document.querySelector(" + quote(selector) + ")")
 }
 
+// choose picks an option of the list that a CSS selector finds.
+func (p *person) choose(selector, value string) {
+	p.t.Helper()
+	p.Until(`(() => {
+		const s = document.querySelector(` + quote(selector) + `)
+		if (!s) return false
+		s.value = ` + quote(value) + `
+		return s.dispatchEvent(new Event("change", {bubbles: true}))
+	})()`)
+}
+
 func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }
 
 // say sends a message in the open conversation.

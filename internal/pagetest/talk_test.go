@@ -91,6 +91,10 @@ func TestGroup(t *testing.T) {
 	ana.reads("Hello from bea")
 	ana.reads("Hello from eve")
 	eve.reads("Hello from bea")
+	ana.Click("button", "Details of")
+	ana.choose(".details select", "86400000")
+	ana.reads("You set messages to disappear after 1 day")
+	bea.reads("Ana set messages to disappear after 1 day")
 }
 
 // A page that is loaded anew, and one more tab, are where the first was.

@@ -320,11 +320,7 @@ func (p *tour) details() {
 	p.Click("link", "Beatriz")
 	p.Click("button", "Details of")
 	p.shows("Name for you")
-	p.Until(`(() => {
-		const s = document.querySelector(".details select")
-		s.value = "86400000"
-		return s.dispatchEvent(new Event("change", {bubbles: true}))
-	})()`)
+	p.choose(".details select", "86400000")
 	p.shows("Disappear after")
 	p.look("contact")
 	p.Click("button", "Verify")

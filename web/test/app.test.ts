@@ -6,7 +6,7 @@ import { en } from '../src/locale/en';
 import { CoreError } from '../src/core/core';
 import type { ErrorCode } from '../src/core/api.gen';
 import { App, wording } from '../src/model/app';
-import { conversation, FakeCore, message, opened, page, session, settled, World } from './fake';
+import { conversation, FakeCore, leaving, message, opened, page, session, settled, World } from './fake';
 
 test('an open profile shows its conversations, a locked one nothing', async () => {
   const { app } = await opened([conversation('a')]);
@@ -175,7 +175,7 @@ test('a new message is read out where it is looked at, made harmless', async () 
   core.emit('message', { message: bold, new: true });
   assert.equal(app.announcement.value, '');
   app.router.go({ at: 'conversation', id: 'c', panel: false });
-  for (const quiet of [message(2, { own: true }), message(3, { notice: true })]) core.emit('message', { message: quiet, new: true });
+  for (const quiet of [message(2, { own: true }), message(3, { notice: leaving })]) core.emit('message', { message: quiet, new: true });
   core.emit('message', { message: message(4), new: false });
   assert.equal(app.announcement.value, '');
   core.emit('message', { message: bold, new: true });
