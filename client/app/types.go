@@ -393,15 +393,11 @@ type Sent struct {
 
 // Disclosure is everything that the server stores about the account.
 type Disclosure struct {
-	Rows []DisclosureRow `json:"rows"`
-	// JSON is the same for programs.
+	// Begun is when the account's public record says that it began, 0 if the
+	// answer has none that holds.
+	Begun Millis `json:"begun"`
+	// JSON is the server's answer: see server.Disclosure.
 	JSON string `json:"json"`
-}
-
-// DisclosureRow is one line of a Disclosure.
-type DisclosureRow struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // The events. Each is told as soon as it is true, those of one moment together.

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/server"
 )
 
 // hostile are messages that a browser must only show.
@@ -156,4 +158,29 @@ func TestPlaintextIsNotKept(t *testing.T) {
 	}
 	ana.Expect("WebSocket|net::ERR_")
 	bea.Expect("WebSocket|net::ERR_")
+}
+
+// What the server knows is a table in words, with all of the answer behind it.
+func TestWhatTheServerKnows(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, phone, "ana", "")
+	ana.Click("button", "Settings")
+	ana.Click("button", "What the server knows")
+	ana.Await("rowheader", "Public keys with which others begin a conversation with you")
+	facts := browsertest.Eval[string](ana.Page, `document.querySelector(".facts tbody").innerText`)
+	for _, part := range []string{ana.address(), "As long as the account exists", time.Now().Format("January 2, 2006")} {
+		if !strings.Contains(facts, part) {
+			t.Errorf("the table lacks %q:\n%s", part, facts)
+		}
+	}
+	if ana.Sees("heading", "Also in the answer") {
+		t.Errorf("the page has no words for a part of the answer:\n%s", browsertest.Eval[string](ana.Page, `document.querySelector(".odd").innerText`))
+	}
+	ana.Click("DisclosureTriangle", "Show everything")
+	whole := browsertest.Eval[string](ana.Page, `document.querySelector(".raw pre").textContent`)
+	for _, table := range server.Tables() {
+		if !strings.Contains(whole, `"table": "`+table.Name+`"`) {
+			t.Errorf("%s is not in what is shown as the whole", table.Name)
+		}
+	}
 }

@@ -98,6 +98,11 @@ export function moment(at: number): string {
   return format('moment', { dateStyle: 'full', timeStyle: 'short' }).format(at);
 }
 
+/** A day, whatever day it is now. */
+export function date(at: number): string {
+  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+}
+
 /** A moment as a list shows it: a time today, then a day, then a date. */
 export function brief(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
@@ -115,7 +120,7 @@ export function dayName(at: number, now: number): string {
   if (days === 1) return t('yesterday');
   if (days < 7) return format('long-weekday', { weekday: 'long' }).format(at);
   if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('day', { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
-  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+  return date(at);
 }
 
 /** A size in bytes for people. */
