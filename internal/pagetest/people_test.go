@@ -100,6 +100,15 @@ func (w *town) settle(t *testing.T, s screen, name, passphrase string) *person {
 // create makes an account called after the person.
 func (p *person) create(passphrase string) {
 	p.t.Helper()
+	p.begins(passphrase)
+	p.Click("checkbox", "I have written it down")
+	p.Click("button", "Continue")
+	p.Await("button", "New conversation")
+}
+
+// begins is create, up to the recovery key.
+func (p *person) begins(passphrase string) {
+	p.t.Helper()
 	name := p.name
 	p.Click("button", "Get started")
 	p.Write("Your name", strings.ToUpper(name[:1])+name[1:])
@@ -109,9 +118,7 @@ func (p *person) create(passphrase string) {
 	p.Click("DisclosureTriangle", "More options")
 	p.Write("Address", name)
 	p.Click("button", "Create account")
-	p.Click("checkbox", "I have written it down")
-	p.Click("button", "Continue")
-	p.Await("button", "New conversation")
+	p.sees(".recovery")
 }
 
 func (p *person) address() string { return p.name + "@" + p.town.Host }

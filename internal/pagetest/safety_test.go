@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
@@ -99,6 +101,85 @@ func TestLockAndDuress(t *testing.T) {
 		t.Errorf("under duress the page shows %s", left)
 	}
 	bea.say("are you there")
+}
+
+// live counts the addresses of pictures and files that the page has made and
+// not revoked since.
+const live = `(globalThis.live ??= (() => {
+	const all = new Set(), make = URL.createObjectURL, revoke = URL.revokeObjectURL
+	URL.createObjectURL = b => { const url = make.call(URL, b); all.add(url); return url }
+	URL.revokeObjectURL = url => { all.delete(url); revoke.call(URL, url) }
+	return all
+})()).size`
+
+// lockedFrom locks the page from another tab, and checks that nothing of what
+// was shown or written stays.
+func (p *person) lockedFrom(other *person, state string, secrets ...string) {
+	p.t.Helper()
+	other.Click("button", "Lock now")
+	p.Await("button", "Unlock")
+	p.Until(live + " === 0")
+	rest := browsertest.Eval[string](p.Page, `document.documentElement.outerHTML + document.title + location.href + [...document.querySelectorAll("input")].map(i => i.value)`)
+	for _, s := range append(secrets, "Bea", "bea@", "ana@") {
+		if strings.Contains(rest, s) {
+			p.t.Errorf("%s: the locked page holds %q", state, s)
+		}
+	}
+	if left := browsertest.Eval[[]string](p.Page, `[...document.querySelectorAll("dialog, textarea, audio, video, canvas, [role=menu], [src^='blob:']")].map(e => e.outerHTML)`); len(left) > 0 {
+		p.t.Errorf("%s: the locked page has %q", state, left)
+	}
+	p.Write("Passphrase", "my own words")
+	p.Click("button", "Unlock")
+	other.Await("button", "Lock now")
+}
+
+// Whatever is open, of a locked page nothing stays.
+func TestLockLeavesNothing(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.visit(t, desktop, "ana"), w.settle(t, phone, "bea", "")
+	lake := filepath.Join(t.TempDir(), "lake.png")
+	must(t, os.WriteFile(lake, landscape(90, 60, 200), 0o600))
+	browsertest.Eval[int](ana.Page, live)
+	ana.begins("my own words")
+	key := browsertest.Eval[string](ana.Page, `document.querySelector(".recovery span").textContent`)
+	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
+	second.Size(desktop.width, desktop.height, false)
+	second.Go(w.home() + "/settings")
+	ana.lockedFrom(second, "recovery key", key)
+	ana.shows(key) // it is shown until it is noted
+	ana.Click("checkbox", "I have written it down")
+	ana.Click("button", "Continue")
+	ana.meet(bea)
+	bea.Choose(`input[accept="image/*"]`, lake)
+	bea.Click("button", "Send")
+	conversation := browsertest.Eval[string](ana.Page, "location.pathname")
+
+	ana.Until(`document.querySelector(".picture img")?.closest("button").click() ?? document.querySelector("dialog")`)
+	ana.sees(".stage img")
+	ana.lockedFrom(second, "viewer")
+	ana.reads("Hello, I am bea")
+
+	ana.Choose(`input[accept="image/*"]`, lake)
+	ana.sees(".card img")
+	ana.Write("Message to", "a thought not sent")
+	ana.shows("Draft:")
+	ana.Click("button", "Actions")
+	ana.Await("menuitem", "Pin")
+	ana.lockedFrom(second, "draft, card and menu", "a thought not sent")
+	ana.Until(`document.querySelector("textarea")?.value === "a thought not sent"`)
+	if ana.Sees("menuitem", "Pin") {
+		t.Error("the menu is open again")
+	}
+
+	ana.Until("(history.pushState({depth: 0}, '', '/person/" + bea.address() + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.Click("button", "Verify")
+	ana.sees(".numbers")
+	ana.lockedFrom(second, "verification of a person")
+	ana.Until("(history.pushState({depth: 0}, '', '" + conversation + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.reads("Hello, I am bea")
+	ana.Press("k", chromedp.ModifierCtrl)
+	ana.Await("option", "Bea")
+	ana.lockedFrom(second, "palette")
 }
 
 // What people said and who they are is nowhere in what the browser keeps, nor

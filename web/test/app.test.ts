@@ -55,6 +55,7 @@ test('a locked page holds nothing that was read', async () => {
   app.composer('c').attach(new Blob(), 'secret.pdf', 'blob:secret');
   app.list.query.value = 'secret';
   app.sheet.value = { kind: 'share' };
+  app.router.go({ at: 'person', address: 'secret@example.org' });
   core.emit('typing', { conversation: 'c', from: 'a@x', author: 'secret', on: true });
   core.emit('message', { message: message(4, { text: 'secret' }), new: true });
   core.emit('failure', { conversation: 'c', error: { code: 'failed', text: 'secret' } });
@@ -69,6 +70,7 @@ test('a locked page holds nothing that was read', async () => {
   assert.notEqual(app.timeline('c'), before[0]);
   assert.notEqual(app.composer('c'), before[1]);
   assert.deepEqual(world.released, ['blob:secret']);
+  assert.equal(world.urls.at(-1), '/', 'the address bar names nobody');
 });
 
 test('a lock does not wait for what hangs', async () => {
@@ -96,8 +98,14 @@ test('a list that comes after the lock is not shown', async () => {
   assert.deepEqual([app.list.state.value, app.list.sorted.value], ['loading', []]);
 });
 
-test('erasing takes the recovery key with it, locking does not', async () => {
+test('erasing takes the recovery key with it, and so does another profile, locking does not', async () => {
   const { app } = await opened();
+  app.recovery.value = 'key';
+  await app.enter(session('locked'));
+  await app.enter(session('open', { address: 'nobody@example.org' }));
+  assert.equal(app.recovery.value, '', 'a passphrase of duress shows nothing of the profile before');
+  await app.enter(session('locked'));
+  await app.enter(session('open'));
   app.recovery.value = 'key';
   await app.enter(session('locked'));
   assert.equal(app.recovery.value, 'key');

@@ -84,6 +84,7 @@ export class App {
   /** Takes a session, and loads what an open one shows. */
   async enter(session: Session): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
+    if (opened && this.owner && this.owner !== session.address) this.recovery.value = '';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
     if (!opened) return;
@@ -247,9 +248,14 @@ export class App {
     if (route.at === 'conversation' && route.id === id) this.router.go({ at: 'home' }, true);
   }
 
-  /** A locked page holds nothing that was read. */
+  /**
+   * A locked page holds nothing that was read, nor an address in its place. A
+   * recovery key that was not noted yet is out of sight, but not lost.
+   */
   private forget(phase: Session['phase']): void {
     this.visit++;
+    const { value: route } = this.router.route;
+    if (route.at === 'person' || (route.at === 'new' && this.owner)) this.router.go({ at: 'home' }, true);
     batch(() => {
       this.list.empty();
       this.timelines.clear();

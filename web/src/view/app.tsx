@@ -9,7 +9,8 @@ import { dropAll } from './blobs';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
 import { useKeys } from './keys';
-import { MenuLayer } from './menu';
+import { dropDownloads } from './media';
+import { dropMenu, MenuLayer } from './menu';
 import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
@@ -45,7 +46,10 @@ function Look(): null {
   }, [language.value, direction.value]);
   const phase = session.value?.phase;
   useEffect(() => {
-    if (phase === 'locked') dropAll();
+    if (phase === 'open') return;
+    dropAll();
+    dropDownloads();
+    dropMenu();
   }, [phase]);
   return null;
 }
@@ -55,8 +59,8 @@ function Screen(): VNode {
   if (app.broken.value) return <Broken why={app.broken.value} />;
   const session = app.session.value;
   if (!session) return <Shell />;
-  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
   if (session.phase === 'locked') return <Lock />;
+  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
   return <Frame />;
 }
 

@@ -150,6 +150,7 @@ function useAdd(id: string): (files: File[], asFile: boolean) => Promise<void> {
       const picture = !asFile && drawable(file.type);
       try {
         const made = picture ? await redraw(file) : { blob: file, name: file.name };
+        if (app.session.value?.phase !== 'open') return;
         if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
       } catch {
         composer.problem.value = t('picture.failed', { name: file.name });
