@@ -72,9 +72,12 @@ type conversation struct {
 	deferred []protocol.Entry
 	// lookingUp: the unconfirmed members are being looked up.
 	lookingUp bool
-	// What can fail by itself is tried again by itself: the channel, letters
-	// to other servers, lookups at other servers, uploads.
-	channel, letters, lookups, uploads backoff
+	// What can fail by itself is tried again by itself: opening the channel,
+	// posting to it, letters to other servers, lookups at other servers,
+	// uploads.
+	channel, posts, letters, lookups, uploads backoff
+	// opening counts how often the channel was opened.
+	opening uint64
 	// refusedAt is the epoch, plus one, in which the server said last that
 	// there is a newer one.
 	refusedAt uint64
@@ -101,7 +104,7 @@ type outItem struct {
 	outboxRecord
 	n        uint64
 	digest   [sha256.Size]byte // of Ciphertext
-	posted   bool              // on this connection
+	posted   uint64            // in which opening of the channel; 0 if it is yet to be posted
 	working  bool              // a lookup or upload is under way
 	packages map[string]invitee
 	lookups  backoff // of those to be added
@@ -294,7 +297,7 @@ func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error)
 		return nil, err
 	}
 	again.hello, again.phase = c.hello, min(c.phase, phaseClosed)
-	again.typists = c.typists
+	again.typists, again.opening = c.typists, c.opening
 	again.begin(tx, out)
 	return again, nil
 }
@@ -304,7 +307,7 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt, c.reportAt}
+	times := []time.Time{c.channel.until, c.posts.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}

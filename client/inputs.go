@@ -38,8 +38,8 @@ type (
 	inputEntry    struct{ entry protocol.Entry }
 	inputCaughtUp struct{ caughtUp protocol.CaughtUp }
 	inputPosted   struct {
-		n   uint64
-		err error
+		n, opening uint64
+		err        error
 	}
 )
 
@@ -81,6 +81,7 @@ func (in inputUp) step(c *conversation, tx *sealedTx) error {
 	c.hello, c.phase = in.hello, phaseClosed
 	c.refusedAt = 0
 	c.channel.reset()
+	c.posts.reset()
 	c.uploads.reset()
 	return nil
 }
@@ -89,7 +90,7 @@ func (inputDown) step(c *conversation, tx *sealedTx) error {
 	c.phase, c.caughtUp = phaseOffline, false
 	c.waiting, c.deferred = nil, nil
 	for _, item := range c.outbox {
-		item.posted = false
+		item.posted = 0
 	}
 	return nil
 }
@@ -118,6 +119,7 @@ func (c *conversation) connect() error {
 		return nil
 	}
 	c.phase = phaseOpening
+	c.opening++
 	epoch := c.group.Epoch()
 	nonce := c.hello.Nonce
 	challenge := protocol.OpenChallenge(c.hello.Host, nonce, c.rec.Channel, epoch)
@@ -204,17 +206,25 @@ func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	if item == nil {
 		return nil
 	}
-	item.posted = false
+	present := in.opening == c.opening && c.phase == phaseLive
+	if item.posted == in.opening {
+		item.posted = 0
+	}
 	var refused *protocol.Error
 	if !errors.As(in.err, &refused) {
 		return nil // the connection ended
 	}
 	switch refused.Code {
 	case protocol.CodeStaleEpoch, protocol.CodeForbidden:
-		c.outpaced(in.err)
+		if present {
+			c.outpaced(in.err)
+		}
 		return nil
 	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
-		c.channel.failed(c.now(), in.err)
+		if present { // the opening takes nothing any more, so that no later message comes first
+			c.phase = phaseClosed
+			c.posts.failed(c.now(), in.err)
+		}
 		return nil
 	}
 	return c.fail(tx, item, in.err)

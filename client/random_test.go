@@ -84,23 +84,14 @@ func newWorld(t *testing.T, n uint64) *world {
 func (w *world) trouble(h string) {
 	r := rand.New(rand.NewPCG(w.r.Uint64(), 1))
 	refusals := []protocol.ErrorCode{protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeInternal}
-	refused := map[string]time.Time{} // posts of somebody
 	w.net.Server(h).SetFaults(fakeserver.Faults{
-		Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
-			// What was posted in one go is refused as one: a client cannot keep
-			// its order otherwise.
-			if op == protocol.OpChannelPost && time.Now().Equal(refused[who]) {
-				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: time.Second}}
-			}
+		Request: func(string, protocol.Op, protocol.Body) fakeserver.Verdict {
 			switch r.IntN(60) {
 			case 0:
 				return fakeserver.Verdict{DropBefore: true}
 			case 1:
 				return fakeserver.Verdict{DropAfter: true}
 			case 2:
-				if op == protocol.OpChannelPost {
-					refused[who] = time.Now()
-				}
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: refusals[r.IntN(3)], RetryAfter: time.Duration(r.IntN(3)) * time.Second}}
 			}
 			return fakeserver.Verdict{}

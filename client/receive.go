@@ -225,7 +225,7 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 		return err
 	}
 	for _, item := range c.outbox {
-		item.posted = false
+		item.posted = 0
 		if item.Seen { // the wish to leave was not granted
 			item.Seen = false
 			if err := c.saveItem(tx, item); err != nil {

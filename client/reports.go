@@ -133,7 +133,7 @@ func (c *conversation) unsaid() bool {
 
 // reporting reports whether a report is on its way.
 func (c *conversation) reporting() bool {
-	return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Report && o.posted })
+	return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Report && o.posted != 0 })
 }
 
 // report sees to it that the others hear of what arrived and was read.

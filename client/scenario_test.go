@@ -218,6 +218,40 @@ func TestRateLimitsAreWaitedForOnce(t *testing.T) {
 	})
 }
 
+// A message that is refused while those behind it are on their way comes first
+// all the same, and meanwhile others are heard.
+func TestRefusedMessagesKeepTheirOrder(t *testing.T) {
+	for _, code := range []protocol.ErrorCode{protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeInternal, protocol.CodeQuotaExceeded} {
+		t.Run(code.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				x := newTrio(t, false)
+				posts := 0
+				x.net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
+					if op != protocol.OpChannelPost || who != "alice" {
+						return fakeserver.Verdict{}
+					}
+					if posts++; posts == 2 || posts == 12 {
+						return fakeserver.Verdict{Refuse: &protocol.Error{Code: code, RetryAfter: time.Hour}}
+					}
+					return fakeserver.Verdict{}
+				}})
+				var all []string
+				for i := range 10 {
+					all = append(all, fmt.Sprint(i))
+					x.alice.say(x.id, all[i])
+				}
+				pass(time.Minute)
+				want(t, "bob, at first", x.bob.texts(x.id), all[:1])
+				x.bob.say(x.id, "are you there")
+				pass(time.Minute)
+				want(t, "alice hears", x.alice.texts(x.id)[10:], []string{"are you there"})
+				pass(3 * time.Hour)
+				want(t, "bob", slices.DeleteFunc(x.bob.texts(x.id), func(s string) bool { return s == "are you there" }), all)
+			})
+		})
+	}
+}
+
 // Both people begin a conversation at the same time: each can be reached by
 // address, and both have all messages.
 func TestBothBegin(t *testing.T) {

@@ -51,7 +51,7 @@ func (c *conversation) pendingItems() int {
 
 // unstage forgets what was prepared for an epoch that never came.
 func (o *outItem) unstage() {
-	o.Epoch, o.Ciphertext, o.posted, o.packages = 0, nil, false, nil
+	o.Epoch, o.Ciphertext, o.posted, o.packages = 0, nil, 0, nil
 	if o.Change != nil {
 		o.Change.NextKey, o.Change.Stash, o.Change.Tree, o.Change.Letters = nil, nil, nil, nil
 	}
@@ -65,7 +65,7 @@ func (c *conversation) pump(tx *sealedTx) error {
 	c.confirm()
 	c.carry()
 	leaving := c.rec.Status == StatusLeft && c.following()
-	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.channel.ready(c.now()) {
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
 		return nil
 	}
 	if err := errors.Join(c.report(tx), c.planCommit(tx)); err != nil {
@@ -76,10 +76,10 @@ func (c *conversation) pump(tx *sealedTx) error {
 		if item.Seen || c.passable(item) {
 			continue
 		}
-		if item.posted {
+		if item.posted != 0 {
 			inFlight++
-			if !item.plain() || inFlight >= maxInFlight {
-				return nil // the epoch is about to change, or enough is under way
+			if !item.plain() || inFlight >= maxInFlight || item.posted != c.opening {
+				return nil // the epoch is about to change, enough is under way, or it may yet be refused
 			}
 			continue
 		}
@@ -87,7 +87,7 @@ func (c *conversation) pump(tx *sealedTx) error {
 		if err != nil || !on {
 			return err
 		}
-		if item.posted {
+		if item.posted != 0 {
 			inFlight++
 		}
 	}
@@ -117,7 +117,7 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 		return nil
 	}
 	for _, o := range c.outbox {
-		if o.posted || o.Change != nil && (o.Change.Pending || len(o.Ciphertext) > 0) {
+		if o.posted != 0 || o.Change != nil && (o.Change.Pending || len(o.Ciphertext) > 0) {
 			return nil // first that; any commit takes the proposals with it
 		}
 	}
@@ -243,13 +243,13 @@ func (c *conversation) wrap(tx *sealedTx, item *outItem, kind protocol.EntryKind
 }
 
 func (c *conversation) post(item *outItem) {
-	item.posted = true
-	n := item.n
+	item.posted = c.opening
+	n, opening := item.n, c.opening
 	done := func(_ protocol.Body, err error) input {
 		if err == nil {
 			return nil // the entry itself says that it is there
 		}
-		return inputPosted{n, err}
+		return inputPosted{n, opening, err}
 	}
 	if item.Change != nil {
 		c.out.do(doRequest{protocol.OpChannelCommit, &protocol.ChannelCommit{
@@ -264,7 +264,7 @@ func (c *conversation) post(item *outItem) {
 
 // echoed is told that an own entry stands in the channel.
 func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
-	c.channel.reset()
+	c.posts.reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
 	}
@@ -364,7 +364,7 @@ func (in inputStashed) step(c *conversation, tx *sealedTx) error {
 		item.Change.Stash = nil // it is on the server now
 		return c.saveItem(tx, item)
 	case retryable(in.err):
-		c.channel.failed(c.now(), in.err)
+		c.posts.failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)

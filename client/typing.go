@@ -78,7 +78,7 @@ func (in commandTyping) step(c *conversation, tx *sealedTx) error {
 
 // maySignal reports whether a signal can be made now, and be received.
 func (c *conversation) maySignal() bool {
-	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted }
+	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted != 0 }
 	return c.rec.Status == StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
 		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.few()
 }

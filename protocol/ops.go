@@ -167,7 +167,9 @@ type ChannelState struct {
 	Last uint64 `cbor:"2,keyasint"`
 }
 
-// ChannelPost adds a message.
+// ChannelPost adds a message. Behind one that was refused, an opening takes
+// nothing more until the channel is opened again: what was posted in one go
+// keeps its order.
 type ChannelPost struct {
 	Channel ChannelID `cbor:"1,keyasint"`
 	// Epoch is the one that Ciphertext was made in: the current one or one

@@ -136,12 +136,19 @@ func (ss *session) submit(r request, id protocol.ChannelID, sub *submission) (pr
 	if o == nil {
 		return nil, refuse(protocol.CodeForbidden)
 	}
-	wait, ok := ss.posted.take(ss.s.limits.PostBytes, float64(r.size), ss.s.now())
-	if !ok {
-		return nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
-	}
-	sub.ss, sub.id, sub.op, sub.at = ss, r.id, r.op, o.epoch
+	sub.ss, sub.id, sub.op, sub.o = ss, r.id, r.op, o
 	sub.cost = r.size + requestCost
+	if r.limited == nil && o.limited {
+		r.limited = refuse(protocol.CodeUnavailable)
+	}
+	if r.limited == nil {
+		if wait, ok := ss.posted.take(ss.s.limits.PostBytes, float64(r.size), ss.s.now()); !ok {
+			r.limited = &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
+		}
+	}
+	if o.limited = r.limited != nil; o.limited {
+		sub.refusal, sub.entry.Ciphertext, sub.cost = r.limited, nil, requestCost
+	}
 	ss.budget.acquire(sub.cost)
 	ss.s.memory.force(sub.cost)
 	ss.s.work.begin()

@@ -335,6 +335,7 @@ func TestFullDiskIsSaidAndPasses(t *testing.T) {
 	faulty.Fail(func(int) error { return errors.New("a secret that stands in the store") })
 	c.Refused(protocol.CodeInternal, protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")})
 	faulty.Fail(nil)
+	c.Open(channel, 0, 0)
 	if seq := c.Post(channel, 0, "after"); seq != 1 {
 		t.Errorf("what was refused was stored: the next entry has number %d", seq)
 	}

@@ -35,6 +35,9 @@ type opening struct {
 	cursor   uint64 // the last entry that was sent or queued
 	target   uint64 // CaughtUp is due when cursor reaches it
 	caughtUp bool   // CaughtUp was sent
+
+	limited bool // something that was posted was too much; the session owns it
+	refused bool // something that was posted; the topic's worker owns it
 }
 
 // offer queues a run if the connection keeps up. The topic is locked.

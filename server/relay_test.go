@@ -4,9 +4,12 @@ package server_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -134,4 +137,71 @@ func TestKeyPackagesAreTakenOnce(t *testing.T) {
 	}
 	bob.Refused(protocol.CodeIdentified, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: "bob"})
 	alice.Refused(protocol.CodeUnauthenticated, protocol.OpKeyPackagesStatus, &protocol.Empty{})
+}
+
+// What was posted in one go is stored in its order or not: behind something
+// that was refused an opening takes nothing, until the channel is opened again.
+func TestRefusedPostsKeepTheirOrder(t *testing.T) {
+	many := server.Rate{Burst: 1e6, PerSecond: 1e6}
+	limits := map[string]func(l *server.Limits){
+		"bytes":    func(l *server.Limits) { l.PostBytes = server.Rate{Burst: 4096, PerSecond: 4096} },
+		"requests": func(l *server.Limits) { l.PostBytes, l.Request = many, server.Rate{Burst: 8, PerSecond: 100} },
+	}
+	for name, change := range limits {
+		t.Run(name, func(t *testing.T) {
+			var seconds atomic.Int64
+			start := time.Now()
+			i := servertest.Start(t, servertest.Options{Memory: true, Limits: change, Change: func(c *server.Config) {
+				c.Now = func() time.Time { return start.Add(time.Duration(seconds.Load()) * time.Second) }
+			}})
+			channel := protocol.ChannelID{1}
+			c := servertest.Dial(t, i)
+			c.Create(channel)
+			const n = 20
+			next, refusals := 0, 0
+			for ; next < n; seconds.Add(1) {
+				c.Open(channel, 0, 1000)
+				ids := make([]uint64, 0, n)
+				for k := next; k < n; k++ {
+					// The first is the largest, so that those behind it had room.
+					id, err := c.Send(protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Ciphertext: append([]byte{byte(k)}, make([]byte, 40*(n-k))...)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					ids = append(ids, id)
+				}
+				accepted := map[uint64]bool{}
+				for len(accepted) < len(ids) {
+					f, err := c.ReadFrame()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if f.Kind != protocol.KindEvent {
+						accepted[f.ID] = f.Kind == protocol.KindResponse
+					}
+				}
+				refused := false
+				for _, id := range ids {
+					if refused && accepted[id] {
+						t.Fatal("something behind a refusal was stored")
+					}
+					if refused = !accepted[id]; refused {
+						refusals++
+					} else {
+						next++
+					}
+				}
+			}
+			if refusals == 0 {
+				t.Fatal("nothing was refused")
+			}
+			reader := servertest.Dial(t, i)
+			reader.Open(channel, 0, 0)
+			for k := range n {
+				if e := servertest.Next[*protocol.Entry](reader); e.Ciphertext[0] != byte(k) {
+					t.Fatalf("entry %d is message %d", k, e.Ciphertext[0])
+				}
+			}
+		})
+	}
 }

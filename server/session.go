@@ -160,8 +160,11 @@ func (ss *session) handleBody(r request, body protocol.Body) {
 		return
 	}
 	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
-		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait})
-		return
+		r.limited = &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
+		if r.op != protocol.OpChannelPost && r.op != protocol.OpChannelCommit {
+			ss.answer(r.id, r.op, nil, r.limited)
+			return
+		}
 	}
 	result, err := ss.dispatch(r, body)
 	if !errors.Is(err, errLater) {
@@ -177,6 +180,8 @@ type request struct {
 	id   uint64
 	op   protocol.Op
 	size int64
+	// limited is why an entry is refused, in its turn.
+	limited error
 }
 
 // answer sends a result or a refusal.

@@ -22,9 +22,10 @@ type submission struct {
 	id      uint64
 	op      protocol.Op
 	cost    int64
-	at      uint64 // the epoch at which the sender has opened the channel
+	o       *opening // in which it was posted
 	entry   EntryRow
 	nextKey protocol.AccessKey // of a commit
+	refusal error              // what is known before it is its turn
 
 	err error // set by store
 }
@@ -127,13 +128,13 @@ func (t *topic) work() {
 			}
 			continue
 		}
-		stored, err := t.hub.s.append(t.hub.s.ctx, t.id, batch)
+		stored := t.hub.s.append(t.hub.s.ctx, t.id, batch)
 		<-delivered
 		delivered = make(chan struct{})
 		if t.idle() {
-			t.conclude(batch, stored, err, delivered)
+			t.conclude(batch, stored, delivered)
 		} else {
-			go t.conclude(batch, stored, err, delivered)
+			go t.conclude(batch, stored, delivered)
 		}
 	}
 }
@@ -154,15 +155,9 @@ func (t *topic) rest() bool {
 }
 
 // conclude delivers and acknowledges a batch, then closes done.
-func (t *topic) conclude(batch []*submission, stored []EntryRow, err error, done chan struct{}) {
+func (t *topic) conclude(batch []*submission, stored []EntryRow, done chan struct{}) {
 	defer close(done)
-	if err != nil {
-		for _, sub := range batch {
-			sub.err = err
-		}
-	} else {
-		t.deliver(stored)
-	}
+	t.deliver(stored)
 	t.acknowledge(batch)
 }
 
@@ -213,9 +208,11 @@ func (t *topic) acknowledge(batch []*submission) {
 	}
 }
 
-// append stores what it may of a batch, in its order, in one transaction.
-func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission) (stored []EntryRow, err error) {
-	err = s.store.Update(ctx, func(tx WriteTx) error {
+// append stores what it may of a batch, in its order, in one transaction, and
+// returns it; the others have an error. An opening in which something was
+// refused takes nothing more: what was posted in one go would change its order.
+func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission) (stored []EntryRow) {
+	err := s.store.Update(ctx, func(tx WriteTx) error {
 		stored = make([]EntryRow, 0, len(batch))
 		channels := tx.Channels()
 		row, err := channels.Channel(id)
@@ -227,6 +224,7 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		}
 		for _, sub := range batch {
 			if sub.err = s.admissible(&row, sub); sub.err != nil {
+				sub.o.refused = true
 				continue
 			}
 			row.Last++
@@ -245,14 +243,20 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		}
 		return channels.Append(row, stored)
 	})
-	return stored, err
+	if err != nil {
+		for _, sub := range batch {
+			sub.err, sub.o.refused = err, true
+		}
+		return nil
+	}
+	return stored
 }
 
-// admissible applies the rules of order: compare-and-swap for commits, recent
-// epochs for messages.
+// admissible applies the rules of order: nothing behind what was refused,
+// compare-and-swap for commits, recent epochs for messages.
 func (s *Server) admissible(row *ChannelRow, sub *submission) error {
 	epoch := sub.entry.Epoch
-	stale := sub.at != row.Epoch || epoch > row.Epoch
+	stale := sub.o.epoch != row.Epoch || epoch > row.Epoch
 	if sub.entry.Kind == protocol.KindCommit {
 		stale = stale || epoch != row.Epoch
 	} else {
@@ -260,6 +264,12 @@ func (s *Server) admissible(row *ChannelRow, sub *submission) error {
 	}
 	if stale {
 		return &protocol.Error{Code: protocol.CodeStaleEpoch, Epoch: row.Epoch}
+	}
+	if sub.refusal != nil {
+		return sub.refusal
+	}
+	if sub.o.refused {
+		return refuse(protocol.CodeUnavailable)
 	}
 	if row.Entries >= s.limits.MaxChannelEntries || row.Bytes+uint64(len(sub.entry.Ciphertext)) > s.limits.MaxChannelBytes {
 		return refuse(protocol.CodeQuotaExceeded)

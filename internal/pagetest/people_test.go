@@ -62,6 +62,11 @@ func (w *town) open(at string) {
 	w.t.Helper()
 	ln, err := net.Listen("tcp", at)
 	must(w.t, err)
+	w.serve(ln)
+}
+
+func (w *town) serve(ln net.Listener) {
+	w.t.Helper()
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
 		c.Page = webapp.Handler(webapp.Options{Server: c.Host, Loopback: true})

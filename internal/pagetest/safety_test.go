@@ -187,10 +187,17 @@ func TestLockLeavesNothing(t *testing.T) {
 func TestPlaintextIsNotKept(t *testing.T) {
 	const mark = "PLAINTEXT-MARK-41e7"
 	w := newTown(t)
+	wire := w.record()
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "long words")
 	ana.meet(bea)
 	ana.say(mark)
 	bea.reads(mark)
+	file := filepath.Join(t.TempDir(), mark+".txt")
+	must(t, os.WriteFile(file, []byte(mark), 0o600))
+	ana.Choose(`input[type=file]:not([accept])`, file)
+	ana.Click("button", "Send")
+	bea.reads("41e7.txt")
+	bea.Click("button", "41e7.txt") // what was opened stays on the device
 	ana.Write("Message to", mark+" as a draft")
 	ana.Until(`new Promise(r => setTimeout(() => r(true), 1500))`)
 	for _, p := range []*person{ana, bea} {
@@ -224,6 +231,7 @@ func TestPlaintextIsNotKept(t *testing.T) {
 		}
 	}
 	w.Stop(t)
+	wire.lacks(t, mark, "Hello, I am")
 	must(t, filepath.Walk(w.dir, func(path string, info os.FileInfo, err error) error {
 		if err != nil || !info.Mode().IsRegular() {
 			return err

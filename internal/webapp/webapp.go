@@ -21,7 +21,7 @@ import (
 var embedded embed.FS
 
 // routes are the paths of the application's own places; all show the page.
-var routes = []string{"/c/", "/add/", "/person/", "/settings", "/new", "/requests", "/archive"}
+var routes = []string{"/c/", "/add/", "/person/", "/settings", "/new", "/requests", "/archive", "/share"}
 
 // types are those of the bundle, whatever the machine's own table says.
 var types = map[string]string{

@@ -7,6 +7,7 @@ import { scriptURL } from './core/trusted';
 import { App, wording } from './model/app';
 import { guard } from './platform/guard';
 import { notify } from './platform/notify';
+import { takeShared } from './platform/share';
 import { surroundings } from './platform/surroundings';
 import { Root } from './view/app';
 
@@ -23,6 +24,7 @@ function start(core: Core): void {
   place.replaceChildren();
   render(h(Root, { app }), place);
   if (!(core instanceof Failing)) void app.start();
+  void takeShared(app);
   keepFiles(app);
 }
 

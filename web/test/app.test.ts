@@ -258,3 +258,24 @@ test('every code has words', () => {
   for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['said', en['error.failed']]);
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
 });
+
+test('a message is taken along with its files, unless the page is locked meanwhile', async () => {
+  const { app, core } = await opened([conversation('c'), conversation('d')]);
+  const m = message(1, { text: 'look', attachments: [{ index: 0, name: 'a.pdf', type: 'application/pdf', size: 3 }] });
+  core.attachment = async () => new Blob(['abc']);
+  await app.forward(m);
+  const { text, files, asFiles } = app.passing.value!;
+  assert.deepEqual([text, files[0]!.name, files[0]!.type, files[0]!.size, asFiles], ['look', 'a.pdf', 'application/pdf', 3, true]);
+  const late = app.forward(m);
+  core.emit('session', { session: session('locked') });
+  await late;
+  assert.equal(app.passing.value, null);
+});
+
+test('what is shared before the passphrase waits for it', async () => {
+  const core = new FakeCore().when('hello', () => session('locked'));
+  const app = new App(core, new World());
+  app.passing.value = { text: 'shared', files: [], asFiles: false };
+  await app.start();
+  assert.equal(app.passing.value?.text, 'shared');
+});

@@ -150,3 +150,11 @@ test('candidates fit by any of their names or by address, and are not oneself', 
   assert.deepEqual(candidates(members, 'zoe').map((m) => m.name), ['Zoë Adler']);
   assert.equal(candidates(Array.from({ length: 300 }, () => member('Ann')), '').length, 6);
 });
+
+test('what is added goes below what is being written', () => {
+  const { c } = composer();
+  c.append('one');
+  c.append(' ');
+  c.append('two');
+  assert.equal(c.text.value, 'one\n\ntwo');
+});

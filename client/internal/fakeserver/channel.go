@@ -62,6 +62,7 @@ func (s *Server) deliver(c *conn, ch *channel, b *protocol.ChannelOpen) {
 	}
 	c.event(protocol.EventCaughtUp, &protocol.CaughtUp{Channel: b.Channel, Seq: upTo})
 	delete(c.open, b.Channel)
+	delete(c.refused, b.Channel)
 	if e.end == 0 {
 		c.open[b.Channel] = b.Epoch
 	}
@@ -73,6 +74,9 @@ func (s *Server) append(c *conn, id protocol.ChannelID, entry protocol.Entry, ne
 	if ch == nil || !ok {
 		return nil, nil, refuse(protocol.CodeForbidden)
 	}
+	if c.refused[id] {
+		return nil, nil, refuse(protocol.CodeUnavailable)
+	}
 	stale := at != ch.epoch() || entry.Epoch > ch.epoch()
 	if next != nil {
 		stale = stale || entry.Epoch != ch.epoch()
@@ -80,6 +84,7 @@ func (s *Server) append(c *conn, id protocol.ChannelID, entry protocol.Entry, ne
 		stale = stale || entry.Epoch+protocol.RecentEpochs < ch.epoch()
 	}
 	if stale {
+		c.refused[id] = true
 		return nil, nil, &protocol.Error{Code: protocol.CodeStaleEpoch, Epoch: ch.epoch()}
 	}
 	return &protocol.Posted{Seq: s.store(id, ch, entry, next)}, nil, nil

@@ -104,7 +104,7 @@ func (t *Transport) Dial(_ context.Context, host string) (client.Conn, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &conn{server: s, client: t.name, open: map[protocol.ChannelID]uint64{}, ready: make(chan struct{}, 1)}
+	c := &conn{server: s, client: t.name, open: map[protocol.ChannelID]uint64{}, refused: map[protocol.ChannelID]bool{}, ready: make(chan struct{}, 1)}
 	s.nonces++
 	binary.BigEndian.PutUint64(c.nonce[:], s.nonces)
 	s.conns[c] = true
@@ -120,6 +120,7 @@ type conn struct {
 	identity *deviceRef
 	mailOpen bool
 	open     map[protocol.ChannelID]uint64 // the epochs of openings that are live
+	refused  map[protocol.ChannelID]bool   // those in which something was refused
 	out      [][]byte
 	closed   bool
 	ready    chan struct{}
@@ -230,6 +231,7 @@ func (c *conn) request(f protocol.Frame) {
 		c.cut()
 		return
 	case v.Refuse != nil:
+		c.refuse(body)
 		c.send(protocol.KindError, f.ID, uint16(v.Refuse.Code), v.Refuse.Body())
 		return
 	}
@@ -247,6 +249,16 @@ func (c *conn) request(f protocol.Frame) {
 	}
 	if after != nil {
 		after()
+	}
+}
+
+// refuse has the opening take nothing behind a post that was refused.
+func (c *conn) refuse(body protocol.Body) {
+	switch b := body.(type) {
+	case *protocol.ChannelPost:
+		c.refused[b.Channel] = true
+	case *protocol.ChannelCommit:
+		c.refused[b.Channel] = true
 	}
 }
 

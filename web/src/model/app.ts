@@ -24,6 +24,14 @@ export interface Surroundings {
   release: (url: string) => void;
 }
 
+/** What shall be said in another conversation. */
+export interface Passed {
+  text: string;
+  files: File[];
+  /** Whether pictures are sent as they are. */
+  asFiles: boolean;
+}
+
 /** What floats above everything. */
 export type Sheet =
   | { kind: 'palette' }
@@ -48,6 +56,8 @@ export class App {
   readonly announcement = signal('');
   readonly problems = signal<Record<string, string>>({});
   readonly update = signal<(() => void) | null>(null);
+  /** Asks for a conversation as long as it is set. */
+  readonly passing = signal<Passed | null>(null);
   readonly list: List;
   readonly router: Router;
   readonly settings: Settings;
@@ -188,6 +198,18 @@ export class App {
     this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
   }
 
+  /** Takes a message along, for another conversation. */
+  async forward(m: Message): Promise<void> {
+    const visit = this.visit;
+    const files = await Promise.all(m.attachments.map((a) => this.fetch(m, a)));
+    if (visit === this.visit) this.passing.value = { text: m.text, files, asFiles: true };
+  }
+
+  private async fetch(m: Message, a: Attachment): Promise<File> {
+    const blob = await this.core.attachment({ conversation: m.conversation, message: m.id, index: a.index });
+    return new File([blob], a.name, { type: a.type });
+  }
+
   async lock(): Promise<void> {
     this.sheet.value = null;
     const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
@@ -265,6 +287,7 @@ export class App {
       this.progress.value = {};
       this.toasts.list.value = [];
       if (phase === 'none') this.recovery.value = '';
+      if (this.owner) this.passing.value = null; // what was shared before may wait for the passphrase
       this.sheet.value = null;
       this.typing.value = {};
       this.problems.value = {};

@@ -112,6 +112,11 @@ export class Composer {
     this.cards.value = this.cards.value.filter((c) => c.key !== key);
   }
 
+  /** Adds a text below what is being written. */
+  append(text: string): void {
+    this.text.value = [this.text.value, text].filter((s) => s.trim()).join('\n\n');
+  }
+
   mention(m: Member): void {
     this.mentioned.set(m.address, m.name);
   }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // The service worker keeps the application's own files, so that it starts
-// without a network. It never touches what goes to a server's interface: no
-// message, no attachment, and nothing of another origin.
+// without a network, and takes what other programs share. It never touches what
+// goes to a server's interface: no message, no attachment, and nothing of
+// another origin.
+
+import type { Shared } from '../platform/share';
 
 /** What this file needs of a service worker's global scope. */
 interface Scope {
   addEventListener(type: 'install' | 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'fetch', fn: (e: { request: Request; respondWith(r: Promise<Response>): void }) => void): void;
-  addEventListener(type: 'message', fn: (e: { data: unknown }) => void): void;
+  addEventListener(type: 'message', fn: (e: { data: unknown; ports: readonly MessagePort[] }) => void): void;
   skipWaiting(): Promise<void>;
   clients: { claim(): Promise<void> };
   location: Location;
@@ -17,16 +20,25 @@ interface Scope {
 const scope = globalThis as unknown as Scope;
 const cacheName = `app-${__BUILD__}`;
 const files = new Set(__FILES__);
-const places = /^\/($|c\/|add\/|person\/|settings|new|requests|archive)/;
+const places = /^\/($|c\/|add\/|person\/|settings|new|requests|archive|share$)/;
+
+/** What was shared, in memory alone, until the page takes it. */
+let shared: Shared | null = null;
 
 scope.addEventListener('install', (e) => e.waitUntil(store()));
 scope.addEventListener('activate', (e) => e.waitUntil(takeOver()));
 scope.addEventListener('message', (e) => {
   if (e.data === 'update') void scope.skipWaiting();
+  if (e.data === 'shared') {
+    e.ports[0]?.postMessage(shared);
+    shared = null;
+  }
 });
 scope.addEventListener('fetch', (e) => {
   const url = new URL(e.request.url);
-  if (e.request.method !== 'GET' || url.origin !== scope.location.origin) return;
+  if (url.origin !== scope.location.origin) return;
+  if (e.request.method === 'POST' && url.pathname === '/share') e.respondWith(take(e.request));
+  if (e.request.method !== 'GET') return;
   if (e.request.mode === 'navigate' && places.test(url.pathname)) e.respondWith(kept('/', e.request));
   else if (files.has(url.pathname)) e.respondWith(kept(url.pathname, e.request));
 });
@@ -51,4 +63,11 @@ async function takeOver(): Promise<void> {
 async function kept(url: string, request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   return (await cache.match(url)) ?? fetch(request);
+}
+
+async function take(request: Request): Promise<Response> {
+  const form = await request.formData();
+  const words = ['title', 'text', 'url'].map((name) => form.get(name)).filter((x) => typeof x === 'string' && x !== '');
+  shared = { text: [...new Set(words)].join('\n'), files: form.getAll('files').filter((x) => x instanceof File) };
+  return Response.redirect('/share', 303);
 }

@@ -72,6 +72,7 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
   if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });
   if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'pencil', label: t('edit'), run: () => composer.edit(m) });
+  if (!m.deleted && !m.notice) items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
   if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, m.text) });
   items.push({ icon: 'trash', label: t(m.own && !m.deleted ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, m) });
   return items;

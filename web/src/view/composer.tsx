@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Member } from '../core/api.gen';
+import type { App } from '../model/app';
 import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
 import { middle } from '../model/text';
@@ -23,7 +24,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
   const [recording, setRecording] = useState(false);
   const [over, setOver] = useState(false);
   const mentions = useMentions(c, field);
-  const add = useAdd(c.id);
+  const add = (files: File[], asFile: boolean) => addFiles(app, c.id, files, asFile);
   useEffect(() => {
     composer.restore(c);
     if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
@@ -141,22 +142,19 @@ function Attach({ onFiles }: { onFiles: (files: File[], asFile: boolean) => Prom
 }
 
 /** Adds files to the next message; pictures are drawn anew unless sent as files. */
-function useAdd(id: string): (files: File[], asFile: boolean) => Promise<void> {
-  const app = useApp();
-  return async (files, asFile) => {
-    const composer = app.composer(id);
-    composer.problem.value = '';
-    for (const file of files) {
-      const picture = !asFile && drawable(file.type);
-      try {
-        const made = picture ? await redraw(file) : { blob: file, name: file.name };
-        if (app.session.value?.phase !== 'open') return;
-        if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
-      } catch {
-        composer.problem.value = t('picture.failed', { name: file.name });
-      }
+export async function addFiles(app: App, id: string, files: File[], asFile: boolean): Promise<void> {
+  const composer = app.composer(id);
+  composer.problem.value = '';
+  for (const file of files) {
+    const picture = !asFile && drawable(file.type);
+    try {
+      const made = picture ? await redraw(file) : { blob: file, name: file.name };
+      if (app.session.value?.phase !== 'open') return;
+      if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
+    } catch {
+      composer.problem.value = t('picture.failed', { name: file.name });
     }
-  };
+  }
 }
 
 function useGrowth(field: { current: HTMLTextAreaElement | null }, text: string): void {

@@ -25,6 +25,7 @@ export { default as fileText } from 'icon:file-text';
 export { default as fileAudio } from 'icon:file-music';
 export { default as fileVideo } from 'icon:file-play';
 export { default as fileZip } from 'icon:file-archive';
+export { default as forward } from 'icon:forward';
 export { default as globe } from 'icon:globe';
 export { default as image } from 'icon:image';
 export { default as inbox } from 'icon:inbox';

@@ -2,25 +2,38 @@
 
 import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { App } from '../model/app';
+import type { App, Passed } from '../model/app';
 import { t } from '../model/i18n';
 import { rank, type Command } from '../model/palette';
+import { writable } from './actions';
+import { addFiles } from './composer';
 import { useContacts } from './new';
 import { Avatar, Dialog, Icon, Name, useApp } from './parts';
 
 export function PaletteSheet(): VNode {
   const app = useApp();
   const contacts = useContacts();
+  const all = useMemo(() => [...conversations(app), ...(contacts ?? []).filter((c) => !c.conversation && !c.blocked && !app.list.withPeer(c.address)).map((c): Command => ({ id: c.address, title: c.name, hint: c.address, kind: 'person', run: () => void app.attempt(() => app.write(c.address)) })), ...actions(app)], [contacts]);
+  return <Chooser title={t('palette')} placeholder={t('palette.placeholder')} commands={all} onClose={() => (app.sheet.value = null)} />;
+}
+
+/** Chooses the conversation that something goes to; it is sent from there. */
+export function PassSheet({ passed }: { passed: Passed }): VNode {
+  const app = useApp();
+  const all = useMemo(() => places(app, passed), [passed, app.list.sorted.value]);
+  return <Chooser title={t('pass.title')} placeholder={t('pass.title')} commands={all} onClose={() => (app.passing.value = null)} />;
+}
+
+/** A list of commands that typing narrows down. */
+function Chooser({ title, placeholder, commands, onClose }: { title: string; placeholder: string; commands: Command[]; onClose: () => void }): VNode {
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(0);
   const list = useRef<HTMLDivElement>(null);
-  const all = useMemo(() => [...conversations(app), ...(contacts ?? []).filter((c) => !c.conversation && !c.blocked && !app.list.withPeer(c.address)).map((c): Command => ({ id: c.address, title: c.name, hint: c.address, kind: 'person', run: () => void app.attempt(() => app.write(c.address)) })), ...actions(app)], [contacts]);
-  const found = useMemo(() => rank(all, query, 40), [all, query]);
-  const close = () => (app.sheet.value = null);
+  const found = useMemo(() => rank(commands, query, 40), [commands, query]);
   useEffect(() => list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' }), [at]);
   const run = (c: Command | undefined) => {
     if (!c) return;
-    close();
+    onClose();
     c.run();
   };
   const keys = (e: KeyboardEvent) => {
@@ -31,12 +44,12 @@ export function PaletteSheet(): VNode {
     e.preventDefault();
   };
   return (
-    <Dialog title={t('palette')} onClose={close} class="palette" bare>
+    <Dialog title={title} onClose={onClose} class="palette" bare>
       <div class="find">
         <Icon name="search" />
-        <input class="input" autoFocus role="combobox" aria-expanded="true" aria-controls="found" aria-activedescendant={found[at] ? `found-${at}` : undefined} aria-label={t('palette')} placeholder={t('palette.placeholder')} value={query} onInput={(e) => { setQuery(e.currentTarget.value); setAt(0); }} onKeyDown={keys} />
+        <input class="input" autoFocus role="combobox" aria-expanded="true" aria-controls="found" aria-activedescendant={found[at] ? `found-${at}` : undefined} aria-label={title} placeholder={placeholder} value={query} onInput={(e) => { setQuery(e.currentTarget.value); setAt(0); }} onKeyDown={keys} />
       </div>
-      <div class="scroll found" id="found" role="listbox" aria-label={t('palette')} ref={list} tabIndex={-1}>
+      <div class="scroll found" id="found" role="listbox" aria-label={title} ref={list} tabIndex={-1}>
         {found.map((c, i) => (
           <div key={c.kind + c.id} id={`found-${i}`} role="option" aria-selected={i === at} class="option" onPointerMove={() => at !== i && setAt(i)} onClick={() => run(c)}>
             {c.kind === 'action' ? <span class="glyph"><Icon name="chevron" mirrors /></span> : <Avatar name={c.title} address={c.hint || c.id} size="s28" />}
@@ -52,6 +65,20 @@ export function PaletteSheet(): VNode {
 
 function conversations(app: App): Command[] {
   return app.list.sorted.value.map((c) => ({ id: c.id, title: c.name, hint: c.peer, kind: 'conversation', run: () => app.router.go({ at: 'conversation', id: c.id, panel: false }) }));
+}
+
+/** Those in which something can be said. */
+function places(app: App, passed: Passed): Command[] {
+  return conversations(app).filter((c) => writable(app.list.get(c.id))).map((c) => ({
+    ...c,
+    run: () => {
+      c.run();
+      const composer = app.composer(c.id);
+      void composer.restore(app.list.get(c.id)!); // a draft comes first
+      composer.append(passed.text);
+      void addFiles(app, c.id, passed.files, passed.asFiles);
+    },
+  }));
 }
 
 function actions(app: App): Command[] {

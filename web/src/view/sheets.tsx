@@ -8,14 +8,15 @@ import type { Safety } from '../core/api.gen';
 import type { Sheet } from '../model/app';
 import { t } from '../model/i18n';
 import { copy } from './actions';
-import { PaletteSheet } from './palette';
+import { PaletteSheet, PassSheet } from './palette';
 import { Button, Dialog, Icon, Problem, Seal, useApp, useWork } from './parts';
 import { Code } from './qr';
 import { Scanner } from './scan';
 import { Viewer } from './viewer';
 
 export function Sheets(): VNode | null {
-  const { sheet } = useApp();
+  const { sheet, passing } = useApp();
+  if (passing.value) return <PassSheet passed={passing.value} />;
   const s = sheet.value;
   switch (s?.kind) {
     case 'palette':
