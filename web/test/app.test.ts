@@ -73,6 +73,15 @@ test('a locked page holds nothing that was read', async () => {
   assert.equal(world.urls.at(-1), '/', 'the address bar names nobody');
 });
 
+test('who makes way for another tab keeps drafts, and holds nothing', async () => {
+  const { app, core } = await opened([conversation('c', { name: 'secret' })]);
+  core.when('saveDraft', () => ({}));
+  app.composer('c').text.value = 'half a secret';
+  await app.yield();
+  assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }]);
+  assert.deepEqual([app.elsewhere.value, app.session.value, app.list.sorted.value], [true, null, []]);
+});
+
 test('a lock does not wait for what hangs', async () => {
   const { app, core, world } = await opened([conversation('c')]);
   core.hold('saveDraft');

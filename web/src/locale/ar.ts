@@ -38,6 +38,9 @@ export const ar: Catalogue = {
 
   'broken.title': 'تعذّر تشغيل SecureCrypt',
   'broken.text': 'لم يُفقد شيء: رسائلك ما زالت على هذا الجهاز. حدّث المتصفح أو افتح هذه الصفحة من جديد.',
+  'elsewhere.title': 'SecureCrypt مفتوح في علامة تبويب أخرى',
+  'elsewhere.text': 'يعمل في هذا المتصفح في علامة تبويب واحدة في كل مرة.',
+  'elsewhere.here': 'استخدامه هنا',
 
   'welcome.title': 'رسائل لا يقرؤها إلا أصحابها',
   'welcome.text': 'كل شيء يُشفَّر على جهازك. الخادم ينقله ولا يستطيع فتحه.',

@@ -38,6 +38,9 @@ export const de: Catalogue = {
 
   'broken.title': 'SecureCrypt kann nicht starten',
   'broken.text': 'Nichts ist verloren: Deine Nachrichten sind weiter auf diesem Gerät. Aktualisiere den Browser oder öffne diese Seite noch einmal.',
+  'elsewhere.title': 'SecureCrypt ist in einem anderen Tab offen',
+  'elsewhere.text': 'In diesem Browser läuft es immer nur in einem Tab.',
+  'elsewhere.here': 'Hier benutzen',
 
   'welcome.title': 'Nachrichten, die nur die Beteiligten lesen können',
   'welcome.text': 'Alles wird auf deinem Gerät verschlüsselt. Der Server reicht es weiter und kann es nicht öffnen.',

@@ -39,6 +39,9 @@ export const en = {
 
   'broken.title': 'SecureCrypt cannot start',
   'broken.text': 'Nothing is lost: your messages are still on this device. Update your browser, or open this page again.',
+  'elsewhere.title': 'SecureCrypt is open in another tab',
+  'elsewhere.text': 'In this browser it works in one tab at a time.',
+  'elsewhere.here': 'Use it here',
 
   'welcome.title': 'Messages that only the people in them can read',
   'welcome.text': 'Everything is encrypted on your device. The server passes it on and cannot open it.',

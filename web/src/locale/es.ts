@@ -38,6 +38,9 @@ export const es: Catalogue = {
 
   'broken.title': 'SecureCrypt no puede iniciarse',
   'broken.text': 'No se ha perdido nada: tus mensajes siguen en este dispositivo. Actualiza el navegador o vuelve a abrir esta página.',
+  'elsewhere.title': 'SecureCrypt está abierto en otra pestaña',
+  'elsewhere.text': 'En este navegador funciona en una sola pestaña a la vez.',
+  'elsewhere.here': 'Usarlo aquí',
 
   'welcome.title': 'Mensajes que solo pueden leer quienes participan',
   'welcome.text': 'Todo se cifra en tu dispositivo. El servidor lo entrega y no puede abrirlo.',

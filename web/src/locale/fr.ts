@@ -38,6 +38,9 @@ export const fr: Catalogue = {
 
   'broken.title': 'SecureCrypt ne peut pas démarrer',
   'broken.text': 'Rien n’est perdu : vos messages sont toujours sur cet appareil. Mettez à jour votre navigateur, ou rouvrez cette page.',
+  'elsewhere.title': 'SecureCrypt est ouvert dans un autre onglet',
+  'elsewhere.text': 'Dans ce navigateur, il ne fonctionne que dans un onglet à la fois.',
+  'elsewhere.here': 'L’utiliser ici',
 
   'welcome.title': 'Des messages que seuls leurs participants peuvent lire',
   'welcome.text': 'Tout est chiffré sur votre appareil. Le serveur transmet et ne peut rien ouvrir.',

@@ -41,13 +41,15 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
-/** How long, in milliseconds, a lock waits for drafts to be kept. */
+/** How long, in milliseconds, whatever ends a visit waits for drafts to be kept. */
 const lockWaits = 500;
 
 /** The whole application, without a view. */
 export class App {
   readonly session = signal<Session | null>(null);
   readonly broken = signal('');
+  /** The core runs in another tab. */
+  readonly elsewhere = signal(false);
   readonly recovery = signal('');
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
@@ -212,9 +214,21 @@ export class App {
 
   async lock(): Promise<void> {
     this.sheet.value = null;
+    await this.keepDrafts();
+    await this.core.call('lock', {});
+  }
+
+  /** Makes way for another tab. */
+  async yield(): Promise<void> {
+    this.elsewhere.value = true;
+    await this.keepDrafts();
+    this.session.value = null;
+    this.forget('locked');
+  }
+
+  private async keepDrafts(): Promise<void> {
     const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
     await Promise.race([saved, new Promise<void>((done) => this.around.later(done, lockWaits))]);
-    await this.core.call('lock', {});
   }
 
   private listen(): void {

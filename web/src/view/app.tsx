@@ -2,6 +2,7 @@
 
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { takeAnew } from '../core/seat';
 import type { App } from '../model/app';
 import { direction, language, t } from '../model/i18n';
 import { level } from '../model/route';
@@ -56,6 +57,7 @@ function Look(): null {
 
 function Screen(): VNode {
   const app = useApp();
+  if (app.elsewhere.value) return <Away />;
   if (app.broken.value) return <Broken why={app.broken.value} />;
   const session = app.session.value;
   if (!session) return <Shell />;
@@ -75,6 +77,20 @@ function Shell(): VNode {
         <div class="main" />
       </div>
     </div>
+  );
+}
+
+/** What a tab shows while another one works. */
+function Away(): VNode {
+  return (
+    <main class="screen">
+      <div class="inner">
+        <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
+        <h1>{t('elsewhere.title')}</h1>
+        <p class="lead">{t('elsewhere.text')}</p>
+        <Button primary wide autofocus onClick={takeAnew}>{t('elsewhere.here')}</Button>
+      </div>
+    </main>
   );
 }
 
