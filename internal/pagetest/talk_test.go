@@ -5,6 +5,8 @@ package pagetest
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 )
@@ -136,4 +138,25 @@ func TestServerAway(t *testing.T) {
 	w.open(w.at)
 	bea.reads("written offline")
 	ana.Until(`!document.body.innerText.includes("Offline.")`)
+}
+
+// A conversation is muted for a while, and says until when.
+func TestMute(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	ana.Click("button", "Actions")
+	ana.Click("menuitem", "Mute")
+	ana.Await("menuitem", "1 week")
+	ana.Press(kb.ArrowDown)
+	ana.Press(kb.Enter)
+	ana.Click("button", "Details of")
+	ana.Await("button", "Unmute Until")
+	ana.sees(".side .row .icon.tiny")
+	ana.Click("button", "Unmute")
+	ana.Click("button", "Mute")
+	ana.Click("menuitem", "Always")
+	ana.Await("button", "Unmute Always")
+	ana.Do(reload())
+	ana.Await("button", "Unmute Always")
 }

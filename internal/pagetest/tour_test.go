@@ -139,6 +139,7 @@ func (p *tour) meetPeople() {
 	p.accepts("Tom", "Did you see")
 	p.Click("button", "Actions")
 	p.Click("menuitem", "Mute")
+	p.Click("menuitem", "Always")
 
 	people := []account.Address{p.self()}
 	var members []*client.Client

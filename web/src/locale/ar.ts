@@ -113,6 +113,8 @@ export const ar: Catalogue = {
   unpin: 'إلغاء التثبيت',
   mute: 'كتم',
   unmute: 'إلغاء الكتم',
+  'mute.always': 'دائمًا',
+  'mute.until': 'حتى {time}',
   'to-archive': 'أرشفة',
   unarchive: 'إخراج من الأرشيف',
   archived: 'تمت الأرشفة',

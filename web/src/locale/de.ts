@@ -113,6 +113,8 @@ export const de: Catalogue = {
   unpin: 'Lösen',
   mute: 'Stummschalten',
   unmute: 'Stummschaltung aufheben',
+  'mute.always': 'Immer',
+  'mute.until': 'Bis {time}',
   'to-archive': 'Archivieren',
   unarchive: 'Aus dem Archiv holen',
   archived: 'Archiviert',

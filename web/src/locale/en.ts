@@ -114,6 +114,8 @@ export const en = {
   unpin: 'Unpin',
   mute: 'Mute',
   unmute: 'Unmute',
+  'mute.always': 'Always',
+  'mute.until': 'Until {time}',
   'to-archive': 'Archive',
   unarchive: 'Take out of the archive',
   archived: 'Archived',

@@ -113,6 +113,8 @@ export const es: Catalogue = {
   unpin: 'No fijar',
   mute: 'Silenciar',
   unmute: 'Dejar de silenciar',
+  'mute.always': 'Siempre',
+  'mute.until': 'Hasta: {time}',
   'to-archive': 'Archivar',
   unarchive: 'Sacar del archivo',
   archived: 'Archivada',

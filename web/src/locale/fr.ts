@@ -113,6 +113,8 @@ export const fr: Catalogue = {
   unpin: 'Détacher',
   mute: 'Mettre en sourdine',
   unmute: 'Rétablir le son',
+  'mute.always': 'Toujours',
+  'mute.until': 'Jusqu’au {time}',
   'to-archive': 'Archiver',
   unarchive: 'Sortir des archives',
   archived: 'Archivée',

@@ -98,6 +98,11 @@ export function moment(at: number): string {
   return format('moment', { dateStyle: 'full', timeStyle: 'short' }).format(at);
 }
 
+/** A day of this year or the next, with its time. */
+export function momentOf(at: number): string {
+  return format('moment-of', { day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' }).format(at);
+}
+
 /** A day, whatever day it is now. */
 export function date(at: number): string {
   return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);

@@ -11,6 +11,10 @@ export interface Item {
   label: string;
   run: () => void;
   danger?: boolean;
+  /** What else is said of it. */
+  text?: string;
+  /** Choices that take the menu's place, instead of run. */
+  more?: Item[];
 }
 
 interface Open {
@@ -92,9 +96,9 @@ export function MenuLayer(): VNode | null {
           </div>
         )}
         {menu.items.map((item) => (
-          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => act(item.run)}>
+          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))} aria-haspopup={item.more && 'menu'}>
             <Icon name={item.icon} />
-            {item.label}
+            <span>{item.label}{item.text && <small>{item.text}</small>}</span>
           </button>
         ))}
       </div>
