@@ -472,7 +472,8 @@ const (
 	CodeNotAllowed ErrorCode = "not-allowed"
 	CodeGone       ErrorCode = "gone" // no such conversation or message
 	CodeClosed     ErrorCode = "closed"
-	CodeFull       ErrorCode = "full" // the device's storage
+	CodeFull       ErrorCode = "full"      // the device's storage
+	CodeTooLarge   ErrorCode = "too-large" // for the server
 	CodeInput      ErrorCode = "input"
 	CodeImpostor   ErrorCode = "impostor"
 	CodeCanceled   ErrorCode = "canceled"
@@ -483,5 +484,5 @@ const (
 // ErrorCodes are all codes.
 var ErrorCodes = []string{
 	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
+	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
 }

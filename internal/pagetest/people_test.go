@@ -47,6 +47,9 @@ type town struct {
 	at  string // address that it listens on
 }
 
+// largestFile is what the servers of these tests take, in bytes.
+const largestFile = 8 << 20
+
 func newTown(t *testing.T) *town {
 	t.Helper()
 	if !webapp.Built() {
@@ -69,6 +72,7 @@ func (w *town) serve(ln net.Listener) {
 	w.t.Helper()
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
+		c.Limits.MaxBlob = largestFile
 		c.Page = webapp.Handler(webapp.Options{Server: c.Host, Loopback: true})
 	}})
 }

@@ -195,7 +195,7 @@ export const ar: Catalogue = {
   'notice.member.by': 'جعلت {whom} عضوًا عاديًا',
   'notice.member.you': 'جعلك {name} عضوًا عاديًا',
   'notice.not-added': 'تعذّرت إضافة {whom}',
-  'failed.retry': 'لم تُرسَل: {reason} اضغط لإعادة المحاولة.',
+  'failed.retry': 'لم تُرسَل: {reason}. اضغط لإعادة المحاولة.',
   'state.waiting': 'قيد الانتظار',
   'state.sent': 'أُرسلت',
   'state.delivered': 'وصلت',
@@ -394,6 +394,7 @@ export const ar: Catalogue = {
   'error.gone': 'لم يعد موجودًا.',
   'error.closed': 'يجري إغلاق SecureCrypt. افتح هذه الصفحة من جديد.',
   'error.full': 'هذا الجهاز ممتلئ. أفرغ بعض المساحة وحاول مرة أخرى؛ لم يُفقد شيء.',
+  'error.too-large': 'هذا أكبر مما يقبله الخادم.',
   'error.impostor': 'لم يثبت الخادم هويته. لم يُرسَل شيء.',
   'error.canceled': 'أُلغي.',
 };

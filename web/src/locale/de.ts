@@ -195,7 +195,7 @@ export const de: Catalogue = {
   'notice.member.by': 'Du hast {whom} zum einfachen Mitglied gemacht',
   'notice.member.you': '{name} hat dich zum einfachen Mitglied gemacht',
   'notice.not-added': '{whom} konnte nicht hinzugefügt werden',
-  'failed.retry': 'Nicht gesendet: {reason} Tippe, um es noch einmal zu versuchen.',
+  'failed.retry': 'Nicht gesendet: {reason}. Tippe, um es noch einmal zu versuchen.',
   'state.waiting': 'Wartet',
   'state.sent': 'Gesendet',
   'state.delivered': 'Zugestellt',
@@ -394,6 +394,7 @@ export const de: Catalogue = {
   'error.gone': 'Das ist nicht mehr da.',
   'error.closed': 'SecureCrypt wird beendet. Öffne diese Seite noch einmal.',
   'error.full': 'Dieses Gerät ist voll. Schaff etwas Platz und versuch es noch einmal; nichts ging verloren.',
+  'error.too-large': 'Das ist dem Server zu groß.',
   'error.impostor': 'Der Server hat nicht bewiesen, wer er ist. Nichts wurde gesendet.',
   'error.canceled': 'Abgebrochen.',
 };

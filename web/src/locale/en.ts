@@ -196,7 +196,7 @@ export const en = {
   'notice.member.by': 'You made {whom} an ordinary member',
   'notice.member.you': '{name} made you an ordinary member',
   'notice.not-added': '{whom} could not be added',
-  'failed.retry': 'Not sent: {reason} Tap to try again.',
+  'failed.retry': 'Not sent: {reason}. Tap to try again.',
   'state.waiting': 'Waiting',
   'state.sent': 'Sent',
   'state.delivered': 'Delivered',
@@ -395,6 +395,7 @@ export const en = {
   'error.gone': 'It is no longer there.',
   'error.closed': 'SecureCrypt is closing. Open this page again.',
   'error.full': 'This device is full. Free some space and try again; nothing was lost.',
+  'error.too-large': 'This is too large for the server.',
   'error.impostor': 'The server did not prove who it is. Nothing was sent.',
   'error.canceled': 'Canceled.',
 } satisfies Record<string, Entry>;

@@ -195,7 +195,7 @@ export const es: Catalogue = {
   'notice.member.by': 'Hiciste a {whom} miembro normal',
   'notice.member.you': '{name} te hizo miembro normal',
   'notice.not-added': 'No se pudo añadir a {whom}',
-  'failed.retry': 'No enviado: {reason} Toca para intentarlo de nuevo.',
+  'failed.retry': 'No enviado: {reason}. Toca para intentarlo de nuevo.',
   'state.waiting': 'En espera',
   'state.sent': 'Enviado',
   'state.delivered': 'Entregado',
@@ -394,6 +394,7 @@ export const es: Catalogue = {
   'error.gone': 'Ya no está.',
   'error.closed': 'SecureCrypt se está cerrando. Vuelve a abrir esta página.',
   'error.full': 'Este dispositivo está lleno. Libera espacio e inténtalo de nuevo; no se ha perdido nada.',
+  'error.too-large': 'Es demasiado grande para el servidor.',
   'error.impostor': 'El servidor no demostró quién es. No se envió nada.',
   'error.canceled': 'Cancelado.',
 };

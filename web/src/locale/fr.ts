@@ -195,7 +195,7 @@ export const fr: Catalogue = {
   'notice.member.by': 'Vous avez fait de {whom} un simple membre',
   'notice.member.you': '{name} a fait de vous un simple membre',
   'notice.not-added': 'Impossible d’ajouter {whom}',
-  'failed.retry': 'Non envoyé : {reason} Touchez pour réessayer.',
+  'failed.retry': 'Non envoyé : {reason}. Touchez pour réessayer.',
   'state.waiting': 'En attente',
   'state.sent': 'Envoyé',
   'state.delivered': 'Distribué',
@@ -394,6 +394,7 @@ export const fr: Catalogue = {
   'error.gone': 'Ce n’est plus là.',
   'error.closed': 'SecureCrypt se ferme. Rouvrez cette page.',
   'error.full': 'Cet appareil est plein. Libérez de la place et réessayez ; rien n’est perdu.',
+  'error.too-large': 'C’est trop volumineux pour le serveur.',
   'error.impostor': 'Le serveur n’a pas prouvé son identité. Rien n’a été envoyé.',
   'error.canceled': 'Annulé.',
 };

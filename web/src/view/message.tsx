@@ -118,7 +118,7 @@ function Foot({ m, last }: { m: Message; last: boolean }): VNode {
     return (
       <button type="button" class="foot failed" onClick={retry}>
         <Icon name="failed" size="tiny" />
-        {t('failed.retry', { reason: m.reason || t('error.failed') })}
+        {t('failed.retry', { reason: m.reason })}
       </button>
     );
   }

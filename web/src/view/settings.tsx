@@ -34,7 +34,7 @@ export function SettingsMenu(): VNode {
         <div class="rows">
           <button type="button" class="row profile" aria-current={current === 'profile' ? 'page' : undefined} onClick={() => go('profile')}>
             <Avatar name={me.name} address={me.address} />
-            <span class="body"><Name of={me.name || me.address} class="name clip" /><span class="preview clip ltr">{me.address}</span></span>
+            <span class="body"><Name of={me.name || me.address} class="name clip" /><span class="preview clip"><span class="ltr">{me.address}</span></span></span>
           </button>
           {sections.map(([id, icon, title]) => (
             <button key={id} type="button" class="row" aria-current={current === id ? 'page' : undefined} onClick={() => go(id)}>
