@@ -144,6 +144,21 @@ test('what was sent leaves the field empty, what failed comes back', async () =>
   assert.deepEqual([composer.cards.value[0]!.preview, world.released], ['blob:y', ['blob:x']]);
 });
 
+test('the browser is asked to keep what is stored once somebody has written', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  core.when('page', () => page(1, 1)).fail('send', 'full');
+  const say = async () => {
+    app.composer('c').text.value = 'hello';
+    await app.send('c');
+  };
+  await say();
+  assert.equal(world.asked, 0);
+  core.when('send', ({ text }) => ({ message: message(2, { own: true, text }) }));
+  await say();
+  await say();
+  assert.equal(world.asked, 1);
+});
+
 test('nothing is not sent', async () => {
   const { app, core } = await opened([conversation('c')]);
   app.composer('c').text.value = ' \n ';

@@ -118,6 +118,8 @@ export class World implements Surroundings {
   now = () => this.time;
   later = (fn: () => void, ms: number) => void this.timers.push({ at: this.time + ms, fn });
   soon = (fn: () => void) => fn();
+  asked = 0;
+  keep = () => void this.asked++;
   release = (url: string) => void this.released.push(url);
 
   /** The addresses in the history, the present one last. */

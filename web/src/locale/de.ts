@@ -335,6 +335,7 @@ export const de: Catalogue = {
   'storage.used': 'Belegt',
   'storage.of': '{used} von {all}',
   'storage.text': 'Nachrichten und Dateien liegen verschlüsselt in diesem Browser.',
+  'storage.kept': 'Der Browser behält es auch, wenn der Platz knapp wird.',
   'storage.keep': 'Behalten, auch wenn der Platz knapp wird',
   'storage.keep.hint': 'Sonst kann der Browser diese Seite leeren, wenn das Gerät voll ist.',
   'storage.keep.no': 'Der Browser hat nicht zugestimmt. Oft hilft es, die App zu installieren.',

@@ -336,6 +336,7 @@ export const en = {
   'storage.used': 'In use',
   'storage.of': '{used} of {all}',
   'storage.text': 'Messages and files are kept encrypted in this browser.',
+  'storage.kept': 'The browser keeps it even if space is short.',
   'storage.keep': 'Keep even if space is short',
   'storage.keep.hint': 'Otherwise the browser may clear this page when the device is full.',
   'storage.keep.no': 'The browser did not agree. Installing the app often helps.',

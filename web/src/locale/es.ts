@@ -335,6 +335,7 @@ export const es: Catalogue = {
   'storage.used': 'En uso',
   'storage.of': '{used} de {all}',
   'storage.text': 'Los mensajes y archivos se guardan cifrados en este navegador.',
+  'storage.kept': 'El navegador lo conserva aunque falte espacio.',
   'storage.keep': 'Conservar aunque falte espacio',
   'storage.keep.hint': 'Si no, el navegador puede vaciar esta página cuando el dispositivo esté lleno.',
   'storage.keep.no': 'El navegador no lo permitió. Instalar la aplicación suele ayudar.',

@@ -335,6 +335,7 @@ export const fr: Catalogue = {
   'storage.used': 'Utilisé',
   'storage.of': '{used} sur {all}',
   'storage.text': 'Les messages et les fichiers sont gardés chiffrés dans ce navigateur.',
+  'storage.kept': 'Le navigateur le garde même si la place vient à manquer.',
   'storage.keep': 'Garder même si la place manque',
   'storage.keep.hint': 'Sinon, le navigateur peut vider cette page quand l’appareil est plein.',
   'storage.keep.no': 'Le navigateur a refusé. Installer l’application aide souvent.',

@@ -22,6 +22,8 @@ export interface Surroundings {
   shelf: Shelf;
   system: System;
   release: (url: string) => void;
+  /** Asks the browser to keep what is stored, even if space is short. */
+  keep: () => void;
 }
 
 /** What shall be said in another conversation. */
@@ -68,6 +70,7 @@ export class App {
   private readonly heard = new Map<string, object>();
   /** Counts how often the profile was closed: what was asked for before is void. */
   private visit = 0;
+  private asked = false;
   private readonly timelines = new Map<string, Timeline>();
   private readonly composers = new Map<string, Composer>();
 
@@ -157,6 +160,8 @@ export class App {
     try {
       await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
       composer.drop(out.cards);
+      if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
+      this.asked = true;
     } catch (e) {
       composer.problem.value = wording(e);
       composer.giveBack(out);

@@ -16,7 +16,12 @@ export function surroundings(): Surroundings {
     shelf: shelf(),
     system: system(),
     release: (url) => URL.revokeObjectURL(url),
+    keep: () => void keep().catch(() => undefined),
   };
+}
+
+async function keep(): Promise<void> {
+  if (!(await navigator.storage.persisted())) await navigator.storage.persist();
 }
 
 function system(): System {

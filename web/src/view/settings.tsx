@@ -179,6 +179,7 @@ function Storage(): VNode {
         <div class="padded">
           <p class="spread"><span>{t('storage.used')}</span><span class="figures">{used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}</span></p>
           <progress class="meter" aria-label={t('storage.used')} max={1} value={part} />
+          {kept && <p class="known"><Icon name="check" size="small" />{t('storage.kept')}</p>}
         </div>
       </Group>
       {kept === false && (
