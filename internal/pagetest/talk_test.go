@@ -160,3 +160,26 @@ func TestMute(t *testing.T) {
 	ana.Do(reload())
 	ana.Await("button", "Unmute Always")
 }
+
+// A finger that drags a message to the end of its line replies to it.
+func TestSwipeToReply(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
+	ana.meet(bea)
+	const theirs = ".message.other .bubble"
+	ana.settleDown()
+	ana.Swipe(theirs, -90)
+	ana.Swipe(theirs, 40)
+	if ana.Sees("button", "Cancel") {
+		t.Error("a short swipe, or one the other way, replies")
+	}
+	ana.Swipe(theirs, 90)
+	ana.shows("Reply to Bea")
+	ana.Until(`!document.querySelector(".message[style*=translate], .pulled")`)
+	ana.say("by a finger")
+	bea.sees(".message.other .quote")
+	ana.Until(`document.documentElement.dir = "rtl"`)
+	ana.settleDown()
+	ana.Swipe(theirs, -90)
+	ana.shows("Reply to Bea")
+}
