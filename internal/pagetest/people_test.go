@@ -48,7 +48,7 @@ type town struct {
 }
 
 // largestFile is what the servers of these tests take, in bytes.
-const largestFile = 8 << 20
+const largestFile = 28 << 20
 
 func newTown(t *testing.T) *town {
 	t.Helper()

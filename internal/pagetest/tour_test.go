@@ -327,7 +327,7 @@ func (p *tour) troubles() {
 	p.look("recorder")
 	p.Click("button", "Cancel")
 	big := filepath.Join(p.t.TempDir(), "holiday.mov")
-	must(p.t, os.WriteFile(big, make([]byte, 2*largestFile), 0o600))
+	must(p.t, os.WriteFile(big, make([]byte, largestFile+1), 0o600))
 	p.Choose(`input:not([accept])[type=file]`, big)
 	p.writes("Our film of the lake")
 	p.shows("Tap to try again")
