@@ -26,7 +26,7 @@ type benched struct {
 
 func (p *benched) note(e client.Event) {
 	m, ok := e.(client.MessageEvent)
-	if !ok || !m.New || m.Message.Own || m.Message.Notice {
+	if !ok || !m.New || m.Message.Own || m.Message.Notice != nil {
 		return
 	}
 	p.mu.Lock()

@@ -99,7 +99,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
-		if err := c.notice(tx, c.self.address.String(), why.Error()); err != nil {
+		if err := c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {

@@ -119,14 +119,34 @@ func (c *Client) SetContactName(a account.Address, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error {
+	return c.noteContact(a, func(_ *sealedTx, rec *contactRecord) error {
+		rec.Name = name
+		return nil
+	})
+}
+
+// noteContact changes what is known of somebody, and tells interfaces, since the
+// conversation with them shows it.
+func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactRecord) error) error {
+	var with *convRecord
+	err := c.store.update(func(tx *sealedTx) error {
 		rec, err := loadContact(tx, a.String())
 		if err != nil {
 			return err
 		}
-		rec.Name = name
-		return saveContact(tx, rec)
+		if err := change(tx, &rec); err != nil {
+			return err
+		}
+		if err := saveContact(tx, rec); err != nil {
+			return err
+		}
+		with, err = openDirect(tx, a.String())
+		return err
 	})
+	if err != nil || with == nil {
+		return err
+	}
+	return c.tell(c.ctx, conversationID(with.Channel), commandChoose{func(*listRecord) {}})
 }
 
 // checkLabel bounds what people call each other and their groups.

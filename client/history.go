@@ -162,15 +162,6 @@ func (c *conversation) loadMessage(tx *sealedTx, id content.MessageID) (uint64, 
 	return order, &rec, nil
 }
 
-func (c *conversation) notice(tx *sealedTx, from, text string) error {
-	if c.rec.Hidden {
-		return nil
-	}
-	now := millis(c.now())
-	_, err := c.add(tx, &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Text: text, Notice: true})
-	return err
-}
-
 func (c *conversation) edited(tx *sealedTx, from string, view content.View) error {
 	order, rec, err := c.loadMessage(tx, view.Replaces)
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
@@ -276,7 +267,7 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 	m := Message{
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
-		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.Notice,
+		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.notice(),
 		Delivered: r.reached(content.StatusDelivered), Read: r.reached(content.StatusRead),
 	}
 	if !r.Notice {

@@ -144,7 +144,7 @@ func TestNamesAndMembers(t *testing.T) {
 			t.Helper()
 			all, err := a.Conversations()
 			must(t, err)
-			for _, c := range []client.Conversation{a.status(id), all[0]} {
+			for _, c := range []client.Conversation{a.status(id), all[0], a.heard()} {
 				if c.Name != name || c.Verified != verified || c.Members != 2 {
 					t.Errorf("%q, verified: %v, %d members", c.Name, c.Verified, c.Members)
 				}

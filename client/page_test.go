@@ -18,7 +18,7 @@ func read(p client.Page) (all []string) {
 		all = append(all, "<")
 	}
 	for _, m := range p.Messages {
-		if !m.Notice {
+		if m.Notice == nil {
 			all = append(all, m.Text)
 		}
 	}

@@ -209,7 +209,7 @@ func (c *Client) ownChain() (*account.Chain, error) {
 
 // MarkVerified notes that the safety numbers were compared.
 func (c *Client) MarkVerified(a account.Address) error {
-	return c.store.update(func(tx *sealedTx) error {
+	return c.noteContact(a, func(tx *sealedTx, rec *contactRecord) error {
 		chain, err := pinnedChain(tx, a)
 		if err != nil {
 			return err
@@ -217,12 +217,8 @@ func (c *Client) MarkVerified(a account.Address) error {
 		if chain == nil {
 			return ErrNoConversation
 		}
-		rec, err := loadContact(tx, a.String())
-		if err != nil {
-			return err
-		}
 		head := chain.Head()
 		rec.Verified, rec.Known = head[:], true
-		return saveContact(tx, rec)
+		return nil
 	})
 }

@@ -238,8 +238,8 @@ func (w *world) heal() {
 func (w *world) unsettle() {
 	must(w.t, w.people[0].History(w.id, func(m client.Message) bool {
 		for _, p := range w.people {
-			a := p.Address().String()
-			if m.Notice && (strings.HasSuffix(m.Text, "removed "+a) || m.Text == a+" left") {
+			n := m.Notice
+			if n != nil && (n.Kind == client.NoticeRemoved && n.Whom == p.Address() || n.Kind == client.NoticeLeft && m.From == p.Address()) {
 				w.steady[p] = false
 			}
 		}

@@ -178,6 +178,8 @@ type messageRecord struct {
 	Recipients []recipientRecord `cbor:"30,keyasint,omitempty"`
 	// Uploads are the files of a message that failed, to send it again.
 	Uploads []uploadRecord `cbor:"40,keyasint,omitempty"`
+	// What a notice tells; nil if it is as old as to say it in Text.
+	What *noticeRecord `cbor:"50,keyasint,omitempty"`
 }
 
 type reactionRecord struct {

@@ -28,6 +28,7 @@ func allRecords() []any {
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
 		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}},
+		&messageRecord{Version: 1, Notice: true, What: &noticeRecord{Kind: NoticeRole, Whom: "a@b", Title: "t", Timer: 2, Role: RoleAdmin, Reason: "r"}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
 		&outboxRecord{Version: 1, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}},
@@ -52,6 +53,18 @@ func TestRecordsComeBack(t *testing.T) {
 		if !reflect.DeepEqual(got, r) {
 			t.Errorf("%+v became %+v", r, got)
 		}
+	}
+}
+
+// What an early version stored of a notice was a sentence.
+func TestOldNoticesAreRead(t *testing.T) {
+	b, err := dcbor.Marshal(map[int]any{1: 1, 2: make([]byte, 32), 3: "ana@here.example", 4: 5, 5: 6, 6: 0, 9: "ana@here.example left", 10: false, 11: false, 12: true, 16: false})
+	fatal(t, err)
+	var rec messageRecord
+	fatal(t, decodeRecord(b, &rec))
+	m := rec.message("c", "bo@here.example")
+	if m.Notice == nil || m.Notice.Kind != NoticeOther || m.Text != "ana@here.example left" {
+		t.Errorf("it became %+v", m)
 	}
 }
 

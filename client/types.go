@@ -208,9 +208,8 @@ type Message struct {
 	Delivered, Read int
 	// Reason says why sending failed.
 	Reason string
-	// Notice marks what is no message but something that happened in the
-	// group; Text says what.
-	Notice bool
+	// Notice is something that happened in the conversation, nil of messages.
+	Notice *Notice
 }
 
 // A Reaction is one person's reaction to a message.

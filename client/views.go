@@ -210,7 +210,7 @@ func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) 
 			continue
 		}
 		err := c.History(conv.ID, func(m Message) bool {
-			if !m.Notice && strings.HasPrefix(m.ID.String(), prefix) {
+			if m.Notice == nil && strings.HasPrefix(m.ID.String(), prefix) {
 				found = append(found, m)
 			}
 			return len(found) < 2

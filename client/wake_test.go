@@ -62,7 +62,7 @@ func TestMessagesWake(t *testing.T) {
 		if on, err := x.bob.Waking(); err != nil || !on {
 			t.Errorf("%v, %v", on, err)
 		}
-		if c := x.alice.status(x.id); c.Unread != 0 || c.Last != nil && !c.Last.Notice {
+		if c := x.alice.status(x.id); c.Unread != 0 || c.Last != nil && c.Last.Notice == nil {
 			t.Errorf("the token is shown: %+v", c)
 		}
 

@@ -48,8 +48,9 @@ type person struct {
 	store *storetest.Faulty
 	way   *fakeserver.Transport
 
-	mu       sync.Mutex // guards failures
+	mu       sync.Mutex // guards what follows
 	failures []error
+	shown    client.Conversation // of the last that was told of
 }
 
 func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
@@ -66,11 +67,21 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 }
 
 func (p *person) note(e client.Event) {
-	if f, ok := e.(client.FailureEvent); ok {
-		p.mu.Lock()
-		p.failures = append(p.failures, f.Err)
-		p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := e.(type) {
+	case client.FailureEvent:
+		p.failures = append(p.failures, e.Err)
+	case client.ConversationEvent:
+		p.shown = e.Conversation
 	}
+}
+
+// heard returns the conversation that interfaces were told of last.
+func (p *person) heard() client.Conversation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shown
 }
 
 // failed returns what could not be done since it was last called.
@@ -126,7 +137,7 @@ func (p *person) say(id client.ConversationID, text string) client.Message {
 func (p *person) history(id client.ConversationID) (all []client.Message) {
 	p.t.Helper()
 	must(p.t, p.History(id, func(m client.Message) bool {
-		if !m.Notice {
+		if m.Notice == nil {
 			all = append(all, m)
 		}
 		return true

@@ -3,27 +3,63 @@
 package app
 
 import (
-	"slices"
-	"strings"
+	"crypto/ed25519"
+	"crypto/hpke"
+	"crypto/rand"
+	"encoding/json"
 	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
 )
 
-func TestDisclosed(t *testing.T) {
-	rows, err := disclosed([]byte(`{"address": "ana@here.example", "tables": [
-		{"table": "account", "rows": [{"created_at": 12, "statements": "` + strings.Repeat("A", 300) + `"}]},
-		{"table": "key_package", "rows": [{}, {}, {}]}, {"table": "letter", "rows": []}
-	], "not_attributable": []}`))
+func TestBegun(t *testing.T) {
+	at := time.Unix(1_760_000_000, 0)
+	addr := account.Address{Name: "ana", Host: "here.example"}
+	statement := created(t, addr, at)
+	answer := func(statements ...[]byte) []byte {
+		b, err := json.Marshal(map[string]any{"address": addr.String(), "tables": []any{
+			map[string]any{"table": "key_package", "rows": []any{map[string]any{"Number": 1}}},
+			map[string]any{"table": "account", "rows": []any{map[string]any{"Name": "ana", "Statements": statements}}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if got := begun(addr, answer(statement)); got != millis(at) {
+		t.Errorf("the account began at %d, want %d", got, millis(at))
+	}
+	statement[len(statement)-1] ^= 1
+	for _, raw := range [][]byte{answer(statement), answer(), []byte(`{"tables": [{"rows": [{"Statements": "no"}]}]}`), []byte("nonsense")} {
+		if got := begun(addr, raw); got != 0 {
+			t.Errorf("%.60s began at %d", raw, got)
+		}
+	}
+}
+
+// created returns the statement that begins an account.
+func created(t *testing.T, addr account.Address, at time.Time) []byte {
+	t.Helper()
+	_, device, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []DisclosureRow{
-		{"address", "ana@here.example"}, {"account, created at", "12"}, {"account, statements", strings.Repeat("A", 60) + "… (300 characters)"},
-		{"key package", "3"}, {"letter", "0"},
+	letters, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !slices.Equal(rows, want) {
-		t.Errorf("got %+v", rows)
+	mailbox, err := account.NewMailboxKey(letters.PublicKey().Bytes())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := disclosed([]byte("nonsense")); err == nil {
-		t.Error("nonsense is accepted")
+	recovery, err := account.NewRecoverySecret(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
+	statement, err := account.Create(account.CreateParams{Address: addr, Time: at, DeviceKey: device, MailboxKey: mailbox, Recovery: recovery})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return statement
 }

@@ -33,6 +33,7 @@ var codes = []struct {
 	{&protocol.Error{Code: protocol.CodeExists}, CodeTaken},
 	{&protocol.Error{Code: protocol.CodeInviteRequired}, CodeInvite},
 	{&protocol.Error{Code: protocol.CodeNotFound}, CodeNoPerson},
+	{&protocol.Error{Code: protocol.CodeTooLarge}, CodeTooLarge},
 	{client.ErrOffline, CodeOffline},
 	{context.DeadlineExceeded, CodeOffline},
 	{context.Canceled, CodeCanceled},

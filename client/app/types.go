@@ -2,6 +2,8 @@
 
 package app
 
+import "github.com/securecrypt/securecrypt/client"
+
 // Version is that of the calls and events.
 const Version = 1
 
@@ -105,8 +107,33 @@ type Message struct {
 	Reason    string `json:"reason"`
 	Delivered int    `json:"delivered"`
 	Read      int    `json:"read"`
-	// Notice marks what is no message but something that happened.
-	Notice bool `json:"notice"`
+	// Notice is something that happened, null of messages.
+	Notice *Notice `json:"notice"`
+}
+
+// NoticeKind says what happened.
+type NoticeKind string
+
+// NoticeKinds are all kinds. What an early version stored is "other", and told
+// by the text.
+var NoticeKinds = []string{
+	client.NoticeAdded.String(), client.NoticeRemoved.String(), client.NoticeLeft.String(), client.NoticeRenamed.String(), client.NoticeTimer.String(),
+	client.NoticeRole.String(), client.NoticeNotAdded.String(), client.NoticeOther.String(),
+}
+
+// Notice is something that happened in a conversation. The message's author did
+// it, or is who left.
+type Notice struct {
+	Kind NoticeKind `json:"kind"`
+	// Whom was added, removed, given a role or could not be added; Name is what
+	// to show for them, Self that they are this account.
+	Whom string `json:"whom"`
+	Name string `json:"name"`
+	Self bool   `json:"self"`
+	// Title, Timer (0 if messages stay) and Role are the new ones.
+	Title string `json:"title"`
+	Timer Millis `json:"timer"`
+	Role  string `json:"role"`
 }
 
 // Quote is the beginning of the message that another one answers.
@@ -378,15 +405,11 @@ type Sent struct {
 
 // Disclosure is everything that the server stores about the account.
 type Disclosure struct {
-	Rows []DisclosureRow `json:"rows"`
-	// JSON is the same for programs.
+	// Begun is when the account's public record says that it began, 0 if the
+	// answer has none that holds.
+	Begun Millis `json:"begun"`
+	// JSON is the server's answer: see server.Disclosure.
 	JSON string `json:"json"`
-}
-
-// DisclosureRow is one line of a Disclosure.
-type DisclosureRow struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // The events. Each is told as soon as it is true, those of one moment together.
@@ -461,7 +484,8 @@ const (
 	CodeNotAllowed ErrorCode = "not-allowed"
 	CodeGone       ErrorCode = "gone" // no such conversation or message
 	CodeClosed     ErrorCode = "closed"
-	CodeFull       ErrorCode = "full" // the device's storage
+	CodeFull       ErrorCode = "full"      // the device's storage
+	CodeTooLarge   ErrorCode = "too-large" // for the server
 	CodeInput      ErrorCode = "input"
 	CodeImpostor   ErrorCode = "impostor"
 	CodeCanceled   ErrorCode = "canceled"
@@ -472,5 +496,5 @@ const (
 // ErrorCodes are all codes.
 var ErrorCodes = []string{
 	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
+	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
 }

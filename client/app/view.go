@@ -88,7 +88,7 @@ func (v *view) message(m client.Message) Message {
 	out := Message{
 		ID: reference(m.ID, m.Order), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
 		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
-		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Delivered: m.Delivered, Read: m.Read, Notice: m.Notice,
+		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Delivered: m.Delivered, Read: m.Read, Notice: v.notice(m.Notice),
 		Attachments: attachments(m.Attachments), Reactions: make([]Reaction, len(m.Reactions)),
 		Mentions: make([]string, len(m.Mentions)), MentionsMe: m.MentionsMe,
 	}
@@ -102,6 +102,16 @@ func (v *view) message(m client.Message) Message {
 		out.Quote = &Quote{v.name(q.From), q.Text, attachments(q.Attachments), q.Deleted}
 	}
 	return out
+}
+
+func (v *view) notice(n *client.Notice) *Notice {
+	if n == nil {
+		return nil
+	}
+	return &Notice{
+		Kind: NoticeKind(n.Kind.String()), Whom: address(n.Whom), Name: v.name(n.Whom), Self: n.Whom == v.Address(),
+		Title: n.Title, Timer: duration(n.Timer), Role: n.Role.String(),
+	}
 }
 
 func attachments(all []client.Attachment) []Attachment {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"sync"
@@ -25,16 +26,18 @@ var flags = []chromedp.ExecAllocatorOption{
 	chromedp.Flag("disable-component-update", true),
 	chromedp.Flag("mute-audio", true),
 	chromedp.Flag("hide-scrollbars", true),
+	chromedp.Flag("use-fake-device-for-media-stream", true),
 }
 
 // process is the browser of this test process.
 var process struct {
 	sync.Mutex
-	open   bool // Main runs
-	ctx    context.Context
-	cancel func()
-	err    error
-	ends   []func() // what else is to be done at the end
+	open    bool   // Main runs
+	devices string // folder of what the camera shows
+	ctx     context.Context
+	cancel  func()
+	err     error
+	ends    []func() // what else is to be done at the end
 }
 
 // Main runs the tests of a package that uses browsers: call it from TestMain.
@@ -86,12 +89,21 @@ func start() (context.Context, func(), error) {
 	if path == "" {
 		return nil, nil, errNone
 	}
-	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path))
+	dir, err := os.MkdirTemp("", "browsertest")
+	if err != nil {
+		return nil, nil, fmt.Errorf("browsertest: %w", err)
+	}
+	process.devices = dir
+	if err := os.WriteFile(film(), frame(image.White), 0o600); err != nil {
+		return nil, nil, fmt.Errorf("browsertest: the camera: %w", err)
+	}
+	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path), chromedp.Flag("use-file-for-fake-video-capture", film()))
 	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	end := func() {
 		closeBrowser()
 		release() // waits until the process has ended and its profile is removed
+		_ = os.RemoveAll(dir)
 	}
 	if err := chromedp.Do(ctx); err != nil {
 		end()

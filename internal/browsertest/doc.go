@@ -5,6 +5,7 @@
 // A test process has one browser, which Main starts when a test first asks for
 // it and ends at last. Each Profile is a browser context of its own, as if it
 // were another person's device: storage, workers and locks are not shared.
+// What Film shows is before the camera of them all.
 // Whatever a page or one of its workers complains of (uncaught errors, console
 // errors, violations of the Content Security Policy or of Trusted Types) fails
 // the test, unless the test expects it.

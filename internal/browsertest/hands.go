@@ -188,6 +188,27 @@ func center(ctx context.Context, id cdp.BackendNodeID) (x, y float64, err error)
 	return x, y, nil
 }
 
+// Swipe drags a finger from the middle of what a CSS selector finds, so many
+// pixels to the right, or to the left if they are negative.
+func (p *Page) Swipe(selector string, pixels float64) {
+	p.tb.Helper()
+	at := Eval[struct{ X, Y, Width, Height float64 }](p, fmt.Sprintf("document.querySelector(%q).getBoundingClientRect().toJSON()", selector))
+	x, y := at.X+at.Width/2, at.Y+at.Height/2
+	touch := func(kind input.DispatchTouchEventType, x float64) {
+		points := []*input.TouchPoint{}
+		if kind != input.DispatchTouchEventTypeTouchEnd {
+			points = append(points, &input.TouchPoint{X: x, Y: y})
+		}
+		Call(p, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
+	}
+	const steps = 8
+	touch(input.DispatchTouchEventTypeTouchStart, x)
+	for i := range steps {
+		touch(input.DispatchTouchEventTypeTouchMove, x+pixels*float64(i+1)/steps)
+	}
+	touch(input.DispatchTouchEventTypeTouchEnd, x+pixels)
+}
+
 // Write puts the focus on a text field and types, after what is there.
 func (p *Page) Write(name, words string) {
 	p.tb.Helper()

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/english"
 	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
@@ -36,6 +38,15 @@ type (
 		Read         int              `json:"read,omitempty"`
 		Reason       string           `json:"reason,omitempty"`
 		Reaction     string           `json:"reaction,omitempty"`
+		Notice       *jsonNotice      `json:"notice,omitempty"`
+	}
+	jsonNotice struct {
+		Kind   string  `json:"kind"`
+		Whom   string  `json:"whom,omitempty"`
+		Title  *string `json:"title,omitempty"`
+		Timer  *int    `json:"timer,omitempty"`
+		Role   string  `json:"role,omitempty"`
+		Reason string  `json:"reason,omitempty"`
 	}
 	jsonAttachment struct {
 		Index int    `json:"index"`
@@ -79,8 +90,9 @@ func messageJSON(m client.Message) jsonMessage {
 		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason, Attachments: []jsonAttachment{},
 		Delivered: m.Delivered, Read: m.Read,
 	}
-	if m.Notice {
-		j.Type = "notice"
+	if m.Notice != nil {
+		j.Type, j.Notice = "notice", noticeJSON(m.Notice)
+		j.Text = english.Notice(&m, account.Address{}, account.Address.String)
 	}
 	if !m.ExpiresAt.IsZero() {
 		at := m.ExpiresAt.UTC()
@@ -91,6 +103,23 @@ func messageJSON(m client.Message) jsonMessage {
 	}
 	for _, r := range m.Reactions {
 		j.Reactions = append(j.Reactions, jsonReaction{r.From.String(), r.Emoji})
+	}
+	return j
+}
+
+func noticeJSON(n *client.Notice) *jsonNotice {
+	j := &jsonNotice{Kind: n.Kind.String(), Reason: n.Reason}
+	if !n.Whom.IsZero() {
+		j.Whom = n.Whom.String()
+	}
+	switch n.Kind {
+	case client.NoticeRenamed:
+		j.Title = &n.Title
+	case client.NoticeTimer:
+		seconds := int(n.Timer / time.Second)
+		j.Timer = &seconds
+	case client.NoticeRole:
+		j.Role = n.Role.String()
 	}
 	return j
 }
@@ -144,12 +173,13 @@ func shortTime(t time.Time) string {
 
 // names finds what to call people and conversations.
 type names struct {
+	self          account.Address
 	people        map[string]string
 	conversations map[client.ConversationID]client.Conversation
 }
 
 func (s *session) names() (names, error) {
-	n := names{people: map[string]string{}, conversations: map[client.ConversationID]client.Conversation{}}
+	n := names{self: s.Address(), people: map[string]string{}, conversations: map[client.ConversationID]client.Conversation{}}
 	contacts, err := s.Contacts()
 	if err != nil {
 		return n, err
@@ -188,8 +218,9 @@ func (n names) conversation(id client.ConversationID) string {
 
 // printMessage prints a message for people.
 func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
-	if m.Notice {
-		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(m.Text))
+	if m.Notice != nil {
+		said := english.Notice(&m, n.self, func(a account.Address) string { return n.person(a.String()) })
+		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(said))
 		return
 	}
 	who := n.person(m.From.String())

@@ -5,6 +5,8 @@ package cli
 import (
 	"fmt"
 	"time"
+
+	"github.com/securecrypt/securecrypt/internal/english"
 )
 
 type settingsCmd struct {
@@ -47,7 +49,7 @@ func (cmd *settingsCmd) Run(a *app) error {
 		}
 		timer := "off"
 		if settings.Timer > 0 {
-			timer = settings.Timer.String()
+			timer = english.Duration(settings.Timer)
 		}
 		onOff := map[bool]string{true: "on", false: "off"}
 		_, _ = fmt.Fprintf(a.stdout, "read reports      %s\ndelivery reports  %s\ntyping            %s\ntimer             %s\n",

@@ -32,7 +32,7 @@ func BenchmarkMessage(b *testing.B) {
 		defer func() { _ = store.Close() }()
 		people[i] = registered(b, s.Host, number("p", i), client.Config{
 			Store: store, Key: keyring.NewStoreKey(), Transport: newTransport(b), OnEvent: func(e client.Event) {
-				if m, ok := e.(client.MessageEvent); ok && m.New && !m.Message.Own && !m.Message.Notice {
+				if m, ok := e.(client.MessageEvent); ok && m.New && !m.Message.Own && m.Message.Notice == nil {
 					arrived.Add(1)
 				}
 			},

@@ -98,7 +98,7 @@ func child(dir string) int {
 
 func own(c *client.Client, id client.ConversationID) (texts []string) {
 	_ = c.History(id, func(m client.Message) bool {
-		if m.Own && !m.Notice {
+		if m.Own && m.Notice == nil {
 			texts = append(texts, m.Text)
 		}
 		return true
@@ -214,7 +214,7 @@ func compare(t *testing.T, dirs []string, last []int) {
 func heard(c *client.Client, id client.ConversationID, sent []string) error {
 	var got []string
 	err := c.History(id, func(m client.Message) bool {
-		if !m.Own && !m.Notice {
+		if !m.Own && m.Notice == nil {
 			got = append(got, m.Text)
 		}
 		return true

@@ -110,7 +110,7 @@ func (p *person) texts(id client.ConversationID) []string {
 	p.t.Helper()
 	var out []string
 	must(p.t, p.History(id, func(m client.Message) bool {
-		if !m.Notice {
+		if m.Notice == nil {
 			out = append([]string{m.Text}, out...)
 		}
 		return true

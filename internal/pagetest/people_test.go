@@ -52,6 +52,9 @@ type town struct {
 	version atomic.Int32 // of the application
 }
 
+// largestFile is what the servers of these tests take, in bytes.
+const largestFile = 28 << 20
+
 func newTown(t *testing.T) *town { return newTownWith(t, nil) }
 
 // newTownWith is newTown with closed pages woken.
@@ -77,6 +80,7 @@ func (w *town) serve(ln net.Listener) {
 	w.t.Helper()
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
+		c.Limits.MaxBlob = largestFile
 		c.Page = w.released(webapp.Handler(webapp.Options{Server: c.Host, Loopback: true}))
 		c.Pusher = w.pusher
 	}})
@@ -114,6 +118,15 @@ func (w *town) settle(t *testing.T, s screen, name, passphrase string) *person {
 // create makes an account called after the person.
 func (p *person) create(passphrase string) {
 	p.t.Helper()
+	p.begins(passphrase)
+	p.Click("checkbox", "I have written it down")
+	p.Click("button", "Continue")
+	p.Await("button", "New conversation")
+}
+
+// begins is create, up to the recovery key.
+func (p *person) begins(passphrase string) {
+	p.t.Helper()
 	name := p.name
 	p.Click("button", "Get started")
 	p.Write("Your name", strings.ToUpper(name[:1])+name[1:])
@@ -123,9 +136,7 @@ func (p *person) create(passphrase string) {
 	p.Click("DisclosureTriangle", "More options")
 	p.Write("Address", name)
 	p.Click("button", "Create account")
-	p.Click("checkbox", "I have written it down")
-	p.Click("button", "Continue")
-	p.Await("button", "New conversation")
+	p.sees(".recovery")
 }
 
 func (p *person) address() string { return p.name + "@" + p.town.Host }
@@ -181,6 +192,17 @@ func (p *person) shows(text string) {
 func (p *person) sees(selector string) {
 	p.t.Helper()
 	p.Until("document.querySelector(" + quote(selector) + ")")
+}
+
+// choose picks an option of the list that a CSS selector finds.
+func (p *person) choose(selector, value string) {
+	p.t.Helper()
+	p.Until(`(() => {
+		const s = document.querySelector(` + quote(selector) + `)
+		if (!s) return false
+		s.value = ` + quote(value) + `
+		return s.dispatchEvent(new Event("change", {bubbles: true}))
+	})()`)
 }
 
 func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }

@@ -8,10 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/server"
 )
 
 // hostile are messages that a browser must only show.
@@ -99,6 +103,85 @@ func TestLockAndDuress(t *testing.T) {
 	bea.say("are you there")
 }
 
+// live counts the addresses of pictures and files that the page has made and
+// not revoked since.
+const live = `(globalThis.live ??= (() => {
+	const all = new Set(), make = URL.createObjectURL, revoke = URL.revokeObjectURL
+	URL.createObjectURL = b => { const url = make.call(URL, b); all.add(url); return url }
+	URL.revokeObjectURL = url => { all.delete(url); revoke.call(URL, url) }
+	return all
+})()).size`
+
+// lockedFrom locks the page from another tab, and checks that nothing of what
+// was shown or written stays.
+func (p *person) lockedFrom(other *person, state string, secrets ...string) {
+	p.t.Helper()
+	other.Click("button", "Lock now")
+	p.Await("button", "Unlock")
+	p.Until(live + " === 0")
+	rest := browsertest.Eval[string](p.Page, `document.documentElement.outerHTML + document.title + location.href + [...document.querySelectorAll("input")].map(i => i.value)`)
+	for _, s := range append(secrets, "Bea", "bea@", "ana@") {
+		if strings.Contains(rest, s) {
+			p.t.Errorf("%s: the locked page holds %q", state, s)
+		}
+	}
+	if left := browsertest.Eval[[]string](p.Page, `[...document.querySelectorAll("dialog, textarea, audio, video, canvas, [role=menu], [src^='blob:']")].map(e => e.outerHTML)`); len(left) > 0 {
+		p.t.Errorf("%s: the locked page has %q", state, left)
+	}
+	p.Write("Passphrase", "my own words")
+	p.Click("button", "Unlock")
+	other.Await("button", "Lock now")
+}
+
+// Whatever is open, of a locked page nothing stays.
+func TestLockLeavesNothing(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.visit(t, desktop, "ana"), w.settle(t, phone, "bea", "")
+	lake := filepath.Join(t.TempDir(), "lake.png")
+	must(t, os.WriteFile(lake, landscape(90, 60, 200), 0o600))
+	browsertest.Eval[int](ana.Page, live)
+	ana.begins("my own words")
+	key := browsertest.Eval[string](ana.Page, `document.querySelector(".recovery span").textContent`)
+	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
+	second.Size(desktop.width, desktop.height, false)
+	second.Go(w.home() + "/settings")
+	ana.lockedFrom(second, "recovery key", key)
+	ana.shows(key) // it is shown until it is noted
+	ana.Click("checkbox", "I have written it down")
+	ana.Click("button", "Continue")
+	ana.meet(bea)
+	bea.Choose(`input[accept="image/*"]`, lake)
+	bea.Click("button", "Send")
+	conversation := browsertest.Eval[string](ana.Page, "location.pathname")
+
+	ana.Until(`document.querySelector(".picture img")?.closest("button").click() ?? document.querySelector("dialog")`)
+	ana.sees(".stage img")
+	ana.lockedFrom(second, "viewer")
+	ana.reads("Hello, I am bea")
+
+	ana.Choose(`input[accept="image/*"]`, lake)
+	ana.sees(".card img")
+	ana.Write("Message to", "a thought not sent")
+	ana.shows("Draft:")
+	ana.Click("button", "Actions")
+	ana.Await("menuitem", "Pin")
+	ana.lockedFrom(second, "draft, card and menu", "a thought not sent")
+	ana.Until(`document.querySelector("textarea")?.value === "a thought not sent"`)
+	if ana.Sees("menuitem", "Pin") {
+		t.Error("the menu is open again")
+	}
+
+	ana.Until("(history.pushState({depth: 0}, '', '/person/" + bea.address() + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.Click("button", "Verify")
+	ana.sees(".numbers")
+	ana.lockedFrom(second, "verification of a person")
+	ana.Until("(history.pushState({depth: 0}, '', '" + conversation + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.reads("Hello, I am bea")
+	ana.Press("k", chromedp.ModifierCtrl)
+	ana.Await("option", "Bea")
+	ana.lockedFrom(second, "palette")
+}
+
 // What people said and who they are is nowhere in what the browser keeps, nor
 // in what the server has.
 func TestPlaintextIsNotKept(t *testing.T) {
@@ -164,4 +247,29 @@ func TestPlaintextIsNotKept(t *testing.T) {
 	}
 	ana.Expect("WebSocket|net::ERR_")
 	bea.Expect("WebSocket|net::ERR_")
+}
+
+// What the server knows is a table in words, with all of the answer behind it.
+func TestWhatTheServerKnows(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, phone, "ana", "")
+	ana.Click("button", "Settings")
+	ana.Click("button", "What the server knows")
+	ana.Await("rowheader", "Public keys with which others begin a conversation with you")
+	facts := browsertest.Eval[string](ana.Page, `document.querySelector(".facts tbody").innerText`)
+	for _, part := range []string{ana.address(), "As long as the account exists", time.Now().Format("January 2, 2006")} {
+		if !strings.Contains(facts, part) {
+			t.Errorf("the table lacks %q:\n%s", part, facts)
+		}
+	}
+	if ana.Sees("heading", "Also in the answer") {
+		t.Errorf("the page has no words for a part of the answer:\n%s", browsertest.Eval[string](ana.Page, `document.querySelector(".odd").innerText`))
+	}
+	ana.Click("DisclosureTriangle", "Show everything")
+	whole := browsertest.Eval[string](ana.Page, `document.querySelector(".raw pre").textContent`)
+	for _, table := range server.Tables() {
+		if !strings.Contains(whole, `"table": "`+table.Name+`"`) {
+			t.Errorf("%s is not in what is shown as the whole", table.Name)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -23,6 +24,7 @@ func TestScreens(t *testing.T) {
 	must(t, os.MkdirAll(dir, 0o755))
 	takeTour(t, func(p *person, name string) {
 		save := func(kind string) {
+			browsertest.Call(p.Page, emulation.SetPageScaleFactor, emulation.SetPageScaleFactorParams{PageScaleFactor: 1})
 			p.settleDown()
 			must(t, os.WriteFile(filepath.Join(dir, name+"-"+kind+".png"), p.Screenshot(), 0o644))
 		}
@@ -33,6 +35,9 @@ func TestScreens(t *testing.T) {
 		}
 		if slices.Contains([]string{"list", "conversation-end", "conversation-middle", "composer", "contact", "settings-privacy", "create", "verify"}, name) {
 			p.extremes(save)
+		}
+		if strings.HasPrefix(name, "de-") || slices.Contains([]string{"scanner", "recorder", "failed"}, name) {
+			p.narrow(save)
 		}
 	})
 }
@@ -52,15 +57,21 @@ func (p *person) settleDown() {
 		.then(() => [...document.images].every(i => i.complete))`)
 }
 
-// extremes are small screens, large text, high contrast and mirrored pages.
-func (p *person) extremes(save func(kind string)) {
-	root := "document.documentElement"
+const root = "document.documentElement"
+
+// narrow are small screens and large text.
+func (p *person) narrow(save func(kind string)) {
 	p.Size(320, 640, true)
 	save("small")
 	p.Until(root + `.style.setProperty("--root-size", "200%") ?? true`)
 	p.Size(390, 844, true)
 	save("large-text")
 	p.Until(root + `.style.setProperty("--root-size", "100%") ?? true`)
+}
+
+// extremes are narrow pages, high contrast and mirrored pages.
+func (p *person) extremes(save func(kind string)) {
+	p.narrow(save)
 	p.Until(`(` + root + `.dataset.contrast = "more", true)`)
 	save("contrast")
 	p.Until(`(` + root + `.dataset.contrast = "normal", ` + root + `.dir = "rtl", true)`)

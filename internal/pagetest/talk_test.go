@@ -5,6 +5,8 @@ package pagetest
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 )
@@ -91,6 +93,10 @@ func TestGroup(t *testing.T) {
 	ana.reads("Hello from bea")
 	ana.reads("Hello from eve")
 	eve.reads("Hello from bea")
+	ana.Click("button", "Details of")
+	ana.choose(".details select", "86400000")
+	ana.reads("You set messages to disappear after 1 day")
+	bea.reads("Ana set messages to disappear after 1 day")
 }
 
 // A page that is loaded anew, and one more tab, are where the first was.
@@ -132,4 +138,48 @@ func TestServerAway(t *testing.T) {
 	w.open(w.at)
 	bea.reads("written offline")
 	ana.Until(`!document.body.innerText.includes("Offline.")`)
+}
+
+// A conversation is muted for a while, and says until when.
+func TestMute(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	ana.Click("button", "Actions")
+	ana.Click("menuitem", "Mute")
+	ana.Await("menuitem", "1 week")
+	ana.Press(kb.ArrowDown)
+	ana.Press(kb.Enter)
+	ana.Click("button", "Details of")
+	ana.Await("button", "Unmute Until")
+	ana.sees(".side .row .icon.tiny")
+	ana.Click("button", "Unmute")
+	ana.Click("button", "Mute")
+	ana.Click("menuitem", "Always")
+	ana.Await("button", "Unmute Always")
+	ana.Do(reload())
+	ana.Await("button", "Unmute Always")
+}
+
+// A finger that drags a message to the end of its line replies to it.
+func TestSwipeToReply(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
+	ana.meet(bea)
+	const theirs = ".message.other .bubble"
+	ana.settleDown()
+	ana.Swipe(theirs, -90)
+	ana.Swipe(theirs, 40)
+	if ana.Sees("button", "Cancel") {
+		t.Error("a short swipe, or one the other way, replies")
+	}
+	ana.Swipe(theirs, 90)
+	ana.shows("Reply to Bea")
+	ana.Until(`!document.querySelector(".message[style*=translate], .pulled")`)
+	ana.say("by a finger")
+	bea.sees(".message.other .quote")
+	ana.Until(`document.documentElement.dir = "rtl"`)
+	ana.settleDown()
+	ana.Swipe(theirs, -90)
+	ana.shows("Reply to Bea")
 }

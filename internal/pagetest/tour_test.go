@@ -19,6 +19,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
 
 // A tour leads one person, who knows many others, past every screen of the
@@ -42,8 +43,10 @@ func takeTour(t *testing.T, look func(p *person, name string)) {
 	at.meetPeople()
 	at.lists()
 	at.conversation()
+	at.troubles()
 	at.details()
 	at.settings()
+	at.languages()
 	at.end()
 }
 
@@ -139,6 +142,7 @@ func (p *tour) meetPeople() {
 	p.accepts("Tom", "Did you see")
 	p.Click("button", "Actions")
 	p.Click("menuitem", "Mute")
+	p.Click("menuitem", "Always")
 
 	people := []account.Address{p.self()}
 	var members []*client.Client
@@ -196,6 +200,13 @@ func (p *tour) lists() {
 	p.at("/new")
 	p.shows("Contacts")
 	p.look("new")
+	lake, err := png.Decode(bytes.NewReader(landscape(640, 480, 200)))
+	must(p.t, err)
+	browsertest.Film(p.t, lake)
+	p.Allow("camera")
+	p.Click("button", "Scan a code")
+	p.Until(`document.querySelector("video")?.currentTime > 0`)
+	p.look("scanner")
 	p.at("/new/group")
 	p.Write("Name of the group", "Sunday walks")
 	p.Click("button", "bea@")
@@ -302,8 +313,32 @@ func (p *tour) composer() {
 	p.Press(kb.Backspace)
 }
 
+// troubles are a running recorder, a denied one, and what could not be sent.
+func (p *tour) troubles() {
+	p.at("/")
+	p.Click("link", "ŴŴŴ")
+	p.Click("button", "Record a voice message")
+	p.shows("does not allow the microphone")
+	p.look("recorder-denied")
+	p.Click("button", "Close")
+	p.Allow("microphone")
+	p.Click("button", "Record a voice message")
+	p.Until(`document.querySelector(".recording [role=timer]")?.textContent === "0:03"`)
+	p.look("recorder")
+	p.Click("button", "Cancel")
+	big := filepath.Join(p.t.TempDir(), "holiday.mov")
+	must(p.t, os.WriteFile(big, make([]byte, largestFile+1), 0o600))
+	p.Choose(`input:not([accept])[type=file]`, big)
+	p.writes("Our film of the lake")
+	p.shows("Tap to try again")
+	p.look("failed")
+}
+
 // details are people and groups.
 func (p *tour) details() {
+	p.at("/")
+	p.Click("link", "The Reading Circle")
+	p.reads("Next book")
 	p.Click("button", "Details of")
 	p.shows("m8@")
 	p.look("group")
@@ -320,11 +355,7 @@ func (p *tour) details() {
 	p.Click("link", "Beatriz")
 	p.Click("button", "Details of")
 	p.shows("Name for you")
-	p.Until(`(() => {
-		const s = document.querySelector(".details select")
-		s.value = "86400000"
-		return s.dispatchEvent(new Event("change", {bubbles: true}))
-	})()`)
+	p.choose(".details select", "86400000")
 	p.shows("Disappear after")
 	p.look("contact")
 	p.Click("button", "Verify")
@@ -353,6 +384,34 @@ func (p *tour) settings() {
 		p.shows(text)
 		p.look("settings-" + section)
 	}
+}
+
+// languages are some screens in others than English.
+func (p *tour) languages() {
+	for _, name := range []string{"ar", "de"} {
+		p.at("/settings/appearance")
+		p.choose("select:has([value=ar])", name)
+		p.Until("document.documentElement.lang === " + quote(name))
+		p.look(name + "-appearance")
+		for place, ready := range map[string]string{"": ".row", "settings/server": ".facts tbody", "settings/privacy": ".switch", "new": ".glyph"} {
+			p.at("/" + place)
+			p.sees(ready)
+			p.look(name + "-" + strings.ReplaceAll("list/"+place, "/", "-"))
+		}
+		for _, who := range []string{"Beatriz", "The Reading Circle"} {
+			p.at("/")
+			p.Click("link", who)
+			p.sees(".message")
+			p.look(name + "-conversation-" + who[:3])
+			p.at(browsertest.Eval[string](p.Page, "location.pathname") + "/info")
+			p.sees(".details .portrait")
+			p.look(name + "-details-" + who[:3])
+		}
+		p.at("/")
+	}
+	p.at("/settings/appearance")
+	p.choose("select:has([value=ar])", "en")
+	p.Until(`document.documentElement.lang === "en"`)
 }
 
 // end locks the application, and takes the server away.

@@ -69,3 +69,14 @@ func TestFiles(t *testing.T) {
 	bea.Click("button", "notes.txt")
 	bea.Until(`saved.includes("what the file says")`)
 }
+
+// The browser is asked to keep what is stored as soon as somebody has written.
+func TestKeptStorage(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, phone, "ana", ""), w.terminal(t, "bea")
+	ana.Allow("persistent-storage")
+	ana.writeTo(bea.Address().String(), "Hello Bea")
+	ana.Until(`navigator.storage.persisted()`)
+	ana.Go(w.home() + "/settings/storage")
+	ana.shows("The browser keeps it even if space is short.")
+}

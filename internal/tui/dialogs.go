@@ -292,7 +292,7 @@ func (r *reactor) hints() []hint { return []hint{{"1-8", "react"}, {"esc", "back
 
 func (r *reactor) lines(m *model, width, _ int) []string {
 	r.field.SetWidth(max(1, width-4))
-	all := []string{m.styles.strong.Render("React"), m.styles.quiet.Render(fit(line(gist(r.to)), width)), ""}
+	all := []string{m.styles.strong.Render("React"), m.styles.quiet.Render(fit(line(m.gist(r.to)), width)), ""}
 	row := ""
 	for i, e := range emojis {
 		part := fmt.Sprintf("%d %s  ", i+1, e)

@@ -293,7 +293,7 @@ func (m *model) restoreDraft() { m.compose.SetValue(typed(m.drafts[m.open.id].te
 // editLast edits the newest own message.
 func (m *model) editLast() tea.Cmd {
 	for i := len(m.open.messages) - 1; i >= 0; i-- {
-		if msg := &m.open.messages[i]; msg.Own && !msg.Notice && !msg.Deleted && msg.Text != "" {
+		if msg := &m.open.messages[i]; msg.Own && msg.Notice == nil && !msg.Deleted && msg.Text != "" {
 			m.edit(msg)
 			return nil
 		}

@@ -72,7 +72,7 @@ func (m *model) loadList() tea.Cmd {
 			}
 			p := preview{activity: c.Activity}
 			msg.err = device.History(c.ID, func(message client.Message) bool {
-				p.text = gist(message)
+				p.last = message
 				return false
 			})
 			if msg.err != nil {
@@ -85,9 +85,11 @@ func (m *model) loadList() tea.Cmd {
 }
 
 // gist is a message in one line.
-func gist(msg client.Message) string {
+func (m *model) gist(msg client.Message) string {
 	var s string
 	switch {
+	case msg.Notice != nil:
+		return m.told(&msg)
 	case msg.Deleted:
 		s = "Deleted message"
 	case msg.Text != "":
@@ -100,7 +102,7 @@ func gist(msg client.Message) string {
 	if len(s) > 400 {
 		s = strings.ToValidUTF8(s[:400], "")
 	}
-	if msg.Own && !msg.Notice {
+	if msg.Own {
 		s = "You: " + s
 	}
 	return s
@@ -239,7 +241,7 @@ func (m *model) gotRoom(msg roomMsg) tea.Cmd {
 // placeNew finds the oldest message that was unread when the room was opened.
 func (r *room) placeNew() {
 	for i := len(r.messages) - 1; i >= 0 && r.unread > 0; i-- {
-		if msg := &r.messages[i]; !msg.Own && !msg.Notice {
+		if msg := &r.messages[i]; !msg.Own && msg.Notice == nil {
 			r.unread--
 			r.firstNew = msg.ID
 		}

@@ -83,7 +83,7 @@ func (p *pending) end() bool {
 // preview is the newest message of a conversation as the list shows it.
 type preview struct {
 	activity time.Time
-	text     string
+	last     client.Message
 }
 
 // A draft is what is in the composer.
@@ -258,7 +258,7 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 }
 
 func (m *model) countArrival(msg client.Message) {
-	if r := m.open; r != nil && msg.Conversation == r.id && !msg.Own && !msg.Notice && r.hidden > 0 {
+	if r := m.open; r != nil && msg.Conversation == r.id && !msg.Own && msg.Notice == nil && r.hidden > 0 {
 		r.arrived++
 	}
 }

@@ -58,7 +58,7 @@ func everyday() *fake {
 	yesterday := said("ana", "ana", 1, "Are you free tomorrow?")
 	yesterday.SentAt = yesterday.SentAt.Add(-24 * time.Hour)
 	f.history["ana"] = []client.Message{yesterday, said("ana", "me", 2, "Yes!"), edited, reply, file, gone, failed, waiting}
-	notice := client.Message{Conversation: "desk", Text: "Ana Holm added bo@chat.example", SentAt: noon.Add(-time.Hour), Notice: true}
+	notice := client.Message{Conversation: "desk", From: addr("ana"), SentAt: noon.Add(-time.Hour), Notice: &client.Notice{Kind: client.NoticeAdded, Whom: addr("bo")}}
 	f.history["desk"] = []client.Message{notice, said("desk", "ana", 2, "Welcome"), said("desk", "bo", 3, "Hello"), said("desk", "bo", 4, "all"), said("desk", "me", 5, "Hi Bo")}
 	f.history["ask"] = []client.Message{said("ask", "zed", 1, "You do not know me, but I have something for you.")}
 	return f

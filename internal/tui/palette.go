@@ -141,7 +141,7 @@ func (m *model) searchAll(ctx context.Context, term string) tea.Cmd {
 // mentions reports whether a message or the name of one of its files contains
 // a term, which is in lower case.
 func mentions(msg *client.Message, term string) bool {
-	if msg.Deleted || msg.Notice {
+	if msg.Deleted || msg.Notice != nil {
 		return false
 	}
 	if strings.Contains(strings.ToLower(msg.Text), term) {

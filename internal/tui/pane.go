@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/internal/english"
 )
 
 // conversationPane is the open conversation.
@@ -107,7 +108,7 @@ func (m *model) facts(c *client.Conversation) string {
 		}
 	}
 	if c.Timer > 0 {
-		facts = append(facts, "messages disappear after "+span(c.Timer))
+		facts = append(facts, "messages disappear after "+english.Duration(c.Timer))
 	}
 	return strings.Join(facts, " · ")
 }
@@ -134,7 +135,7 @@ func (m *model) foot(width int) []string {
 	case !d.replyTo.IsZero():
 		said := "an earlier message"
 		if original := m.open.message(d.replyTo); original != nil {
-			said = m.name(original.From) + ": " + line(strings.TrimPrefix(gist(*original), "You: "))
+			said = m.name(original.From) + ": " + line(strings.TrimPrefix(m.gist(*original), "You: "))
 		}
 		lines = append(lines, m.styles.quiet.Render(fit(" Reply to "+said, width)))
 	}

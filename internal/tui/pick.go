@@ -25,7 +25,7 @@ func (m *model) startPick() tea.Cmd {
 	return nil
 }
 
-func pickable(msg *client.Message) bool { return !msg.Notice && !msg.ID.IsZero() }
+func pickable(msg *client.Message) bool { return msg.Notice == nil && !msg.ID.IsZero() }
 
 func (m *model) startWrite() tea.Cmd {
 	m.mode = modeWrite

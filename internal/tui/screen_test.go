@@ -119,7 +119,7 @@ func TestWhatOthersWriteIsHarmless(t *testing.T) {
 		msg.ReplyTo = messageID(byte(19 + i))
 		f.history["ana"] = append(f.history["ana"], msg)
 		f.conversations = append(f.conversations, client.Conversation{ID: client.ConversationID(rune('A' + i)), Group: true, Title: text, Status: client.StatusActive, Activity: noon})
-		f.history[client.ConversationID(rune('A'+i))] = []client.Message{{Conversation: client.ConversationID(rune('A' + i)), Notice: true, Text: text, SentAt: noon}}
+		f.history[client.ConversationID(rune('A'+i))] = []client.Message{{Conversation: client.ConversationID(rune('A' + i)), From: addr("ana"), Notice: &client.Notice{Kind: client.NoticeRenamed, Title: text}, SentAt: noon}}
 	}
 	f.contacts = append(f.contacts, client.Contact{Address: addr("zed"), Profile: "Zed\u202e\x1b[2J"})
 	sit(t, f, 80, 24, func(u *user) {

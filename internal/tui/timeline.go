@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/english"
 )
 
 const (
@@ -62,7 +63,7 @@ func (m *model) timeline(width int) []row {
 			add(-1, m.styles.accent.Render(rule(" new ", width)))
 			first = true
 		}
-		if msg.Notice {
+		if msg.Notice != nil {
 			add(i, m.notices(msg, width)...)
 			continue
 		}
@@ -87,17 +88,20 @@ func rule(word string, width int) string {
 // group.
 func (m *model) grouped(i, j int) bool {
 	a, b := &m.open.messages[i], &m.open.messages[j]
-	return !a.Notice && !b.Notice && a.From == b.From && b.SentAt.Sub(a.SentAt).Abs() < together &&
+	return a.Notice == nil && b.Notice == nil && a.From == b.From && b.SentAt.Sub(a.SentAt).Abs() < together &&
 		sameDay(a.SentAt, b.SentAt) && b.ID != m.open.firstNew
 }
 
 func (m *model) notices(msg *client.Message, width int) []string {
 	var lines []string
-	for _, l := range wrap(msg.Text, width-4) {
+	for _, l := range wrap(m.told(msg), width-4) {
 		lines = append(lines, m.styles.quiet.Render(center(l, width)))
 	}
 	return lines
 }
+
+// told says what a notice tells.
+func (m *model) told(msg *client.Message) string { return english.Notice(msg, m.self, m.name) }
 
 // block returns the lines of a message, laid out anew if need be.
 func (m *model) block(i int, first, last bool, width int) []string {
@@ -197,7 +201,7 @@ func (m *model) quote(msg *client.Message, width int) []string {
 	said := "an earlier message"
 	if original := m.open.message(msg.ReplyTo); original != nil {
 		author := m.name(original.From)
-		said = author + ": " + line(strings.TrimPrefix(gist(*original), "You: "))
+		said = author + ": " + line(strings.TrimPrefix(m.gist(*original), "You: "))
 	}
 	return []string{m.styles.quiet.Render("│ " + ansi.Truncate(said, max(1, width-2), "…"))}
 }

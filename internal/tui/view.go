@@ -250,7 +250,7 @@ func (m *model) listRow(c *client.Conversation, width int) []string {
 		}
 		return []string{m.mark(c, spread(mark+style.Render(name), right+" ", width))}
 	}
-	below := line(m.previews[c.ID].text)
+	below := line(m.gist(m.previews[c.ID].last))
 	if d, ok := m.drafts[c.ID]; ok && d.text != "" && (m.open == nil || m.open.id != c.ID) {
 		below = "Draft: " + line(d.text)
 	}

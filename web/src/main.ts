@@ -3,6 +3,7 @@
 import { h, render } from 'preact';
 import { connect } from './core/worker-core';
 import type { Core } from './core/core';
+import { Elsewhere } from './core/seat';
 import { scriptURL } from './core/trusted';
 import { App, wording } from './model/app';
 import { guard } from './platform/guard';
@@ -13,11 +14,18 @@ import { Root } from './view/app';
 
 const place = document.getElementById('app')!;
 
-connect().then(start, (e: unknown) => start(failing(e)));
+let running: App | undefined;
+
+connect(async () => running?.yield()).then(start, (e: unknown) => start(failing(e)));
+
+// A page that the browser kept has missed what happened, and its worker may have ended.
+addEventListener('pageshow', (e) => e.persisted && location.reload());
 
 function start(core: Core): void {
   const app = new App(core, surroundings());
-  if (core instanceof Failing) app.broken.value = wording(core.why);
+  running = app;
+  if (core instanceof Failing && core.why instanceof Elsewhere) app.elsewhere.value = true;
+  else if (core instanceof Failing) app.broken.value = wording(core.why);
   addEventListener('popstate', () => app.router.follow(location.pathname));
   guard(app);
   notify(app);

@@ -6,7 +6,7 @@ import { en } from '../src/locale/en';
 import { CoreError } from '../src/core/core';
 import type { ErrorCode } from '../src/core/api.gen';
 import { App, wording } from '../src/model/app';
-import { conversation, FakeCore, message, opened, page, session, settled, World } from './fake';
+import { conversation, FakeCore, leaving, message, opened, page, session, settled, World } from './fake';
 
 test('an open profile shows its conversations, a locked one nothing', async () => {
   const { app } = await opened([conversation('a')]);
@@ -55,6 +55,7 @@ test('a locked page holds nothing that was read', async () => {
   app.composer('c').attach(new Blob(), 'secret.pdf', 'blob:secret');
   app.list.query.value = 'secret';
   app.sheet.value = { kind: 'share' };
+  app.router.go({ at: 'person', address: 'secret@example.org' });
   core.emit('typing', { conversation: 'c', from: 'a@x', author: 'secret', on: true });
   core.emit('message', { message: message(4, { text: 'secret' }), new: true });
   core.emit('failure', { conversation: 'c', error: { code: 'failed', text: 'secret' } });
@@ -69,6 +70,16 @@ test('a locked page holds nothing that was read', async () => {
   assert.notEqual(app.timeline('c'), before[0]);
   assert.notEqual(app.composer('c'), before[1]);
   assert.deepEqual(world.released, ['blob:secret']);
+  assert.equal(world.urls.at(-1), '/', 'the address bar names nobody');
+});
+
+test('who makes way for another tab keeps drafts, and holds nothing', async () => {
+  const { app, core } = await opened([conversation('c', { name: 'secret' })]);
+  core.when('saveDraft', () => ({}));
+  app.composer('c').text.value = 'half a secret';
+  await app.yield();
+  assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }]);
+  assert.deepEqual([app.elsewhere.value, app.session.value, app.list.sorted.value], [true, null, []]);
 });
 
 test('a lock does not wait for what hangs', async () => {
@@ -96,8 +107,14 @@ test('a list that comes after the lock is not shown', async () => {
   assert.deepEqual([app.list.state.value, app.list.sorted.value], ['loading', []]);
 });
 
-test('erasing takes the recovery key with it, locking does not', async () => {
+test('erasing takes the recovery key with it, and so does another profile, locking does not', async () => {
   const { app } = await opened();
+  app.recovery.value = 'key';
+  await app.enter(session('locked'));
+  await app.enter(session('open', { address: 'nobody@example.org' }));
+  assert.equal(app.recovery.value, '', 'a passphrase of duress shows nothing of the profile before');
+  await app.enter(session('locked'));
+  await app.enter(session('open'));
   app.recovery.value = 'key';
   await app.enter(session('locked'));
   assert.equal(app.recovery.value, 'key');
@@ -125,6 +142,21 @@ test('what was sent leaves the field empty, what failed comes back', async () =>
   assert.equal(composer.text.value, 'again\n\nnext');
   assert.equal(composer.problem.value, en['error.full']);
   assert.deepEqual([composer.cards.value[0]!.preview, world.released], ['blob:y', ['blob:x']]);
+});
+
+test('the browser is asked to keep what is stored once somebody has written', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  core.when('page', () => page(1, 1)).fail('send', 'full');
+  const say = async () => {
+    app.composer('c').text.value = 'hello';
+    await app.send('c');
+  };
+  await say();
+  assert.equal(world.asked, 0);
+  core.when('send', ({ text }) => ({ message: message(2, { own: true, text }) }));
+  await say();
+  await say();
+  assert.equal(world.asked, 1);
 });
 
 test('nothing is not sent', async () => {
@@ -175,7 +207,7 @@ test('a new message is read out where it is looked at, made harmless', async () 
   core.emit('message', { message: bold, new: true });
   assert.equal(app.announcement.value, '');
   app.router.go({ at: 'conversation', id: 'c', panel: false });
-  for (const quiet of [message(2, { own: true }), message(3, { notice: true })]) core.emit('message', { message: quiet, new: true });
+  for (const quiet of [message(2, { own: true }), message(3, { notice: leaving })]) core.emit('message', { message: quiet, new: true });
   core.emit('message', { message: message(4), new: false });
   assert.equal(app.announcement.value, '');
   core.emit('message', { message: bold, new: true });

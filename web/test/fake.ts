@@ -2,7 +2,7 @@
 
 // A core that answers as a test tells it to, and whose events a test makes.
 
-import type { Calls, Conversation, ErrorCode, Events, Member, Message, Page, Session } from '../src/core/api.gen';
+import type { Calls, Conversation, ErrorCode, Events, Member, Message, Notice, Page, Session } from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
 import type { Push } from '../src/model/wake';
@@ -74,9 +74,12 @@ export function settled(): Promise<void> {
 export function message(order: number, more: Partial<Message> = {}): Message {
   return {
     id: `m${order}`, conversation: 'c', order, from: 'ana@example.org', author: 'Ana', own: false, text: `text ${order}`, sentAt: noon + order * 1000, replyTo: '', quote: null,
-    attachments: [], reactions: [], mentions: [], mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'read', reason: '', delivered: 0, read: 0, notice: false, ...more,
+    attachments: [], reactions: [], mentions: [], mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'read', reason: '', delivered: 0, read: 0, notice: null, ...more,
   };
 }
+
+/** Somebody left. */
+export const leaving: Notice = { kind: 'left', whom: '', name: '', self: false, title: '', timer: 0, role: 'member' };
 
 /** A noon where the test runs, far from any change of the clocks. */
 export const noon = new Date(2026, 0, 14, 12).getTime();
@@ -116,6 +119,8 @@ export class World implements Surroundings {
   now = () => this.time;
   later = (fn: () => void, ms: number) => void this.timers.push({ at: this.time + ms, fn });
   soon = (fn: () => void) => fn();
+  asked = 0;
+  keep = () => void this.asked++;
   release = (url: string) => void this.released.push(url);
   push: Push | null = null;
 

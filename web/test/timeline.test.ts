@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Message, PageQuery } from '../src/core/api.gen';
 import { localPrefix, pageSize, rows, Timeline, windowSize, type Row } from '../src/model/timeline';
-import { FakeCore, message, noon, page, settled } from './fake';
+import { FakeCore, leaving, message, noon, page, settled } from './fake';
 
 const me = { address: 'me@example.org', name: 'Me' };
 const nothing = { replyTo: '', mentions: [], files: [], names: [] };
@@ -273,7 +273,7 @@ const at = (n: number, minutes: number, more: Partial<Message> = {}) => message(
 test('messages of one author group within five minutes', () => {
   assert.equal(shape(rows([at(1, 0), at(2, 4.9), at(3, 9), at(4, 14)], '')), 'day [m1 m2 m3] [m4]');
   assert.equal(shape(rows([at(1, 0), at(2, 1, { from: 'ben@example.org' }), at(3, 2)], '')), 'day [m1] [m2] [m3]');
-  assert.equal(shape(rows([at(1, 0), at(2, 1, { notice: true }), at(3, 2)], '')), 'day [m1] notice [m3]');
+  assert.equal(shape(rows([at(1, 0), at(2, 1, { notice: leaving }), at(3, 2)], '')), 'day [m1] notice [m3]');
 });
 
 test('a day and the line of new messages part groups', () => {
@@ -283,7 +283,7 @@ test('a day and the line of new messages part groups', () => {
 });
 
 test('every line has a key of its own', () => {
-  const many = range(1, 2000).map((n) => at(n, n * 7, { notice: n % 13 === 0, from: n % 3 ? 'a@x' : 'b@x' }));
+  const many = range(1, 2000).map((n) => at(n, n * 7, { notice: n % 13 ? null : leaving, from: n % 3 ? 'a@x' : 'b@x' }));
   const keys = rows(many, 'm1000').map((r) => r.key);
   assert.equal(new Set(keys).size, keys.length);
 });

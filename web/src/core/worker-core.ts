@@ -3,6 +3,7 @@
 import type { Request, Response } from '../worker/wire';
 import type { AttachmentRef, Calls, Events } from './api.gen';
 import { type Core, CoreError } from './core';
+import { take, takes } from './seat';
 import { scriptURL } from './trusted';
 
 interface Pending {
@@ -14,12 +15,29 @@ type Listener = (event: never) => void;
 
 /**
  * Connects to the core, which runs in a worker: in one for all tabs, if the
- * browser has shared workers. Rejects with a CoreError if it cannot begin.
+ * browser has shared workers. Otherwise one tab at a time has a worker. When
+ * another tab takes over, yields is called, and the worker ends after it.
+ * Rejects with a CoreError if the core cannot begin, and with Elsewhere if it
+ * runs in another tab.
  */
-export function connect(): Promise<Core> {
+export async function connect(yields: () => Promise<void>): Promise<Core> {
+  const url = scriptURL(__WORKER__);
+  const port = typeof SharedWorker === 'undefined' ? await alone(url, yields) : new SharedWorker(url).port;
   return new Promise((resolve, reject) => {
-    const core = attach(open(), () => resolve(core), reject);
+    const core = attach(port, () => resolve(core), reject);
   });
+}
+
+/** Starts a worker of this tab's own, which ends with the page: a page that is kept to go back to would keep the lock on the store. */
+async function alone(url: string, yields: () => Promise<void>): Promise<Worker> {
+  let worker: Worker | undefined;
+  const seat = await take(navigator.locks, takes() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
+  worker = new Worker(url);
+  addEventListener('pagehide', () => {
+    worker.terminate();
+    seat.leave();
+  });
+  return worker;
 }
 
 function attach(port: MessagePort | Worker, onStart: () => void, onFailure: (reason: CoreError) => void): Core {
@@ -79,13 +97,4 @@ function attach(port: MessagePort | Worker, onStart: () => void, onFailure: (rea
 /** The server that this page came from, unless the page says otherwise. */
 function servedBy(): string {
   return document.querySelector<HTMLMetaElement>('meta[name=securecrypt-server]')?.content ?? location.host;
-}
-
-function open(): MessagePort | Worker {
-  const url = scriptURL(__WORKER__);
-  if (typeof SharedWorker === 'undefined') {
-    return new Worker(url);
-  }
-  const { port } = new SharedWorker(url);
-  return port;
 }

@@ -24,6 +24,8 @@ export interface Surroundings {
   system: System;
   release: (url: string) => void;
   push: Push | null;
+  /** Asks the browser to keep what is stored, even if space is short. */
+  keep: () => void;
 }
 
 /** What shall be said in another conversation. */
@@ -43,13 +45,15 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
-/** How long, in milliseconds, leaving waits for drafts to be kept. */
+/** How long, in milliseconds, whatever ends a visit waits for drafts to be kept. */
 const saveWaits = 500;
 
 /** The whole application, without a view. */
 export class App {
   readonly session = signal<Session | null>(null);
   readonly broken = signal('');
+  /** The core runs in another tab. */
+  readonly elsewhere = signal(false);
   readonly recovery = signal('');
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
@@ -69,6 +73,7 @@ export class App {
   private readonly heard = new Map<string, object>();
   /** Counts how often the profile was closed: what was asked for before is void. */
   private visit = 0;
+  private asked = false;
   private readonly timelines = new Map<string, Timeline>();
   private readonly composers = new Map<string, Composer>();
 
@@ -98,6 +103,7 @@ export class App {
   /** Takes a session, and loads what an open one shows. */
   async enter(session: Session): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
+    if (opened && this.owner && this.owner !== session.address) this.recovery.value = '';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
@@ -160,6 +166,8 @@ export class App {
     try {
       await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
       composer.drop(out.cards);
+      if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
+      this.asked = true;
     } catch (e) {
       composer.problem.value = wording(e);
       composer.giveBack(out);
@@ -221,6 +229,14 @@ export class App {
     await this.core.call('lock', {});
   }
 
+  /** Makes way for another tab. */
+  async yield(): Promise<void> {
+    this.elsewhere.value = true;
+    await this.saveDrafts();
+    this.session.value = null;
+    this.forget('locked');
+  }
+
   /** Keeps what is being written, as far as that goes quickly. */
   async saveDrafts(): Promise<void> {
     const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));
@@ -280,9 +296,14 @@ export class App {
     if (route.at === 'conversation' && route.id === id) this.router.go({ at: 'home' }, true);
   }
 
-  /** A locked page holds nothing that was read. */
+  /**
+   * A locked page holds nothing that was read, nor an address in its place. A
+   * recovery key that was not noted yet is out of sight, but not lost.
+   */
   private forget(phase: Session['phase']): void {
     this.visit++;
+    const { value: route } = this.router.route;
+    if (route.at === 'person' || (route.at === 'new' && this.owner)) this.router.go({ at: 'home' }, true);
     batch(() => {
       this.list.empty();
       this.timelines.clear();

@@ -98,6 +98,16 @@ export function moment(at: number): string {
   return format('moment', { dateStyle: 'full', timeStyle: 'short' }).format(at);
 }
 
+/** A day of this year or the next, with its time. */
+export function momentOf(at: number): string {
+  return format('moment-of', { day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' }).format(at);
+}
+
+/** A day, whatever day it is now. */
+export function date(at: number): string {
+  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+}
+
 /** A moment as a list shows it: a time today, then a day, then a date. */
 export function brief(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
@@ -115,7 +125,7 @@ export function dayName(at: number, now: number): string {
   if (days === 1) return t('yesterday');
   if (days < 7) return format('long-weekday', { weekday: 'long' }).format(at);
   if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('day', { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
-  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+  return date(at);
 }
 
 /** A size in bytes for people. */

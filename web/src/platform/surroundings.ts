@@ -18,7 +18,12 @@ export function surroundings(): Surroundings {
     system: system(),
     release: (url) => URL.revokeObjectURL(url),
     push: push(),
+    keep: () => void keep().catch(() => undefined),
   };
+}
+
+async function keep(): Promise<void> {
+  if (!(await navigator.storage.persisted())) await navigator.storage.persist();
 }
 
 function system(): System {

@@ -4,29 +4,34 @@
 
 import type { Conversation, Message } from '../core/api.gen';
 import type { App } from '../model/app';
-import { t } from '../model/i18n';
+import { duration, t } from '../model/i18n';
+import { muteEnd, muteLengths, muteUntil } from '../model/mute';
 import { localPrefix } from '../model/timeline';
 import { preview } from './side';
 import type { Item } from './menu';
-
-/** Muted until somebody changes it: the largest time that a date can be. */
-const forever = 8_640_000_000_000_000;
 
 export const quickEmoji = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
 export function conversationItems(app: App, c: Conversation): Item[] {
   const { core } = app;
   const id = c.id;
-  const muted = c.mutedUntil > app.around.now();
   if (c.status === 'request') return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
   const items: Item[] = [
     { icon: c.pinned ? 'pinOff' : 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => void app.attempt(() => core.call('pin', { conversation: id, on: !c.pinned })) },
-    { icon: muted ? 'bell' : 'bellOff', label: t(muted ? 'unmute' : 'mute'), run: () => void app.attempt(() => core.call('mute', { conversation: id, time: muted ? 0 : forever })) },
+    muteItem(app, c),
     { icon: c.archived ? 'archiveOut' : 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => void archive(app, c) },
   ];
   if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => confirmLeave(app, c) });
   else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
   return items;
+}
+
+function muteItem(app: App, c: Conversation): Item {
+  const now = app.around.now();
+  const set = (time: number) => void app.attempt(() => app.core.call('mute', { conversation: c.id, time }));
+  if (c.mutedUntil > now) return { icon: 'bell', label: t('unmute'), text: muteEnd(c.mutedUntil, now), run: () => set(0) };
+  const lengths = muteLengths.map((length): Item => ({ icon: 'bellOff', label: length === Infinity ? t('mute.always') : duration(length), run: () => set(muteUntil(length, app.around.now())) }));
+  return { icon: 'bellOff', label: t('mute'), run: () => undefined, more: lengths };
 }
 
 async function archive(app: App, c: Conversation): Promise<void> {

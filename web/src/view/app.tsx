@@ -2,6 +2,7 @@
 
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { takeAnew } from '../core/seat';
 import type { App } from '../model/app';
 import { direction, language, t } from '../model/i18n';
 import { level } from '../model/route';
@@ -9,7 +10,8 @@ import { dropAll } from './blobs';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
 import { useKeys } from './keys';
-import { MenuLayer } from './menu';
+import { dropDownloads } from './media';
+import { dropMenu, MenuLayer } from './menu';
 import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
@@ -45,18 +47,22 @@ function Look(): null {
   }, [language.value, direction.value]);
   const phase = session.value?.phase;
   useEffect(() => {
-    if (phase === 'locked') dropAll();
+    if (phase === 'open') return;
+    dropAll();
+    dropDownloads();
+    dropMenu();
   }, [phase]);
   return null;
 }
 
 function Screen(): VNode {
   const app = useApp();
+  if (app.elsewhere.value) return <Away />;
   if (app.broken.value) return <Broken why={app.broken.value} />;
   const session = app.session.value;
   if (!session) return <Shell />;
-  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
   if (session.phase === 'locked') return <Lock />;
+  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
   return <Frame />;
 }
 
@@ -71,6 +77,20 @@ function Shell(): VNode {
         <div class="main" />
       </div>
     </div>
+  );
+}
+
+/** What a tab shows while another one works. */
+function Away(): VNode {
+  return (
+    <main class="screen">
+      <div class="inner">
+        <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
+        <h1>{t('elsewhere.title')}</h1>
+        <p class="lead">{t('elsewhere.text')}</p>
+        <Button primary wide autofocus onClick={takeAnew}>{t('elsewhere.here')}</Button>
+      </div>
+    </main>
   );
 }
 

@@ -58,6 +58,7 @@ async function fetchOnce(core: Core, key: string, ref: AttachmentRef, signal: Ab
   const have = kept.get(key);
   if (have) return have;
   const blob = await core.attachment(ref, signal);
+  signal.throwIfAborted(); // nobody would revoke it, least of all after a lock
   const other = kept.get(key);
   if (other) return other;
   const made = { url: URL.createObjectURL(blob), blob, users: 0 };

@@ -149,6 +149,7 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
     const picture = !asFile && drawable(file.type);
     try {
       const made = picture ? await redraw(file) : { blob: file, name: file.name };
+      if (app.session.value?.phase !== 'open') return;
       if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
     } catch {
       composer.problem.value = t('picture.failed', { name: file.name });

@@ -10,7 +10,7 @@ import { fold } from '../model/text';
 import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy } from './actions';
 import { openMenu, type Item } from './menu';
 import { Picker, usePicked } from './new';
-import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useWork, rove, type IconName } from './parts';
+import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
 
 const hour = 3_600_000;
 const timers = [0, 30_000, 5 * 60_000, hour, 8 * hour, 24 * hour, 7 * 24 * hour, 28 * 24 * hour];
@@ -111,13 +111,14 @@ function NameForm({ person, onDone }: { person: Contact; onDone: () => void }): 
 /** What people and groups have in common. */
 function Common({ c }: { c: Conversation }): VNode {
   const app = useApp();
+  useNow(); // a mute ends by itself
   const items = conversationItems(app, c).filter((i) => !i.danger);
   return (
     <section class="group-of">
       {c.status === 'active' && (
         <Choice label={t('timer')} hint={t('timer.hint')} value={String(c.timer)} options={timerOptions(c.timer)} onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))} />
       )}
-      {items.map((i) => <Action key={i.label} icon={i.icon} label={i.label} onClick={i.run} />)}
+      {items.map((i) => <Action key={i.label} icon={i.icon} label={i.label} {...(i.text && { text: i.text })} onClick={(e) => (i.more ? openMenu(e.currentTarget as Element, i.more) : i.run())} />)}
     </section>
   );
 }

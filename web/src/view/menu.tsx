@@ -11,6 +11,10 @@ export interface Item {
   label: string;
   run: () => void;
   danger?: boolean;
+  /** What else is said of it. */
+  text?: string;
+  /** Choices that take the menu's place, instead of run. */
+  more?: Item[];
 }
 
 interface Open {
@@ -39,6 +43,11 @@ export function closeMenu(): void {
   const before = open.value?.before;
   open.value = null;
   if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+}
+
+/** Forgets the menu, as when the profile is locked. */
+export function dropMenu(): void {
+  open.value = null;
 }
 
 /** The one menu that may be open, above everything. */
@@ -87,9 +96,9 @@ export function MenuLayer(): VNode | null {
           </div>
         )}
         {menu.items.map((item) => (
-          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => act(item.run)}>
+          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))} aria-haspopup={item.more && 'menu'}>
             <Icon name={item.icon} />
-            {item.label}
+            <span>{item.label}{item.text && <small>{item.text}</small>}</span>
           </button>
         ))}
       </div>

@@ -11,6 +11,7 @@ import { Markdown } from './markdown';
 import { longPress, openMenu } from './menu';
 import { Avatar, Icon, IconButton, Name, useApp } from './parts';
 import { preview } from './side';
+import { useSwipe } from './swipe';
 import { stateName, Ticks } from './ticks';
 
 interface Props {
@@ -34,20 +35,24 @@ export function MessageView(p: Props): VNode {
     if (e.key === 'Enter' || e.key === 'ContextMenu' || (e.key === 'F10' && e.shiftKey)) {
       e.preventDefault();
       menu(e.currentTarget.querySelector('.bubble') ?? e.currentTarget);
-    } else if (e.key.toLowerCase() === 'r' && !e.ctrlKey && !e.metaKey && writable(c) && !m.deleted) {
+    } else if (e.key.toLowerCase() === 'r' && !e.ctrlKey && !e.metaKey && answerable) {
       e.preventDefault();
-      app.composer(c.id).answer(m);
+      answer();
     }
   };
+  const answerable = writable(c) && !m.deleted;
+  const answer = () => app.composer(c.id).answer(m);
+  const { pulled, handlers } = useSwipe(answer);
   const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
   return (
-    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys}>
+    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} {...(answerable && handlers)}>
+      {pulled && <span class="pulled"><Icon name="reply" /></span>}
       {others && (p.last ? <Avatar name={m.author} address={m.from} size="s28" /> : <span class="gap" />)}
       <div class="stack-of">
         {others && p.first && <span class="author" style={{ '--hue': String(hue(m.from)) }}><Name of={m.author} /></span>}
         <div class="line">
           <Bubble {...p} onMenu={menu} />
-          {!m.deleted && writable(c) && <Tools m={m} onReply={() => app.composer(c.id).answer(m)} onMenu={menu} />}
+          {answerable && <Tools m={m} onReply={answer} onMenu={menu} />}
         </div>
         <Reactions m={m} />
         {(p.last || m.state === 'failed' || m.edited) && <Foot m={m} last={p.last} />}
@@ -118,7 +123,7 @@ function Foot({ m, last }: { m: Message; last: boolean }): VNode {
     return (
       <button type="button" class="foot failed" onClick={retry}>
         <Icon name="failed" size="tiny" />
-        {t('failed.retry', { reason: m.reason || t('error.failed') })}
+        {t('failed.retry', { reason: m.reason })}
       </button>
     );
   }

@@ -22,7 +22,7 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
       setSeconds(s);
       setLevels((all) => [...all, level].slice(-shownBars));
     }, async (blob, keep) => {
-      if (ended || !keep || !blob.size) return;
+      if (!keep || !blob.size) return;
       app.composer(id).attach(blob, `voice.${/mp4/.test(blob.type) ? 'm4a' : /ogg/.test(blob.type) ? 'ogg' : 'webm'}`, '');
       await app.send(id);
     }).then(

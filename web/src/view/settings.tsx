@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { ComponentChildren, VNode } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Disclosure } from '../core/api.gen';
-import { languages, size, t, type Key } from '../model/i18n';
+import { knowledge } from '../model/disclosure';
+import { language, languages, size, t, type Key } from '../model/i18n';
 import type { Look } from '../model/settings';
 import { copy } from './actions';
 import { timerOptions } from './details';
@@ -33,7 +34,7 @@ export function SettingsMenu(): VNode {
         <div class="rows">
           <button type="button" class="row profile" aria-current={current === 'profile' ? 'page' : undefined} onClick={() => go('profile')}>
             <Avatar name={me.name} address={me.address} />
-            <span class="body"><Name of={me.name || me.address} class="name clip" /><span class="preview clip ltr">{me.address}</span></span>
+            <span class="body"><Name of={me.name || me.address} class="name clip" /><span class="preview clip"><span class="ltr">{me.address}</span></span></span>
           </button>
           {sections.map(([id, icon, title]) => (
             <button key={id} type="button" class="row" aria-current={current === id ? 'page' : undefined} onClick={() => go(id)}>
@@ -184,6 +185,7 @@ function Storage(): VNode {
         <div class="padded">
           <p class="spread"><span>{t('storage.used')}</span><span class="figures">{used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}</span></p>
           <progress class="meter" aria-label={t('storage.used')} max={1} value={part} />
+          {kept && <p class="known"><Icon name="check" size="small" />{t('storage.kept')}</p>}
         </div>
       </Group>
       {kept === false && (
@@ -209,17 +211,45 @@ function Server(): VNode {
       {!disclosure && !work.problem && <Skeletons n={4} />}
       {disclosure && (
         <>
-          <Group title={t('server.has')}>
-            <table class="facts">
-              <caption class="visually-hidden">{t('server.has')}</caption>
-              <tbody>{disclosure.rows.map((r, i) => <tr key={i}><th scope="row">{r.name}</th><td dir="auto">{r.value}</td></tr>)}</tbody>
-            </table>
-          </Group>
+          <Known disclosure={disclosure} />
           <Group title={t('server.not')}>
             <ul class="nots">{(['server.not1', 'server.not2', 'server.not3', 'server.not4'] as const).map((k) => <li key={k}><Icon name="close" size="small" />{t(k)}</li>)}</ul>
           </Group>
-          <details class="raw"><summary>{t('server.raw')}</summary><pre tabIndex={0}>{disclosure.json}</pre></details>
+          <details class="raw">
+            <summary>{t('server.raw')}</summary>
+            <Button onClick={() => void copy(app, disclosure.json)}><Icon name="copy" />{t('copy')}</Button>
+            <pre tabIndex={0}>{disclosure.json}</pre>
+          </details>
         </>
+      )}
+    </>
+  );
+}
+
+/** The answer as a table, and what of it there are no words for. */
+function Known({ disclosure }: { disclosure: Disclosure }): VNode {
+  const { facts, odd } = useMemo(() => knowledge(disclosure), [disclosure, language.value]);
+  const heads = ['server.what', 'server.many', 'server.since', 'server.kept'] as const;
+  return (
+    <>
+      <Group title={t('server.has')} text={t('server.nameless')}>
+        <table class="facts">
+          <caption class="visually-hidden">{t('server.has')}</caption>
+          <thead><tr>{heads.map((k) => <th key={k} scope="col">{t(k)}</th>)}</tr></thead>
+          <tbody>
+            {facts.map((f) => (
+              <tr key={f.what}>
+                <th scope="row">{f.what}</th>
+                {[f.many, f.since, f.kept].map((text, i) => <td key={i} data-head={t(heads[i + 1]!)}>{text && <bdi>{text}</bdi>}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Group>
+      {odd.length > 0 && (
+        <Group title={t('server.odd')} text={t('server.odd.hint')}>
+          {odd.map((o, i) => <div key={i} class="padded odd"><b class="ltr">{o.name}</b><pre tabIndex={0}>{o.data}</pre></div>)}
+        </Group>
       )}
     </>
   );

@@ -6,6 +6,7 @@ import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
+import { happened } from '../model/notice';
 import type { Route } from '../model/route';
 import { plain } from '../model/text';
 import { conversationItems } from './actions';
@@ -239,6 +240,7 @@ function Preview({ c }: { c: Conversation }): VNode {
 
 /** A message in one line. */
 export function preview(m: Message): string {
+  if (m.notice) return happened(m);
   if (m.deleted) return t('deleted');
   const first = m.attachments[0];
   if (m.text || !first) return plain(m.text);

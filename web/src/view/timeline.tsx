@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import type { Conversation } from '../core/api.gen';
 import { dayName, number, t } from '../model/i18n';
 import { rows, type Timeline } from '../model/timeline';
-import { harmless } from '../model/text';
+import { happened } from '../model/notice';
 import { MessageView } from './message';
 import { Button, Empty, Icon, rove, useApp, useNow } from './parts';
 
@@ -46,7 +46,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                 case 'new':
                   return <div role="listitem" class="new-line" key="new" data-key="new"><span>{t('new-messages')}</span></div>;
                 case 'notice':
-                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{harmless(line.message.text)}</div>;
+                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message)}</div>;
                 case 'message':
                   return <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.message.id === last} onJump={(id) => void timeline.jump(id)} />;
               }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/mls"
+)
+
+// A NoticeKind says what happened in a conversation.
+type NoticeKind uint8
+
+// The kinds of notices. They are stored as these numbers.
+const (
+	// NoticeOther is told by Message.Text, in English: earlier versions stored
+	// every notice so.
+	NoticeOther NoticeKind = iota
+	NoticeAdded
+	NoticeRemoved
+	NoticeLeft
+	NoticeRenamed
+	NoticeTimer
+	NoticeRole
+	NoticeNotAdded
+)
+
+var noticeNames = [...]string{"other", "added", "removed", "left", "renamed", "timer", "role", "not-added"}
+
+// String returns the kind as it stands in JSON.
+func (k NoticeKind) String() string {
+	if int(k) < len(noticeNames) {
+		return noticeNames[k]
+	}
+	return noticeNames[NoticeOther]
+}
+
+// A Notice is something that happened in a conversation. Message.From did it,
+// and of NoticeLeft went. Interfaces find the words.
+type Notice struct {
+	Kind NoticeKind
+	// Whom was added, removed, given a role or could not be added.
+	Whom account.Address
+	// Title is the new one, of NoticeRenamed.
+	Title string
+	// Timer is the new one, of NoticeTimer; 0 if messages stay.
+	Timer time.Duration
+	// Role is the new one, of NoticeRole.
+	Role Role
+	// Reason says in English why somebody could not be added.
+	Reason string
+}
+
+// A noticeRecord is what a messageRecord has in place of a text.
+type noticeRecord struct {
+	Kind   NoticeKind `cbor:"1,keyasint"`
+	Whom   string     `cbor:"2,keyasint,omitempty"`
+	Title  string     `cbor:"3,keyasint,omitempty"`
+	Timer  uint32     `cbor:"4,keyasint,omitempty"` // seconds
+	Role   Role       `cbor:"5,keyasint,omitempty"`
+	Reason string     `cbor:"6,keyasint,omitempty"`
+}
+
+// notice returns what the record tells, nil of a message.
+func (r *messageRecord) notice() *Notice {
+	switch {
+	case !r.Notice:
+		return nil
+	case r.What == nil:
+		return &Notice{Kind: NoticeOther}
+	}
+	n := r.What
+	return &Notice{n.Kind, address(n.Whom), n.Title, time.Duration(n.Timer) * time.Second, n.Role, n.Reason}
+}
+
+// notice enters into the history what somebody did.
+func (c *conversation) notice(tx *sealedTx, from string, what noticeRecord) error {
+	if c.rec.Hidden {
+		return nil
+	}
+	now := millis(c.now())
+	_, err := c.add(tx, &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Notice: true, What: &what})
+	return err
+}
+
+// describe notes in the history what a commit changed.
+func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+	who, err := leafCredential(commit.Committer().Leaf)
+	if err != nil {
+		return err
+	}
+	author := who.Address.String()
+	left, removed := departures(commit)
+	for _, who := range left {
+		if err := c.notice(tx, who, noticeRecord{Kind: NoticeLeft}); err != nil {
+			return err
+		}
+	}
+	var all []noticeRecord
+	for _, m := range commit.Added() {
+		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
+			all = append(all, noticeRecord{Kind: NoticeAdded, Whom: cred.Address.String()})
+		}
+	}
+	for _, whom := range removed {
+		all = append(all, noticeRecord{Kind: NoticeRemoved, Whom: whom})
+	}
+	for _, n := range append(all, c.described(next)...) {
+		if err := c.notice(tx, author, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// departures returns who left by a commit and who was removed, a leaf each.
+func departures(commit *mls.StagedCommit) (left, removed []string) {
+	leaves := map[mls.LeafIndex]bool{}
+	for _, p := range commit.Proposals() {
+		if p.Type == mls.ProposalSelfRemove {
+			leaves[p.Sender] = true
+		}
+	}
+	for _, m := range commit.Removed() {
+		cred, err := leafCredential(m.Leaf)
+		switch {
+		case err != nil:
+		case leaves[m.Index]:
+			left = append(left, cred.Address.String())
+		default:
+			removed = append(removed, cred.Address.String())
+		}
+	}
+	return left, removed
+}
+
+// described returns what another state of the group means to its members.
+func (c *conversation) described(next groupState) (all []noticeRecord) {
+	if next.Title != c.state.Title {
+		all = append(all, noticeRecord{Kind: NoticeRenamed, Title: next.Title})
+	}
+	if next.Timer != c.state.Timer {
+		all = append(all, noticeRecord{Kind: NoticeTimer, Timer: next.Timer})
+	}
+	for _, r := range next.Roles {
+		if r.Role != c.state.role(r.Address) {
+			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address, Role: r.Role})
+		}
+	}
+	for _, r := range c.state.Roles {
+		if next.role(r.Address) == RoleMember && len(c.leavesOf(r.Address)) > 0 {
+			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address})
+		}
+	}
+	return all
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+)
+
+// told returns what happened in a conversation, the oldest first, a word each.
+func (p *person) told(id client.ConversationID) (all []string) {
+	p.t.Helper()
+	page, err := p.Page(id, client.Position{}, client.MaxPage)
+	must(p.t, err)
+	for _, m := range page.Messages {
+		if n := m.Notice; n != nil {
+			all = append(all, fmt.Sprint(m.From.Name, " ", n.Kind, " ", n.Whom.Name, n.Title, n.Timer, " ", n.Role))
+			if m.Text != "" {
+				p.t.Errorf("a notice has a text: %q", m.Text)
+			}
+		}
+	}
+	return all
+}
+
+// Everybody in a group gets to know, as data, what happened in it.
+func TestNotices(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
+		id := group(t, a, b, c)
+		do := func(err error) {
+			t.Helper()
+			must(t, err)
+			pass(time.Minute)
+		}
+		before := len(b.told(id))
+		do(a.Rename(t.Context(), id, "The desk"))
+		do(a.SetTimer(t.Context(), id, 24*time.Hour))
+		do(a.SetTimer(t.Context(), id, 0))
+		do(a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
+		do(a.SetRole(t.Context(), id, b.Address(), client.RoleMember))
+		do(a.SetRole(t.Context(), id, b.Address(), client.RoleOwner))
+		do(b.RemoveMembers(t.Context(), id, []account.Address{c.Address()}))
+		do(b.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		do(a.Leave(t.Context(), id))
+		events := []string{
+			"alice renamed The desk0s member", "alice timer 24h0m0s member", "alice timer 0s member", "alice role bob0s admin", "alice role bob0s member",
+			"alice role bob0s owner", "bob removed carol0s member", "bob added carol0s member", "alice left 0s member",
+		}
+		want(t, "bob is told", b.told(id)[before:], events)
+		if last := b.status(id).Last; last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeLeft || last.From != a.Address() {
+			t.Errorf("the list shows %+v", last)
+		}
+	})
+}
+
+// Who cannot be added is named, with why.
+func TestNoticeOfNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		nobody := account.Address{Name: "nobody", Host: host}
+		a.way.Partition("", true) // or this would be found out at once
+		must(t, a.AddMembers(t.Context(), id, []account.Address{nobody}))
+		a.way.Partition("", false)
+		pass(time.Minute)
+		last := a.status(id).Last
+		if last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeNotAdded || last.Notice.Whom != nobody || last.Notice.Reason == "" {
+			t.Errorf("the last of the history is %+v", last)
+		}
+	})
+}

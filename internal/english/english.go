@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package english words for a terminal what the core gives as data: what
+// happened in a conversation, and lengths of time. It makes nothing harmless:
+// see package termtext.
+package english
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+)
+
+const day = 24 * time.Hour
+
+// Duration writes a length of time, to the second, in the largest unit of
+// which it is a whole number: 24 hours, but 2 days.
+func Duration(d time.Duration) string {
+	switch {
+	case d >= 7*day && d%(7*day) == 0:
+		return Count(int(d/(7*day)), "week")
+	case d > day && d%day == 0:
+		return Count(int(d/day), "day")
+	case d >= time.Hour && d%time.Hour == 0:
+		return Count(int(d/time.Hour), "hour")
+	case d >= time.Minute && d%time.Minute == 0:
+		return Count(int(d/time.Minute), "minute")
+	}
+	return Count(int(d.Round(time.Second)/time.Second), "second")
+}
+
+// Count writes a number of things.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// Notice says what happened by a message that is a notice. The account self is
+// called you, unless it is zero, and everybody else what name returns.
+func Notice(m *client.Message, self account.Address, name func(account.Address) string) string {
+	called := func(a account.Address, you string) string {
+		if a == self && !self.IsZero() {
+			return you
+		}
+		return name(a)
+	}
+	who, whom := called(m.From, "You"), called(m.Notice.Whom, "you")
+	switch n := m.Notice; n.Kind {
+	case client.NoticeAdded:
+		return who + " added " + whom
+	case client.NoticeRemoved:
+		return who + " removed " + whom
+	case client.NoticeLeft:
+		return who + " left"
+	case client.NoticeRenamed:
+		return fmt.Sprintf("%s renamed the group to %q", who, n.Title)
+	case client.NoticeTimer:
+		if n.Timer == 0 {
+			return who + " set messages to stay"
+		}
+		return who + " set messages to disappear after " + Duration(n.Timer)
+	case client.NoticeRole:
+		return who + " made " + whom + " " + role(n.Role)
+	case client.NoticeNotAdded:
+		return whom + " could not be added: " + n.Reason
+	}
+	return m.Text
+}
+
+func role(r client.Role) string {
+	switch r {
+	case client.RoleOwner:
+		return "an owner"
+	case client.RoleAdmin:
+		return "an administrator"
+	}
+	return "an ordinary member"
+}

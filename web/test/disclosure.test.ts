@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { knowledge } from '../src/model/disclosure';
+import { speak } from '../src/model/i18n';
+import { noon } from './fake';
+
+const device = { Name: 'ana', Device: '00ff' };
+const expires = (days: number) => noon / 1000 + days * 86_400;
+const usual = {
+  address: 'ana@here.example',
+  tables: [
+    { table: 'account', rows: [{ Name: 'ana', Statements: ['AA', 'BB'] }] },
+    { table: 'key_package', rows: [{ ...device, Number: 0, KeyPackage: 'CC' }, { ...device, Number: 7, KeyPackage: 'DD' }] },
+    { table: 'mailbox', rows: [{ ...device, Last: 41, Letters: 1, Bytes: 2000 }] },
+    { table: 'letter', rows: [{ ...device, Seq: 41, Expires: expires(30), Letter: 'EE' }] },
+    { table: 'letter_seen', rows: [{ ...device, ID: '01', Seq: 40, Hash: '02', Expires: expires(7) }, { ...device, ID: '03', Seq: 41, Hash: '04', Expires: expires(8) }] },
+  ],
+  not_attributable: [{ table: 'channel', reason: 'names no account' }],
+};
+const ask = (answer: object, begun = noon) => knowledge({ json: JSON.stringify(answer), begun });
+const lines = (answer: object) => ask(answer).facts.map((f) => [f.what, f.many, f.since, f.kept].join(' | '));
+
+test('what the server stores is told in words, with how many, since when and how long', () => {
+  assert.deepEqual(lines(usual), [
+    'Your address: ana@here.example | 1 | January 14, 2026 | As long as the account exists',
+    'Your public record: who you are and which keys are yours | 2 | January 14, 2026 | As long as the account exists',
+    'Your devices, by a number each | 1 |  | As long as the account exists',
+    'Public keys with which others begin a conversation with you | 2 |  | Each until it is used, a spare one always',
+    'Sealed letters that wait for you | 1 (2 kB) |  | Until your device fetches them, or until February 13, 2026',
+    'A count of the letters that you ever got | 41 | January 14, 2026 | As long as the account exists',
+    'Marks of the letters that came last, so that none is kept twice | 2 |  | Until January 22, 2026',
+  ]);
+  assert.deepEqual(ask(usual).odd, []);
+});
+
+test('what there are no words for is shown as it came', () => {
+  const strange = {
+    ...usual,
+    tables: [
+      ...usual.tables,
+      { table: 'diary', rows: [{ Entry: 'seen at ten' }] },
+      { table: 'letter', rows: [{ ...device, Seq: 1, Expires: 0, Letter: '', Sender: 'bo@here.example' }] },
+      { table: 'account', rows: [], note: 'watched' },
+      'nonsense',
+    ],
+    not_attributable: [...usual.not_attributable, { table: 'ledger', reason: 'because' }],
+    comment: 'hello',
+  };
+  const { odd, facts } = ask(strange);
+  for (const part of ['seen at ten', 'bo@here.example', 'watched', 'because', 'hello']) assert.ok(odd.some((o) => o.data.includes(part)), part);
+  assert.deepEqual(odd.map((o) => o.name), ['comment', 'diary', 'letter', 'account', 'account', 'undefined', 'ledger']);
+  assert.equal(facts.length, 7);
+});
+
+test('every value of an answer is in the table or shown as it came', () => {
+  for (const table of usual.tables) {
+    const more = { ...usual, tables: usual.tables.map((x) => (x === table ? { ...x, rows: x.rows.map((r) => ({ ...r, Added: 'marked value' })) } : x)) };
+    assert.ok(ask(more).odd.some((o) => o.name === table.table && o.data.includes('marked value')), table.table);
+  }
+});
+
+test('an answer without anything is not invented', () => {
+  assert.deepEqual(ask({}, 0), { facts: [{ what: 'Your address: ', many: '1', since: '', kept: 'As long as the account exists' }], odd: [] });
+});
+
+test('the table speaks the language of the reader', async () => {
+  await speak('de');
+  assert.equal(lines(usual)[0], 'Deine Adresse: ana@here.example | 1 | 14. Januar 2026 | Solange es das Konto gibt');
+  await speak('en');
+});
