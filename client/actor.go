@@ -42,6 +42,8 @@ type actor struct {
 	// uploads ends those that are under way, by the number of their item.
 	uploads map[uint64]context.CancelFunc
 	again   *time.Timer // of the next attempt after a failed transaction
+
+	first chan struct{} // closed after the first step, which loads the machine
 }
 
 // snapshot is what waiters look at.
@@ -62,7 +64,7 @@ type job struct {
 }
 
 func newActor(c *Client, id cid, channel protocol.ChannelID, l *link) *actor {
-	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}}
+	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{})}
 	a.room = sync.NewCond(&a.mu)
 	return a
 }
@@ -125,6 +127,7 @@ func (a *actor) run(ctx context.Context) {
 	defer stop()
 	a.link.route(a.channel, a.event)
 	var machine *conversation
+	var loaded sync.Once
 	for {
 		batch := a.next(machine != nil && machine.waiting != nil)
 		if len(batch) == 0 {
@@ -142,10 +145,21 @@ func (a *actor) run(ctx context.Context) {
 			return
 		}
 		machine = a.process(ctx, machine, batch)
+		loaded.Do(func() { close(a.first) })
 		if machine != nil && machine.vanished {
 			a.client.retire(a)
 			return
 		}
+	}
+}
+
+// awaitFirst waits until the first step has been made, well or not.
+func (a *actor) awaitFirst() error {
+	select {
+	case <-a.first:
+		return nil
+	case <-a.client.ctx.Done():
+		return context.Cause(a.client.ctx)
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	tableGone         = "t" // + cid: the epoch in which it was deleted
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 	tableSettings     = "s" // settingsRecord
+	tableRecent       = "r" // recentRecord
 )
 
 // recordVersion is in every record that may have to change one day.

@@ -47,11 +47,8 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() ([]Conversation, error) { return c.conversations(false) }
-
-func (c *Client) conversations(hidden bool) ([]Conversation, error) {
-	var all []Conversation
-	err := c.store.view(func(tx *sealedTx) error {
+func (c *Client) Conversations() (all []Conversation, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
 		show := c.shower(tx)
 		if err := show.loadContacts(); err != nil {
 			return err
@@ -65,7 +62,7 @@ func (c *Client) conversations(hidden bool) ([]Conversation, error) {
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
 			}
-			if rec.Hidden && !hidden {
+			if rec.Hidden {
 				return true, nil
 			}
 			conv, err := show.conversation(&rec)
@@ -74,8 +71,13 @@ func (c *Client) conversations(hidden bool) ([]Conversation, error) {
 			return true, err
 		})
 	})
-	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
+	sortConversations(all)
 	return all, err
+}
+
+// sortConversations puts the most recent first.
+func sortConversations(all []Conversation) {
+	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
 func (c *Client) shower(tx *sealedTx) *shower {
@@ -111,11 +113,9 @@ func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) 
 }
 
 func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
-	c.mu.Lock()
-	k, ok := c.ids[id]
-	c.mu.Unlock()
-	if !ok {
-		return ErrNoConversation
+	k, err := c.find(id)
+	if err != nil {
+		return err
 	}
 	return c.store.view(func(tx *sealedTx) error {
 		var rec convRecord
