@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { Attachment, ErrorCode, Members, Message, Session } from '../core/api.gen';
+import type { Attachment, Conversation, ErrorCode, Members, Message, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -100,11 +100,22 @@ export class App {
     this.owner = address;
   }
 
+  /** Reads the list: first what it begins with, then all of it, in parts. */
   async load(): Promise<void> {
     const visit = this.visit;
     try {
-      const { conversations } = await this.core.call('conversations', {});
-      if (visit === this.visit) this.list.fill(conversations);
+      const { conversations } = await this.core.call('conversations', { recent: true, after: '' });
+      if (visit !== this.visit) return;
+      this.list.begin(conversations);
+      const all: Conversation[] = [];
+      let after = '';
+      do {
+        const some = await this.core.call('conversations', { recent: false, after });
+        if (visit !== this.visit) return;
+        all.push(...some.conversations);
+        after = some.next;
+      } while (after);
+      this.list.fill(all);
     } catch {
       if (visit === this.visit) this.list.state.value = 'failed';
     }

@@ -43,7 +43,7 @@ function Home(): VNode {
         <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
       </Bar>
       <Find />
-      {list.state.value === 'loading' ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
+      {list.state.value === 'loading' && !list.sorted.value.length ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
     </>
   );
 }
