@@ -81,17 +81,25 @@ func browser(tb testing.TB) context.Context {
 	return process.ctx
 }
 
-func start() (context.Context, func(), error) {
+func start() (context.Context, func(), error) { return Launch("") }
+
+// Launch starts a browser of its own, for programs that are no tests: one with
+// the profile in a folder, or with a temporary one if dir is empty. end closes
+// it and waits until it has ended.
+func Launch(dir string) (ctx context.Context, end func(), err error) {
 	path := find()
 	if path == "" {
 		return nil, nil, errNone
 	}
 	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path))
+	if dir != "" {
+		options = append(options, chromedp.UserDataDir(dir))
+	}
 	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, closeBrowser := chromedp.NewContext(allocator)
-	end := func() {
-		closeBrowser()
-		release() // waits until the process has ended and its profile is removed
+	ctx, _ = chromedp.NewContext(allocator) // Cancel ends it
+	end = func() {
+		_ = chromedp.Cancel(ctx) // release ends what does not close by itself
+		release()
 	}
 	if err := chromedp.Do(ctx); err != nil {
 		end()
