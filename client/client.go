@@ -246,10 +246,10 @@ func (c *Client) GoAll() error {
 		return err
 	}
 	var begun []*actor
-	begin := func(k cid, rec *convRecord) error {
-		switch rec.Status {
+	begin := func(s stored) error {
+		switch s.rec.Status {
 		case StatusActive, StatusRequest, StatusLeft:
-			begun = append(begun, c.start(k, rec))
+			begun = append(begun, c.start(s.k, &s.rec))
 		}
 		if len(begun) < beginAtOnce {
 			return nil
@@ -258,12 +258,8 @@ func (c *Client) GoAll() error {
 		begun = begun[1:]
 		return err
 	}
-	for _, k := range first {
-		rec, err := c.conversationRecord(k)
-		if err == nil {
-			err = begin(k, rec)
-		}
-		if err != nil && !errors.Is(err, ErrNoConversation) { // it was deleted
+	for _, s := range first {
+		if err := begin(s); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ package client
 import (
 	"encoding/hex"
 	"errors"
-	"maps"
 	"slices"
 )
 
@@ -34,40 +33,129 @@ func noteRecent(tx *sealedTx, id cid) error {
 	if err != nil {
 		return err
 	}
-	at := slices.Index(rec.Last, id)
-	switch {
-	case at >= 0 && at < recentRoom/2:
+	if at := slices.Index(rec.Last, id); at >= 0 && at < recentRoom/2 {
 		return nil
-	case at >= 0:
-		rec.Last = slices.Delete(rec.Last, at, at+1)
-	case len(rec.Last) == recentRoom:
-		rec.Last = rec.Last[:recentRoom-1]
 	}
-	rec.Last = slices.Insert(rec.Last, 0, id)
+	rec.Last = append([]cid{id}, without(rec.Last, id)...)
+	rec.Last = rec.Last[:min(len(rec.Last), recentRoom)]
 	return tx.save([]byte(tableRecent), &rec)
 }
 
 // notePinned remembers that a conversation is kept at the top, or no longer.
 func notePinned(tx *sealedTx, id cid, on bool) error {
 	rec, err := loadRecent(tx)
-	if err != nil || slices.Contains(rec.Pinned, id) == on {
+	if err != nil {
 		return err
 	}
+	rec.Pinned = without(rec.Pinned, id)
 	if on {
 		rec.Pinned = append(rec.Pinned, id)
-	} else {
-		rec.Pinned = slices.DeleteFunc(rec.Pinned, func(k cid) bool { return k == id })
 	}
 	return tx.save([]byte(tableRecent), &rec)
 }
 
-// recent returns the conversations that a list begins with, and perhaps some
-// that are no more.
-func (c *Client) recent() (all []cid, err error) {
+func without(all []cid, id cid) (rest []cid) {
+	for _, k := range all {
+		if k != id {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
+// A stored conversation is a record and its place.
+type stored struct {
+	k   cid
+	rec convRecord
+}
+
+// recent returns the conversations that a list begins with, those deleted
+// included that are followed still.
+func (c *Client) recent() (all []stored, err error) {
 	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadRecent(tx)
-		all = slices.Concat(rec.Pinned, rec.Last)
-		return err
+		names, err := loadRecent(tx)
+		if err != nil {
+			return err
+		}
+		for i, k := range append(names.Last, names.Pinned...) {
+			if i >= len(names.Last) && slices.Contains(names.Last, k) {
+				continue
+			}
+			var rec convRecord
+			ok, err := tx.load(key(tableConversation, k[:]), &rec)
+			if err != nil {
+				return err
+			}
+			if ok { // it is not gone
+				all = append(all, stored{k, rec})
+			}
+		}
+		return nil
+	})
+	c.know(all)
+	return all, err
+}
+
+// part returns at most n conversations, from the one after a place on, and the
+// place to go on from, nil at the end.
+func (c *Client) part(after []byte, n int) (some []stored, next []byte, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		start := key(tableConversation, after)
+		return tx.scanFrom([]byte(tableConversation), start, false, func(k, v []byte) (bool, error) {
+			if len(k) == len(start) && string(k) == string(start) {
+				return true, nil
+			}
+			if len(some) == n {
+				next = some[n-1].k[:]
+				return false, nil
+			}
+			s := stored{k: cid(k[1:])}
+			err := decodeRecord(v, &s.rec)
+			some = append(some, s)
+			return true, err
+		})
+	})
+	if err == nil {
+		c.know(some)
+	}
+	return some, next, err
+}
+
+// know remembers where conversations are. It is not called within a
+// transaction: there the client's lock is not taken.
+func (c *Client) know(all []stored) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range all {
+		c.ids[conversationID(all[i].rec.Channel)] = all[i].k
+	}
+}
+
+// showAll is what interfaces see of conversations.
+func (c *Client) showAll(some []stored) (all []Conversation, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		show := c.shower(tx)
+		if len(some) > surveyStep {
+			if err := show.loadContacts(); err != nil {
+				return err
+			}
+		}
+		waits, err := waiting(tx)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			if some[i].rec.Hidden {
+				continue
+			}
+			conv, err := show.conversation(&some[i].rec)
+			if err != nil {
+				return err
+			}
+			conv.Waiting = waits[some[i].k]
+			all = append(all, conv)
+		}
+		return nil
 	})
 	return all, err
 }
@@ -75,39 +163,12 @@ func (c *Client) recent() (all []cid, err error) {
 // Recent returns what a list of conversations begins with: at least those that
 // are pinned and the two dozen in which something happened last. It takes the
 // same time however many there are.
-func (c *Client) Recent() (all []Conversation, err error) {
-	ids, err := c.recent()
+func (c *Client) Recent() ([]Conversation, error) {
+	some, err := c.recent()
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(ids, func(a, b cid) int { return slices.Compare(a[:], b[:]) })
-	seen := sightings{}
-	err = c.store.view(func(tx *sealedTx) error {
-		show := c.shower(tx)
-		waits, err := waiting(tx)
-		if err != nil {
-			return err
-		}
-		for _, k := range slices.Compact(ids) {
-			var rec convRecord
-			ok, err := tx.load(key(tableConversation, k[:]), &rec)
-			if err != nil {
-				return err
-			}
-			if !ok || rec.Hidden {
-				continue
-			}
-			seen.add(k, &rec)
-			conv, err := show.conversation(&rec)
-			if err != nil {
-				return err
-			}
-			conv.Waiting = waits[k]
-			all = append(all, conv)
-		}
-		return nil
-	})
-	c.know(seen)
+	all, err := c.showAll(some)
 	sortConversations(all)
 	return all, err
 }
@@ -123,70 +184,12 @@ func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, ne
 	if err != nil || len(from) != 0 && len(from) != len(cid{}) {
 		return nil, "", errPlace
 	}
-	seen := sightings{}
-	err = c.store.view(func(tx *sealedTx) error {
-		show := c.shower(tx)
-		waits, err := waiting(tx)
-		if err != nil {
-			return err
-		}
-		var last cid
-		last, err = eachConversation(tx, from, n, func(k cid, rec *convRecord) error {
-			seen.add(k, rec)
-			if rec.Hidden {
-				return nil
-			}
-			conv, err := show.conversation(rec)
-			conv.Waiting = waits[k]
-			all = append(all, conv)
-			return err
-		})
-		if last != (cid{}) {
-			next = hex.EncodeToString(last[:])
-		}
-		return err
-	})
-	c.know(seen)
-	return all, next, err
-}
-
-// eachConversation calls fn for at most n conversations, from the one after a
-// place on, and returns the last of them, or zero if there are no more.
-func eachConversation(tx *sealedTx, after []byte, n int, fn func(cid, *convRecord) error) (last cid, err error) {
-	more := false
-	err = tx.scanFrom([]byte(tableConversation), key(tableConversation, after), false, func(k, v []byte) (bool, error) {
-		id := cid(k[1:])
-		if slices.Equal(id[:], after) {
-			return true, nil
-		}
-		if more = n == 0; more {
-			return false, nil
-		}
-		n--
-		var rec convRecord
-		if err := decodeRecord(v, &rec); err != nil {
-			return false, err
-		}
-		last = id
-		return true, fn(id, &rec)
-	})
-	if !more {
-		last = cid{}
+	some, to, err := c.part(from, n)
+	if err != nil {
+		return nil, "", err
 	}
-	return last, err
-}
-
-// sightings are conversations that a transaction came across. They are noted
-// after it: the client's lock is not taken within.
-type sightings map[ConversationID]cid
-
-func (s sightings) add(k cid, rec *convRecord) { s[conversationID(rec.Channel)] = k }
-
-// know remembers where conversations are.
-func (c *Client) know(s sightings) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	maps.Copy(c.ids, s)
+	all, err = c.showAll(some)
+	return all, hex.EncodeToString(to), err
 }
 
 // find returns where a conversation is. Who asks for one that was not seen yet
@@ -202,52 +205,29 @@ func (c *Client) find(id ConversationID) (cid, error) {
 	if surveyed {
 		return k, ErrNoConversation
 	}
-	if err := c.survey(func(cid, *convRecord) error { return nil }); err != nil {
+	if err := c.survey(func(stored) error { return nil }); err != nil {
 		return k, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k, ok = c.ids[id]; !ok {
-		return k, ErrNoConversation
-	}
-	return k, nil
+	return c.find(id)
 }
 
 // surveyStep is how many conversations are read before others get their turn.
 const surveyStep = 200
 
 // survey calls fn for all conversations, outside of transactions.
-func (c *Client) survey(fn func(cid, *convRecord) error) error {
-	type found struct {
-		k   cid
-		rec convRecord
-	}
+func (c *Client) survey(fn func(stored) error) error {
 	var after []byte
 	for {
-		var some []found
-		seen := sightings{}
-		err := c.store.view(func(tx *sealedTx) error {
-			last, err := eachConversation(tx, after, surveyStep, func(k cid, rec *convRecord) error {
-				seen.add(k, rec)
-				some = append(some, found{k, *rec})
-				return nil
-			})
-			after = nil
-			if last != (cid{}) {
-				after = last[:]
-			}
-			return err
-		})
-		c.know(seen)
+		some, next, err := c.part(after, surveyStep)
 		for i := range some {
 			if err == nil {
-				err = fn(some[i].k, &some[i].rec)
+				err = fn(some[i])
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if after == nil {
+		if after = next; after == nil {
 			break
 		}
 	}

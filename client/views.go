@@ -47,30 +47,12 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() (all []Conversation, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		show := c.shower(tx)
-		if err := show.loadContacts(); err != nil {
-			return err
-		}
-		waits, err := waiting(tx)
-		if err != nil {
-			return err
-		}
-		return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
-			var rec convRecord
-			if err := decodeRecord(v, &rec); err != nil {
-				return false, err
-			}
-			if rec.Hidden {
-				return true, nil
-			}
-			conv, err := show.conversation(&rec)
-			conv.Waiting = waits[cid(k[1:])]
-			all = append(all, conv)
-			return true, err
-		})
-	})
+func (c *Client) Conversations() ([]Conversation, error) {
+	some, _, err := c.part(nil, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.showAll(some)
 	sortConversations(all)
 	return all, err
 }

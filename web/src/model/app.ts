@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, ErrorCode, Members, Message, Session } from '../core/api.gen';
+import type { Attachment, Conversation, ErrorCode, Members, Message, MessageChanged, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -56,6 +56,9 @@ export class App {
   private readonly heard = new Map<string, object>();
   /** Counts how often the profile was closed: what was asked for before is void. */
   private visit = 0;
+  private readonly arrived: MessageChanged[] = [];
+  /** Conversations that are being marked as read, and whether there was more meanwhile. */
+  private readonly marking = new Map<string, boolean>();
   private readonly timelines = new Map<string, Timeline>();
   private readonly composers = new Map<string, Composer>();
 
@@ -175,9 +178,17 @@ export class App {
 
   /** Says that everything shown has been read. */
   async markRead(id: string): Promise<void> {
+    if (this.marking.has(id)) {
+      this.marking.set(id, true); // when the one under way is done
+      return;
+    }
     const last = this.timeline(id).messages.value.findLast((m) => !m.id.startsWith(localPrefix));
     if (!last || !this.list.get(id)?.unread) return;
+    this.marking.set(id, false);
     await this.core.call('markRead', { conversation: id, message: last.id }).catch(() => undefined);
+    const again = this.marking.get(id);
+    this.marking.delete(id);
+    if (again) await this.markRead(id);
   }
 
   /** Does something that may fail, and says so if it does. */
@@ -209,13 +220,29 @@ export class App {
     const { core } = this;
     core.on('session', ({ session }) => void this.enter(session));
     core.on('conversation', ({ conversation }) => this.list.put(conversation));
-    core.on('conversationGone', ({ conversation }) => this.gone(conversation));
-    core.on('message', ({ message, new: fresh }) => this.message(message, fresh));
-    core.on('messageGone', ({ conversation, message }) => this.timelines.get(conversation)?.remove(message));
+    core.on('conversationGone', ({ conversation }) => {
+      this.takeIn();
+      this.gone(conversation);
+    });
+    core.on('message', (e) => this.arrive(e));
+    core.on('messageGone', ({ conversation, message }) => {
+      this.takeIn();
+      this.timelines.get(conversation)?.remove(message);
+    });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
     core.on('failure', (e) => this.failed(e.conversation, e.error.code, e.error.text));
+  }
+
+  /** Messages that arrive between two frames are taken in together. */
+  private arrive(e: MessageChanged): void {
+    if (this.arrived.push(e) === 1) this.around.soon(() => this.takeIn());
+  }
+
+  private takeIn(): void {
+    const all = this.arrived.splice(0);
+    batch(() => all.forEach((e) => this.message(e.message, e.new)));
   }
 
   private message(m: Message, fresh: boolean): void {
@@ -261,6 +288,7 @@ export class App {
   /** A locked page holds nothing that was read. */
   private forget(phase: Session['phase']): void {
     this.visit++;
+    this.arrived.length = 0;
     batch(() => {
       this.list.empty();
       this.timelines.clear();

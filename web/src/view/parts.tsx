@@ -196,6 +196,22 @@ export function useNow(every = 30_000): number {
   return now;
 }
 
+/**
+ * Draws the things of a long list. What depends on the same values as the last
+ * time is the same node, which is not looked at again.
+ */
+export function useKept(): (key: string, on: unknown[], draw: () => VNode) => VNode {
+  const kept = useRef(new Map<string, { on: unknown[]; node: VNode }>());
+  const before = kept.current;
+  const now = (kept.current = new Map());
+  return (key, on, draw) => {
+    const old = before.get(key);
+    const one = old?.on.every((x, i) => x === on[i]) ? old : { on, node: draw() };
+    now.set(key, one);
+    return one.node;
+  };
+}
+
 /** Moves the focus among the children that match, by arrow keys. */
 export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector: string): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;

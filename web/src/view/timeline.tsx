@@ -7,7 +7,7 @@ import { dayName, number, t } from '../model/i18n';
 import { rows, type Timeline } from '../model/timeline';
 import { harmless } from '../model/text';
 import { MessageView } from './message';
-import { Button, Empty, Icon, rove, useApp, useNow } from './parts';
+import { Button, Empty, Icon, rove, useApp, useKept, useNow } from './parts';
 
 /** How near to an edge, in pixels, more is loaded, or the end counts as reached. */
 const near = 1200;
@@ -20,6 +20,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const app = useApp();
   const now = useNow(60_000);
   const place = usePlace(timeline);
+  const keep = useKept();
   const messages = timeline.messages.value;
   const firstUnread = timeline.firstUnread.value;
   const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
@@ -51,7 +52,9 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                 case 'notice':
                   return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{harmless(line.message.text)}</div>;
                 case 'message':
-                  return <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.message.id === last} onJump={(id) => void timeline.jump(id)} />;
+                  return keep(line.key, [line.message, line.first, line.last, line.key === last, c.status], () => (
+                    <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={(id) => void timeline.jump(id)} />
+                  ));
               }
             })}
           </div>
