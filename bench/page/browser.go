@@ -29,6 +29,7 @@ var eye string
 
 // A browser is a process of Chromium with one profile.
 type browser struct {
+	dir string
 	ctx context.Context
 	end func()
 }
@@ -41,11 +42,12 @@ type page struct {
 
 // browse starts the browser of somebody.
 func (t *town) browse(name string) (*browser, error) {
-	ctx, end, err := browsertest.Launch(filepath.Join(t.dir, name+".chromium"))
+	dir := filepath.Join(t.dir, name+".chromium")
+	ctx, end, err := browsertest.Launch(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &browser{ctx, end}, nil
+	return &browser{dir, ctx, end}, nil
 }
 
 func (b *browser) tab() (*page, error) {

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,9 +20,10 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 )
 
-// A sample is what page, worker and core hold, in MiB, after the garbage of
-// the first two was collected. The core's memory never shrinks.
-type sample struct{ page, worker, core float64 }
+// A sample is what page and worker hold, in MiB, after their garbage was
+// collected, and what their processes have: in them the core's memory, which
+// never shrinks.
+type sample struct{ page, worker, processes float64 }
 
 // samples is how often memory is looked at.
 const samples = 30
@@ -49,21 +52,21 @@ func (t *town) watch(ctx context.Context, r report, lasting time.Duration) error
 	if err != nil {
 		return err
 	}
-	all, err := t.traffic(ctx, bob, p, worker, lasting)
+	all, err := t.traffic(ctx, bob, b, p, worker, lasting)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.w, "\nMemory in MiB after collecting garbage, %s of two messages a second\n%-20s %8s %8s %8s\n", lasting, "", "page", "worker", "core")
+	fmt.Fprintf(r.w, "\nMemory in MiB after collecting garbage, %s of two messages a second\n%-20s %8s %8s %10s\n", lasting, "", "page", "worker", "processes")
 	third := len(all) / 3
 	for _, part := range []struct {
 		name string
 		of   []sample
 	}{{"first third", all[:third]}, {"last third", all[len(all)-third:]}} {
-		var page, worker, core figure
+		var page, worker, processes figure
 		for _, s := range part.of {
-			page, worker, core = append(page, s.page), append(worker, s.worker), append(core, s.core)
+			page, worker, processes = append(page, s.page), append(worker, s.worker), append(processes, s.processes)
 		}
-		fmt.Fprintf(r.w, "%-20s %8.1f %8.1f %8.1f\n", part.name, page.median(), worker.median(), core.median())
+		fmt.Fprintf(r.w, "%-20s %8.1f %8.1f %10.1f\n", part.name, page.median(), worker.median(), processes.median())
 	}
 	return nil
 }
@@ -83,7 +86,7 @@ func (b *browser) worker(p *page) (*page, error) {
 	return nil, errors.New("there is no shared worker")
 }
 
-func (t *town) traffic(ctx context.Context, bob *client.Client, p, worker *page, lasting time.Duration) (all []sample, err error) {
+func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, worker *page, lasting time.Duration) (all []sample, err error) {
 	to := t.Bob.With[small]
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -107,7 +110,7 @@ func (t *town) traffic(ctx context.Context, bob *client.Client, p, worker *page,
 		}
 		if at := time.Since(began); at >= next {
 			next = at + lasting/samples
-			s, err := look(p, worker)
+			s, err := b.look(p, worker)
 			if err != nil {
 				return nil, err
 			}
@@ -117,7 +120,7 @@ func (t *town) traffic(ctx context.Context, bob *client.Client, p, worker *page,
 	return all, nil
 }
 
-func look(p, worker *page) (s sample, err error) {
+func (b *browser) look(p, worker *page) (s sample, err error) {
 	const mebi = 1 << 20
 	for _, at := range []*page{p, worker} {
 		if err := order(at, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
@@ -132,27 +135,31 @@ func look(p, worker *page) (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	core, err := coreSize(worker)
-	return sample{inPage.UsedSize / mebi, inWorker.UsedSize / mebi, core / mebi}, err
+	processes, err := b.renderers()
+	return sample{inPage.UsedSize / mebi, inWorker.UsedSize / mebi, processes / mebi}, err
 }
 
-// coreSize is how many bytes of memory the core's module has.
-func coreSize(worker *page) (float64, error) {
-	proto, err := command(worker, runtime.Evaluate, runtime.EvaluateParams{Expression: "WebAssembly.Memory.prototype"})
+// renderers is how many bytes the processes of pages and workers have in
+// memory, their part of what is shared included.
+func (b *browser) renderers() (sum float64, err error) {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, err
 	}
-	found, err := command(worker, runtime.QueryObjects, runtime.QueryObjectsParams{PrototypeObjectID: proto.Result.ObjectID})
-	if err != nil {
-		return 0, err
+	for _, file := range files {
+		line, _ := os.ReadFile(file) // it may have ended
+		if !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), "--user-data-dir="+b.dir) {
+			continue
+		}
+		rollup, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "smaps_rollup"))
+		_, rest, _ := strings.Cut(string(rollup), "\nPss:")
+		if fields := strings.Fields(rest); len(fields) > 0 {
+			kib, err := strconv.ParseFloat(fields[0], 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += kib * 1024
+		}
 	}
-	sum, err := command(worker, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
-		ObjectID: found.Objects.ObjectID, ReturnByValue: new(true),
-		FunctionDeclaration: "function() { return this.reduce((n, m) => n + m.buffer.byteLength, 0) }",
-	})
-	if err != nil {
-		return 0, err
-	}
-	var n float64
-	return n, json.Unmarshal(sum.Result.Value, &n)
+	return sum, nil
 }
