@@ -90,7 +90,7 @@ func (t *town) fill(ctx context.Context, o options) error {
 }
 
 func (t *town) measure(ctx context.Context, o options) error {
-	r := report{os.Stdout}
+	var r report
 	for name := range t.Profiles {
 		if err := t.refresh(name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -56,7 +56,7 @@ func (t *town) watch(ctx context.Context, r report, lasting time.Duration) error
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.w, "\nMemory in MiB after collecting garbage, %s of two messages a second\n%-20s %8s %8s %10s\n", lasting, "", "page", "worker", "processes")
+	fmt.Printf("\nMemory in MiB after collecting garbage, %s of two messages a second\n%-20s %8s %8s %10s\n", lasting, "", "page", "worker", "processes")
 	third := len(all) / 3
 	for _, part := range []struct {
 		name string
@@ -66,7 +66,7 @@ func (t *town) watch(ctx context.Context, r report, lasting time.Duration) error
 		for _, s := range part.of {
 			page, worker, processes = append(page, s.page), append(worker, s.worker), append(processes, s.processes)
 		}
-		fmt.Fprintf(r.w, "%-20s %8.1f %8.1f %10.1f\n", part.name, page.median(), worker.median(), processes.median())
+		fmt.Printf("%-20s %8.1f %8.1f %10.1f\n", part.name, page.median(), worker.median(), processes.median())
 	}
 	return nil
 }

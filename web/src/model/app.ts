@@ -33,6 +33,8 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
+/** How many messages are taken in before the page gets to answer. */
+const atOnce = 10;
 /** How long, in milliseconds, a lock waits for drafts to be kept. */
 const lockWaits = 500;
 
@@ -235,14 +237,15 @@ export class App {
     core.on('failure', (e) => this.failed(e.conversation, e.error.code, e.error.text));
   }
 
-  /** Messages that arrive between two frames are taken in together. */
+  /** Messages that arrive at about the same time are taken in together, though not too many. */
   private arrive(e: MessageChanged): void {
-    if (this.arrived.push(e) === 1) this.around.soon(() => this.takeIn());
+    if (this.arrived.push(e) === 1) this.around.soon(() => this.takeIn(atOnce));
   }
 
-  private takeIn(): void {
-    const all = this.arrived.splice(0);
-    batch(() => all.forEach((e) => this.message(e.message, e.new)));
+  private takeIn(n = this.arrived.length): void {
+    const some = this.arrived.splice(0, n);
+    batch(() => some.forEach((e) => this.message(e.message, e.new)));
+    if (this.arrived.length) this.around.soon(() => this.takeIn(atOnce));
   }
 
   private message(m: Message, fresh: boolean): void {

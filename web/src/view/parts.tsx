@@ -198,16 +198,20 @@ export function useNow(every = 30_000): number {
 
 /**
  * Draws the things of a long list. What depends on the same values as the last
- * time is the same node, which is not looked at again.
+ * time is the same node, which is not looked at again. What is drawn must hold
+ * no function made anew: it would keep all that was there when it was made.
  */
 export function useKept(): (key: string, on: unknown[], draw: () => VNode) => VNode {
-  const kept = useRef(new Map<string, { on: unknown[]; node: VNode }>());
-  const before = kept.current;
-  const now = (kept.current = new Map());
+  const kept = useRef({ turn: 0, all: new Map<string, { on: unknown[]; node: VNode; turn: number }>() }).current;
+  const turn = ++kept.turn;
+  useLayoutEffect(() => {
+    for (const [key, one] of kept.all) if (one.turn !== kept.turn) kept.all.delete(key);
+  });
   return (key, on, draw) => {
-    const old = before.get(key);
-    const one = old?.on.every((x, i) => x === on[i]) ? old : { on, node: draw() };
-    now.set(key, one);
+    const old = kept.all.get(key);
+    const one = old?.on.every((x, i) => x === on[i]) ? old : { on, node: draw(), turn };
+    one.turn = turn;
+    kept.all.set(key, one);
     return one.node;
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { dayName, number, t } from '../model/i18n';
 import { rows, type Timeline } from '../model/timeline';
@@ -21,6 +21,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const now = useNow(60_000);
   const place = usePlace(timeline);
   const keep = useKept();
+  const jump = useCallback((id: string) => void timeline.jump(id), [timeline]);
   const messages = timeline.messages.value;
   const firstUnread = timeline.firstUnread.value;
   const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
@@ -53,7 +54,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                   return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{harmless(line.message.text)}</div>;
                 case 'message':
                   return keep(line.key, [line.message, line.first, line.last, line.key === last, c.status], () => (
-                    <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={(id) => void timeline.jump(id)} />
+                    <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={jump} />
                   ));
               }
             })}
