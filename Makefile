@@ -6,6 +6,7 @@ FUZZ ?= .
 BENCH ?= .
 BENCHFLAGS ?=
 PEERFLAGS ?=
+PAGEFLAGS ?=
 RUNFLAGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -21,7 +22,7 @@ export CDDL_PYTHON
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
 
-.PHONY: coverage help run web screens test interop lint vuln fuzz bench bench-peers build clean
+.PHONY: coverage help run web screens test interop lint vuln fuzz bench bench-page bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -67,6 +68,9 @@ bench: ## all benchmarks (BENCH selects some), then the relay beside its peers
 
 bench-peers: | ts-mls peers ## our MLS library beside its peers, as tables (PEERFLAGS='-sizes 10000' for more)
 	@$(GO) run ./bench/peers $(PEERFLAGS)
+
+bench-page: | web ## the application in Chromium, as tables (PAGEFLAGS='-dir FOLDER' keeps its profiles, '-traffic 1h' watches memory longer)
+	@$(GO) run ./bench/page $(PAGEFLAGS)
 
 clean: ## remove what was built, .tools and .run excepted
 	rm -rf bin

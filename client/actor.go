@@ -43,6 +43,8 @@ type actor struct {
 	uploads map[uint64]context.CancelFunc
 	again   *time.Timer // of the next attempt after a failed transaction
 	nudges  int         // under way
+
+	first chan struct{} // closed after the first step, which loads the machine
 }
 
 // snapshot is what waiters look at.
@@ -64,7 +66,7 @@ type job struct {
 }
 
 func newActor(c *Client, id cid, channel protocol.ChannelID, l *link) *actor {
-	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}}
+	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{})}
 	a.room = sync.NewCond(&a.mu)
 	return a
 }
@@ -127,6 +129,7 @@ func (a *actor) run(ctx context.Context) {
 	defer stop()
 	a.link.route(a.channel, a.event)
 	var machine *conversation
+	var loaded sync.Once
 	for {
 		batch := a.next(machine != nil && machine.waiting != nil)
 		if len(batch) == 0 {
@@ -144,10 +147,21 @@ func (a *actor) run(ctx context.Context) {
 			return
 		}
 		machine = a.process(ctx, machine, batch)
+		loaded.Do(func() { close(a.first) })
 		if machine != nil && machine.vanished {
 			a.client.retire(a)
 			return
 		}
+	}
+}
+
+// awaitFirst waits until the first step has been made, well or not.
+func (a *actor) awaitFirst() error {
+	select {
+	case <-a.first:
+		return nil
+	case <-a.client.ctx.Done():
+		return context.Cause(a.client.ctx)
 	}
 }
 

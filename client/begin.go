@@ -148,6 +148,9 @@ func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string
 	if err := machine.sendProfile(tx); err != nil {
 		return err
 	}
+	if err := noteRecent(tx, id); err != nil {
+		return err
+	}
 	return tx.save(key(tableConversation, id[:]), &machine.rec)
 }
 

@@ -23,7 +23,15 @@ func (in commandChoose) step(c *conversation, _ *sealedTx) error {
 
 // SetPinned keeps a conversation at the top of the list, or no longer.
 func (c *Client) SetPinned(ctx context.Context, conv ConversationID, on bool) error {
-	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Pinned = on }})
+	return c.tell(ctx, conv, commandPin{on})
+}
+
+type commandPin struct{ on bool }
+
+func (in commandPin) step(c *conversation, tx *sealedTx) error {
+	c.rec.Pinned = in.on
+	c.touch()
+	return notePinned(tx, c.id, in.on)
 }
 
 // SetArchived puts a conversation away, or takes it back. The next message

@@ -52,10 +52,12 @@ type Client struct {
 	mu     sync.Mutex // guards the maps
 	links  map[string]*link
 	actors map[cid]*actor
-	// ids finds conversations by the identifiers that people use.
-	ids   map[ConversationID]cid
-	home  *mailbox
-	waker *waker
+	// ids finds conversations by the identifiers that people use: all of them
+	// once they have been surveyed, before that those that were seen.
+	ids      map[ConversationID]cid
+	surveyed bool
+	home     *mailbox
+	waker    *waker
 }
 
 // CreateParams describes a new profile.
@@ -176,14 +178,7 @@ func (c *Client) load(tx *sealedTx) error {
 	}
 	c.self.device = chain.Devices()[0].ID()
 	c.home, c.waker = newMailbox(c), newWaker(c)
-	return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
-		var conv convRecord
-		if err := decodeRecord(v, &conv); err != nil {
-			return false, err
-		}
-		c.ids[conversationID(conv.Channel)] = cid(k[1:])
-		return true, nil
-	})
+	return nil
 }
 
 // Close stops all work and waits for it. The store stays open: it is its
@@ -242,36 +237,55 @@ func (c *Client) Mail() {
 	c.waker.start()
 }
 
-// GoAll connects the mailbox and all conversations that go on.
+// beginAtOnce is how many conversations GoAll has begin at a time: what a
+// person asks for must not wait behind thousands.
+const beginAtOnce = 8
+
+// GoAll connects the mailbox and all conversations that go on, the most recent
+// ones first.
 func (c *Client) GoAll() error {
 	c.Mail()
-	all, err := c.conversations(true)
+	first, err := c.recent()
 	if err != nil {
 		return err
 	}
-	for _, conv := range all {
-		switch conv.Status {
+	var begun []*actor
+	begin := func(s stored) error {
+		switch s.rec.Status {
 		case StatusActive, StatusRequest, StatusLeft:
-			if _, err := c.actor(conv.ID); err != nil {
-				return err
-			}
+			begun = append(begun, c.start(s.k, &s.rec))
+		}
+		if len(begun) < beginAtOnce {
+			return nil
+		}
+		err := begun[0].awaitFirst()
+		begun = begun[1:]
+		return err
+	}
+	for _, s := range first {
+		if err := begin(s); err != nil {
+			return err
 		}
 	}
-	return nil
+	return c.survey(begin)
 }
 
-// actor returns the actor of a conversation, started if it was not.
-func (c *Client) actor(id ConversationID) (*actor, error) {
-	c.mu.Lock()
-	k, ok := c.ids[id]
-	a := c.actors[k]
-	c.mu.Unlock()
-	if !ok {
-		return nil, ErrNoConversation
-	}
-	if a != nil {
-		return a, nil
-	}
+// Connect is GoAll, in the background, once ready is closed. If it fails, that
+// is an event.
+func (c *Client) Connect(ready <-chan struct{}) {
+	c.spawn(func() {
+		select {
+		case <-ready:
+		case <-c.ctx.Done():
+			return
+		}
+		if err := c.GoAll(); err != nil && c.ctx.Err() == nil {
+			c.emit(FailureEvent{Err: err})
+		}
+	})
+}
+
+func (c *Client) conversationRecord(k cid) (*convRecord, error) {
 	var rec convRecord
 	err := c.store.view(func(tx *sealedTx) error {
 		ok, err := tx.load(key(tableConversation, k[:]), &rec)
@@ -280,20 +294,41 @@ func (c *Client) actor(id ConversationID) (*actor, error) {
 		}
 		return err
 	})
+	return &rec, err
+}
+
+// actor returns the actor of a conversation, started if it was not.
+func (c *Client) actor(id ConversationID) (*actor, error) {
+	k, err := c.find(id)
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	a := c.actors[k]
+	c.mu.Unlock()
+	if a != nil {
+		return a, nil
+	}
+	rec, err := c.conversationRecord(k)
+	if err != nil {
+		return nil, err
+	}
+	return c.start(k, rec), nil
+}
+
+// start returns the actor of a conversation that has a record.
+func (c *Client) start(k cid, rec *convRecord) *actor {
 	l := c.link(rec.Host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.actors[k]; a != nil {
-		return a, nil
+		return a
 	}
-	a = newActor(c, k, rec.Channel, l)
+	a := newActor(c, k, rec.Channel, l)
 	c.actors[k] = a
 	c.spawn(func() { a.run(c.ctx) })
 	a.tell(inputTick{}, nil)
-	return a, nil
+	return a
 }
 
 // tell gives a conversation a command and waits until it is durable.

@@ -61,6 +61,7 @@ type conversation struct {
 	reader *groupReader
 	out    *outcome
 	dirty  bool // rec has changed
+	stirs  bool // something happened that puts it at the top of a list
 
 	phase   phase
 	hello   protocol.Hello
@@ -281,6 +282,10 @@ func (c *conversation) end(tx *sealedTx) error {
 	if err == nil && c.finished() {
 		c.dirty = false
 		err = c.vanish(tx)
+	}
+	if err == nil && c.stirs {
+		c.stirs = false
+		err = noteRecent(tx, c.id)
 	}
 	if err == nil && c.dirty {
 		c.dirty = false

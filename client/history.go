@@ -111,7 +111,7 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 	c.rec.NextOrder++
 	order := c.rec.NextOrder
-	c.rec.Activity = rec.Received
+	c.rec.Activity, c.stirs = rec.Received, true
 	c.nothingToReport(order, rec)
 	c.touch()
 	if !rec.ID.IsZero() {

@@ -137,6 +137,9 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	if contact.Known {
 		conv.Status = StatusActive
 	}
+	if err := noteRecent(tx, id); err != nil {
+		return nil, err
+	}
 	return conv, m.introduce(tx, conv, state, staged, id)
 }
 

@@ -38,6 +38,7 @@ const (
 	tablePiece        = "b" // + index of a blob's identifier + n: bytes
 	tableSettings     = "s" // settingsRecord
 	tableWake         = "u" // wakeRecord
+	tableRecent       = "r" // recentRecord
 )
 
 // recordVersion is in every record that may have to change one day.

@@ -47,35 +47,19 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() ([]Conversation, error) { return c.conversations(false) }
-
-func (c *Client) conversations(hidden bool) ([]Conversation, error) {
-	var all []Conversation
-	err := c.store.view(func(tx *sealedTx) error {
-		show := c.shower(tx)
-		if err := show.loadContacts(); err != nil {
-			return err
-		}
-		waits, err := waiting(tx)
-		if err != nil {
-			return err
-		}
-		return tx.scan([]byte(tableConversation), false, func(k, v []byte) (bool, error) {
-			var rec convRecord
-			if err := decodeRecord(v, &rec); err != nil {
-				return false, err
-			}
-			if rec.Hidden && !hidden {
-				return true, nil
-			}
-			conv, err := show.conversation(&rec)
-			conv.Waiting = waits[cid(k[1:])]
-			all = append(all, conv)
-			return true, err
-		})
-	})
-	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
+func (c *Client) Conversations() ([]Conversation, error) {
+	some, _, err := c.part(nil, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.showAll(some)
+	sortConversations(all)
 	return all, err
+}
+
+// sortConversations puts the most recent first.
+func sortConversations(all []Conversation) {
+	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
 func (c *Client) shower(tx *sealedTx) *shower {
@@ -111,11 +95,9 @@ func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) 
 }
 
 func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
-	c.mu.Lock()
-	k, ok := c.ids[id]
-	c.mu.Unlock()
-	if !ok {
-		return ErrNoConversation
+	k, err := c.find(id)
+	if err != nil {
+		return err
 	}
 	return c.store.view(func(tx *sealedTx) error {
 		var rec convRecord

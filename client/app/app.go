@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -49,7 +50,15 @@ type profile struct {
 	*client.Client
 	store client.Store
 	key   keyring.StoreKey
+	// shown is closed once somebody sees a list: connecting comes after that.
+	shown chan struct{}
+	once  sync.Once
 }
+
+// showFirst is how long connecting waits for an interface that shows the list.
+const showFirst = time.Second
+
+func (p *profile) show() { p.once.Do(func() { close(p.shown) }) }
 
 // New returns an App. host is the server that the interface came from; tell
 // gets events, those of one moment together, and must not call back.
@@ -144,13 +153,10 @@ func (a *App) enter(ctx context.Context, key keyring.StoreKey) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	p := &profile{c, store, key}
+	p := &profile{Client: c, store: store, key: key, shown: make(chan struct{})}
 	a.events.profile(p)
-	if err := c.GoAll(); err != nil {
-		a.events.profile(nil)
-		c.Close()
-		return errors.Join(err, store.Close())
-	}
+	c.Connect(p.shown)
+	time.AfterFunc(showFirst, p.show)
 	a.mu.Lock()
 	a.open = p
 	a.mu.Unlock()

@@ -9,12 +9,23 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 )
 
-func (a *App) conversations(context.Context, None) (Conversations, error) {
+// listed is how many conversations one answer has: what takes longer would
+// keep others waiting.
+const listed = 200
+
+func (a *App) conversations(_ context.Context, q ListQuery) (Conversations, error) {
 	p, err := a.client()
 	if err != nil {
 		return Conversations{}, err
 	}
-	all, err := p.Conversations()
+	var all []client.Conversation
+	var next string
+	if q.Recent {
+		defer p.show()
+		all, err = p.Recent()
+	} else {
+		all, next, err = p.ConversationsAfter(q.After, listed)
+	}
 	if err != nil {
 		return Conversations{}, err
 	}
@@ -23,7 +34,7 @@ func (a *App) conversations(context.Context, None) (Conversations, error) {
 	for i, c := range all {
 		out[i] = v.conversation(c)
 	}
-	return Conversations{out}, nil
+	return Conversations{out, next}, nil
 }
 
 func (a *App) conversation(_ context.Context, q ConversationRef) (Conversation, error) {

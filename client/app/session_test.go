@@ -146,6 +146,7 @@ func TestTwoPeople(t *testing.T) {
 		ana, bea := newUser(t, net, "ana"), newUser(t, net, "bea")
 		ana.create("ana", "")
 		bea.create("bea", "secret")
+		do[app.Conversations](bea, "conversations", app.ListQuery{Recent: true}) // as an interface does at first
 		ana.fails(app.CodeInput, "direct", app.AddressRef{Address: "nonsense"})
 		ana.fails(app.CodeNoPerson, "direct", app.AddressRef{Address: "nobody@" + host})
 		with := do[app.ConversationRef](ana, "direct", app.AddressRef{Address: "bea@" + host})

@@ -381,9 +381,21 @@ type Name struct {
 // None is a call without parameters, or an answer without content.
 type None struct{}
 
-// Conversations are all of them, the most recent first.
+// ListQuery asks for conversations.
+type ListQuery struct {
+	// Recent asks at once for those that a list begins with, the most recent
+	// first, and maybe for some more.
+	Recent bool `json:"recent"`
+	// After is the place to go on from, to have all in no order that counts;
+	// empty for the beginning.
+	After string `json:"after"`
+}
+
+// Conversations are some of them.
 type Conversations struct {
 	Conversations []Conversation `json:"conversations"`
+	// Next is the place to go on from, empty if there are no more.
+	Next string `json:"next"`
 }
 
 // Contacts are all of them, by name.

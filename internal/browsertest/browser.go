@@ -84,11 +84,8 @@ func browser(tb testing.TB) context.Context {
 	return process.ctx
 }
 
+// start starts the browser of tests, with a camera that shows what Film says.
 func start() (context.Context, func(), error) {
-	path := find()
-	if path == "" {
-		return nil, nil, errNone
-	}
 	dir, err := os.MkdirTemp("", "browsertest")
 	if err != nil {
 		return nil, nil, fmt.Errorf("browsertest: %w", err)
@@ -97,13 +94,30 @@ func start() (context.Context, func(), error) {
 	if err := os.WriteFile(film(), frame(image.White), 0o600); err != nil {
 		return nil, nil, fmt.Errorf("browsertest: the camera: %w", err)
 	}
-	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path), chromedp.Flag("use-file-for-fake-video-capture", film()))
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, closeBrowser := chromedp.NewContext(allocator)
-	end := func() {
-		closeBrowser()
-		release() // waits until the process has ended and its profile is removed
-		_ = os.RemoveAll(dir)
+	ctx, end, err := launch(chromedp.Flag("use-file-for-fake-video-capture", film()))
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return ctx, func() { end(); _ = os.RemoveAll(dir) }, nil
+}
+
+// Launch starts a browser of its own, for programs that are no tests: one with
+// the profile in a folder. end closes it and waits until it has ended.
+func Launch(dir string) (ctx context.Context, end func(), err error) {
+	return launch(chromedp.UserDataDir(dir))
+}
+
+func launch(more ...chromedp.ExecAllocatorOption) (ctx context.Context, end func(), err error) {
+	path := find()
+	if path == "" {
+		return nil, nil, errNone
+	}
+	options := append(append(chromedp.DefaultExecAllocatorOptions[:], flags...), chromedp.ExecPath(path))
+	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
+	ctx, _ = chromedp.NewContext(allocator) // Cancel ends it
+	end = func() {
+		_ = chromedp.Cancel(ctx) // release ends what does not close by itself
+		release()
 	}
 	if err := chromedp.Do(ctx); err != nil {
 		end()

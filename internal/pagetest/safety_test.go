@@ -49,7 +49,7 @@ func TestHostileMessages(t *testing.T) {
 	_, err = eve.Send(t.Context(), with, client.Draft{Text: "the end"})
 	must(t, err)
 	ana.Click("button", "Requests")
-	ana.Click("link", "eve@")
+	ana.Click("link", "Eve") // once the name has come, in place of the address
 	ana.reads("the end")
 	ana.Click("button", "Accept")
 	ana.say("still here")

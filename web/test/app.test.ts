@@ -24,7 +24,7 @@ test('a core that does not answer is told in words', async () => {
 });
 
 test('settings that cannot be read do not keep anybody out', async () => {
-  const core = new FakeCore().when('hello', () => session('open')).when('conversations', () => ({ conversations: [] })).fail('settings', 'failed', 'broken');
+  const core = new FakeCore().when('hello', () => session('open')).when('conversations', () => ({ conversations: [], next: '' })).fail('settings', 'failed', 'broken');
   const app = new App(core, new World());
   await app.start();
   assert.deepEqual([app.broken.value, app.list.state.value], ['', 'ready']);
@@ -37,9 +37,29 @@ test('a list that cannot be read says so, and can be tried again', async () => {
   core.fail('conversations', 'failed');
   await app.load();
   assert.equal(app.list.state.value, 'failed');
-  core.when('conversations', () => ({ conversations: [conversation('a')] }));
+  core.when('conversations', () => ({ conversations: [conversation('a')], next: '' }));
   await app.load();
   assert.equal(app.list.state.value, 'ready');
+});
+
+test('a list begins with what is on top, and gets the rest in parts', async () => {
+  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
+  const held = core.hold('conversations');
+  const app = new App(core, new World());
+  const shown = () => [app.list.state.value, app.list.sorted.value.map((c) => c.id).join('')];
+  const starting = app.start();
+  await settled();
+  held[0]!.resolve({ conversations: [conversation('b', { activity: 2 })], next: '' });
+  await settled();
+  assert.deepEqual(shown(), ['loading', 'b']);
+  held[1]!.resolve({ conversations: [conversation('a', { activity: 1 })], next: 'here' });
+  await settled();
+  core.emit('conversationGone', { conversation: 'b' });
+  core.emit('conversation', { conversation: conversation('d', { activity: 4 }) });
+  held[2]!.resolve({ conversations: [conversation('c', { activity: 3 }), conversation('b', { activity: 2 })], next: '' });
+  await starting;
+  assert.deepEqual(shown(), ['ready', 'dca']);
+  assert.deepEqual(core.made('conversations'), [{ recent: true, after: '' }, { recent: false, after: '' }, { recent: false, after: 'here' }]);
 });
 
 test('a locked page holds nothing that was read', async () => {
@@ -102,7 +122,7 @@ test('a list that comes after the lock is not shown', async () => {
   const starting = app.start();
   await settled();
   core.emit('session', { session: session('locked') });
-  held[0]!.resolve({ conversations: [conversation('secret')] });
+  held[0]!.resolve({ conversations: [conversation('secret')], next: '' });
   await starting;
   assert.deepEqual([app.list.state.value, app.list.sorted.value], ['loading', []]);
 });

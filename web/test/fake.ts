@@ -160,7 +160,7 @@ export async function opened(conversations: Conversation[] = [], core = new Fake
   const world = new World();
   core
     .when('hello', () => session('open'))
-    .when('conversations', () => ({ conversations }))
+    .when('conversations', () => ({ conversations, next: '' }))
     .when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
   const app = new App(core, world);
   await app.start();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { Attachment, ErrorCode, Members, Message, Session } from '../core/api.gen';
+import type { Attachment, Conversation, ErrorCode, Members, Message, MessageChanged, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -45,6 +45,8 @@ export type Sheet =
   | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
+/** How many messages are taken in before the page gets to answer. */
+const atOnce = 10;
 /** How long, in milliseconds, whatever ends a visit waits for drafts to be kept. */
 const saveWaits = 500;
 
@@ -74,6 +76,9 @@ export class App {
   /** Counts how often the profile was closed: what was asked for before is void. */
   private visit = 0;
   private asked = false;
+  private readonly arrived: MessageChanged[] = [];
+  /** Conversations that are being marked as read, and whether there was more meanwhile. */
+  private readonly marking = new Map<string, boolean>();
   private readonly timelines = new Map<string, Timeline>();
   private readonly composers = new Map<string, Composer>();
 
@@ -122,11 +127,22 @@ export class App {
     this.owner = address;
   }
 
+  /** Reads the list: first what it begins with, then all of it, in parts. */
   async load(): Promise<void> {
     const visit = this.visit;
     try {
-      const { conversations } = await this.core.call('conversations', {});
-      if (visit === this.visit) this.list.fill(conversations);
+      const { conversations } = await this.core.call('conversations', { recent: true, after: '' });
+      if (visit !== this.visit) return;
+      this.list.begin(conversations);
+      const all: Conversation[] = [];
+      let after = '';
+      do {
+        const some = await this.core.call('conversations', { recent: false, after });
+        if (visit !== this.visit) return;
+        all.push(...some.conversations);
+        after = some.next;
+      } while (after);
+      this.list.fill(all);
     } catch {
       if (visit === this.visit) this.list.state.value = 'failed';
     }
@@ -188,9 +204,17 @@ export class App {
 
   /** Says that everything shown has been read. */
   async markRead(id: string): Promise<void> {
+    if (this.marking.has(id)) {
+      this.marking.set(id, true); // when the one under way is done
+      return;
+    }
     const last = this.timeline(id).messages.value.findLast((m) => !m.id.startsWith(localPrefix));
     if (!last || !this.list.get(id)?.unread) return;
+    this.marking.set(id, false);
     await this.core.call('markRead', { conversation: id, message: last.id }).catch(() => undefined);
+    const again = this.marking.get(id);
+    this.marking.delete(id);
+    if (again) await this.markRead(id);
   }
 
   /** Does something that may fail, and says so if it does. */
@@ -247,13 +271,30 @@ export class App {
     const { core } = this;
     core.on('session', ({ session }) => void this.enter(session));
     core.on('conversation', ({ conversation }) => this.list.put(conversation));
-    core.on('conversationGone', ({ conversation }) => this.gone(conversation));
-    core.on('message', ({ message, new: fresh }) => this.message(message, fresh));
-    core.on('messageGone', ({ conversation, message }) => this.timelines.get(conversation)?.remove(message));
+    core.on('conversationGone', ({ conversation }) => {
+      this.takeIn();
+      this.gone(conversation);
+    });
+    core.on('message', (e) => this.arrive(e));
+    core.on('messageGone', ({ conversation, message }) => {
+      this.takeIn();
+      this.timelines.get(conversation)?.remove(message);
+    });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
     core.on('failure', (e) => this.failed(e.conversation, e.error.code, e.error.text));
+  }
+
+  /** Messages that arrive at about the same time are taken in together, though not too many. */
+  private arrive(e: MessageChanged): void {
+    if (this.arrived.push(e) === 1) this.around.soon(() => this.takeIn(atOnce));
+  }
+
+  private takeIn(n = this.arrived.length): void {
+    const some = this.arrived.splice(0, n);
+    batch(() => some.forEach((e) => this.message(e.message, e.new)));
+    if (this.arrived.length) this.around.soon(() => this.takeIn(atOnce));
   }
 
   private message(m: Message, fresh: boolean): void {
@@ -304,6 +345,7 @@ export class App {
     this.visit++;
     const { value: route } = this.router.route;
     if (route.at === 'person' || (route.at === 'new' && this.owner)) this.router.go({ at: 'home' }, true);
+    this.arrived.length = 0;
     batch(() => {
       this.list.empty();
       this.timelines.clear();

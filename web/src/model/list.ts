@@ -43,6 +43,13 @@ export class List {
     return this.sorted.value.find((c) => !c.group && c.peer === address);
   }
 
+  /** Shows what the list begins with until all of it is there. */
+  begin(conversations: Conversation[]): void {
+    if (this.state.value === 'ready') return;
+    for (const c of conversations) if (!this.since.has(c.id)) this.all.set(c.id, c);
+    this.version.value++;
+  }
+
   fill(conversations: Conversation[]): void {
     this.all.clear();
     for (const c of conversations) this.all.set(c.id, c);

@@ -11,7 +11,7 @@ export function surroundings(): Surroundings {
   return {
     now: () => Date.now(),
     later: (fn, ms) => void setTimeout(fn, ms),
-    soon: (fn) => (document.hidden ? void setTimeout(fn, 100) : void requestAnimationFrame(fn)),
+    soon,
     history,
     path: location.pathname,
     shelf: shelf(),
@@ -24,6 +24,21 @@ export function surroundings(): Surroundings {
 
 async function keep(): Promise<void> {
   if (!(await navigator.storage.persisted())) await navigator.storage.persist();
+}
+
+/** How long, in milliseconds, what is drawn in one go stays as it is: when a lot comes, drawing each frame would leave no time for answering. */
+const pause = 60;
+let drawn = -pause;
+
+function soon(fn: () => void): void {
+  const draw = () => {
+    drawn = performance.now();
+    fn();
+  };
+  const wait = drawn + pause - performance.now();
+  if (document.hidden) setTimeout(fn, 100);
+  else if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
+  else requestAnimationFrame(draw);
 }
 
 function system(): System {

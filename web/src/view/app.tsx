@@ -143,9 +143,14 @@ function Frame(): VNode {
         <MenuLayer />
       </main>
       <Sheets />
-      <div class="visually-hidden" aria-live="polite">{app.announcement.value}</div>
+      <Announcer />
     </div>
   );
+}
+
+/** Speaks to screen readers. By itself, as what it says changes with every message. */
+function Announcer(): VNode {
+  return <div class="visually-hidden" aria-live="polite">{useApp().announcement.value}</div>;
 }
 
 function Main(): VNode {

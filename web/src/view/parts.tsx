@@ -196,6 +196,26 @@ export function useNow(every = 30_000): number {
   return now;
 }
 
+/**
+ * Draws the things of a long list. What depends on the same values as the last
+ * time is the same node, which is not looked at again. What is drawn must hold
+ * no function made anew: it would keep all that was there when it was made.
+ */
+export function useKept(): (key: string, on: unknown[], draw: () => VNode) => VNode {
+  const kept = useRef({ turn: 0, all: new Map<string, { on: unknown[]; node: VNode; turn: number }>() }).current;
+  const turn = ++kept.turn;
+  useLayoutEffect(() => {
+    for (const [key, one] of kept.all) if (one.turn !== kept.turn) kept.all.delete(key);
+  });
+  return (key, on, draw) => {
+    const old = kept.all.get(key);
+    const one = old?.on.every((x, i) => x === on[i]) ? old : { on, node: draw(), turn };
+    one.turn = turn;
+    kept.all.set(key, one);
+    return one.node;
+  };
+}
+
 /** Moves the focus among the children that match, by arrow keys. */
 export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector: string): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;

@@ -12,7 +12,7 @@ import { plain } from '../model/text';
 import { conversationItems } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
-import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, rove, useApp, useNow } from './parts';
+import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, rove, useApp, useKept, useNow } from './parts';
 import { SettingsMenu } from './settings';
 import { Ticks } from './ticks';
 
@@ -44,7 +44,7 @@ function Home(): VNode {
         <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
       </Bar>
       <Find />
-      {list.state.value === 'loading' ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
+      {list.state.value === 'loading' && !list.sorted.value.length ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
     </>
   );
 }
@@ -149,6 +149,7 @@ const rowRem = 4;
 function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; children?: VNode | false }): VNode {
   const { router } = useApp();
   const now = useNow();
+  const keep = useKept();
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900, rem: 16 });
   const look = () => {
@@ -166,16 +167,18 @@ function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; child
   const last = Math.min(p.rows.length, Math.ceil((view.top + view.height) / height) + 6);
   const route = router.route.value;
   const current = route.at === 'conversation' ? route.id : '';
-  const stop = p.rows.some((c, i) => c.id === current && i >= first && i < last) ? current : p.rows[first]?.id;
+  const stop = p.rows.slice(first, last).some((c) => c.id === current) ? current : p.rows[first]?.id;
   return (
     <div class="scroll" ref={box} onScroll={look} onKeyDown={(e) => rove(e, '.row')}>
       {p.children && <div class="rows">{p.children}</div>}
       <div class="rows" style={{ height: `${p.rows.length * rowRem}rem` }} role="list" aria-label={t('conversations')}>
-        {p.rows.slice(first, last).map((c, i) => (
-          <div role="listitem" key={c.id} aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
-            <ConversationRow c={c} now={now} y={(first + i) * rowRem} current={c.id === current} stop={c.id === stop} />
-          </div>
-        ))}
+        {p.rows.slice(first, last).map((c, i) =>
+          keep(c.id, [c, now, first + i, p.rows.length, c.id === current, c.id === stop], () => (
+            <div role="listitem" key={c.id} aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
+              <ConversationRow c={c} now={now} y={(first + i) * rowRem} current={c.id === current} stop={c.id === stop} />
+            </div>
+          )),
+        )}
       </div>
       {p.foot && <div class="rows">{p.foot}</div>}
     </div>

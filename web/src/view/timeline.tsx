@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { dayName, number, t } from '../model/i18n';
 import { rows, type Timeline } from '../model/timeline';
 import { happened } from '../model/notice';
 import { MessageView } from './message';
-import { Button, Empty, Icon, rove, useApp, useNow } from './parts';
+import { Button, Empty, Icon, rove, useApp, useKept, useNow } from './parts';
 
 /** How near to an edge, in pixels, more is loaded, or the end counts as reached. */
 const near = 1200;
 const atEdge = 60;
 
+/** What may hold the place: marks of days go to other messages when older ones come. */
+const anchors = '.message, .notice';
+
 export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timeline }): VNode {
   const app = useApp();
   const now = useNow(60_000);
   const place = usePlace(timeline);
+  const keep = useKept();
+  const jump = useCallback((id: string) => void timeline.jump(id), [timeline]);
   const messages = timeline.messages.value;
   const firstUnread = timeline.firstUnread.value;
   const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
@@ -48,7 +53,9 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                 case 'notice':
                   return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message)}</div>;
                 case 'message':
-                  return <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.message.id === last} onJump={(id) => void timeline.jump(id)} />;
+                  return keep(line.key, [line.message, line.first, line.last, line.key === last, c.status], () => (
+                    <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={jump} />
+                  ));
               }
             })}
           </div>
@@ -94,6 +101,8 @@ function usePlace(timeline: Timeline) {
   const box = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const anchor = useRef<{ key: string; offset: number } | null>(null);
+  /** Where it was scrolled to when that was noted last. */
+  const top = useRef(0);
   const ends = useRef(true);
   const opened = useRef(false);
   const [end, setEnd] = useState(true);
@@ -102,7 +111,8 @@ function usePlace(timeline: Timeline) {
     ends.current = !timeline.moreAfter.value && el.scrollHeight - el.scrollTop - el.clientHeight < atEdge;
     setEnd(ends.current);
     anchor.current = null;
-    for (const child of inner.current!.querySelectorAll<HTMLElement>('[data-key]')) {
+    top.current = el.scrollTop;
+    for (const child of inner.current!.querySelectorAll<HTMLElement>(anchors)) {
       if (child.offsetTop + child.offsetHeight <= el.scrollTop) continue;
       anchor.current = { key: child.dataset.key!, offset: child.offsetTop - el.scrollTop };
       break;
@@ -111,17 +121,30 @@ function usePlace(timeline: Timeline) {
   const restore = () => {
     const el = box.current;
     if (!el) return;
-    if (ends.current) el.scrollTop = el.scrollHeight;
-    else if (anchor.current) {
+    const strayed = el.scrollTop - top.current; // the event of that is still to come
+    if (ends.current) {
+      if (strayed < 0) return;
+      el.scrollTop = el.scrollHeight;
+    } else if (anchor.current) {
       const child = inner.current!.querySelector<HTMLElement>(`[data-key="${CSS.escape(anchor.current.key)}"]`);
-      if (child) el.scrollTop = child.offsetTop - anchor.current.offset;
+      if (child) {
+        el.scrollTop = child.offsetTop - anchor.current.offset + strayed;
+        anchor.current.offset = child.offsetTop - el.scrollTop;
+      }
     }
+    top.current = el.scrollTop;
+    reach();
   };
-  const scrolled = () => {
+  /** Loads more at an edge that is near; at the very edge no scrolling would ask for it. */
+  const reach = () => {
     const el = box.current!;
-    remember();
+    if (timeline.state.value !== 'ready') return;
     if (el.scrollTop < near) void timeline.more('before');
     if (el.scrollHeight - el.scrollTop - el.clientHeight < near) void timeline.more('after');
+  };
+  const scrolled = () => {
+    remember();
+    reach();
   };
   const ready = timeline.state.value === 'ready';
   useLayoutEffect(() => {

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// starts measures from the beginning of the navigation until a conversation of
+// the list has been painted: in a fresh browser, by reloading its only tab, in
+// a second tab, and by reloading while the other tab keeps the core running.
+func (t *town) starts(r report, name string, runs int) error {
+	var cold, alone, second, beside, asks, unlock figure
+	for range runs {
+		if err := t.startOnce(name, &cold, &alone, &second, &beside); err != nil {
+			return err
+		}
+	}
+	for range runs {
+		if err := t.unlockOnce(name, &asks, &unlock); err != nil {
+			return err
+		}
+	}
+	r.section(fmt.Sprintf("Until the list is visible, %s (ms)", name))
+	r.line("fresh browser", cold, 700)
+	r.line("fresh browser, until the passphrase is asked for", asks, 700)
+	r.line("  and from the passphrase on", unlock, 0)
+	r.line("reload of the only tab", alone, 700)
+	r.line("second tab", second, 300)
+	r.line("reload beside another tab", beside, 300)
+	return nil
+}
+
+func (t *town) startOnce(name string, cold, alone, second, beside *figure) error {
+	b, err := t.browse(name)
+	if err != nil {
+		return err
+	}
+	defer b.end()
+	one, err := b.tab()
+	if err != nil {
+		return err
+	}
+	if err := first(one, one.visitHome(t), cold); err != nil {
+		return err
+	}
+	if err := first(one, one.reload, alone); err != nil {
+		return err
+	}
+	two, err := b.tab()
+	if err != nil {
+		return err
+	}
+	if err := first(two, two.visitHome(t), second); err != nil {
+		return err
+	}
+	return first(two, two.reload, beside)
+}
+
+func (p *page) visitHome(t *town) func() error { return func() error { return p.visit(t.home()) } }
+
+// first adds how long it took until the first conversation was painted.
+func first(p *page, goes func() error, to *figure) error {
+	if err := goes(); err != nil {
+		return err
+	}
+	ms, err := ask[float64](p, "eye.first")
+	*to = append(*to, ms)
+	return err
+}
+
+// unlockOnce measures with a passphrase, and takes it away again.
+func (t *town) unlockOnce(name string, asks, unlock *figure) (err error) {
+	if err := t.rekey(name, true); err != nil {
+		return err
+	}
+	b, err := t.browse(name)
+	if err != nil {
+		return err
+	}
+	p, err := b.tab()
+	if err == nil {
+		err = t.unlock(p, asks, unlock)
+	}
+	b.end()
+	if err != nil {
+		return err
+	}
+	return t.rekey(name, false)
+}
+
+func (t *town) unlock(p *page, asks, unlock *figure) error {
+	if err := p.visit(t.home()); err != nil {
+		return err
+	}
+	ms, err := ask[float64](p, "eye.asks")
+	if err != nil {
+		return err
+	}
+	*asks = append(*asks, ms)
+	if err := p.write(passphrase); err != nil {
+		return err
+	}
+	if err := p.press(kb.Enter); err != nil {
+		return err
+	}
+	ms, err = ask[float64](p, "eye.first.then(at => at + performance.timeOrigin - eye.pressed)")
+	*unlock = append(*unlock, ms)
+	return err
+}
+
+// rekey sets what lies beside the store of a browser that does not run.
+func (t *town) rekey(name string, locked bool) error {
+	b, err := t.browse(name)
+	if err != nil {
+		return err
+	}
+	defer b.end()
+	p, err := b.tab()
+	if err != nil {
+		return err
+	}
+	return t.setKey(p, t.Profiles[name], locked)
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+)
+
+// recentRoom is how many conversations are remembered as the last ones. Those
+// of the first half stay where they are, which spares most messages a write.
+const recentRoom = 48
+
+// A recentRecord names conversations that a list begins with, so that these can
+// be shown before all are read. The half of recentRoom in which something
+// happened last is always among Last.
+type recentRecord struct {
+	Version uint8 `cbor:"1,keyasint"`
+	Last    []cid `cbor:"2,keyasint,omitempty"`
+	Pinned  []cid `cbor:"3,keyasint,omitempty"`
+}
+
+func loadRecent(tx *sealedTx) (rec recentRecord, err error) {
+	_, err = tx.load([]byte(tableRecent), &rec)
+	rec.Version = recordVersion
+	return rec, err
+}
+
+// noteRecent remembers that something happened in a conversation.
+func noteRecent(tx *sealedTx, id cid) error {
+	rec, err := loadRecent(tx)
+	if err != nil {
+		return err
+	}
+	if at := slices.Index(rec.Last, id); at >= 0 && at < recentRoom/2 {
+		return nil
+	}
+	rec.Last = append([]cid{id}, without(rec.Last, id)...)
+	rec.Last = rec.Last[:min(len(rec.Last), recentRoom)]
+	return tx.save([]byte(tableRecent), &rec)
+}
+
+// notePinned remembers that a conversation is kept at the top, or no longer.
+func notePinned(tx *sealedTx, id cid, on bool) error {
+	rec, err := loadRecent(tx)
+	if err != nil {
+		return err
+	}
+	rec.Pinned = without(rec.Pinned, id)
+	if on {
+		rec.Pinned = append(rec.Pinned, id)
+	}
+	return tx.save([]byte(tableRecent), &rec)
+}
+
+func without(all []cid, id cid) (rest []cid) {
+	for _, k := range all {
+		if k != id {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
+// A stored conversation is a record and its place.
+type stored struct {
+	k   cid
+	rec convRecord
+}
+
+// recent returns the conversations that a list begins with, those deleted
+// included that are followed still.
+func (c *Client) recent() (all []stored, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		names, err := loadRecent(tx)
+		if err != nil {
+			return err
+		}
+		for i, k := range append(names.Last, names.Pinned...) {
+			if i >= len(names.Last) && slices.Contains(names.Last, k) {
+				continue
+			}
+			var rec convRecord
+			ok, err := tx.load(key(tableConversation, k[:]), &rec)
+			if err != nil {
+				return err
+			}
+			if ok { // it is not gone
+				all = append(all, stored{k, rec})
+			}
+		}
+		return nil
+	})
+	c.know(all)
+	return all, err
+}
+
+// part returns at most n conversations, from the one after a place on, and the
+// place to go on from, nil at the end.
+func (c *Client) part(after []byte, n int) (some []stored, next []byte, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		start := key(tableConversation, after)
+		return tx.scanFrom([]byte(tableConversation), start, false, func(k, v []byte) (bool, error) {
+			if len(k) == len(start) && string(k) == string(start) {
+				return true, nil
+			}
+			if len(some) == n {
+				next = some[n-1].k[:]
+				return false, nil
+			}
+			s := stored{k: cid(k[1:])}
+			err := decodeRecord(v, &s.rec)
+			some = append(some, s)
+			return true, err
+		})
+	})
+	if err == nil {
+		c.know(some)
+	}
+	return some, next, err
+}
+
+// know remembers where conversations are. It is not called within a
+// transaction: there the client's lock is not taken.
+func (c *Client) know(all []stored) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range all {
+		c.ids[conversationID(all[i].rec.Channel)] = all[i].k
+	}
+}
+
+// showAll is what interfaces see of conversations.
+func (c *Client) showAll(some []stored) (all []Conversation, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		show := c.shower(tx)
+		if len(some) > surveyStep {
+			if err := show.loadContacts(); err != nil {
+				return err
+			}
+		}
+		waits, err := waiting(tx)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			if some[i].rec.Hidden {
+				continue
+			}
+			conv, err := show.conversation(&some[i].rec)
+			if err != nil {
+				return err
+			}
+			conv.Waiting = waits[some[i].k]
+			all = append(all, conv)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Recent returns what a list of conversations begins with: at least those that
+// are pinned and the two dozen in which something happened last. It takes the
+// same time however many there are.
+func (c *Client) Recent() ([]Conversation, error) {
+	some, err := c.recent()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.showAll(some)
+	sortConversations(all)
+	return all, err
+}
+
+var errPlace = errors.New("client: no place in the list of conversations")
+
+// ConversationsAfter returns at most n conversations, in an order of the
+// store's own, and the place to go on from; places are empty at the beginning
+// and at the end. Others get their turn between two such calls, which
+// Conversations does not let them.
+func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, next string, err error) {
+	from, err := hex.DecodeString(place)
+	if err != nil || len(from) != 0 && len(from) != len(cid{}) {
+		return nil, "", errPlace
+	}
+	some, to, err := c.part(from, n)
+	if err != nil {
+		return nil, "", err
+	}
+	all, err = c.showAll(some)
+	return all, hex.EncodeToString(to), err
+}
+
+// find returns where a conversation is. Who asks for one that was not seen yet
+// waits until all have been.
+func (c *Client) find(id ConversationID) (cid, error) {
+	c.mu.Lock()
+	k, ok := c.ids[id]
+	surveyed := c.surveyed
+	c.mu.Unlock()
+	if ok {
+		return k, nil
+	}
+	if surveyed {
+		return k, ErrNoConversation
+	}
+	if err := c.survey(func(stored) error { return nil }); err != nil {
+		return k, err
+	}
+	return c.find(id)
+}
+
+// surveyStep is how many conversations are read before others get their turn.
+const surveyStep = 200
+
+// survey calls fn for all conversations, outside of transactions.
+func (c *Client) survey(fn func(stored) error) error {
+	var after []byte
+	for {
+		some, next, err := c.part(after, surveyStep)
+		for i := range some {
+			if err == nil {
+				err = fn(some[i])
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if after = next; after == nil {
+			break
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.surveyed = true
+	return nil
+}
