@@ -105,6 +105,7 @@ func TestReloadAndTwoTabs(t *testing.T) {
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)
 	ana.writes("sent and gone")
+	ana.Until(`[...document.querySelectorAll('[data-key]:not([data-key^="local-"])')].some(e => e.textContent.includes("sent and gone"))`) // it is stored
 	ana.Do(reload())
 	ana.reads("sent and gone")
 	bea.reads("sent and gone")

@@ -369,7 +369,7 @@ export const de: Catalogue = {
   'kept.until': 'Bis {date}',
   'server.odd': 'Außerdem in der Antwort',
   'server.odd.hint': 'Dafür hat diese App keine Worte. Du siehst es so, wie der Server es geschickt hat.',
-  'server.nameless': 'Der Server bewahrt auch verschlüsselte Nachrichten und Dateien ohne Namen auf. Welche davon dir gehören, kann er nicht sagen.',
+  'server.nameless': 'Der Server bewahrt auch verschlüsselte Nachrichten und Dateien auf, die keinen Namen tragen, und von allen, die auch bei geschlossener App von Nachrichten hören wollen, eine Adresse beim Push-Dienst ihres Browsers. Welche davon deine sind, weiß er nicht.',
   'server.raw': 'Alles zeigen, wie der Server es geschickt hat',
   'security.lock': 'Sperre',
   'security.after': 'Sperren nach',

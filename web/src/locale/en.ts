@@ -370,7 +370,7 @@ export const en = {
   'kept.until': 'Until {date}',
   'server.odd': 'Also in the answer',
   'server.odd.hint': 'This app has no words for it. It is shown as the server sent it.',
-  'server.nameless': 'The server also keeps encrypted messages and files that bear no name. It cannot tell which of them are yours.',
+  'server.nameless': 'The server also keeps encrypted messages and files that bear no name, and, of those who want to hear of messages while this app is closed, an address at their browser’s push service. It cannot tell which of them are yours.',
   'server.raw': 'Show everything, as the server sent it',
   'security.lock': 'Lock',
   'security.after': 'Lock after',

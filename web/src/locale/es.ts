@@ -369,7 +369,7 @@ export const es: Catalogue = {
   'kept.until': 'Hasta el {date}',
   'server.odd': 'También en la respuesta',
   'server.odd.hint': 'Esta aplicación no tiene palabras para ello. Lo ves como el servidor lo envió.',
-  'server.nameless': 'El servidor guarda también mensajes y archivos cifrados que no llevan nombre. No puede decir cuáles son tuyos.',
+  'server.nameless': 'El servidor guarda también mensajes y archivos cifrados sin nombre y, de quienes quieren saber de mensajes con la aplicación cerrada, una dirección en el servicio de avisos de su navegador. No sabe cuáles son tuyos.',
   'server.raw': 'Mostrar todo, como lo envió el servidor',
   'security.lock': 'Bloqueo',
   'security.after': 'Bloquear tras',

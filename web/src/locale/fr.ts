@@ -369,7 +369,7 @@ export const fr: Catalogue = {
   'kept.until': 'Jusqu’au {date}',
   'server.odd': 'Aussi dans la réponse',
   'server.odd.hint': 'Cette application n’a pas de mots pour cela. Vous le voyez tel que le serveur l’a envoyé.',
-  'server.nameless': 'Le serveur garde aussi des messages et des fichiers chiffrés qui ne portent aucun nom. Il ne peut pas dire lesquels sont les vôtres.',
+  'server.nameless': 'Le serveur garde aussi des messages et des fichiers chiffrés qui ne portent pas de nom et, pour qui veut être averti quand l’application est fermée, une adresse auprès du service de notification de son navigateur. Il ne sait pas lesquels sont à vous.',
   'server.raw': 'Tout montrer, tel que le serveur l’a envoyé',
   'security.lock': 'Verrouillage',
   'security.after': 'Verrouiller après',

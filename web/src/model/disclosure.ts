@@ -38,7 +38,7 @@ const covered: Record<string, string[]> = {
 };
 
 /** What a server stores without a name on it, as the page says. */
-const nameless = ['channel', 'epoch', 'entry', 'blob', 'invite', 'totals', 'format', 'expiry'];
+const nameless = ['channel', 'epoch', 'entry', 'blob', 'wake', 'invite', 'totals', 'format', 'expiry'];
 
 /** Words a disclosure. */
 export function knowledge({ json, begun }: Disclosure): Knowledge {
