@@ -5,6 +5,7 @@ package pagetest
 import (
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 
 	"github.com/securecrypt/securecrypt/internal/browsertest"
@@ -59,7 +60,8 @@ func TestOneTabAtATime(t *testing.T) {
 	third.Go(w.home())
 	third.Click("link", "ted@")
 	third.say("from the third tab")
-	first.Until("(history.back(), true)")
+	past := browsertest.Call(first.Page, page.GetNavigationHistory, cdp.Empty{})
+	browsertest.Call(first.Page, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: past.Entries[past.CurrentIndex-1].ID})
 	first.shows(elsewhere)
 	first.Click("button", "Use it here")
 	first.reads("from the third tab")
