@@ -102,7 +102,7 @@ func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error
 			return nil, false, err
 		}
 	}
-	return frames, o.advance(cursor, ended), nil
+	return frames, o.advance(cursor, upTo, ended), nil
 }
 
 // page is what one look into the store yields.
@@ -135,8 +135,9 @@ func (o *opening) read(ctx context.Context) (p page, err error) {
 	return p, err
 }
 
-// advance sets the cursor and reports whether there is more to read now.
-func (o *opening) advance(cursor uint64, ended bool) bool {
+// advance sets the cursor and reports whether there is more to read now: up to
+// the newest entry of the store, or what was stored after that was looked up.
+func (o *opening) advance(cursor, upTo uint64, ended bool) bool {
 	o.topic.mu.Lock()
 	defer o.topic.mu.Unlock()
 	o.cursor = cursor
@@ -146,7 +147,7 @@ func (o *opening) advance(cursor uint64, ended bool) bool {
 	case ended:
 		o.state = openingEnded
 		return false
-	case cursor >= o.topic.last:
+	case cursor >= max(upTo, o.topic.last):
 		o.state = openingLive
 		return false
 	}

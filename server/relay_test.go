@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +46,30 @@ func TestMembersGetWhatIsPosted(t *testing.T) {
 				t.Fatalf("entry %d, want %d", e.Seq, want)
 			}
 		}
+	}
+}
+
+// More than is read at a time, of a channel that nobody had open.
+func TestLongBacklogIsDelivered(t *testing.T) {
+	const entries = 50
+	i := servertest.Start(t, servertest.Options{})
+	channel := protocol.ChannelID{1}
+	alice, bob := servertest.Dial(t, i), servertest.Dial(t, i)
+	alice.Create(channel)
+	alice.Open(channel, 0, 0)
+	text := strings.Repeat("x", 32<<10)
+	for range entries {
+		alice.Post(channel, 0, text)
+	}
+	alice.Must(protocol.OpChannelClose, &protocol.ChannelClose{Channel: channel}, &protocol.Empty{})
+	bob.Open(channel, 0, 0)
+	for want := uint64(1); want <= entries; want++ {
+		if e := servertest.Next[*protocol.Entry](bob); e.Seq != want {
+			t.Fatalf("entry %d, want %d", e.Seq, want)
+		}
+	}
+	if c := servertest.Next[*protocol.CaughtUp](bob); c.Seq != entries {
+		t.Fatalf("caught up with %d", c.Seq)
 	}
 }
 
