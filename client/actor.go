@@ -270,7 +270,7 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 // transaction: what is not durable is delivered again.
 func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
-	a.client.emit(FailureEvent{conversationID(a.channel), err})
+	a.client.emit(FailureEvent{Conversation: conversationID(a.channel), Err: err})
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.served = nil

@@ -98,7 +98,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 			continue
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: why})
 		if err := c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}

@@ -445,10 +445,10 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 // stop closes the conversation. What still waits cannot be sent any more,
 // except what leaving it needs.
 func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
-	c.rec.Status, c.rec.Reason = status, ""
+	c.rec.Status, c.rec.Reason, c.rec.Cause = status, "", 0
 	if err != nil {
-		c.rec.Reason = err.Error()
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), err})
+		c.rec.Reason, c.rec.Cause = err.Error(), causeOf(err)
+		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: err})
 	}
 	c.touch()
 	if c.following() {

@@ -267,7 +267,7 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 	m := Message{
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
-		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Reason, Notice: r.notice(),
+		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Cause.reason(r.Reason), Notice: r.notice(),
 		Delivered: r.reached(content.StatusDelivered), Read: r.reached(content.StatusRead),
 	}
 	if !r.Notice {

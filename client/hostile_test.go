@@ -56,10 +56,10 @@ func staged(g *mls.Group, o mls.CommitOptions) ([]byte, *mls.StagedCommit, error
 func (x *trio) stopped(t *testing.T, p *person, why error) {
 	t.Helper()
 	c := p.status(x.id)
-	if c.Status != client.StatusStopped || c.Reason == "" || c.Waiting != 0 {
+	if c.Status != client.StatusStopped || c.Reason.Text == "" || c.Waiting != 0 {
 		t.Errorf("%v: %v because of %q, %d waiting", p.Address(), c.Status, c.Reason, c.Waiting)
 	}
-	if why != nil && !strings.Contains(c.Reason, why.Error()) {
+	if why != nil && !strings.Contains(c.Reason.Text, why.Error()) {
 		t.Errorf("%v: the reason is %q, want %q", p.Address(), c.Reason, why)
 	}
 	before := len(x.net.Server(host).Entries(x.channel))
@@ -102,8 +102,8 @@ func TestCommitsBeyondARoleStopTheConversation(t *testing.T) {
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		x.stopped(t, x.bob, nil)
-		if m := x.bob.history(x.id)[0]; m.State != client.StateFailed || m.Reason == "" {
-			t.Errorf("the waiting message is %v, %q", m.State, m.Reason)
+		if m := x.bob.history(x.id)[0]; m.State != client.StateFailed || !errors.Is(m.Reason.Cause, client.ErrClosed) {
+			t.Errorf("the waiting message is %v, %q", m.State, m.Reason.Text)
 		}
 		if x.alice.status(x.id).Title != "Group" {
 			t.Error("the title changed")
@@ -229,7 +229,7 @@ func TestImpostorsHearNothing(t *testing.T) {
 		}
 		net.Server(host).SetFaults(lie)
 		pass(10 * time.Minute)
-		if conv := a.status(id); conv.Status != client.StatusStopped || conv.Waiting != 0 || !strings.Contains(conv.Reason, client.ErrImpostor.Error()) {
+		if conv := a.status(id); conv.Status != client.StatusStopped || conv.Waiting != 0 || !strings.Contains(conv.Reason.Text, client.ErrImpostor.Error()) {
 			t.Errorf("%v because of %q, %d waiting", conv.Status, conv.Reason, conv.Waiting)
 		}
 	})

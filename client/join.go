@@ -128,7 +128,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	}
 	conv.Epoch = staged.Context().Epoch
 	if old {
-		conv.Status, conv.Reason, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", false, from, 0
+		conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, from, 0
 		conv.Hidden, conv.Tokens = false, nil
 		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
 			return nil, err

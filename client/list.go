@@ -43,7 +43,7 @@ func (s *shower) conversation(r *convRecord) (Conversation, error) {
 	id := conversationID(r.Channel)
 	c := Conversation{
 		ID: id, Group: r.Group, Title: r.Title, Name: r.Title,
-		Peer: address(r.Peer), Status: r.Status, Reason: r.Reason, Inviter: address(r.Inviter),
+		Peer: address(r.Peer), Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: address(r.Inviter),
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,
 		Last:  r.Last.message(id, s.self, s.now), Members: int(r.Members),

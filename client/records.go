@@ -136,6 +136,7 @@ type convRecord struct {
 	Signals uint64 `cbor:"31,keyasint,omitempty"`
 	// Tokens is nil if nobody told one.
 	Tokens *tokensRecord `cbor:"32,keyasint,omitempty"`
+	Cause  cause         `cbor:"33,keyasint,omitempty"` // of Reason
 	listRecord
 }
 
@@ -180,7 +181,8 @@ type messageRecord struct {
 	// Uploads are the files of a message that failed, to send it again.
 	Uploads []uploadRecord `cbor:"40,keyasint,omitempty"`
 	// What a notice tells; nil if it is as old as to say it in Text.
-	What *noticeRecord `cbor:"50,keyasint,omitempty"`
+	What  *noticeRecord `cbor:"50,keyasint,omitempty"`
+	Cause cause         `cbor:"51,keyasint,omitempty"` // of Reason
 }
 
 type reactionRecord struct {

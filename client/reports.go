@@ -246,7 +246,7 @@ func (c *conversation) sent(tx *sealedTx, order uint64) error {
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Recipients = StateSent, "", nil
+	rec.State, rec.Reason, rec.Cause, rec.Recipients = StateSent, "", 0, nil
 	if c.few() {
 		for _, a := range c.members() {
 			if a != c.self.address.String() {

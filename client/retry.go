@@ -71,7 +71,7 @@ func (in commandRetry) step(c *conversation, tx *sealedTx) error {
 	for i := range out.Uploads {
 		out.Uploads[i].Done = false // the server may have let go of it meanwhile
 	}
-	rec.State, rec.Reason, rec.Uploads = StateWaiting, "", nil
+	rec.State, rec.Reason, rec.Cause, rec.Uploads = StateWaiting, "", 0, nil
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func TestRetry(t *testing.T) {
 		pass(time.Minute)
 		want(t, "alice", x.alice.texts(x.id), []string{"two", "later"})
 		want(t, "bob", x.bob.texts(x.id), []string{"later", "two"})
-		if got, err := x.alice.Message(x.id, m.ID); err != nil || got.State != client.StateDelivered || got.Reason != "" {
+		if got, err := x.alice.Message(x.id, m.ID); err != nil || got.State != client.StateDelivered || got.Reason != (client.Reason{}) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for i, want := range []string{"what the file holds", "what was kept"} {

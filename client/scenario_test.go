@@ -448,8 +448,8 @@ func TestAttachments(t *testing.T) {
 				x.alice.say(x.id, "after")
 				pass(10 * time.Minute)
 				if strings.HasPrefix(name, "the file") {
-					if m := x.alice.history(x.id)[0]; m.State != client.StateFailed || m.Reason == "" {
-						t.Errorf("%v, %q", m.State, m.Reason)
+					if m := x.alice.history(x.id)[0]; m.State != client.StateFailed || m.Reason.Text == "" {
+						t.Errorf("%v, %q", m.State, m.Reason.Text)
 					}
 					want(t, "bob", x.bob.texts(x.id), []string{"after"})
 					return

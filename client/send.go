@@ -309,22 +309,18 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	}
 	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
 	if asked { // by a person
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), why})
+		c.out.emit(FailureEvent{conversationID(c.rec.Channel), item.Order != 0, why})
 	}
-	return c.setState(tx, item.Order, StateFailed, why.Error())
-}
-
-func (c *conversation) setState(tx *sealedTx, order uint64, state State, reason string) error {
-	if order == 0 {
+	if item.Order == 0 {
 		return nil
 	}
 	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason = state, reason
-	return c.saveMessage(tx, order, &rec, false)
+	rec.State, rec.Reason, rec.Cause = StateFailed, why.Error(), causeOf(why)
+	return c.saveMessage(tx, item.Order, &rec, false)
 }
 
 // carry brings letters and stashes on their way, one after the other: a tree
@@ -391,7 +387,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	c.letters.reset()
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), fmt.Errorf("an invitation could not be delivered: %w", err)})
+		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
 	}
 	c.deliver = slices.Delete(c.deliver, i, i+1)
 	c.touch()

@@ -84,8 +84,8 @@ type Conversation struct {
 	Title  string          // of a group
 	Peer   account.Address // of a conversation between two
 	Status Status
-	// Reason says in a sentence why the status is what it is.
-	Reason   string
+	// Reason says why the status is what it is.
+	Reason   Reason
 	Inviter  account.Address // who brought this account into it, if not itself
 	Unread   int
 	Activity time.Time
@@ -207,7 +207,7 @@ type Message struct {
 	// message arrived, Read those of them who read it.
 	Delivered, Read int
 	// Reason says why sending failed.
-	Reason string
+	Reason Reason
 	// Notice is something that happened in the conversation, nil of messages.
 	Notice *Notice
 }
@@ -288,7 +288,9 @@ type GoneEvent struct {
 // FailureEvent: something that was asked for could not be done.
 type FailureEvent struct {
 	Conversation ConversationID
-	Err          error
+	// Message: it is a message that could not be sent, which says so itself.
+	Message bool
+	Err     error
 }
 
 func (MessageEvent) event()      {}

@@ -62,8 +62,8 @@ type Conversation struct {
 	// Peer is the address of the other person in a conversation between two.
 	Peer   string `json:"peer"`
 	Status string `json:"status"`
-	// Reason says in a sentence why the status is what it is.
-	Reason     string   `json:"reason"`
+	// Reason says why the status is what it is, if there is something to say.
+	Reason     *Problem `json:"reason"`
 	Inviter    string   `json:"inviter"`
 	Unread     int      `json:"unread"`
 	Mentioned  bool     `json:"mentioned"`
@@ -103,10 +103,11 @@ type Message struct {
 	Deleted     bool         `json:"deleted"`
 	ExpiresAt   Millis       `json:"expiresAt"`
 	// State is received, waiting, sent, delivered, read or failed.
-	State     string `json:"state"`
-	Reason    string `json:"reason"`
-	Delivered int    `json:"delivered"`
-	Read      int    `json:"read"`
+	State string `json:"state"`
+	// Reason says why a message failed.
+	Reason    *Problem `json:"reason"`
+	Delivered int      `json:"delivered"`
+	Read      int      `json:"read"`
 	// Notice is something that happened, null of messages.
 	Notice *Notice `json:"notice"`
 }

@@ -88,7 +88,7 @@ func (v *view) message(m client.Message) Message {
 	out := Message{
 		ID: reference(m.ID, m.Order), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
 		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
-		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: m.Reason, Delivered: m.Delivered, Read: m.Read, Notice: v.notice(m.Notice),
+		ExpiresAt: millis(m.ExpiresAt), State: m.State.String(), Reason: reason(m.Reason), Delivered: m.Delivered, Read: m.Read, Notice: v.notice(m.Notice),
 		Attachments: attachments(m.Attachments), Reactions: make([]Reaction, len(m.Reactions)),
 		Mentions: make([]string, len(m.Mentions)), MentionsMe: m.MentionsMe,
 	}
@@ -102,6 +102,17 @@ func (v *view) message(m client.Message) Message {
 		out.Quote = &Quote{v.name(q.From), q.Text, attachments(q.Attachments), q.Deleted}
 	}
 	return out
+}
+
+func reason(r client.Reason) *Problem {
+	switch {
+	case r.Text == "":
+		return nil
+	case r.Cause == nil:
+		return &Problem{CodeFailed, r.Text}
+	default:
+		return &Problem{ProblemOf(r.Cause).Code, r.Text}
+	}
 }
 
 func (v *view) notice(n *client.Notice) *Notice {
@@ -143,7 +154,7 @@ func (v *view) messages(all []client.Message) []Message {
 
 func (v *view) conversation(c client.Conversation) Conversation {
 	out := Conversation{
-		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: c.Reason,
+		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: reason(c.Reason),
 		Inviter: address(c.Inviter), Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
 		Timer: duration(c.Timer), Pinned: c.Pinned, Archived: c.Archived, MutedUntil: millis(c.MutedUntil), Draft: c.Draft,
 		DraftReply: messageID(c.DraftReply), Members: c.Members, Verified: c.Verified,
@@ -198,6 +209,9 @@ func (v *view) event(e client.Event) []Event {
 		}
 		return []Event{{"connection", c}}
 	case client.FailureEvent:
+		if e.Message {
+			return nil
+		}
 		return []Event{{"failure", Failure{string(e.Conversation), *ProblemOf(e.Err)}}}
 	default:
 		return nil

@@ -223,8 +223,8 @@ func (a *app) printConversations(s *session, all []client.Conversation, none str
 			state += fmt.Sprintf("  %d waiting", c.Waiting)
 		}
 		_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", c.ID, shortTime(c.Activity), n.conversation(c.ID), state)
-		if c.Reason != "" {
-			_, _ = fmt.Fprintf(a.stdout, "    %s\n", c.Reason)
+		if c.Reason.Text != "" {
+			_, _ = fmt.Fprintf(a.stdout, "    %s\n", c.Reason.Text)
 		}
 	}
 	return err

@@ -87,7 +87,7 @@ func messageJSON(m client.Message) jsonMessage {
 	j := jsonMessage{
 		Type: "message", ID: idText(m.ID), Conversation: string(m.Conversation), From: m.From.String(), Own: m.Own,
 		Text: m.Text, SentAt: m.SentAt.UTC(), ReceivedAt: m.ReceivedAt.UTC(), ReplyTo: idText(m.ReplyTo),
-		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason, Attachments: []jsonAttachment{},
+		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason.Text, Attachments: []jsonAttachment{},
 		Delivered: m.Delivered, Read: m.Read,
 	}
 	if m.Notice != nil {
@@ -145,7 +145,7 @@ func receivedJSON(r client.Received) jsonMessage {
 
 func conversationJSON(c client.Conversation) jsonConversation {
 	j := jsonConversation{
-		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason,
+		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason.Text,
 		Unread: c.Unread, Waiting: c.Waiting, Activity: c.Activity.UTC(), Timer: int(c.Timer / time.Second),
 	}
 	if c.Group {
@@ -266,8 +266,8 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	for _, r := range m.Reactions {
 		_, _ = fmt.Fprintf(w, "    %s %s\n", termtext.Line(r.Emoji), n.person(r.From.String()))
 	}
-	if m.Reason != "" {
-		_, _ = fmt.Fprintf(w, "    not sent: %s\n", m.Reason)
+	if m.Reason.Text != "" {
+		_, _ = fmt.Fprintf(w, "    not sent: %s\n", m.Reason.Text)
 	}
 }
 

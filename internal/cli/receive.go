@@ -139,8 +139,8 @@ func (r *receiver) note(e client.Event) {
 	case client.FailureEvent:
 		_, _ = fmt.Fprintf(r.stderr, "securecrypt: %s\n", e.Err)
 	case client.ConversationEvent:
-		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason != "" {
-			_, _ = fmt.Fprintf(r.stderr, "securecrypt: conversation %s: %s\n", c.ID, c.Reason)
+		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason.Text != "" {
+			_, _ = fmt.Fprintf(r.stderr, "securecrypt: conversation %s: %s\n", c.ID, c.Reason.Text)
 		}
 	}
 }

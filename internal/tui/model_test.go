@@ -40,7 +40,7 @@ func everyday() *fake {
 		{ID: "desk", Group: true, Title: "News desk", Status: client.StatusActive, Activity: noon.Add(-26 * time.Hour), Timer: 24 * time.Hour, Waiting: 1},
 		{ID: "ask", Peer: addr("zed"), Inviter: addr("zed"), Status: client.StatusRequest, Activity: noon.Add(-50 * time.Hour), Unread: 1},
 		{ID: "old", Group: true, Title: "Old group", Status: client.StatusRemoved, Activity: noon.Add(-400 * 24 * time.Hour)},
-		{ID: "bad", Peer: addr("mal"), Status: client.StatusStopped, Reason: "The keys are not those of this person's account.", Activity: noon.Add(-500 * 24 * time.Hour)},
+		{ID: "bad", Peer: addr("mal"), Status: client.StatusStopped, Reason: client.Reason{Text: "The keys are not those of this person's account."}, Activity: noon.Add(-500 * 24 * time.Hour)},
 	}
 	reply := said("ana", "ana", 4, "Twelve is fine. See you there, and bring the second half of the document if you can find it in the pile.")
 	reply.ReplyTo = messageID(3)
@@ -50,7 +50,7 @@ func everyday() *fake {
 	edited.Edited = true
 	edited.Reactions = []client.Reaction{{From: addr("ana"), Emoji: "👍"}, {From: addr("me"), Emoji: "👍"}, {From: addr("ana"), Emoji: "🎉"}}
 	failed := said("ana", "me", 11, "And this")
-	failed.State, failed.Reason = client.StateFailed, "the attached file cannot be read any more"
+	failed.State, failed.Reason = client.StateFailed, client.Reason{Text: "the attached file cannot be read any more"}
 	gone := said("ana", "ana", 10, "")
 	gone.Deleted = true
 	waiting := said("ana", "me", 12, "One more thing")

@@ -185,7 +185,7 @@ func (m *model) instead(c *client.Conversation, width int) []string {
 	case client.StatusBlocked:
 		text = "You blocked this conversation."
 	case client.StatusStopped:
-		style, text = m.styles.danger, "! Stopped: "+line(c.Reason)+" Nothing is sent any more."
+		style, text = m.styles.danger, "! Stopped: "+line(c.Reason.Text)+" Nothing is sent any more."
 	}
 	var lines []string
 	for _, l := range wrap(text, width-2) {

@@ -298,7 +298,7 @@ func (m *model) meta(msg *client.Message, last bool) string {
 	case client.StateWaiting:
 		parts = append(parts, "◷ waiting")
 	case client.StateFailed:
-		parts = append(parts, "! not sent: "+line(msg.Reason))
+		parts = append(parts, "! not sent: "+line(msg.Reason.Text))
 	case client.StateSent:
 		if last || len(parts) > 0 {
 			parts = append(parts, "✓")

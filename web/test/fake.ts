@@ -51,6 +51,8 @@ export class FakeCore implements Core {
     return () => all.delete(fn as (event: never) => void);
   }
 
+  leave(): void {}
+
   emit<K extends keyof Events>(name: K, event: Events[K]): void {
     this.listeners.get(name)?.forEach((fn) => fn(event as never));
   }
@@ -74,7 +76,7 @@ export function settled(): Promise<void> {
 export function message(order: number, more: Partial<Message> = {}): Message {
   return {
     id: `m${order}`, conversation: 'c', order, from: 'ana@example.org', author: 'Ana', own: false, text: `text ${order}`, sentAt: noon + order * 1000, replyTo: '', quote: null,
-    attachments: [], reactions: [], mentions: [], mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'read', reason: '', delivered: 0, read: 0, notice: null, ...more,
+    attachments: [], reactions: [], mentions: [], mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'read', reason: null, delivered: 0, read: 0, notice: null, ...more,
   };
 }
 
@@ -91,7 +93,7 @@ export function page(from: number, to: number, more: Partial<Page> = {}): Page {
 
 export function conversation(id: string, more: Partial<Conversation> = {}): Conversation {
   return {
-    id, group: false, name: id, peer: `${id}@example.org`, status: 'active', reason: '', inviter: '', unread: 0, mentioned: false, activity: 0, waiting: 0, timer: 0, pinned: false,
+    id, group: false, name: id, peer: `${id}@example.org`, status: 'active', reason: null, inviter: '', unread: 0, mentioned: false, activity: 0, waiting: 0, timer: 0, pinned: false,
     archived: false, mutedUntil: 0, draft: '', draftReply: '', members: 2, verified: false, last: null, ...more,
   };
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rank, type Command } from '../src/model/palette';
-import { fold, harmless, hue, initials, middle, onlyEmoji, plain } from '../src/model/text';
+import { fold, harmless, hue, initials, middle, onlyEmoji, plain, sentence } from '../src/model/text';
 import { Toasts } from '../src/model/toasts';
 import { World } from './fake';
 
@@ -79,6 +79,11 @@ test('commands fit by all words, the beginning of the title best', () => {
   assert.deepEqual(rank(all, 'silva ANA').map((c) => c.title), ['Ana Silva']);
   assert.deepEqual(rank(all, 'nobody'), []);
   assert.equal(rank(all, '', 2).length, 2);
+});
+
+test('an error becomes a sentence', () => {
+  assert.equal(sentence('the server cannot be reached'), 'The server cannot be reached.');
+  assert.equal(sentence('Try again!'), 'Try again!');
 });
 
 test('notes go by themselves, those with something to do stay', () => {

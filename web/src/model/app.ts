@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, ErrorCode, Members, Message, MessageChanged, Session } from '../core/api.gen';
+import type { Attachment, Conversation, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
 import { Router, type History } from './route';
 import { Settings, type Shelf, type System } from './settings';
-import { harmless, plain } from './text';
+import { harmless, plain, sentence } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
 import { Waking, type Push } from './wake';
@@ -283,7 +283,7 @@ export class App {
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
-    core.on('failure', (e) => this.failed(e.conversation, e.error.code, e.error.text));
+    core.on('failure', (e) => this.failed(e.conversation, told(e.error)));
   }
 
   /** Messages that arrive at about the same time are taken in together, though not too many. */
@@ -322,9 +322,9 @@ export class App {
     this.progress.value = part >= 1 ? others : { ...others, [key]: part };
   }
 
-  private failed(conversation: string, code: ErrorCode, text: string): void {
-    if (conversation) this.problems.value = { ...this.problems.value, [conversation]: wording(new CoreError(code, text)) };
-    else this.toasts.add(wording(new CoreError(code, text)));
+  private failed(conversation: string, why: string): void {
+    if (conversation) this.problems.value = { ...this.problems.value, [conversation]: why };
+    else this.toasts.add(why);
   }
 
   private gone(id: string): void {
@@ -374,9 +374,13 @@ export class App {
 
 /** Says in the reader's language why something failed. */
 export function wording(e: unknown): string {
-  if (!(e instanceof CoreError)) return t('error.failed');
-  if (e.code === 'failed' || e.code === 'input' || e.code === 'phase') return e.message || t('error.failed');
-  return t(`error.${e.code}` as Key);
+  return e instanceof CoreError ? told({ code: e.code, text: e.message }) : t('error.failed');
+}
+
+/** Words a problem, in English where there are no others. */
+export function told({ code, text }: Problem): string {
+  if (code === 'failed' || code === 'input' || code === 'phase') return text ? sentence(text) : t('error.failed');
+  return t(`error.${code}` as Key);
 }
 
 export function progressKey(m: Message, a: Attachment): string {

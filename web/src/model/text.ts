@@ -68,3 +68,9 @@ export function middle(name: string, most = 34): string {
   if (clean.length <= most) return clean.join('');
   return `${clean.slice(0, most - 13).join('')}…${clean.slice(-12).join('')}`;
 }
+
+/** Makes a sentence of an error's text. */
+export function sentence(text: string): string {
+  const whole = text.charAt(0).toLocaleUpperCase() + text.slice(1);
+  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}

@@ -196,7 +196,7 @@ export class Timeline {
       text: out.text, sentAt: this.now(), replyTo: out.replyTo, quote: quoted ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted } : null,
       attachments: out.names.map((f, index) => ({ index, name: f.name, type: f.type, size: out.files[index]?.size ?? 0 })),
       reactions: [], mentions: out.mentions, mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'waiting',
-      reason: '', delivered: 0, read: 0, notice: null,
+      reason: null, delivered: 0, read: 0, notice: null,
     };
   }
 

@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
+import { told } from '../model/app';
 import { duration, t } from '../model/i18n';
 import { confirmBlock, confirmDelete, conversationItems } from './actions';
 import { ComposerView } from './composer';
@@ -113,7 +114,7 @@ function Closed({ c }: { c: Conversation }): VNode {
     <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
       {stopped && <Icon name="shieldOff" size="large" />}
       <p>{stopped ? t('stopped.text') : t(`closed.${c.status as 'left'}`)}</p>
-      {c.reason && <p class="hint">{c.reason}</p>}
+      {c.reason && <p class="hint">{told(c.reason)}</p>}
       <div class="actions">
         {stopped && c.peer && <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>{t('compare-codes')}</Button>}
         <Button onClick={() => confirmDelete(app, c)}>{t('delete-conversation')}</Button>

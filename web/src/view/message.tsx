@@ -2,6 +2,7 @@
 
 import type { VNode } from 'preact';
 import type { Conversation, Message } from '../core/api.gen';
+import { told } from '../model/app';
 import { clock, moment, number, t } from '../model/i18n';
 import { localPrefix } from '../model/timeline';
 import { harmless, hue, onlyEmoji, plain } from '../model/text';
@@ -123,7 +124,7 @@ function Foot({ m, last }: { m: Message; last: boolean }): VNode {
     return (
       <button type="button" class="foot failed" onClick={retry}>
         <Icon name="failed" size="tiny" />
-        {t('failed.retry', { reason: m.reason })}
+        {t('failed.retry', { reason: m.reason ? told(m.reason) : '' })}
       </button>
     );
   }
