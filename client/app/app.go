@@ -77,14 +77,10 @@ func (a *App) begin(ctx context.Context) error {
 	if err != nil || raw == nil {
 		return err
 	}
-	if a.keys, err = decodeKeys(raw); err != nil || a.keys.protected() {
+	if a.keys, err = decodeKeys(raw); err != nil {
 		return err
 	}
-	key, err := a.keys.unseal(ctx, a.platform)
-	if err != nil {
-		return err
-	}
-	return a.enter(ctx, key)
+	return a.resume(ctx)
 }
 
 // Close stops all work and closes the store.

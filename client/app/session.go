@@ -17,7 +17,44 @@ import (
 // registerTime bounds how long a new account waits for its server.
 const registerTime = 30 * time.Second
 
-func (a *App) hello(context.Context, None) (Session, error) { return a.session() }
+// hello begins an interface: the profile is opened if nothing but a rest keeps
+// it closed.
+func (a *App) hello(ctx context.Context, _ None) (Session, error) {
+	a.mu.RLock()
+	resting := a.keys != nil && !a.keys.protected() && a.open == nil
+	a.mu.RUnlock()
+	if resting {
+		a.turn.Lock()
+		defer a.turn.Unlock()
+		if err := a.resume(ctx); err != nil {
+			return Session{}, err
+		}
+	}
+	return a.session()
+}
+
+// resume opens a profile that has no passphrase.
+func (a *App) resume(ctx context.Context) error {
+	a.mu.RLock()
+	keys, open := a.keys, a.open
+	a.mu.RUnlock()
+	if keys == nil || keys.protected() || open != nil {
+		return nil
+	}
+	key, err := keys.unseal(ctx, a.platform)
+	if err != nil {
+		return err
+	}
+	return a.enter(ctx, key)
+}
+
+// rest closes the profile while no interface is there. The next hello finds it
+// as after a start: locked, if it has a passphrase.
+func (a *App) rest(context.Context, None) (None, error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	return None{}, a.leaveProfile()
+}
 
 func (a *App) session() (Session, error) {
 	a.mu.RLock()

@@ -30,6 +30,24 @@ func TestProfileWithoutPassphrase(t *testing.T) {
 	})
 }
 
+// What no interface looks at is closed; whoever comes next finds it as after a start.
+func TestRest(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		do[app.None](u, "rest", app.None{})
+		u.phase(app.PhaseNone)
+		u.create("ana", "")
+		do[app.None](u, "rest", app.None{})
+		u.fails(app.CodePhase, "conversations", app.None{})
+		u.phase(app.PhaseOpen)
+		do[app.None](u, "setPassphrase", app.Passphrase{New: "battery"})
+		do[app.None](u, "rest", app.None{})
+		u.phase(app.PhaseLocked)
+		do[app.Session](u, "unlock", app.Secret{Passphrase: "battery"})
+		u.phase(app.PhaseOpen)
+	})
+}
+
 func TestPassphrase(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
 		u := newUser(t, net, "ana")

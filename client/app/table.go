@@ -10,6 +10,7 @@ var Calls = []Call{
 	define("create", (*App).create),
 	define("unlock", (*App).unlock),
 	define("lock", (*App).lock),
+	define("rest", (*App).rest),
 	define("setPassphrase", (*App).setPassphrase),
 	define("setDuress", (*App).setDuress),
 	define("erase", (*App).erase),

@@ -205,6 +205,15 @@ func (p *person) choose(selector, value string) {
 	})()`)
 }
 
+// comesBack leaves the page until the core has closed the profile, and returns.
+func (p *person) comesBack() {
+	p.t.Helper()
+	p.Expect("favicon")
+	p.Go(p.town.home() + "/sw.js")
+	p.Until(`navigator.locks.query().then(all => all.held.every(l => !l.name.includes("store")))`)
+	p.Go(p.town.home())
+}
+
 func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }
 
 // say sends a message in the open conversation.

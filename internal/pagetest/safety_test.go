@@ -76,6 +76,8 @@ func TestLockAndDuress(t *testing.T) {
 	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
 	ana.Do(reload())
+	ana.reads("Hello, I am bea") // loading a page anew is not leaving it
+	ana.comesBack()
 	ana.Write("Passphrase", "wrong words")
 	ana.Click("button", "Unlock")
 	ana.Await("alert", "")

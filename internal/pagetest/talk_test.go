@@ -105,10 +105,13 @@ func TestReloadAndTwoTabs(t *testing.T) {
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)
 	ana.writes("sent and gone")
-	ana.Until(`[...document.querySelectorAll('[data-key]:not([data-key^="local-"])')].some(e => e.textContent.includes("sent and gone"))`) // it is stored
 	ana.Do(reload())
 	ana.reads("sent and gone")
 	bea.reads("sent and gone")
+	ana.Write("Message to", "half a sentence")
+	ana.Do(reload())
+	ana.Until(`document.querySelector("textarea")?.value === "half a sentence"`)
+	ana.replaces("")
 
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
 	second.Size(desktop.width, desktop.height, false)
@@ -134,7 +137,8 @@ func TestServerAway(t *testing.T) {
 	ana.shows("Offline.")
 	ana.say("written offline")
 	ana.sees(`.message.own [aria-label="Waiting"]`)
-	ana.Do(reload())
+	ana.comesBack()
+	ana.Click("link", "Bea")
 	ana.reads("written offline")
 	w.open(w.at)
 	bea.reads("written offline")

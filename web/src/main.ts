@@ -31,6 +31,11 @@ function start(core: Core): void {
   notify(app);
   place.replaceChildren();
   render(h(Root, { app }), place);
+  document.addEventListener('visibilitychange', () => document.hidden && void app.saveDrafts());
+  addEventListener('pagehide', () => {
+    void app.saveDrafts();
+    core.leave(); // a page that is kept to go back to would hold on to the profile
+  });
   if (!(core instanceof Failing)) void app.start();
   void takeShared(app);
   keepFiles(app);
@@ -48,6 +53,7 @@ class Failing implements Core {
   on(): () => void {
     return () => undefined;
   }
+  leave(): void {}
 }
 
 function failing(why: unknown): Failing {

@@ -22,25 +22,33 @@ type Listener = (event: never) => void;
  */
 export async function connect(yields: () => Promise<void>): Promise<Core> {
   const url = scriptURL(__WORKER__);
-  const port = typeof SharedWorker === 'undefined' ? await alone(url, yields) : new SharedWorker(url).port;
+  const [port, leave] = typeof SharedWorker === 'undefined' ? await alone(url, yields) : shared(url);
   return new Promise((resolve, reject) => {
-    const core = attach(port, () => resolve(core), reject);
+    const core = attach(port, leave, () => resolve(core), reject);
   });
 }
 
-/** Starts a worker of this tab's own, which ends with the page: a page that is kept to go back to would keep the lock on the store. */
-async function alone(url: string, yields: () => Promise<void>): Promise<Worker> {
+type Line = [port: MessagePort | Worker, leave: () => void];
+
+/** One worker for all tabs, which ends what it was asked to do even if the last of them is gone (HTML, extendedLifetime). */
+function shared(url: string): Line {
+  const options: WorkerOptions & { extendedLifetime: boolean } = { extendedLifetime: true };
+  const { port } = new SharedWorker(url, options);
+  return [port, () => port.close()];
+}
+
+/** Starts a worker of this tab's own. */
+async function alone(url: string, yields: () => Promise<void>): Promise<Line> {
   let worker: Worker | undefined;
   const seat = await take(navigator.locks, takes() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
-  worker = new Worker(url);
-  addEventListener('pagehide', () => {
-    worker.terminate();
+  const mine = (worker = new Worker(url));
+  return [mine, () => {
+    mine.terminate();
     seat.leave();
-  });
-  return worker;
+  }];
 }
 
-function attach(port: MessagePort | Worker, onStart: () => void, onFailure: (reason: CoreError) => void): Core {
+function attach(port: MessagePort | Worker, leave: () => void, onStart: () => void, onFailure: (reason: CoreError) => void): Core {
   const pending = new Map<number, Pending>();
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
@@ -91,6 +99,7 @@ function attach(port: MessagePort | Worker, onStart: () => void, onFailure: (rea
       listeners.set(name, all.add(fn as Listener));
       return () => all.delete(fn as Listener);
     },
+    leave,
   };
 }
 

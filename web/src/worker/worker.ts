@@ -24,9 +24,13 @@ interface Port {
   addEventListener(name: 'close', fn: () => void): void;
 }
 
+/** How long, in milliseconds, a profile stays open without a page, for one that is loaded anew. */
+const lingers = 2000;
+
 const ports = new Set<Port>();
 let core: Promise<Core> | undefined;
 let calls = 0;
+let underWay = 0;
 
 function tell(response: Response): void {
   for (const port of ports) {
@@ -64,11 +68,20 @@ async function run(host: string): Promise<Core> {
   });
 }
 
+/** Closes the profile, once no page is left and all that was asked for is done. */
+async function rest(): Promise<void> {
+  const running = await core;
+  if (running && !ports.size && !underWay) running.call(++calls, 'rest', '{}', [], () => undefined);
+}
+
 /** A page may leave at any time: its calls go on, their answers go nowhere. */
 function serve(port: Port): void {
   const numbers = new Map<number, number>();
   ports.add(port);
-  port.addEventListener('close', () => ports.delete(port));
+  port.addEventListener('close', () => {
+    ports.delete(port);
+    if (!ports.size) setTimeout(rest, lingers);
+  });
   port.onmessage = async ({ data }: MessageEvent<Request>) => {
     try {
       if (data.kind === 'start') {
@@ -86,9 +99,12 @@ function serve(port: Port): void {
       }
       const number = ++calls;
       numbers.set(data.id, number);
+      underWay++;
       const response = await answer(running, number, data);
+      underWay--;
       numbers.delete(data.id);
       port.postMessage(response);
+      if (!ports.size) setTimeout(rest, lingers);
     } catch (e) {
       port.postMessage({ kind: 'failed', problem: problemOf(e) });
     }
