@@ -99,3 +99,13 @@ func TestScreenshotsArePictures(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a promise leads to is what counts.
+func TestPromisesAreAwaited(t *testing.T) {
+	page := browsertest.Open(t)
+	page.Go(serve(t, ""))
+	page.Until(`Promise.resolve(globalThis.asked = (globalThis.asked ?? 0) + 1).then(n => n > 2)`)
+	if n := browsertest.Eval[int](page, "asked"); n != 3 {
+		t.Errorf("asked %d times", n)
+	}
+}

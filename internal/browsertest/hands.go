@@ -79,11 +79,11 @@ func (p *Page) Gone(role, name string) {
 	p.until(Thing{role, name}.String()+" to go", func(context.Context) bool { return !p.Sees(role, name) })
 }
 
-// Until waits until an expression is true in the page.
+// Until waits until an expression is true in the page; a promise is awaited.
 func (p *Page) Until(expression string) {
 	p.tb.Helper()
 	p.until(expression, func(ctx context.Context) bool {
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")", chromedp.EvalAwaitPromise))
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("(async () => !!(await ("+expression+")))()", chromedp.EvalAwaitPromise))
 		return err == nil && v
 	})
 }

@@ -3,12 +3,15 @@
 package pagetest
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 )
+
+// build is how the service worker calls its version.
+var build = regexp.MustCompile(`"app-([0-9a-f]{16})"`)
 
 // released serves the application in the town's version: what tells a browser
 // of another one is its service worker.
@@ -26,7 +29,7 @@ func (w *town) released(app http.Handler) http.Handler {
 		for _, name := range []string{"Content-Type", "Content-Security-Policy", "Cross-Origin-Embedder-Policy"} {
 			out.Header().Set(name, recorder.Header().Get(name))
 		}
-		_, _ = out.Write(bytes.ReplaceAll(recorder.Body.Bytes(), []byte(`"app-`), fmt.Appendf(nil, `"app-%d-`, version)))
+		_, _ = out.Write(build.ReplaceAll(recorder.Body.Bytes(), fmt.Appendf(nil, `"app-%d-$1"`, version)))
 	})
 }
 
