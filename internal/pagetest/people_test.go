@@ -209,7 +209,7 @@ func (p *person) choose(selector, value string) {
 func (p *person) comesBack() {
 	p.t.Helper()
 	p.Expect("favicon")
-	p.Go(p.town.home() + "/sw.js")
+	p.Go(p.town.home() + "/icon.svg")
 	p.Until(`navigator.locks.query().then(all => all.held.every(l => !l.name.includes("store")))`)
 	p.Go(p.town.home())
 }

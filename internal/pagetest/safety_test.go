@@ -87,6 +87,7 @@ func TestLockAndDuress(t *testing.T) {
 	ana.Until(`document.querySelector("input[type=password]").select() ?? true`)
 	ana.Insert("my own words")
 	ana.Click("button", "Unlock")
+	ana.Click("link", "Bea")
 	ana.reads("Hello, I am bea")
 
 	ana.Click("button", "Settings")

@@ -111,7 +111,8 @@ func TestReloadAndTwoTabs(t *testing.T) {
 	ana.Write("Message to", "half a sentence")
 	ana.Do(reload())
 	ana.Until(`document.querySelector("textarea")?.value === "half a sentence"`)
-	ana.replaces("")
+	ana.Until(`(document.querySelector("textarea").select(), true)`)
+	ana.Press(kb.Backspace)
 
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
 	second.Size(desktop.width, desktop.height, false)

@@ -34,7 +34,7 @@ type Line = [port: MessagePort | Worker, leave: () => void];
 function shared(url: string): Line {
   const options: WorkerOptions & { extendedLifetime: boolean } = { extendedLifetime: true };
   const { port } = new SharedWorker(url, options);
-  return [port, () => port.close()];
+  return [port, () => port.postMessage({ kind: 'leave' } satisfies Request)];
 }
 
 /** Starts a worker of this tab's own. */

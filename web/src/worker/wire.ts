@@ -3,7 +3,7 @@
 import type { Problem } from '../core/api.gen';
 
 /** What a page sends to the worker. The first message is Start. */
-export type Request = Start | CallRequest | AbortRequest;
+export type Request = Start | CallRequest | AbortRequest | Leave;
 
 export interface Start {
   kind: 'start';
@@ -22,6 +22,11 @@ export interface CallRequest {
 export interface AbortRequest {
   kind: 'abort';
   id: number;
+}
+
+/** The last message of a page. */
+export interface Leave {
+  kind: 'leave';
 }
 
 /** What the worker sends to a page. */

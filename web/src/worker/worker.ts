@@ -78,12 +78,14 @@ async function rest(): Promise<void> {
 function serve(port: Port): void {
   const numbers = new Map<number, number>();
   ports.add(port);
-  port.addEventListener('close', () => {
+  const left = () => {
     ports.delete(port);
     if (!ports.size) setTimeout(rest, lingers);
-  });
+  };
+  port.addEventListener('close', left); // of a page that could not say so
   port.onmessage = async ({ data }: MessageEvent<Request>) => {
     try {
+      if (data.kind === 'leave') return left();
       if (data.kind === 'start') {
         await start(data.host);
         port.postMessage({ kind: 'started' });
