@@ -32,7 +32,7 @@ func (t *town) bursts(ctx context.Context, r report) error {
 		if err := p.find("bob"); err != nil {
 			return err
 		}
-		if err := p.await("textarea"); err != nil {
+		if err := p.await(".timeline .message"); err != nil { // opening is measured elsewhere
 			return err
 		}
 		if err := p.click("textarea"); err != nil {

@@ -28,7 +28,7 @@ test('settings that cannot be read do not keep anybody out', async () => {
   const app = new App(core, new World());
   await app.start();
   assert.deepEqual([app.broken.value, app.list.state.value], ['', 'ready']);
-  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['broken']);
+  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['Broken.']);
 });
 
 test('a list that cannot be read says so, and can be tried again', async () => {
@@ -299,7 +299,7 @@ test('connections, progress and failures are where they belong', async () => {
 test('every code has words', () => {
   const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled'];
   for (const code of codes) assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
-  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['said', en['error.failed']]);
+  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['Said.', en['error.failed']]);
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
 });
 

@@ -45,6 +45,16 @@ test('Markdown becomes elements', () => {
   assert.equal(look(tree('- [x] done\n\n- [ ] open')).text, '☑ done☐ open');
 });
 
+test('a line without Markdown is one, and others are read', () => {
+  for (const line of ['Hello', 'Is it 5 o’clock yet? (I think so.)', 'مرحبا', '"quoted", 100 %; a/b', '👍']) {
+    const found = look(tree(line));
+    assert.deepEqual([found.names, found.text], [['p'], line]);
+  }
+  for (const [line, name] of [['1. a', 'ol'], ['- a', 'ul'], ['+ a', 'ul'], ['    a', 'pre'], ['see www.example.org', 'a'], ['ana@example.org', 'a'], ['http://example.org', 'a'], ['a\nb', 'br'], ['a\n=', 'p']] as const) {
+    assert.ok(look(tree(line)).names.includes(name), line);
+  }
+});
+
 test('markup is shown as it was written', () => {
   for (const hostile of [
     '<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg/onload=alert(1)>', '<a href="javascript:alert(1)">x</a>', 'a <b onclick="x">b</b>',

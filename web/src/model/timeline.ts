@@ -6,8 +6,8 @@ import type { Core } from '../core/core';
 import { dayOf } from './i18n';
 
 /** How many messages a page has, and how many stay loaded. */
-export const pageSize = 50;
-export const windowSize = 200;
+export const pageSize = 30;
+export const windowSize = 120;
 const together = 5 * 60_000;
 
 /** A message on its way that the core has not named yet. */

@@ -14,6 +14,9 @@ const deepest = 8;
 /** With more marks of emphasis a text is shown as it was written: finding their partners takes the square of their number. */
 const mostMarks = 500;
 
+/** A line that has nothing to read Markdown from, as most have not: it needs no lexer. */
+const simple = /^(?![\s\d=+-])(?!.*www\.)[^\\`*_{}[\]<>#|~!:@&\n\r]+$/i;
+
 export function Markdown({ text }: { text: string }): VNode {
   const nodes = useMemo(() => tree(text), [text]);
   return <div class="markdown">{nodes}</div>;
@@ -22,6 +25,7 @@ export function Markdown({ text }: { text: string }): VNode {
 /** A text as nodes. */
 export function tree(text: string): ComponentChildren {
   const clean = harmless(text);
+  if (simple.test(clean)) return <p dir="auto">{clean}</p>;
   if (clean.length > longest || marks(clean) > mostMarks) return <p>{clean}</p>;
   try {
     return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
