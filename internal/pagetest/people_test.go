@@ -49,7 +49,8 @@ type town struct {
 	// pusher wakes closed pages, if it is not nil.
 	pusher server.Pusher
 
-	version atomic.Int32 // of the application
+	version  atomic.Int32 // of the application
+	coreless atomic.Bool  // the core is not there
 }
 
 // largestFile is what the servers of these tests take, in bytes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import { connect } from './core/worker-core'; // first: it starts the worker
 import { h, render } from 'preact';
-import { connect } from './core/worker-core';
 import type { Core } from './core/core';
 import { Elsewhere } from './core/seat';
 import { scriptURL } from './core/trusted';
@@ -16,7 +16,7 @@ const place = document.getElementById('app')!;
 
 let running: App | undefined;
 
-connect(async () => running?.yield()).then(start, (e: unknown) => start(failing(e)));
+connect(async () => running?.yield(), (why) => running?.fail(why)).then(start, (e: unknown) => start(new Failing(e)));
 
 // A page that the browser kept has missed what happened, and its worker may have ended.
 addEventListener('pageshow', (e) => e.persisted && location.reload());
@@ -54,10 +54,6 @@ class Failing implements Core {
     return () => undefined;
   }
   leave(): void {}
-}
-
-function failing(why: unknown): Failing {
-  return new Failing(why);
 }
 
 /** Keeps the application for starting offline, and offers newer ones. */

@@ -14,7 +14,24 @@ test('an open profile shows its conversations, a locked one nothing', async () =
   const core = new FakeCore().when('hello', () => session('locked'));
   const locked = new App(core, new World());
   await locked.start();
-  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.calls.length], ['locked', 'loading', 1]);
+  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.made('settings').length], ['locked', 'loading', 0]);
+});
+
+test('a list that cannot be had before the profile is open is asked for again', async () => {
+  let asked = 0;
+  const core = new FakeCore().when('hello', () => session('open')).when('conversations', ({ recent }) => {
+    if (recent && !asked++) throw new CoreError('phase', 'not yet');
+    return { conversations: [conversation('a')], next: '' };
+  });
+  const app = new App(core, new World());
+  await app.start();
+  assert.deepEqual([app.list.state.value, app.list.main.value.length], ['ready', 1]);
+});
+
+test('a core that ends is told in words', async () => {
+  const { app } = await opened([]);
+  app.fail(new CoreError('failed', ''));
+  assert.equal(app.broken.value, en['error.failed']);
 });
 
 test('a core that does not answer is told in words', async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
+import type { Attachment, Conversation, Conversations, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -95,25 +95,37 @@ export class App {
   }
 
   async start(): Promise<void> {
+    const hello = this.core.call('hello', {});
+    const recent = this.recent(); // at once: most profiles are open, and this is what people wait for
+    recent.catch(() => undefined);
     try {
-      await this.enter(await this.core.call('hello', {}));
+      await this.enter(await hello, recent);
     } catch (e) {
-      this.broken.value = wording(e);
+      this.fail(e);
     }
+  }
+
+  /** The core is gone, and nothing goes on without it. */
+  fail(why: unknown): void {
+    this.broken.value = wording(why);
+  }
+
+  private recent(): Promise<Conversations> {
+    return this.core.call('conversations', { recent: true, after: '' });
   }
 
   /** Whose profile was open last in this page. */
   private owner = '';
 
   /** Takes a session, and loads what an open one shows. */
-  async enter(session: Session): Promise<void> {
+  async enter(session: Session, recent?: Promise<Conversations>): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
     if (opened && this.owner && this.owner !== session.address) this.recovery.value = '';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (!opened) return;
-    await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
+    await Promise.all([this.load(recent), this.attempt(() => this.settings.load())]);
     this.orient(session.address);
     void this.waking.check().catch(() => undefined);
   }
@@ -128,10 +140,10 @@ export class App {
   }
 
   /** Reads the list: first what it begins with, then all of it, in parts. */
-  async load(): Promise<void> {
+  async load(recent?: Promise<Conversations>): Promise<void> {
     const visit = this.visit;
     try {
-      const { conversations } = await this.core.call('conversations', { recent: true, after: '' });
+      const { conversations } = (await recent?.catch(() => null)) ?? (await this.recent());
       if (visit !== this.visit) return;
       this.list.begin(conversations);
       const all: Conversation[] = [];
