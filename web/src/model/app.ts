@@ -193,7 +193,7 @@ export class App {
     const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
     try {
       await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
-      composer.drop(out.cards);
+      void composer.sent(out).catch(() => undefined);
       if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
       this.asked = true;
     } catch (e) {
