@@ -28,7 +28,7 @@ func (t *town) beside(name string, fn func(*page) error) error {
 }
 
 // row is the selector of the conversation with Bob.
-func (t *town) row(name string) string { return fmt.Sprintf(`a.row[href="/c/%s"]`, t.Bob.With[name]) }
+func (t *town) row(name string) string { return fmt.Sprintf(`a.row[href="/#/c/%s"]`, t.Bob.With[name]) }
 
 // opens measures from the click on the longest conversation until its newest
 // messages have been painted, each time in a page that knows nothing of it.

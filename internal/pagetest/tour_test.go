@@ -112,10 +112,13 @@ func (p *tour) accepts(name, text string) {
 	p.Await("textbox", "Message to")
 }
 
+// place is where somebody is.
+const place = "history.state.path"
+
 // at goes to a place without loading the page anew.
 func (p *tour) at(path string) {
 	p.t.Helper()
-	p.Until("(history.pushState({depth: 0}, '', " + quote(path) + "), dispatchEvent(new PopStateEvent('popstate')), true)")
+	p.Until("(location.hash = " + quote(path) + ", true)")
 }
 
 // meetPeople fills the list.
@@ -403,7 +406,7 @@ func (p *tour) languages() {
 			p.Click("link", who)
 			p.sees(".message")
 			p.look(name + "-conversation-" + who[:3])
-			p.at(browsertest.Eval[string](p.Page, "location.pathname") + "/info")
+			p.at(browsertest.Eval[string](p.Page, place) + "/info")
 			p.sees(".details .portrait")
 			p.look(name + "-details-" + who[:3])
 		}

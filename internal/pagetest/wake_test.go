@@ -77,7 +77,7 @@ func (p *person) subscribe(endpoint string) {
 // switchWake turns the switch in the settings.
 func (p *person) switchWake() {
 	p.t.Helper()
-	p.Go(p.town.home() + "/settings/notifications")
+	p.Go(p.town.home() + "/#/settings/notifications")
 	p.Click("switch", "While SecureCrypt is closed")
 }
 
@@ -217,9 +217,9 @@ func TestNotificationsOfAnOpenPage(t *testing.T) {
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
-	at := browsertest.Eval[string](bea.Page, "location.pathname")
+	at := browsertest.Eval[string](bea.Page, place)
 	bea.Permit("notifications", true)
-	bea.Go(w.home() + "/settings/notifications")
+	bea.Go(w.home() + "/#/settings/notifications")
 	bea.Until(`(() => { const s = document.querySelector("select"); if (!s) return false; s.value = "full"; s.dispatchEvent(new Event("change", {bubbles: true})); return true })()`)
 	bea.Until(`document.querySelector("select").value === "full"`)
 	bea.Do(reload())

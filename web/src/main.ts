@@ -26,15 +26,15 @@ function start(core: Core): void {
   running = app;
   if (core instanceof Failing && core.why instanceof Elsewhere) app.elsewhere.value = true;
   else if (core instanceof Failing) app.broken.value = wording(core.why);
-  addEventListener('popstate', () => app.router.follow(location.pathname));
+  addEventListener('popstate', () => app.router.follow(location.hash));
   guard(app);
   notify(app);
   place.replaceChildren();
   render(h(Root, { app }), place);
   document.addEventListener('visibilitychange', () => document.hidden && void app.saveDrafts());
-  addEventListener('pagehide', () => {
+  addEventListener('pagehide', (e) => {
     void app.saveDrafts();
-    core.leave(); // a page that is kept to go back to would hold on to the profile
+    core.leave(e.persisted);
   });
   if (!(core instanceof Failing)) void app.start();
   void takeShared(app);
@@ -53,6 +53,7 @@ class Failing implements Core {
   on(): () => void {
     return () => undefined;
   }
+  readonly outlives = false;
   leave(): void {}
 }
 

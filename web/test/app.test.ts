@@ -107,7 +107,7 @@ test('a locked page holds nothing that was read', async () => {
   assert.notEqual(app.timeline('c'), before[0]);
   assert.notEqual(app.composer('c'), before[1]);
   assert.deepEqual(world.released, ['blob:secret']);
-  assert.equal(world.urls.at(-1), '/', 'the address bar names nobody');
+  assert.equal(world.places.at(-1), '/', 'the address bar names nobody');
 });
 
 test('who makes way for another tab keeps drafts, and holds nothing', async () => {

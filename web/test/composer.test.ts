@@ -46,6 +46,15 @@ test('what was sent is a draft until it is stored', async () => {
   ]);
 });
 
+test('what will be sent without the page is no draft', async () => {
+  const { c, core } = composer();
+  core.outlives = true;
+  c.text.value = 'sent';
+  c.take();
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), []);
+});
+
 test('a draft that could not be kept is kept the next time', async () => {
   const { c, core } = composer();
   core.fail('saveDraft', 'full');

@@ -16,7 +16,8 @@ type Listener = (event: never) => void;
 interface Line {
   worker: SharedWorker | Worker;
   port: MessagePort | Worker;
-  leave: () => void;
+  outlives: boolean;
+  leave: (kept: boolean) => void;
 }
 
 const url = scriptURL(__WORKER__);
@@ -41,10 +42,15 @@ function begin(line: Line): Line {
 
 /** One worker for all tabs, which ends what it was asked to do even if the last of them is gone (HTML, extendedLifetime). */
 function shared(): Line {
-  const options: WorkerOptions & { extendedLifetime: boolean } = { extendedLifetime: true };
+  let outlives = false;
+  const options: WorkerOptions & { extendedLifetime: boolean } = {
+    get extendedLifetime() {
+      return (outlives = true); // only browsers that know it ask
+    },
+  };
   const worker = new SharedWorker(url, options);
   const { port } = worker;
-  return begin({ worker, port, leave: () => port.postMessage({ kind: 'leave' } satisfies Request) });
+  return begin({ worker, port, outlives, leave: () => port.postMessage({ kind: 'leave' } satisfies Request) });
 }
 
 /** Starts a worker of this tab's own. */
@@ -52,14 +58,15 @@ async function alone(yields: () => Promise<void>): Promise<Line> {
   let worker: Worker | undefined;
   const seat = await take(navigator.locks, takes() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
   const mine = (worker = new Worker(url));
-  const leave = () => {
+  const leave = (kept: boolean) => {
+    if (!kept) return; // it ends with the page, and has a moment until then
     mine.terminate();
     seat.leave();
   };
-  return { worker: mine, port: mine, leave };
+  return { worker: mine, port: mine, outlives: false, leave };
 }
 
-function attach({ worker, port, leave }: Line, fails: (reason: CoreError) => void): Core {
+function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreError) => void): Core {
   const pending = new Map<number, Pending>();
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
@@ -111,6 +118,7 @@ function attach({ worker, port, leave }: Line, fails: (reason: CoreError) => voi
       listeners.set(name, all.add(fn as Listener));
       return () => all.delete(fn as Listener);
     },
+    outlives,
     leave,
   };
 }

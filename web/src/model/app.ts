@@ -19,7 +19,7 @@ export interface Surroundings {
   later: (fn: () => void, ms: number) => void;
   soon: Schedule;
   history: History;
-  path: string;
+  hash: string;
   shelf: Shelf;
   system: System;
   release: (url: string) => void;
@@ -87,7 +87,7 @@ export class App {
     readonly around: Surroundings,
   ) {
     this.list = new List(around.soon, around.now);
-    this.router = new Router(around.history, around.path);
+    this.router = new Router(around.history, around.hash);
     this.settings = new Settings(core, around.shelf, around.system);
     this.toasts = new Toasts(around.later);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));

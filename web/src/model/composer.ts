@@ -40,7 +40,7 @@ export class Composer {
   /** What was being written before an edit began. */
   private aside = '';
   private keys = 0;
-  /** What was sent and is not stored yet: until then it is a draft. */
+  /** What was sent and is not stored yet: until then it is a draft, if it would go with the page. */
   private readonly onWay: Taken[] = [];
 
   constructor(
@@ -61,8 +61,9 @@ export class Composer {
 
   /** Keeps what is written, if it has changed. */
   async save(): Promise<void> {
-    const text = joined(...this.onWay.map((x) => x.text), this.editing.value ? this.aside : this.text.value);
-    const replyTo = (text && (this.onWay[0] ?? { reply: this.reply.value }).reply?.id) || '';
+    const onWay = this.core.outlives ? [] : this.onWay;
+    const text = joined(...onWay.map((x) => x.text), this.editing.value ? this.aside : this.text.value);
+    const replyTo = (text && (onWay[0] ?? { reply: this.reply.value }).reply?.id) || '';
     const before = this.saved;
     const now = draftKey(text, replyTo);
     if (now === before) return;

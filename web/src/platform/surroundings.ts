@@ -13,7 +13,7 @@ export function surroundings(): Surroundings {
     later: (fn, ms) => void setTimeout(fn, ms),
     soon,
     history,
-    path: location.pathname,
+    hash: location.hash,
     shelf: shelf(),
     system: system(),
     release: (url) => URL.revokeObjectURL(url),

@@ -7,7 +7,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
 import { happened } from '../model/notice';
-import type { Route } from '../model/route';
+import { link, type Route } from '../model/route';
 import { plain } from '../model/text';
 import { conversationItems } from './actions';
 import { longPress, openMenu } from './menu';
@@ -194,7 +194,7 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
     <a
       class={`row at ${c.unread ? 'unread' : ''}`}
       style={{ '--y': `${p.y}rem` }}
-      href={`/c/${encodeURIComponent(c.id)}`}
+      href={link({ at: 'conversation', id: c.id, panel: false })}
       tabIndex={p.stop ? 0 : -1}
       aria-current={p.current ? 'page' : undefined}
       onClick={(e) => {
