@@ -215,6 +215,15 @@ func (p *person) comesBack() {
 	p.Go(p.town.home())
 }
 
+// place is where somebody is.
+const place = "history.state.path"
+
+// at goes to a place without loading the page anew.
+func (p *person) at(path string) {
+	p.t.Helper()
+	p.Until("(location.hash = " + quote(path) + ", true)")
+}
+
 func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }
 
 // say sends a message in the open conversation.

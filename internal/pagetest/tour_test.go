@@ -112,15 +112,6 @@ func (p *tour) accepts(name, text string) {
 	p.Await("textbox", "Message to")
 }
 
-// place is where somebody is.
-const place = "history.state.path"
-
-// at goes to a place without loading the page anew.
-func (p *tour) at(path string) {
-	p.t.Helper()
-	p.Until("(location.hash = " + quote(path) + ", true)")
-}
-
 // meetPeople fills the list.
 func (p *tour) meetPeople() {
 	ctx, t := p.t.Context(), p.t

@@ -9,6 +9,7 @@ import { level } from '../model/route';
 import { dropAll } from './blobs';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
+import { useFocus } from './focus';
 import { useKeys } from './keys';
 import { dropDownloads } from './media';
 import { dropMenu, MenuLayer } from './menu';
@@ -116,6 +117,7 @@ function Frame(): VNode {
   const app = useApp();
   const route = app.router.route.value;
   useKeys();
+  useFocus(route);
   const offline = Object.values(app.offline.value).some(Boolean);
   return (
     <div class="frame">

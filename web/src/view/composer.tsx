@@ -53,7 +53,11 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
       composer.edit(last);
     }
   };
-  if (recording) return <footer class="composer"><Recorder id={c.id} onEnd={() => setRecording(false)} /></footer>;
+  const recorded = () => {
+    setRecording(false);
+    requestAnimationFrame(() => field.current?.focus());
+  };
+  if (recording) return <footer class="composer"><Recorder id={c.id} onEnd={recorded} /></footer>;
   const editing = composer.editing.value;
   return (
     <footer class={`composer ${over ? 'over' : ''}`}

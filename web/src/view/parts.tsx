@@ -29,9 +29,9 @@ export function Icon({ name, size = '', mirrors = false }: { name: IconName; siz
   );
 }
 
-export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean }): VNode {
+export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean; autofocus?: boolean }): VNode {
   return (
-    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined}>
+    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined} autoFocus={p.autofocus}>
       <Icon name={p.icon} mirrors={p.mirrors ?? false} />
     </button>
   );

@@ -46,7 +46,7 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
       <span class="dot" />
       <span class="figures" role="timer">{playTime(seconds)}</span>
       <span class="wave ltr"><Wave peaks={[...Array.from({ length: shownBars - levels.length }, () => 0.05), ...levels]} done={1} /></span>
-      <IconButton icon="send" label={t('send')} class="filled send" onClick={() => finish(true)} />
+      <IconButton icon="send" label={t('send')} class="filled send" autofocus onClick={() => finish(true)} />
     </div>
   );
 }
