@@ -73,7 +73,7 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
   if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
-  const facts = [c.group ? t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
+  const facts = [c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
   return { text: facts.join(' · ') || c.peer, typing: false };
 }
 

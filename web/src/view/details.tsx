@@ -13,6 +13,8 @@ import { Picker, usePicked } from './new';
 import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
 
 const hour = 3_600_000;
+/** How long, in milliseconds, a group has to be at rest before its members are read again: roles and names change without a word in the list. */
+const settling = 300;
 const timers = [0, 30_000, 5 * 60_000, hour, 8 * hour, 24 * hour, 7 * 24 * hour, 28 * 24 * hour];
 
 export function timerOptions(current: number): [string, string][] {
@@ -130,17 +132,21 @@ function GroupBody({ c }: { c: Conversation }): VNode {
   const work = useWork();
   const load = () => void work.run(async () => setMembers(await app.members(c.id)));
   useEffect(load, [c.id, c.members, c.status]);
+  useEffect(() => {
+    const timer = setTimeout(load, settling);
+    return () => clearTimeout(timer);
+  }, [c]);
   const leads = members !== null && members.role !== 'member' && c.status === 'active';
   return (
     <>
       <div class="portrait">
         <Avatar name={c.name} address={c.id} group size="s96" />
         {leads ? <TitleForm c={c} /> : <h2><Name of={c.name} /></h2>}
-        <p class="hint">{t('members', { n: c.members })}</p>
+        {c.members > 0 && <p class="hint">{t('members', { n: c.members })}</p>}
       </div>
       <Common c={c} />
       <Problem text={work.problem} />
-      {members ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !work.problem && <Skeletons n={4} />}
+      {members ? members.members.length > 0 && <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !work.problem && <Skeletons n={4} />}
       <section class="group-of">
         {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => confirmLeave(app, c)} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
       </section>
