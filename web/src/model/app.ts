@@ -228,10 +228,10 @@ export class App {
     }
   }
 
-  /** Opens the conversation with a person, beginning it if there is none. */
+  /** Opens the conversation with a person, beginning it if there is none that goes on. */
   async write(address: string): Promise<void> {
     const known = this.list.withPeer(address);
-    const id = known?.id ?? (await this.core.call('direct', { address })).conversation;
+    const id = known && ['active', 'request'].includes(known.status) ? known.id : (await this.core.call('direct', { address })).conversation;
     this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
   }
 

@@ -105,7 +105,7 @@ function Closed({ c }: { c: Conversation }): VNode {
       <footer class="closed">
         <p>{t('blocked.text', { name: c.name })}</p>
         <Problem text={work.problem} />
-        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }))}>{t('unblock')}</Button></div>
+        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }).then(() => app.write(c.peer)))}>{t('unblock')}</Button></div>
       </footer>
     );
   }

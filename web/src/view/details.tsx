@@ -7,7 +7,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Contact, Conversation, Member, Members } from '../core/api.gen';
 import { duration, number, t } from '../model/i18n';
 import { fold } from '../model/text';
-import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy } from './actions';
+import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy, writable } from './actions';
 import { openMenu, type Item } from './menu';
 import { Picker, usePicked } from './new';
 import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
@@ -70,7 +70,7 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
         {person.private && person.profile && <p class="hint">{t('calls-themselves', { name: person.profile })}</p>}
       </div>
       <section class="group-of">
-        {!inConversation && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
+        {!person.blocked && !(inConversation && writable(c)) && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
         <Action icon={person.verified ? 'seal' : 'shield'} label={t(person.verified ? 'verified' : 'verify')} text={t(person.verified ? 'verified.text' : 'verify.text')} onClick={() => (app.sheet.value = { kind: 'verify', address })} />
       </section>
       <NameForm person={person} onDone={load} />
