@@ -5,9 +5,13 @@ package pagetest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
+
+// signalEvery is after what time somebody who goes on typing is seen for sure.
+const signalEvery = 4500 * time.Millisecond
 
 // marked waits until the last own message says how far it has come.
 func (p *person) marked(state string) {
@@ -53,10 +57,11 @@ func TestMarksAndTyping(t *testing.T) {
 			ana.marked("Read")
 			ana.Until(`states.has("Sent") || states.has("Waiting")`)
 
-			bea.Write("Message to", "I am wri")
-			ana.Until(`document.querySelector(".bar .second.typing")?.textContent === "typing…"`)
-			ana.sees(".writing")
-			bea.Insert("ting")
+			bea.Write("Message to", "I am writing")
+			eventually(t, "typing", func() bool { // nobody is told of every key
+				bea.Insert(".")
+				return browsertest.Eval[bool](ana.Page, `document.querySelector(".bar .second.typing")?.textContent === "typing…" && !!document.querySelector(".writing")`)
+			})
 			bea.Click("button", "Send")
 			ana.reads("I am writing")
 			ana.Until(`!document.querySelector(".second.typing, .writing")`)
@@ -72,9 +77,13 @@ func TestMarksAndTyping(t *testing.T) {
 			bea.goes(here)
 			ana.say("And now?")
 			bea.reads("And now?")
-			bea.Write("Message to", "I read ")
+			bea.Write("Message to", "I read it")
 			ana.Until(`(globalThis.typed = false, new MutationObserver(() => typed ||= !!document.querySelector(".typing, .writing")).observe(document.body, {subtree: true, childList: true, attributes: true}), true)`)
-			bea.Insert("it")
+			late := time.Now().Add(signalEvery)
+			eventually(t, "a moment in which typing would be told", func() bool {
+				bea.Insert(".")
+				return time.Now().After(late)
+			})
 			bea.Click("button", "Send")
 			ana.reads("I read it") // whatever was told before it has arrived
 			ana.say("Good")
