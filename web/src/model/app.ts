@@ -298,11 +298,13 @@ export class App {
   }
 
   private message(m: Message, fresh: boolean): void {
-    this.timelines.get(m.conversation)?.apply(m, fresh);
+    const timeline = this.timelines.get(m.conversation);
+    timeline?.apply(m, fresh);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
     if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
+    else if (timeline) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { told } from '../model/app';
 import { duration, t } from '../model/i18n';
@@ -15,6 +15,9 @@ export function ConversationPane({ id }: { id: string }): VNode {
   const app = useApp();
   const c = app.list.get(id);
   const state = app.list.state.value;
+  useMemo(() => {
+    if (!c?.unread) app.timeline(id).firstUnread.value = ''; // it was read elsewhere
+  }, [id]);
   useEffect(() => {
     const timeline = app.timeline(id);
     if (timeline.state.value !== 'ready') void timeline.open();
