@@ -48,6 +48,20 @@ test('settings that cannot be read do not keep anybody out', async () => {
   assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['Broken.']);
 });
 
+test('what comes while somebody is elsewhere is where they begin again', async () => {
+  const core = new FakeCore().when('page', () => page(1, 1));
+  const { app } = await opened([conversation('c')], core);
+  await app.timeline('c').open();
+  const hear = (order: number) => core.emit('message', { message: message(order), new: true });
+  app.router.go({ at: 'conversation', id: 'c', panel: false });
+  hear(2);
+  assert.equal(app.timeline('c').firstUnread.value, '');
+  app.router.go({ at: 'home' });
+  hear(3);
+  hear(4);
+  assert.equal(app.timeline('c').firstUnread.value, 'm3');
+});
+
 test('a list that cannot be read says so, and can be tried again', async () => {
   const core = new FakeCore();
   const { app } = await opened([], core);

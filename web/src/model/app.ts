@@ -240,10 +240,10 @@ export class App {
     }
   }
 
-  /** Opens the conversation with a person, beginning it if there is none. */
+  /** Opens the conversation with a person, beginning it if there is none that goes on. */
   async write(address: string): Promise<void> {
     const known = this.list.withPeer(address);
-    const id = known?.id ?? (await this.core.call('direct', { address })).conversation;
+    const id = known && ['active', 'request'].includes(known.status) ? known.id : (await this.core.call('direct', { address })).conversation;
     this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
   }
 
@@ -310,11 +310,13 @@ export class App {
   }
 
   private message(m: Message, fresh: boolean): void {
-    this.timelines.get(m.conversation)?.apply(m, fresh);
+    const timeline = this.timelines.get(m.conversation);
+    timeline?.apply(m, fresh);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
     if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
+    else if (timeline) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {

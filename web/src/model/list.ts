@@ -39,8 +39,10 @@ export class List {
     return this.all.get(id);
   }
 
+  /** The conversation with a person; one that is over only if there is no other. */
   withPeer(address: string): Conversation | undefined {
-    return this.sorted.value.find((c) => !c.group && c.peer === address);
+    const all = this.sorted.value.filter((c) => !c.group && c.peer === address);
+    return all.find((c) => c.status === 'active') ?? all[0];
   }
 
   /** Shows what the list begins with until all of it is there. */

@@ -2,6 +2,9 @@
 
 import type { Push, Subscription } from '../model/wake';
 
+/** The cache with what a notification says. */
+const shelf = 'wake';
+
 /** The push service of this browser; null if there is none. */
 export function push(): Push | null {
   if (!('serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis)) return null;
@@ -12,8 +15,11 @@ export function push(): Push | null {
       const made = await (await manager())?.subscribe({ userVisibleOnly: true, applicationServerKey: key });
       return described(made) ?? Promise.reject(new Error('no service worker'));
     },
-    stop: async () => void (await (await manager())?.getSubscription())?.unsubscribe(),
-    keep: async (text) => (await caches.open('wake')).put('/wake', new Response(text)),
+    async stop() {
+      await caches.delete(shelf);
+      await (await (await manager())?.getSubscription())?.unsubscribe();
+    },
+    keep: async (text) => (await caches.open(shelf)).put('/wake', new Response(text)),
   };
 }
 

@@ -51,7 +51,10 @@ export function confirmLeave(app: App, c: Conversation): void {
 export function confirmDelete(app: App, c: Conversation): void {
   app.sheet.value = {
     kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t('delete-conversation.text'), action: t('delete'), danger: true,
-    run: () => app.core.call('deleteConversation', { conversation: c.id }).then(() => undefined),
+    run: async () => {
+      if (writable(c)) await app.core.call('leave', { conversation: c.id }); // what goes on cannot be deleted
+      await app.core.call('deleteConversation', { conversation: c.id });
+    },
   };
 }
 

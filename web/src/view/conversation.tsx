@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { told } from '../model/app';
 import { duration, t } from '../model/i18n';
@@ -15,6 +15,9 @@ export function ConversationPane({ id }: { id: string }): VNode {
   const app = useApp();
   const c = app.list.get(id);
   const state = app.list.state.value;
+  useMemo(() => {
+    if (!c?.unread) app.timeline(id).firstUnread.value = ''; // it was read elsewhere
+  }, [id]);
   useEffect(() => {
     const timeline = app.timeline(id);
     if (timeline.state.value !== 'ready') void timeline.open();
@@ -73,7 +76,7 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
   if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
-  const facts = [c.group ? t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
+  const facts = [c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
   return { text: facts.join(' · ') || c.peer, typing: false };
 }
 
@@ -105,7 +108,7 @@ function Closed({ c }: { c: Conversation }): VNode {
       <footer class="closed">
         <p>{t('blocked.text', { name: c.name })}</p>
         <Problem text={work.problem} />
-        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }))}>{t('unblock')}</Button></div>
+        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }).then(() => app.write(c.peer)))}>{t('unblock')}</Button></div>
       </footer>
     );
   }

@@ -7,12 +7,14 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Contact, Conversation, Member, Members } from '../core/api.gen';
 import { duration, number, t } from '../model/i18n';
 import { fold } from '../model/text';
-import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy } from './actions';
+import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy, writable } from './actions';
 import { openMenu, type Item } from './menu';
 import { Picker, usePicked } from './new';
 import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
 
 const hour = 3_600_000;
+/** How long, in milliseconds, a group has to be at rest before its members are read again: roles and names change without a word in the list. */
+const settling = 300;
 const timers = [0, 30_000, 5 * 60_000, hour, 8 * hour, 24 * hour, 7 * 24 * hour, 28 * 24 * hour];
 
 export function timerOptions(current: number): [string, string][] {
@@ -68,7 +70,7 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
         {person.private && person.profile && <p class="hint">{t('calls-themselves', { name: person.profile })}</p>}
       </div>
       <section class="group-of">
-        {!inConversation && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
+        {!person.blocked && !(inConversation && writable(c)) && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
         <Action icon={person.verified ? 'seal' : 'shield'} label={t(person.verified ? 'verified' : 'verify')} text={t(person.verified ? 'verified.text' : 'verify.text')} onClick={() => (app.sheet.value = { kind: 'verify', address })} />
       </section>
       <NameForm person={person} onDone={load} />
@@ -130,17 +132,21 @@ function GroupBody({ c }: { c: Conversation }): VNode {
   const work = useWork();
   const load = () => void work.run(async () => setMembers(await app.members(c.id)));
   useEffect(load, [c.id, c.members, c.status]);
+  useEffect(() => {
+    const timer = setTimeout(load, settling);
+    return () => clearTimeout(timer);
+  }, [c]);
   const leads = members !== null && members.role !== 'member' && c.status === 'active';
   return (
     <>
       <div class="portrait">
         <Avatar name={c.name} address={c.id} group size="s96" />
         {leads ? <TitleForm c={c} /> : <h2><Name of={c.name} /></h2>}
-        <p class="hint">{t('members', { n: c.members })}</p>
+        {c.members > 0 && <p class="hint">{t('members', { n: c.members })}</p>}
       </div>
       <Common c={c} />
       <Problem text={work.problem} />
-      {members ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !work.problem && <Skeletons n={4} />}
+      {members ? members.members.length > 0 && <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !work.problem && <Skeletons n={4} />}
       <section class="group-of">
         {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => confirmLeave(app, c)} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
       </section>

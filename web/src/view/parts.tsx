@@ -127,9 +127,9 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
   useLayoutEffect(() => {
     const before = document.activeElement;
     ref.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
-    };
+    return () => queueMicrotask(() => { // once the dialog is away, beside which nothing can have the focus
+      if (before instanceof HTMLElement && document.activeElement === document.body) before.focus();
+    });
   }, []);
   return (
     <dialog

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { moment, t } from '../model/i18n';
 import { isPicture } from './attachments';
@@ -19,9 +19,9 @@ export function Viewer({ m, index }: { m: Message; index: number }): VNode {
   const close = () => (app.sheet.value = null);
   const move = (step: number) => {
     setLarge(false);
-    setAt((at + step + pictures.length) % pictures.length);
+    setAt((now) => (now + step + pictures.length) % pictures.length); // keys may come faster than pictures
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const keys = (e: KeyboardEvent) => {
       const forward = document.dir === 'rtl' ? 'ArrowLeft' : 'ArrowRight';
       if (e.key === 'ArrowLeft' || e.key === 'ArrowRight') move(e.key === forward ? 1 : -1);

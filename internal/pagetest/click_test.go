@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pagetest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
+	"github.com/securecrypt/securecrypt/internal/browsertest"
+)
+
+// clicked has the service worker hear of a click on the notification of a tag.
+// Only the system's own clicks may open windows, so that what it would open or
+// bring to the front is noted instead.
+const clicked = `(async tag => {
+	const done = { opened: [], focused: 0 }
+	clients.openWindow = async url => { done.opened.push(url) }
+	WindowClient.prototype.focus = async function () { done.focused++; return this }
+	let notification
+	for (let looks = 0; !notification; looks++) {
+		if (looks > 1000) throw new Error("there is no such notification")
+		notification = (await registration.getNotifications()).find(n => n.tag === tag || !tag)
+		await new Promise(done => setTimeout(done, 20))
+	}
+	const waits = [], wait = ExtendableEvent.prototype.waitUntil
+	ExtendableEvent.prototype.waitUntil = p => void waits.push(p)
+	dispatchEvent(new NotificationEvent("notificationclick", { notification }))
+	ExtendableEvent.prototype.waitUntil = wait
+	await Promise.all(waits)
+	return done
+})`
+
+// click is what a click on a notification did.
+type click struct {
+	Opened  []string
+	Focused int
+}
+
+// clicks clicks on a notification, any if the tag is empty.
+func (p *person) clicks(tag string) click {
+	p.t.Helper()
+	var id target.ID
+	eventually(p.t, "the service worker", func() bool {
+		all, err := chromedp.Call(p.Context(), target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "service_worker"}}})
+		must(p.t, err)
+		for _, x := range all.TargetInfos {
+			if x.BrowserContextID == chromedp.FromContext(p.Context()).BrowserContextID && strings.HasSuffix(x.URL, "/sw.js") {
+				id = x.TargetID
+			}
+		}
+		return id != ""
+	})
+	ctx, cancel := chromedp.NewContext(p.Context(), chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
+	defer cancel()
+	done, err := chromedp.Run(ctx, chromedp.Evaluate[click](clicked+"("+quote(tag)+")", chromedp.EvalAwaitPromise))
+	must(p.t, err)
+	return done
+}
+
+// A click on a notification leads to the conversation in a page that is open,
+// and opens the application where there is none.
+func TestNotificationIsClicked(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	at := browsertest.Eval[string](bea.Page, "location.pathname")
+	bea.Permit("notifications", true)
+	bea.Go(w.home() + "/settings/notifications")
+	bea.choose("select:has([value=full])", "full")
+	bea.Do(reload())
+	bea.Until(`document.querySelector("select:has([value=full])")?.value === "full"`)
+	bea.Until(`navigator.serviceWorker.ready.then(r => (r.active.postMessage("are you awake"), true))`)
+	bea.Until(`Object.defineProperty(document, "hidden", { get: () => true }) !== null`)
+	ana.say("are you there")
+	bea.Until(notifications + `.then(n => n.length === 1)`)
+	if done := bea.clicks(""); done.Focused != 1 || len(done.Opened) > 0 {
+		t.Errorf("with a page at another place, a click did %+v", done)
+	}
+	bea.reads("are you there")
+	bea.Until("location.pathname === " + quote(at))
+	bea.Until(notifications + `.then(n => n.length === 0)`)
+
+	bea.Go("about:blank")
+	bea.push()
+	if done := bea.clicks("wake"); done.Focused != 0 || strings.Join(done.Opened, " ") != "/" {
+		t.Errorf("without a page, a click did %+v", done)
+	}
+	bea.Go(w.home())
+	bea.Until(notifications + `.then(n => n.length === 0)`)
+}
