@@ -31,6 +31,9 @@ var hostile = []string{
 	strings.Repeat("W", 4000),
 	strings.Repeat("\u0300", 2000) + " zalgo",
 	"| a | b |\n|---|---|\n" + strings.Repeat("| x | y |\n", 2000),
+	strings.Repeat("a|", 1000) + "\n" + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("a\n", 3000),
+	"> " + strings.Repeat("a|", 1000) + "\n> " + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("> a\n", 1000),
+	strings.Repeat("a", 7500) + strings.Repeat("@", 250),
 	"```html\n<script>alert(1)</script>\n```",
 	"<style>*{display:none}</style><meta http-equiv=refresh content='0;url=https://evil.invalid'>",
 }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Calls, Conversation, ErrorCode, Events, Member, Message, Notice, Page, Session } from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
+import type { News, Tabs } from '../src/model/settings';
 import type { Push } from '../src/model/wake';
 
 type Handler = (params: never, files: Blob[]) => unknown;
@@ -127,6 +128,10 @@ export class World implements Surroundings {
   keep = () => void this.asked++;
   release = (url: string) => void this.released.push(url);
   push: Push | null = null;
+  /** What was told to other tabs, and who hears what these say. */
+  told: unknown[] = [];
+  readonly hearers: Partial<{ [K in keyof News]: (news: News[K]) => void }> = {};
+  readonly tabs: Tabs = { tell: (kind, news) => void this.told.push([kind, news]), on: (kind, fn) => void Object.assign(this.hearers, { [kind]: fn }) };
 
   /** The places in the history, the present one last, behind addresses that tell nothing of them. */
   get places(): string[] {

@@ -7,7 +7,7 @@ import { Composer } from './composer';
 import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
 import { Router, type History } from './route';
-import { Settings, type Shelf, type System } from './settings';
+import { Settings, type Shelf, type System, type Tabs } from './settings';
 import { harmless, plain, sentence } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
@@ -24,6 +24,7 @@ export interface Surroundings {
   system: System;
   release: (url: string) => void;
   push: Push | null;
+  tabs: Tabs;
   /** Asks the browser to keep what is stored, even if space is short. */
   keep: () => void;
 }
@@ -88,7 +89,7 @@ export class App {
   ) {
     this.list = new List(around.soon, around.now);
     this.router = new Router(around.history, around.hash);
-    this.settings = new Settings(core, around.shelf, around.system);
+    this.settings = new Settings(core, around.shelf, around.system, around.tabs);
     this.toasts = new Toasts(around.later);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
     this.listen();

@@ -103,7 +103,7 @@ function Privacy(): VNode {
   const app = useApp();
   const { settings } = app;
   const s = settings.stored.value;
-  const set = (part: Partial<typeof s>) => void app.attempt(() => settings.store({ ...s, ...part }));
+  const set = (part: Partial<typeof s>) => void app.attempt(() => settings.store(part));
   return (
     <>
       <Group>

@@ -27,7 +27,10 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
   const ready = timeline.state.value === 'ready';
   useEffect(() => {
-    if (ready && place.end && !document.hidden) void app.markRead(c.id);
+    const look = () => void (ready && place.end && !document.hidden && app.markRead(c.id));
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
   }, [ready, place.end, messages, c.unread]);
   const last = messages.at(-1)?.id;
   return (
