@@ -43,7 +43,7 @@ export function MessageView(p: Props): VNode {
   };
   const answerable = writable(c) && !m.deleted;
   const answer = () => app.composer(c.id).answer(m);
-  const { pulled, handlers } = useSwipe(answer);
+  const { pulled, handlers } = useSwipe({ end: answer });
   const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
   return (
     <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} {...(answerable && handlers)}>
