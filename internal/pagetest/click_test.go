@@ -68,7 +68,7 @@ func TestNotificationIsClicked(t *testing.T) {
 	ana.meet(bea)
 	at := browsertest.Eval[string](bea.Page, "location.pathname")
 	bea.Permit("notifications", true)
-	bea.Go(w.home() + "/settings/notifications")
+	bea.Go(w.home() + "/#/settings/notifications")
 	bea.choose("select:has([value=full])", "full")
 	bea.Do(reload())
 	bea.Until(`document.querySelector("select:has([value=full])")?.value === "full"`)
@@ -80,7 +80,7 @@ func TestNotificationIsClicked(t *testing.T) {
 		t.Errorf("with a page at another place, a click did %+v", done)
 	}
 	bea.reads("are you there")
-	bea.Until("location.pathname === " + quote(at))
+	bea.Until(place + " === " + quote(at))
 	bea.Until(notifications + `.then(n => n.length === 0)`)
 
 	bea.Go("about:blank")

@@ -50,10 +50,10 @@ func TestMarksAndTyping(t *testing.T) {
 			ana.Until(states)
 			ana.marked("Read")
 
-			bea.goes("/settings")
+			bea.at("/settings")
 			ana.say("Are you there?")
 			ana.marked("Delivered")
-			bea.goes(here)
+			bea.at(here)
 			ana.marked("Read")
 			ana.Until(`states.has("Sent") || states.has("Waiting")`)
 
@@ -66,7 +66,7 @@ func TestMarksAndTyping(t *testing.T) {
 			ana.reads("I am writing")
 			ana.Until(`!document.querySelector(".second.typing, .writing")`)
 
-			bea.goes("/settings/privacy")
+			bea.at("/settings/privacy")
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
@@ -74,7 +74,7 @@ func TestMarksAndTyping(t *testing.T) {
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
-			bea.goes(here)
+			bea.at(here)
 			ana.say("And now?")
 			bea.reads("And now?")
 			bea.Write("Message to", "I read it")

@@ -44,7 +44,7 @@ export function MessageView(p: Props): VNode {
   };
   const answerable = writable(c) && !m.deleted;
   const answer = () => app.composer(c.id).answer(m);
-  const { pulled, handlers } = useSwipe(answer);
+  const { pulled, handlers } = useSwipe({ end: answer });
   const [near, setNear] = useState(false);
   const come = () => setNear(true);
   const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');

@@ -19,7 +19,7 @@ func (p *person) sets(label, value string) {
 		s.value = ` + quote(value) + `
 		return s.dispatchEvent(new Event("change", {bubbles: true}))
 	})()`)
-	p.Until(`(history.pushState({depth: 0}, "", "/"), dispatchEvent(new PopStateEvent("popstate")), true)`)
+	p.at("/")
 }
 
 // Whoever leaves the window leaves nothing that could be read, and a lock; choosing a file is not leaving.
@@ -53,8 +53,8 @@ func TestLeavingTheWindow(t *testing.T) {
 	ana.reads("Hello, I am bea")
 }
 
-// clock lets a test move the page's clock on.
-const clock = `(() => { const real = Date.now; globalThis.ahead = 0; Date.now = () => real() + ahead; return true })()`
+// movable lets a test move the page's movable on.
+const movable = `(() => { const real = Date.now; globalThis.ahead = 0; Date.now = () => real() + ahead; return true })()`
 
 // The lock that comes by itself waits while somebody is in another tab.
 func TestLockWaitsForOtherTabs(t *testing.T) {
@@ -65,7 +65,7 @@ func TestLockWaitsForOtherTabs(t *testing.T) {
 	second.Size(desktop.width, desktop.height, false)
 	second.Go(w.home())
 	second.Await("button", "New conversation")
-	second.Until(clock)
+	second.Until(movable)
 	second.Until(`(ahead = 50_000)`)
 	ana.Until(`new Promise(r => setTimeout(() => r(true), 1100))`) // others are told once a second
 	ana.Press("a")

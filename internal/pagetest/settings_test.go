@@ -10,7 +10,7 @@ func TestSettingsInTwoTabs(t *testing.T) {
 	ana := w.settle(t, desktop, "ana", "")
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
 	second.Size(desktop.width, desktop.height, false)
-	second.Go(w.home() + "/settings")
+	second.Go(w.home() + "/#/settings")
 	second.Click("button", "Appearance")
 	ana.Click("button", "Settings")
 	ana.Click("button", "Privacy")
