@@ -66,7 +66,7 @@ func TestNotificationIsClicked(t *testing.T) {
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
-	at := browsertest.Eval[string](bea.Page, "location.pathname")
+	at := browsertest.Eval[string](bea.Page, place)
 	bea.Permit("notifications", true)
 	bea.Go(w.home() + "/#/settings/notifications")
 	bea.choose("select:has([value=full])", "full")

@@ -53,7 +53,7 @@ func TestLeavingTheWindow(t *testing.T) {
 	ana.reads("Hello, I am bea")
 }
 
-// movable lets a test move the page's movable on.
+// movable is a clock that a test moves on.
 const movable = `(() => { const real = Date.now; globalThis.ahead = 0; Date.now = () => real() + ahead; return true })()`
 
 // The lock that comes by itself waits while somebody is in another tab.

@@ -46,7 +46,7 @@ func TestMarksAndTyping(t *testing.T) {
 			w := newTown(t)
 			ana, bea := w.settle(t, screens[0], "ana", ""), w.settle(t, screens[1], "bea", "")
 			ana.meet(bea)
-			here := browsertest.Eval[string](bea.Page, "location.pathname")
+			here := browsertest.Eval[string](bea.Page, place)
 			ana.Until(states)
 			ana.marked("Read")
 

@@ -216,7 +216,7 @@ func (p *person) comesBack() {
 }
 
 // place is where somebody is.
-const place = "history.state.path"
+const place = `(history.state?.path ?? "/")`
 
 // at goes to a place without loading the page anew.
 func (p *person) at(path string) {

@@ -36,7 +36,7 @@ func TestSwipeRows(t *testing.T) {
 	ana.settleDown()
 	ana.Swipe(first, -90)
 	ana.Until(`document.querySelector(` + quote(second) + `).textContent.includes("old")`)
-	if at := browsertest.Eval[string](ana.Page, "location.pathname"); at != "/" {
+	if at := browsertest.Eval[string](ana.Page, place); at != "/" {
 		t.Errorf("a swipe opened %s", at)
 	}
 	ana.Click("link", "old")
