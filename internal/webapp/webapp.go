@@ -58,17 +58,18 @@ func serve(o Options, dist fs.FS) http.Handler {
 		all["index.html"] = page.of(o.Server)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.setHeaders(w.Header())
+		file := name(r.URL.Path)
+		o.setHeaders(w.Header(), file)
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "this address is for reading", http.StatusMethodNotAllowed)
 			return
 		}
-		f, ok := all[name(r.URL.Path)]
+		f, ok := all[file]
 		switch {
 		case ok:
 			f.write(w, r)
-		case name(r.URL.Path) == "index.html":
+		case file == "index.html":
 			http.Error(w, "This program was built without the browser's application. Run `make web` and build it again.", http.StatusNotFound)
 		default:
 			http.Error(w, "not found", http.StatusNotFound)

@@ -21,6 +21,7 @@ var bundle = fstest.MapFS{
 	"assets/main-ABC.js.br": {Data: []byte("br script")},
 	"assets/main-ABC.js.gz": {Data: []byte("gz script")},
 	"assets/core-ABC.wasm":  {Data: []byte("\x00asm")},
+	"assets/worker-ABC.js":  {Data: []byte("core's worker")},
 	"icon-192.png":          {Data: []byte("png")},
 	"sw.js":                 {Data: []byte("worker")},
 	"manifest.webmanifest":  {Data: []byte("{}")},
@@ -233,12 +234,12 @@ func TestHeadersOnEveryResponse(t *testing.T) {
 			}
 		}
 		csp := h.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self' 'wasm-unsafe-eval';", "style-src 'self';", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} {
+		for _, part := range []string{"default-src 'none';", "script-src 'self';", "style-src 'self';", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} {
 			if !strings.Contains(csp, part) {
 				t.Errorf("%s: the policy lacks %q: %s", path, part, csp)
 			}
 		}
-		if strings.Contains(csp, "unsafe-inline") || strings.Contains(csp, " data:") || strings.Contains(csp, "http://") {
+		if strings.Contains(csp, "unsafe") || strings.Contains(csp, " data:") || strings.Contains(csp, "http") || strings.Contains(csp, "connect-src") {
 			t.Errorf("%s: the policy allows too much: %s", path, csp)
 		}
 		permissions := h.Get("Permissions-Policy")
@@ -246,8 +247,21 @@ func TestHeadersOnEveryResponse(t *testing.T) {
 			t.Errorf("%s: Permissions-Policy %q", path, permissions)
 		}
 	}
-	if csp := get(t, Options{Loopback: true}, "/").Header().Get("Content-Security-Policy"); !strings.Contains(csp, "ws://localhost:*") {
-		t.Errorf("on loopback: %s", csp)
+}
+
+// What each of the two workers may do is what it needs.
+func TestPoliciesOfWorkers(t *testing.T) {
+	policy := func(o Options, path string) string { return get(t, o, path).Header().Get("Content-Security-Policy") }
+	for path, want := range map[string]string{
+		"/assets/worker-ABC.js": "script-src 'wasm-unsafe-eval'; connect-src 'self' https: wss:; trusted-types 'none'",
+		"/sw.js":                "connect-src 'self'; img-src 'self'; trusted-types 'none'",
+	} {
+		if got := policy(Options{}, path); !strings.HasSuffix(got, want) || strings.Contains(got, "http://") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if got := policy(Options{Loopback: true}, "/assets/worker-ABC.js"); !strings.Contains(got, "ws://localhost:*") {
+		t.Errorf("on loopback: %s", got)
 	}
 }
 
