@@ -225,7 +225,7 @@ func TestNotificationsOfAnOpenPage(t *testing.T) {
 	bea.Do(reload())
 	bea.Until(`document.querySelector("select")?.value === "full"`)
 	bea.Until(`!!navigator.serviceWorker.controller || navigator.serviceWorker.ready.then(() => true)`)
-	bea.Until(`Object.defineProperty(document, "hidden", { get: () => true }) !== null`)
+	bea.hides(true)
 	ana.say("are you there")
 	bea.Until(notifications + `.then(n => n.length === 1 && n[0].includes("|Ana|are you there|") && n[0].includes(` + quote(at) + `))`)
 	bea.Until(`navigator.serviceWorker.dispatchEvent(new MessageEvent("message", { data: { go: ` + quote(at) + ` } }))`)

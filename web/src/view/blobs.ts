@@ -4,7 +4,7 @@
 // looked at them for a while.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { AttachmentRef } from '../core/api.gen';
+import type { Attachment, AttachmentRef, Message } from '../core/api.gen';
 import type { Core } from '../core/core';
 import { useApp } from './parts';
 
@@ -52,6 +52,19 @@ export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
   }, [key, wanted, attempt]);
   const have = state.key === key ? state.have : (kept.get(key) ?? null);
   return { url: have?.url ?? '', blob: have?.blob ?? null, failed: state.failed && !have, again: () => setAttempt(attempt + 1) };
+}
+
+/** Larger files, in bytes, are loaded when somebody asks for them. */
+const unasked = 4 << 20;
+
+/** An attachment that waits to be asked for if it is large, or comes from somebody who was not let in: their server learns when it is fetched. */
+export function useOffered(m: Message, a: Attachment): Loaded & { waits: boolean; asked: boolean } {
+  const { list } = useApp();
+  const [asked, ask] = useState(false);
+  const wanted = asked || (a.size <= unasked && list.get(m.conversation)?.status !== 'request');
+  const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index }, wanted);
+  const waits = !wanted && !loaded.url;
+  return { ...loaded, waits, asked, again: waits ? () => ask(true) : loaded.again };
 }
 
 async function fetchOnce(core: Core, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {

@@ -7,7 +7,7 @@ import type { App } from '../model/app';
 import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
 import { middle } from '../model/text';
-import { drawable, redraw } from './media';
+import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
 import { Avatar, Icon, IconButton, Name, Problem, useApp } from './parts';
 import { preview } from './side';
@@ -150,7 +150,7 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
   const composer = app.composer(id);
   composer.problem.value = '';
   for (const file of files) {
-    const picture = !asFile && drawable(file.type);
+    const picture = !asFile && isPhoto(file);
     try {
       const made = picture ? await redraw(file) : { blob: file, name: file.name };
       if (app.session.value?.phase !== 'open') return;
