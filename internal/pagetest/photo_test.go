@@ -189,4 +189,3 @@ func (p *person) looksAround() {
 	p.Press(kb.Escape)
 	p.Until(`!document.querySelector("dialog") && document.activeElement === document.querySelector(".picture")`)
 }
-
