@@ -244,7 +244,11 @@ func (c *Client) bring(ctx context.Context, at place, ext *content.External, k s
 			return err
 		}
 	}
-	return c.complete(ctx, at, ext, k, rec.Have)
+	err = c.complete(ctx, at, ext, k, rec.Have)
+	if errors.Is(err, ErrFull) { // what came so far would leave no room for anything else
+		err = errors.Join(err, c.shelf.drop(k))
+	}
+	return err
 }
 
 // complete downloads what a file on the shelf lacks, and checks all of it.

@@ -58,6 +58,7 @@ export const de: Catalogue = {
   'create.more': 'Mehr Optionen',
   'create.name': 'Adresse',
   'create.name.hint': 'Der Teil vor dem @. Leer lassen für eine zufällige Adresse, die nichts über dich verrät.',
+  'create.name.form': '2 bis 32 Zeichen: a–z, 0–9, Punkt, Binde- und Unterstrich, am Anfang ein Buchstabe oder eine Ziffer',
   'create.invite': 'Einladungscode',
   create: 'Konto anlegen',
   'create.busy': 'Dein Konto wird angelegt…',

@@ -59,6 +59,7 @@ export const en = {
   'create.more': 'More options',
   'create.name': 'Address',
   'create.name.hint': 'The part before the @. Leave it empty for a random one that says nothing about you.',
+  'create.name.form': '2 to 32 of a–z, 0–9, dot, hyphen and underscore, beginning with a letter or digit',
   'create.invite': 'Invitation code',
   create: 'Create account',
   'create.busy': 'Creating your account…',

@@ -58,6 +58,7 @@ export const es: Catalogue = {
   'create.more': 'Más opciones',
   'create.name': 'Dirección',
   'create.name.hint': 'La parte antes de la @. Déjala vacía para tener una al azar que no diga nada de ti.',
+  'create.name.form': 'De 2 a 32 caracteres: a–z, 0–9, punto, guion y guion bajo, con una letra o cifra al principio',
   'create.invite': 'Código de invitación',
   create: 'Crear cuenta',
   'create.busy': 'Creando tu cuenta…',

@@ -292,6 +292,7 @@ export class App {
     core.on('messageGone', ({ conversation, message }) => {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
+      this.announcement.value = ''; // it may be what was said aloud
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
@@ -313,6 +314,7 @@ export class App {
   private message(m: Message, fresh: boolean): void {
     const timeline = this.timelines.get(m.conversation);
     timeline?.apply(m, fresh);
+    if (m.deleted) this.announcement.value = '';
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;

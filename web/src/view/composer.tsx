@@ -7,6 +7,7 @@ import type { App } from '../model/app';
 import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
 import { middle } from '../model/text';
+import { localPrefix } from '../model/timeline';
 import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
 import { Avatar, Icon, IconButton, Name, Problem, useApp } from './parts';
@@ -48,7 +49,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
       send();
     } else if (e.key === 'ArrowUp' && !composer.text.value && !composer.editing.value) {
       const last = app.timeline(c.id).messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
-      if (!last) return;
+      if (!last || last.id.startsWith(localPrefix)) return;
       e.preventDefault();
       composer.edit(last);
     }

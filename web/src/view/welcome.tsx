@@ -77,7 +77,7 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
           <summary>{t('create.more')}</summary>
           <label class="field">
             <span>{t('create.name')}</span>
-            <input class="input ltr" autocapitalize="none" spellcheck={false} pattern="[a-z0-9][a-z0-9._\-]{1,31}" maxLength={32} value={name} onInput={(e) => setName(e.currentTarget.value)} />
+            <input class="input ltr" autocapitalize="none" spellcheck={false} pattern="[a-z0-9][a-z0-9._\-]{1,31}" title={t('create.name.form')} maxLength={32} value={name} onInput={(e) => setName(e.currentTarget.value.toLowerCase())} />
             <small>{t('create.name.hint')}</small>
           </label>
           <label class="field">
