@@ -260,7 +260,7 @@ export const ar: Catalogue = {
   'private-name': 'الاسم لديك',
   'private-name.hint': 'لا يراه أحد غيرك.',
   timer: 'الرسائل المختفية',
-  'timer.hint': 'للجميع هنا، من الآن فصاعدًا',
+  'timer.hint': 'للجميع هنا',
   rename: 'إعادة تسمية',
   'add-people': 'إضافة أشخاص',
   'show-all': 'عرض الكل ({n})',

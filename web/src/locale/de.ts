@@ -260,7 +260,7 @@ export const de: Catalogue = {
   'private-name': 'Name für dich',
   'private-name.hint': 'Nur du siehst ihn.',
   timer: 'Verschwindende Nachrichten',
-  'timer.hint': 'Für alle hier, von jetzt an',
+  'timer.hint': 'Für alle hier',
   rename: 'Umbenennen',
   'add-people': 'Personen hinzufügen',
   'show-all': 'Alle {n} anzeigen',

@@ -261,7 +261,7 @@ export const en = {
   'private-name': 'Name for you',
   'private-name.hint': 'Only you see it.',
   timer: 'Disappearing messages',
-  'timer.hint': 'For everyone here, from now on',
+  'timer.hint': 'For everyone here',
   rename: 'Rename',
   'add-people': 'Add people',
   'show-all': 'Show all {n}',

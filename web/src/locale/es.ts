@@ -260,7 +260,7 @@ export const es: Catalogue = {
   'private-name': 'Nombre para ti',
   'private-name.hint': 'Solo lo ves tú.',
   timer: 'Mensajes que desaparecen',
-  'timer.hint': 'Para todos aquí, desde ahora',
+  'timer.hint': 'Para todos aquí',
   rename: 'Cambiar nombre',
   'add-people': 'Añadir personas',
   'show-all': 'Mostrar todo ({n})',

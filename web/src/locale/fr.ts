@@ -260,7 +260,7 @@ export const fr: Catalogue = {
   'private-name': 'Nom pour vous',
   'private-name.hint': 'Vous seul(e) le voyez.',
   timer: 'Messages éphémères',
-  'timer.hint': 'Pour tout le monde ici, dès maintenant',
+  'timer.hint': 'Pour tout le monde ici',
   rename: 'Renommer',
   'add-people': 'Ajouter des personnes',
   'show-all': 'Tout afficher ({n})',

@@ -70,13 +70,14 @@ function Screen(): VNode {
 function Shell(): VNode {
   return (
     <div class="frame">
-      <div class="app shell">
+      <main class="app shell">
+        <h1 class="visually-hidden">{t('loading')}</h1>
         <div class="side">
           <div class="side-head" />
           <Skeletons />
         </div>
         <div class="main" />
-      </div>
+      </main>
     </div>
   );
 }
@@ -164,13 +165,13 @@ function Main(): VNode {
     case 'person':
       return <PersonPane key={route.address} address={route.address} />;
     case 'settings':
-      if (route.section) return <SettingsPane key={route.section} section={route.section} />;
+      return <SettingsPane key={route.section} section={route.section || 'profile'} />;
   }
   const mac = /Mac|iPhone|iPad/.test(navigator.platform);
   return (
     <div class="empty">
       <Icon name="lock" size="large" />
-      <h2>{list.sorted.value.length ? t('main.choose') : t('main.first')}</h2>
+      <h2>{t(list.state.value === 'ready' && !list.sorted.value.length ? 'main.first' : 'main.choose')}</h2>
       <p>{t('main.promise')}</p>
       <dl class="keys">
         <dt><kbd>{mac ? '⌘' : 'Ctrl'} K</kbd></dt>

@@ -5,10 +5,10 @@ import { useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { progressKey } from '../model/app';
 import { size, t } from '../model/i18n';
-import { harmless, middle } from '../model/text';
+import { harmless } from '../model/text';
 import { useOffered } from './blobs';
 import { download, shape } from './media';
-import { Icon, useApp, type IconName } from './parts';
+import { FileName, Icon, useApp, type IconName } from './parts';
 import { Voice } from './voice';
 
 /** Kinds of pictures that browsers draw without running anything. */
@@ -107,7 +107,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-        <span class="name clip ltr">{middle(name, 20)}</span>
+          <b class="name"><FileName of={name} /></b>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}

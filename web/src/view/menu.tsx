@@ -62,9 +62,10 @@ export function MenuLayer(): VNode | null {
     if (!box || !menu) return;
     const put = () => {
       const { offsetWidth: w, offsetHeight: h } = box;
-      const left = menu.x + w + edge > innerWidth ? menu.x - w : menu.x;
-      const top = menu.y + h + edge > innerHeight ? Math.max(edge, Math.min(menu.y, innerHeight - edge) - h) : menu.y;
-      box.style.left = `${Math.max(edge, Math.min(left, innerWidth - w - edge))}px`;
+      const { clientWidth, clientHeight } = box.parentElement!;
+      const left = menu.x + w + edge > clientWidth ? menu.x - w : menu.x;
+      const top = menu.y + h + edge > clientHeight ? Math.max(edge, Math.min(menu.y, clientHeight - edge) - h) : menu.y;
+      box.style.left = `${Math.max(edge, Math.min(left, clientWidth - w - edge))}px`;
       box.style.top = `${Math.max(edge, top)}px`;
     };
     put();

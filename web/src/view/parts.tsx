@@ -7,7 +7,7 @@ import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact
 import type { App } from '../model/app';
 import { wording } from '../model/app';
 import { t } from '../model/i18n';
-import { harmless, hue, initials } from '../model/text';
+import { harmless, hue, initials, parted } from '../model/text';
 import * as icons from './icons';
 
 export type IconName = keyof typeof icons;
@@ -48,6 +48,12 @@ export function Avatar({ name, address, group = false, size = '' }: { name: stri
 
 export function Name({ of, class: kind }: { of: string; class?: string }): VNode {
   return <bdi class={kind}>{harmless(of)}</bdi>;
+}
+
+/** The name of a file. If there is little room its middle goes, the ending stays. */
+export function FileName({ of }: { of: string }): VNode {
+  const [begin, end] = parted(of);
+  return <span class="file-name ltr"><span class="clip">{begin}</span><span class="clip">{end}</span></span>;
 }
 
 export function Seal(): VNode {
@@ -167,9 +173,10 @@ export function Toggle(p: { label: string; hint?: string; on: boolean; onChange:
   );
 }
 
-export function Choice<T extends string>(p: { label: string; hint?: string; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
+export function Choice<T extends string>(p: { label: string; hint?: string; icon?: IconName; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
   return (
     <label class="setting">
+      {p.icon && <Icon name={p.icon} />}
       <span>
         {p.label}
         {p.hint && <small>{p.hint}</small>}

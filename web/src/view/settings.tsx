@@ -208,7 +208,7 @@ function Server(): VNode {
     <>
       <p class="intro">{t('server.text')}</p>
       {work.problem && <><Problem text={work.problem} /><Button onClick={ask}>{t('try-again')}</Button></>}
-      {!disclosure && !work.problem && <Skeletons n={4} />}
+      {!disclosure && !work.problem && (Object.values(app.offline.value).some(Boolean) ? <Problem text={t('error.offline')} /> : <Skeletons n={4} />)}
       {disclosure && (
         <>
           <Known disclosure={disclosure} />
