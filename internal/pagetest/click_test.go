@@ -73,7 +73,7 @@ func TestNotificationIsClicked(t *testing.T) {
 	bea.Do(reload())
 	bea.Until(`document.querySelector("select:has([value=full])")?.value === "full"`)
 	bea.Until(`navigator.serviceWorker.ready.then(r => (r.active.postMessage("are you awake"), true))`)
-	bea.Until(`Object.defineProperty(document, "hidden", { get: () => true }) !== null`)
+	bea.hides(true)
 	ana.say("are you there")
 	bea.Until(notifications + `.then(n => n.length === 1)`)
 	if done := bea.clicks(""); done.Focused != 1 || len(done.Opened) > 0 {

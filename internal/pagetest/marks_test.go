@@ -70,13 +70,15 @@ func TestMarksAndTyping(t *testing.T) {
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
+			bea.at(here)
+			ana.say("And now?")
+			bea.reads("And now?")
+			bea.at("/settings/privacy")
 			bea.Do(reload())
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
 			bea.at(here)
-			ana.say("And now?")
-			bea.reads("And now?")
 			bea.Write("Message to", "I read it")
 			ana.Until(`(globalThis.typed = false, new MutationObserver(() => typed ||= !!document.querySelector(".typing, .writing")).observe(document.body, {subtree: true, childList: true, attributes: true}), true)`)
 			late := time.Now().Add(signalEvery)

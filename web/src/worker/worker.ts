@@ -25,7 +25,7 @@ interface Port {
 }
 
 /** How long, in milliseconds, a profile stays open without a page, for one that is loaded anew. */
-const lingers = 2000;
+const lingers = 5000;
 
 const ports = new Set<Port>();
 let core: Promise<Core> | undefined;
