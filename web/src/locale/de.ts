@@ -377,6 +377,7 @@ export const de: Catalogue = {
   'security.blur.hint': 'Nichts bleibt sichtbar',
   'passphrase.set': 'Passphrase festlegen',
   'passphrase.change': 'Passphrase ändern',
+  'passphrase.second': 'Eine zweite Passphrase, falls du eine festgelegt hast, verfällt mit der alten.',
   'passphrase.old': 'Jetzige Passphrase',
   'passphrase.new': 'Neue Passphrase',
   'passphrase.again': 'Noch einmal',

@@ -378,6 +378,7 @@ export const en = {
   'security.blur.hint': 'Nothing stays visible',
   'passphrase.set': 'Set a passphrase',
   'passphrase.change': 'Change the passphrase',
+  'passphrase.second': 'A second passphrase, if you set one, goes with the old one.',
   'passphrase.old': 'Present passphrase',
   'passphrase.new': 'New passphrase',
   'passphrase.again': 'Once more',

@@ -53,7 +53,7 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
     app.toasts.add(t('saved'));
   };
   return (
-    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={t('create.passphrase.hint')}>
+    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={`${t('create.passphrase.hint')} ${shielded ? t('passphrase.second') : ''}`}>
       <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(next); }}>
         {shielded && <Secret label={t('passphrase.old')} value={old} onChange={setOld} current />}
         <Secret label={t('passphrase.new')} value={next} onChange={setNext} />
