@@ -70,6 +70,7 @@ export const ar: Catalogue = {
   passphrase: 'عبارة المرور',
   unlock: 'فتح القفل',
   unlocking: 'جارٍ فتح القفل…',
+  'lock.forgot': 'هل نسيتها؟ امحُ كل شيء وابدأ من جديد',
 
   conversations: 'المحادثات',
   messages: 'الرسائل',

@@ -70,6 +70,7 @@ export const de: Catalogue = {
   passphrase: 'Passphrase',
   unlock: 'Entsperren',
   unlocking: 'Wird entsperrt…',
+  'lock.forgot': 'Vergessen? Löschen und neu beginnen',
 
   conversations: 'Chats',
   messages: 'Nachrichten',

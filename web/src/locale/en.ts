@@ -71,6 +71,7 @@ export const en = {
   passphrase: 'Passphrase',
   unlock: 'Unlock',
   unlocking: 'Unlocking…',
+  'lock.forgot': 'Forgot it? Erase and begin anew',
 
   conversations: 'Conversations',
   messages: 'Messages',

@@ -70,6 +70,7 @@ export const es: Catalogue = {
   passphrase: 'Frase de acceso',
   unlock: 'Desbloquear',
   unlocking: 'Desbloqueando…',
+  'lock.forgot': '¿La olvidaste? Borrar todo y empezar de nuevo',
 
   conversations: 'Conversaciones',
   messages: 'Mensajes',

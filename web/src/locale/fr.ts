@@ -70,6 +70,7 @@ export const fr: Catalogue = {
   passphrase: 'Phrase secrète',
   unlock: 'Déverrouiller',
   unlocking: 'Déverrouillage…',
+  'lock.forgot': 'Oubliée ? Tout effacer et recommencer',
 
   conversations: 'Conversations',
   messages: 'Messages',
