@@ -284,7 +284,9 @@ test('connections, progress and failures are where they belong', async () => {
   const { app, core } = await opened([conversation('c')]);
   core.emit('connection', { host: 'a', online: false, reason: '' });
   core.emit('connection', { host: 'b', online: true, reason: '' });
-  assert.deepEqual(app.offline.value, { a: true, b: false });
+  assert.deepEqual([app.offline.value, app.cut.value], [{ a: true, b: false }, false]);
+  core.emit('connection', { host: 'example.org', online: false, reason: '' });
+  assert.equal(app.cut.value, true);
   const moved = (done: number, total: number) => core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
   moved(1, 4);
   assert.deepEqual(app.progress.value, { 'm/1': 0.25 });

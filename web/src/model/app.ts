@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
+import { batch, computed, signal } from '@preact/signals';
+import type { Attachment, AttachmentRef, Conversation, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -60,6 +60,8 @@ export class App {
   readonly recovery = signal('');
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
+  /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
+  readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
   readonly typing = signal<Record<string, Record<string, string>>>({});
   readonly progress = signal<Record<string, number>>({});
   readonly announcement = signal('');
@@ -354,6 +356,7 @@ export class App {
       this.composers.clear();
       this.heard.clear();
       this.progress.value = {};
+      this.offline.value = {};
       this.toasts.list.value = [];
       if (phase === 'none') this.recovery.value = '';
       if (this.owner) this.passing.value = null; // what was shared before may wait for the passphrase

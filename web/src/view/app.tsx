@@ -116,13 +116,12 @@ function Frame(): VNode {
   const app = useApp();
   const route = app.router.route.value;
   useKeys();
-  const offline = Object.values(app.offline.value).some(Boolean);
   return (
     <div class="frame">
       <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
         {t('skip')}
       </a>
-      {offline && (
+      {app.cut.value && (
         <div class="strip" role="status">
           <Icon name="offline" size="small" />
           <span>{t('offline')}</span>
