@@ -12,7 +12,7 @@ import { Details, PersonPane } from './details';
 import { useKeys } from './keys';
 import { dropDownloads } from './media';
 import { dropMenu, MenuLayer } from './menu';
-import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
+import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
 import { Side } from './side';
@@ -175,27 +175,6 @@ function Main(): VNode {
         <dt><kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd></dt>
         <dd>{t('keys.neighbours')}</dd>
       </dl>
-    </div>
-  );
-}
-
-function Toasts(): VNode {
-  const { toasts } = useApp();
-  return (
-    <div class="toasts" role="status" aria-live="polite">
-      {toasts.list.value.map((x) => (
-        <div class="toast" key={x.key}>
-          <span>{x.text}</span>
-          {x.action && (
-            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
-              {x.action.label}
-            </button>
-          )}
-          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
-            <Icon name="close" size="small" />
-          </button>
-        </div>
-      ))}
     </div>
   );
 }

@@ -151,7 +151,30 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
         </header>
       )}
       {p.children}
+      <Toasts />
     </dialog>
+  );
+}
+
+/** Notes at the edge. What is not in a dialog is out of reach while that is open, so it has its own. */
+export function Toasts(): VNode {
+  const { toasts } = useApp();
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.list.value.map((x) => (
+        <div class="toast" key={x.key}>
+          <span>{x.text}</span>
+          {x.action && (
+            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
+              {x.action.label}
+            </button>
+          )}
+          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
+            <Icon name="close" size="small" />
+          </button>
+        </div>
+      ))}
+    </div>
   );
 }
 
