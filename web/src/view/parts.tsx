@@ -244,9 +244,9 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
   const edge = e.key === 'Home' || e.key === 'End';
   if (!step && !edge) return;
+  if (document.activeElement!.matches(`textarea, select, [type=range]${edge ? ', input:not([type=checkbox])' : ''}`)) return; // they use these keys themselves
   const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
   const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
-  if (at < 0 && document.activeElement instanceof HTMLTextAreaElement) return;
   const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
   if (!next) return;
   e.preventDefault();
