@@ -245,8 +245,13 @@ export class App {
     if (visit === this.visit) this.passing.value = { text: m.text, files, asFiles: true };
   }
 
+  /** Downloads an attachment; however that ends, nothing of it moves any more. */
+  attachment(ref: AttachmentRef, signal?: AbortSignal): Promise<Blob> {
+    return this.core.attachment(ref, signal).finally(() => this.still(`${ref.message}/${ref.index}`));
+  }
+
   private async fetch(m: Message, a: Attachment): Promise<File> {
-    const blob = await this.core.attachment({ conversation: m.conversation, message: m.id, index: a.index });
+    const blob = await this.attachment({ conversation: m.conversation, message: m.id, index: a.index });
     return new File([blob], a.name, { type: a.type });
   }
 
@@ -282,6 +287,7 @@ export class App {
     core.on('messageGone', ({ conversation, message }) => {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
+      this.still(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
@@ -302,10 +308,16 @@ export class App {
 
   private message(m: Message, fresh: boolean): void {
     this.timelines.get(m.conversation)?.apply(m, fresh);
+    if (m.own && m.state !== 'waiting') this.still(m.id);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
+  }
+
+  /** What is the same as before would not be read out. */
+  private announce(text: string): void {
+    this.announcement.value = text === this.announcement.value ? `${text}\u00a0` : text;
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {
@@ -321,8 +333,15 @@ export class App {
   }
 
   private moved(key: string, part: number): void {
-    const { [key]: _, ...others } = this.progress.value;
-    this.progress.value = part >= 1 ? others : { ...others, [key]: part };
+    if (part >= 1) this.still(key);
+    else this.progress.value = { ...this.progress.value, [key]: part };
+  }
+
+  /** Nothing of a message, or of one of its files, moves any more. */
+  private still(key: string): void {
+    const all = Object.entries(this.progress.value);
+    const moving = all.filter(([k]) => k !== key && !k.startsWith(`${key}/`));
+    if (moving.length < all.length) this.progress.value = Object.fromEntries(moving);
   }
 
   private failed(conversation: string, why: string): void {
