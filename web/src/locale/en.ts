@@ -207,7 +207,7 @@ export const en = {
   'picture.open': 'Open picture',
   'picture.again': 'Load the picture',
   'picture.by': 'Picture by {name}',
-  'picture.failed': '{name} cannot be drawn anew, which would take out where and with what it was taken. To send it with that, choose “Files, as they are”.',
+  'picture.failed': '{name} cannot be drawn anew, so it would say where and with what it was taken. To send it with that, choose “Files, as they are”.',
   previous: 'Previous',
   next: 'Next',
   'save-file': 'Save to this device',
