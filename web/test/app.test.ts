@@ -263,6 +263,8 @@ test('a new message is read out where it is looked at, made harmless', async () 
   assert.equal(app.announcement.value, '');
   core.emit('message', { message: bold, new: true });
   assert.equal(app.announcement.value, 'Ana: hello there');
+  core.emit('message', { message: bold, new: true });
+  assert.equal(app.announcement.value, 'Ana: hello there\u00a0', 'the same once more is other than before');
   core.emit('message', { message: message(5, { text: '' }), new: true });
   assert.equal(app.announcement.value, `Ana: ${en.attachment}`);
 });
@@ -315,7 +317,9 @@ test('connections, progress and failures are where they belong', async () => {
   const { app, core } = await opened([conversation('c')]);
   core.emit('connection', { host: 'a', online: false, reason: '' });
   core.emit('connection', { host: 'b', online: true, reason: '' });
-  assert.deepEqual(app.offline.value, { a: true, b: false });
+  assert.deepEqual([app.offline.value, app.cut.value], [{ a: true, b: false }, false]);
+  core.emit('connection', { host: 'example.org', online: false, reason: '' });
+  assert.equal(app.cut.value, true);
   const moved = (done: number, total: number) => core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
   moved(1, 4);
   assert.deepEqual(app.progress.value, { 'm/1': 0.25 });
@@ -323,8 +327,21 @@ test('connections, progress and failures are where they belong', async () => {
   assert.deepEqual(app.progress.value, {});
   moved(0, 0);
   assert.deepEqual(app.progress.value, { 'm/1': 0 });
+  core.emit('progress', { conversation: 'c', message: 'mm', index: 0, done: 1, total: 2 });
+  core.emit('messageGone', { conversation: 'c', message: 'm' });
+  assert.deepEqual(app.progress.value, { 'mm/0': 0.5 });
+  core.emit('message', { message: message(1, { id: 'mm', own: true, state: 'failed' }), new: false });
+  assert.deepEqual(app.progress.value, {}, 'what failed does not go on');
+  core.attachment = async () => {
+    moved(1, 4);
+    throw new CoreError('canceled', '');
+  };
+  await assert.rejects(app.attachment({ conversation: 'c', message: 'm', index: 1 }));
+  assert.deepEqual(app.progress.value, {}, 'nor does what was canceled');
   core.emit('failure', { conversation: 'c', error: { code: 'offline', text: '' } });
   assert.deepEqual(app.problems.value, { c: en['error.offline'] });
+  await app.enter(session('locked'));
+  assert.deepEqual([app.offline.value, app.cut.value], [{}, false]);
 });
 
 test('every code has words', () => {

@@ -71,6 +71,7 @@ export const ar: Catalogue = {
   passphrase: 'عبارة المرور',
   unlock: 'فتح القفل',
   unlocking: 'جارٍ فتح القفل…',
+  'lock.forgot': 'هل نسيتها؟ امحُ كل شيء وابدأ من جديد',
 
   conversations: 'المحادثات',
   messages: 'الرسائل',
@@ -378,6 +379,7 @@ export const ar: Catalogue = {
   'security.blur.hint': 'لا يبقى شيء ظاهرًا',
   'passphrase.set': 'تعيين عبارة مرور',
   'passphrase.change': 'تغيير عبارة المرور',
+  'passphrase.second': 'عبارة المرور الثانية، إن كنت قد عيّنتها، تزول مع القديمة.',
   'passphrase.old': 'عبارة المرور الحالية',
   'passphrase.new': 'عبارة المرور الجديدة',
   'passphrase.again': 'مرة أخرى',

@@ -71,6 +71,7 @@ export const de: Catalogue = {
   passphrase: 'Passphrase',
   unlock: 'Entsperren',
   unlocking: 'Wird entsperrt…',
+  'lock.forgot': 'Vergessen? Löschen und neu beginnen',
 
   conversations: 'Chats',
   messages: 'Nachrichten',
@@ -378,6 +379,7 @@ export const de: Catalogue = {
   'security.blur.hint': 'Nichts bleibt sichtbar',
   'passphrase.set': 'Passphrase festlegen',
   'passphrase.change': 'Passphrase ändern',
+  'passphrase.second': 'Eine zweite Passphrase, falls du eine festgelegt hast, verfällt mit der alten.',
   'passphrase.old': 'Jetzige Passphrase',
   'passphrase.new': 'Neue Passphrase',
   'passphrase.again': 'Noch einmal',

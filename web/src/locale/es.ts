@@ -71,6 +71,7 @@ export const es: Catalogue = {
   passphrase: 'Frase de acceso',
   unlock: 'Desbloquear',
   unlocking: 'Desbloqueando…',
+  'lock.forgot': '¿La olvidaste? Borrar todo y empezar de nuevo',
 
   conversations: 'Conversaciones',
   messages: 'Mensajes',
@@ -378,6 +379,7 @@ export const es: Catalogue = {
   'security.blur.hint': 'Nada queda a la vista',
   'passphrase.set': 'Poner una frase de acceso',
   'passphrase.change': 'Cambiar la frase de acceso',
+  'passphrase.second': 'La segunda frase de acceso, si pusiste una, desaparece con la anterior.',
   'passphrase.old': 'Frase de acceso actual',
   'passphrase.new': 'Frase de acceso nueva',
   'passphrase.again': 'Otra vez',

@@ -71,6 +71,7 @@ export const fr: Catalogue = {
   passphrase: 'Phrase secrète',
   unlock: 'Déverrouiller',
   unlocking: 'Déverrouillage…',
+  'lock.forgot': 'Oubliée ? Tout effacer et recommencer',
 
   conversations: 'Conversations',
   messages: 'Messages',
@@ -378,6 +379,7 @@ export const fr: Catalogue = {
   'security.blur.hint': 'Rien ne reste visible',
   'passphrase.set': 'Définir une phrase secrète',
   'passphrase.change': 'Changer la phrase secrète',
+  'passphrase.second': 'Une seconde phrase secrète, si vous en avez défini une, disparaît avec l’ancienne.',
   'passphrase.old': 'Phrase secrète actuelle',
   'passphrase.new': 'Nouvelle phrase secrète',
   'passphrase.again': 'Encore une fois',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, Conversations, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
+import { batch, computed, signal } from '@preact/signals';
+import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
@@ -60,6 +60,8 @@ export class App {
   readonly recovery = signal('');
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
+  /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
+  readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
   readonly typing = signal<Record<string, Record<string, string>>>({});
   readonly progress = signal<Record<string, number>>({});
   readonly announcement = signal('');
@@ -255,8 +257,13 @@ export class App {
     if (visit === this.visit) this.passing.value = { text: m.text, files, asFiles: true };
   }
 
+  /** Downloads an attachment; however that ends, nothing of it moves any more. */
+  attachment(ref: AttachmentRef, signal?: AbortSignal): Promise<Blob> {
+    return this.core.attachment(ref, signal).finally(() => this.still(`${ref.message}/${ref.index}`));
+  }
+
   private async fetch(m: Message, a: Attachment): Promise<File> {
-    const blob = await this.core.attachment({ conversation: m.conversation, message: m.id, index: a.index });
+    const blob = await this.attachment({ conversation: m.conversation, message: m.id, index: a.index });
     return new File([blob], a.name, { type: a.type });
   }
 
@@ -293,6 +300,7 @@ export class App {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
       this.announcement.value = ''; // it may be what was said aloud
+      this.still(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
@@ -315,11 +323,17 @@ export class App {
     const timeline = this.timelines.get(m.conversation);
     timeline?.apply(m, fresh);
     if (m.deleted) this.announcement.value = '';
+    if (m.own && m.state !== 'waiting') this.still(m.id);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
     else if (timeline) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
+  }
+
+  /** What is the same as before would not be read out. */
+  private announce(text: string): void {
+    this.announcement.value = text === this.announcement.value ? `${text}\u00a0` : text;
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {
@@ -335,8 +349,15 @@ export class App {
   }
 
   private moved(key: string, part: number): void {
-    const { [key]: _, ...others } = this.progress.value;
-    this.progress.value = part >= 1 ? others : { ...others, [key]: part };
+    if (part >= 1) this.still(key);
+    else this.progress.value = { ...this.progress.value, [key]: part };
+  }
+
+  /** Nothing of a message, or of one of its files, moves any more. */
+  private still(key: string): void {
+    const all = Object.entries(this.progress.value);
+    const moving = all.filter(([k]) => k !== key && !k.startsWith(`${key}/`));
+    if (moving.length < all.length) this.progress.value = Object.fromEntries(moving);
   }
 
   private failed(conversation: string, why: string): void {
@@ -370,6 +391,7 @@ export class App {
       this.composers.clear();
       this.heard.clear();
       this.progress.value = {};
+      this.offline.value = {};
       this.toasts.list.value = [];
       if (phase === 'none') this.recovery.value = '';
       if (this.owner) this.passing.value = null; // what was shared before may wait for the passphrase

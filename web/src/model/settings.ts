@@ -59,6 +59,8 @@ function merged(all: Stored, change: Change): Stored {
 
 /** The profile's settings and the look of the interface. */
 export class Settings {
+  /** Until then, what is shown is not what is stored. */
+  readonly loaded = signal(false);
   readonly stored = signal<Stored>({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false });
   readonly look;
   readonly system;
@@ -125,6 +127,7 @@ export class Settings {
 
   private take(said: Stored): void {
     this.said = said;
+    this.loaded.value = true;
     this.show();
   }
 

@@ -45,5 +45,7 @@ export function guard(app: App): void {
     unveil();
   });
   effect(() => void (app.session.value?.phase === 'open' || unveil()));
+  // What is not noted yet is shown nowhere else.
+  addEventListener('beforeunload', (e) => app.recovery.value && e.preventDefault());
   followSystem((s) => (app.settings.system.value = s));
 }

@@ -17,22 +17,27 @@ const own = new Set<Notification>();
 /** Tells of new messages while the page is not looked at, and counts them outside of it. */
 export function notify(app: App): void {
   let release = () => {};
+  /** Conversations that notifications may tell of: those are looked for when they are read. */
+  const told = new Set<string>();
   const seen = () => {
     release();
     if (document.hidden) return;
     void navigator.locks.request(looking, { mode: 'shared' }, () => !document.hidden && new Promise<void>((done) => (release = done)));
-    void close((n) => n.tag === woken);
+    void close((n) => !!told.add(n.tag) && n.tag === woken);
   };
   document.addEventListener('visibilitychange', seen);
   seen();
   effect(() => {
     if (app.session.value && app.session.value.phase !== 'open') void close(() => true);
   });
-  app.core.on('conversation', ({ conversation: c }) => c.unread || void close((n) => n.tag === c.id));
-  app.core.on('conversationGone', ({ conversation }) => void close((n) => n.tag === conversation));
+  const read = (id: string) => told.delete(id) && void close((n) => n.tag === id);
+  app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
+  app.core.on('conversationGone', ({ conversation }) => read(conversation));
   navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)));
   app.core.on('message', ({ message, new: fresh }) => {
-    if (fresh && wanted(app, message)) void show(app, message).catch(() => undefined);
+    if (!fresh || !wanted(app, message)) return;
+    told.add(message.conversation);
+    void show(app, message).catch(() => undefined);
   });
   effect(() => {
     const n = app.list.unread.value;

@@ -69,6 +69,17 @@ export function confirmDelete(app: App, c: Conversation): void {
   };
 }
 
+export function confirmErase(app: App): void {
+  app.sheet.value = {
+    kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
+    run: async () => {
+      const session = await app.core.call('erase', {});
+      app.router.go({ at: 'home' }, true);
+      await app.enter(session);
+    },
+  };
+}
+
 export function confirmBlock(app: App, address: string, name: string): void {
   app.sheet.value = {
     kind: 'confirm', title: t('block.title', { name }), text: t('block.text'), action: t('block'), danger: true,

@@ -13,7 +13,7 @@ import { useFocus } from './focus';
 import { useKeys } from './keys';
 import { dropDownloads } from './media';
 import { dropMenu, MenuLayer } from './menu';
-import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
+import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
 import { Side } from './side';
@@ -119,13 +119,12 @@ function Frame(): VNode {
   const route = app.router.route.value;
   useKeys();
   useFocus(route);
-  const offline = Object.values(app.offline.value).some(Boolean);
   return (
     <div class="frame">
       <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
         {t('skip')}
       </a>
-      {offline && (
+      {app.cut.value && (
         <div class="strip" role="status">
           <Icon name="offline" size="small" />
           <span>{t('offline')}</span>
@@ -179,27 +178,6 @@ function Main(): VNode {
         <dt><kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd></dt>
         <dd>{t('keys.neighbours')}</dd>
       </dl>
-    </div>
-  );
-}
-
-function Toasts(): VNode {
-  const { toasts } = useApp();
-  return (
-    <div class="toasts" role="status" aria-live="polite">
-      {toasts.list.value.map((x) => (
-        <div class="toast" key={x.key}>
-          <span>{x.text}</span>
-          {x.action && (
-            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
-              {x.action.label}
-            </button>
-          )}
-          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
-            <Icon name="close" size="small" />
-          </button>
-        </div>
-      ))}
     </div>
   );
 }

@@ -88,7 +88,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
     stop.current = new AbortController();
     setBusy(true);
     await app.attempt(async () => {
-      const blob = await app.core.attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal).catch((e) => {
+      const blob = await app.attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal).catch((e) => {
         if (stop.current?.signal.aborted) return null;
         throw e;
       });

@@ -5,7 +5,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { Attachment, AttachmentRef, Message } from '../core/api.gen';
-import type { Core } from '../core/core';
+import type { App } from '../model/app';
 import { useApp } from './parts';
 
 interface Kept {
@@ -27,7 +27,7 @@ export interface Loaded {
 
 /** Loads an attachment while it is wanted. */
 export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
-  const { core } = useApp();
+  const app = useApp();
   const key = `${ref.conversation}/${ref.message}/${ref.index}`;
   const [state, set] = useState<{ key: string; have: Kept | null; failed: boolean }>({ key, have: kept.get(key) ?? null, failed: false });
   const [attempt, setAttempt] = useState(0);
@@ -35,7 +35,7 @@ export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
     if (!wanted || ref.message.startsWith('local-')) return;
     const stop = new AbortController();
     let held: Kept | null = null;
-    fetchOnce(core, key, ref, stop.signal).then(
+    fetchOnce(app, key, ref, stop.signal).then(
       (have) => {
         if (stop.signal.aborted) return;
         held = have;
@@ -67,10 +67,10 @@ export function useOffered(m: Message, a: Attachment): Loaded & { waits: boolean
   return { ...loaded, waits, asked, again: waits ? () => ask(true) : loaded.again };
 }
 
-async function fetchOnce(core: Core, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {
+async function fetchOnce(app: App, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {
   const have = kept.get(key);
   if (have) return have;
-  const blob = await core.attachment(ref, signal);
+  const blob = await app.attachment(ref, signal);
   signal.throwIfAborted(); // nobody would revoke it, least of all after a lock
   const other = kept.get(key);
   if (other) return other;

@@ -7,7 +7,7 @@ import { harmless } from '../model/text';
 /** The longest side of a picture that is sent, in pixels. */
 const longestSide = 2560;
 /** Pictures that some browsers have no type for. */
-const pictures = /\.(jpe?g|png|webp|gif|avif|hei[cf]|bmp|tiff?|jxl|dng|cr[23w]|nef|arw|raf|orf|rw2|psd)$/i;
+const pictures = /\.(hei[cf]|tiff?|jxl|dng|cr[23w]|nef|arw|raf|orf|rw2)$/i;
 
 export interface Picture {
   blob: Blob;

@@ -157,7 +157,30 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
         </header>
       )}
       {p.children}
+      <Toasts />
     </dialog>
+  );
+}
+
+/** Notes at the edge. What is not in a dialog is out of reach while that is open, so it has its own. */
+export function Toasts(): VNode {
+  const { toasts } = useApp();
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.list.value.map((x) => (
+        <div class="toast" key={x.key}>
+          <span>{x.text}</span>
+          {x.action && (
+            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
+              {x.action.label}
+            </button>
+          )}
+          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
+            <Icon name="close" size="small" />
+          </button>
+        </div>
+      ))}
+    </div>
   );
 }
 
@@ -228,9 +251,9 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
   const edge = e.key === 'Home' || e.key === 'End';
   if (!step && !edge) return;
+  if (document.activeElement!.matches(`textarea, select, [type=range]${edge ? ', input:not([type=checkbox])' : ''}`)) return; // they use these keys themselves
   const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
   const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
-  if (at < 0 && document.activeElement instanceof HTMLTextAreaElement) return;
   const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
   if (!next) return;
   e.preventDefault();

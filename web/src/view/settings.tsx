@@ -57,7 +57,7 @@ export function SettingsPane({ section }: { section: string }): VNode {
   return (
     <>
       <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
-      <div class="scroll"><div class="column">{Body && <Body />}</div></div>
+      <div class="scroll"><div class="column">{!Body || app.settings.loaded.value ? Body && <Body /> : <Skeletons n={4} />}</div></div>
     </>
   );
 }

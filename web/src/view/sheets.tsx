@@ -34,7 +34,7 @@ export function Sheets(): VNode | null {
   return null;
 }
 
-function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
+export function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
   const { sheet } = useApp();
   const work = useWork();
   const close = () => (sheet.value = null);

@@ -8,7 +8,7 @@ import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
 import { happened } from '../model/notice';
 import { link, type Route } from '../model/route';
-import { plain } from '../model/text';
+import { harmless, plain } from '../model/text';
 import { conversationItems, conversationSwipes } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
@@ -108,7 +108,7 @@ function ShareButton(): VNode {
 function RequestsRow({ requests }: { requests: Conversation[] }): VNode {
   const { router } = useApp();
   return (
-    <Place icon="inbox" title={t('requests')} text={requests.map((c) => c.name).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
+    <Place icon="inbox" title={t('requests')} text={requests.map((c) => harmless(c.name)).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
   );
 }
 
@@ -253,7 +253,7 @@ export function preview(m: Message): string {
   if (m.text || !first) return plain(m.text);
   if (first.type.startsWith('audio/')) return t('voice-message');
   if (first.type.startsWith('image/')) return t('photos', { n: m.attachments.length });
-  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : first.name;
+  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : harmless(first.name);
 }
 
 /** Messages that hold what was searched for. */
