@@ -76,6 +76,15 @@ async function run(host: string): Promise<Core> {
   });
 }
 
+/** A newer build has a worker of its own, which waits for the store: then nothing lingers. */
+const builds = new BroadcastChannel('securecrypt builds');
+let lingering = lingers;
+builds.onmessage = () => {
+  lingering = 0;
+  void rest();
+};
+builds.postMessage('');
+
 /** Closes the profile, once no page is left and all that was asked for is done. */
 async function rest(): Promise<void> {
   const running = await core;
@@ -88,7 +97,7 @@ function serve(port: Port): void {
   ports.add(port);
   const left = () => {
     ports.delete(port);
-    if (!ports.size) setTimeout(rest, lingers);
+    if (!ports.size) setTimeout(rest, lingering);
   };
   port.addEventListener('close', left); // of a page that could not say so
   port.onmessage = async ({ data }: MessageEvent<Request>) => {
@@ -114,7 +123,7 @@ function serve(port: Port): void {
       } finally {
         underWay--;
         numbers.delete(data.id);
-        if (!ports.size) setTimeout(rest, lingers);
+        if (!ports.size) setTimeout(rest, lingering);
       }
     } catch (e) {
       port.postMessage({ kind: 'failed', problem: problemOf(e) });
