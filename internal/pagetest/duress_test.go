@@ -44,7 +44,6 @@ func TestDuressWithoutInvitation(t *testing.T) {
 	if ana.Sees("alert", "") || strings.Contains(browsertest.Eval[string](ana.Page, "document.body.innerText"), "nvitation") {
 		t.Errorf("the page tells: %s", browsertest.Eval[string](ana.Page, "document.body.innerText"))
 	}
-	ana.Do(reload())
 	ana.comesBack()
 	ana.Write("Passphrase", "their words")
 	ana.Click("button", "Unlock")
