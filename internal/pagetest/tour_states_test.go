@@ -57,6 +57,10 @@ func (p *tour) has(script string) {
 // slow is what the page shows as long as the core does not answer,
 // and when it cannot.
 func (p *tour) slow() {
+	p.beside = p.Another()
+	p.beside.Expect("WebSocket connection to|net::ERR_") // in the end the server goes away
+	p.beside.Go(p.town.home())
+	p.beside.Await("link", "Beatriz")
 	browsertest.Call(p.Page, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: stage})
 	p.at("/")
 	p.Click("link", "Beatriz")
@@ -233,10 +237,7 @@ func (p *tour) away() {
 
 // elsewhere is a tab beside one that works, where browsers have no shared workers.
 func (p *tour) elsewhere() {
-	other := p.Another()
-	other.Expect("favicon")
-	other.Go(p.town.home() + "/icon.svg")
-	other.Until(`(navigator.locks.request("securecrypt seat", () => new Promise(() => {})), true)`)
+	p.beside.Until(`(navigator.locks.request("securecrypt seat", () => new Promise(() => {})), true)`)
 	p.plays(`{"alone": true}`)
 	p.shows(elsewhere)
 	p.look("elsewhere")

@@ -27,6 +27,8 @@ type tour struct {
 	// circle is a group that bea owns.
 	circle client.ConversationID
 	file   string // a picture on disk
+	// beside is one more tab, which keeps the profile open while the first is loaded anew.
+	beside *browsertest.Page
 }
 
 const hebrewAndArabic = "שלום Ana, the meeting is at 10:30 in קפה ברלין, and مرحبا to everybody"

@@ -62,7 +62,7 @@ export function MenuLayer(): VNode | null {
     if (!box || !menu) return;
     const put = () => {
       const { offsetWidth: w, offsetHeight: h } = box;
-      const { clientWidth, clientHeight } = box.parentElement!;
+      const { clientWidth, clientHeight } = document.documentElement;
       const left = menu.x + w + edge > clientWidth ? menu.x - w : menu.x;
       const top = menu.y + h + edge > clientHeight ? Math.max(edge, Math.min(menu.y, clientHeight - edge) - h) : menu.y;
       box.style.left = `${Math.max(edge, Math.min(left, clientWidth - w - edge))}px`;
