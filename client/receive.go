@@ -155,6 +155,9 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.Staged
 		return err
 	}
 	c.passed(e)
+	if len(commit.Added()) > 0 {
+		c.rec.Newcomers = true
+	}
 	return c.entered(tx, commit, next)
 }
 
