@@ -227,6 +227,10 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 		}
 		return c.abandon(tx)
 	}
+	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
+		c.rec.Gone = true
+		return c.stop(tx, StatusRemoved, nil) // nobody would read what is written here
+	}
 	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
 		return err
 	}
