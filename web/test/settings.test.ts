@@ -13,6 +13,18 @@ function settings(world = new World()): { s: Settings; core: FakeCore; world: Wo
   return { s: new Settings(core, world.shelf, world.system), core, world };
 }
 
+test('a choice that is made while settings are on their way holds', async () => {
+  const core = new FakeCore().when('setSettings', () => ({}));
+  const held = core.hold('settings');
+  const settings = new Settings(core, { getItem: () => null, setItem: () => undefined }, { dark: false, contrast: false, still: false, languages: ['en'] });
+  const loading = settings.load();
+  const setting = settings.set('lockAfter', '0');
+  held[0]!.resolve({ readReports: false, deliveryReports: true, typing: true, timer: 0, interface: { lockAfter: '1' }, waking: false });
+  await Promise.all([loading, setting]);
+  assert.equal(settings.look.value.lockAfter, '0');
+  assert.deepEqual(core.made('setSettings').map((s) => (s as { readReports: boolean }).readReports), [false]);
+});
+
 test('the look follows the system until somebody chooses', async () => {
   const { s } = settings();
   s.system.value = { dark: true, contrast: true, still: true, languages: ['fr-CA', 'en'] };

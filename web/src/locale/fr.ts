@@ -58,7 +58,7 @@ export const fr: Catalogue = {
   'create.more': 'Plus d’options',
   'create.name': 'Adresse',
   'create.name.hint': 'La partie avant le @. Laissez vide pour une adresse aléatoire qui ne dit rien de vous.',
-  'create.name.form': '2 à 32 caractères : a–z, 0–9, point, tiret et tiret bas, en commençant par une lettre ou un chiffre',
+  'create.name.form': '2 à 32 caractères : a–z, 0–9, point, tiret et tiret bas, en commençant par une lettre ou un chiffre',
   'create.invite': 'Code d’invitation',
   create: 'Créer le compte',
   'create.busy': 'Création de votre compte…',

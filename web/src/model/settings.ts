@@ -64,13 +64,21 @@ export class Settings {
     };
   });
 
-  async load(): Promise<void> {
+  private loading: Promise<void> = Promise.resolve();
+
+  load(): Promise<void> {
+    return (this.loading = this.read());
+  }
+
+  private async read(): Promise<void> {
     this.stored.value = await this.core.call('settings', {});
     this.adopt({ ...this.look.value, ...known(this.stored.value.interface) });
   }
 
   async set<K extends keyof Look>(key: K, value: Look[K]): Promise<void> {
     const before = this.look.value[key];
+    this.adopt({ ...this.look.value, [key]: value });
+    await this.loading.catch(() => undefined); // what is on its way knows nothing of this
     this.adopt({ ...this.look.value, [key]: value });
     try {
       await this.store({ ...this.stored.value, interface: { ...this.stored.value.interface, [key]: value } });
