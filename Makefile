@@ -48,8 +48,8 @@ lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
 	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 
-screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/
-	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/pagetest -run '^TestScreens$$' -count=1
+screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/, and those of README
+	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/pagetest -run '^Test(Screens|Postcards)$$' -count=1 -timeout 20m
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...

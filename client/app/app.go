@@ -38,7 +38,8 @@ type App struct {
 	host      string
 	events    *queue
 
-	turn sync.Mutex // held by calls that change the phase, one at a time
+	turn    sync.Mutex // held by calls that change the phase, one at a time
+	setting sync.Mutex // held by calls about settings: whoever asks after a change sees it
 
 	mu   sync.RWMutex // guards what follows
 	keys *keyFile     // nil if there is no profile

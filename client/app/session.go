@@ -96,7 +96,7 @@ func (a *App) create(ctx context.Context, p Create) (Created, error) {
 	if exists {
 		return Created{}, errPhase
 	}
-	recovery, err := a.found(ctx, p, func(err error) bool { return err == nil })
+	recovery, err := a.found(ctx, p, (*client.Client).Register)
 	if err != nil {
 		return Created{}, err
 	}
@@ -118,9 +118,8 @@ func newAddress(p Create) (account.Address, error) {
 	return address, nil
 }
 
-// found makes a profile, registers it and opens it, if the outcome of registering
-// is good enough.
-func (a *App) found(ctx context.Context, p Create, enough func(error) bool) (recovery string, err error) {
+// found makes a profile and opens it, if what is to come before succeeds.
+func (a *App) found(ctx context.Context, p Create, first func(*client.Client, context.Context) error) (recovery string, err error) {
 	address, err := newAddress(p)
 	if err != nil {
 		return "", err
@@ -133,8 +132,8 @@ func (a *App) found(ctx context.Context, p Create, enough func(error) bool) (rec
 	if err := a.platform.EraseStore(ctx); err != nil { // what a crash left
 		return "", err
 	}
-	recovery, err = a.register(ctx, client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile}, key)
-	if !enough(err) {
+	recovery, err = a.prepare(ctx, client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile}, key, first)
+	if err != nil {
 		return "", errors.Join(err, a.platform.EraseStore(context.WithoutCancel(ctx)))
 	}
 	if err := a.keep(ctx, keys); err != nil {
@@ -143,8 +142,8 @@ func (a *App) found(ctx context.Context, p Create, enough func(error) bool) (rec
 	return recovery, a.enter(ctx, key)
 }
 
-// register makes the account in an empty store and waits until the server has it.
-func (a *App) register(ctx context.Context, p client.CreateParams, key keyring.StoreKey) (recovery string, err error) {
+// prepare makes the account in an empty store.
+func (a *App) prepare(ctx context.Context, p client.CreateParams, key keyring.StoreKey, first func(*client.Client, context.Context) error) (recovery string, err error) {
 	store, err := a.platform.OpenStore(ctx)
 	if err != nil {
 		return "", err
@@ -163,7 +162,7 @@ func (a *App) register(ctx context.Context, p client.CreateParams, key keyring.S
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return secret.Reveal(), c.Register(ctx)
+	return secret.Reveal(), first(c, ctx)
 }
 
 // keep writes the keys and remembers them.
@@ -266,15 +265,15 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 }
 
 // surrender erases the profile for good and founds an empty one on the same
-// server. The keys go first: without them the rest is noise.
+// server. The keys go first: without them the rest is noise. Whatever the server
+// says to a new account would tell, and so would waiting for it: the account is
+// registered once it is open, if the server lets it.
 func (a *App) surrender(ctx context.Context, passphrase string) error {
 	host := a.keys.Host
 	if err := a.destroy(ctx); err != nil {
 		return err
 	}
-	_, err := a.found(ctx, Create{Host: host, Passphrase: passphrase}, func(err error) bool {
-		return err == nil || errors.Is(err, client.ErrOffline) // it is registered later
-	})
+	_, err := a.found(ctx, Create{Host: host, Passphrase: passphrase}, func(*client.Client, context.Context) error { return nil })
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/app"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 func TestProfileWithoutPassphrase(t *testing.T) {
@@ -79,11 +80,22 @@ func TestPassphrase(t *testing.T) {
 	})
 }
 
-// The passphrase of duress opens an empty profile, on line and off line, and the
-// old one is gone for good.
+// The passphrase of duress opens an empty profile, whether the server can be
+// reached and whatever it says to new accounts. The old one is gone for good.
 func TestDuress(t *testing.T) {
-	for name, offline := range map[string]bool{"on line": false, "off line": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		offline bool
+		server  fakeserver.Verdict // on registering
+	}{
+		{name: "on line"},
+		{name: "off line", offline: true},
+		{name: "by invitation", server: fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeInviteRequired}}},
+		{name: "closed", server: fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeRegistrationClosed}}},
+		{name: "limited", server: fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Hour}}},
+		{name: "silent", server: fakeserver.Verdict{Silent: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, net *fakeserver.Net) {
 				u := newUser(t, net, "ana")
 				u.create("ana", "mine")
@@ -95,14 +107,28 @@ func TestDuress(t *testing.T) {
 				}
 				old := bytes.Clone(u.device.keys)
 				u.restart()
-				u.way.Partition("", offline)
+				u.way.Partition("", c.offline)
+				net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) (v fakeserver.Verdict) {
+					if op == protocol.OpRegister {
+						v = c.server
+					}
+					return v
+				}})
 				u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "nobody's"})
+				begun := time.Now()
 				s := do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"})
-				if s.Phase != app.PhaseOpen || s.Address == "ana@"+host || s.Registered == offline {
-					t.Errorf("under duress: %+v", s)
+				if waited := time.Since(begun); s.Phase != app.PhaseOpen || s.Address == "ana@"+host || waited > 0 {
+					t.Errorf("under duress, after %v: %+v", waited, s)
 				}
 				if len(u.device.kept) != 2 || bytes.Equal(u.device.keys, old) {
 					t.Error("the old store or its key is still there")
+				}
+				pass(time.Minute)
+				if s := u.phase(app.PhaseOpen); s.Registered != (!c.offline && c.server == fakeserver.Verdict{}) {
+					t.Errorf("a minute later: %+v", s)
+				}
+				if said := told[app.Failure](u); len(said) > 0 {
+					t.Errorf("interfaces were told %+v", said)
 				}
 				u.restart()
 				u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "mine"})

@@ -16,6 +16,8 @@ func (a *App) settings(context.Context, None) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
+	a.setting.Lock()
+	defer a.setting.Unlock()
 	s, err := p.Settings()
 	if err != nil {
 		return Settings{}, err
@@ -36,6 +38,8 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
+	a.setting.Lock()
+	defer a.setting.Unlock()
 	return None{}, p.SetSettings(ctx, client.Settings{
 		ReadReports: q.ReadReports, DeliveryReports: q.DeliveryReports, Typing: q.Typing, Timer: q.Timer.duration(), Interface: q.Interface,
 	})

@@ -103,7 +103,7 @@ func TestMention(t *testing.T) {
 	ana.found("Choir", bea)
 	bea.say("Good evening")
 	ana.reads("Good evening")
-	ana.goes("/")
+	ana.at("/")
 	ana.menu("Choir", "Mute")
 	ana.Click("menuitem", "Always")
 	ana.sees(".row .icon.tiny")
@@ -121,7 +121,7 @@ func TestMention(t *testing.T) {
 	ana.Click("link", "Choir")
 	ana.reads("It is you")
 	ana.sees(".message.other .for-me")
-	ana.goes("/")
+	ana.at("/")
 	ana.Until(`!document.querySelector(".row .at-me") && document.title === "SecureCrypt"`)
 }
 

@@ -92,7 +92,7 @@ func TestScannedCodeOfOthers(t *testing.T) {
 	ana.shows("The codes differ.")
 	ana.Click("button", "Back")
 
-	filmText(t, w.home()+"/add/"+bea.address())
+	filmText(t, w.home()+"/#/add/"+bea.address())
 	ana.Click("button", "Scan their code")
 	ana.shows("not a safety number")
 	if ana.Sees("image", "Verified") {

@@ -44,7 +44,8 @@ func TestLocksByItself(t *testing.T) {
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "my own words")
 	browsertest.Call(ana.Page, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: clock})
-	ana.Go(w.home() + "/settings/security")
+	ana.at("/settings/security")
+	ana.Do(reload())
 	ana.choose("select:has([value='60'])", "1")
 	ana.Until(`document.querySelector("select:has([value='60'])").value === "1"`)
 	ana.later(50)
@@ -79,7 +80,7 @@ func TestLocksByItself(t *testing.T) {
 func TestPassphraseIsChanged(t *testing.T) {
 	w := newTown(t)
 	ana := w.settle(t, desktopDark, "ana", "")
-	ana.Go(w.home() + "/settings/security")
+	ana.Go(w.home() + "/#/settings/security")
 	change := func(old, fresh, again string) {
 		t.Helper()
 		ana.Until(`document.querySelectorAll("input[type=password]").forEach(i => { i.value = ""; i.dispatchEvent(new Event("input", {bubbles: true})) }) ?? true`)
@@ -141,7 +142,7 @@ func TestEraseLeavesNothing(t *testing.T) {
 	if before := browsertest.Eval[[]string](ana.Page, kept); len(before) < 3 {
 		t.Fatalf("before it is erased there is only %q", before)
 	}
-	ana.Go(w.home() + "/settings/security")
+	ana.Go(w.home() + "/#/settings/security")
 	ana.Click("button", "Erase everything")
 	ana.shows("Without your recovery key the account is lost.")
 	ana.Click("button", "Cancel")
@@ -158,7 +159,7 @@ func TestEraseLeavesNothing(t *testing.T) {
 	ana.name = "anna" // the address is taken for ever
 	ana.create("")
 	ana.writeTo(bea.address(), "It is me again")
-	bea.goes("/requests")
+	bea.at("/requests")
 	bea.Click("link", "Anna")
 	bea.reads("It is me again")
 }

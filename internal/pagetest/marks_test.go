@@ -46,14 +46,14 @@ func TestMarksAndTyping(t *testing.T) {
 			w := newTown(t)
 			ana, bea := w.settle(t, screens[0], "ana", ""), w.settle(t, screens[1], "bea", "")
 			ana.meet(bea)
-			here := browsertest.Eval[string](bea.Page, "location.pathname")
+			here := browsertest.Eval[string](bea.Page, place)
 			ana.Until(states)
 			ana.marked("Read")
 
-			bea.goes("/settings")
+			bea.at("/settings")
 			ana.say("Are you there?")
 			ana.marked("Delivered")
-			bea.goes(here)
+			bea.at(here)
 			ana.marked("Read")
 			ana.Until(`states.has("Sent") || states.has("Waiting")`)
 
@@ -66,17 +66,19 @@ func TestMarksAndTyping(t *testing.T) {
 			ana.reads("I am writing")
 			ana.Until(`!document.querySelector(".second.typing, .writing")`)
 
-			bea.goes("/settings/privacy")
+			bea.at("/settings/privacy")
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
+			bea.at(here)
+			ana.say("And now?")
+			bea.reads("And now?")
+			bea.at("/settings/privacy")
 			bea.Do(reload())
 			for _, name := range []string{"Read marks", "Delivery marks", "Typing"} {
 				bea.turn(name, false)
 			}
-			bea.goes(here)
-			ana.say("And now?")
-			bea.reads("And now?")
+			bea.at(here)
 			bea.Write("Message to", "I read it")
 			ana.Until(`(globalThis.typed = false, new MutationObserver(() => typed ||= !!document.querySelector(".typing, .writing")).observe(document.body, {subtree: true, childList: true, attributes: true}), true)`)
 			late := time.Now().Add(signalEvery)

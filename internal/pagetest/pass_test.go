@@ -64,7 +64,7 @@ func TestShareTarget(t *testing.T) {
 	bea.reads("shared-MARK-words")
 	bea.reads("shared.txt")
 
-	ana.Go(w.home() + "/settings")
+	ana.Go(w.home() + "/#/settings")
 	ana.Click("button", "Lock now")
 	ana.share("waits for the passphrase", "", "")
 	ana.Write("Passphrase", "long words")

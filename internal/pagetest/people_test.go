@@ -49,7 +49,8 @@ type town struct {
 	// pusher wakes closed pages, if it is not nil.
 	pusher server.Pusher
 
-	version atomic.Int32 // of the application
+	version  atomic.Int32 // of the application
+	coreless atomic.Bool  // the core is not there
 }
 
 // largestFile is what the servers of these tests take, in bytes.
@@ -212,6 +213,15 @@ func (p *person) comesBack() {
 	p.Go(p.town.home() + "/icon.svg")
 	p.Until(`navigator.locks.query().then(all => all.held.every(l => !l.name.includes("store")))`)
 	p.Go(p.town.home())
+}
+
+// place is where somebody is.
+const place = `(history.state?.path ?? "/")`
+
+// at goes to a place without loading the page anew.
+func (p *person) at(path string) {
+	p.t.Helper()
+	p.Until("(location.hash = " + quote(path) + ", true)")
 }
 
 func reload() chromedp.Action[chromedp.Void] { return chromedp.Reload() }

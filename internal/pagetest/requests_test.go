@@ -17,12 +17,6 @@ func (p *person) holds(text string) bool {
 	return browsertest.Eval[bool](p.Page, "document.body.textContent.includes("+quote(text)+")")
 }
 
-// goes goes to a place without loading the page anew.
-func (p *person) goes(path string) {
-	p.t.Helper()
-	p.Until("(history.pushState({depth: 0}, '', " + quote(path) + "), dispatchEvent(new PopStateEvent('popstate')), true)")
-}
-
 // A request that is deleted is gone; who is blocked is not heard, and is heard
 // again once they are let back.
 func TestRequests(t *testing.T) {
@@ -64,7 +58,7 @@ func TestRequests(t *testing.T) {
 
 			ana.Click("button", "Unblock")
 			ana.say("let us be calm")
-			eve.goes("/")
+			eve.at("/")
 			eve.Click("link", "let us be calm")
 			eve.say("I am calm")
 			ana.reads("I am calm")

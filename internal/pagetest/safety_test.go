@@ -31,6 +31,9 @@ var hostile = []string{
 	strings.Repeat("W", 4000),
 	strings.Repeat("\u0300", 2000) + " zalgo",
 	"| a | b |\n|---|---|\n" + strings.Repeat("| x | y |\n", 2000),
+	strings.Repeat("a|", 1000) + "\n" + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("a\n", 3000),
+	"> " + strings.Repeat("a|", 1000) + "\n> " + strings.Repeat("-|", 1000) + "\n" + strings.Repeat("> a\n", 1000),
+	strings.Repeat("a", 7500) + strings.Repeat("@", 250),
 	"```html\n<script>alert(1)</script>\n```",
 	"<style>*{display:none}</style><meta http-equiv=refresh content='0;url=https://evil.invalid'>",
 }
@@ -147,7 +150,7 @@ func TestLockLeavesNothing(t *testing.T) {
 	key := browsertest.Eval[string](ana.Page, `document.querySelector(".recovery span").textContent`)
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
 	second.Size(desktop.width, desktop.height, false)
-	second.Go(w.home() + "/settings")
+	second.Go(w.home() + "/#/settings")
 	ana.lockedFrom(second, "recovery key", key)
 	ana.shows(key) // it is shown until it is noted
 	ana.Click("checkbox", "I have written it down")
@@ -155,7 +158,7 @@ func TestLockLeavesNothing(t *testing.T) {
 	ana.meet(bea)
 	bea.Choose(`input[accept="image/*"]`, lake)
 	bea.Click("button", "Send")
-	conversation := browsertest.Eval[string](ana.Page, "location.pathname")
+	conversation := browsertest.Eval[string](ana.Page, place)
 
 	ana.Until(`document.querySelector(".picture img")?.closest("button").click() ?? document.querySelector("dialog")`)
 	ana.sees(".stage img")
@@ -174,11 +177,14 @@ func TestLockLeavesNothing(t *testing.T) {
 		t.Error("the menu is open again")
 	}
 
-	ana.Until("(history.pushState({depth: 0}, '', '/person/" + bea.address() + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.Click("button", "Details of")
 	ana.Click("button", "Verify")
 	ana.sees(".numbers")
 	ana.lockedFrom(second, "verification of a person")
-	ana.Until("(history.pushState({depth: 0}, '', '" + conversation + "'), dispatchEvent(new PopStateEvent('popstate')), true)")
+	ana.Until("(location.hash = '/add/" + bea.address() + "', true)")
+	ana.Await("button", "Write to "+bea.address())
+	ana.lockedFrom(second, "a link to a person")
+	ana.Until("(location.hash = " + quote(conversation) + ", true)")
 	ana.reads("Hello, I am bea")
 	ana.Press("k", chromedp.ModifierCtrl)
 	ana.Await("option", "Bea")

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
@@ -50,8 +52,10 @@ func (p *person) still(theme string) {
 	p.Until("document.documentElement.dataset.theme === " + quote(theme))
 }
 
-// settleDown waits until nothing moves and all pictures are there.
+// settleDown waits until nothing moves, nothing is pointed at, and all pictures
+// are there.
 func (p *person) settleDown() {
+	browsertest.Call(p.Page, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: chromedp.MouseMoved, X: 1, Y: 1})
 	p.Until(`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
 		.then(() => Promise.allSettled(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished)))
 		.then(() => [...document.images].every(i => i.complete))`)

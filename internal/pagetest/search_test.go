@@ -50,7 +50,7 @@ func TestSearchAndPlaces(t *testing.T) {
 			ana.Click("button", "Accept")
 			ana.Until(`(document.querySelector(".pill")?.click(), ` + inView(".message", fmt.Sprintf("Number %d.", messages-1)) + `)`)
 			ana.Gone("button", "To the newest message")
-			ana.goes("/")
+			ana.at("/")
 
 			ana.WriteIn("searchbox", "Search", "FLOWERPÓT")
 			ana.Click("button", "third flowerpot")
@@ -63,13 +63,13 @@ func TestSearchAndPlaces(t *testing.T) {
 			ana.Until(inView(".message", "Meanwhile 2."))
 			ana.Gone("button", "To the newest message")
 
-			ana.goes("/")
+			ana.at("/")
 			ana.Click("button", "Clear")
-			ana.goes("/settings")
+			ana.at("/settings")
 			for i := range 40 {
 				tell(fmt.Sprintf("Later %d.", i))
 			}
-			ana.goes("/")
+			ana.at("/")
 			ana.shows("Later 39.")
 			ana.Click("link", "40 unread messages")
 			ana.Until(inView(".new-line", "New"))
@@ -77,7 +77,7 @@ func TestSearchAndPlaces(t *testing.T) {
 			ana.Click("button", "To the newest message")
 			ana.Until(inView(".message", "Later 39."))
 			ana.Gone("button", "To the newest message")
-			ana.goes("/")
+			ana.at("/")
 			ana.Gone("link", "unread messages")
 		})
 	}

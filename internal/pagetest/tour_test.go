@@ -4,12 +4,8 @@ package pagetest
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"image"
-	"image/color"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +24,9 @@ type tour struct {
 	*person
 	look func(name string) // is told what the page shows now
 	bea  *client.Client
-	file string // a picture on disk
+	// circle is a group that bea owns.
+	circle client.ConversationID
+	file   string // a picture on disk
 }
 
 const hebrewAndArabic = "שלום Ana, the meeting is at 10:30 in קפה ברלין, and مرحبا to everybody"
@@ -47,6 +45,9 @@ func takeTour(t *testing.T, look func(p *person, name string)) {
 	at.details()
 	at.settings()
 	at.languages()
+	at.slow()
+	at.troubled()
+	at.busy()
 	at.end()
 }
 
@@ -71,6 +72,14 @@ func (p *tour) begin() {
 	p.Await("image", "Code of your address")
 	p.look("share")
 	p.Click("button", "Close")
+	p.at("/new")
+	p.Await("button", "Scan a code")
+	p.look("new-empty")
+	for _, place := range []string{"requests", "archive"} {
+		p.at("/" + place)
+		p.sees(".side .empty")
+		p.look(place + "-empty")
+	}
 }
 
 // tells says something that has been sent when it returns.
@@ -112,12 +121,6 @@ func (p *tour) accepts(name, text string) {
 	p.Await("textbox", "Message to")
 }
 
-// at goes to a place without loading the page anew.
-func (p *tour) at(path string) {
-	p.t.Helper()
-	p.Until("(history.pushState({depth: 0}, '', " + quote(path) + "), dispatchEvent(new PopStateEvent('popstate')), true)")
-}
-
 // meetPeople fills the list.
 func (p *tour) meetPeople() {
 	ctx, t := p.t.Context(), p.t
@@ -150,9 +153,10 @@ func (p *tour) meetPeople() {
 		c := p.neighbour(fmt.Sprintf("m%d", i), name)
 		people, members = append(people, c.Address()), append(members, c)
 	}
-	group, err := p.bea.CreateGroup(ctx, "The Reading Circle", people)
+	var err error
+	p.circle, err = p.bea.CreateGroup(ctx, "The Reading Circle", people)
 	must(t, err)
-	_, err = p.bea.Send(ctx, group, client.Draft{Text: "Welcome, everybody. Next book: *The Door*."})
+	_, err = p.bea.Send(ctx, p.circle, client.Draft{Text: "Welcome, everybody. Next book: *The Door*."})
 	must(t, err)
 	p.at("/")
 	p.Click("link", "The Reading Circle")
@@ -161,9 +165,9 @@ func (p *tour) meetPeople() {
 	p.Click("menuitem", "Pin")
 	for i, text := range []string{"Hello from the north", "I read it twice, it stays with one. Shall we meet on the second Sunday?", "Yes"} {
 		c := members[i]
-		eventually(t, "the group", func() bool { _, err := c.Conversation(group); return err == nil })
-		must(t, c.Accept(ctx, group))
-		_, err = c.Send(ctx, group, client.Draft{Text: text})
+		eventually(t, "the group", func() bool { _, err := c.Conversation(p.circle); return err == nil })
+		must(t, c.Accept(ctx, p.circle))
+		_, err = c.Send(ctx, p.circle, client.Draft{Text: text})
 		must(t, err)
 		p.reads(text)
 	}
@@ -200,6 +204,10 @@ func (p *tour) lists() {
 	p.at("/new")
 	p.shows("Contacts")
 	p.look("new")
+	p.Click("button", "Scan a code")
+	p.shows("does not allow the camera")
+	p.look("scanner-denied")
+	p.Click("button", "Scan a code")
 	lake, err := png.Decode(bytes.NewReader(landscape(640, 480, 200)))
 	must(p.t, err)
 	browsertest.Film(p.t, lake)
@@ -403,7 +411,7 @@ func (p *tour) languages() {
 			p.Click("link", who)
 			p.sees(".message")
 			p.look(name + "-conversation-" + who[:3])
-			p.at(browsertest.Eval[string](p.Page, "location.pathname") + "/info")
+			p.at(browsertest.Eval[string](p.Page, place) + "/info")
 			p.sees(".details .portrait")
 			p.look(name + "-details-" + who[:3])
 		}
@@ -420,71 +428,30 @@ func (p *tour) end() {
 	p.Click("button", "Lock now")
 	p.Await("button", "Unlock")
 	p.look("lock")
+	p.elsewhere()
+	p.Write("Passphrase", "a calm morning")
+	p.Click("button", "Unlock")
+	p.Await("alert", "")
+	p.look("lock-wrong")
 	p.Write("Passphrase", "a calm evening")
 	p.Click("button", "Unlock")
 	p.Await("button", "Lock now")
+	p.at("/settings/security")
+	p.Click("button", "Erase everything")
+	p.Await("button", "Cancel")
+	p.look("confirm-erase")
+	p.Click("button", "Cancel")
 	p.at("/")
 	p.Click("link", "Beatriz")
 	p.reads("Lovely")
+	p.town.version.Store(1)
+	p.Until(`navigator.serviceWorker.getRegistration().then(r => r.update()).then(() => true)`)
+	p.shows("A new version is ready.")
+	p.look("update")
 	p.Expect("WebSocket connection to|net::ERR_")
 	p.town.Stop(p.t)
 	p.shows("Offline.")
 	p.say("Written without a connection")
 	p.look("offline")
-}
-
-type attached struct {
-	name, kind string
-	data       []byte
-}
-
-// landscape draws hills under a sky of a hue in degrees.
-func landscape(width, height, hue int) []byte {
-	m := image.NewRGBA(image.Rect(0, 0, width, height))
-	for y := range height {
-		for x := range width {
-			c := tone(hue+y*40/height, 0.55+0.4*float64(y)/float64(height))
-			for hill := range 3 {
-				top := float64(height) * (0.5 + 0.15*float64(hill) + 0.08*math.Sin(float64(x)/(90+40*float64(hill))+float64(hue+hill*2)))
-				if float64(y) > top {
-					c = tone(hue+120, 0.5-0.12*float64(hill))
-				}
-			}
-			m.SetRGBA(x, y, c)
-		}
-	}
-	var out bytes.Buffer
-	_ = png.Encode(&out, m) // into memory
-	return out.Bytes()
-}
-
-func tone(hue int, light float64) color.RGBA {
-	part := func(shift float64) uint8 {
-		return uint8(255 * light * (0.75 + 0.25*math.Cos((float64(hue)+shift)*math.Pi/180)))
-	}
-	return color.RGBA{part(0), part(240), part(120), 255}
-}
-
-// hum is a sound of so many seconds, as a WAV file.
-func hum(seconds int) []byte {
-	const rate = 8000
-	var out bytes.Buffer
-	n := uint32(seconds * rate)
-	out.WriteString("RIFF")
-	_ = binary.Write(&out, binary.LittleEndian, n+36)
-	out.WriteString("WAVEfmt ")
-	_ = binary.Write(&out, binary.LittleEndian, struct {
-		Size            uint32
-		Format, Chans   uint16
-		Rate, ByteRate  uint32
-		Align, BitDepth uint16
-	}{16, 1, 1, rate, rate, 1, 8})
-	out.WriteString("data")
-	_ = binary.Write(&out, binary.LittleEndian, n)
-	for i := range int(n) {
-		at := float64(i) / rate
-		loud := math.Abs(math.Sin(at*2.1)*math.Sin(at*0.7)) * 100
-		out.WriteByte(byte(128 + loud*math.Sin(at*2*math.Pi*180)))
-	}
-	return out.Bytes()
+	p.away()
 }

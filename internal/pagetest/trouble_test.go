@@ -77,6 +77,6 @@ func TestKeptStorage(t *testing.T) {
 	ana.Allow("persistent-storage")
 	ana.writeTo(bea.Address().String(), "Hello Bea")
 	ana.Until(`navigator.storage.persisted()`)
-	ana.Go(w.home() + "/settings/storage")
+	ana.Go(w.home() + "/#/settings/storage")
 	ana.shows("The browser keeps it even if space is short.")
 }

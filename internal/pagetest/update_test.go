@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
 
 // build is how the service worker calls its version.
@@ -17,6 +20,10 @@ var build = regexp.MustCompile(`"app-([0-9a-f]{16})"`)
 // of another one is its service worker.
 func (w *town) released(app http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.coreless.Load() && strings.HasSuffix(r.URL.Path, ".wasm") {
+			http.NotFound(out, r)
+			return
+		}
 		version := w.version.Load()
 		if version == 0 || r.URL.Path != "/sw.js" {
 			app.ServeHTTP(out, r)
@@ -31,6 +38,19 @@ func (w *town) released(app http.Handler) http.Handler {
 		}
 		_, _ = out.Write(build.ReplaceAll(recorder.Body.Bytes(), fmt.Appendf(nil, `"app-%d-$1"`, version)))
 	})
+}
+
+// A core that cannot begin is told in words, and begins when it can.
+func TestCoreThatCannotBegin(t *testing.T) {
+	w := newTown(t)
+	w.coreless.Store(true)
+	ana := &person{browsertest.Open(t), t, w, "ana"}
+	ana.Expect("404|WebAssembly")
+	ana.Go(w.home())
+	ana.shows("SecureCrypt cannot start")
+	w.coreless.Store(false)
+	ana.Click("button", "Try again")
+	ana.create("")
 }
 
 // A new version is offered, and taken by all tabs at once; what is being

@@ -77,7 +77,7 @@ func (p *person) subscribe(endpoint string) {
 // switchWake turns the switch in the settings.
 func (p *person) switchWake() {
 	p.t.Helper()
-	p.Go(p.town.home() + "/settings/notifications")
+	p.Go(p.town.home() + "/#/settings/notifications")
 	p.Click("switch", "While SecureCrypt is closed")
 }
 
@@ -217,15 +217,15 @@ func TestNotificationsOfAnOpenPage(t *testing.T) {
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
-	at := browsertest.Eval[string](bea.Page, "location.pathname")
+	at := browsertest.Eval[string](bea.Page, place)
 	bea.Permit("notifications", true)
-	bea.Go(w.home() + "/settings/notifications")
+	bea.Go(w.home() + "/#/settings/notifications")
 	bea.Until(`(() => { const s = document.querySelector("select"); if (!s) return false; s.value = "full"; s.dispatchEvent(new Event("change", {bubbles: true})); return true })()`)
 	bea.Until(`document.querySelector("select").value === "full"`)
 	bea.Do(reload())
 	bea.Until(`document.querySelector("select")?.value === "full"`)
 	bea.Until(`!!navigator.serviceWorker.controller || navigator.serviceWorker.ready.then(() => true)`)
-	bea.Until(`Object.defineProperty(document, "hidden", { get: () => true }) !== null`)
+	bea.hides(true)
 	ana.say("are you there")
 	bea.Until(notifications + `.then(n => n.length === 1 && n[0].includes("|Ana|are you there|") && n[0].includes(` + quote(at) + `))`)
 	bea.Until(`navigator.serviceWorker.dispatchEvent(new MessageEvent("message", { data: { go: ` + quote(at) + ` } }))`)

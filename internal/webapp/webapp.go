@@ -20,9 +20,6 @@ import (
 //go:embed all:dist
 var embedded embed.FS
 
-// routes are the paths of the application's own places; all show the page.
-var routes = []string{"/c/", "/add/", "/person/", "/settings", "/new", "/requests", "/archive", "/share"}
-
 // types are those of the bundle, whatever the machine's own table says.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -61,17 +58,18 @@ func serve(o Options, dist fs.FS) http.Handler {
 		all["index.html"] = page.of(o.Server)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.setHeaders(w.Header())
+		file := name(r.URL.Path)
+		o.setHeaders(w.Header(), file)
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "this address is for reading", http.StatusMethodNotAllowed)
 			return
 		}
-		f, ok := all[name(r.URL.Path)]
+		f, ok := all[file]
 		switch {
 		case ok:
 			f.write(w, r)
-		case name(r.URL.Path) == "index.html":
+		case file == "index.html":
 			http.Error(w, "This program was built without the browser's application. Run `make web` and build it again.", http.StatusNotFound)
 		default:
 			http.Error(w, "not found", http.StatusNotFound)
@@ -82,13 +80,8 @@ func serve(o Options, dist fs.FS) http.Handler {
 // name is the file that a path stands for.
 func name(p string) string {
 	p = path.Clean("/" + p)
-	if p == "/" {
+	if p == "/" || p == "/share" { // where the browser leads what other programs share
 		return "index.html"
-	}
-	for _, r := range routes {
-		if p == strings.TrimSuffix(r, "/") || strings.HasPrefix(p, strings.TrimSuffix(r, "/")+"/") {
-			return "index.html"
-		}
 	}
 	return strings.TrimPrefix(p, "/")
 }

@@ -21,6 +21,7 @@ var bundle = fstest.MapFS{
 	"assets/main-ABC.js.br": {Data: []byte("br script")},
 	"assets/main-ABC.js.gz": {Data: []byte("gz script")},
 	"assets/core-ABC.wasm":  {Data: []byte("\x00asm")},
+	"assets/worker-ABC.js":  {Data: []byte("core's worker")},
 	"icon-192.png":          {Data: []byte("png")},
 	"sw.js":                 {Data: []byte("worker")},
 	"manifest.webmanifest":  {Data: []byte("{}")},
@@ -105,7 +106,7 @@ func TestETagsFollowTheContent(t *testing.T) {
 }
 
 func TestHead(t *testing.T) {
-	for _, path := range []string{"/", "/c/abc", "/assets/main-ABC.js", "/nothing"} {
+	for _, path := range []string{"/", "/share", "/assets/main-ABC.js", "/nothing"} {
 		want := get(t, Options{}, path, "Accept-Encoding", "br")
 		r := httptest.NewRequest(http.MethodHead, path, nil)
 		r.Header.Set("Accept-Encoding", "br")
@@ -133,7 +134,7 @@ func TestPageNamesItsServer(t *testing.T) {
 		`$1 \0 %s {{.}}`:              `content="$1 \0 %s {{.}}">`,
 	} {
 		for _, accept := range []string{"", "br, gzip"} {
-			w := get(t, Options{Server: server}, "/c/abc", "Accept-Encoding", accept)
+			w := get(t, Options{Server: server}, "/share", "Accept-Encoding", accept)
 			if body := w.Body.String(); !strings.Contains(body, want) || !strings.HasSuffix(body, "page") {
 				t.Errorf("server %q, Accept-Encoding %q: the page is %q, want it to hold %q", server, accept, body, want)
 			}
@@ -164,7 +165,7 @@ func TestOverANetwork(t *testing.T) {
 	defer server.Close()
 	for path, want := range map[string]int{
 		"/assets/main-ABC.js": 200, "/../../../etc/passwd": 404, "/assets/../../webapp.go": 404, "/%2e%2e/webapp.go": 404, "/assets/%2e%2e%2f%2e%2e%2fwebapp.go": 404,
-		"//etc/passwd": 404, "/assets/main-ABC.js%00.png": 404, "/assets/%5c..%5cwebapp.go": 404, "/c/../sw.js": 200,
+		"//etc/passwd": 404, "/assets/main-ABC.js%00.png": 404, "/assets/%5c..%5cwebapp.go": 404, "/share/../sw.js": 200,
 	} {
 		if got := status(t, server.Listener.Addr().String(), path); got != want {
 			t.Errorf("%s: got %d, want %d", path, got, want)
@@ -195,7 +196,7 @@ func status(t *testing.T, addr, path string) int {
 }
 
 func TestPlacesShowThePage(t *testing.T) {
-	for _, path := range []string{"/", "/c/abc", "/add/ana@example.org", "/settings", "/settings/privacy", "/new/group", "/requests"} {
+	for _, path := range []string{"/", "/share"} {
 		w := get(t, Options{}, path)
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "page") {
 			t.Errorf("%s: got %d %q", path, w.Code, w.Body)
@@ -233,12 +234,12 @@ func TestHeadersOnEveryResponse(t *testing.T) {
 			}
 		}
 		csp := h.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self' 'wasm-unsafe-eval';", "style-src 'self';", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} {
+		for _, part := range []string{"default-src 'none';", "script-src 'self';", "style-src 'self';", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} {
 			if !strings.Contains(csp, part) {
 				t.Errorf("%s: the policy lacks %q: %s", path, part, csp)
 			}
 		}
-		if strings.Contains(csp, "unsafe-inline") || strings.Contains(csp, " data:") || strings.Contains(csp, "http://") {
+		if strings.Contains(csp, "unsafe") || strings.Contains(csp, " data:") || strings.Contains(csp, "http") || strings.Contains(csp, "connect-src") {
 			t.Errorf("%s: the policy allows too much: %s", path, csp)
 		}
 		permissions := h.Get("Permissions-Policy")
@@ -246,8 +247,21 @@ func TestHeadersOnEveryResponse(t *testing.T) {
 			t.Errorf("%s: Permissions-Policy %q", path, permissions)
 		}
 	}
-	if csp := get(t, Options{Loopback: true}, "/").Header().Get("Content-Security-Policy"); !strings.Contains(csp, "ws://localhost:*") {
-		t.Errorf("on loopback: %s", csp)
+}
+
+// What each of the two workers may do is what it needs.
+func TestPoliciesOfWorkers(t *testing.T) {
+	policy := func(o Options, path string) string { return get(t, o, path).Header().Get("Content-Security-Policy") }
+	for path, want := range map[string]string{
+		"/assets/worker-ABC.js": "script-src 'wasm-unsafe-eval'; connect-src 'self' https: wss:; trusted-types 'none'",
+		"/sw.js":                "connect-src 'self'; img-src 'self'; trusted-types 'none'",
+	} {
+		if got := policy(Options{}, path); !strings.HasSuffix(got, want) || strings.Contains(got, "http://") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	if got := policy(Options{Loopback: true}, "/assets/worker-ABC.js"); !strings.Contains(got, "ws://localhost:*") {
+		t.Errorf("on loopback: %s", got)
 	}
 }
 

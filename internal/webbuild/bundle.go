@@ -37,7 +37,7 @@ func (o Options) common() api.BuildOptions {
 		Charset:           api.CharsetUTF8,
 		LegalComments:     api.LegalCommentsNone,
 		Tsconfig:          filepath.Join(web, "tsconfig.json"),
-		Plugins:           []api.Plugin{icons(web), wasmExec()},
+		Plugins:           []api.Plugin{icons(web), readsMarkdown(), wasmExec()},
 		Define:            map[string]string{},
 		LogLevel:          api.LogLevelSilent,
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -72,6 +73,36 @@ func wasmExec() api.Plugin {
 				return api.OnResolveResult{}, err
 			}
 			return api.OnResolveResult{Path: filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js")}, nil
+		})
+	}}
+}
+
+// What stands between the classes of the package marked and its exports: an
+// instance and functions that use all of them.
+var (
+	instance = regexp.MustCompile(`(?s)var \w+=new \w+;function \w+\(\w+,\w+\)\{return \w+\.parse\(\w+,\w+\)\}.*?(export\{[^}]*\};)`)
+	lexer    = regexp.MustCompile(`\w+ as Lexer\b`)
+)
+
+// readsMarkdown leaves of the package marked its lexer. Nothing here makes
+// markup, and the bundler cannot see that the rest is not needed.
+func readsMarkdown() api.Plugin {
+	return api.Plugin{Name: "marked", Setup: func(b api.PluginBuild) {
+		b.OnLoad(api.OnLoadOptions{Filter: `[/\\]marked\.esm\.js$`}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+			whole, err := os.ReadFile(a.Path)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			at := instance.FindSubmatchIndex(whole)
+			if at == nil {
+				return api.OnLoadResult{}, errors.New("webbuild: this version of marked is built in another way: see readsMarkdown")
+			}
+			exported := lexer.Find(whole[at[2]:at[3]])
+			if exported == nil {
+				return api.OnLoadResult{}, errors.New("webbuild: this version of marked has no lexer: see readsMarkdown")
+			}
+			code := string(whole[:at[0]]) + "export{" + string(exported) + "};"
+			return api.OnLoadResult{Contents: &code, Loader: api.LoaderJS}, nil
 		})
 	}}
 }

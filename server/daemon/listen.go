@@ -45,6 +45,16 @@ func isLoopback(a net.Addr) bool {
 	return err == nil && ap.Addr().Unmap().IsLoopback()
 }
 
+// onLoopback says whether a server of that name is one for this machine alone.
+func onLoopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // hostFor returns the host part of this server's addresses; before is the one
 // that the data folder belongs to, if any.
 func (c *serveCmd) hostFor(ln net.Listener, before string) (string, error) {

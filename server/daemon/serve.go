@@ -116,7 +116,7 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 		Log: log, Metrics: metrics, Registration: server.Registration(c.Registration), Limits: &limits,
 	}
 	if c.Web {
-		config.Page = webapp.Handler(webapp.Options{Server: host, Loopback: isLoopback(ln.Addr())})
+		config.Page = webapp.Handler(webapp.Options{Server: host, Loopback: onLoopback(host)})
 	}
 	if config.Pusher, err = c.pusher(data, host); err != nil {
 		return errors.Join(err, ln.Close())

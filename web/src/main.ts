@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+import { connect } from './core/worker-core'; // first: it starts the worker
 import { h, render } from 'preact';
-import { connect } from './core/worker-core';
 import type { Core } from './core/core';
 import { Elsewhere } from './core/seat';
 import { scriptURL } from './core/trusted';
@@ -16,7 +16,7 @@ const place = document.getElementById('app')!;
 
 let running: App | undefined;
 
-connect(async () => running?.yield()).then(start, (e: unknown) => start(failing(e)));
+connect(async () => running?.yield(), (why) => running?.fail(why)).then(start, (e: unknown) => start(new Failing(e)));
 
 // A page that the browser kept has missed what happened, and its worker may have ended.
 addEventListener('pageshow', (e) => e.persisted && location.reload());
@@ -26,15 +26,15 @@ function start(core: Core): void {
   running = app;
   if (core instanceof Failing && core.why instanceof Elsewhere) app.elsewhere.value = true;
   else if (core instanceof Failing) app.broken.value = wording(core.why);
-  addEventListener('popstate', () => app.router.follow(location.pathname));
+  addEventListener('popstate', () => app.router.follow(location.hash));
   guard(app);
   notify(app);
   place.replaceChildren();
   render(h(Root, { app }), place);
   document.addEventListener('visibilitychange', () => document.hidden && void app.saveDrafts());
-  addEventListener('pagehide', () => {
+  addEventListener('pagehide', (e) => {
     void app.saveDrafts();
-    core.leave(); // a page that is kept to go back to would hold on to the profile
+    core.leave(e.persisted);
   });
   if (!(core instanceof Failing)) void app.start();
   void takeShared(app);
@@ -53,11 +53,8 @@ class Failing implements Core {
   on(): () => void {
     return () => undefined;
   }
+  readonly outlives = false;
   leave(): void {}
-}
-
-function failing(why: unknown): Failing {
-  return new Failing(why);
 }
 
 /** Keeps the application for starting offline, and offers newer ones. */

@@ -14,7 +14,24 @@ test('an open profile shows its conversations, a locked one nothing', async () =
   const core = new FakeCore().when('hello', () => session('locked'));
   const locked = new App(core, new World());
   await locked.start();
-  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.calls.length], ['locked', 'loading', 1]);
+  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.made('settings').length], ['locked', 'loading', 0]);
+});
+
+test('a list that cannot be had before the profile is open is asked for again', async () => {
+  let asked = 0;
+  const core = new FakeCore().when('hello', () => session('open')).when('conversations', ({ recent }) => {
+    if (recent && !asked++) throw new CoreError('phase', 'not yet');
+    return { conversations: [conversation('a')], next: '' };
+  });
+  const app = new App(core, new World());
+  await app.start();
+  assert.deepEqual([app.list.state.value, app.list.main.value.length], ['ready', 1]);
+});
+
+test('a core that ends is told in words', async () => {
+  const { app } = await opened([]);
+  app.fail(new CoreError('failed', ''));
+  assert.equal(app.broken.value, en['error.failed']);
 });
 
 test('a core that does not answer is told in words', async () => {
@@ -28,7 +45,7 @@ test('settings that cannot be read do not keep anybody out', async () => {
   const app = new App(core, new World());
   await app.start();
   assert.deepEqual([app.broken.value, app.list.state.value], ['', 'ready']);
-  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['broken']);
+  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['Broken.']);
 });
 
 test('what comes while somebody is elsewhere is where they begin again', async () => {
@@ -104,7 +121,7 @@ test('a locked page holds nothing that was read', async () => {
   assert.notEqual(app.timeline('c'), before[0]);
   assert.notEqual(app.composer('c'), before[1]);
   assert.deepEqual(world.released, ['blob:secret']);
-  assert.equal(world.urls.at(-1), '/', 'the address bar names nobody');
+  assert.equal(world.places.at(-1), '/', 'the address bar names nobody');
 });
 
 test('who makes way for another tab keeps drafts, and holds nothing', async () => {
@@ -246,6 +263,8 @@ test('a new message is read out where it is looked at, made harmless', async () 
   assert.equal(app.announcement.value, '');
   core.emit('message', { message: bold, new: true });
   assert.equal(app.announcement.value, 'Ana: hello there');
+  core.emit('message', { message: bold, new: true });
+  assert.equal(app.announcement.value, 'Ana: hello there\u00a0', 'the same once more is other than before');
   core.emit('message', { message: message(5, { text: '' }), new: true });
   assert.equal(app.announcement.value, `Ana: ${en.attachment}`);
 });
@@ -298,7 +317,9 @@ test('connections, progress and failures are where they belong', async () => {
   const { app, core } = await opened([conversation('c')]);
   core.emit('connection', { host: 'a', online: false, reason: '' });
   core.emit('connection', { host: 'b', online: true, reason: '' });
-  assert.deepEqual(app.offline.value, { a: true, b: false });
+  assert.deepEqual([app.offline.value, app.cut.value], [{ a: true, b: false }, false]);
+  core.emit('connection', { host: 'example.org', online: false, reason: '' });
+  assert.equal(app.cut.value, true);
   const moved = (done: number, total: number) => core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
   moved(1, 4);
   assert.deepEqual(app.progress.value, { 'm/1': 0.25 });
@@ -306,14 +327,27 @@ test('connections, progress and failures are where they belong', async () => {
   assert.deepEqual(app.progress.value, {});
   moved(0, 0);
   assert.deepEqual(app.progress.value, { 'm/1': 0 });
+  core.emit('progress', { conversation: 'c', message: 'mm', index: 0, done: 1, total: 2 });
+  core.emit('messageGone', { conversation: 'c', message: 'm' });
+  assert.deepEqual(app.progress.value, { 'mm/0': 0.5 });
+  core.emit('message', { message: message(1, { id: 'mm', own: true, state: 'failed' }), new: false });
+  assert.deepEqual(app.progress.value, {}, 'what failed does not go on');
+  core.attachment = async () => {
+    moved(1, 4);
+    throw new CoreError('canceled', '');
+  };
+  await assert.rejects(app.attachment({ conversation: 'c', message: 'm', index: 1 }));
+  assert.deepEqual(app.progress.value, {}, 'nor does what was canceled');
   core.emit('failure', { conversation: 'c', error: { code: 'offline', text: '' } });
   assert.deepEqual(app.problems.value, { c: en['error.offline'] });
+  await app.enter(session('locked'));
+  assert.deepEqual([app.offline.value, app.cut.value], [{}, false]);
 });
 
 test('every code has words', () => {
   const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled'];
   for (const code of codes) assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
-  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['said', en['error.failed']]);
+  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['Said.', en['error.failed']]);
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
 });
 

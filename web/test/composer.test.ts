@@ -28,6 +28,33 @@ test('a draft is kept once for each change, and cleared', async () => {
   ]);
 });
 
+test('what was sent is a draft until it is stored', async () => {
+  const { c, core, released } = composer();
+  c.text.value = 'sent';
+  c.answer(message(1));
+  c.attach(new Blob(['x']), 'a.png', 'blob:a');
+  const first = c.take();
+  c.text.value = 'next';
+  await c.save();
+  await c.sent(first);
+  assert.deepEqual(released, ['blob:a']);
+  c.giveBack(c.take());
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), [
+    { conversation: 'c', text: 'sent\n\nnext', replyTo: 'm1' },
+    { conversation: 'c', text: 'next', replyTo: '' },
+  ]);
+});
+
+test('what will be sent without the page is no draft', async () => {
+  const { c, core } = composer();
+  core.outlives = true;
+  c.text.value = 'sent';
+  c.take();
+  await c.save();
+  assert.deepEqual(core.made('saveDraft'), []);
+});
+
 test('a draft that could not be kept is kept the next time', async () => {
   const { c, core } = composer();
   core.fail('saveDraft', 'full');

@@ -2,9 +2,11 @@
 
 // A core that answers as a test tells it to, and whose events a test makes.
 
+import assert from 'node:assert/strict';
 import type { Calls, Conversation, ErrorCode, Events, Member, Message, Notice, Page, Session } from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
+import type { News, Tabs } from '../src/model/settings';
 import type { Push } from '../src/model/wake';
 
 type Handler = (params: never, files: Blob[]) => unknown;
@@ -51,6 +53,7 @@ export class FakeCore implements Core {
     return () => all.delete(fn as (event: never) => void);
   }
 
+  outlives = false;
   leave(): void {}
 
   emit<K extends keyof Events>(name: K, event: Events[K]): void {
@@ -109,7 +112,7 @@ export function session(phase: Session['phase'], more: Partial<Session> = {}): S
 /** The surroundings of an application, with a clock and a history of the test's own. */
 export class World implements Surroundings {
   time = noon;
-  path = '/';
+  hash = '';
   released: string[] = [];
   shelved = new Map<string, string>();
   system = { dark: false, contrast: false, still: false, languages: ['en'] };
@@ -125,10 +128,15 @@ export class World implements Surroundings {
   keep = () => void this.asked++;
   release = (url: string) => void this.released.push(url);
   push: Push | null = null;
+  /** What was told to other tabs, and who hears what these say. */
+  told: unknown[] = [];
+  readonly hearers: Partial<{ [K in keyof News]: (news: News[K]) => void }> = {};
+  readonly tabs: Tabs = { tell: (kind, news) => void this.told.push([kind, news]), on: (kind, fn) => void Object.assign(this.hearers, { [kind]: fn }) };
 
-  /** The addresses in the history, the present one last. */
-  get urls(): string[] {
-    return this.entries.map((e) => e.url);
+  /** The places in the history, the present one last, behind addresses that tell nothing of them. */
+  get places(): string[] {
+    assert.ok(this.entries.every((e) => e.url === '/'));
+    return this.entries.map((e) => (e.state as { path?: string } | null)?.path ?? '/');
   }
 
   /** Lets time pass, and what was planned for it happen. */

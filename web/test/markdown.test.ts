@@ -45,6 +45,16 @@ test('Markdown becomes elements', () => {
   assert.equal(look(tree('- [x] done\n\n- [ ] open')).text, '☑ done☐ open');
 });
 
+test('a line without Markdown is one, and others are read', () => {
+  for (const line of ['Hello', 'Is it 5 o’clock yet? (I think so.)', 'مرحبا', '"quoted", 100 %; a/b', '👍']) {
+    const found = look(tree(line));
+    assert.deepEqual([found.names, found.text], [['p'], line]);
+  }
+  for (const [line, name] of [['1. a', 'ol'], ['- a', 'ul'], ['+ a', 'ul'], ['    a', 'pre'], ['see www.example.org', 'a'], ['ana@example.org', 'a'], ['http://example.org', 'a'], ['a\nb', 'br'], ['a\n=', 'p']] as const) {
+    assert.ok(look(tree(line)).names.includes(name), line);
+  }
+});
+
 test('markup is shown as it was written', () => {
   for (const hostile of [
     '<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg/onload=alert(1)>', '<a href="javascript:alert(1)">x</a>', 'a <b onclick="x">b</b>',
@@ -120,15 +130,36 @@ test('64 KiB are shown as they were written', () => {
   assert.equal(found.text, text);
 });
 
+test('a short text does not become a large table, wherever it stands', () => {
+  const wide = [...Array.from({ length: 2 }, (_, i) => (i ? '-|' : 'a|').repeat(1000)), ...Array.from({ length: 3000 }, () => 'a')];
+  const few = wide.slice(0, 300).map((l) => l.slice(0, 200));
+  for (const lines of [wide, few]) {
+    for (const [first, next] of [['', ''], ['> ', '> '], ['- ', '  '], ['- > ', '  > '], ['1. ', '   ']] as const) {
+      const text = lines.map((l, i) => (i ? next : first) + l).join('\n');
+      assert.deepEqual(look(tree(text)).names, ['p'], first);
+    }
+  }
+  const table = `|${'a|'.repeat(8)}\n|${'-|'.repeat(8)}\n${`|${'b|'.repeat(8)}\n`.repeat(150)}`;
+  assert.equal(look(tree(table)).names.filter((n) => n === 'td').length, 1200);
+});
+
 test('no text takes long, whatever it is made of', () => {
-  const pieces = ['*a **b ', '**a', '_a', '__a_', '***a', '*a_b', '[a](', '[', '![', '<', '`a', '~~a', '> ', '>', '1. ', '- \n', '\\', '&', '|a', 'http://a.', 'a@b.', 'www.a', '[a]: b\n', '  \n', 'a\n-\n', '* a\n', '<!--', '[a](<', 'a-b.', 'a '];
-  for (const piece of pieces) {
-    for (const length of [10_000, 20_000, 65_536]) {
-      const text = piece.repeat(length / piece.length);
-      const begun = performance.now();
-      tree(text);
-      const took = performance.now() - begun;
-      assert.ok(took < 1000, `${JSON.stringify(piece)}, ${length} characters: ${took} ms`);
+  const pieces = [
+    '*a **b ', '**a', '_a', '__a_', '***a', '*a_b', '[a](', '[', '![', '!', '<', '`a', '~~a', '> ', '>', '1. ', '- \n', '- - ', '- > ', '\\', '\\\n', '&', '|a', 'http://a.', 'a@b.', '@', 'www.a', '[a]: b\n', '  \n', 'a\n', '\ta\n',
+    'a\n-\n', '* a\n', '<!--', '[a](<', 'a-b.', 'a ', ' ', '*', '_', '~', '`',
+  ];
+  const took = (text: string) => {
+    const begun = process.cpuUsage().user;
+    look(tree(text));
+    return (process.cpuUsage().user - begun) / 1000;
+  };
+  for (const before of ['', '1. ', '- ', '[', '~~', 'a'.repeat(7000), '*'.repeat(400)]) {
+    for (const piece of pieces) {
+      for (const length of [300, 1000, 4000, 8000, 65_536]) {
+        const text = (before + piece.repeat(length / piece.length)).slice(0, length);
+        const ms = Math.min(took(text), took(text));
+        assert.ok(ms < 150, `${JSON.stringify(before.slice(0, 9) + piece)}, ${length} characters: ${ms} ms`);
+      }
     }
   }
 });

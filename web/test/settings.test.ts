@@ -4,26 +4,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settings as Stored } from '../src/core/api.gen';
 import { defaults, Settings } from '../src/model/settings';
-import { FakeCore, World } from './fake';
+import { FakeCore, settled, World } from './fake';
 
 const stored = (more: Partial<Stored> = {}): Stored => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false, ...more });
 
 function settings(world = new World()): { s: Settings; core: FakeCore; world: World } {
   const core = new FakeCore().when('settings', () => stored()).when('setSettings', () => ({}));
-  return { s: new Settings(core, world.shelf, world.system), core, world };
+  return { s: new Settings(core, world.shelf, world.system, world.tabs), core, world };
 }
-
-test('a choice that is made while settings are on their way holds', async () => {
-  const core = new FakeCore().when('setSettings', () => ({}));
-  const held = core.hold('settings');
-  const settings = new Settings(core, { getItem: () => null, setItem: () => undefined }, { dark: false, contrast: false, still: false, languages: ['en'] });
-  const loading = settings.load();
-  const setting = settings.set('lockAfter', '0');
-  held[0]!.resolve({ readReports: false, deliveryReports: true, typing: true, timer: 0, interface: { lockAfter: '1' }, waking: false });
-  await Promise.all([loading, setting]);
-  assert.equal(settings.look.value.lockAfter, '0');
-  assert.deepEqual(core.made('setSettings').map((s) => (s as { readReports: boolean }).readReports), [false]);
-});
 
 test('the look follows the system until somebody chooses', async () => {
   const { s } = settings();
@@ -50,20 +38,41 @@ test('what fails is taken back', async () => {
   core.fail('setSettings', 'full');
   await assert.rejects(s.set('theme', 'dark'), { code: 'full' });
   assert.equal(s.look.value.theme, 'auto');
-  await assert.rejects(s.store(stored({ typing: false })), { code: 'full' });
+  await assert.rejects(s.store({ typing: false }), { code: 'full' });
   assert.equal(s.stored.value.typing, true);
 });
 
 test('what fails takes nothing back that was chosen since', async () => {
   const { s, core } = settings();
   const held = core.hold('setSettings');
-  const first = s.store(stored({ typing: false }));
-  const second = s.store(stored({ typing: false, readReports: false }));
+  const first = s.store({ typing: false });
+  const second = s.store({ readReports: false });
+  await settled();
+  assert.deepEqual([s.stored.value.typing, s.stored.value.readReports], [false, false], 'both are shown at once');
   held[0]!.reject(new Error('broken'));
   await assert.rejects(first);
+  await settled();
+  assert.deepEqual(held[1]!.params, stored({ readReports: false }));
   held[1]!.resolve({});
   await second;
-  assert.equal(s.stored.value.readReports, false);
+  assert.deepEqual(s.stored.value, stored({ readReports: false }));
+});
+
+test('what another tab changed is shown, and stays when this one changes something else', async () => {
+  const { s, core, world } = settings();
+  await s.load();
+  world.hearers.settings!(stored({ readReports: false, interface: { theme: 'dark' } }));
+  assert.deepEqual([s.stored.value.readReports, s.look.value.theme], [false, 'dark']);
+  await s.set('size', '150');
+  const all = stored({ readReports: false, interface: { theme: 'dark', size: '150' } });
+  assert.deepEqual([core.made('setSettings'), world.told], [[all], [['settings', all]]]);
+  const held = core.hold('setSettings');
+  const changing = s.store({ typing: false });
+  await settled();
+  world.hearers.settings!(stored({ readReports: true, interface: { theme: 'light' } }));
+  assert.deepEqual([s.stored.value.typing, s.look.value.theme], [false, 'light'], 'what is on its way is shown with it');
+  held[0]!.resolve({});
+  await changing;
 });
 
 test('the profile decides, as far as this version knows what it says', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rank, type Command } from '../src/model/palette';
-import { fold, harmless, hue, initials, middle, onlyEmoji, plain, sentence } from '../src/model/text';
+import { fold, harmless, hue, initials, parted, onlyEmoji, plain, sentence } from '../src/model/text';
 import { Toasts } from '../src/model/toasts';
 import { World } from './fake';
 
@@ -63,11 +63,11 @@ test('the colour of an address is always the same, and colours are spread', () =
 });
 
 test('a long name of a file keeps its ending', () => {
-  assert.equal(middle('short.pdf'), 'short.pdf');
-  const long = middle(`${'a'.repeat(100)}\u202efdp.exe`);
-  assert.equal([...long].length, 34);
-  assert.ok(long.endsWith('fdp.exe'));
-  assert.doesNotMatch(middle('😀'.repeat(60)), /[\ud800-\udbff](?![\udc00-\udfff])/);
+  assert.deepEqual(parted('short.pdf'), ['', 'short.pdf']);
+  const [begin, end] = parted(`${'a'.repeat(100)}\u202efdp.exe`);
+  assert.equal(begin + end, `${'a'.repeat(100)}fdp.exe`);
+  assert.equal(end, 'aaaaafdp.exe');
+  assert.doesNotMatch(parted('😀'.repeat(60)).join(' '), /[\ud800-\udbff](?![\udc00-\udfff])/);
 });
 
 test('folding takes case and accents', () => assert.equal(fold('ÀÉÎ Straẞe ﬁ'), 'aei straße fi'));

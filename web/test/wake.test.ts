@@ -39,7 +39,7 @@ const stored = { readReports: true, deliveryReports: true, typing: true, timer: 
 function waking(on = false, push: FakePush | null = new FakePush()): { w: Waking; core: FakeCore; push: FakePush; s: Settings } {
   const core = new FakeCore().when('wakeKey', () => ({ key: 'KEY', endpoint: '' })).when('setWake', ({ endpoint }) => ({ ...stored, waking: endpoint !== '' }));
   const world = new World();
-  const s = new Settings(core, world.shelf, world.system);
+  const s = new Settings(core, world.shelf, world.system, world.tabs);
   s.stored.value = { ...s.stored.value, waking: on };
   return { w: new Waking(core, s, push, () => 'New message'), core, push: push ?? new FakePush(), s };
 }

@@ -11,9 +11,9 @@
 // is written while a view reads. What makes that right is that nobody else has
 // the database open: Open holds a lock of the browser's for as long.
 //
-// Three things a browser leaves to the page. It must terminate its worker when
-// it is left (the pagehide event): in the browser's back/forward cache the
-// worker would go on holding the lock. Whether it may throw the data away
+// Three things a browser leaves to the page. When it is left (the pagehide
+// event) it must have its worker close the store, or terminate it: in the
+// browser's back/forward cache the worker would go on holding the lock. Whether it may throw the data away
 // when the device runs full is asked of the person, so that the page must call
 // navigator.storage.persist, which workers lack. And what is deleted may linger, sealed, in the
 // database's files until the browser compacts them: no interface overwrites

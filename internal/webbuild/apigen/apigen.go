@@ -27,7 +27,6 @@ var unions = map[reflect.Type][]string{
 func Write(w io.Writer) error {
 	g := generator{known: map[reflect.Type]bool{}}
 	g.line("// Made from package client/app; do not edit.\n")
-	g.line("export const VERSION = %d;\n", app.Version)
 	g.line("/** Of each call the parameters and the answer. */")
 	calls := "export interface Calls {\n"
 	for _, c := range app.Calls {

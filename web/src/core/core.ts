@@ -10,8 +10,13 @@ export interface Core {
   attachment(ref: AttachmentRef, signal?: AbortSignal): Promise<Blob>;
   /** Calls fn for each event of a kind until the returned function is called. */
   on<K extends keyof Events>(name: K, fn: (event: Events[K]) => void): () => void;
-  /** Ends the connection. What was asked for before is done, as far as the browser lets it. */
-  leave(): void;
+  /** Whether what was asked for is done even if the page goes. */
+  readonly outlives: boolean;
+  /**
+   * Ends the connection, as the page goes or is kept to go back to. What was
+   * asked for before is done, as far as the browser lets it.
+   */
+  leave(kept: boolean): void;
 }
 
 /** Why a call failed. The message is English; the interface words common codes itself. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { Request, Response } from '../worker/wire';
-import type { AttachmentRef, Calls, Events } from './api.gen';
+import type { AttachmentRef, Calls, Events, Problem } from './api.gen';
 import { type Core, CoreError } from './core';
 import { take, takes } from './seat';
 import { scriptURL } from './trusted';
@@ -13,58 +13,78 @@ interface Pending {
 
 type Listener = (event: never) => void;
 
+interface Line {
+  worker: SharedWorker | Worker;
+  port: MessagePort | Worker;
+  outlives: boolean;
+  leave: (kept: boolean) => void;
+}
+
+const url = scriptURL(__WORKER__);
+/** It begins before the rest of the page's scripts runs. */
+const early = typeof SharedWorker === 'undefined' ? null : shared();
+
 /**
  * Connects to the core, which runs in a worker: in one for all tabs, if the
  * browser has shared workers. Otherwise one tab at a time has a worker. When
  * another tab takes over, yields is called, and the worker ends after it.
- * Rejects with a CoreError if the core cannot begin, and with Elsewhere if it
- * runs in another tab.
+ * Rejects with Elsewhere if the core runs in another tab. If the core cannot
+ * begin, or ends, all calls are rejected with the reason, and fails is told.
  */
-export async function connect(yields: () => Promise<void>): Promise<Core> {
-  const url = scriptURL(__WORKER__);
-  const [port, leave] = typeof SharedWorker === 'undefined' ? await alone(url, yields) : shared(url);
-  return new Promise((resolve, reject) => {
-    const core = attach(port, leave, () => resolve(core), reject);
-  });
+export async function connect(yields: () => Promise<void>, fails: (reason: CoreError) => void): Promise<Core> {
+  return attach(early ?? begin(await alone(yields)), fails);
 }
 
-type Line = [port: MessagePort | Worker, leave: () => void];
+function begin(line: Line): Line {
+  line.port.postMessage({ kind: 'start', host: servedBy() } satisfies Request);
+  return line;
+}
 
 /** One worker for all tabs, which ends what it was asked to do even if the last of them is gone (HTML, extendedLifetime). */
-function shared(url: string): Line {
-  const options: WorkerOptions & { extendedLifetime: boolean } = { extendedLifetime: true };
-  const { port } = new SharedWorker(url, options);
-  return [port, () => port.postMessage({ kind: 'leave' } satisfies Request)];
+function shared(): Line {
+  let outlives = false;
+  const options: WorkerOptions & { extendedLifetime: boolean } = {
+    get extendedLifetime() {
+      return (outlives = true); // only browsers that know it ask
+    },
+  };
+  const worker = new SharedWorker(url, options);
+  const { port } = worker;
+  return begin({ worker, port, outlives, leave: () => port.postMessage({ kind: 'leave' } satisfies Request) });
 }
 
 /** Starts a worker of this tab's own. */
-async function alone(url: string, yields: () => Promise<void>): Promise<Line> {
+async function alone(yields: () => Promise<void>): Promise<Line> {
   let worker: Worker | undefined;
   const seat = await take(navigator.locks, takes() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
   const mine = (worker = new Worker(url));
-  return [mine, () => {
+  const leave = (kept: boolean) => {
+    if (!kept) return; // it ends with the page, and has a moment until then
     mine.terminate();
     seat.leave();
-  }];
+  };
+  return { worker: mine, port: mine, outlives: false, leave };
 }
 
-function attach(port: MessagePort | Worker, leave: () => void, onStart: () => void, onFailure: (reason: CoreError) => void): Core {
+function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreError) => void): Core {
   const pending = new Map<number, Pending>();
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
 
+  const fail = ({ code, text }: Problem) => {
+    const reason = new CoreError(code, text);
+    pending.forEach((p) => p.reject(reason));
+    pending.clear();
+    fails(reason);
+  };
+  worker.onerror = () => fail({ code: 'failed', text: '' }); // its script could not be loaded
   port.onmessage = ({ data }: MessageEvent<Response>) => {
     if (data.kind === 'events') {
       for (const { name, data: event } of data.events) {
         listeners.get(name)?.forEach((fn) => fn(event as never));
       }
     } else if (data.kind === 'failed') {
-      const reason = new CoreError(data.problem.code, data.problem.text);
-      pending.forEach((p) => p.reject(reason));
-      pending.clear();
-      onFailure(reason);
-    } else if (data.kind === 'started') {
-      onStart();
+      fail(data.problem);
     } else {
       const p = pending.get(data.id);
       pending.delete(data.id);
@@ -86,7 +106,6 @@ function attach(port: MessagePort | Worker, leave: () => void, onStart: () => vo
     });
   }
 
-  post({ kind: 'start', host: servedBy() });
   return {
     async call<K extends keyof Calls>(name: K, params: Calls[K][0], files: Blob[] = []) {
       return (await ask(name, params, files)).answer as Calls[K][1];
@@ -99,6 +118,7 @@ function attach(port: MessagePort | Worker, leave: () => void, onStart: () => vo
       listeners.set(name, all.add(fn as Listener));
       return () => all.delete(fn as Listener);
     },
+    outlives,
     leave,
   };
 }

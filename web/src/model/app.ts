@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { batch, signal } from '@preact/signals';
-import type { Attachment, Conversation, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
+import { batch, computed, signal } from '@preact/signals';
+import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
 import { Router, type History } from './route';
-import { Settings, type Shelf, type System } from './settings';
+import { Settings, type Shelf, type System, type Tabs } from './settings';
 import { harmless, plain, sentence } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
@@ -19,11 +19,12 @@ export interface Surroundings {
   later: (fn: () => void, ms: number) => void;
   soon: Schedule;
   history: History;
-  path: string;
+  hash: string;
   shelf: Shelf;
   system: System;
   release: (url: string) => void;
   push: Push | null;
+  tabs: Tabs;
   /** Asks the browser to keep what is stored, even if space is short. */
   keep: () => void;
 }
@@ -59,6 +60,8 @@ export class App {
   readonly recovery = signal('');
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
+  /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
+  readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
   readonly typing = signal<Record<string, Record<string, string>>>({});
   readonly progress = signal<Record<string, number>>({});
   readonly announcement = signal('');
@@ -87,33 +90,45 @@ export class App {
     readonly around: Surroundings,
   ) {
     this.list = new List(around.soon, around.now);
-    this.router = new Router(around.history, around.path);
-    this.settings = new Settings(core, around.shelf, around.system);
+    this.router = new Router(around.history, around.hash);
+    this.settings = new Settings(core, around.shelf, around.system, around.tabs);
     this.toasts = new Toasts(around.later);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
     this.listen();
   }
 
   async start(): Promise<void> {
+    const hello = this.core.call('hello', {});
+    const recent = this.recent(); // at once: most profiles are open, and this is what people wait for
+    recent.catch(() => undefined);
     try {
-      await this.enter(await this.core.call('hello', {}));
+      await this.enter(await hello, recent);
     } catch (e) {
-      this.broken.value = wording(e);
+      this.fail(e);
     }
+  }
+
+  /** The core is gone, and nothing goes on without it. */
+  fail(why: unknown): void {
+    this.broken.value = wording(why);
+  }
+
+  private recent(): Promise<Conversations> {
+    return this.core.call('conversations', { recent: true, after: '' });
   }
 
   /** Whose profile was open last in this page. */
   private owner = '';
 
   /** Takes a session, and loads what an open one shows. */
-  async enter(session: Session): Promise<void> {
+  async enter(session: Session, recent?: Promise<Conversations>): Promise<void> {
     const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
     if (opened && this.owner && this.owner !== session.address) this.recovery.value = '';
     this.session.value = session;
     if (session.phase !== 'open') this.forget(session.phase);
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (!opened) return;
-    await Promise.all([this.load(), this.attempt(() => this.settings.load())]);
+    await Promise.all([this.load(recent), this.attempt(() => this.settings.load())]);
     this.orient(session.address);
     void this.waking.check().catch(() => undefined);
   }
@@ -128,10 +143,10 @@ export class App {
   }
 
   /** Reads the list: first what it begins with, then all of it, in parts. */
-  async load(): Promise<void> {
+  async load(recent?: Promise<Conversations>): Promise<void> {
     const visit = this.visit;
     try {
-      const { conversations } = await this.core.call('conversations', { recent: true, after: '' });
+      const { conversations } = (await recent?.catch(() => null)) ?? (await this.recent());
       if (visit !== this.visit) return;
       this.list.begin(conversations);
       const all: Conversation[] = [];
@@ -181,7 +196,7 @@ export class App {
     const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
     try {
       await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
-      composer.drop(out.cards);
+      void composer.sent(out).catch(() => undefined);
       if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
       this.asked = true;
     } catch (e) {
@@ -242,8 +257,13 @@ export class App {
     if (visit === this.visit) this.passing.value = { text: m.text, files, asFiles: true };
   }
 
+  /** Downloads an attachment; however that ends, nothing of it moves any more. */
+  attachment(ref: AttachmentRef, signal?: AbortSignal): Promise<Blob> {
+    return this.core.attachment(ref, signal).finally(() => this.still(`${ref.message}/${ref.index}`));
+  }
+
   private async fetch(m: Message, a: Attachment): Promise<File> {
-    const blob = await this.core.attachment({ conversation: m.conversation, message: m.id, index: a.index });
+    const blob = await this.attachment({ conversation: m.conversation, message: m.id, index: a.index });
     return new File([blob], a.name, { type: a.type });
   }
 
@@ -280,6 +300,7 @@ export class App {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
       this.announcement.value = ''; // it may be what was said aloud
+      this.still(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
@@ -302,11 +323,17 @@ export class App {
     const timeline = this.timelines.get(m.conversation);
     timeline?.apply(m, fresh);
     if (m.deleted) this.announcement.value = '';
+    if (m.own && m.state !== 'waiting') this.still(m.id);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announcement.value = `${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`;
+    if (route.at === 'conversation' && route.id === m.conversation) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
     else if (timeline) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
+  }
+
+  /** What is the same as before would not be read out. */
+  private announce(text: string): void {
+    this.announcement.value = text === this.announcement.value ? `${text}\u00a0` : text;
   }
 
   private types(conversation: string, from: string, author: string, on: boolean): void {
@@ -322,8 +349,15 @@ export class App {
   }
 
   private moved(key: string, part: number): void {
-    const { [key]: _, ...others } = this.progress.value;
-    this.progress.value = part >= 1 ? others : { ...others, [key]: part };
+    if (part >= 1) this.still(key);
+    else this.progress.value = { ...this.progress.value, [key]: part };
+  }
+
+  /** Nothing of a message, or of one of its files, moves any more. */
+  private still(key: string): void {
+    const all = Object.entries(this.progress.value);
+    const moving = all.filter(([k]) => k !== key && !k.startsWith(`${key}/`));
+    if (moving.length < all.length) this.progress.value = Object.fromEntries(moving);
   }
 
   private failed(conversation: string, why: string): void {
@@ -357,6 +391,7 @@ export class App {
       this.composers.clear();
       this.heard.clear();
       this.progress.value = {};
+      this.offline.value = {};
       this.toasts.list.value = [];
       if (phase === 'none') this.recovery.value = '';
       if (this.owner) this.passing.value = null; // what was shared before may wait for the passphrase

@@ -40,6 +40,8 @@ export class Composer {
   /** What was being written before an edit began. */
   private aside = '';
   private keys = 0;
+  /** What was sent and is not stored yet: until then it is a draft, if it would go with the page. */
+  private readonly onWay: Taken[] = [];
 
   constructor(
     private readonly core: Core,
@@ -59,8 +61,9 @@ export class Composer {
 
   /** Keeps what is written, if it has changed. */
   async save(): Promise<void> {
-    const text = this.editing.value ? this.aside : this.text.value;
-    const replyTo = (text && this.reply.value?.id) || '';
+    const onWay = this.core.outlives ? [] : this.onWay;
+    const text = joined(...onWay.map((x) => x.text), this.editing.value ? this.aside : this.text.value);
+    const replyTo = (text && (onWay[0] ?? { reply: this.reply.value }).reply?.id) || '';
     const before = this.saved;
     const now = draftKey(text, replyTo);
     if (now === before) return;
@@ -114,7 +117,7 @@ export class Composer {
 
   /** Adds a text below what is being written. */
   append(text: string): void {
-    this.text.value = [this.text.value, text].filter((s) => s.trim()).join('\n\n');
+    this.text.value = joined(this.text.value, text);
   }
 
   mention(m: Member): void {
@@ -140,12 +143,21 @@ export class Composer {
     this.reply.value = null;
     this.cards.value = [];
     this.mentioned.clear();
+    this.onWay.push(taken);
     return taken;
+  }
+
+  /** What was taken is stored. */
+  sent(taken: Taken): Promise<void> {
+    this.onWay.splice(this.onWay.indexOf(taken), 1);
+    this.drop(taken.cards);
+    return this.save();
   }
 
   /** Puts back what could not be sent, before what has been written since. */
   giveBack(taken: Taken): void {
-    this.text.value = [taken.text, this.text.value].filter((s) => s.trim()).join('\n\n');
+    this.onWay.splice(this.onWay.indexOf(taken), 1);
+    this.text.value = joined(taken.text, this.text.value);
     this.reply.value ??= taken.reply;
     this.cards.value = [...taken.cards, ...this.cards.value];
     for (const [address, name] of taken.mentioned) this.mentioned.set(address, name);
@@ -159,6 +171,10 @@ export class Composer {
   get empty(): boolean {
     return this.text.value.trim() === '' && (this.editing.value !== null || this.cards.value.length === 0);
   }
+}
+
+function joined(...texts: string[]): string {
+  return texts.filter((s) => s.trim()).join('\n\n');
 }
 
 function draftKey(text: string, replyTo: string): string {

@@ -95,7 +95,7 @@ export function clock(at: number): string {
 }
 
 export function moment(at: number): string {
-  return format('moment', { dateStyle: 'full', timeStyle: 'short' }).format(at);
+  return format('moment', { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 }
 
 /** A day of this year or the next, with its time. */

@@ -2,7 +2,12 @@
 
 import { signal } from '@preact/signals';
 
-/** Where somebody is. Each place has a path of its own. */
+// Where somebody is stays in the page: neither a server nor the browser's
+// history learns who is talked to. All places have the same address; which one
+// it is lies in the state of the history's entry, and addresses of people only
+// in memory. Links lead to places by their fragment, which no request holds.
+
+/** Where somebody is. */
 export type Route =
   | { at: 'home' | 'requests' | 'archive' | 'new-group' }
   | { at: 'new'; address: string }
@@ -28,8 +33,6 @@ export function parse(path: string): Route {
       return { at: 'new', address: tail };
     case 'new':
       return tail === 'group' ? { at: 'new-group' } : { at: 'new', address: '' };
-    case 'person':
-      return tail ? { at: 'person', address: tail } : { at: 'home' };
     case 'settings':
       return { at: 'settings', section: tail };
     case 'requests':
@@ -39,24 +42,34 @@ export function parse(path: string): Route {
   return { at: 'home' };
 }
 
+/** A place as what is kept of it, without addresses of people. */
 export function format(route: Route): string {
   switch (route.at) {
     case 'home':
+    case 'person':
       return '/';
     case 'requests':
     case 'archive':
+    case 'new':
       return `/${route.at}`;
     case 'new-group':
       return '/new/group';
-    case 'new':
-      return route.address ? `/add/${encodeURIComponent(route.address).replace('%40', '@')}` : '/new';
     case 'conversation':
       return `/c/${encodeURIComponent(route.id)}${route.panel ? '/info' : ''}`;
-    case 'person':
-      return `/person/${encodeURIComponent(route.address).replace('%40', '@')}`;
     case 'settings':
       return route.section ? `/settings/${encodeURIComponent(route.section)}` : '/settings';
   }
+}
+
+/** A link to a place. */
+export function link(route: Route): string {
+  return `/#${format(route)}`;
+}
+
+/** A link with which others begin to write to somebody. */
+export function invitation(address: string): string {
+  const host = address.slice(address.indexOf('@') + 1);
+  return `${/^(localhost|127\.0\.0\.1)(:|$)/.test(host) ? 'http' : 'https'}://${host}/#/add/${address}`;
 }
 
 /** How deep a place lies: 0 lists, 1 a conversation or a page, 2 its details. */
@@ -75,24 +88,26 @@ export function above(route: Route): Route {
   return { at: 'home' };
 }
 
+interface Entry {
+  depth?: number;
+  path?: string;
+}
+
 /** The current place, in step with the browser's history. */
 export class Router {
-  readonly route;
+  readonly route = signal<Route>({ at: 'home' });
+  /** The places of this page's entries in the history, by depth. */
+  private readonly trail: Route[] = [];
 
   constructor(
     private readonly history: History,
-    path: string,
+    hash: string,
   ) {
-    this.route = signal<Route>(parse(path));
+    this.follow(hash);
   }
 
   go(route: Route, replace = false): void {
-    const path = format(route);
-    if (path === format(this.route.value)) return;
-    const depth = this.depth();
-    if (replace) this.history.replaceState({ depth }, '', path);
-    else this.history.pushState({ depth: depth + 1 }, '', path);
-    this.route.value = route;
+    if (JSON.stringify(route) !== JSON.stringify(this.route.value)) this.enter(route, this.depth() + (replace ? 0 : 1), replace);
   }
 
   /** Goes up: through the history if we came from there. */
@@ -101,13 +116,28 @@ export class Router {
     else this.go(above(this.route.value), true);
   }
 
-  /** Follows the browser's own back and forward. */
-  follow(path: string): void {
-    this.route.value = parse(path);
+  /** Follows the browser's own back and forward, or a link. */
+  follow(hash: string): void {
+    if (hash) return this.enter(parse(hash.slice(1)), this.depth(), true);
+    const { path = '/' } = this.entry();
+    const known = this.trail[this.depth()];
+    this.route.value = known && format(known) === path ? known : parse(path);
+  }
+
+  private enter(route: Route, depth: number, replace: boolean): void {
+    const state: Entry = { depth, path: format(route) };
+    if (replace) this.history.replaceState(state, '', '/');
+    else this.history.pushState(state, '', '/');
+    this.trail[depth] = route;
+    this.route.value = route;
   }
 
   private depth(): number {
-    return (this.history.state as { depth?: number } | null)?.depth ?? 0;
+    return this.entry().depth ?? 0;
+  }
+
+  private entry(): Entry {
+    return (this.history.state as Entry | null) ?? {};
   }
 }
 

@@ -36,21 +36,50 @@ export interface Shelf {
   setItem(key: string, value: string): void;
 }
 
+/** What tabs tell each other; each has heard all but its own. */
+export interface News {
+  settings: Stored;
+  /** Somebody is there. */
+  alive: null;
+}
+
+export interface Tabs {
+  tell<K extends keyof News>(kind: K, news: News[K]): void;
+  on<K extends keyof News>(kind: K, fn: (news: News[K]) => void): void;
+}
+
 const shelfKey = 'look';
+
+/** Some of the settings, with new values. */
+type Change = Partial<Stored>;
+
+function merged(all: Stored, change: Change): Stored {
+  return { ...all, ...change, interface: { ...all.interface, ...change.interface } };
+}
 
 /** The profile's settings and the look of the interface. */
 export class Settings {
+  /** Until then, what is shown is not what is stored. */
+  readonly loaded = signal(false);
   readonly stored = signal<Stored>({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false });
   readonly look;
   readonly system;
+  /** The look until the profile says another. */
+  private readonly begun: Look;
+  /** What the core holds, and what is on its way to it: one change at a time, so that none undoes that of another tab. */
+  private said: Stored = this.stored.value;
+  private changes: Change[] = [];
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly core: Core,
     private readonly shelf: Shelf,
     system: System,
+    private readonly tabs: Tabs,
   ) {
     this.system = signal(system);
-    this.look = signal<Look>(read(shelf));
+    this.look = signal<Look>((this.begun = read(shelf)));
+    tabs.on('settings', (said) => this.take(said));
   }
 
   readonly shown = computed(() => {
@@ -64,40 +93,47 @@ export class Settings {
     };
   });
 
-  private loading: Promise<void> = Promise.resolve();
-
-  load(): Promise<void> {
-    return (this.loading = this.read());
+  async load(): Promise<void> {
+    this.take(await this.core.call('settings', {}));
   }
 
-  private async read(): Promise<void> {
-    this.stored.value = await this.core.call('settings', {});
-    this.adopt({ ...this.look.value, ...known(this.stored.value.interface) });
+  set<K extends keyof Look>(key: K, value: Look[K]): Promise<void> {
+    return this.store({ interface: { [key]: value } });
   }
 
-  async set<K extends keyof Look>(key: K, value: Look[K]): Promise<void> {
-    const before = this.look.value[key];
-    this.adopt({ ...this.look.value, [key]: value });
-    await this.loading.catch(() => undefined); // what is on its way knows nothing of this
-    this.adopt({ ...this.look.value, [key]: value });
-    try {
-      await this.store({ ...this.stored.value, interface: { ...this.stored.value.interface, [key]: value } });
-    } catch (e) {
-      if (this.look.value[key] === value) this.adopt({ ...this.look.value, [key]: before });
-      throw e;
-    }
+  /** Changes some of the profile's settings; what fails is taken back. */
+  store(change: Change): Promise<void> {
+    this.changes.push(change);
+    this.show();
+    const done = this.last.then(async () => {
+      try {
+        const next = merged(this.said, change);
+        await this.core.call('setSettings', next);
+        this.hold(next);
+      } finally {
+        this.changes.splice(this.changes.indexOf(change), 1);
+        this.show();
+      }
+    });
+    this.last = done.catch(() => undefined);
+    return done;
   }
 
-  /** Changes the profile's settings; what fails is taken back. */
-  async store(next: Stored): Promise<void> {
-    const before = this.stored.value;
-    this.stored.value = next;
-    try {
-      await this.core.call('setSettings', next);
-    } catch (e) {
-      if (this.stored.value === next) this.stored.value = before;
-      throw e;
-    }
+  /** Takes what the core holds now, and tells the other tabs. */
+  hold(said: Stored): void {
+    this.take(said);
+    this.tabs.tell('settings', said);
+  }
+
+  private take(said: Stored): void {
+    this.said = said;
+    this.loaded.value = true;
+    this.show();
+  }
+
+  private show(): void {
+    this.stored.value = this.changes.reduce(merged, this.said);
+    this.adopt({ ...this.begun, ...known(this.stored.value.interface) });
   }
 
   /** Loads the catalogue of the chosen language. */

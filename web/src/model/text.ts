@@ -62,11 +62,10 @@ export function fold(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
 }
 
-/** The middle of a long file name goes, its ending stays. */
-export function middle(name: string, most = 34): string {
+/** A file's name, and apart from it the ending that is shown whatever the room. */
+export function parted(name: string): [string, string] {
   const clean = [...harmless(name).replace(/\s+/g, ' ')];
-  if (clean.length <= most) return clean.join('');
-  return `${clean.slice(0, most - 13).join('')}…${clean.slice(-12).join('')}`;
+  return [clean.slice(0, -12).join(''), clean.slice(-12).join('')];
 }
 
 /** Makes a sentence of an error's text. */

@@ -6,8 +6,8 @@ import type { Core } from '../core/core';
 import { dayOf } from './i18n';
 
 /** How many messages a page has, and how many stay loaded. */
-export const pageSize = 50;
-export const windowSize = 200;
+export const pageSize = 30;
+export const windowSize = 120;
 const together = 5 * 60_000;
 
 /** A message on its way that the core has not named yet. */
@@ -38,8 +38,8 @@ export class Timeline {
   readonly firstUnread = signal('');
   /** A message to bring into view, and how often that was asked for. */
   readonly target = signal<{ id: string; n: number }>({ id: '', n: 0 });
-  /** New messages below what is shown. */
-  readonly below = signal(0);
+  /** Whether the end is in view. */
+  atEnd = true;
   private busy = false;
   private locals = 0;
   /** Counts windows: an answer that was asked for another one is void. */
@@ -55,12 +55,16 @@ export class Timeline {
   ) {}
 
   /**
-   * Loads the newest messages, or those around one. If a window is on its way
-   * already, nothing but a place to go to asks for another.
+   * Loads the newest messages, or those around the first that is unread if
+   * there are more. A window that is on its way already is as good.
    */
-  open(around = ''): Promise<void> {
-    if (!around && this.opening) return this.opening;
-    const opening = this.load(around, ++this.turn).finally(() => {
+  open(): Promise<void> {
+    return this.opening ?? this.window('', true);
+  }
+
+  /** Loads the messages around one, or the newest. */
+  private window(around: string, toUnread = false): Promise<void> {
+    const opening = this.load(around, toUnread, ++this.turn).finally(() => {
       if (this.opening === opening) this.opening = null;
     });
     return (this.opening = opening);
@@ -82,10 +86,8 @@ export class Timeline {
     }
   }
 
-  /** Goes to the end, and forgets that anything was unread. */
   async toEnd(): Promise<void> {
-    this.below.value = 0;
-    if (this.moreAfter.value) await this.open();
+    if (this.moreAfter.value) await this.window('');
     const last = this.messages.value.at(-1);
     if (last) this.show(last.id);
   }
@@ -93,7 +95,7 @@ export class Timeline {
   /** Brings a message into view, loading what is around it if need be. False if it is gone. */
   async jump(id: string): Promise<boolean> {
     const there = () => this.messages.value.some((m) => m.id === id);
-    if (!there()) await this.open(id);
+    if (!there()) await this.window(id);
     if (there()) this.show(id);
     return there();
   }
@@ -103,17 +105,15 @@ export class Timeline {
     for (const log of this.logs) log.push({ message: m, fresh });
     if (this.messages.value.some((o) => o.id === m.id)) {
       this.messages.value = this.messages.value.map((o) => (o.id === m.id ? m : o));
-    } else if (fresh) {
-      if (!m.own) this.below.value++;
-      if (!this.moreAfter.value && this.state.value === 'ready') this.add(m);
-    }
+    } else if (fresh && !this.moreAfter.value && this.state.value === 'ready') this.add(m);
   }
 
   /** Lets a window at the end grow, though not for ever. */
   private add(m: Message): void {
     const all = this.place(this.withoutSketch(m), m);
-    if (all.length > 2 * windowSize) this.moreBefore.value = true;
-    this.messages.value = all.slice(-2 * windowSize);
+    const full = all.length > 2 * windowSize;
+    if (full) (this.atEnd ? this.moreBefore : this.moreAfter).value = true;
+    if (!full || this.atEnd) this.messages.value = all.slice(-2 * windowSize);
   }
 
   remove(id: string): void {
@@ -133,7 +133,7 @@ export class Timeline {
       out.files,
     );
     sent.catch(() => undefined); // it is awaited below, after the way to the end
-    if (this.moreAfter.value) await this.open();
+    if (this.moreAfter.value) await this.window('');
     this.messages.value = [...this.messages.value, local];
     this.firstUnread.value = '';
     this.show(local.id);
@@ -145,17 +145,19 @@ export class Timeline {
     }
   }
 
-  private async load(around: string, turn: number): Promise<void> {
+  private async load(around: string, toUnread: boolean, turn: number): Promise<void> {
     const shown = this.state.value === 'ready';
     this.state.value = 'loading';
     try {
-      const page = await this.page(around ? 'around' : 'newest', around);
+      let page = await this.page(around ? 'around' : 'newest', around);
+      const { firstUnread } = page;
+      if (toUnread && firstUnread && !page.messages.some((m) => m.id === firstUnread)) page = await this.page('around', firstUnread);
       if (turn === this.turn) batch(() => this.replace(page));
     } catch {
       if (turn !== this.turn) return;
       // A place that is gone takes nothing away that could be shown.
       if (shown) this.state.value = 'ready';
-      else if (around) await this.load('', turn);
+      else if (around) await this.load('', false, turn);
       else this.state.value = 'failed';
     }
   }

@@ -89,8 +89,7 @@ export class Waking {
   }
 
   private async tell(endpoint: string): Promise<boolean> {
-    const { waking } = await this.core.call('setWake', { key: '', endpoint });
-    this.settings.stored.value = { ...this.settings.stored.value, waking };
-    return waking;
+    this.settings.hold(await this.core.call('setWake', { key: '', endpoint }));
+    return this.on;
   }
 }

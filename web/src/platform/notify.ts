@@ -5,21 +5,39 @@ import type { Message } from '../core/api.gen';
 import type { App } from '../model/app';
 import { t } from '../model/i18n';
 import { format, parse, type Route } from '../model/route';
-import { plain } from '../model/text';
+import { harmless, plain } from '../model/text';
 
 /** What says that something arrived while there was no page. */
 const woken = 'wake';
+/** The lock that tabs share while somebody looks at them. */
+const looking = 'looking';
+/** Notifications that no service worker keeps. */
+const own = new Set<Notification>();
 
 /** Tells of new messages while the page is not looked at, and counts them outside of it. */
 export function notify(app: App): void {
-  const seen = async () => {
-    if (!document.hidden) for (const n of (await (await registered())?.getNotifications({ tag: woken })) ?? []) n.close();
+  let release = () => {};
+  /** Conversations that notifications may tell of: those are looked for when they are read. */
+  const told = new Set<string>();
+  const seen = () => {
+    release();
+    if (document.hidden) return;
+    void navigator.locks.request(looking, { mode: 'shared' }, () => !document.hidden && new Promise<void>((done) => (release = done)));
+    void close((n) => !!told.add(n.tag) && n.tag === woken);
   };
-  document.addEventListener('visibilitychange', () => void seen());
-  void seen();
+  document.addEventListener('visibilitychange', seen);
+  seen();
+  effect(() => {
+    if (app.session.value && app.session.value.phase !== 'open') void close(() => true);
+  });
+  const read = (id: string) => told.delete(id) && void close((n) => n.tag === id);
+  app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
+  app.core.on('conversationGone', ({ conversation }) => read(conversation));
   navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)));
   app.core.on('message', ({ message, new: fresh }) => {
-    if (fresh && wanted(app, message)) void show(app, message);
+    if (!fresh || !wanted(app, message)) return;
+    told.add(message.conversation);
+    void show(app, message).catch(() => undefined);
   });
   effect(() => {
     const n = app.list.unread.value;
@@ -39,15 +57,26 @@ function registered(): Promise<ServiceWorkerRegistration | undefined> | undefine
   return navigator.serviceWorker?.getRegistration();
 }
 
+/** Closes some of the notifications of all tabs. */
+async function close(which: (n: Notification) => boolean): Promise<void> {
+  for (const n of [...own, ...((await (await registered())?.getNotifications()) ?? [])].filter(which)) {
+    n.close();
+    own.delete(n);
+  }
+}
+
 /** Phones show what a service worker asks for, and throw at a page that asks itself. */
 async function show(app: App, m: Message): Promise<void> {
+  if ((await navigator.locks.query()).held?.some((l) => l.name === looking)) return; // in another tab
   const full = app.settings.look.value.notify === 'full';
-  const title = full ? (app.list.get(m.conversation)?.name ?? m.author) : t('app');
+  const title = full ? harmless(app.list.get(m.conversation)?.name ?? m.author) : t('app');
   const at: Route = { at: 'conversation', id: m.conversation, panel: false };
   const options = { body: full ? plain(m.text) || t('attachment') : t('notify.new'), tag: m.conversation, icon: '/icon-192.png', data: { path: format(at) } };
   const worker = await registered();
+  if (app.session.value?.phase !== 'open') return;
   if (worker?.active) return worker.showNotification(title, options);
   const note = new Notification(title, options);
+  own.add(note);
   note.onclick = () => {
     focus();
     app.router.go(at);

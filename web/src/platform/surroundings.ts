@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { System } from '../model/settings';
+import type { System, Tabs } from '../model/settings';
 import type { Surroundings } from '../model/app';
 import { push } from './push';
 
@@ -13,12 +13,21 @@ export function surroundings(): Surroundings {
     later: (fn, ms) => void setTimeout(fn, ms),
     soon,
     history,
-    path: location.pathname,
+    hash: location.hash,
     shelf: shelf(),
     system: system(),
     release: (url) => URL.revokeObjectURL(url),
     push: push(),
+    tabs: tabs(),
     keep: () => void keep().catch(() => undefined),
+  };
+}
+
+function tabs(): Tabs {
+  const channel = new BroadcastChannel('tabs');
+  return {
+    tell: (kind, news) => channel.postMessage([kind, news]),
+    on: (kind, fn) => channel.addEventListener('message', ({ data }) => data[0] === kind && fn(data[1])),
   };
 }
 

@@ -33,7 +33,7 @@ interface Window {
 const scope = globalThis as unknown as Scope;
 const cacheName = `app-${__BUILD__}`;
 const files = new Set(__FILES__);
-const places = /^\/($|c\/|add\/|person\/|settings|new|requests|archive|share$)/;
+const places = /^\/(share)?$/;
 
 /** What was shared, in memory alone, until the page takes it. */
 let shared: Shared | null = null;
@@ -75,7 +75,7 @@ async function woken(): Promise<void> {
 
 async function show(path?: string): Promise<void> {
   const page = (await pages())[0];
-  if (!page) return void (await scope.clients.openWindow(path ?? '/'));
+  if (!page) return void (await scope.clients.openWindow(path ? `/#${path}` : '/'));
   if (path) page.postMessage({ go: path });
   await page.focus();
 }

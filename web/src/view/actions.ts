@@ -9,21 +9,32 @@ import { muteEnd, muteLengths, muteUntil } from '../model/mute';
 import { localPrefix } from '../model/timeline';
 import { preview } from './side';
 import type { Item } from './menu';
+import type { Way } from './swipe';
 
 export const quickEmoji = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
 export function conversationItems(app: App, c: Conversation): Item[] {
-  const { core } = app;
-  const id = c.id;
   if (c.status === 'request') return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
-  const items: Item[] = [
-    { icon: c.pinned ? 'pinOff' : 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => void app.attempt(() => core.call('pin', { conversation: id, on: !c.pinned })) },
-    muteItem(app, c),
-    { icon: c.archived ? 'archiveOut' : 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => void archive(app, c) },
-  ];
+  const items: Item[] = [pinItem(app, c), muteItem(app, c), archiveItem(app, c)];
   if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => confirmLeave(app, c) });
   else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
   return items;
+}
+
+/**
+ * What a swipe on a row does: only what another swipe, or the note below,
+ * takes back. To mute asks for how long, and so stays in the menu.
+ */
+export function conversationSwipes(app: App, c: Conversation): Partial<Record<Way, Item>> {
+  return c.status === 'request' ? {} : { end: pinItem(app, c), start: archiveItem(app, c) };
+}
+
+function pinItem(app: App, c: Conversation): Item {
+  return { icon: c.pinned ? 'pinOff' : 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => app.attempt(() => app.core.call('pin', { conversation: c.id, on: !c.pinned })) };
+}
+
+function archiveItem(app: App, c: Conversation): Item {
+  return { icon: c.archived ? 'archiveOut' : 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => archive(app, c) };
 }
 
 function muteItem(app: App, c: Conversation): Item {
@@ -54,6 +65,17 @@ export function confirmDelete(app: App, c: Conversation): void {
     run: async () => {
       if (writable(c)) await app.core.call('leave', { conversation: c.id }); // what goes on cannot be deleted
       await app.core.call('deleteConversation', { conversation: c.id });
+    },
+  };
+}
+
+export function confirmErase(app: App): void {
+  app.sheet.value = {
+    kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
+    run: async () => {
+      const session = await app.core.call('erase', {});
+      app.router.go({ at: 'home' }, true);
+      await app.enter(session);
     },
   };
 }

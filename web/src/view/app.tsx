@@ -9,10 +9,11 @@ import { level } from '../model/route';
 import { dropAll } from './blobs';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
+import { useFocus } from './focus';
 import { useKeys } from './keys';
 import { dropDownloads } from './media';
 import { dropMenu, MenuLayer } from './menu';
-import { AppProvider, Button, Icon, Skeletons, useApp } from './parts';
+import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
 import { Side } from './side';
@@ -69,13 +70,14 @@ function Screen(): VNode {
 function Shell(): VNode {
   return (
     <div class="frame">
-      <div class="app shell">
+      <main class="app shell">
+        <h1 class="visually-hidden">{t('loading')}</h1>
         <div class="side">
           <div class="side-head" />
           <Skeletons />
         </div>
         <div class="main" />
-      </div>
+      </main>
     </div>
   );
 }
@@ -116,13 +118,13 @@ function Frame(): VNode {
   const app = useApp();
   const route = app.router.route.value;
   useKeys();
-  const offline = Object.values(app.offline.value).some(Boolean);
+  useFocus(route);
   return (
     <div class="frame">
       <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
         {t('skip')}
       </a>
-      {offline && (
+      {app.cut.value && (
         <div class="strip" role="status">
           <Icon name="offline" size="small" />
           <span>{t('offline')}</span>
@@ -162,13 +164,13 @@ function Main(): VNode {
     case 'person':
       return <PersonPane key={route.address} address={route.address} />;
     case 'settings':
-      if (route.section) return <SettingsPane key={route.section} section={route.section} />;
+      return <SettingsPane key={route.section} section={route.section || 'profile'} />;
   }
   const mac = /Mac|iPhone|iPad/.test(navigator.platform);
   return (
     <div class="empty">
       <Icon name="lock" size="large" />
-      <h2>{list.sorted.value.length ? t('main.choose') : t('main.first')}</h2>
+      <h2>{t(list.state.value === 'ready' && !list.sorted.value.length ? 'main.first' : 'main.choose')}</h2>
       <p>{t('main.promise')}</p>
       <dl class="keys">
         <dt><kbd>{mac ? '⌘' : 'Ctrl'} K</kbd></dt>
@@ -176,27 +178,6 @@ function Main(): VNode {
         <dt><kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd></dt>
         <dd>{t('keys.neighbours')}</dd>
       </dl>
-    </div>
-  );
-}
-
-function Toasts(): VNode {
-  const { toasts } = useApp();
-  return (
-    <div class="toasts" role="status" aria-live="polite">
-      {toasts.list.value.map((x) => (
-        <div class="toast" key={x.key}>
-          <span>{x.text}</span>
-          {x.action && (
-            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
-              {x.action.label}
-            </button>
-          )}
-          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
-            <Icon name="close" size="small" />
-          </button>
-        </div>
-      ))}
     </div>
   );
 }

@@ -5,10 +5,10 @@ import { useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { progressKey } from '../model/app';
 import { size, t } from '../model/i18n';
-import { middle } from '../model/text';
-import { useAttachment } from './blobs';
+import { harmless } from '../model/text';
+import { useOffered } from './blobs';
 import { download, shape } from './media';
-import { Icon, useApp, type IconName } from './parts';
+import { FileName, Icon, useApp, type IconName } from './parts';
 import { Voice } from './voice';
 
 /** Kinds of pictures that browsers draw without running anything. */
@@ -43,14 +43,15 @@ function Grid({ m, pictures }: { m: Message; pictures: Attachment[] }): VNode {
 
 function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: boolean; more: number }): VNode {
   const app = useApp();
-  const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index });
+  const loaded = useOffered(m, a);
+  const again = loaded.failed || loaded.waits;
   const { width, height } = shape(a.name);
   const ratio = Math.min(2, Math.max(0.6, width / height));
-  const open = () => (loaded.failed ? loaded.again() : (app.sheet.value = { kind: 'viewer', message: m, index: a.index }));
+  const open = () => (again ? loaded.again() : (app.sheet.value = { kind: 'viewer', message: m, index: a.index }));
   return (
-    <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(loaded.failed ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')} onClick={open}>
+    <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(again ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')} onClick={open}>
       {loaded.url && <img src={loaded.url} alt="" draggable={false} />}
-      {loaded.failed && <span class="over"><Icon name="retry" /></span>}
+      {again && <span class="over"><Icon name={loaded.failed ? 'retry' : 'download'} /></span>}
       {more > 0 && <span class="over more ltr">+{more}</span>}
       <Ring m={m} a={a} />
     </button>
@@ -87,7 +88,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
     stop.current = new AbortController();
     setBusy(true);
     await app.attempt(async () => {
-      const blob = await app.core.attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal).catch((e) => {
+      const blob = await app.attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal).catch((e) => {
         if (stop.current?.signal.aborted) return null;
         throw e;
       });
@@ -96,16 +97,17 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
     stop.current = null;
     setBusy(false);
   };
+  const name = harmless(a.name);
   const going = busy || (under && m.state === 'waiting');
   return (
-    <button type="button" class="file-card" onClick={() => (going ? cancel() : void get())} title={a.name}>
+    <button type="button" class="file-card" onClick={() => (going ? cancel() : void get())} title={name}>
       <span class="visually-hidden">{t(going ? 'cancel' : 'save-file')}: </span>
       <span class="glyph">
         <Icon name={going ? 'close' : sign(a)} />
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-        <span class="name clip ltr">{middle(a.name, 20)}</span>
+          <b class="name"><FileName of={name} /></b>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}

@@ -4,8 +4,8 @@
 // looked at them for a while.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { AttachmentRef } from '../core/api.gen';
-import type { Core } from '../core/core';
+import type { Attachment, AttachmentRef, Message } from '../core/api.gen';
+import type { App } from '../model/app';
 import { useApp } from './parts';
 
 interface Kept {
@@ -27,7 +27,7 @@ export interface Loaded {
 
 /** Loads an attachment while it is wanted. */
 export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
-  const { core } = useApp();
+  const app = useApp();
   const key = `${ref.conversation}/${ref.message}/${ref.index}`;
   const [state, set] = useState<{ key: string; have: Kept | null; failed: boolean }>({ key, have: kept.get(key) ?? null, failed: false });
   const [attempt, setAttempt] = useState(0);
@@ -35,7 +35,7 @@ export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
     if (!wanted || ref.message.startsWith('local-')) return;
     const stop = new AbortController();
     let held: Kept | null = null;
-    fetchOnce(core, key, ref, stop.signal).then(
+    fetchOnce(app, key, ref, stop.signal).then(
       (have) => {
         if (stop.signal.aborted) return;
         held = have;
@@ -54,10 +54,23 @@ export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
   return { url: have?.url ?? '', blob: have?.blob ?? null, failed: state.failed && !have, again: () => setAttempt(attempt + 1) };
 }
 
-async function fetchOnce(core: Core, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {
+/** Larger files, in bytes, are loaded when somebody asks for them. */
+const unasked = 4 << 20;
+
+/** An attachment that waits to be asked for if it is large, or comes from somebody who was not let in: their server learns when it is fetched. */
+export function useOffered(m: Message, a: Attachment): Loaded & { waits: boolean; asked: boolean } {
+  const { list } = useApp();
+  const [asked, ask] = useState(false);
+  const wanted = asked || (a.size <= unasked && list.get(m.conversation)?.status !== 'request');
+  const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index }, wanted);
+  const waits = !wanted && !loaded.url;
+  return { ...loaded, waits, asked, again: waits ? () => ask(true) : loaded.again };
+}
+
+async function fetchOnce(app: App, key: string, ref: AttachmentRef, signal: AbortSignal): Promise<Kept> {
   const have = kept.get(key);
   if (have) return have;
-  const blob = await core.attachment(ref, signal);
+  const blob = await app.attachment(ref, signal);
   signal.throwIfAborted(); // nobody would revoke it, least of all after a lock
   const other = kept.get(key);
   if (other) return other;

@@ -6,11 +6,10 @@ import type { Conversation, Member } from '../core/api.gen';
 import type { App } from '../model/app';
 import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
-import { middle } from '../model/text';
 import { localPrefix } from '../model/timeline';
-import { drawable, redraw } from './media';
+import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
-import { Avatar, Icon, IconButton, Name, Problem, useApp } from './parts';
+import { Avatar, FileName, Icon, IconButton, Name, Problem, useApp } from './parts';
 import { preview } from './side';
 import { Recorder } from './recorder';
 
@@ -23,9 +22,10 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
   const composer = app.composer(c.id);
   const field = useRef<HTMLTextAreaElement>(null);
   const [recording, setRecording] = useState(false);
-  const [over, setOver] = useState(false);
   const mentions = useMentions(c, field);
   const add = (files: File[], asFile: boolean) => addFiles(app, c.id, files, asFile);
+  const foot = useRef<HTMLElement>(null);
+  const over = useDrop(foot, (files) => void add(files, false));
   useEffect(() => {
     composer.restore(c);
     if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
@@ -54,13 +54,14 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
       composer.edit(last);
     }
   };
-  if (recording) return <footer class="composer"><Recorder id={c.id} onEnd={() => setRecording(false)} /></footer>;
+  const recorded = () => {
+    setRecording(false);
+    requestAnimationFrame(() => field.current?.focus());
+  };
+  if (recording) return <footer ref={foot} class="composer"><Recorder id={c.id} onEnd={recorded} /></footer>;
   const editing = composer.editing.value;
   return (
-    <footer class={`composer ${over ? 'over' : ''}`}
-      onDragOver={(e) => { e.preventDefault(); setOver(true); }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(e) => { e.preventDefault(); setOver(false); void add([...(e.dataTransfer?.files ?? [])], false); }}>
+    <footer ref={foot} class={`composer ${over ? 'over' : ''}`}>
       {mentions.list}
       <Above id={c.id} />
       <Cards id={c.id} />
@@ -117,7 +118,7 @@ function Cards({ id }: { id: string }): VNode | null {
 function CardView({ card, onRemove }: { card: Card; onRemove: () => void }): VNode {
   return (
     <div role="listitem" class={card.preview ? 'card picture' : 'card'}>
-      {card.preview ? <img src={card.preview} alt={t('photos', { n: 1 })} /> : <><Icon name="file" /><span class="body"><span class="clip ltr">{middle(card.name, 22)}</span><span class="hint figures">{size(card.blob.size)}</span></span></>}
+      {card.preview ? <img src={card.preview} alt={t('photos', { n: 1 })} /> : <><Icon name="file" /><span class="body"><FileName of={card.name} /><span class="hint figures">{size(card.blob.size)}</span></span></>}
       <IconButton icon="close" label={t('remove', { name: card.name })} onClick={onRemove} />
     </div>
   );
@@ -147,7 +148,7 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
   const composer = app.composer(id);
   composer.problem.value = '';
   for (const file of files) {
-    const picture = !asFile && drawable(file.type);
+    const picture = !asFile && isPhoto(file);
     try {
       const made = picture ? await redraw(file) : { blob: file, name: file.name };
       if (app.session.value?.phase !== 'open') return;
@@ -156,6 +157,22 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
       composer.problem.value = t('picture.failed', { name: file.name });
     }
   }
+}
+
+/** Takes files that are dropped anywhere on the conversation, and tells whether some are held over it. */
+function useDrop(foot: { current: HTMLElement | null }, take: (files: File[]) => void): boolean {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const pane = foot.current!.parentElement!;
+    const handlers: [string, (e: DragEvent) => void][] = [
+      ['dragover', (e) => { e.preventDefault(); setOver(true); }],
+      ['dragleave', (e) => !pane.contains(e.relatedTarget as Node | null) && setOver(false)],
+      ['drop', (e) => { e.preventDefault(); setOver(false); take([...(e.dataTransfer?.files ?? [])]); }],
+    ];
+    for (const [name, fn] of handlers) pane.addEventListener(name, fn as EventListener);
+    return () => handlers.forEach(([name, fn]) => pane.removeEventListener(name, fn as EventListener));
+  }, []);
+  return over;
 }
 
 function useGrowth(field: { current: HTMLTextAreaElement | null }, text: string): void {

@@ -28,10 +28,14 @@ export function ConversationPane({ id }: { id: string }): VNode {
   }, [id]);
   if (!c) {
     const back = () => app.router.back();
+    if (state === 'ready') return <><Bar title={t('gone')} back={back} /><Empty icon="inbox" title={t('gone')} text={t('gone.text')} /></>;
     return (
       <>
-        <Bar title={state === 'ready' ? t('gone') : ''} back={back} />
-        {state === 'ready' ? <Empty icon="inbox" title={t('gone')} text={t('gone.text')} /> : <Skeletons n={4} />}
+        <header class="bar">
+          <IconButton icon="back" label={t('back')} onClick={back} mirrors class="back" />
+          <h1 class="visually-hidden">{t('loading')}</h1>
+        </header>
+        <Skeletons n={5} />
       </>
     );
   }
@@ -76,6 +80,7 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
   if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
+  if (c.status !== 'active' && c.status !== 'request') return { text: t(`status.${c.status as 'left'}`), typing: false };
   const facts = [c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
   return { text: facts.join(' · ') || c.peer, typing: false };
 }

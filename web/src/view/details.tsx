@@ -10,7 +10,7 @@ import { fold } from '../model/text';
 import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy, writable } from './actions';
 import { openMenu, type Item } from './menu';
 import { Picker, usePicked } from './new';
-import { Avatar, Bar, Button, Choice, Dialog, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
+import { Avatar, Bar, Button, Choice, Dialog, Empty, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
 
 const hour = 3_600_000;
 /** How long, in milliseconds, a group has to be at rest before its members are read again: roles and names change without a word in the list. */
@@ -57,9 +57,9 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
   const app = useApp();
   const [person, setPerson] = useState<Contact | null>(null);
   const work = useWork();
-  const load = () => void app.core.call('contact', { address }).then(setPerson, (e) => work.run(() => Promise.reject(e)));
+  const load = () => void work.run(async () => setPerson(await app.core.call('contact', { address })));
   useEffect(load, [address, c?.verified, c?.name, c?.status]);
-  if (!person) return work.problem ? <div class="panel"><Problem text={work.problem} /></div> : <Skeletons n={3} />;
+  if (!person) return work.problem ? <Empty icon="failed" title={work.problem}><Button onClick={load}>{t('try-again')}</Button></Empty> : <Skeletons n={3} />;
   const inConversation = app.router.route.value.at === 'conversation';
   return (
     <>
@@ -118,7 +118,7 @@ function Common({ c }: { c: Conversation }): VNode {
   return (
     <section class="group-of">
       {c.status === 'active' && (
-        <Choice label={t('timer')} hint={t('timer.hint')} value={String(c.timer)} options={timerOptions(c.timer)} onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))} />
+        <Choice icon="timer" label={t('timer')} hint={t('timer.hint')} value={String(c.timer)} options={timerOptions(c.timer)} onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))} />
       )}
       {items.map((i) => <Action key={i.label} icon={i.icon} label={i.label} {...(i.text && { text: i.text })} onClick={(e) => (i.more ? openMenu(e.currentTarget as Element, i.more) : i.run())} />)}
     </section>
@@ -146,7 +146,7 @@ function GroupBody({ c }: { c: Conversation }): VNode {
       </div>
       <Common c={c} />
       <Problem text={work.problem} />
-      {members ? members.members.length > 0 && <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !work.problem && <Skeletons n={4} />}
+      {members?.members.length ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !members && !work.problem && <Skeletons n={4} />}
       <section class="group-of">
         {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => confirmLeave(app, c)} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
       </section>

@@ -3,7 +3,9 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../model/i18n';
+import { confirmErase } from './actions';
 import { Button, Problem, useApp, useWork } from './parts';
+import { Confirm } from './sheets';
 
 /** Nothing but a field: what is behind it is not shown, not even a name. */
 export function Lock(): VNode {
@@ -28,8 +30,10 @@ export function Lock(): VNode {
           </label>
           <Problem text={work.problem} />
           <Button primary wide submit disabled={work.busy || !passphrase}>{t(work.busy ? 'unlocking' : 'unlock')}</Button>
+          <Button plain wide onClick={() => confirmErase(app)}>{t('lock.forgot')}</Button>
         </form>
       </div>
+      {app.sheet.value?.kind === 'confirm' && <Confirm s={app.sheet.value} />}
     </main>
   );
 }

@@ -8,11 +8,17 @@ import { Fragment, type ComponentChildren, type VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { harmless } from '../model/text';
 
-/** Longer texts are shown without Markdown, deeper ones as they were written. */
-const longest = 20_000;
+/** Deeper nested texts are shown as they were written. */
 const deepest = 8;
-/** With more marks of emphasis a text is shown as it was written: finding their partners takes the square of their number. */
-const mostMarks = 500;
+/**
+ * What has more than this is shown as it was written: reading some of it takes
+ * the square of its size, and a short text can ask for millions of cells.
+ */
+const most = { letters: 8000, lines: 400, marks: 300, cells: 2000 };
+const nested = /^[ \t]*(?:>[ \t]*|(?:[*+-]|\d+[.)])[ \t]+){12}/m;
+
+/** A line that has nothing to read Markdown from, as most have not: it needs no lexer. */
+const simple = /^(?![\s\d=+-])(?!.*www\.)[^\\`*_{}[\]<>#|~!:@&\n\r]+$/i;
 
 export function Markdown({ text }: { text: string }): VNode {
   const nodes = useMemo(() => tree(text), [text]);
@@ -22,7 +28,8 @@ export function Markdown({ text }: { text: string }): VNode {
 /** A text as nodes. */
 export function tree(text: string): ComponentChildren {
   const clean = harmless(text);
-  if (clean.length > longest || marks(clean) > mostMarks) return <p>{clean}</p>;
+  if (simple.test(clean)) return <p dir="auto">{clean}</p>;
+  if (heavy(clean)) return <p>{clean}</p>;
   try {
     return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
   } catch {
@@ -31,9 +38,11 @@ export function tree(text: string): ComponentChildren {
   }
 }
 
-/** The marks of emphasis in a text, those that begin the items of a list excepted. */
-function marks(text: string): number {
-  return (text.match(/[*_~]+/g)?.length ?? 0) - (text.match(/^[ \t]*\* /gm)?.length ?? 0);
+function heavy(text: string): boolean {
+  if (text.length > most.letters) return true;
+  const lines = text.split('\n');
+  const columns = Math.max(...lines.map((l) => l.split('|').length));
+  return lines.length > most.lines || columns * lines.length > most.cells || text.split(/[*_~]{1,3}|[\\`<![\]@&]/).length > most.marks || nested.test(text);
 }
 
 function blocks(tokens: Token[], depth: number): ComponentChildren {

@@ -2,18 +2,21 @@
 
 // Pictures and sounds, made on the device.
 
+import { harmless } from '../model/text';
+
 /** The longest side of a picture that is sent, in pixels. */
 const longestSide = 2560;
-const kinds = ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/heic', 'image/bmp'];
+/** Pictures that some browsers have no type for. */
+const pictures = /\.(hei[cf]|tiff?|jxl|dng|cr[23w]|nef|arw|raf|orf|rw2)$/i;
 
 export interface Picture {
   blob: Blob;
   name: string;
 }
 
-/** Whether a file is a picture that can be drawn anew. */
-export function drawable(type: string): boolean {
-  return kinds.includes(type);
+/** Whether a file is a picture, which may say where and with what it was taken. */
+export function isPhoto(file: File): boolean {
+  return file.type ? file.type.startsWith('image/') : pictures.test(file.name);
 }
 
 /**
@@ -68,7 +71,7 @@ export function download(blob: Blob, name: string): void {
   leaving.add(url);
   const a = document.createElement('a');
   a.href = url;
-  a.download = name;
+  a.download = harmless(name);
   a.click();
   setTimeout(() => letGo(url), 10_000);
 }

@@ -9,13 +9,16 @@ import { Icon, rove, type IconName } from './parts';
 export interface Item {
   icon: IconName;
   label: string;
-  run: () => void;
+  run: () => unknown;
   danger?: boolean;
   /** What else is said of it. */
   text?: string;
   /** Choices that take the menu's place, instead of run. */
   more?: Item[];
 }
+
+/** How far, in pixels, a menu stays from the edges of the window. */
+const edge = 8;
 
 interface Open {
   x: number;
@@ -57,16 +60,21 @@ export function MenuLayer(): VNode | null {
   useLayoutEffect(() => {
     const box = ref.current;
     if (!box || !menu) return;
-    const { offsetWidth: w, offsetHeight: h } = box;
-    const edge = 8;
-    const left = menu.x + w + edge > innerWidth ? menu.x - w : menu.x;
-    const top = menu.y + h + edge > innerHeight ? Math.max(edge, Math.min(menu.y, innerHeight - edge) - h) : menu.y;
-    box.style.left = `${Math.max(edge, Math.min(left, innerWidth - w - edge))}px`;
-    box.style.top = `${Math.max(edge, top)}px`;
+    const put = () => {
+      const { offsetWidth: w, offsetHeight: h } = box;
+      const { clientWidth, clientHeight } = box.parentElement!;
+      const left = menu.x + w + edge > clientWidth ? menu.x - w : menu.x;
+      const top = menu.y + h + edge > clientHeight ? Math.max(edge, Math.min(menu.y, clientHeight - edge) - h) : menu.y;
+      box.style.left = `${Math.max(edge, Math.min(left, clientWidth - w - edge))}px`;
+      box.style.top = `${Math.max(edge, top)}px`;
+    };
+    put();
     box.querySelector<HTMLElement>('.menu-item')?.focus();
+    addEventListener('resize', put);
+    return () => removeEventListener('resize', put);
   }, [menu]);
   if (!menu) return null;
-  const act = (run: () => void) => {
+  const act = (run: () => unknown) => {
     closeMenu();
     run();
   };
@@ -117,19 +125,22 @@ function beside(e: KeyboardEvent): void {
   e.preventDefault();
 }
 
+/** The finger that rests, if one does. What it rests on may be drawn anew meanwhile. */
+let resting = 0;
+let restsAt = { x: 0, y: 0 };
+
 /** Calls fn when a finger rests on an element. */
 export function longPress(fn: (e: PointerEvent) => void): { onPointerDown: (e: PointerEvent) => void; onPointerUp: () => void; onPointerCancel: () => void; onPointerMove: (e: PointerEvent) => void } {
-  let timer = 0;
-  let from = { x: 0, y: 0 };
-  const stop = () => clearTimeout(timer);
+  const stop = () => clearTimeout(resting);
   return {
     onPointerDown: (e) => {
+      stop();
       if (e.pointerType === 'mouse') return;
-      from = { x: e.clientX, y: e.clientY };
-      timer = window.setTimeout(() => fn(e), 450);
+      restsAt = { x: e.clientX, y: e.clientY };
+      resting = window.setTimeout(() => fn(e), 450);
     },
     onPointerMove: (e) => {
-      if (Math.hypot(e.clientX - from.x, e.clientY - from.y) > 10) stop();
+      if (Math.hypot(e.clientX - restsAt.x, e.clientY - restsAt.y) > 10) stop();
     },
     onPointerUp: stop,
     onPointerCancel: stop,

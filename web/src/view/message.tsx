@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { told } from '../model/app';
 import { clock, moment, number, t } from '../model/i18n';
@@ -43,17 +44,19 @@ export function MessageView(p: Props): VNode {
   };
   const answerable = writable(c) && !m.deleted;
   const answer = () => app.composer(c.id).answer(m);
-  const { pulled, handlers } = useSwipe(answer);
+  const { pulled, handlers } = useSwipe({ end: answer });
+  const [near, setNear] = useState(false);
+  const come = () => setNear(true);
   const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
   return (
-    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} {...(answerable && handlers)}>
+    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} onPointerEnter={come} onFocusIn={come} {...(answerable && handlers)}>
       {pulled && <span class="pulled"><Icon name="reply" /></span>}
       {others && (p.last ? <Avatar name={m.author} address={m.from} size="s28" /> : <span class="gap" />)}
       <div class="stack-of">
         {others && p.first && <span class="author" style={{ '--hue': String(hue(m.from)) }}><Name of={m.author} /></span>}
         <div class="line">
           <Bubble {...p} onMenu={menu} />
-          {answerable && <Tools m={m} onReply={answer} onMenu={menu} />}
+          {answerable && near && <Tools m={m} onReply={answer} onMenu={menu} />}
         </div>
         <Reactions m={m} />
         {(p.last || m.state === 'failed' || m.edited) && <Foot m={m} last={p.last} />}
@@ -88,7 +91,7 @@ function Quoted({ m, onJump }: { m: Message; onJump: (id: string) => void }): VN
   );
 }
 
-/** Shown when the pointer or the focus is on a message. */
+/** Shown while the pointer or the focus is on a message, and made when it first is. */
 function Tools({ m, onReply, onMenu }: { m: Message; onReply: () => void; onMenu: (at: Element) => void }): VNode {
   const at = (e: MouseEvent) => onMenu(e.currentTarget as Element);
   return (

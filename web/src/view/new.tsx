@@ -45,10 +45,10 @@ export function NewConversation({ address }: { address: string }): VNode {
       <Bar title={t('new')} back={() => router.back()} keepBack />
       <div class="scroll" onKeyDown={(e) => rove(e, '.row')}>
         <form class="panel" onSubmit={(e) => { e.preventDefault(); if (typed) begin(typed); else work.fail(t('address.wrong')); }}>
-          <label class="field">
-            <span class="visually-hidden">{t('address.or-name')}</span>
-            <input class="input" autoFocus autocapitalize="none" autocomplete="off" spellcheck={false} placeholder={t('address.or-name')} value={text} onInput={(e) => { setText(e.currentTarget.value); work.fail(''); }} />
-          </label>
+          <div class="find">
+            <Icon name="search" />
+            <input class="input" aria-label={t('address.or-name')} autoFocus autocapitalize="none" autocomplete="off" spellcheck={false} placeholder={t('address.or-name')} value={text} onInput={(e) => { setText(e.currentTarget.value); work.fail(''); }} />
+          </div>
           <Problem text={work.problem} />
           {typed && <Button primary wide submit disabled={work.busy}>{t(work.busy ? 'looking-up' : 'write-to', { name: typed })}</Button>}
         </form>

@@ -7,7 +7,7 @@ import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact
 import type { App } from '../model/app';
 import { wording } from '../model/app';
 import { t } from '../model/i18n';
-import { harmless, hue, initials } from '../model/text';
+import { harmless, hue, initials, parted } from '../model/text';
 import * as icons from './icons';
 
 export type IconName = keyof typeof icons;
@@ -29,9 +29,9 @@ export function Icon({ name, size = '', mirrors = false }: { name: IconName; siz
   );
 }
 
-export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean }): VNode {
+export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean; autofocus?: boolean }): VNode {
   return (
-    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined}>
+    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined} autoFocus={p.autofocus}>
       <Icon name={p.icon} mirrors={p.mirrors ?? false} />
     </button>
   );
@@ -48,6 +48,12 @@ export function Avatar({ name, address, group = false, size = '' }: { name: stri
 
 export function Name({ of, class: kind }: { of: string; class?: string }): VNode {
   return <bdi class={kind}>{harmless(of)}</bdi>;
+}
+
+/** The name of a file. If there is little room its middle goes, the ending stays. */
+export function FileName({ of }: { of: string }): VNode {
+  const [begin, end] = parted(of);
+  return <span class="file-name ltr"><span class="clip">{begin}</span><span class="clip">{end}</span></span>;
 }
 
 export function Seal(): VNode {
@@ -151,7 +157,30 @@ export function Dialog(p: { title: string; onClose: () => void; children: Compon
         </header>
       )}
       {p.children}
+      <Toasts />
     </dialog>
+  );
+}
+
+/** Notes at the edge. What is not in a dialog is out of reach while that is open, so it has its own. */
+export function Toasts(): VNode {
+  const { toasts } = useApp();
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.list.value.map((x) => (
+        <div class="toast" key={x.key}>
+          <span>{x.text}</span>
+          {x.action && (
+            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
+              {x.action.label}
+            </button>
+          )}
+          <button type="button" class="icon-button" aria-label={t('close')} onClick={() => toasts.dismiss(x.key)}>
+            <Icon name="close" size="small" />
+          </button>
+        </div>
+      ))}
+    </div>
   );
 }
 
@@ -167,9 +196,10 @@ export function Toggle(p: { label: string; hint?: string; on: boolean; onChange:
   );
 }
 
-export function Choice<T extends string>(p: { label: string; hint?: string; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
+export function Choice<T extends string>(p: { label: string; hint?: string; icon?: IconName; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
   return (
     <label class="setting">
+      {p.icon && <Icon name={p.icon} />}
       <span>
         {p.label}
         {p.hint && <small>{p.hint}</small>}
@@ -221,9 +251,9 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
   const edge = e.key === 'Home' || e.key === 'End';
   if (!step && !edge) return;
+  if (document.activeElement!.matches(`textarea, select, [type=range]${edge ? ', input:not([type=checkbox])' : ''}`)) return; // they use these keys themselves
   const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
   const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
-  if (at < 0 && document.activeElement instanceof HTMLTextAreaElement) return;
   const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
   if (!next) return;
   e.preventDefault();

@@ -46,7 +46,7 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
       <span class="dot" />
       <span class="figures" role="timer">{playTime(seconds)}</span>
       <span class="wave ltr"><Wave peaks={[...Array.from({ length: shownBars - levels.length }, () => 0.05), ...levels]} done={1} /></span>
-      <IconButton icon="send" label={t('send')} class="filled send" onClick={() => finish(true)} />
+      <IconButton icon="send" label={t('send')} class="filled send" autofocus onClick={() => finish(true)} />
     </div>
   );
 }
@@ -54,6 +54,19 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
 /** Starts recording; the returned function ends it. */
 async function record(onLevel: (level: number, seconds: number) => void, onEnd: (blob: Blob, keep: boolean) => void): Promise<(keep: boolean) => void> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  try {
+    return listen(stream, onLevel, onEnd);
+  } catch (e) {
+    silence(stream);
+    throw e;
+  }
+}
+
+function silence(stream: MediaStream): void {
+  stream.getTracks().forEach((track) => track.stop());
+}
+
+function listen(stream: MediaStream, onLevel: (level: number, seconds: number) => void, onEnd: (blob: Blob, keep: boolean) => void): (keep: boolean) => void {
   const mimeType = formats.find((f) => MediaRecorder.isTypeSupported(f));
   const recorder = new MediaRecorder(stream, { ...(mimeType && { mimeType }), audioBitsPerSecond: 32_000 });
   const parts: Blob[] = [];
@@ -74,7 +87,7 @@ async function record(onLevel: (level: number, seconds: number) => void, onEnd: 
     keep = wanted;
     clearInterval(timer);
     if (recorder.state !== 'inactive') recorder.stop();
-    stream.getTracks().forEach((track) => track.stop());
+    silence(stream);
     void context.close();
   };
 }

@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
+import { confirmErase } from './actions';
 import { Button, Problem, useApp, useWork } from './parts';
 import { Group, LookChoice } from './settings';
 
@@ -53,7 +54,7 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
     app.toasts.add(t('saved'));
   };
   return (
-    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={t('create.passphrase.hint')}>
+    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={`${t('create.passphrase.hint')} ${shielded ? t('passphrase.second') : ''}`}>
       <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(next); }}>
         {shielded && <Secret label={t('passphrase.old')} value={old} onChange={setOld} current />}
         <Secret label={t('passphrase.new')} value={next} onChange={setNext} />
@@ -91,19 +92,9 @@ function Duress(): VNode {
 
 function Erase(): VNode {
   const app = useApp();
-  const ask = () => {
-    app.sheet.value = {
-      kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
-      run: async () => {
-        const session = await app.core.call('erase', {});
-        app.router.go({ at: 'home' }, true);
-        await app.enter(session);
-      },
-    };
-  };
   return (
     <Group title={t('erase')} text={t('erase.hint')}>
-      <div class="padded"><Button danger wide onClick={ask}>{t('erase.action')}</Button></div>
+      <div class="padded"><Button danger wide onClick={() => confirmErase(app)}>{t('erase.action')}</Button></div>
     </Group>
   );
 }

@@ -57,7 +57,7 @@ export function SettingsPane({ section }: { section: string }): VNode {
   return (
     <>
       <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
-      <div class="scroll"><div class="column">{Body && <Body />}</div></div>
+      <div class="scroll"><div class="column">{!Body || app.settings.loaded.value ? Body && <Body /> : <Skeletons n={4} />}</div></div>
     </>
   );
 }
@@ -103,7 +103,7 @@ function Privacy(): VNode {
   const app = useApp();
   const { settings } = app;
   const s = settings.stored.value;
-  const set = (part: Partial<typeof s>) => void app.attempt(() => settings.store({ ...s, ...part }));
+  const set = (part: Partial<typeof s>) => void app.attempt(() => settings.store(part));
   return (
     <>
       <Group>
@@ -208,7 +208,7 @@ function Server(): VNode {
     <>
       <p class="intro">{t('server.text')}</p>
       {work.problem && <><Problem text={work.problem} /><Button onClick={ask}>{t('try-again')}</Button></>}
-      {!disclosure && !work.problem && <Skeletons n={4} />}
+      {!disclosure && !work.problem && (Object.values(app.offline.value).some(Boolean) ? <Problem text={t('error.offline')} /> : <Skeletons n={4} />)}
       {disclosure && (
         <>
           <Known disclosure={disclosure} />

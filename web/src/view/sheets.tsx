@@ -7,6 +7,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Safety } from '../core/api.gen';
 import type { Sheet } from '../model/app';
 import { t } from '../model/i18n';
+import { invitation } from '../model/route';
 import { copy } from './actions';
 import { PaletteSheet, PassSheet } from './palette';
 import { Button, Dialog, Icon, Problem, Seal, useApp, useWork } from './parts';
@@ -33,7 +34,7 @@ export function Sheets(): VNode | null {
   return null;
 }
 
-function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
+export function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
   const { sheet } = useApp();
   const work = useWork();
   const close = () => (sheet.value = null);
@@ -59,7 +60,7 @@ function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
 function Share(): VNode {
   const app = useApp();
   const address = app.session.value?.address ?? '';
-  const link = `${location.origin}/add/${address}`;
+  const link = invitation(address);
   const pass = () => void navigator.share({ url: link }).catch(() => undefined);
   return (
     <Dialog title={t('share.yours')} onClose={() => (app.sheet.value = null)} class="small">

@@ -7,13 +7,14 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
 import { happened } from '../model/notice';
-import type { Route } from '../model/route';
-import { plain } from '../model/text';
-import { conversationItems } from './actions';
+import { link, type Route } from '../model/route';
+import { harmless, plain } from '../model/text';
+import { conversationItems, conversationSwipes } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
 import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, rove, useApp, useKept, useNow } from './parts';
 import { SettingsMenu } from './settings';
+import { useSwipe } from './swipe';
 import { Ticks } from './ticks';
 
 export function Side(): VNode {
@@ -107,7 +108,7 @@ function ShareButton(): VNode {
 function RequestsRow({ requests }: { requests: Conversation[] }): VNode {
   const { router } = useApp();
   return (
-    <Place icon="inbox" title={t('requests')} text={requests.map((c) => c.name).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
+    <Place icon="inbox" title={t('requests')} text={requests.map((c) => harmless(c.name)).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
   );
 }
 
@@ -190,38 +191,41 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
   const { c } = p;
   const muted = c.mutedUntil > p.now;
   const menu = (e: MouseEvent) => openMenu(e, conversationItems(app, c));
+  const swipes = conversationSwipes(app, c);
+  const { pulled, handlers } = useSwipe({ end: swipes.end?.run, start: swipes.start?.run });
   return (
-    <a
-      class={`row at ${c.unread ? 'unread' : ''}`}
-      style={{ '--y': `${p.y}rem` }}
-      href={`/c/${encodeURIComponent(c.id)}`}
-      tabIndex={p.stop ? 0 : -1}
-      aria-current={p.current ? 'page' : undefined}
-      onClick={(e) => {
-        if (e.ctrlKey || e.metaKey || e.shiftKey) return;
-        e.preventDefault();
-        app.router.go({ at: 'conversation', id: c.id, panel: false });
-      }}
-      onContextMenu={menu}
-      {...longPress(menu)}
-    >
-      <Avatar name={c.name} address={c.peer || c.id} group={c.group} />
-      <span class="body">
-        <span class="line">
-          <Name of={c.name} class="name clip" />
-          {c.verified && !c.group && <Seal />}
-          {muted && <Icon name="bellOff" size="tiny" />}
-          <time class="when">{c.activity ? brief(c.activity, p.now) : ''}</time>
+    <div class="slot" style={{ '--y': `${p.y}rem` }} onContextMenu={menu} {...longPress(menu)}>
+      {pulled && <span class={`under ${pulled}`}><Icon name={swipes[pulled]!.icon} /></span>}
+      <a
+        class={`row ${c.unread ? 'unread' : ''}`}
+        href={link({ at: 'conversation', id: c.id, panel: false })}
+        tabIndex={p.stop ? 0 : -1}
+        aria-current={p.current ? 'page' : undefined}
+        onClick={(e) => {
+          if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+          e.preventDefault();
+          app.router.go({ at: 'conversation', id: c.id, panel: false });
+        }}
+        {...handlers}
+      >
+        <Avatar name={c.name} address={c.peer || c.id} group={c.group} />
+        <span class="body">
+          <span class="line">
+            <Name of={c.name} class="name clip" />
+            {c.verified && !c.group && <Seal />}
+            {muted && <Icon name="bellOff" size="tiny" />}
+            <time class="when">{c.activity ? brief(c.activity, p.now) : ''}</time>
+          </span>
+          <span class="line">
+            <Preview c={c} />
+            {c.pinned && !c.unread && <Icon name="pin" size="tiny" />}
+            {c.mentioned && <span class={`badge at-me`}><Icon name="at" size="tiny" /></span>}
+            {c.unread > 0 && <span class={`badge ${muted ? 'muted' : ''}`}><span class="visually-hidden">{t('unread', { n: c.unread })}</span><span aria-hidden="true">{c.unread > 999 ? '999+' : number(c.unread)}</span></span>}
+            {!c.unread && c.last?.own && !c.draft && <Ticks m={c.last} />}
+          </span>
         </span>
-        <span class="line">
-          <Preview c={c} />
-          {c.pinned && !c.unread && <Icon name="pin" size="tiny" />}
-          {c.mentioned && <span class={`badge at-me`}><Icon name="at" size="tiny" /></span>}
-          {c.unread > 0 && <span class={`badge ${muted ? 'muted' : ''}`}><span class="visually-hidden">{t('unread', { n: c.unread })}</span><span aria-hidden="true">{c.unread > 999 ? '999+' : number(c.unread)}</span></span>}
-          {!c.unread && c.last?.own && !c.draft && <Ticks m={c.last} />}
-        </span>
-      </span>
-    </a>
+      </a>
+    </div>
   );
 }
 
@@ -250,7 +254,7 @@ export function preview(m: Message): string {
   if (m.text || !first) return plain(m.text);
   if (first.type.startsWith('audio/')) return t('voice-message');
   if (first.type.startsWith('image/')) return t('photos', { n: m.attachments.length });
-  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : first.name;
+  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : harmless(first.name);
 }
 
 /** Messages that hold what was searched for. */

@@ -8,6 +8,12 @@ const counts = 56;
 /** Whoever begins this near to the edge means the system's own gesture. */
 const edge = 24;
 
+/** Where something is pulled to: the end of its line or the start. */
+export type Way = 'end' | 'start';
+
+/** What letting go does, each way; it may take a moment. */
+export type Swipes = Partial<Record<Way, () => unknown>>;
+
 type Handler = (e: PointerEvent & { currentTarget: HTMLElement }) => void;
 
 interface Handlers {
@@ -15,50 +21,66 @@ interface Handlers {
   onPointerMove: Handler;
   onPointerUp: Handler;
   onPointerCancel: Handler;
+  onClickCapture: (e: MouseEvent) => void;
 }
 
-/**
- * Lets an element follow a finger towards the end of the line, and calls done
- * if it is let go far enough.
- */
-export function useSwipe(done: () => void): { pulled: boolean; handlers: Handlers } {
-  const [pulled, setPulled] = useState(false);
-  const latest = useRef(done);
-  latest.current = done;
-  const handlers = useMemo(() => swipe(setPulled, () => latest.current()), []);
+/** Lets an element follow a finger along its line, and acts if it is let go far enough. */
+export function useSwipe(swipes: Swipes): { pulled: Way | false; handlers: Handlers } {
+  const [pulled, setPulled] = useState<Way | false>(false);
+  const latest = useRef(swipes);
+  latest.current = swipes;
+  const handlers = useMemo(() => swipe(setPulled, latest), []);
   return { pulled, handlers };
 }
 
-function swipe(onPull: (on: boolean) => void, onDone: () => void): Handlers {
+function swipe(onPull: (way: Way | false) => void, swipes: { current: Swipes }): Handlers {
   let from: { x: number; y: number } | null = null;
+  let way: Way | false = false;
   let far = 0;
-  const end = (el: HTMLElement) => {
-    if (far) onPull(false);
+  const end = async (el: HTMLElement) => {
     from = null;
-    far = 0;
+    if (!way) return;
+    way = false;
     el.style.transform = el.style.transition = '';
+    delete el.dataset.enough;
+    await Promise.allSettled(el.getAnimations().map((a) => a.finished));
+    if (!way) onPull(false); // what was below it stays until it is back
   };
   return {
     onPointerDown: (e) => {
+      far = 0;
       const taken = (e.target as Element).closest('pre, table, input');
       if (e.pointerType === 'mouse' || taken || e.clientX < edge || e.clientX > innerWidth - edge) return;
       from = { x: e.clientX, y: e.clientY };
     },
     onPointerMove: (e) => {
       if (!from) return;
-      const sign = document.dir === 'rtl' ? -1 : 1;
-      const along = (e.clientX - from.x) * sign;
-      if (!far && (along < begins || Math.abs(e.clientY - from.y) > along)) return;
-      if (!far) onPull(true);
-      far = Math.max(1, Math.min(along - begins, counts * 1.25));
-      e.currentTarget.style.transition = 'none'; // the finger leads
-      e.currentTarget.style.transform = `translateX(${far * sign}px)`;
+      const forward = document.dir === 'rtl' ? -1 : 1;
+      const along = (e.clientX - from.x) * forward;
+      if (!way) {
+        const towards = along > 0 ? 'end' : 'start';
+        if (Math.abs(along) < Math.max(begins, Math.abs(e.clientY - from.y)) || !swipes.current[towards]) return;
+        onPull((way = towards));
+      }
+      const sign = way === 'end' ? 1 : -1;
+      far = Math.max(1, Math.min(along * sign - begins, counts * 1.25));
+      const el = e.currentTarget;
+      el.style.transition = 'none'; // the finger leads
+      el.style.transform = `translateX(${far * sign * forward}px)`;
+      el.toggleAttribute('data-enough', far >= counts);
     },
-    onPointerUp: (e) => {
-      const enough = far >= counts;
-      end(e.currentTarget);
-      if (enough) onDone();
+    onPointerUp: async (e) => {
+      const el = e.currentTarget;
+      from = null;
+      if (way && far >= counts) await swipes.current[way]!();
+      await end(el);
     },
-    onPointerCancel: (e) => end(e.currentTarget),
+    onPointerCancel: (e) => void end(e.currentTarget),
+    // A finger that pulled did not tap; a key has no finger.
+    onClickCapture: (e) => {
+      if (!far || !e.detail) return;
+      e.preventDefault();
+      e.stopImmediatePropagation();
+    },
   };
 }

@@ -27,8 +27,10 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const lines = useMemo(() => rows(messages, firstUnread), [messages, firstUnread]);
   const ready = timeline.state.value === 'ready';
   useEffect(() => {
-    if (ready && place.end && !document.hidden) void app.markRead(c.id);
-    if (place.end) timeline.below.value = 0;
+    const look = () => void (ready && place.end && !document.hidden && app.markRead(c.id));
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
   }, [ready, place.end, messages, c.unread]);
   const last = messages.at(-1)?.id;
   return (
@@ -64,7 +66,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
       </div>
       {(!place.end || timeline.moreAfter.value) && ready && (
         <button type="button" class="pill" aria-label={t('to-end')} onClick={() => void timeline.toEnd()}>
-          {timeline.below.value > 0 && <span class="badge">{number(timeline.below.value)}</span>}
+          {c.unread > 0 && <span class="badge">{number(c.unread)}</span>}
           <Icon name="down" />
         </button>
       )}
@@ -109,7 +111,7 @@ function usePlace(timeline: Timeline) {
   const remember = () => {
     const el = box.current!;
     ends.current = !timeline.moreAfter.value && el.scrollHeight - el.scrollTop - el.clientHeight < atEdge;
-    setEnd(ends.current);
+    setEnd((timeline.atEnd = ends.current));
     anchor.current = null;
     top.current = el.scrollTop;
     for (const child of inner.current!.querySelectorAll<HTMLElement>(anchors)) {
@@ -171,7 +173,7 @@ function usePlace(timeline: Timeline) {
     const child = inner.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(id)}"]`);
     if (!child || !box.current) return;
     if (!timeline.moreAfter.value && id === timeline.messages.value.at(-1)?.id) {
-      ends.current = true;
+      timeline.atEnd = ends.current = true;
       setEnd(true);
       box.current.scrollTop = box.current.scrollHeight;
       return;

@@ -4,30 +4,34 @@ import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { playTime, t } from '../model/i18n';
-import { useAttachment } from './blobs';
+import { useOffered } from './blobs';
 import { waveform } from './media';
 import { Icon } from './parts';
 
 const bars = 40;
+/** Longer sounds, in bytes and seconds, have no waveform: it takes all of the sound, unpacked. */
+const drawn = { bytes: 1 << 20, seconds: 900 };
 const speeds = [1, 1.5, 2];
 
 /** A sound as its waveform, which is also where it is played. */
 export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
-  const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index });
+  const loaded = useOffered(m, a);
   const audio = useRef<HTMLAudioElement>(null);
   const [wave, setWave] = useState<{ peaks: number[]; seconds: number } | null>(null);
+  const [length, setLength] = useState(0);
   const [at, setAt] = useState(0);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(0);
   useEffect(() => {
     let stale = false;
-    if (loaded.blob) waveform(loaded.blob, bars).then((w) => stale || setWave(w), () => undefined);
+    // What was recorded by a browser does not say how long it is.
+    if (loaded.blob && length && loaded.blob.size <= drawn.bytes && (length === Infinity || length <= drawn.seconds)) waveform(loaded.blob, bars).then((w) => stale || setWave(w), () => undefined);
     return () => void (stale = true);
-  }, [loaded.blob]);
-  const seconds = wave?.seconds ?? 0;
+  }, [loaded.blob, length]);
+  const seconds = wave?.seconds ?? (length < Infinity ? length : 0);
   const toggle = () => {
     const el = audio.current;
-    if (loaded.failed) loaded.again();
+    if (loaded.failed || loaded.waits) loaded.again();
     else if (el) void (el.paused ? el.play() : el.pause());
   };
   const faster = () => {
@@ -41,7 +45,7 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
   };
   return (
     <div class="voice ltr">
-      <button type="button" class="icon-button filled" aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')} disabled={!loaded.url && !loaded.failed} onClick={toggle}>
+      <button type="button" class="icon-button filled" aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')} disabled={!loaded.url && !loaded.failed && !loaded.waits} onClick={toggle}>
         <Icon name={loaded.failed ? 'retry' : playing ? 'pause' : 'play'} />
       </button>
       <div class="wave">
@@ -51,7 +55,7 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
       </div>
       <button type="button" class="speed figures" aria-label={t('speed', { speed: String(speeds[speed]) })} onClick={faster}>{speeds[speed]}×</button>
       {loaded.url && (
-        <audio ref={audio} src={loaded.url} preload="metadata" onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
+        <audio ref={audio} src={loaded.url} preload="metadata" autoPlay={loaded.asked} onLoadedMetadata={(e) => setLength(e.currentTarget.duration)} onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
       )}
     </div>
   );

@@ -47,30 +47,27 @@ async function write(change: (table: IDBObjectStore) => void): Promise<void> {
 
 export const keys = () => read<Uint8Array>(SEALED);
 
-/** Keeps the sealed key; null removes it, and the key of the device with it. */
-export function setKeys(sealed: Uint8Array | null): Promise<void> {
-  return write((table) => {
+/** The key of this device that sealed what is to be kept next. What a passphrase seals needs none. */
+let fresh: CryptoKey | null = null;
+
+/** Keeps the sealed key, and the key of the device if that sealed it; null removes both. */
+export async function setKeys(sealed: Uint8Array | null): Promise<void> {
+  await write((table) => {
+    table.clear();
     if (sealed) {
       table.put(sealed, SEALED);
-    } else {
-      table.clear();
+    }
+    if (sealed && fresh) {
+      table.put(fresh, DEVICE);
     }
   });
-}
-
-async function deviceKey(): Promise<CryptoKey> {
-  const known = await read<CryptoKey>(DEVICE);
-  if (known) {
-    return known;
-  }
-  const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
-  await write((table) => table.put(key, DEVICE));
-  return key;
+  fresh = null;
 }
 
 export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
-  const box = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await deviceKey(), plain));
+  fresh = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  const box = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, fresh, plain));
   const sealed = new Uint8Array(NONCE_SIZE + box.length);
   sealed.set(iv);
   sealed.set(box, NONCE_SIZE);
@@ -79,5 +76,9 @@ export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> 
 
 export async function unseal(sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const iv = sealed.slice(0, NONCE_SIZE);
-  return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await deviceKey(), sealed.slice(NONCE_SIZE)));
+  const key = await read<CryptoKey>(DEVICE);
+  if (!key) {
+    throw new Error('the key of this device is gone');
+  }
+  return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, sealed.slice(NONCE_SIZE)));
 }

@@ -30,12 +30,7 @@ export interface Leave {
 }
 
 /** What the worker sends to a page. */
-export type Response = StartedResponse | AnswerResponse | EventsResponse | FailedResponse;
-
-/** The core runs. */
-export interface StartedResponse {
-  kind: 'started';
-}
+export type Response = AnswerResponse | EventsResponse | FailedResponse;
 
 export interface AnswerResponse {
   kind: 'answer';
@@ -50,7 +45,7 @@ export interface EventsResponse {
   events: { name: string; data: unknown }[];
 }
 
-/** The core could not begin: the store cannot be opened, for example. */
+/** The core could not begin, since the store cannot be opened, for example, or ended. */
 export interface FailedResponse {
   kind: 'failed';
   problem: Problem;

@@ -25,12 +25,14 @@ interface Port {
 }
 
 /** How long, in milliseconds, a profile stays open without a page, for one that is loaded anew. */
-const lingers = 2000;
+const lingers = 5000;
 
 const ports = new Set<Port>();
 let core: Promise<Core> | undefined;
 let calls = 0;
 let underWay = 0;
+
+void device.keys().catch(() => undefined); // the browser opens its databases while the core is being compiled
 
 function tell(response: Response): void {
   for (const port of ports) {
@@ -40,11 +42,17 @@ function tell(response: Response): void {
 
 /** Starts the core; every page that comes later uses the same. */
 function start(host: string): Promise<Core> {
-  core ??= run(host).catch((problem: Problem) => {
-    core = undefined;
-    throw problem;
-  });
+  if (!core) {
+    core = run(host);
+    core.catch(end);
+  }
   return core;
+}
+
+/** A core that is gone holds the lock on the store for as long as its worker lives. */
+function end(why: unknown): void {
+  tell({ kind: 'failed', problem: problemOf(why) });
+  globalThis.close();
 }
 
 async function run(host: string): Promise<Core> {
@@ -64,7 +72,7 @@ async function run(host: string): Promise<Core> {
         ready: (call: Call, abort: (id: number) => void) => resolve({ call, abort }),
       },
     });
-    void go.run(instance).then(() => reject({ code: 'failed', text: 'The core of SecureCrypt ended; reload the page.' }));
+    void go.run(instance).then(() => end({ code: 'failed', text: 'The core of SecureCrypt ended.' }));
   });
 }
 
@@ -88,7 +96,6 @@ function serve(port: Port): void {
       if (data.kind === 'leave') return left();
       if (data.kind === 'start') {
         await start(data.host);
-        port.postMessage({ kind: 'started' });
         return;
       }
       if (!core) {
@@ -102,11 +109,13 @@ function serve(port: Port): void {
       const number = ++calls;
       numbers.set(data.id, number);
       underWay++;
-      const response = await answer(running, number, data);
-      underWay--;
-      numbers.delete(data.id);
-      port.postMessage(response);
-      if (!ports.size) setTimeout(rest, lingers);
+      try {
+        port.postMessage(await answer(running, number, data));
+      } finally {
+        underWay--;
+        numbers.delete(data.id);
+        if (!ports.size) setTimeout(rest, lingers);
+      }
     } catch (e) {
       port.postMessage({ kind: 'failed', problem: problemOf(e) });
     }
