@@ -57,6 +57,11 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	}
 	now := c.now()
 	view := in.message.View()
+	if c.rec.Newcomers && view.Kind == content.KindMessage {
+		if err := c.sendProfile(tx); err != nil {
+			return err
+		}
+	}
 	expire := in.expire
 	if expire == 0 && view.Kind == content.KindMessage {
 		expire = time.Duration(c.state.Timer) * time.Second
@@ -158,8 +163,10 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 			return err
 		}
 	}
-	_, err := c.queue(tx, outboxRecord{Change: &ch})
-	return err
+	if _, err := c.queue(tx, outboxRecord{Change: &ch}); err != nil || len(ch.Add) == 0 {
+		return err
+	}
+	return c.sendProfile(tx)
 }
 
 // step leaves the group. The only owner first makes the member after it the
@@ -237,6 +244,8 @@ func (commandBlock) step(c *conversation, tx *sealedTx) error {
 
 // sendProfile tells the others the name that this account goes by.
 func (c *conversation) sendProfile(tx *sealedTx) error {
+	c.rec.Newcomers = false
+	c.touch()
 	var rec profileRecord
 	if _, err := tx.load([]byte(tableProfile), &rec); err != nil || rec.Name == "" {
 		return err

@@ -100,6 +100,31 @@ func TestDeleteConversation(t *testing.T) {
 	})
 }
 
+// When one of two leaves, the other writes no more into the void: what they
+// write next begins a new conversation.
+func TestTheOtherLeaves(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id, err := a.Direct(t.Context(), b.Address())
+		must(t, err)
+		a.say(id, "hello")
+		pass(time.Minute)
+		b.accept()
+		must(t, b.Leave(t.Context(), id))
+		pass(time.Minute)
+		want(t, "the conversation", []client.Status{a.status(id).Status, b.status(id).Status}, []client.Status{client.StatusRemoved, client.StatusLeft})
+		if _, err := a.Send(t.Context(), id, client.Draft{Text: "are you there"}); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("writing to nobody: %v", err)
+		}
+		again, err := a.Direct(t.Context(), b.Address())
+		must(t, err)
+		a.say(again, "hello again")
+		pass(time.Minute)
+		want(t, "bob", b.texts(again), []string{"hello again"})
+	})
+}
+
 // Leaving and deleting need no connection; the others learn of it later, and
 // only then do the keys go.
 func TestDeleteOffLine(t *testing.T) {

@@ -28,6 +28,33 @@ func (p *person) told(id client.ConversationID) (all []string) {
 	return all
 }
 
+// Whoever comes later gets to know the others by their names: at once of who
+// added them, of the rest with what they say.
+func TestNewcomersLearnNames(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
+		must(t, a.SetProfile(t.Context(), "Alice"))
+		must(t, b.SetProfile(t.Context(), "Bob"))
+		id := group(t, a, b)
+		names := func() []string {
+			t.Helper()
+			alice, err := c.Contact(a.Address())
+			must(t, err)
+			bob, err := c.Contact(b.Address())
+			must(t, err)
+			return []string{alice.Profile, bob.Profile}
+		}
+		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		pass(time.Minute)
+		c.accept()
+		want(t, "before bob says something", names(), []string{"Alice", ""})
+		b.say(id, "welcome")
+		pass(time.Minute)
+		want(t, "once bob said something", names(), []string{"Alice", "Bob"})
+	})
+}
+
 // Everybody in a group gets to know, as data, what happened in it.
 func TestNotices(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

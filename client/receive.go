@@ -155,6 +155,9 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.Staged
 		return err
 	}
 	c.passed(e)
+	if len(commit.Added()) > 0 {
+		c.rec.Newcomers = true
+	}
 	return c.entered(tx, commit, next)
 }
 
@@ -223,6 +226,10 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 			return c.stop(tx, StatusRemoved, nil)
 		}
 		return c.abandon(tx)
+	}
+	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
+		c.rec.Gone = true
+		return c.stop(tx, StatusRemoved, nil) // nobody would read what is written here
 	}
 	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
 		return err

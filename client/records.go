@@ -137,6 +137,9 @@ type convRecord struct {
 	// Tokens is nil if nobody told one.
 	Tokens *tokensRecord `cbor:"32,keyasint,omitempty"`
 	Cause  cause         `cbor:"33,keyasint,omitempty"` // of Reason
+	// Newcomers: somebody was added by another member since the own name was
+	// told, and does not know it.
+	Newcomers bool `cbor:"34,keyasint,omitempty"`
 	listRecord
 }
 

@@ -55,7 +55,8 @@ const (
 	StatusRequest
 	// StatusLeft was left by this account.
 	StatusLeft
-	// StatusRemoved means that somebody removed this account.
+	// StatusRemoved means that somebody removed this account, or that the other
+	// left a conversation of two.
 	StatusRemoved
 	// StatusLost means that the server no longer has what this device needs
 	// to follow, as after a long absence: somebody must add it again.

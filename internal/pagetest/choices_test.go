@@ -82,8 +82,17 @@ func TestChoicesInTheList(t *testing.T) {
 	ana.Do(reload())
 	ana.lists("ted")
 	bea.reads("Ana left")
+	bea.Gone("textbox", "Message to")
 	if !bea.holds("a thought") {
 		t.Error("who deletes takes something from the others")
+	}
+	bea.Click("button", "Write")
+	bea.say("Where are you?")
+	ana.lists("Bea ted")
+	ana.Click("link", "Where are you?")
+	ana.reads("Where are you?")
+	if ana.holds("a thought") {
+		t.Error("what was deleted is back")
 	}
 }
 
@@ -128,7 +137,7 @@ func TestMessagesDisappear(t *testing.T) {
 	for _, p := range []*person{ana, bea} {
 		p.joins("Sand", "Welcome to the beach")
 	}
-	_, err = ted.Send(t.Context(), group, client.Draft{Text: "written in the sand", Expire: 5 * time.Second})
+	_, err = ted.Send(t.Context(), group, client.Draft{Text: "written in the sand", Expire: 8 * time.Second})
 	must(t, err)
 	for _, p := range []*person{ana, bea} {
 		p.reads("written in the sand")

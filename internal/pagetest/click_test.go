@@ -91,3 +91,18 @@ func TestNotificationIsClicked(t *testing.T) {
 	bea.Go(w.home())
 	bea.Until(notifications + `.then(n => n.length === 0)`)
 }
+
+// Who has denied notifications is told how to allow them, and sees that they
+// are off.
+func TestDeniedNotifications(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, phoneLight, "ana", "")
+	ana.Permit("notifications", false)
+	ana.Go(w.home() + "/settings/notifications")
+	ana.choose("select:has([value=full])", "quiet")
+	ana.shows("does not allow notifications here. Allow them in the settings of this page")
+	ana.Until(`document.querySelector("select:has([value=full])").value === "off"`)
+	ana.Permit("notifications", true)
+	ana.choose("select:has([value=full])", "quiet")
+	ana.Until(`document.querySelector("select:has([value=full])").value === "quiet" && !document.querySelector("[role=alert]")`)
+}

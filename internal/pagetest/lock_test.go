@@ -19,14 +19,14 @@ const clock = `{
 	const now = Date.now, every = setInterval
 	globalThis.ahead = globalThis.beats = 0
 	Date.now = () => now() + ahead
-	setInterval = (fn, ms, ...rest) => every(() => { fn(...rest); beats++ }, ms / 200)
+	setInterval = (fn, ms, ...rest) => every(() => { fn(...rest); beats++ }, ms / 50)
 }`
 
 // later lets time pass in which nobody touches anything.
 func (p *person) later(seconds int) {
 	p.t.Helper()
 	p.Until(fmt.Sprintf(`(ahead += %d, beats = 0, true)`, seconds*1000))
-	p.Until(`beats > 5 || document.querySelector("input[type=password]")`)
+	p.Until(`beats > 2 || document.querySelector("input[type=password]")`)
 }
 
 // unlocks enters a passphrase.

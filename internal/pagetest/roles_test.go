@@ -125,7 +125,7 @@ func TestRoles(t *testing.T) {
 
 			bea.does("Eve", "Remove")
 			bea.Click("button", "Remove")
-			eve.reads("removed you")
+			eve.reads("Bea removed you")
 			eve.shows("You were removed from this group.")
 			if browsertest.Eval[bool](eve.Page, `document.body.innerText.includes("0 members")`) {
 				t.Error("who was removed is told of a group without members")

@@ -180,6 +180,9 @@ func (m *model) instead(c *client.Conversation, width int) []string {
 		text = "You left this conversation."
 	case client.StatusRemoved:
 		text = "You were removed from this group."
+		if !c.Group {
+			text = m.name(c.Peer) + " left this conversation."
+		}
 	case client.StatusLost:
 		style, text = m.styles.caution, "This device was away too long to follow. Ask somebody in it to add you again."
 	case client.StatusBlocked:

@@ -25,7 +25,12 @@ export function guard(app: App): void {
   for (const kind of ['pointerdown', 'keydown', 'wheel', 'touchstart']) addEventListener(kind, alive, { passive: true, capture: true });
   tabs.on('alive', () => (last = Date.now()));
   const able = () => app.session.value?.phase === 'open' && app.session.value.protected;
-  const lock = () => void app.lock().catch(() => undefined);
+  let locking = false;
+  const lock = () => {
+    if (locking) return; // a second one might come after the next unlocking
+    locking = true;
+    void app.lock().catch(() => undefined).finally(() => (locking = false));
+  };
   setInterval(() => {
     const after = Number(app.settings.look.value.lockAfter);
     if (able() && after && Date.now() - last > after * minute) lock();

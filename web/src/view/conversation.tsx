@@ -118,12 +118,15 @@ function Closed({ c }: { c: Conversation }): VNode {
     );
   }
   const stopped = c.status === 'stopped';
+  const left = !c.group && c.status === 'removed';
   return (
     <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
       {stopped && <Icon name="shieldOff" size="large" />}
-      <p>{stopped ? t('stopped.text') : t(`closed.${c.status as 'left'}`)}</p>
+      <p>{stopped ? t('stopped.text') : left ? t('notice.left', { name: c.name }) : t(`closed.${c.status as 'left'}`)}</p>
       {c.reason && <p class="hint">{told(c.reason)}</p>}
+      <Problem text={work.problem} />
       <div class="actions">
+        {left && <Button primary disabled={work.busy} onClick={() => void work.run(() => app.write(c.peer))}>{t('write')}</Button>}
         {stopped && c.peer && <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>{t('compare-codes')}</Button>}
         <Button onClick={() => confirmDelete(app, c)}>{t('delete-conversation')}</Button>
       </div>

@@ -147,10 +147,10 @@ function Notifications(): VNode {
   const { settings } = app;
   const mode = settings.look.value.notify;
   const supported = 'Notification' in globalThis;
-  const [denied, setDenied] = useState(supported && Notification.permission === 'denied');
+  const [denied, setDenied] = useState(supported && Notification.permission === 'denied' ? 1 : 0); // how often: each time the choice falls back
   const choose = async (wanted: Look['notify']) => {
-    if (wanted !== 'off' && (await Notification.requestPermission()) !== 'granted') return setDenied(true);
-    setDenied(false);
+    if (wanted !== 'off' && (await Notification.requestPermission()) !== 'granted') return setDenied(denied + 1);
+    setDenied(0);
     await app.attempt(() => settings.set('notify', wanted));
   };
   const { waking } = app;
@@ -161,7 +161,7 @@ function Notifications(): VNode {
       <Group text={t('notify.hint')}>
         <Choice label={t('notify')} value={mode} options={[['off', t('off')], ['quiet', t('notify.quiet')], ['full', t('notify.full')]]} onChange={(v) => void choose(v)} />
       </Group>
-      {denied && <Problem text={t('notify.denied')} />}
+      {denied > 0 && <Problem text={t('notify.denied')} />}
       <Group text={t('wake.hint')}>
         <Toggle label={t('wake')} on={waking.on} disabled={waking.busy.value} onChange={(on) => void work.run(() => waking.set(on))} />
       </Group>

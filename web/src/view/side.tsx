@@ -234,6 +234,7 @@ function Preview({ c }: { c: Conversation }): VNode {
   const writing = Object.values(typing.value[c.id] ?? {});
   if (writing.length) return <span class="preview clip"><b>{t('typing')}</b></span>;
   if (c.draft) return <span class="preview clip"><em>{t('draft')}</em> <bdi>{plain(c.draft)}</bdi></span>;
+  if (c.status === 'removed' && !c.group) return <span class="preview clip">{t('notice.left', { name: c.name })}</span>;
   if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
   if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
   const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
