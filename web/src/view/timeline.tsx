@@ -106,9 +106,6 @@ function usePlace(timeline: Timeline) {
   /** Where it was scrolled to when that was noted last. */
   const top = useRef(0);
   const ends = useRef(true);
-  /** What it measured then: what a smaller window does to it is no scrolling. */
-  const measured = useRef('');
-  const measure = () => `${box.current!.clientWidth} ${box.current!.clientHeight}`;
   const opened = useRef(false);
   const [end, setEnd] = useState(true);
   const remember = () => {
@@ -116,7 +113,6 @@ function usePlace(timeline: Timeline) {
     ends.current = !timeline.moreAfter.value && el.scrollHeight - el.scrollTop - el.clientHeight < atEdge;
     setEnd((timeline.atEnd = ends.current));
     anchor.current = null;
-    measured.current = measure();
     top.current = el.scrollTop;
     for (const child of inner.current!.querySelectorAll<HTMLElement>(anchors)) {
       if (child.offsetTop + child.offsetHeight <= el.scrollTop) continue;
@@ -138,7 +134,6 @@ function usePlace(timeline: Timeline) {
         anchor.current.offset = child.offsetTop - el.scrollTop;
       }
     }
-    measured.current = measure();
     top.current = el.scrollTop;
     reach();
   };
@@ -150,7 +145,6 @@ function usePlace(timeline: Timeline) {
     if (el.scrollHeight - el.scrollTop - el.clientHeight < near) void timeline.more('after');
   };
   const scrolled = () => {
-    if (measured.current !== measure()) return restore();
     remember();
     reach();
   };
