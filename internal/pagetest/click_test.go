@@ -98,7 +98,7 @@ func TestDeniedNotifications(t *testing.T) {
 	w := newTown(t)
 	ana := w.settle(t, phoneLight, "ana", "")
 	ana.Permit("notifications", false)
-	ana.Go(w.home() + "/settings/notifications")
+	ana.Go(w.home() + "/#/settings/notifications")
 	ana.choose("select:has([value=full])", "quiet")
 	ana.shows("does not allow notifications here. Allow them in the settings of this page")
 	ana.Until(`document.querySelector("select:has([value=full])").value === "off"`)
