@@ -145,6 +145,7 @@ function usePlace(timeline: Timeline) {
     if (el.scrollHeight - el.scrollTop - el.clientHeight < near) void timeline.more('after');
   };
   const scrolled = () => {
+    if (!box.current) return; // it came late, and the conversation was left
     remember();
     reach();
   };
