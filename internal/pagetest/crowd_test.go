@@ -114,7 +114,9 @@ func TestLongHistoryKeepsItsPlace(t *testing.T) {
 		must(t, err)
 	}
 	ana.Click("button", "Requests")
+	ana.shows(fmt.Sprintf("Number %d.", messages-1))
 	ana.Click("link", "ted@")
+	ana.Click("button", "To the newest message") // it opens at what is unread
 	ana.reads(fmt.Sprintf("Number %d.", messages-1))
 	ana.Click("button", "Accept")
 	ana.Await("textbox", "Message to")
