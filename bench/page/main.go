@@ -37,7 +37,7 @@ type options struct {
 	dir, measure            string
 	conversations, messages int
 	runs                    int
-	traffic                 time.Duration
+	traffic, every          time.Duration
 }
 
 func run(ctx context.Context) (err error) {
@@ -48,6 +48,7 @@ func run(ctx context.Context) (err error) {
 	flag.IntVar(&o.messages, "messages", 50_000, "of its longest conversation")
 	flag.IntVar(&o.runs, "runs", 5, "of each measurement")
 	flag.DurationVar(&o.traffic, "traffic", 5*time.Minute, "for which memory is watched")
+	flag.DurationVar(&o.every, "every", time.Second, "between two messages of each side meanwhile")
 	flag.Parse()
 	if !webapp.Built() {
 		return errors.New("this program was built without the application; run `make web` first")
@@ -103,7 +104,7 @@ func (t *town) measure(ctx context.Context, o options) error {
 		"scroll": func() error { return t.scrolls(r) },
 		"burst":  func() error { return t.bursts(ctx, r) },
 		"send":   func() error { return t.sends(r) },
-		"memory": func() error { return t.watch(ctx, r, o.traffic) },
+		"memory": func() error { return t.watch(ctx, o) },
 	}
 	for m := range strings.SplitSeq(o.measure, ",") {
 		step, ok := steps[m]

@@ -29,8 +29,8 @@ type sample struct{ page, worker, processes float64 }
 const samples = 30
 
 // watch has Bob and somebody in a browser talk, with reactions and deletions,
-// two messages a second, and looks at memory from time to time.
-func (t *town) watch(ctx context.Context, r report, lasting time.Duration) error {
+// and looks at memory from time to time.
+func (t *town) watch(ctx context.Context, o options) error {
 	bob, end, err := t.openBob(ctx)
 	if err != nil {
 		return err
@@ -52,11 +52,11 @@ func (t *town) watch(ctx context.Context, r report, lasting time.Duration) error
 	if err != nil {
 		return err
 	}
-	all, err := t.traffic(ctx, bob, b, p, worker, lasting)
+	all, err := t.traffic(ctx, bob, b, p, worker, o)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nMemory in MiB after collecting garbage, %s of two messages a second\n%-20s %8s %8s %10s\n", lasting, "", "page", "worker", "processes")
+	fmt.Printf("\nMemory in MiB after collecting garbage, %s, two messages every %s\n%-20s %8s %8s %10s\n", o.traffic, o.every, "", "page", "worker", "processes")
 	third := len(all) / 3
 	for _, part := range []struct {
 		name string
@@ -86,12 +86,12 @@ func (b *browser) worker(p *page) (*page, error) {
 	return nil, errors.New("there is no shared worker")
 }
 
-func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, worker *page, lasting time.Duration) (all []sample, err error) {
+func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, worker *page, o options) (all []sample, err error) {
 	to := t.Bob.With[small]
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(o.every)
 	defer tick.Stop()
 	began, next := time.Now(), time.Duration(0)
-	for i := 0; time.Since(began) < lasting; i++ {
+	for i := 0; time.Since(began) < o.traffic; i++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -109,7 +109,7 @@ func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, w
 			return nil, err
 		}
 		if at := time.Since(began); at >= next {
-			next = at + lasting/samples
+			next = at + o.traffic/samples
 			s, err := b.look(p, worker)
 			if err != nil {
 				return nil, err

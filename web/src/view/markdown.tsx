@@ -5,8 +5,8 @@
 
 import { Lexer, type Token, type Tokens } from 'marked';
 import { Fragment, type ComponentChildren, type VNode } from 'preact';
-import { useMemo } from 'preact/hooks';
 import { harmless } from '../model/text';
+import { Kept } from './parts';
 
 /** Deeper nested texts are shown as they were written. */
 const deepest = 8;
@@ -21,8 +21,7 @@ const nested = /^[ \t]*(?:>[ \t]*|(?:[*+-]|\d+[.)])[ \t]+){12}/m;
 const simple = /^(?![\s\d=+-])(?!.*www\.)[^\\`*_{}[\]<>#|~!:@&\n\r]+$/i;
 
 export function Markdown({ text }: { text: string }): VNode {
-  const nodes = useMemo(() => tree(text), [text]);
-  return <div class="markdown">{nodes}</div>;
+  return <Kept on={[text]} draw={() => <div class="markdown">{tree(text)}</div>} />;
 }
 
 /** A text as nodes. */

@@ -2,7 +2,7 @@
 
 // The small parts that every screen is made of.
 
-import { createContext, h, type ComponentChildren, type VNode } from 'preact';
+import { Component, createContext, h, type ComponentChildren, type VNode } from 'preact';
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { App } from '../model/app';
 import { wording } from '../model/app';
@@ -226,24 +226,23 @@ export function useNow(every = 30_000): number {
   return now;
 }
 
+interface KeptProps {
+  on: unknown[];
+  draw: () => VNode;
+}
+
 /**
- * Draws the things of a long list. What depends on the same values as the last
- * time is the same node, which is not looked at again. What is drawn must hold
- * no function made anew: it would keep all that was there when it was made.
+ * Draws something, and draws it anew only if what it depends on has changed.
+ * Nodes that were drawn must not be kept instead: each leads to the node around
+ * it at that time, and so to all that was there.
  */
-export function useKept(): (key: string, on: unknown[], draw: () => VNode) => VNode {
-  const kept = useRef({ turn: 0, all: new Map<string, { on: unknown[]; node: VNode; turn: number }>() }).current;
-  const turn = ++kept.turn;
-  useLayoutEffect(() => {
-    for (const [key, one] of kept.all) if (one.turn !== kept.turn) kept.all.delete(key);
-  });
-  return (key, on, draw) => {
-    const old = kept.all.get(key);
-    const one = old?.on.every((x, i) => x === on[i]) ? old : { on, node: draw(), turn };
-    one.turn = turn;
-    kept.all.set(key, one);
-    return one.node;
-  };
+export class Kept extends Component<KeptProps> {
+  override shouldComponentUpdate(next: KeptProps): boolean {
+    return next.on.some((x, i) => x !== this.props.on[i]);
+  }
+  override render({ draw }: KeptProps): VNode {
+    return draw();
+  }
 }
 
 /** Moves the focus among the children that match, by arrow keys. */

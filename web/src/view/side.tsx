@@ -12,7 +12,7 @@ import { harmless, plain } from '../model/text';
 import { conversationItems, conversationSwipes } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
-import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, rove, useApp, useKept, useNow } from './parts';
+import { Avatar, Bar, Button, Empty, Icon, IconButton, Kept, Name, Seal, Skeletons, rove, useApp, useNow } from './parts';
 import { SettingsMenu } from './settings';
 import { useSwipe } from './swipe';
 import { Ticks } from './ticks';
@@ -150,7 +150,6 @@ const rowRem = 4;
 function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; children?: VNode | false }): VNode {
   const { router } = useApp();
   const now = useNow();
-  const keep = useKept();
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900, rem: 16 });
   const look = () => {
@@ -173,13 +172,13 @@ function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; child
     <div class="scroll" ref={box} onScroll={look} onKeyDown={(e) => rove(e, '.row')}>
       {p.children && <div class="rows">{p.children}</div>}
       <div class="rows" style={{ height: `${p.rows.length * rowRem}rem` }} role="list" aria-label={t('conversations')}>
-        {p.rows.slice(first, last).map((c, i) =>
-          keep(c.id, [c, now, first + i, p.rows.length, c.id === current, c.id === stop], () => (
-            <div role="listitem" key={c.id} aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
+        {p.rows.slice(first, last).map((c, i) => (
+          <Kept key={c.id} on={[c, now, first + i, p.rows.length, c.id === current, c.id === stop]} draw={() => (
+            <div role="listitem" aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
               <ConversationRow c={c} now={now} y={(first + i) * rowRem} current={c.id === current} stop={c.id === stop} />
             </div>
-          )),
-        )}
+          )} />
+        ))}
       </div>
       {p.foot && <div class="rows">{p.foot}</div>}
     </div>

@@ -7,7 +7,7 @@ import { dayName, number, t } from '../model/i18n';
 import { rows, type Timeline } from '../model/timeline';
 import { happened } from '../model/notice';
 import { MessageView } from './message';
-import { Button, Empty, Icon, rove, useApp, useKept, useNow } from './parts';
+import { Button, Empty, Icon, Kept, rove, useApp, useNow } from './parts';
 
 /** How near to an edge, in pixels, more is loaded, or the end counts as reached. */
 const near = 1200;
@@ -20,7 +20,6 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const app = useApp();
   const now = useNow(60_000);
   const place = usePlace(timeline);
-  const keep = useKept();
   const jump = useCallback((id: string) => void timeline.jump(id), [timeline]);
   const messages = timeline.messages.value;
   const firstUnread = timeline.firstUnread.value;
@@ -55,9 +54,10 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                 case 'notice':
                   return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message)}</div>;
                 case 'message':
-                  return keep(line.key, [line.message, line.first, line.last, line.key === last, c.status], () => (
-                    <MessageView key={line.key} c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={jump} />
-                  ));
+                  return (
+                    <Kept key={line.key} on={[line.message, line.first, line.last, line.key === last, c.status]}
+                      draw={() => <MessageView c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={jump} />} />
+                  );
               }
             })}
           </div>
