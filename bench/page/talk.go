@@ -35,6 +35,9 @@ func (t *town) bursts(ctx context.Context, r report) error {
 		if err := p.await(".timeline .message"); err != nil { // opening is measured elsewhere
 			return err
 		}
+		if _, err := ask[float64](p, `(document.querySelector(".pill")?.click(), eye.painted(() => !document.querySelector(".pill")))`); err != nil {
+			return err // it opened at what was unread
+		}
 		if err := p.click("textarea"); err != nil {
 			return err
 		}
