@@ -21,6 +21,9 @@ type Position struct {
 	// and it holds its place when the message is gone.
 	Order         uint64
 	Before, After bool
+	// Unread stands for the first message that was not read, if more of them
+	// were not than a page holds, and for the end otherwise.
+	Unread bool
 }
 
 // A Page is a part of a conversation's history without gaps.
@@ -51,14 +54,20 @@ type Quote struct {
 func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		p := c.pager(tx, k, id)
+		limit := max(1, min(limit, MaxPage))
+		unread, err := p.firstUnread(rec)
+		if err != nil {
+			return err
+		}
+		if at.Unread && int(rec.Unread) > limit {
+			at.Message = unread
+		}
 		place, err := p.place(at)
 		if err != nil {
 			return err
 		}
-		if page, err = p.page(place, at, max(1, min(limit, MaxPage))); err != nil {
-			return err
-		}
-		page.FirstUnread, err = p.firstUnread(rec)
+		page, err = p.page(place, at, limit)
+		page.FirstUnread = unread
 		return err
 	})
 	return page, err

@@ -103,6 +103,15 @@ func TestFirstUnread(t *testing.T) {
 		if page.FirstUnread != two.ID {
 			t.Errorf("the first unread one is %v, not %v", page.FirstUnread, two.ID)
 		}
+		for limit, texts := range map[int][]string{1: {"two"}, 2: {"two", "three"}} {
+			page, err := x.bob.Page(x.id, client.Position{Unread: true}, limit)
+			must(t, err)
+			var got []string
+			for _, m := range page.Messages {
+				got = append(got, m.Text)
+			}
+			want(t, fmt.Sprintf("a page of %d", limit), got, texts)
+		}
 		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, two.ID))
 		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || page.FirstUnread != three.ID {
 			t.Errorf("after two was read: %v, %v", page.FirstUnread, err)

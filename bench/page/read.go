@@ -38,6 +38,9 @@ func (t *town) opens(r report, runs int) error {
 	var steps frames
 	err := t.beside(crowded, func(p *page) (err error) {
 		for range runs {
+			if err := p.place("/"); err != nil { // a conversation that is open is opened again
+				return err
+			}
 			if err := p.reload(); err != nil {
 				return err
 			}

@@ -86,6 +86,9 @@ func position(q PageQuery) (at client.Position, err error) {
 	switch q.Where {
 	case Newest:
 		return at, nil
+	case Unread:
+		at.Unread = true
+		return at, nil
 	case Before:
 		at.Before = true
 	case After:

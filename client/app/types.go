@@ -162,9 +162,11 @@ type Reaction struct {
 // Where says which part of a conversation is wanted.
 type Where string
 
-// The parts: the newest messages, or those before, after or on both sides of one.
+// The parts: the newest messages, those around the first that was not read if
+// more were not than asked for, or those before, after or on both sides of one.
 const (
 	Newest Where = "newest"
+	Unread Where = "unread"
 	Before Where = "before"
 	After  Where = "after"
 	Around Where = "around"

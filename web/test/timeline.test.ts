@@ -16,7 +16,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 function history(n: number, firstUnread = ''): { core: FakeCore; timeline: Timeline } {
   const core = new FakeCore().when('page', ({ where, message: id, limit }: PageQuery) => {
     const at = Number(id.slice(1));
-    const [from, to] = { newest: [n - limit + 1, n], before: [at - limit, at - 1], after: [at + 1, at + limit], around: [at - limit / 2, at + limit / 2] }[where] as [number, number];
+    const [from, to] = { newest: [n - limit + 1, n], unread: [n - limit + 1, n], before: [at - limit, at - 1], after: [at + 1, at + limit], around: [at - limit / 2, at + limit / 2] }[where] as [number, number];
     const first = Math.max(1, from);
     const last = Math.min(n, to);
     return page(first, last, { moreBefore: first > 1, moreAfter: last < n, firstUnread });
@@ -28,7 +28,7 @@ test('a conversation opens at its end and grows to its beginning, page by page',
   const { timeline, core } = history(120);
   await timeline.open();
   assert.deepEqual(orders(timeline), range(121 - pageSize, 120));
-  assert.deepEqual(core.made('page'), [{ conversation: 'c', where: 'newest', message: '', limit: pageSize }]);
+  assert.deepEqual(core.made('page'), [{ conversation: 'c', where: 'unread', message: '', limit: pageSize }]);
   for (let i = 0; i < 3; i++) await timeline.more('before');
   assert.deepEqual(orders(timeline), range(1, 120));
   assert.equal(timeline.moreBefore.value, false);

@@ -18,7 +18,7 @@ import (
 // unions are the string types that take few values.
 var unions = map[reflect.Type][]string{
 	reflect.TypeFor[app.Phase]():      {string(app.PhaseNone), string(app.PhaseLocked), string(app.PhaseOpen)},
-	reflect.TypeFor[app.Where]():      {string(app.Newest), string(app.Before), string(app.After), string(app.Around)},
+	reflect.TypeFor[app.Where]():      {string(app.Newest), string(app.Unread), string(app.Before), string(app.After), string(app.Around)},
 	reflect.TypeFor[app.ErrorCode]():  app.ErrorCodes,
 	reflect.TypeFor[app.NoticeKind](): app.NoticeKinds,
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, signal } from '@preact/signals';
-import type { File as SentFile, Message, Page } from '../core/api.gen';
+import type { File as SentFile, Message, Page, Where } from '../core/api.gen';
 import type { Core } from '../core/core';
 import { dayOf } from './i18n';
 
@@ -149,7 +149,7 @@ export class Timeline {
     const shown = this.state.value === 'ready';
     this.state.value = 'loading';
     try {
-      let page = await this.page(around ? 'around' : 'newest', around);
+      let page = await this.page(around ? 'around' : toUnread ? 'unread' : 'newest', around);
       const { firstUnread } = page;
       if (toUnread && firstUnread && !page.messages.some((m) => m.id === firstUnread)) page = await this.page('around', firstUnread);
       if (turn === this.turn) batch(() => this.replace(page));
@@ -222,7 +222,7 @@ export class Timeline {
     this.target.value = { id, n: this.target.value.n + 1 };
   }
 
-  private async page(where: 'newest' | 'before' | 'after' | 'around', message: string): Promise<Page> {
+  private async page(where: Where, message: string): Promise<Page> {
     const log: Change[] = [];
     this.logs.add(log);
     try {
