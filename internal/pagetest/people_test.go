@@ -263,6 +263,21 @@ func (w *town) terminal(t *testing.T, name string) *client.Client {
 	return c
 }
 
+// accepts takes the first request that somebody gets.
+func accepts(t *testing.T, c *client.Client) (id client.ConversationID) {
+	t.Helper()
+	eventually(t, "the request", func() bool {
+		all, err := c.Conversations()
+		must(t, err)
+		if len(all) > 0 {
+			id = all[0].ID
+		}
+		return len(all) > 0
+	})
+	must(t, c.Accept(t.Context(), id))
+	return id
+}
+
 // eventually waits until fn is true.
 func eventually(t *testing.T, what string, fn func() bool) {
 	t.Helper()

@@ -125,16 +125,7 @@ func TestPhotos(t *testing.T) {
 			w := newTown(t)
 			ana, ted := w.settle(t, s, "ana", ""), w.terminal(t, "ted")
 			ana.writeTo("ted@"+w.Host, "Look")
-			var with client.ConversationID
-			eventually(t, "the request", func() bool {
-				all, err := ted.Conversations()
-				must(t, err)
-				if len(all) > 0 {
-					with = all[0].ID
-				}
-				return len(all) > 0
-			})
-			must(t, ted.Accept(t.Context(), with))
+			with := accepts(t, ted)
 			raw := photo(t, 60, 40)
 			path := filepath.Join(t.TempDir(), "IMG_0001.jpg")
 			must(t, os.WriteFile(path, raw, 0o600))

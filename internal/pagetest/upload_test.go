@@ -97,16 +97,7 @@ func TestUploadsAreInterrupted(t *testing.T) {
 	ana, ted := w.settle(t, phone, "ana", ""), w.terminal(t, "ted")
 	ana.Expect("WebSocket|net::ERR_")
 	ana.writeTo("ted@"+w.Host, "There is more to come")
-	var with client.ConversationID
-	eventually(t, "the request", func() bool {
-		all, err := ted.Conversations()
-		must(t, err)
-		if len(all) > 0 {
-			with = all[0].ID
-		}
-		return len(all) > 0
-	})
-	must(t, ted.Accept(t.Context(), with))
+	with := accepts(t, ted)
 
 	unwanted, _ := noise(t, "unwanted.bin", 12<<20)
 	ana.sends(unwanted, "this was a mistake")

@@ -13,9 +13,9 @@
 //
 // Three things a browser leaves to the page. When it is left (the pagehide
 // event) it must have its worker close the store, or terminate it: in the
-// browser's back/forward cache the worker would go on holding the lock. Whether it may throw the data away
-// when the device runs full is asked of the person, so that the page must call
-// navigator.storage.persist, which workers lack. And what is deleted may linger, sealed, in the
-// database's files until the browser compacts them: no interface overwrites
-// it.
+// browser's back/forward cache the worker would go on holding the lock. Whether
+// it may throw the data away when the device runs full is asked of the person,
+// so that the page must call navigator.storage.persist, which workers lack. And
+// what is deleted may linger, sealed, in the database's files until the browser
+// compacts them: no interface overwrites it.
 package indexeddb

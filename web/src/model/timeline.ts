@@ -86,6 +86,7 @@ export class Timeline {
     }
   }
 
+  /** Goes to the end. */
   async toEnd(): Promise<void> {
     if (this.moreAfter.value) await this.window('');
     const last = this.messages.value.at(-1);

@@ -47,7 +47,7 @@ export function MessageView(p: Props): VNode {
   const { pulled, handlers } = useSwipe({ end: answer });
   const [near, setNear] = useState(false);
   const come = () => setNear(true);
-  const label = [m.own ? t('you') : m.author, preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
+  const label = [m.own ? t('you') : harmless(m.author), preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
   return (
     <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} onPointerEnter={come} onFocusIn={come} {...(answerable && handlers)}>
       {pulled && <span class="pulled"><Icon name="reply" /></span>}
