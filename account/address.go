@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -125,9 +124,6 @@ func (a *Address) UnmarshalText(b []byte) error {
 	*a = got
 	return nil
 }
-
-// LogValue keeps addresses out of logs.
-func (Address) LogValue() slog.Value { return slog.StringValue("address:redacted") }
 
 // randomNameLength is what a random name holds without its hyphens: 60 bits.
 const randomNameLength = 12

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 )
 
@@ -153,9 +152,6 @@ func (RecoverySecret) GoString() string { return redacted }
 
 // Format does not show the secret, whatever the verb.
 func (RecoverySecret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// LogValue does not show the secret.
-func (RecoverySecret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func recoveryChecksum(b *[RecoverySecretSize]byte) string {
 	sum := sha256.Sum256(append([]byte(recoveryChecksumContext), b[:]...))

@@ -8,7 +8,6 @@ import (
 	"crypto/hpke"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -32,7 +31,7 @@ type Config struct {
 	// block and not call back into the client.
 	OnEvent func(Event)
 	// Log gets messages without any content; nil discards them.
-	Log *slog.Logger
+	Log Logger
 }
 
 // A Client is one profile at work. Its methods may be called by any
@@ -43,7 +42,7 @@ type Client struct {
 	shelf  *shelf
 	self   identity
 	letter hpke.PrivateKey // the mailbox key
-	log    *slog.Logger
+	log    Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -142,7 +141,7 @@ func Open(cfg Config) (*Client, error) {
 		links: map[string]*link{}, actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
 	}
 	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
+		c.log = silent{}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if err := store.view(c.load); err != nil {

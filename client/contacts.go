@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,14 +11,18 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 )
 
+func contactKey(tx *sealedTx, address string) []byte {
+	return key(tableContact, tx.index([]byte(address)))
+}
+
 func loadContact(tx *sealedTx, address string) (contactRecord, error) {
 	rec := contactRecord{Version: recordVersion, Address: address}
-	_, err := tx.load(key(tableContact, tx.index([]byte(address))), &rec)
+	_, err := tx.load(contactKey(tx, address), &rec)
 	return rec, err
 }
 
 func saveContact(tx *sealedTx, rec contactRecord) error {
-	return tx.save(key(tableContact, tx.index([]byte(rec.Address))), &rec)
+	return tx.save(contactKey(tx, rec.Address), &rec)
 }
 
 // mayAdd refuses people who are blocked: whoever wants them back says so.
@@ -104,6 +109,19 @@ func (c *Client) Contact(a account.Address) (contact Contact, err error) {
 	})
 	return contact, err
 }
+
+// NameOf returns what to call somebody: the private name, or the name that they
+// chose, or else the address.
+func (c *Client) NameOf(a account.Address) (name string, err error) {
+	err = c.store.view(func(tx *sealedTx) error {
+		rec, err := loadContact(tx, a.String())
+		name = rec.shown()
+		return err
+	})
+	return name, err
+}
+
+func (r *contactRecord) shown() string { return cmp.Or(r.Name, r.Profile, r.Address) }
 
 func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
 	c := Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}

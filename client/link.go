@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -28,7 +27,7 @@ const (
 type link struct {
 	host      string
 	transport Transport
-	log       *slog.Logger
+	log       Logger
 
 	mu       sync.Mutex // guards what follows
 	hello    *protocol.Hello
@@ -56,7 +55,7 @@ type watcher struct {
 	event func(protocol.EventType, protocol.Body)
 }
 
-func newLink(host string, transport Transport, log *slog.Logger) *link {
+func newLink(host string, transport Transport, log Logger) *link {
 	return &link{
 		host: host, transport: transport, log: log,
 		lastErr:  fmt.Errorf("%w: not connected yet", ErrOffline),

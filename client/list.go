@@ -30,6 +30,24 @@ func (s *shower) loadContacts() error {
 	})
 }
 
+// fetchContacts prepares for showing some conversations: who is in them, and
+// who wrote last.
+func (s *shower) fetchContacts(some []stored) error {
+	people := map[string]bool{}
+	for i := range some {
+		rec := &some[i].rec
+		people[rec.Peer] = true
+		if rec.Last != nil {
+			people[rec.Last.Message.From] = true
+		}
+	}
+	var keys [][]byte
+	for who := range people {
+		keys = append(keys, contactKey(s.tx, who))
+	}
+	return s.tx.fetch(keys)
+}
+
 func (s *shower) contact(address string) (contactRecord, error) {
 	if s.contacts != nil {
 		return s.contacts[address], nil
@@ -63,15 +81,7 @@ func (s *shower) conversation(r *convRecord) (Conversation, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Verified = peer.verified(s.tx)
-	switch {
-	case peer.Name != "":
-		c.Name = peer.Name
-	case peer.Profile != "":
-		c.Name = peer.Profile
-	default:
-		c.Name = r.Peer
-	}
+	c.Verified, c.Name = peer.verified(s.tx), peer.shown()
 	return c, nil
 }
 

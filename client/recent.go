@@ -27,6 +27,16 @@ func loadRecent(tx *sealedTx) (rec recentRecord, err error) {
 	return rec, err
 }
 
+// keys are those of the conversations' records.
+func (rec *recentRecord) keys() (all [][]byte) {
+	for i, k := range append(rec.Last, rec.Pinned...) {
+		if i < len(rec.Last) || !slices.Contains(rec.Last, k) {
+			all = append(all, key(tableConversation, k[:]))
+		}
+	}
+	return all
+}
+
 // noteRecent remembers that something happened in a conversation.
 func noteRecent(tx *sealedTx, id cid) error {
 	rec, err := loadRecent(tx)
@@ -77,17 +87,18 @@ func (c *Client) recent() (all []stored, err error) {
 		if err != nil {
 			return err
 		}
-		for i, k := range append(names.Last, names.Pinned...) {
-			if i >= len(names.Last) && slices.Contains(names.Last, k) {
-				continue
-			}
+		keys := names.keys()
+		if err := tx.fetch(keys); err != nil {
+			return err
+		}
+		for _, at := range keys {
 			var rec convRecord
-			ok, err := tx.load(key(tableConversation, k[:]), &rec)
+			ok, err := tx.load(at, &rec)
 			if err != nil {
 				return err
 			}
 			if ok { // it is not gone
-				all = append(all, stored{k, rec})
+				all = append(all, stored{cid(at[1:]), rec})
 			}
 		}
 		return nil
@@ -133,12 +144,15 @@ func (c *Client) know(all []stored) {
 
 // showAll is what interfaces see of conversations.
 func (c *Client) showAll(some []stored) (all []Conversation, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
+	err = c.store.view(func(tx *sealedTx) (err error) {
 		show := c.shower(tx)
 		if len(some) > surveyStep {
-			if err := show.loadContacts(); err != nil {
-				return err
-			}
+			err = show.loadContacts()
+		} else {
+			err = show.fetchContacts(some)
+		}
+		if err != nil {
+			return err
 		}
 		waits, err := waiting(tx)
 		if err != nil {

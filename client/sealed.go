@@ -101,6 +101,14 @@ func (t *sealedTx) get(key []byte) ([]byte, error) {
 	return t.open(key, sealed)
 }
 
+// fetch says what will be read next.
+func (t *sealedTx) fetch(keys [][]byte) error {
+	if f, ok := t.tx.(Fetcher); ok {
+		return t.note(f.Fetch(keys))
+	}
+	return nil
+}
+
 func (t *sealedTx) open(key, sealed []byte) ([]byte, error) {
 	n := t.aead.NonceSize()
 	if len(sealed) < n {

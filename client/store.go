@@ -41,3 +41,11 @@ type Tx interface {
 	// It reads little more than it hands out, and fn may read, but not write.
 	Scan(prefix, from []byte, reverse bool, fn func(key, value []byte) (more bool, err error)) error
 }
+
+// A Fetcher is a Tx to which one question about many records is cheaper than
+// many about one.
+type Fetcher interface {
+	// Fetch reads what Get will be asked for next. Keys that have no record are
+	// no error.
+	Fetch(keys [][]byte) error
+}

@@ -5,7 +5,6 @@ package mls
 import (
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
@@ -285,6 +284,3 @@ func (g *Group) String() string {
 
 // GoString is String, so that no secret is printed.
 func (g *Group) GoString() string { return g.String() }
-
-// LogValue is String, so that no secret is logged.
-func (g *Group) LogValue() slog.Value { return slog.StringValue(g.String()) }

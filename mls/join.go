@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -279,6 +278,3 @@ func (j *StagedJoin) String() string {
 
 // GoString is String, so that no secret is printed.
 func (j *StagedJoin) GoString() string { return j.String() }
-
-// LogValue is String, so that no secret is logged.
-func (j *StagedJoin) LogValue() slog.Value { return slog.StringValue(j.String()) }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -249,9 +248,6 @@ func (p *KeyPackagePrivate) String() string { return "mls.KeyPackagePrivate[secr
 
 // GoString redacts the keys.
 func (p *KeyPackagePrivate) GoString() string { return p.String() }
-
-// LogValue redacts the keys.
-func (p *KeyPackagePrivate) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // matches reports whether the private part belongs to the key package.
 func (p *KeyPackagePrivate) matches(kp *KeyPackage) bool {

@@ -5,7 +5,6 @@ package mls
 import (
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
@@ -87,6 +86,3 @@ func (k *SigningKey) String() string { return "mls.SigningKey[secret]" }
 
 // GoString redacts the key.
 func (k *SigningKey) GoString() string { return k.String() }
-
-// LogValue redacts the key.
-func (k *SigningKey) LogValue() slog.Value { return slog.StringValue(k.String()) }

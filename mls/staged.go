@@ -4,7 +4,6 @@ package mls
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
@@ -186,6 +185,3 @@ func (s *StagedCommit) String() string {
 
 // GoString is String, so that no secret is printed.
 func (s *StagedCommit) GoString() string { return s.String() }
-
-// LogValue is String, so that no secret is logged.
-func (s *StagedCommit) LogValue() slog.Value { return slog.StringValue(s.String()) }

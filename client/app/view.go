@@ -63,8 +63,8 @@ func (v *view) name(a account.Address) string {
 		if own, _, err := v.Profile(); err == nil && own != "" {
 			name = own
 		}
-	} else if c, err := v.Contact(a); err == nil {
-		name = shown(c)
+	} else if called, err := v.NameOf(a); err == nil {
+		name = called
 	}
 	if v.names == nil {
 		v.names = map[account.Address]string{}

@@ -11,7 +11,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
@@ -28,9 +27,6 @@ func (StoreKey) String() string { return "store key (secret)" }
 
 // GoString redacts the key.
 func (k StoreKey) GoString() string { return k.String() }
-
-// LogValue redacts the key.
-func (k StoreKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // NewStoreKey returns a random key.
 func NewStoreKey() StoreKey {

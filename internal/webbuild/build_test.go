@@ -28,10 +28,11 @@ import (
 func sources(t *testing.T) files {
 	t.Helper()
 	all := files{
-		"web/src/main.ts":            []byte(`export const load = () => import('./locale/xx'); console.log(__WASM__, __WORKER__, load);`),
+		"web/src/main.ts":            []byte(`export const load = () => import('./locale/xx'); console.log(__WASM__, securecryptLine.to, load);`),
 		"web/src/locale/xx.ts":       []byte(`export const xx = { hello: 'saluton' };`),
 		"web/src/worker/worker.ts":   []byte(`console.log('worker', __WASM__);`),
 		"web/src/style/index.css":    []byte(`body { color: teal }`),
+		"web/src/core/line.ts":       []byte(`export const to = __WORKER__;`),
 		"web/src/core/core.ts":       []byte(`export {};`),
 		"web/icon.svg":               []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`),
 		"web/manifest.webmanifest":   []byte(`{}`),
@@ -153,8 +154,8 @@ func TestBuildNamesFilesByContent(t *testing.T) {
 	if !bytes.Contains(before[worker], []byte("/"+core)) {
 		t.Errorf("the worker does not name %s", core)
 	}
-	if !bytes.Contains(before[named(t, before, `assets/main-\w{8}\.js`)], []byte("/"+worker)) {
-		t.Errorf("the script does not name %s", worker)
+	if first := named(t, before, `assets/line-\w{10}\.js`); !bytes.Contains(before[first], []byte("/"+worker)) || !strings.Contains(page, `"/`+first+`"`) {
+		t.Errorf("the page does not name %s, or that does not name %s", first, worker)
 	}
 
 	changed := sources(t)
@@ -162,7 +163,7 @@ func TestBuildNamesFilesByContent(t *testing.T) {
 	after := mustBuild(t, changed)
 	for pattern, same := range map[string]bool{
 		`assets/securecrypt-\w{10}\.wasm`: true, `assets/index-\w{8}\.css`: true, `assets/xx-\w{8}\.js`: true,
-		`assets/worker-\w{10}\.js`: false, `assets/main-\w{8}\.js`: false,
+		`assets/main-\w{8}\.js`: true, `assets/worker-\w{10}\.js`: false, `assets/line-\w{10}\.js`: false,
 	} {
 		if a, b := named(t, before, pattern), named(t, after, pattern); (a == b) != same {
 			t.Errorf("a change of the worker: %s became %s", a, b)

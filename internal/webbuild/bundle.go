@@ -16,6 +16,7 @@ import (
 // Entries of the page, relative to web/.
 const (
 	script = "src/main.ts"
+	line   = "src/core/line.ts"
 	style  = "src/style/index.css"
 	worker = "src/worker/worker.ts"
 	// Scripts in this folder that stay chunks of their own are catalogues that
@@ -62,6 +63,10 @@ func (o Options) bundle(out files) (page, error) {
 		}
 		define["__WORKER__"] = quote("/" + name)
 	}
+	first, err := o.hashedScript(out, line, define)
+	if err != nil {
+		return page{}, err
+	}
 	opts := o.common()
 	opts.EntryPoints = []string{script, style}
 	opts.EntryNames, opts.ChunkNames = "assets/[name]-[hash]", "assets/[name]-[hash]"
@@ -72,7 +77,9 @@ func (o Options) bundle(out files) (page, error) {
 		return page{}, err
 	}
 	add(out, opts.Outdir, result)
-	return readMeta(result.Metafile)
+	p, err := readMeta(result.Metafile)
+	p.Line = first
+	return p, err
 }
 
 // script bundles one classic script under a fixed name.
@@ -97,6 +104,9 @@ func (o Options) hashedScript(out files, entry string, define map[string]string)
 func (o Options) single(entry string, define map[string]string) ([]byte, error) {
 	opts := o.common()
 	opts.EntryPoints, opts.Format, opts.Define = []string{entry}, api.FormatIIFE, define
+	if entry == line {
+		opts.GlobalName = "securecryptLine" // for the scripts that come after it
+	}
 	result := api.Build(opts)
 	if err := failed(result); err != nil {
 		return nil, err

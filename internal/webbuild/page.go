@@ -15,6 +15,8 @@ import (
 
 // page are the names that index.html needs.
 type page struct {
+	// Line is the classic script that runs before all else.
+	Line    string
 	Script  string
 	Style   string
 	Preload []string

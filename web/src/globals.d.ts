@@ -16,3 +16,6 @@ declare class BarcodeDetector {
   constructor(options: { formats: string[] });
   detect(source: CanvasImageSource): Promise<{ rawValue: string }[]>;
 }
+
+/** What core/line.ts exports, a script that runs before the others. */
+declare const securecryptLine: typeof import('./core/line');

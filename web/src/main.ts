@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { connect } from './core/worker-core'; // first: it starts the worker
 import { h, render } from 'preact';
 import type { Core } from './core/core';
 import { Elsewhere } from './core/seat';
-import { scriptURL } from './core/trusted';
+import { connect } from './core/worker-core';
 import { App, wording } from './model/app';
+import { clock } from './model/i18n';
 import { guard } from './platform/guard';
 import { notify } from './platform/notify';
 import { takeShared } from './platform/share';
@@ -37,6 +37,7 @@ function start(core: Core): void {
     core.leave(e.persisted);
   });
   if (!(core instanceof Failing)) void app.start();
+  clock(Date.now()); // the browser learns to write times while the core starts
   void takeShared(app);
   keepFiles(app);
 }
@@ -69,7 +70,7 @@ function keepFiles(app: App): void {
     if (old) void app.saveDrafts().then(() => location.reload()); // in all tabs: they share one core
     old = navigator.serviceWorker.controller;
   });
-  navigator.serviceWorker.register(scriptURL('/sw.js')).then((registration) => {
+  navigator.serviceWorker.register(securecryptLine.scriptURL('/sw.js')).then((registration) => {
     offer(registration.waiting);
     registration.addEventListener('updatefound', () => {
       const fresh = registration.installing;

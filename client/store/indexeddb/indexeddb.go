@@ -218,6 +218,24 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 	return append([]byte{}, v...), nil // the caller's own
 }
 
+// Fetch implements client.Fetcher.
+func (t *tx) Fetch(keys [][]byte) error {
+	var unknown [][]byte
+	for _, key := range keys {
+		if _, known := t.s.cache.get(key); !known {
+			unknown = append(unknown, key)
+		}
+	}
+	values, err := t.s.getMany(unknown)
+	if err != nil {
+		return failed("reading", err)
+	}
+	for i, key := range unknown {
+		t.s.cache.set(string(key), values[i])
+	}
+	return nil
+}
+
 func (t *tx) Put(key, value []byte) error {
 	if t.writes == nil {
 		return errReadOnly

@@ -49,16 +49,39 @@ func (s *Store) ask(fn func(records js.Value) js.Value) (request js.Value, err e
 }
 
 func (s *Store) get(key []byte) ([]byte, error) {
-	request, err := s.ask(func(records js.Value) js.Value { return records.Call("get", jsbridge.Array(key)) })
+	values, err := s.getMany([][]byte{key})
 	if err != nil {
 		return nil, err
 	}
-	v, err := await(context.Background(), request)
-	if err != nil || v.IsUndefined() {
-		return nil, err
+	return values[0], nil
+}
+
+// getMany reads the values of keys in one transaction, nil where there is none.
+func (s *Store) getMany(keys [][]byte) ([][]byte, error) {
+	if len(keys) == 0 {
+		return nil, nil
 	}
-	rec, err := parseRecord(jsbridge.Bytes(v))
-	return rec.value, err
+	requests, values := make([]js.Value, len(keys)), make([][]byte, len(keys))
+	last, err := s.ask(func(records js.Value) js.Value {
+		for i, key := range keys {
+			requests[i] = records.Call("get", jsbridge.Array(key))
+		}
+		return requests[len(keys)-1]
+	})
+	if err == nil {
+		_, err = await(context.Background(), last) // they are answered in order
+	}
+	for i, request := range requests {
+		if err != nil {
+			return nil, err
+		}
+		if v := request.Get("result"); !v.IsUndefined() {
+			var rec record
+			rec, err = parseRecord(jsbridge.Bytes(v))
+			values[i] = rec.value
+		}
+	}
+	return values, err
 }
 
 // errAborted is a transaction that ended without any reason being given.

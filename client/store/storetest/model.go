@@ -81,8 +81,20 @@ func look(tx client.Tx, writes [][2][]byte, r *rand.Rand) (said []string) {
 		}
 	}
 	for range 5 {
-		v, err := tx.Get(someKey(r))
-		said = append(said, fmt.Sprintf("%q %t %v", v, v == nil, err))
+		keys := make([][]byte, r.IntN(6))
+		for i := range keys {
+			keys[i] = someKey(r)
+		}
+		var err error
+		fetch := r.IntN(2) == 0
+		if f, ok := tx.(client.Fetcher); ok && fetch {
+			err = f.Fetch(keys)
+		}
+		said = append(said, fmt.Sprint(err))
+		for _, key := range keys {
+			v, err := tx.Get(key)
+			said = append(said, fmt.Sprintf("%q %t %v", v, v == nil, err))
+		}
 		var prefix, from []byte
 		if r.IntN(2) == 0 {
 			prefix = someKey(r)[:1]

@@ -2,8 +2,6 @@
 
 package suite
 
-import "log/slog"
-
 // Secret is a secret value. It prints and logs as a placeholder.
 type Secret []byte
 
@@ -14,9 +12,6 @@ func (Secret) String() string { return redacted }
 
 // GoString redacts the secret.
 func (Secret) GoString() string { return redacted }
-
-// LogValue redacts the secret.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Wipe overwrites the secret.
 func (s Secret) Wipe() { clear(s) }

@@ -3,26 +3,22 @@
 import type { Request, Response } from '../worker/wire';
 import type { AttachmentRef, Calls, Events, Problem } from './api.gen';
 import { type Core, CoreError } from './core';
+import type { Line } from './line';
 import { take, takes } from './seat';
-import { scriptURL } from './trusted';
+
+const { begin, early, first, url } = securecryptLine;
+
+interface Answer {
+  answer?: unknown;
+  file?: Blob;
+}
 
 interface Pending {
-  resolve(response: { answer?: unknown; file?: Blob }): void;
+  resolve(response: Answer): void;
   reject(reason: Error): void;
 }
 
 type Listener = (event: never) => void;
-
-interface Line {
-  worker: SharedWorker | Worker;
-  port: MessagePort | Worker;
-  outlives: boolean;
-  leave: (kept: boolean) => void;
-}
-
-const url = scriptURL(__WORKER__);
-/** It begins before the rest of the page's scripts runs. */
-const early = typeof SharedWorker === 'undefined' ? null : shared();
 
 /**
  * Connects to the core, which runs in a worker: in one for all tabs, if the
@@ -32,25 +28,7 @@ const early = typeof SharedWorker === 'undefined' ? null : shared();
  * begin, or ends, all calls are rejected with the reason, and fails is told.
  */
 export async function connect(yields: () => Promise<void>, fails: (reason: CoreError) => void): Promise<Core> {
-  return attach(early ?? begin(await alone(yields)), fails);
-}
-
-function begin(line: Line): Line {
-  line.port.postMessage({ kind: 'start', host: servedBy() } satisfies Request);
-  return line;
-}
-
-/** One worker for all tabs, which ends what it was asked to do even if the last of them is gone (HTML, extendedLifetime). */
-function shared(): Line {
-  let outlives = false;
-  const options: WorkerOptions & { extendedLifetime: boolean } = {
-    get extendedLifetime() {
-      return (outlives = true); // only browsers that know it ask
-    },
-  };
-  const worker = new SharedWorker(url, options);
-  const { port } = worker;
-  return begin({ worker, port, outlives, leave: () => port.postMessage({ kind: 'leave' } satisfies Request) });
+  return attach(early ?? (await alone(yields)), fails);
 }
 
 /** Starts a worker of this tab's own. */
@@ -63,10 +41,10 @@ async function alone(yields: () => Promise<void>): Promise<Line> {
     mine.terminate();
     seat.leave();
   };
-  return { worker: mine, port: mine, outlives: false, leave };
+  return begin(mine, { port: mine, outlives: false, leave });
 }
 
-function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreError) => void): Core {
+function attach({ port, lost, outlives, leave }: Line, fails: (reason: CoreError) => void): Core {
   const pending = new Map<number, Pending>();
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
@@ -77,7 +55,7 @@ function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreErr
     pending.clear();
     fails(reason);
   };
-  worker.onerror = () => fail({ code: 'failed', text: '' }); // its script could not be loaded
+  void lost.then(() => fail({ code: 'failed', text: '' }));
   port.onmessage = ({ data }: MessageEvent<Response>) => {
     if (data.kind === 'events') {
       for (const { name, data: event } of data.events) {
@@ -97,18 +75,31 @@ function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreErr
   };
   const post = (request: Request) => port.postMessage(request);
 
-  function ask(name: string, params: unknown, files: Blob[], signal?: AbortSignal): Promise<{ answer?: unknown; file?: Blob }> {
-    return new Promise((resolve, reject) => {
-      const id = ++last;
-      pending.set(id, { resolve, reject });
-      post({ kind: 'call', id, name, params, files });
-      signal?.addEventListener('abort', () => post({ kind: 'abort', id }), { once: true });
-    });
+  const answerTo = (id: number) => new Promise<Answer>((resolve, reject) => pending.set(id, { resolve, reject }));
+
+  function ask(name: string, params: unknown, files: Blob[], signal?: AbortSignal): Promise<Answer> {
+    const id = ++last;
+    post({ kind: 'call', id, name, params, files });
+    signal?.addEventListener('abort', () => post({ kind: 'abort', id }), { once: true });
+    return answerTo(id);
   }
+
+  const made = new Map<string, Promise<Answer>>();
+  for (const [name, params] of Object.entries(first)) {
+    const answer = answerTo(++last);
+    answer.catch(() => undefined); // nobody may ask
+    made.set(spelt(name, params), answer);
+  }
+  /** The answer to a call that was made as the line began, once. */
+  const foreseen = (name: string, params: unknown) => {
+    const answer = made.get(spelt(name, params));
+    made.delete(spelt(name, params));
+    return answer;
+  };
 
   return {
     async call<K extends keyof Calls>(name: K, params: Calls[K][0], files: Blob[] = []) {
-      return (await ask(name, params, files)).answer as Calls[K][1];
+      return (await (foreseen(name, params) ?? ask(name, params, files))).answer as Calls[K][1];
     },
     async attachment(ref: AttachmentRef, signal?: AbortSignal) {
       return (await ask('attachment', ref, [], signal)).file ?? new Blob();
@@ -123,7 +114,4 @@ function attach({ worker, port, outlives, leave }: Line, fails: (reason: CoreErr
   };
 }
 
-/** The server that this page came from, unless the page says otherwise. */
-function servedBy(): string {
-  return document.querySelector<HTMLMetaElement>('meta[name=securecrypt-server]')?.content ?? location.host;
-}
+const spelt = (name: string, params: unknown) => name + JSON.stringify(params);

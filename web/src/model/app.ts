@@ -128,7 +128,8 @@ export class App {
     if (session.phase !== 'open') this.forget(session.phase);
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (!opened) return;
-    await Promise.all([this.load(recent), this.attempt(() => this.settings.load())]);
+    const first = recent ?? this.recent(); // what people wait for comes before what else is asked
+    await Promise.all([this.load(first), first.catch(() => null).then(() => this.attempt(() => this.settings.load()))]);
     this.orient(session.address);
     void this.waking.check().catch(() => undefined);
   }

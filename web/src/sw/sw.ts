@@ -12,7 +12,8 @@ import type { Shared } from '../platform/share';
 
 /** What this file needs of a service worker's global scope. */
 interface Scope {
-  addEventListener(type: 'install' | 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
+  addEventListener(type: 'install', fn: (e: { waitUntil(p: Promise<unknown>): void; addRoutes?: (routes: Route[]) => Promise<void> }) => void): void;
+  addEventListener(type: 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'push', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'notificationclick', fn: (e: { notification: Notification; waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'fetch', fn: (e: { request: Request; respondWith(r: Promise<Response>): void }) => void): void;
@@ -22,6 +23,12 @@ interface Scope {
   registration: ServiceWorkerRegistration;
   navigator: { setAppBadge?: () => Promise<void> };
   location: Location;
+}
+
+/** What a browser may answer without starting this worker (W3C, Service Workers, static routes). */
+interface Route {
+  condition: { urlPattern: { pathname: string; search: ''; baseURL: string }; requestMethod: 'GET' };
+  source: { cacheName: string };
 }
 
 interface Window {
@@ -38,7 +45,10 @@ const places = /^\/(share)?$/;
 /** What was shared, in memory alone, until the page takes it. */
 let shared: Shared | null = null;
 
-scope.addEventListener('install', (e) => e.waitUntil(store()));
+scope.addEventListener('install', (e) => {
+  e.addRoutes?.(['/', '/assets/*'].map(fromCache)).catch(() => undefined); // the fetch event does it too
+  e.waitUntil(store());
+});
 scope.addEventListener('activate', (e) => e.waitUntil(takeOver()));
 scope.addEventListener('message', (e) => {
   if (e.data === 'update') void scope.skipWaiting();
@@ -61,6 +71,10 @@ scope.addEventListener('notificationclick', (e) => {
   e.notification.close();
   e.waitUntil(show((e.notification.data as { path?: string } | null)?.path));
 });
+
+function fromCache(pathname: string): Route {
+  return { condition: { urlPattern: { pathname, search: '', baseURL: scope.location.href }, requestMethod: 'GET' }, source: { cacheName } };
+}
 
 function pages(): Promise<Window[]> {
   return scope.clients.matchAll({ type: 'window', includeUncontrolled: true });

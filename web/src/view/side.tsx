@@ -145,13 +145,17 @@ function Shelf({ kind }: { kind: 'requests' | 'archive' }): VNode {
 }
 
 const rowRem = 4;
+/** How many rows beyond those in view exist, for scrolling. */
+const spare = 6;
 
 /** Rows of one height, of which only those in view exist. */
 function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; children?: VNode | false }): VNode {
   const { router } = useApp();
   const now = useNow();
   const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, height: 900, rem: 16 });
+  const [view, setView] = useState({ top: 0, height: innerHeight, rem: 16 });
+  const [beyond, setBeyond] = useState(0);
+  useEffect(() => setBeyond(spare), []); // once those in view have been painted
   const look = () => {
     const el = box.current;
     if (el) setView({ top: el.scrollTop, height: el.clientHeight, rem: parseFloat(getComputedStyle(document.documentElement).fontSize) });
@@ -163,8 +167,8 @@ function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; child
     return () => observer.disconnect();
   }, []);
   const height = rowRem * view.rem;
-  const first = Math.max(0, Math.floor(view.top / height) - 6);
-  const last = Math.min(p.rows.length, Math.ceil((view.top + view.height) / height) + 6);
+  const first = Math.max(0, Math.floor(view.top / height) - beyond);
+  const last = Math.min(p.rows.length, Math.ceil((view.top + view.height) / height) + beyond);
   const route = router.route.value;
   const current = route.at === 'conversation' ? route.id : '';
   const stop = p.rows.slice(first, last).some((c) => c.id === current) ? current : p.rows[first]?.id;

@@ -22,14 +22,32 @@ async function open(): Promise<IDBDatabase> {
   return settled(request);
 }
 
-async function read<T>(key: string): Promise<T | undefined> {
+interface Kept {
+  sealed?: Uint8Array;
+  device?: CryptoKey;
+}
+
+async function read(): Promise<Kept> {
   const db = await open();
   try {
-    return await settled<T | undefined>(db.transaction(TABLE).objectStore(TABLE).get(key));
+    const table = db.transaction(TABLE).objectStore(TABLE);
+    const [sealed, device] = await Promise.all([settled<Uint8Array | undefined>(table.get(SEALED)), settled<CryptoKey | undefined>(table.get(DEVICE))]);
+    return { sealed, device };
   } finally {
     db.close();
   }
 }
+
+let kept: Promise<Kept> | null = null;
+
+function current(): Promise<Kept> {
+  return (kept ??= read().catch((e) => {
+    kept = null;
+    throw e;
+  }));
+}
+
+current().catch(() => undefined); // ahead, while the core is being compiled
 
 async function write(change: (table: IDBObjectStore) => void): Promise<void> {
   const db = await open();
@@ -45,23 +63,27 @@ async function write(change: (table: IDBObjectStore) => void): Promise<void> {
   }
 }
 
-export const keys = () => read<Uint8Array>(SEALED);
+export const keys = async () => (await current()).sealed;
 
 /** The key of this device that sealed what is to be kept next. What a passphrase seals needs none. */
 let fresh: CryptoKey | null = null;
 
 /** Keeps the sealed key, and the key of the device if that sealed it; null removes both. */
 export async function setKeys(sealed: Uint8Array | null): Promise<void> {
-  await write((table) => {
-    table.clear();
-    if (sealed) {
-      table.put(sealed, SEALED);
-    }
-    if (sealed && fresh) {
-      table.put(fresh, DEVICE);
-    }
-  });
-  fresh = null;
+  try {
+    await write((table) => {
+      table.clear();
+      if (sealed) {
+        table.put(sealed, SEALED);
+      }
+      if (sealed && fresh) {
+        table.put(fresh, DEVICE);
+      }
+    });
+    fresh = null;
+  } finally {
+    kept = null;
+  }
 }
 
 export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
@@ -76,7 +98,7 @@ export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> 
 
 export async function unseal(sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const iv = sealed.slice(0, NONCE_SIZE);
-  const key = await read<CryptoKey>(DEVICE);
+  const { device: key } = await current();
   if (!key) {
     throw new Error('the key of this device is gone');
   }

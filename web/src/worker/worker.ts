@@ -32,8 +32,6 @@ let core: Promise<Core> | undefined;
 let calls = 0;
 let underWay = 0;
 
-void device.keys().catch(() => undefined); // the browser opens its databases while the core is being compiled
-
 function tell(response: Response): void {
   for (const port of ports) {
     port.postMessage(response);
