@@ -22,7 +22,7 @@ const stage = `(() => {
 		constructor(...how) {
 			super(...how)
 			const port = this.port, post = port.postMessage.bind(port)
-			const say = data => queueMicrotask(() => port.onmessage({data}))
+			const say = data => queueMicrotask(() => port.onmessage ? port.onmessage({data}) : setTimeout(say, 0, data)) // a port waits for who listens
 			port.postMessage = request => {
 				const {id, name} = request
 				if (stage.broken) say({kind: "failed", problem: stage.broken})
