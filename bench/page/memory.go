@@ -61,7 +61,7 @@ func (t *town) watch(ctx context.Context, o options) error {
 	for _, part := range []struct {
 		name string
 		of   []sample
-	}{{"first third", all[:third]}, {"last third", all[len(all)-third:]}} {
+	}{{"first third", all[:third]}, {"second third", all[third : 2*third]}, {"last third", all[2*third:]}} {
 		var page, worker, processes figure
 		for _, s := range part.of {
 			page, worker, processes = append(page, s.page), append(worker, s.worker), append(processes, s.processes)
@@ -147,8 +147,9 @@ func (b *browser) renderers() (sum float64, err error) {
 		return 0, err
 	}
 	for _, file := range files {
-		line, _ := os.ReadFile(file) // it may have ended
-		if !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), "--user-data-dir="+b.dir) {
+		line, _ := os.ReadFile(file)                                     // it may have ended
+		chromium := strings.Contains(string(line), "--top-chrome-webui") // for its own surface
+		if chromium || !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), "--user-data-dir="+b.dir) {
 			continue
 		}
 		rollup, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "smaps_rollup"))

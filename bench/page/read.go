@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // beside opens a browser's application in two tabs, the first of which keeps
 // the core running, and calls fn with the second.
@@ -31,7 +34,7 @@ func (t *town) beside(name string, fn func(*page) error) error {
 func (t *town) row(name string) string { return fmt.Sprintf(`a.row[href="/#/c/%s"]`, t.Bob.With[name]) }
 
 // opens measures from the click on the longest conversation until its newest
-// messages have been painted, each time in a page that knows nothing of it.
+// messages have been painted, each time in a page that is at rest and knows nothing of it.
 func (t *town) opens(r report, runs int) error {
 	var open figure
 	var back struct{ Moved, Seen float64 }
@@ -47,6 +50,7 @@ func (t *town) opens(r report, runs int) error {
 			if err := p.await(t.row(crowded)); err != nil {
 				return err
 			}
+			time.Sleep(rest)
 			if err := p.click(t.row(crowded)); err != nil {
 				return err
 			}
