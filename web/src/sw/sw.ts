@@ -46,8 +46,9 @@ const places = /^\/(share)?$/;
 let shared: Shared | null = null;
 
 scope.addEventListener('install', (e) => {
-  e.addRoutes?.(['/', '/assets/*'].map(fromCache)).catch(() => undefined); // the fetch event does it too
   e.waitUntil(store());
+  const route = async () => e.addRoutes?.(['/', '/assets/*'].map(fromCache));
+  route().catch(() => undefined); // the fetch event does it too
 });
 scope.addEventListener('activate', (e) => e.waitUntil(takeOver()));
 scope.addEventListener('message', (e) => {
