@@ -70,6 +70,7 @@ func TestNotificationIsClicked(t *testing.T) {
 	bea.Permit("notifications", true)
 	bea.Go(w.home() + "/#/settings/notifications")
 	bea.choose("select:has([value=full])", "full")
+	bea.Until(`Notification.requestPermission().then(() => true)`) // the page asks before it stores the choice
 	bea.Do(reload())
 	bea.Until(`document.querySelector("select:has([value=full])")?.value === "full"`)
 	bea.Until(`navigator.serviceWorker.ready.then(r => (r.active.postMessage("are you awake"), true))`)
