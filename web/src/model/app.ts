@@ -153,7 +153,6 @@ export class App {
       const all: Conversation[] = [];
       let after = '';
       do {
-        if (conversations.length) await this.drawn(); // nobody waits for the rest of it
         const some = await this.core.call('conversations', { recent: false, after });
         if (visit !== this.visit) return;
         all.push(...some.conversations);
@@ -163,11 +162,6 @@ export class App {
     } catch {
       if (visit === this.visit) this.list.state.value = 'failed';
     }
-  }
-
-  /** Resolves once what has changed is being drawn. */
-  private drawn(): Promise<void> {
-    return new Promise((done) => this.around.soon(done));
   }
 
   timeline(id: string): Timeline {
