@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/storage"
 
@@ -19,6 +20,9 @@ import (
 
 // brakeAfter is how many bytes a connection may bring before it waits.
 const brakeAfter = 3 << 20
+
+// brakeTime is how long it waits at most: a server that stops waits longer.
+const brakeTime = 10 * time.Second
 
 // A brake is a listener that lets nothing large pass until it is released.
 type brake struct {
@@ -60,6 +64,7 @@ func (c *brakedConn) Read(b []byte) (int, error) {
 		select {
 		case <-c.brake.released:
 		case <-c.closed:
+		case <-time.After(brakeTime):
 		}
 	}
 	return n, err
