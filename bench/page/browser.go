@@ -50,6 +50,20 @@ func (t *town) browse(name string) (*browser, error) {
 	return &browser{dir, ctx, end}, nil
 }
 
+// visited starts somebody's browser, calls fn with a tab of it, and ends it.
+func (t *town) visited(name string, fn func(*browser, *page) error) error {
+	b, err := t.browse(name)
+	if err != nil {
+		return err
+	}
+	defer b.end()
+	p, err := b.tab()
+	if err != nil {
+		return err
+	}
+	return fn(b, p)
+}
+
 func (b *browser) tab() (*page, error) {
 	ctx, closeTab := chromedp.NewContext(b.ctx)
 	p := &page{ctx, closeTab}

@@ -68,17 +68,10 @@ func (t *town) people(ctx context.Context, o options) error {
 
 // give puts a profile into a browser.
 func (t *town) give(name string, d *device) error {
-	b, err := t.browse(name)
-	if err != nil {
-		return err
-	}
-	defer b.end()
-	p, err := b.tab()
-	if err != nil {
-		return err
-	}
-	if err := t.plantIn(p, t.Profiles[name], d.store); err != nil {
-		return err
-	}
-	return d.remove()
+	return t.visited(name, func(_ *browser, p *page) error {
+		if err := t.plantIn(p, t.Profiles[name], d.store); err != nil {
+			return err
+		}
+		return d.remove()
+	})
 }

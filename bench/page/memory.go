@@ -36,23 +36,18 @@ func (t *town) watch(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = end() }() // what matters was settled
-	b, err := t.browse(small)
-	if err != nil {
+	var all []sample
+	err = t.visited(small, func(b *browser, p *page) error {
+		if err := t.talking(p, "bob"); err != nil {
+			return err
+		}
+		worker, err := b.worker(p)
+		if err != nil {
+			return err
+		}
+		all, err = t.traffic(ctx, bob, b, p, worker, o)
 		return err
-	}
-	defer b.end()
-	p, err := b.tab()
-	if err != nil {
-		return err
-	}
-	if err := t.talking(p, "bob"); err != nil {
-		return err
-	}
-	worker, err := b.worker(p)
-	if err != nil {
-		return err
-	}
-	all, err := t.traffic(ctx, bob, b, p, worker, o)
+	})
 	if err != nil {
 		return err
 	}

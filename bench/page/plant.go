@@ -144,27 +144,20 @@ const refreshScript = `(async () => {
 // refresh has a browser install the present application, as a second visit
 // finds it.
 func (t *town) refresh(name string) error {
-	b, err := t.browse(name)
-	if err != nil {
+	return t.visited(name, func(_ *browser, p *page) error {
+		if err := p.visit(t.home() + plantPath); err != nil {
+			return err
+		}
+		if _, err := ask[bool](p, refreshScript); err != nil {
+			return err
+		}
+		if err := p.visit(t.home()); err != nil {
+			return err
+		}
+		if _, err := ask[bool](p, `navigator.serviceWorker.ready.then(() => true)`); err != nil {
+			return err
+		}
+		_, err := ask[float64](p, "eye.first")
 		return err
-	}
-	defer b.end()
-	p, err := b.tab()
-	if err != nil {
-		return err
-	}
-	if err := p.visit(t.home() + plantPath); err != nil {
-		return err
-	}
-	if _, err := ask[bool](p, refreshScript); err != nil {
-		return err
-	}
-	if err := p.visit(t.home()); err != nil {
-		return err
-	}
-	if _, err := ask[bool](p, `navigator.serviceWorker.ready.then(() => true)`); err != nil {
-		return err
-	}
-	_, err = ask[float64](p, "eye.first")
-	return err
+	})
 }

@@ -45,44 +45,29 @@ func (t *town) starts(r report, name string, runs int) error {
 }
 
 func (t *town) startOnce(name string, cold, alone, second, beside *figure) error {
-	b, err := t.browse(name)
-	if err != nil {
-		return err
-	}
-	defer b.end()
-	one, err := b.tab()
-	if err != nil {
-		return err
-	}
-	time.Sleep(rest)
-	if err := first(one, one.visitHome(t), cold); err != nil {
-		return err
-	}
-	if err := first(one, one.reload, alone); err != nil {
-		return err
-	}
-	two, err := b.tab()
-	if err != nil {
-		return err
-	}
-	time.Sleep(rest)
-	if err := first(two, two.visitHome(t), second); err != nil {
-		return err
-	}
-	return first(two, two.reload, beside)
+	return t.visited(name, func(b *browser, one *page) error {
+		time.Sleep(rest)
+		if err := first(one, one.visitHome(t), cold); err != nil {
+			return err
+		}
+		if err := first(one, one.reload, alone); err != nil {
+			return err
+		}
+		two, err := b.tab()
+		if err != nil {
+			return err
+		}
+		time.Sleep(rest)
+		if err := first(two, two.visitHome(t), second); err != nil {
+			return err
+		}
+		return first(two, two.reload, beside)
+	})
 }
 
+// hurry measures in a browser that is still starting.
 func (t *town) hurry(name string, hurried *figure) error {
-	b, err := t.browse(name)
-	if err != nil {
-		return err
-	}
-	defer b.end()
-	p, err := b.tab()
-	if err != nil {
-		return err
-	}
-	return first(p, p.visitHome(t), hurried)
+	return t.visited(name, func(_ *browser, p *page) error { return first(p, p.visitHome(t), hurried) })
 }
 
 func (p *page) visitHome(t *town) func() error { return func() error { return p.visit(t.home()) } }
@@ -102,16 +87,10 @@ func (t *town) unlockOnce(name string, asks, unlock *figure) (err error) {
 	if err := t.rekey(name, true); err != nil {
 		return err
 	}
-	b, err := t.browse(name)
-	if err != nil {
-		return err
-	}
-	p, err := b.tab()
-	time.Sleep(rest)
-	if err == nil {
-		err = t.unlock(p, asks, unlock)
-	}
-	b.end()
+	err = t.visited(name, func(_ *browser, p *page) error {
+		time.Sleep(rest)
+		return t.unlock(p, asks, unlock)
+	})
 	if err != nil {
 		return err
 	}
@@ -140,14 +119,5 @@ func (t *town) unlock(p *page, asks, unlock *figure) error {
 
 // rekey sets what lies beside the store of a browser that does not run.
 func (t *town) rekey(name string, locked bool) error {
-	b, err := t.browse(name)
-	if err != nil {
-		return err
-	}
-	defer b.end()
-	p, err := b.tab()
-	if err != nil {
-		return err
-	}
-	return t.setKey(p, t.Profiles[name], locked)
+	return t.visited(name, func(_ *browser, p *page) error { return t.setKey(p, t.Profiles[name], locked) })
 }
