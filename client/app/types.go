@@ -478,38 +478,3 @@ type (
 		Error        Problem `json:"error"`
 	}
 )
-
-// Problem is why a call failed.
-type Problem struct {
-	Code ErrorCode `json:"code"`
-	// Text says it in English, for those codes that say too little.
-	Text string `json:"text"`
-}
-
-// ErrorCode is for programs; an interface words the common ones itself.
-type ErrorCode string
-
-// The codes.
-const (
-	CodeOffline    ErrorCode = "offline"    // the server cannot be reached
-	CodePassphrase ErrorCode = "passphrase" // wrong
-	CodeTaken      ErrorCode = "taken"      // the name of an address
-	CodeInvite     ErrorCode = "invite"     // the server wants a valid invitation
-	CodeNoPerson   ErrorCode = "no-person"  // nobody has this address
-	CodeNotAllowed ErrorCode = "not-allowed"
-	CodeGone       ErrorCode = "gone" // no such conversation or message
-	CodeClosed     ErrorCode = "closed"
-	CodeFull       ErrorCode = "full"      // the device's storage
-	CodeTooLarge   ErrorCode = "too-large" // for the server
-	CodeInput      ErrorCode = "input"
-	CodeImpostor   ErrorCode = "impostor"
-	CodeCanceled   ErrorCode = "canceled"
-	CodePhase      ErrorCode = "phase" // not in this phase
-	CodeFailed     ErrorCode = "failed"
-)
-
-// ErrorCodes are all codes.
-var ErrorCodes = []string{
-	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
-}
