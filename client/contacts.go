@@ -121,7 +121,13 @@ func (c *Client) NameOf(a account.Address) (name string, err error) {
 	return name, err
 }
 
-func (r *contactRecord) shown() string { return cmp.Or(r.Name, r.Profile, r.Address) }
+func (r *contactRecord) shown() string { return called(r.Name, r.Profile, r.Address) }
+
+// Shown is NameOf, for a contact at hand.
+func (c Contact) Shown() string { return called(c.Name, c.Profile, c.Address.String()) }
+
+// called is the first of the three that there is.
+func called(private, profile, address string) string { return cmp.Or(private, profile, address) }
 
 func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
 	c := Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}

@@ -41,6 +41,7 @@ func (s *shower) fetchContacts(some []stored) error {
 			people[rec.Last.Message.From] = true
 		}
 	}
+	delete(people, "") // groups have no peer
 	var keys [][]byte
 	for who := range people {
 		keys = append(keys, contactKey(s.tx, who))

@@ -73,17 +73,6 @@ func (v *view) name(a account.Address) string {
 	return name
 }
 
-func shown(c client.Contact) string {
-	switch {
-	case c.Name != "":
-		return c.Name
-	case c.Profile != "":
-		return c.Profile
-	default:
-		return c.Address.String()
-	}
-}
-
 func (v *view) message(m client.Message) Message {
 	out := Message{
 		ID: reference(m.ID, m.Order), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
@@ -168,7 +157,7 @@ func (v *view) conversation(c client.Conversation) Conversation {
 
 func (v *view) contact(c client.Contact) Contact {
 	return Contact{
-		Address: address(c.Address), Name: shown(c), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
+		Address: address(c.Address), Name: c.Shown(), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
 		Conversation: string(c.Conversation),
 	}
 }

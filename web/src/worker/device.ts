@@ -38,6 +38,7 @@ async function read(): Promise<Kept> {
   }
 }
 
+/** What was read and has not been changed since. */
 let kept: Promise<Kept> | null = null;
 
 function current(): Promise<Kept> {
