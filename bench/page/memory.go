@@ -142,9 +142,9 @@ func (b *browser) renderers() (sum float64, err error) {
 		return 0, err
 	}
 	for _, file := range files {
-		line, _ := os.ReadFile(file)                                     // it may have ended
-		chromium := strings.Contains(string(line), "--top-chrome-webui") // for its own surface
-		if chromium || !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), "--user-data-dir="+b.dir) {
+		line, _ := os.ReadFile(file) // it may have ended
+		// Chromium draws its own surface with one, too.
+		if strings.Contains(string(line), "--top-chrome-webui") || !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), "--user-data-dir="+b.dir) {
 			continue
 		}
 		rollup, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "smaps_rollup"))
