@@ -66,11 +66,14 @@ type CreateParams struct {
 	Invite string
 	// Profile is the name shown to others; it may be empty.
 	Profile string
+	// KeepRecovery keeps the recovery secret until RecoveryNoted.
+	KeepRecovery bool
 }
 
 // Create makes a new account's keys and keeps them in the store, which must
-// be empty. Register must follow. The recovery secret is returned and not
-// kept: whoever has it can one day replace the account's devices.
+// be empty. Register must follow. The recovery secret is returned, and kept
+// only where that is asked for: whoever has it can one day replace the
+// account's devices.
 func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	var none account.RecoverySecret
 	if err := checkLabel(p.Profile); err != nil {
@@ -109,6 +112,9 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	rec := profileRecord{
 		Version: recordVersion, Address: p.Address.String(), Statement: statement,
 		SigningKey: device.Seed(), MailboxKey: letterBytes, Invite: p.Invite, Name: p.Profile,
+	}
+	if p.KeepRecovery {
+		rec.Recovery = recovery.Reveal()
 	}
 	return recovery, store.update(func(tx *sealedTx) error {
 		old, err := tx.get([]byte(tableProfile))

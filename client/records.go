@@ -66,6 +66,8 @@ type profileRecord struct {
 	// LastResort is when the key package of last resort was published, in
 	// Unix seconds.
 	LastResort int64 `cbor:"10,keyasint,omitempty"`
+	// Recovery is the recovery secret as text, until its owner has noted it.
+	Recovery string `cbor:"11,keyasint,omitempty"`
 }
 
 // A keptLetterRecord is a letter that this device has taken from the server

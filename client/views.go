@@ -19,6 +19,21 @@ func (c *Client) Profile() (name string, registered bool, err error) {
 	return rec.Name, rec.Registered, err
 }
 
+// Recovery returns the recovery secret as text if it is kept, because its
+// owner has not noted it yet.
+func (c *Client) Recovery() (string, error) {
+	rec, err := c.home.profile()
+	return rec.Recovery, err
+}
+
+// RecoveryNoted erases the recovery secret from the device.
+func (c *Client) RecoveryNoted(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.home.update(func(p *profileRecord) { p.Recovery = "" })
+}
+
 // SetProfile changes the name that this account shows to others, and tells
 // them.
 func (c *Client) SetProfile(ctx context.Context, name string) error {

@@ -193,11 +193,11 @@ func (u *user) phase(want app.Phase) app.Session {
 
 func (u *user) create(name, passphrase string) app.Session {
 	u.t.Helper()
-	c := do[app.Created](u, "create", app.Create{Host: host, Name: name, Profile: "Ms " + name, Passphrase: passphrase})
-	if c.Session.Address != name+"@"+host || !c.Session.Registered || c.Recovery == "" {
-		u.t.Errorf("created %+v", c.Session)
+	s := do[app.Session](u, "create", app.Create{Host: host, Name: name, Profile: "Ms " + name, Passphrase: passphrase})
+	if s.Address != name+"@"+host || !s.Registered || s.Recovery == "" {
+		u.t.Errorf("created %+v", s)
 	}
-	return c.Session
+	return s
 }
 
 func pass(d time.Duration) {

@@ -73,10 +73,13 @@ func (a *App) session() (Session, error) {
 		return s, err
 	}
 	s.Phase, s.Address, s.Name, s.Registered = PhaseOpen, open.Address().String(), name, registered
-	return s, nil
+	s.Recovery, err = open.Recovery()
+	return s, err
 }
 
-// changed tells every interface of the new session, and returns it.
+// changed tells every interface of the new session, and returns it. An
+// interface that showed the profile ends when that is no longer open, and with
+// the last one its host: what they hold in memory goes with them.
 func (a *App) changed() (Session, error) {
 	s, err := a.session()
 	if err == nil {
@@ -87,21 +90,31 @@ func (a *App) changed() (Session, error) {
 
 // create makes a profile. If the server refuses it or cannot be reached,
 // nothing is left of it.
-func (a *App) create(ctx context.Context, p Create) (Created, error) {
+func (a *App) create(ctx context.Context, p Create) (Session, error) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	a.mu.RLock()
 	exists := a.keys != nil
 	a.mu.RUnlock()
 	if exists {
-		return Created{}, errPhase
+		return Session{}, errPhase
 	}
-	recovery, err := a.found(ctx, p, (*client.Client).Register)
+	if err := a.found(ctx, p, true, (*client.Client).Register); err != nil {
+		return Session{}, err
+	}
+	return a.changed()
+}
+
+// recoveryNoted erases the recovery key, which nobody is shown any more.
+func (a *App) recoveryNoted(ctx context.Context, _ None) (Session, error) {
+	open, err := a.client()
 	if err != nil {
-		return Created{}, err
+		return Session{}, err
 	}
-	s, err := a.changed()
-	return Created{s, recovery}, err
+	if err := open.RecoveryNoted(ctx); err != nil {
+		return Session{}, err
+	}
+	return a.changed()
 }
 
 func newAddress(p Create) (account.Address, error) {
@@ -118,51 +131,52 @@ func newAddress(p Create) (account.Address, error) {
 	return address, nil
 }
 
-// found makes a profile and opens it, if what is to come before succeeds.
-func (a *App) found(ctx context.Context, p Create, first func(*client.Client, context.Context) error) (recovery string, err error) {
+// found makes a profile and opens it, if what is to come before succeeds. Its
+// recovery key is shown to whoever it is told to, or to nobody ever.
+func (a *App) found(ctx context.Context, p Create, told bool, first func(*client.Client, context.Context) error) error {
 	address, err := newAddress(p)
 	if err != nil {
-		return "", err
+		return err
 	}
 	key := keyring.NewStoreKey()
 	keys, err := newKeys(ctx, a.platform, key, address.Host, p.Passphrase)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := a.platform.EraseStore(ctx); err != nil { // what a crash left
-		return "", err
+		return err
 	}
-	recovery, err = a.prepare(ctx, client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile}, key, first)
-	if err != nil {
-		return "", errors.Join(err, a.platform.EraseStore(context.WithoutCancel(ctx)))
+	params := client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile, KeepRecovery: told}
+	if err := a.prepare(ctx, params, key, first); err != nil {
+		return errors.Join(err, a.platform.EraseStore(context.WithoutCancel(ctx)))
 	}
 	if err := a.keep(ctx, keys); err != nil {
-		return "", err
+		return err
 	}
-	return recovery, a.enter(ctx, key)
+	return a.enter(ctx, key)
 }
 
 // prepare makes the account in an empty store.
-func (a *App) prepare(ctx context.Context, p client.CreateParams, key keyring.StoreKey, first func(*client.Client, context.Context) error) (recovery string, err error) {
+func (a *App) prepare(ctx context.Context, p client.CreateParams, key keyring.StoreKey, first func(*client.Client, context.Context) error) (err error) {
 	store, err := a.platform.OpenStore(ctx)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	cfg := client.Config{Store: store, Key: key, Transport: a.transport}
 	secret, err := client.Create(cfg, p)
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer secret.Erase()
+	secret.Erase()
 	c, err := client.Open(cfg)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return secret.Reveal(), first(c, ctx)
+	return first(c, ctx)
 }
 
 // keep writes the keys and remembers them.
@@ -273,8 +287,7 @@ func (a *App) surrender(ctx context.Context, passphrase string) error {
 	if err := a.destroy(ctx); err != nil {
 		return err
 	}
-	_, err := a.found(ctx, Create{Host: host, Passphrase: passphrase}, func(*client.Client, context.Context) error { return nil })
-	return err
+	return a.found(ctx, Create{Host: host, Passphrase: passphrase}, false, func(*client.Client, context.Context) error { return nil })
 }
 
 func (a *App) destroy(ctx context.Context) error {

@@ -49,6 +49,31 @@ func TestRest(t *testing.T) {
 	})
 }
 
+// A recovery key is there until it was noted, whatever happens before, and for
+// nobody else.
+func TestRecoveryIsKeptUntilNoted(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.fails(app.CodePhase, "recoveryNoted", app.None{})
+		key := u.create("ana", "mine").Recovery
+		u.restart()
+		if s := u.phase(app.PhaseLocked); s.Recovery != "" {
+			t.Error("a locked profile tells its recovery key")
+		}
+		if s := do[app.Session](u, "unlock", app.Secret{Passphrase: "mine"}); s.Recovery != key {
+			t.Errorf("after a restart it is %q, not %q", s.Recovery, key)
+		}
+		if s := do[app.Session](u, "recoveryNoted", app.None{}); s.Recovery != "" || s.Phase != app.PhaseOpen {
+			t.Errorf("noted: %+v", s)
+		}
+		do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
+		u.restart()
+		if s := do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"}); s.Recovery != "" {
+			t.Error("who unlocks under duress is shown a recovery key")
+		}
+	})
+}
+
 func TestPassphrase(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
 		u := newUser(t, net, "ana")

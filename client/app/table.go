@@ -13,6 +13,7 @@ var Calls = []Call{
 	define("rest", (*App).rest),
 	define("setPassphrase", (*App).setPassphrase),
 	define("setDuress", (*App).setDuress),
+	define("recoveryNoted", (*App).recoveryNoted),
 	define("erase", (*App).erase),
 	define("setName", (*App).setName),
 	define("settings", (*App).settings),

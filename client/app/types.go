@@ -33,6 +33,8 @@ type Session struct {
 	Registered bool `json:"registered"`
 	// Host is the server that this page came from or was started for.
 	Host string `json:"host"`
+	// Recovery is the recovery key of an open profile, until it was noted.
+	Recovery string `json:"recovery"`
 }
 
 // Create are the parameters of a new profile.
@@ -44,13 +46,6 @@ type Create struct {
 	Invite  string `json:"invite"`
 	// Passphrase protects the profile on this device; it may be empty.
 	Passphrase string `json:"passphrase"`
-}
-
-// Created is what a new profile brings.
-type Created struct {
-	Session Session `json:"session"`
-	// Recovery is shown once and kept nowhere.
-	Recovery string `json:"recovery"`
 }
 
 // Conversation is a row of the list.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -109,22 +111,39 @@ func TestLockAndDuress(t *testing.T) {
 	bea.say("are you there")
 }
 
-// live counts the addresses of pictures and files that the page has made and
-// not revoked since.
-const live = `(globalThis.live ??= (() => {
-	const all = new Set(), make = URL.createObjectURL, revoke = URL.revokeObjectURL
-	URL.createObjectURL = b => { const url = make.call(URL, b); all.add(url); return url }
-	URL.revokeObjectURL = url => { all.delete(url); revoke.call(URL, url) }
-	return all
-})()).size`
+// heap is what lies in the memory of the page's scripts, as a snapshot in JSON.
+func (p *person) heap() string {
+	p.t.Helper()
+	id := chromedp.FromContext(p.Context()).Target.TargetID
+	ctx, detach := chromedp.NewContext(p.Context(), chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
+	defer detach()
+	var snapshot strings.Builder
+	must(p.t, chromedp.Listen(ctx, func(event any) {
+		if part, ok := event.(*heapprofiler.EventAddHeapSnapshotChunk); ok {
+			snapshot.WriteString(part.Chunk)
+		}
+	}))
+	_, err := chromedp.Call(ctx, heapprofiler.CollectGarbage, cdp.Empty{})
+	must(p.t, err)
+	_, err = chromedp.Call(ctx, heapprofiler.TakeHeapSnapshot, heapprofiler.TakeHeapSnapshotParams{})
+	must(p.t, err)
+	return snapshot.String()
+}
 
 // lockedFrom locks the page from another tab, and checks that nothing of what
-// was shown or written stays.
+// was shown or written stays: it is another page, with another worker.
 func (p *person) lockedFrom(other *person, state string, secrets ...string) {
 	p.t.Helper()
+	before := p.workers()
+	p.Until(`globalThis.before = true`)
 	other.Click("button", "Lock now")
 	p.Await("button", "Unlock")
-	p.Until(live + " === 0")
+	if browsertest.Eval[bool](p.Page, `"before" in globalThis`) {
+		p.t.Errorf("%s: the locked page is that which was open", state)
+	}
+	if now := p.workers(); len(before) != 1 || len(now) != 1 || now[0] == before[0] {
+		p.t.Errorf("%s: the worker that had the profile open is %s, and now there is %s", state, before, now)
+	}
 	rest := browsertest.Eval[string](p.Page, `document.documentElement.outerHTML + document.title + location.href + [...document.querySelectorAll("input")].map(i => i.value)`)
 	for _, s := range append(secrets, "Bea", "bea@", "ana@") {
 		if strings.Contains(rest, s) {
@@ -134,6 +153,12 @@ func (p *person) lockedFrom(other *person, state string, secrets ...string) {
 	if left := browsertest.Eval[[]string](p.Page, `[...document.querySelectorAll("dialog, textarea, audio, video, canvas, [role=menu], [src^='blob:']")].map(e => e.outerHTML)`); len(left) > 0 {
 		p.t.Errorf("%s: the locked page has %q", state, left)
 	}
+	heap := p.heap()
+	for _, s := range append(secrets, "Hello, I am") {
+		if strings.Contains(heap, s) {
+			p.t.Errorf("%s: the locked page's memory holds %q", state, s)
+		}
+	}
 	p.Write("Passphrase", "my own words")
 	p.Click("button", "Unlock")
 	other.Await("button", "Lock now")
@@ -142,19 +167,12 @@ func (p *person) lockedFrom(other *person, state string, secrets ...string) {
 // Whatever is open, of a locked page nothing stays.
 func TestLockLeavesNothing(t *testing.T) {
 	w := newTown(t)
-	ana, bea := w.visit(t, desktop, "ana"), w.settle(t, phone, "bea", "")
+	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
 	lake := filepath.Join(t.TempDir(), "lake.png")
 	must(t, os.WriteFile(lake, landscape(90, 60, 200), 0o600))
-	browsertest.Eval[int](ana.Page, live)
-	ana.begins("my own words")
-	key := browsertest.Eval[string](ana.Page, `document.querySelector(".recovery span").textContent`)
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
 	second.Size(desktop.width, desktop.height, false)
 	second.Go(w.home() + "/#/settings")
-	ana.lockedFrom(second, "recovery key", key)
-	ana.shows(key) // it is shown until it is noted
-	ana.Click("checkbox", "I have written it down")
-	ana.Click("button", "Continue")
 	ana.meet(bea)
 	bea.Choose(`input[accept="image/*"]`, lake)
 	bea.Click("button", "Send")
@@ -171,6 +189,9 @@ func TestLockLeavesNothing(t *testing.T) {
 	ana.shows("Draft:")
 	ana.Click("button", "Actions")
 	ana.Await("menuitem", "Pin")
+	if heap := ana.heap(); !strings.Contains(heap, "a thought not sent") || !strings.Contains(heap, "Hello, I am bea") {
+		t.Errorf("a snapshot of %d bytes lacks what is shown", len(heap))
+	}
 	ana.lockedFrom(second, "draft, card and menu", "a thought not sent")
 	ana.Until(`document.querySelector("textarea")?.value === "a thought not sent"`)
 	if ana.Sees("menuitem", "Pin") {

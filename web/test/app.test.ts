@@ -93,44 +93,46 @@ test('a list begins with what is on top, and gets the rest in parts', async () =
   assert.deepEqual(core.made('conversations'), [{ recent: true, after: '' }, { recent: false, after: '' }, { recent: false, after: 'here' }]);
 });
 
-test('a locked page holds nothing that was read', async () => {
-  const { app, core, world } = await opened([conversation('c', { name: 'secret' })]);
-  core.when('page', () => page(1, 3)).when('saveDraft', () => ({}));
-  core.when('lock', () => {
+test('a page whose profile was closed is loaded anew, once, after drafts were kept', async () => {
+  const { app, core, world } = await opened([conversation('c')]);
+  core.when('saveDraft', () => ({})).when('lock', () => {
+    assert.equal(world.loaded, 0);
     core.emit('session', { session: session('locked') });
     return session('locked');
   });
   app.router.go({ at: 'conversation', id: 'c', panel: false });
-  await app.timeline('c').open();
   app.composer('c').text.value = 'half a secret';
-  app.composer('c').attach(new Blob(), 'secret.pdf', 'blob:secret');
-  app.list.query.value = 'secret';
-  app.sheet.value = { kind: 'share' };
-  app.router.go({ at: 'person', address: 'secret@example.org' });
-  core.emit('typing', { conversation: 'c', from: 'a@x', author: 'secret', on: true });
-  core.emit('message', { message: message(4, { text: 'secret' }), new: true });
-  core.emit('failure', { conversation: 'c', error: { code: 'failed', text: 'secret' } });
-  core.emit('failure', { conversation: '', error: { code: 'failed', text: 'secret' } });
-  core.emit('progress', { conversation: 'c', message: 'secret', index: 0, done: 1, total: 2 });
-  const before = [app.timeline('c'), app.composer('c')];
   await app.lock();
   assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }], 'what was written is kept, sealed');
-  const kept = [app.list.sorted.value, app.list.query.value, app.sheet.value, app.typing.value, app.announcement.value, app.problems.value, app.toasts.list.value, app.progress.value];
-  assert.doesNotMatch(JSON.stringify(kept), /secret/);
-  assert.equal(app.list.state.value, 'loading');
-  assert.notEqual(app.timeline('c'), before[0]);
-  assert.notEqual(app.composer('c'), before[1]);
-  assert.deepEqual(world.released, ['blob:secret']);
-  assert.equal(world.places.at(-1), '/', 'the address bar names nobody');
+  assert.deepEqual([app.ended.value, world.loaded, world.places.at(-1)], [true, 1, '/c/c']);
 });
 
-test('who makes way for another tab keeps drafts, and holds nothing', async () => {
-  const { app, core } = await opened([conversation('c', { name: 'secret' })]);
+test('so is one that is still beginning, or that another tab erases', async () => {
+  const core = new FakeCore();
+  const held = core.hold('hello');
+  core.hold('conversations');
+  const world = new World();
+  const app = new App(core, world);
+  void app.start();
+  await settled();
+  core.emit('session', { session: session('locked') });
+  held[0]!.resolve(session('locked'));
+  await settled();
+  assert.equal(world.loaded, 1);
+
+  const erased = await opened([conversation('c')]);
+  erased.app.router.go({ at: 'conversation', id: 'c', panel: false });
+  erased.core.emit('session', { session: session('none') });
+  assert.deepEqual([erased.world.loaded, erased.world.places.at(-1)], [1, '/']);
+});
+
+test('who makes way for another tab keeps drafts', async () => {
+  const { app, core, world } = await opened([conversation('c', { name: 'secret' })]);
   core.when('saveDraft', () => ({}));
   app.composer('c').text.value = 'half a secret';
   await app.yield();
   assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }]);
-  assert.deepEqual([app.elsewhere.value, app.session.value, app.list.sorted.value], [true, null, []]);
+  assert.equal(world.loaded, 1);
 });
 
 test('a lock does not wait for what hangs', async () => {
@@ -144,33 +146,6 @@ test('a lock does not wait for what hangs', async () => {
   world.pass(1000);
   await locking;
   assert.equal(core.made('lock').length, 1);
-});
-
-test('a list that comes after the lock is not shown', async () => {
-  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
-  const held = core.hold('conversations');
-  const app = new App(core, new World());
-  const starting = app.start();
-  await settled();
-  core.emit('session', { session: session('locked') });
-  held[0]!.resolve({ conversations: [conversation('secret')], next: '' });
-  await starting;
-  assert.deepEqual([app.list.state.value, app.list.sorted.value], ['loading', []]);
-});
-
-test('erasing takes the recovery key with it, and so does another profile, locking does not', async () => {
-  const { app } = await opened();
-  app.recovery.value = 'key';
-  await app.enter(session('locked'));
-  await app.enter(session('open', { address: 'nobody@example.org' }));
-  assert.equal(app.recovery.value, '', 'a passphrase of duress shows nothing of the profile before');
-  await app.enter(session('locked'));
-  await app.enter(session('open'));
-  app.recovery.value = 'key';
-  await app.enter(session('locked'));
-  assert.equal(app.recovery.value, 'key');
-  await app.enter(session('none'));
-  assert.equal(app.recovery.value, '');
 });
 
 test('what was sent leaves the field empty, what failed comes back', async () => {
@@ -340,8 +315,6 @@ test('connections, progress and failures are where they belong', async () => {
   assert.deepEqual(app.progress.value, {}, 'nor does what was canceled');
   core.emit('failure', { conversation: 'c', error: { code: 'offline', text: '' } });
   assert.deepEqual(app.problems.value, { c: en['error.offline'] });
-  await app.enter(session('locked'));
-  assert.deepEqual([app.offline.value, app.cut.value], [{}, false]);
 });
 
 test('every code has words', () => {
@@ -351,17 +324,13 @@ test('every code has words', () => {
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
 });
 
-test('a message is taken along with its files, unless the page is locked meanwhile', async () => {
+test('a message is taken along with its files', async () => {
   const { app, core } = await opened([conversation('c'), conversation('d')]);
   const m = message(1, { text: 'look', attachments: [{ index: 0, name: 'a.pdf', type: 'application/pdf', size: 3 }] });
   core.attachment = async () => new Blob(['abc']);
   await app.forward(m);
   const { text, files, asFiles } = app.passing.value!;
   assert.deepEqual([text, files[0]!.name, files[0]!.type, files[0]!.size, asFiles], ['look', 'a.pdf', 'application/pdf', 3, true]);
-  const late = app.forward(m);
-  core.emit('session', { session: session('locked') });
-  await late;
-  assert.equal(app.passing.value, null);
 });
 
 test('what is shared before the passphrase waits for it', async () => {

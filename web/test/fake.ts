@@ -106,7 +106,7 @@ export function member(name: string, more: Partial<Member> = {}): Member {
 }
 
 export function session(phase: Session['phase'], more: Partial<Session> = {}): Session {
-  return { version: 1, phase, protected: true, address: 'me@example.org', name: 'Me', registered: true, host: 'example.org', ...more };
+  return { version: 1, phase, protected: true, address: 'me@example.org', name: 'Me', registered: true, host: 'example.org', recovery: '', ...more };
 }
 
 /** The surroundings of an application, with a clock and a history of the test's own. */
@@ -126,6 +126,8 @@ export class World implements Surroundings {
   soon = (fn: () => void) => fn();
   asked = 0;
   keep = () => void this.asked++;
+  loaded = 0;
+  reload = () => void this.loaded++;
   release = (url: string) => void this.released.push(url);
   push: Push | null = null;
   /** What was told to other tabs, and who hears what these say. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { App } from '../src/model/app';
 import { Settings } from '../src/model/settings';
 import { Waking, type Push, type Subscription } from '../src/model/wake';
 import { FakeCore, opened, session, settled, World } from './fake';
@@ -114,12 +115,12 @@ test('at the start the subscription is brought in step', async () => {
 });
 
 test('an erased profile is woken no more', async () => {
-  const { app, core, world } = await opened();
+  const world = new World();
   const push = new FakePush();
   world.push = push;
   push.subscription = { key: 'KEY', endpoint: 'https://push.example/1' };
-  core.emit('session', { session: session('none') });
-  await settled();
+  const app = new App(new FakeCore().when('hello', () => session('none')), world);
+  await app.start();
   assert.equal(push.subscription, null);
   assert.equal(app.session.value?.phase, 'none');
 });

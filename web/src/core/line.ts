@@ -13,7 +13,7 @@ export { scriptURL };
 /** The connection with a worker. */
 export interface Line {
   port: MessagePort | Worker;
-  /** Resolves if the worker's script cannot be loaded. */
+  /** Resolves if the worker's script cannot be loaded, and when the worker has ended. */
   lost: Promise<void>;
   outlives: boolean;
   leave: (kept: boolean) => void;
@@ -45,7 +45,12 @@ function shared(): Line {
 /** Makes the first calls on a new line. */
 export function begin(worker: Worker | SharedWorker, line: Omit<Line, 'lost'>): Line {
   const post = (request: Request) => line.port.postMessage(request);
-  const lost = new Promise<void>((done) => (worker.onerror = () => done()));
+  const lost = new Promise<void>((done) => {
+    worker.onerror = () => done();
+    // The worker has a lock for as long as it lives, and got it before it says anything.
+    const ends = () => void navigator.locks.request(__WORKER__, { mode: 'shared' }, () => done());
+    (line.port as EventTarget).addEventListener('message', ends, { once: true });
+  });
   post({ kind: 'start', host: servedBy() });
   Object.entries(first).forEach(([name, params], i) => post({ kind: 'call', id: i + 1, name, params, files: [] }));
   return { ...line, lost };

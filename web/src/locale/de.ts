@@ -63,7 +63,7 @@ export const de: Catalogue = {
   create: 'Konto anlegen',
   'create.busy': 'Dein Konto wird angelegt…',
   'recovery.title': 'Dein Wiederherstellungsschlüssel',
-  'recovery.text': 'Schreib ihn auf und bewahre ihn sicher auf. Mit ihm beweist du, dass das Konto dir gehört, wenn dieses Gerät verloren geht. Er wird nur jetzt gezeigt.',
+  'recovery.text': 'Schreib ihn auf und bewahre ihn sicher auf. Mit ihm beweist du, dass das Konto dir gehört, wenn dieses Gerät verloren geht. Danach wird er nicht mehr gezeigt.',
   'recovery.kept': 'Ich habe ihn aufgeschrieben',
 
   locked: 'Gesperrt',

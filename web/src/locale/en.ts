@@ -64,7 +64,7 @@ export const en = {
   create: 'Create account',
   'create.busy': 'Creating your account…',
   'recovery.title': 'Your recovery key',
-  'recovery.text': 'Write it down and keep it safe. With it you prove that the account is yours if this device is lost. It is shown only now.',
+  'recovery.text': 'Write it down and keep it safe. With it you prove that the account is yours if this device is lost. It is not shown again after this.',
   'recovery.kept': 'I have written it down',
 
   locked: 'Locked',

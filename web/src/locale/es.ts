@@ -63,7 +63,7 @@ export const es: Catalogue = {
   create: 'Crear cuenta',
   'create.busy': 'Creando tu cuenta…',
   'recovery.title': 'Tu clave de recuperación',
-  'recovery.text': 'Anótala y guárdala bien. Con ella demuestras que la cuenta es tuya si pierdes este dispositivo. Solo se muestra ahora.',
+  'recovery.text': 'Anótala y guárdala bien. Con ella demuestras que la cuenta es tuya si pierdes este dispositivo. Después no se vuelve a mostrar.',
   'recovery.kept': 'Ya la he anotado',
 
   locked: 'Bloqueado',

@@ -63,7 +63,7 @@ export const fr: Catalogue = {
   create: 'Créer le compte',
   'create.busy': 'Création de votre compte…',
   'recovery.title': 'Votre clé de récupération',
-  'recovery.text': 'Notez-la et gardez-la en lieu sûr. Elle prouve que le compte est à vous si cet appareil est perdu. Elle ne s’affiche que maintenant.',
+  'recovery.text': 'Notez-la et gardez-la en lieu sûr. Elle prouve que le compte est à vous si cet appareil est perdu. Elle ne sera plus affichée ensuite.',
   'recovery.kept': 'Je l’ai notée',
 
   locked: 'Verrouillé',

@@ -27,6 +27,8 @@ export interface Surroundings {
   tabs: Tabs;
   /** Asks the browser to keep what is stored, even if space is short. */
   keep: () => void;
+  /** Loads the page anew. */
+  reload: () => void;
 }
 
 /** What shall be said in another conversation. */
@@ -51,13 +53,17 @@ const atOnce = 10;
 /** How long, in milliseconds, whatever ends a visit waits for drafts to be kept. */
 const saveWaits = 500;
 
-/** The whole application, without a view. */
+/**
+ * The whole application, without a view. It opens a profile once: when that is
+ * closed, the page is loaded anew, and what was read goes with its memory.
+ */
 export class App {
   readonly session = signal<Session | null>(null);
   readonly broken = signal('');
   /** The core runs in another tab. */
   readonly elsewhere = signal(false);
-  readonly recovery = signal('');
+  /** The profile was closed, and the page is about to go. */
+  readonly ended = signal(false);
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
   /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
@@ -76,8 +82,6 @@ export class App {
   readonly waking: Waking;
   /** Of each person who types what told of it last. */
   private readonly heard = new Map<string, object>();
-  /** Counts how often the profile was closed: what was asked for before is void. */
-  private visit = 0;
   private asked = false;
   private readonly arrived: MessageChanged[] = [];
   /** Conversations that are being marked as read, and whether there was more meanwhile. */
@@ -110,57 +114,43 @@ export class App {
 
   /** The core is gone, and nothing goes on without it. */
   fail(why: unknown): void {
-    this.broken.value = wording(why);
+    this.broken.value ||= wording(why);
   }
 
   private recent(): Promise<Conversations> {
     return this.core.call('conversations', { recent: true, after: '' });
   }
 
-  /** Whose profile was open last in this page. */
-  private owner = '';
-
   /** Takes a session, and loads what an open one shows. */
   async enter(session: Session, recent?: Promise<Conversations>): Promise<void> {
-    const opened = session.phase === 'open' && this.session.value?.phase !== 'open';
-    if (opened && this.owner && this.owner !== session.address) this.recovery.value = '';
+    const before = this.session.value;
+    if (before && session.phase !== 'open') return this.end(session.phase);
     this.session.value = session;
-    if (session.phase !== 'open') this.forget(session.phase);
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
-    if (!opened) return;
+    if (session.phase !== 'open' || before?.phase === 'open') return;
     const first = recent ?? this.recent(); // what people wait for comes before what else is asked
     await Promise.all([this.load(first), first.catch(() => null).then(() => this.attempt(() => this.settings.load()))]);
-    this.orient(session.address);
-    void this.waking.check().catch(() => undefined);
-  }
-
-  /** Leaves a place that belonged to somebody else, or that is no more. */
-  private orient(address: string): void {
     const { value: route } = this.router.route;
-    const foreign = this.owner !== '' && this.owner !== address;
     const gone = route.at === 'conversation' && this.list.state.value === 'ready' && !this.list.get(route.id);
-    if (foreign || gone) this.router.go({ at: 'home' }, true);
-    this.owner = address;
+    if (gone) this.router.go({ at: 'home' }, true);
+    void this.waking.check().catch(() => undefined);
   }
 
   /** Reads the list: first what it begins with, then all of it, in parts. */
   async load(recent?: Promise<Conversations>): Promise<void> {
-    const visit = this.visit;
     try {
       const { conversations } = (await recent?.catch(() => null)) ?? (await this.recent());
-      if (visit !== this.visit) return;
       this.list.begin(conversations);
       const all: Conversation[] = [];
       let after = '';
       do {
         const some = await this.core.call('conversations', { recent: false, after });
-        if (visit !== this.visit) return;
         all.push(...some.conversations);
         after = some.next;
       } while (after);
       this.list.fill(all);
     } catch {
-      if (visit === this.visit) this.list.state.value = 'failed';
+      this.list.state.value = 'failed';
     }
   }
 
@@ -253,9 +243,8 @@ export class App {
 
   /** Takes a message along, for another conversation. */
   async forward(m: Message): Promise<void> {
-    const visit = this.visit;
     const files = await Promise.all(m.attachments.map((a) => this.fetch(m, a)));
-    if (visit === this.visit) this.passing.value = { text: m.text, files, asFiles: true };
+    this.passing.value = { text: m.text, files, asFiles: true };
   }
 
   /** Downloads an attachment; however that ends, nothing of it moves any more. */
@@ -276,10 +265,16 @@ export class App {
 
   /** Makes way for another tab. */
   async yield(): Promise<void> {
-    this.elsewhere.value = true;
     await this.saveDrafts();
-    this.session.value = null;
-    this.forget('locked');
+    this.end('locked');
+  }
+
+  /** Shows nothing any more, and goes. */
+  private end(phase: Session['phase']): void {
+    if (this.ended.value) return;
+    this.ended.value = true;
+    if (phase === 'none') this.router.go({ at: 'home' }, true);
+    this.around.reload();
   }
 
   /** Keeps what is being written, as far as that goes quickly. */
@@ -290,7 +285,7 @@ export class App {
 
   private listen(): void {
     const { core } = this;
-    core.on('session', ({ session }) => void this.enter(session));
+    core.on('session', ({ session }) => void (session.phase === 'open' ? this.enter(session) : this.end(session.phase))); // the core ends then
     core.on('conversation', ({ conversation }) => this.list.put(conversation));
     core.on('conversationGone', ({ conversation }) => {
       this.takeIn();
@@ -374,33 +369,6 @@ export class App {
     this.composers.delete(id);
     const route = this.router.route.value;
     if (route.at === 'conversation' && route.id === id) this.router.go({ at: 'home' }, true);
-  }
-
-  /**
-   * A locked page holds nothing that was read, nor an address in its place. A
-   * recovery key that was not noted yet is out of sight, but not lost.
-   */
-  private forget(phase: Session['phase']): void {
-    this.visit++;
-    const { value: route } = this.router.route;
-    if (route.at === 'person' || (route.at === 'new' && this.owner)) this.router.go({ at: 'home' }, true);
-    this.arrived.length = 0;
-    batch(() => {
-      this.list.empty();
-      this.timelines.clear();
-      this.composers.forEach((c) => c.drop(c.cards.value));
-      this.composers.clear();
-      this.heard.clear();
-      this.progress.value = {};
-      this.offline.value = {};
-      this.toasts.list.value = [];
-      if (phase === 'none') this.recovery.value = '';
-      if (this.owner) this.passing.value = null; // what was shared before may wait for the passphrase
-      this.sheet.value = null;
-      this.typing.value = {};
-      this.problems.value = {};
-      this.announcement.value = '';
-    });
   }
 
   /** A few conversations stay loaded; others are read again when they are opened. */

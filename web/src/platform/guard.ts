@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { effect } from '@preact/signals';
 import type { App } from '../model/app';
 import { followSystem } from './surroundings';
 
@@ -16,7 +15,27 @@ export function guard(app: App): void {
   let last = Date.now();
   let told = 0;
   let choosing = false;
+  const able = () => app.session.value?.phase === 'open' && app.session.value.protected;
+  let locking = false;
+  const unveil = () => {
+    if (!locking) delete root.dataset.veiled;
+  };
+  const lock = () => {
+    if (locking) return;
+    locking = true;
+    root.dataset.veiled = '';
+    void app.lock().catch(() => undefined).finally(() => {
+      locking = false;
+      if (document.hasFocus()) unveil(); // it failed
+    });
+  };
+  const late = () => {
+    const after = Number(app.settings.look.value.lockAfter);
+    return able() && after > 0 && Date.now() - last > after * minute;
+  };
+  const look = () => late() && lock();
   const alive = () => {
+    if (late()) return lock(); // a device that slept has missed the time
     last = Date.now();
     if (last - told < tellEvery) return;
     told = last;
@@ -24,33 +43,17 @@ export function guard(app: App): void {
   };
   for (const kind of ['pointerdown', 'keydown', 'wheel', 'touchstart']) addEventListener(kind, alive, { passive: true, capture: true });
   tabs.on('alive', () => (last = Date.now()));
-  const able = () => app.session.value?.phase === 'open' && app.session.value.protected;
-  let locking = false;
-  const lock = () => {
-    if (locking) return; // a second one might come after the next unlocking
-    locking = true;
-    void app.lock().catch(() => undefined).finally(() => (locking = false));
-  };
-  setInterval(() => {
-    const after = Number(app.settings.look.value.lockAfter);
-    if (able() && after && Date.now() - last > after * minute) lock();
-  }, minute / 6);
+  setInterval(look, minute / 6);
   // Whoever chooses a file leaves the window for one that this page opened.
   addEventListener('click', (e) => (choosing = e.target instanceof HTMLInputElement && e.target.type === 'file'), true);
   const left = () => {
-    if (choosing || !able() || app.settings.look.value.lockOnBlur !== 'on') return;
-    root.dataset.veiled = '';
-    lock();
+    if (!choosing && able() && app.settings.look.value.lockOnBlur === 'on') lock();
   };
-  const unveil = () => delete root.dataset.veiled;
   addEventListener('blur', left);
-  document.addEventListener('visibilitychange', () => document.hidden && left());
+  document.addEventListener('visibilitychange', () => (document.hidden ? left() : look()));
   addEventListener('focus', () => {
     choosing = false;
     unveil();
   });
-  effect(() => void (app.session.value?.phase === 'open' || unveil()));
-  // What is not noted yet is shown nowhere else.
-  addEventListener('beforeunload', (e) => app.recovery.value && e.preventDefault());
   followSystem((s) => (app.settings.system.value = s));
 }

@@ -28,7 +28,7 @@ export function notify(app: App): void {
   document.addEventListener('visibilitychange', seen);
   seen();
   effect(() => {
-    if (app.session.value && app.session.value.phase !== 'open') void close(() => true);
+    if (app.ended.value || (app.session.value && app.session.value.phase !== 'open')) void close(() => true);
   });
   const read = (id: string) => told.delete(id) && void close((n) => n.tag === id);
   app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
@@ -73,7 +73,7 @@ async function show(app: App, m: Message): Promise<void> {
   const at: Route = { at: 'conversation', id: m.conversation, panel: false };
   const options = { body: full ? plain(m.text) || t('attachment') : t('notify.new'), tag: m.conversation, icon: '/icon-192.png', data: { path: format(at) } };
   const worker = await registered();
-  if (app.session.value?.phase !== 'open') return;
+  if (app.ended.value) return;
   if (worker?.active) return worker.showNotification(title, options);
   const note = new Notification(title, options);
   own.add(note);

@@ -72,11 +72,7 @@ export function confirmDelete(app: App, c: Conversation): void {
 export function confirmErase(app: App): void {
   app.sheet.value = {
     kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
-    run: async () => {
-      const session = await app.core.call('erase', {});
-      app.router.go({ at: 'home' }, true);
-      await app.enter(session);
-    },
+    run: async () => app.enter(await app.core.call('erase', {})),
   };
 }
 

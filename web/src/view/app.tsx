@@ -6,19 +6,17 @@ import { takeAnew } from '../core/seat';
 import type { App } from '../model/app';
 import { direction, language, t } from '../model/i18n';
 import { level } from '../model/route';
-import { dropAll } from './blobs';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
 import { useFocus } from './focus';
 import { useKeys } from './keys';
-import { dropDownloads } from './media';
-import { dropMenu, MenuLayer } from './menu';
+import { MenuLayer } from './menu';
 import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
 import { SettingsPane } from './settings';
 import { Sheets } from './sheets';
 import { Side } from './side';
 import { Lock } from './lock';
-import { Welcome } from './welcome';
+import { Recovery, Welcome } from './welcome';
 
 export function Root({ app }: { app: App }): VNode {
   return (
@@ -32,7 +30,7 @@ export function Root({ app }: { app: App }): VNode {
 
 /** Writes the look to the document's element, where the tokens read it. */
 function Look(): null {
-  const { settings, session } = useApp();
+  const { settings } = useApp();
   const look = settings.shown.value;
   useEffect(() => {
     const root = document.documentElement;
@@ -46,24 +44,19 @@ function Look(): null {
     document.documentElement.lang = language.value;
     document.documentElement.dir = direction.value;
   }, [language.value, direction.value]);
-  const phase = session.value?.phase;
-  useEffect(() => {
-    if (phase === 'open') return;
-    dropAll();
-    dropDownloads();
-    dropMenu();
-  }, [phase]);
   return null;
 }
 
 function Screen(): VNode {
   const app = useApp();
+  if (app.ended.value) return <Shell />;
   if (app.elsewhere.value) return <Away />;
   if (app.broken.value) return <Broken why={app.broken.value} />;
   const session = app.session.value;
   if (!session) return <Shell />;
   if (session.phase === 'locked') return <Lock />;
-  if (session.phase === 'none' || app.recovery.value) return <Welcome />;
+  if (session.phase === 'none') return <Welcome />;
+  if (session.recovery) return <Recovery recovery={session.recovery} />;
   return <Frame />;
 }
 

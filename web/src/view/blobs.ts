@@ -71,7 +71,7 @@ async function fetchOnce(app: App, key: string, ref: AttachmentRef, signal: Abor
   const have = kept.get(key);
   if (have) return have;
   const blob = await app.attachment(ref, signal);
-  signal.throwIfAborted(); // nobody would revoke it, least of all after a lock
+  signal.throwIfAborted(); // nobody would revoke it
   const other = kept.get(key);
   if (other) return other;
   const made = { url: URL.createObjectURL(blob), blob, users: 0 };
@@ -85,10 +85,4 @@ function sweep(): void {
     URL.revokeObjectURL(k.url);
     kept.delete(key);
   }
-}
-
-/** Revokes everything, as when the profile is locked. */
-export function dropAll(): void {
-  for (const k of kept.values()) URL.revokeObjectURL(k.url);
-  kept.clear();
 }

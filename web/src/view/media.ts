@@ -62,25 +62,12 @@ export async function waveform(sound: Blob, n: number): Promise<{ peaks: number[
   return { peaks: peaks.map((p) => p / top), seconds: decoded.duration };
 }
 
-/** Addresses of files that are on their way to where somebody keeps them. */
-const leaving = new Set<string>();
-
 /** Lets somebody keep a file. */
 export function download(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
-  leaving.add(url);
   const a = document.createElement('a');
   a.href = url;
   a.download = harmless(name);
   a.click();
-  setTimeout(() => letGo(url), 10_000);
-}
-
-function letGo(url: string): void {
-  if (leaving.delete(url)) URL.revokeObjectURL(url);
-}
-
-/** Revokes what downloads still use, as when the profile is locked. */
-export function dropDownloads(): void {
-  leaving.forEach(letGo);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -48,11 +48,6 @@ export function closeMenu(): void {
   if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
 }
 
-/** Forgets the menu, as when the profile is locked. */
-export function dropMenu(): void {
-  open.value = null;
-}
-
 /** The one menu that may be open, above everything. */
 export function MenuLayer(): VNode | null {
   const ref = useRef<HTMLDivElement>(null);

@@ -2,16 +2,13 @@
 
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Created } from '../core/api.gen';
 import { t } from '../model/i18n';
 import { copy } from './actions';
 import { Button, Icon, Problem, useApp, useWork } from './parts';
 
 /** The first screens. Restoring and linking get their places beside Create. */
 export function Welcome(): VNode {
-  const app = useApp();
   const [step, setStep] = useState<'hello' | 'create'>('hello');
-  if (app.recovery.value) return <Recovery recovery={app.recovery.value} />;
   return (
     <main class="screen">
       {step === 'hello' ? <Hello onNext={() => setStep('create')} /> : <CreateForm onBack={() => setStep('hello')} />}
@@ -47,9 +44,7 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
   const submit = async (e: Event) => {
     e.preventDefault();
     await work.run(async () => {
-      const created: Created = await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase });
-      app.recovery.value = created.recovery;
-      await app.enter(created.session);
+      await app.enter(await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase }));
     });
   };
   return (
@@ -95,7 +90,8 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
   );
 }
 
-function Recovery({ recovery }: { recovery: string }): VNode {
+/** The recovery key, until it is noted. */
+export function Recovery({ recovery }: { recovery: string }): VNode {
   const app = useApp();
   const [kept, setKept] = useState(false);
   const parts = recovery.split(/[\s-]+/);
@@ -110,7 +106,7 @@ function Recovery({ recovery }: { recovery: string }): VNode {
           <input type="checkbox" checked={kept} onChange={(e) => setKept(e.currentTarget.checked)} />
           <span>{t('recovery.kept')}</span>
         </label>
-        <Button primary wide disabled={!kept} onClick={() => (app.recovery.value = '')}>{t('continue')}</Button>
+        <Button primary wide disabled={!kept} onClick={() => void app.attempt(async () => app.enter(await app.core.call('recoveryNoted', {})))}>{t('continue')}</Button>
       </div>
     </main>
   );

@@ -42,7 +42,13 @@ export interface AnswerResponse {
 
 export interface EventsResponse {
   kind: 'events';
-  events: { name: string; data: unknown }[];
+  events: Told[];
+}
+
+/** An event: a key of Events, and its value. */
+export interface Told {
+  name: string;
+  data: unknown;
 }
 
 /** The core could not begin, since the store cannot be opened, for example, or ended. */

@@ -4,9 +4,9 @@
 // has shared workers. It passes messages on; what they mean is the core's.
 
 import 'wasm_exec';
-import type { Problem } from '../core/api.gen';
+import type { Events, Problem } from '../core/api.gen';
 import * as device from './device';
-import type { CallRequest, Request, Response } from './wire';
+import type { CallRequest, Request, Response, Told } from './wire';
 
 declare const Go: new () => { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> };
 
@@ -26,6 +26,9 @@ interface Port {
 
 /** How long, in milliseconds, a profile stays open without a page, for one that is loaded anew. */
 const lingers = 5000;
+
+/** Pages wait for this lock, to learn when the worker has ended. */
+void navigator.locks.request(location.pathname, () => new Promise(() => undefined));
 
 const ports = new Set<Port>();
 let core: Promise<Core> | undefined;
@@ -65,13 +68,19 @@ async function run(host: string): Promise<Core> {
         setKeys,
         seal,
         unseal,
-        tell: (events: string) => tell({ kind: 'events', events: JSON.parse(events) }),
+        tell: (events: string) => pass(JSON.parse(events)),
         failed: (problem: string) => reject(JSON.parse(problem)),
         ready: (call: Call, abort: (id: number) => void) => resolve({ call, abort }),
       },
     });
     void go.run(instance).then(() => end({ code: 'failed', text: 'The core of SecureCrypt ended.' }));
   });
+}
+
+/** Passes events on. Once the profile is closed the worker ends, and its memory with all that was read goes back to the system. */
+function pass(events: Told[]): void {
+  tell({ kind: 'events', events });
+  if (events.some(({ name, data }) => name === 'session' && (data as Events['session']).session.phase !== 'open')) globalThis.close();
 }
 
 /** A newer build has a worker of its own, which waits for the store: then nothing lingers. */
@@ -83,11 +92,13 @@ builds.onmessage = () => {
 };
 builds.postMessage('');
 
-/** Closes the profile, once no page is left and all that was asked for is done. */
+/** Closes the profile and ends, once no page is left and all that was asked for is done. */
 async function rest(): Promise<void> {
   const running = await core;
-  if (running && !ports.size && !underWay) running.call(++calls, 'rest', '{}', [], () => undefined);
+  if (running && idle()) running.call(++calls, 'rest', '{}', [], () => idle() && globalThis.close());
 }
+
+const idle = () => !ports.size && !underWay;
 
 /** A page may leave at any time: its calls go on, their answers go nowhere. */
 function serve(port: Port): void {
