@@ -17,7 +17,7 @@ import (
 // none.
 func (c *Client) Direct(ctx context.Context, peer account.Address) (ConversationID, error) {
 	if peer == c.self.address {
-		return "", errors.New("this is your own address")
+		return "", ErrSelf
 	}
 	id, err := c.directWith(peer)
 	if err != nil || id != "" {

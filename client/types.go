@@ -31,6 +31,8 @@ var (
 	ErrNotYours = errors.New("only the author can do this")
 	// ErrNoProfile: the store holds no profile.
 	ErrNoProfile = errors.New("no profile here yet")
+	// ErrSelf: one's own address, where somebody else's is needed.
+	ErrSelf = errors.New("this is your own address")
 	// ErrImpostor: the keys that somebody uses are not those of the account.
 	ErrImpostor = errors.New("the keys are not those of this person's account")
 )

@@ -122,10 +122,7 @@ func (t *town) settle(ctx context.Context, name string) (d *device, c *client.Cl
 	if d, err = newDevice(filepath.Join(t.dir, name+".made")); err != nil {
 		return nil, nil, err
 	}
-	a, err := app.New(ctx, d, t.transport, t.host, func([]app.Event) {})
-	if err != nil {
-		return nil, nil, err
-	}
+	a := app.New(ctx, d, t.transport, t.host, func([]app.Event) {})
 	do := func(call string, params any) error {
 		raw, err := json.Marshal(params)
 		if err == nil {

@@ -41,9 +41,10 @@ type App struct {
 	turn    sync.Mutex // held by calls that change the phase, one at a time
 	setting sync.Mutex // held by calls about settings: whoever asks after a change sees it
 
-	mu   sync.RWMutex // guards what follows
-	keys *keyFile     // nil if there is no profile
-	open *profile     // nil unless PhaseOpen
+	mu    sync.RWMutex // guards what follows
+	begun bool         // keys were read
+	keys  *keyFile     // nil if there is no profile
+	open  *profile     // nil unless PhaseOpen
 }
 
 // profile is an open one.
@@ -61,27 +62,54 @@ const showFirst = time.Second
 
 func (p *profile) show() { p.once.Do(func() { close(p.shown) }) }
 
+// openTime is how long whoever has the store open, as another tab with another
+// build, may take to let go of it.
+const openTime = 10 * time.Second
+
+var errInUse = errors.New("this profile is open in another tab or window of this browser: close that and try again")
+
 // New returns an App. host is the server that the interface came from; tell
-// gets events, those of one moment together, and must not call back.
-func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) (*App, error) {
+// gets events, those of one moment together, and must not call back. A profile
+// without a passphrase is opened; if that fails, hello says why, and tries again.
+func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) *App {
 	a := &App{platform: p, transport: t, host: host, events: newQueue(tell)}
-	if err := a.begin(ctx); err != nil {
-		a.events.close()
-		return nil, err
-	}
-	return a, nil
+	_ = a.begin(ctx)
+	return a
 }
 
-// begin opens the profile, if there is one without a passphrase.
+// begin reads the keys, if that was not done, and opens a profile that has no
+// passphrase.
 func (a *App) begin(ctx context.Context) error {
-	raw, err := a.platform.Keys(ctx)
-	if err != nil || raw == nil {
-		return err
-	}
-	if a.keys, err = decodeKeys(raw); err != nil {
-		return err
+	if !a.hasBegun() {
+		keys, err := a.read(ctx)
+		if err != nil {
+			return err
+		}
+		a.have(keys)
 	}
 	return a.resume(ctx)
+}
+
+func (a *App) hasBegun() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.begun
+}
+
+// read returns the keys, or nil if there is no profile.
+func (a *App) read(ctx context.Context) (*keyFile, error) {
+	raw, err := a.platform.Keys(ctx)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	return decodeKeys(raw)
+}
+
+// have remembers what is kept.
+func (a *App) have(keys *keyFile) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.begun, a.keys = true, keys
 }
 
 // Close stops all work and closes the store.
@@ -142,7 +170,7 @@ func (a *App) client() (*profile, error) {
 
 // enter opens the profile and connects it.
 func (a *App) enter(ctx context.Context, key keyring.StoreKey) error {
-	store, err := a.platform.OpenStore(ctx)
+	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,6 +186,16 @@ func (a *App) enter(ctx context.Context, key keyring.StoreKey) error {
 	a.open = p
 	a.mu.Unlock()
 	return nil
+}
+
+func (a *App) openStore(ctx context.Context) (client.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	store, err := a.platform.OpenStore(ctx)
+	if err != nil && ctx.Err() == context.DeadlineExceeded {
+		err = errInUse
+	}
+	return store, err
 }
 
 func (a *App) config(store client.Store, key keyring.StoreKey) client.Config {

@@ -26,9 +26,26 @@ type device struct {
 	store client.Store
 	keys  []byte
 	kept  []client.Store // every store there ever was
+	taken bool           // somebody else has the store
+	fault func(doing string) error
 }
 
-func (d *device) OpenStore(context.Context) (client.Store, error) {
+// try asks the test's fault whether something can be done.
+func (d *device) try(doing string) error {
+	if d.fault == nil {
+		return nil
+	}
+	return d.fault(doing)
+}
+
+func (d *device) OpenStore(ctx context.Context) (client.Store, error) {
+	if d.taken {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if err := d.try("open"); err != nil {
+		return nil, err
+	}
 	if d.store == nil {
 		d.store = memory.New()
 		d.kept = append(d.kept, d.store)
@@ -37,6 +54,9 @@ func (d *device) OpenStore(context.Context) (client.Store, error) {
 }
 
 func (d *device) EraseStore(context.Context) error {
+	if err := d.try("erase"); err != nil {
+		return err
+	}
 	d.store = nil
 	return nil
 }
@@ -44,6 +64,9 @@ func (d *device) EraseStore(context.Context) error {
 func (d *device) Keys(context.Context) ([]byte, error) { return d.keys, nil }
 
 func (d *device) SetKeys(_ context.Context, keys []byte) error {
+	if err := d.try("keys"); err != nil {
+		return err
+	}
 	d.keys = keys
 	return nil
 }
@@ -111,14 +134,11 @@ func newUser(t *testing.T, net *fakeserver.Net, name string) *user {
 // start opens the App, as when the interface is loaded.
 func (u *user) start() {
 	u.t.Helper()
-	a, err := app.New(u.t.Context(), u.device, u.way, host, func(all []app.Event) {
+	a := app.New(u.t.Context(), u.device, u.way, host, func(all []app.Event) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.events = append(u.events, all...)
 	})
-	if err != nil {
-		u.t.Fatal(err)
-	}
 	u.App = a
 	u.t.Cleanup(func() { _ = a.Close() })
 }

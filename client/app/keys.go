@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -22,10 +21,13 @@ type keyFile struct {
 	// Device is the key, sealed by the device. It is empty if there is a passphrase.
 	Device []byte `cbor:"3,keyasint"`
 	// Slot is the key, sealed by the passphrase; Duress is another one, sealed by
-	// the passphrase of duress or, if there is none, by one that nobody knows: the
-	// file does not tell.
+	// the passphrase of duress or, if there is none, by nothing: the file does not
+	// tell.
 	Slot   []byte `cbor:"4,keyasint"`
 	Duress []byte `cbor:"5,keyasint"`
+	// Unmade means that the store of this key has yet to be made. What lies in
+	// its place is of another.
+	Unmade bool `cbor:"6,keyasint,omitempty"`
 }
 
 func newKeys(ctx context.Context, p Platform, key keyring.StoreKey, host, passphrase string) (*keyFile, error) {
@@ -38,15 +40,31 @@ func newKeys(ctx context.Context, p Platform, key keyring.StoreKey, host, passph
 	if f.Slot, err = keyring.Seal(key, []byte(passphrase)); err != nil {
 		return nil, err
 	}
-	return f.withDuress(rand.Text())
+	f.Duress, err = keyring.NoneBeside(f.Slot)
+	return f, err
 }
 
 // withDuress returns the file with another passphrase of duress.
 func (f *keyFile) withDuress(passphrase string) (*keyFile, error) {
 	next := *f
 	var err error
-	next.Duress, err = keyring.Seal(keyring.NewStoreKey(), []byte(passphrase))
+	next.Duress, err = keyring.SealBeside(f.Slot, keyring.NewStoreKey(), []byte(passphrase))
 	return &next, err
+}
+
+// surrendered returns the file in which the key of duress is the only one.
+func (f *keyFile) surrendered() (*keyFile, error) {
+	next := &keyFile{Version: keyFileVersion, Host: f.Host, Slot: f.Duress}
+	var err error
+	next.Duress, err = keyring.NoneBeside(next.Slot)
+	return next, err
+}
+
+// as returns the file of a store that has yet to be made, or is.
+func (f *keyFile) as(made bool) *keyFile {
+	next := *f
+	next.Unmade = !made
+	return &next
 }
 
 func (f *keyFile) protected() bool { return len(f.Slot) > 0 }
@@ -65,15 +83,11 @@ func (f *keyFile) unseal(ctx context.Context, p Platform) (key keyring.StoreKey,
 	return key, nil
 }
 
-// open returns the key that a passphrase opens, or that it is that of duress.
+// open returns the key that a passphrase opens, and whether it is that of
+// duress: nobody can tell by the time that it takes.
 func (f *keyFile) open(passphrase string) (key keyring.StoreKey, duress bool, err error) {
-	key, err = keyring.Open(f.Slot, []byte(passphrase))
-	if errors.Is(err, keyring.ErrPassphrase) {
-		if _, err := keyring.Open(f.Duress, []byte(passphrase)); err == nil {
-			return keyring.StoreKey{}, true, nil
-		}
-	}
-	return key, false, err
+	key, which, err := keyring.OpenAny([]byte(passphrase), f.Slot, f.Duress)
+	return key, which == 1, err
 }
 
 var errKeys = errors.New("the key of this profile is damaged, or was made by a newer version")

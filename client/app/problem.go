@@ -36,14 +36,18 @@ const (
 	CodeInput      ErrorCode = "input"
 	CodeImpostor   ErrorCode = "impostor"
 	CodeCanceled   ErrorCode = "canceled"
-	CodePhase      ErrorCode = "phase" // not in this phase
+	CodeSelf       ErrorCode = "self"        // one's own address
+	CodeNoAccounts ErrorCode = "no-accounts" // the server takes no new accounts
+	CodeInUse      ErrorCode = "in-use"      // the store, by another tab
+	CodeLost       ErrorCode = "lost"        // there are keys, and no store any more
+	CodePhase      ErrorCode = "phase"       // not in this phase
 	CodeFailed     ErrorCode = "failed"
 )
 
 // ErrorCodes are all codes.
 var ErrorCodes = []string{
 	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodePhase), string(CodeFailed),
+	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeSelf), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
 }
 
 // Error returns the text.
@@ -65,7 +69,11 @@ var codes = []struct {
 	{client.ErrClosed, CodeClosed},
 	{client.ErrRequest, CodeClosed},
 	{client.ErrImpostor, CodeImpostor},
+	{client.ErrSelf, CodeSelf},
+	{client.ErrNoProfile, CodeLost},
+	{errInUse, CodeInUse},
 	{&protocol.Error{Code: protocol.CodeExists}, CodeTaken},
+	{&protocol.Error{Code: protocol.CodeRegistrationClosed}, CodeNoAccounts},
 	{&protocol.Error{Code: protocol.CodeInviteRequired}, CodeInvite},
 	{&protocol.Error{Code: protocol.CodeNotFound}, CodeNoPerson},
 	{&protocol.Error{Code: protocol.CodeTooLarge}, CodeTooLarge},

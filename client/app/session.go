@@ -21,12 +21,12 @@ const registerTime = 30 * time.Second
 // it closed.
 func (a *App) hello(ctx context.Context, _ None) (Session, error) {
 	a.mu.RLock()
-	resting := a.keys != nil && !a.keys.protected() && a.open == nil
+	resting := !a.begun || a.keys != nil && !a.keys.protected() && a.open == nil
 	a.mu.RUnlock()
 	if resting {
 		a.turn.Lock()
 		defer a.turn.Unlock()
-		if err := a.resume(ctx); err != nil {
+		if err := a.begin(ctx); err != nil {
 			return Session{}, err
 		}
 	}
@@ -94,12 +94,28 @@ func (a *App) create(ctx context.Context, p Create) (Session, error) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
 	a.mu.RLock()
-	exists := a.keys != nil
+	vacant := a.begun && a.keys == nil
 	a.mu.RUnlock()
-	if exists {
+	if !vacant {
 		return Session{}, errPhase
 	}
-	if err := a.found(ctx, p, true, (*client.Client).Register); err != nil {
+	address, err := newAddress(p)
+	if err != nil {
+		return Session{}, err
+	}
+	key := keyring.NewStoreKey()
+	keys, err := newKeys(ctx, a.platform, key, address.Host, p.Passphrase)
+	if err != nil {
+		return Session{}, err
+	}
+	params := client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile, KeepRecovery: true}
+	if err = a.make(ctx, keys, key, params); err == nil {
+		err = a.register(ctx, key)
+	}
+	if err != nil {
+		return Session{}, errors.Join(err, a.destroy(context.WithoutCancel(ctx)))
+	}
+	if err := a.enter(ctx, key); err != nil {
 		return Session{}, err
 	}
 	return a.changed()
@@ -131,52 +147,49 @@ func newAddress(p Create) (account.Address, error) {
 	return address, nil
 }
 
-// found makes a profile and opens it, if what is to come before succeeds. Its
-// recovery key is shown to whoever it is told to, or to nobody ever.
-func (a *App) found(ctx context.Context, p Create, told bool, first func(*client.Client, context.Context) error) error {
-	address, err := newAddress(p)
+// make makes the store of some keys, with a new account in it. A passphrase that
+// was kept before opens what a crash leaves; without one that is nothing.
+func (a *App) make(ctx context.Context, keys *keyFile, key keyring.StoreKey, p client.CreateParams) error {
+	if keys.protected() {
+		if err := a.keep(ctx, keys.as(false)); err != nil {
+			return err
+		}
+	}
+	if err := a.platform.EraseStore(ctx); err != nil { // of whoever was here
+		return err
+	}
+	err := a.within(ctx, func(store client.Store) error {
+		secret, err := client.Create(a.config(store, key), p)
+		secret.Erase()
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	key := keyring.NewStoreKey()
-	keys, err := newKeys(ctx, a.platform, key, address.Host, p.Passphrase)
-	if err != nil {
-		return err
-	}
-	if err := a.platform.EraseStore(ctx); err != nil { // what a crash left
-		return err
-	}
-	params := client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile, KeepRecovery: told}
-	if err := a.prepare(ctx, params, key, first); err != nil {
-		return errors.Join(err, a.platform.EraseStore(context.WithoutCancel(ctx)))
-	}
-	if err := a.keep(ctx, keys); err != nil {
-		return err
-	}
-	return a.enter(ctx, key)
+	return a.keep(ctx, keys.as(true))
 }
 
-// prepare makes the account in an empty store.
-func (a *App) prepare(ctx context.Context, p client.CreateParams, key keyring.StoreKey, first func(*client.Client, context.Context) error) (err error) {
-	store, err := a.platform.OpenStore(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	cfg := client.Config{Store: store, Key: key, Transport: a.transport}
-	secret, err := client.Create(cfg, p)
-	if err != nil {
-		return err
-	}
-	secret.Erase()
-	c, err := client.Open(cfg)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+// register waits for the server to take the account of a closed profile.
+func (a *App) register(ctx context.Context, key keyring.StoreKey) error {
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return first(c, ctx)
+	return a.within(ctx, func(store client.Store) error {
+		c, err := client.Open(client.Config{Store: store, Key: key, Transport: a.transport})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return c.Register(ctx)
+	})
+}
+
+// within does something with the store, which is closed before and after.
+func (a *App) within(ctx context.Context, fn func(client.Store) error) error {
+	store, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(store), store.Close())
 }
 
 // keep writes the keys and remembers them.
@@ -188,9 +201,7 @@ func (a *App) keep(ctx context.Context, keys *keyFile) error {
 	if err := a.platform.SetKeys(ctx, raw); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.keys = keys
-	a.mu.Unlock()
+	a.have(keys)
 	return nil
 }
 
@@ -204,12 +215,13 @@ func (a *App) unlock(ctx context.Context, p Secret) (Session, error) {
 		return Session{}, errPhase
 	}
 	key, duress, err := keys.open(p.Passphrase)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Session{}, err
-	case duress:
-		err = a.surrender(ctx, p.Passphrase)
-	default:
+	}
+	if duress || keys.Unmade {
+		err = a.surrender(ctx, keys, key, duress)
+	}
+	if err == nil {
 		err = a.enter(ctx, key)
 	}
 	if err != nil {
@@ -265,7 +277,7 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 	if _, err := a.client(); err != nil {
 		return None{}, err
 	}
-	if !a.keys.protected() {
+	if !a.keys.protected() || p.Passphrase == "" {
 		return None{}, fmt.Errorf("%w: set a passphrase first", errInput)
 	}
 	if _, _, err := a.keys.open(p.Passphrase); err == nil {
@@ -278,25 +290,30 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 	return None{}, a.keep(ctx, keys)
 }
 
-// surrender erases the profile for good and founds an empty one on the same
-// server. The keys go first: without them the rest is noise. Whatever the server
-// says to a new account would tell, and so would waiting for it: the account is
-// registered once it is open, if the server lets it.
-func (a *App) surrender(ctx context.Context, passphrase string) error {
-	host := a.keys.Host
-	if err := a.destroy(ctx); err != nil {
+// surrender makes an empty profile in the place of that which was there, for
+// good, on the same server. The old key goes first, by the same write that puts
+// the other in its place: without it the rest is noise, and if that is as far as
+// it gets, the next time goes on from there. Whatever the server says to a new
+// account would tell, and so would waiting for it: the account is registered
+// once it is open, if the server lets it.
+func (a *App) surrender(ctx context.Context, keys *keyFile, key keyring.StoreKey, duress bool) (err error) {
+	if duress {
+		if keys, err = keys.surrendered(); err != nil {
+			return err
+		}
+	}
+	address, err := newAddress(Create{Host: keys.Host})
+	if err != nil {
 		return err
 	}
-	return a.found(ctx, Create{Host: host, Passphrase: passphrase}, false, func(*client.Client, context.Context) error { return nil })
+	return a.make(ctx, keys, key, client.CreateParams{Address: address})
 }
 
 func (a *App) destroy(ctx context.Context) error {
 	if err := a.platform.SetKeys(ctx, nil); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.keys = nil
-	a.mu.Unlock()
+	a.have(nil)
 	return errors.Join(a.leaveProfile(), a.platform.EraseStore(ctx))
 }
 

@@ -5,6 +5,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"testing"
@@ -126,6 +127,7 @@ func TestDuress(t *testing.T) {
 				u.create("ana", "mine")
 				before := len(u.device.keys)
 				u.fails(app.CodeInput, "setDuress", app.Secret{Passphrase: "mine"})
+				u.fails(app.CodeInput, "setDuress", app.Secret{})
 				do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
 				if len(u.device.keys) != before {
 					t.Error("the keys tell whether there is a passphrase of duress")
@@ -203,8 +205,111 @@ func TestDamagedKeys(t *testing.T) {
 		u.create("ana", "")
 		u.device.keys[len(u.device.keys)-1]++
 		u.device.keys[0] = 0
-		if _, err := app.New(t.Context(), u.device, u.way, host, func([]app.Event) {}); err == nil {
-			t.Error("damaged keys are accepted")
+		damaged := u.device.keys
+		u.restart()
+		u.fails(app.CodeFailed, "hello", app.None{})
+		u.fails(app.CodePhase, "create", app.Create{Host: host})
+		u.fails(app.CodePhase, "unlock", app.Secret{})
+		if !bytes.Equal(u.device.keys, damaged) {
+			t.Error("damaged keys are overwritten")
+		}
+		do[app.Session](u, "erase", app.None{})
+		u.phase(app.PhaseNone)
+		u.create("bea", "")
+	})
+}
+
+// Where the store is gone and its key is not, that is said, and nothing is made
+// in its place before somebody wants that.
+func TestStoreIsGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "")
+		u.device.store = nil
+		u.restart()
+		u.fails(app.CodeLost, "hello", app.None{})
+		u.fails(app.CodePhase, "create", app.Create{Host: host})
+		do[app.Session](u, "erase", app.None{})
+		u.create("bea", "")
+	})
+}
+
+// A store that somebody else does not let go of is not waited for without end.
+func TestStoreIsInUse(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "")
+		u.device.taken = true
+		u.restart()
+		u.fails(app.CodeInUse, "hello", app.None{})
+		u.device.taken = false
+		u.phase(app.PhaseOpen)
+	})
+}
+
+// Whatever ends a surrender in the middle, the next unlocking goes on with it,
+// and the old passphrase opens nothing any more.
+func TestDuressIsInterrupted(t *testing.T) {
+	for at, steps := range []string{"erase", "open", "keys", "open again"} {
+		t.Run(steps, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+				u := newUser(t, net, "ana")
+				u.create("ana", "mine")
+				do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
+				u.restart()
+				done := 0
+				u.device.fault = func(string) error {
+					if done++; done > at+1 { // the keys come first
+						return errors.New("the device ended")
+					}
+					return nil
+				}
+				u.fails(app.CodeFailed, "unlock", app.Secret{Passphrase: "theirs"})
+				u.device.fault = nil
+				u.restart()
+				u.phase(app.PhaseLocked)
+				u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "mine"})
+				if s := do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"}); s.Phase != app.PhaseOpen || s.Address == "ana@"+host {
+					t.Errorf("it opens %+v", s)
+				}
+				u.restart()
+				do[app.Session](u, "unlock", app.Secret{Passphrase: "theirs"})
+			})
+		})
+	}
+}
+
+// An account that was registered when the application ended is there the next
+// time; one for which there was no room was never registered.
+func TestCreateIsInterrupted(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		full := true
+		u.device.fault = func(doing string) error {
+			if full && doing == "keys" {
+				full = false
+				return client.ErrFull
+			}
+			return nil
+		}
+		u.fails(app.CodeFull, "create", app.Create{Host: host, Name: "ana"})
+		if u.device.store != nil || u.device.keys != nil {
+			t.Error("something is left")
+		}
+		net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) (v fakeserver.Verdict) {
+			if op == protocol.OpRegister {
+				v.Silent = true
+				u.device.fault = func(string) error { return errors.New("the device ended") }
+			}
+			return v
+		}})
+		u.fails(app.CodeOffline, "create", app.Create{Host: host, Name: "ana"})
+		net.Server(host).SetFaults(fakeserver.Faults{})
+		u.device.fault = nil
+		u.restart()
+		pass(time.Minute)
+		if s := u.phase(app.PhaseOpen); s.Address != "ana@"+host || !s.Registered {
+			t.Errorf("after a restart: %+v", s)
 		}
 	})
 }

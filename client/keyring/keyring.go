@@ -73,6 +73,61 @@ type sealedKey struct {
 func Seal(key StoreKey, passphrase []byte) ([]byte, error) {
 	s := sealedKey{Version: 1, Passes: passes, Memory: memory, Threads: threads}
 	_, _ = rand.Read(s.Salt[:])
+	return s.seal(key, passphrase)
+}
+
+// SealBeside returns key, sealed so that one derivation serves it and what was
+// sealed before (OpenAny).
+func SealBeside(before []byte, key StoreKey, passphrase []byte) ([]byte, error) {
+	s, err := parse(before)
+	if err != nil {
+		return nil, err
+	}
+	return s.seal(key, passphrase)
+}
+
+// NoneBeside returns what looks like the result of SealBeside, and opens with
+// no passphrase.
+func NoneBeside(before []byte) ([]byte, error) {
+	s, err := parse(before)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = rand.Read(s.Nonce[:])
+	s.Box = make([]byte, len(StoreKey{})+chacha20poly1305.Overhead)
+	_, _ = rand.Read(s.Box)
+	return dcbor.Marshal(s)
+}
+
+// Open is the inverse of Seal. The error is ErrPassphrase or ErrFormat.
+func Open(sealed, passphrase []byte) (StoreKey, error) {
+	key, _, err := OpenAny(passphrase, sealed)
+	return key, err
+}
+
+// OpenAny opens whichever of some sealed keys the passphrase opens, and tells
+// which. It takes as long for each as for none, if all were sealed beside the
+// first. The error is ErrPassphrase or ErrFormat.
+func OpenAny(passphrase []byte, sealed ...[]byte) (key StoreKey, which int, err error) {
+	derived := map[cost][]byte{}
+	err = ErrPassphrase
+	for i, b := range sealed {
+		s, bad := parse(b)
+		if bad != nil {
+			err = bad // another one may open
+			continue
+		}
+		if derived[s.cost()] == nil {
+			derived[s.cost()] = s.derive(passphrase)
+		}
+		if key, wrong := s.open(derived[s.cost()]); wrong == nil {
+			return key, i, nil
+		}
+	}
+	return StoreKey{}, 0, err
+}
+
+func (s sealedKey) seal(key StoreKey, passphrase []byte) ([]byte, error) {
 	_, _ = rand.Read(s.Nonce[:])
 	aead, err := chacha20poly1305.NewX(s.derive(passphrase))
 	if err != nil {
@@ -82,13 +137,8 @@ func Seal(key StoreKey, passphrase []byte) ([]byte, error) {
 	return dcbor.Marshal(s)
 }
 
-// Open is the inverse of Seal. The error is ErrPassphrase or ErrFormat.
-func Open(sealed, passphrase []byte) (StoreKey, error) {
-	s, err := parse(sealed)
-	if err != nil {
-		return StoreKey{}, err
-	}
-	aead, err := chacha20poly1305.NewX(s.derive(passphrase))
+func (s *sealedKey) open(derived []byte) (StoreKey, error) {
+	aead, err := chacha20poly1305.NewX(derived)
 	if err != nil {
 		return StoreKey{}, fmt.Errorf("keyring: %w", err)
 	}
@@ -98,6 +148,15 @@ func Open(sealed, passphrase []byte) (StoreKey, error) {
 	}
 	return StoreKey(key), nil
 }
+
+// A cost is all that a derivation depends on, but for the passphrase.
+type cost struct {
+	passes, memory uint32
+	threads        uint8
+	salt           [16]byte
+}
+
+func (s *sealedKey) cost() cost { return cost{s.Passes, s.Memory, s.Threads, s.Salt} }
 
 // parse decodes a sealed key and checks what it demands of the machine.
 func parse(sealed []byte) (s sealedKey, err error) {

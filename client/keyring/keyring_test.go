@@ -49,6 +49,70 @@ func TestDamagedFilesAreRefusedWithoutWork(t *testing.T) {
 	}
 }
 
+// Two keys that were sealed beside each other are told apart by what opens
+// them, and by nothing else.
+func TestSealedBeside(t *testing.T) {
+	first, second := keyring.NewStoreKey(), keyring.NewStoreKey()
+	a, err := keyring.Seal(first, []byte("mine"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := keyring.SealBeside(a, second, []byte("theirs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := keyring.NoneBeside(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a) != len(b) || len(b) != len(none) {
+		t.Errorf("they have %d, %d and %d bytes", len(a), len(b), len(none))
+	}
+	for words, want := range map[string]keyring.StoreKey{"mine": first, "theirs": second} {
+		if key, which, err := keyring.OpenAny([]byte(words), a, b); err != nil || key != want || (which == 1) != (words == "theirs") {
+			t.Errorf("%s opens %d: %v", words, which, err)
+		}
+	}
+	if key, err := keyring.Open(b, []byte("theirs")); err != nil || key != second {
+		t.Errorf("by itself: %v", err)
+	}
+	for _, words := range []string{"", "other", "theirs"} {
+		if _, _, err := keyring.OpenAny([]byte(words), a, none); !errors.Is(err, keyring.ErrPassphrase) {
+			t.Errorf("%q: %v", words, err)
+		}
+	}
+	if key, _, err := keyring.OpenAny([]byte("mine"), a, []byte("damaged")); err != nil || key != first {
+		t.Errorf("beside a damaged one: %v", err)
+	}
+	if _, _, err := keyring.OpenAny([]byte("mine"), []byte("damaged"), none); !errors.Is(err, keyring.ErrFormat) {
+		t.Errorf("damaged: %v", err)
+	}
+	if _, err := keyring.SealBeside([]byte("damaged"), second, nil); !errors.Is(err, keyring.ErrFormat) {
+		t.Errorf("beside a damaged one: %v", err)
+	}
+	if _, err := keyring.NoneBeside(nil); !errors.Is(err, keyring.ErrFormat) {
+		t.Errorf("beside nothing: %v", err)
+	}
+}
+
+func BenchmarkOpenAny(b *testing.B) {
+	first, err := keyring.Seal(keyring.NewStoreKey(), []byte("mine"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	second, err := keyring.SealBeside(first, keyring.NewStoreKey(), []byte("theirs"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, words := range []string{"mine", "theirs", "other"} {
+		b.Run(words, func(b *testing.B) {
+			for b.Loop() {
+				_, _, _ = keyring.OpenAny([]byte(words), first, second)
+			}
+		})
+	}
+}
+
 func TestStoreKeysDoNotPrintThemselves(t *testing.T) {
 	key := keyring.StoreKey([]byte("0123456789abcdef0123456789abcdef"))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {

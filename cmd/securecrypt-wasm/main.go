@@ -18,11 +18,7 @@ import (
 
 func main() {
 	h := host{js.Global().Get("securecryptHost")}
-	a, err := app.New(context.Background(), h, browser.Transport{}, h.Get("host").String(), h.tell)
-	if err != nil {
-		h.Call("failed", jsonOf(app.ProblemOf(err)))
-		return
-	}
+	a := app.New(context.Background(), h, browser.Transport{}, h.Get("host").String(), h.tell)
 	c := calls{app: a, cancel: map[int]context.CancelFunc{}}
 	h.Call("ready", js.FuncOf(c.call), js.FuncOf(c.abort))
 	select {}

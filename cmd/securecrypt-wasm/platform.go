@@ -17,8 +17,8 @@ import (
 const database = "securecrypt"
 
 // OpenStore implements app.Platform.
-func (host) OpenStore(ctx context.Context) (client.Store, error) {
-	return indexeddb.Open(ctx, database)
+func (h host) OpenStore(ctx context.Context) (client.Store, error) {
+	return indexeddb.Open(ctx, database, func() { h.Call("lost") })
 }
 
 // EraseStore implements app.Platform.

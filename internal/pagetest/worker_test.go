@@ -59,3 +59,58 @@ func TestWorkerEndsAfterTheLastPage(t *testing.T) {
 	ana.unlocks("my own words")
 	ana.Await("button", "New conversation")
 }
+
+// What the core cannot understand fails the page that asked, and no other.
+func TestMalformedMessagesHarmNobody(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, desktop, "ana", "")
+	ana.Expect("understands|begin anew|cannot start")
+	other := ana.Another()
+	for _, message := range []string{
+		`{kind: "call", id: 9991, name: "settings", params: {}}`,
+		`{kind: "call", id: 9991, name: "send", params: {conversation: "", files: [{name: "a", type: ""}]}, files: [{}]}`,
+		`{kind: "call", id: 9991, name: {}, params: null, files: []}`,
+		`{kind: "what", id: 9991}`,
+		`{kind: "call", id: 9991, name: "settings", params: (() => { const c = {}; c.c = c; return c })(), files: []}`,
+		`null`,
+	} {
+		other.Go(w.home())
+		other.Await("button", "New conversation")
+		other.Until(`(securecryptLine.early.port.postMessage(` + message + `), true)`)
+	}
+	ana.Click("button", "Settings")
+	ana.Click("button", "What the server knows")
+	ana.Await("rowheader", "Public keys with which others begin a conversation with you")
+}
+
+// Whoever deletes the store behind a page's back is told what happened, and can begin anew.
+func TestStoreIsDeleted(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, phoneLight, "ana", "")
+	ana.Until(`new Promise(done => { indexedDB.deleteDatabase("securecrypt").onsuccess = () => done(true) })`)
+	ana.shows("is gone")
+	if ana.Sees("button", "Erase everything") {
+		t.Error("a core that has ended is asked to erase")
+	}
+	ana.Click("button", "Try again")
+	ana.Await("button", "Erase everything")
+	ana.shows("is gone")
+	ana.Click("button", "Erase everything")
+	ana.shows("Without your recovery key the account is lost.")
+	ana.Until(`(document.querySelector("dialog button.danger").click(), true)`)
+	ana.Await("button", "Get started")
+}
+
+// A tab that would have to wait for another build's says so.
+func TestStoreIsInUse(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, desktop, "ana", "my own words")
+	ana.comesBack()
+	ana.Await("button", "Unlock")
+	ana.Until(`new Promise(held => navigator.locks.request("securecrypt store securecrypt", () => { held(true); return new Promise(free => globalThis.free = free) }))`)
+	ana.unlocks("my own words")
+	ana.shows("open in another tab or window")
+	ana.Until(`(free(), true)`)
+	ana.unlocks("my own words")
+	ana.Await("button", "New conversation")
+}

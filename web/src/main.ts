@@ -4,7 +4,7 @@ import { h, render } from 'preact';
 import type { Core } from './core/core';
 import { Elsewhere } from './core/seat';
 import { connect } from './core/worker-core';
-import { App, wording } from './model/app';
+import { App } from './model/app';
 import { clock } from './model/i18n';
 import { guard } from './platform/guard';
 import { notify } from './platform/notify';
@@ -25,7 +25,7 @@ function start(core: Core): void {
   const app = new App(core, surroundings());
   running = app;
   if (core instanceof Failing && core.why instanceof Elsewhere) app.elsewhere.value = true;
-  else if (core instanceof Failing) app.broken.value = wording(core.why);
+  else if (core instanceof Failing) app.fail(core.why);
   addEventListener('popstate', () => app.router.follow(location.hash));
   guard(app);
   notify(app);

@@ -31,20 +31,22 @@ test('a list that cannot be had before the profile is open is asked for again', 
 test('a core that ends is told in words', async () => {
   const { app } = await opened([]);
   app.fail(new CoreError('failed', ''));
-  assert.equal(app.broken.value, en['error.failed']);
+  assert.equal(app.broken.value?.text, en['error.failed']);
+  assert.equal(app.erasable.value, false);
 });
 
 test('a core that does not answer is told in words', async () => {
   const app = new App(new FakeCore().fail('hello', 'full'), new World());
   await app.start();
-  assert.equal(app.broken.value, en['error.full']);
+  assert.equal(app.broken.value?.text, en['error.full']);
+  assert.equal(app.erasable.value, true, 'the core is there');
 });
 
 test('settings that cannot be read do not keep anybody out', async () => {
   const core = new FakeCore().when('hello', () => session('open')).when('conversations', () => ({ conversations: [], next: '' })).fail('settings', 'failed', 'broken');
   const app = new App(core, new World());
   await app.start();
-  assert.deepEqual([app.broken.value, app.list.state.value], ['', 'ready']);
+  assert.deepEqual([app.broken.value, app.list.state.value], [null, 'ready']);
   assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['Broken.']);
 });
 
@@ -124,6 +126,18 @@ test('so is one that is still beginning, or that another tab erases', async () =
   erased.app.router.go({ at: 'conversation', id: 'c', panel: false });
   erased.core.emit('session', { session: session('none') });
   assert.deepEqual([erased.world.loaded, erased.world.places.at(-1)], [1, '/']);
+});
+
+test('a profile that was founded just now begins at its list', async () => {
+  const begin = async (registered: boolean) => {
+    const core = new FakeCore().when('hello', () => session('locked')).when('conversations', () => ({ conversations: [], next: '' })).fail('settings', 'failed');
+    const app = new App(core, new World());
+    app.router.go({ at: 'settings', section: 'security' });
+    await app.start();
+    await app.enter(session('open', { registered }));
+    return app.router.route.value.at;
+  };
+  assert.deepEqual([await begin(true), await begin(false)], ['settings', 'home']);
 });
 
 test('who makes way for another tab keeps drafts', async () => {
@@ -318,7 +332,7 @@ test('connections, progress and failures are where they belong', async () => {
 });
 
 test('every code has words', () => {
-  const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled'];
+  const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled', 'self', 'no-accounts', 'in-use', 'lost'];
   for (const code of codes) assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
   for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['Said.', en['error.failed']]);
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);

@@ -15,7 +15,7 @@ import (
 // filled returns a store with many records of 1 KiB.
 func filled(b *testing.B) *indexeddb.Store {
 	b.Helper()
-	s, err := indexeddb.Open(b.Context(), "bench")
+	s, err := indexeddb.Open(b.Context(), "bench", func() {})
 	check(b, err)
 	check(b, s.Update(func(tx client.Tx) error {
 		for i := range 10_000 {
@@ -26,7 +26,7 @@ func filled(b *testing.B) *indexeddb.Store {
 		return nil
 	}))
 	check(b, s.Close()) // and what it remembers
-	s, err = indexeddb.Open(b.Context(), "bench")
+	s, err = indexeddb.Open(b.Context(), "bench", func() {})
 	check(b, err)
 	b.Cleanup(func() { _ = s.Close() })
 	return s

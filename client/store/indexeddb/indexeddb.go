@@ -33,6 +33,7 @@ type Store struct {
 	events []js.Func
 	unlock func() // lets others open the store
 	lost   atomic.Bool
+	tell   func() // that it is lost
 	cache  *cache // of what is committed
 
 	// updating is held by an update from begin to end, reading by views for
@@ -58,8 +59,9 @@ func failed(doing string, err error) error {
 }
 
 // Open opens or creates the database called name. It waits until no other
-// worker of this browser has it open, or ctx ends.
-func Open(ctx context.Context, name string) (*Store, error) {
+// worker of this browser has it open, or ctx ends. If the browser takes it away
+// later, lost is called, which must not block.
+func Open(ctx context.Context, name string, lost func()) (*Store, error) {
 	factory := js.Global().Get("indexedDB")
 	if !jsbridge.Exists(factory) {
 		return nil, errors.New("indexeddb: this browser does not let the page keep data: leave private browsing, or use another browser")
@@ -73,7 +75,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 		unlock()
 		return nil, failed("opening the store", err)
 	}
-	s := &Store{db: db, unlock: unlock, cache: newCache(cacheRoom)}
+	s := &Store{db: db, unlock: unlock, tell: lost, cache: newCache(cacheRoom)}
 	s.listen()
 	return s, nil
 }
@@ -131,6 +133,7 @@ func (s *Store) listen() {
 	gone := js.FuncOf(func(js.Value, []js.Value) any {
 		s.lost.Store(true)
 		s.db.Call("close")
+		s.tell()
 		return nil
 	})
 	s.events = []js.Func{gone}

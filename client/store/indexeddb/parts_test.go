@@ -26,7 +26,7 @@ import (
 
 func openPart(t *testing.T) *indexeddb.Store {
 	t.Helper()
-	s, err := indexeddb.Open(t.Context(), "part")
+	s, err := indexeddb.Open(t.Context(), "part", func() {})
 	must(t, err)
 	return s
 }
@@ -175,7 +175,7 @@ func TestPartHold(t *testing.T) {
 func TestPartWait(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := indexeddb.Open(ctx, "part"); !errors.Is(err, indexeddb.ErrInUse) {
+	if _, err := indexeddb.Open(ctx, "part", func() {}); !errors.Is(err, indexeddb.ErrInUse) {
 		t.Fatalf("a store in use: %v", err)
 	}
 	fmt.Println("refused")

@@ -18,7 +18,7 @@ import (
 
 func open(t *testing.T) *indexeddb.Store {
 	t.Helper()
-	s, err := indexeddb.Open(t.Context(), t.Name())
+	s, err := indexeddb.Open(t.Context(), t.Name(), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,14 +47,17 @@ func TestFaultyWrapperConforms(t *testing.T) {
 
 // Who erases a profile gets it at once; whoever still uses it is told.
 func TestRemovedStoresAreLost(t *testing.T) {
-	s := open(t)
+	lost := make(chan bool, 1)
+	s, err := indexeddb.Open(t.Context(), t.Name(), func() { lost <- true })
+	must(t, err)
 	put := func(tx client.Tx) error { return tx.Put([]byte("k"), []byte("v")) }
 	must(t, s.Update(put))
 	must(t, indexeddb.Remove(t.Context(), t.Name()))
+	<-lost
 	if err := s.Update(put); !errors.Is(err, indexeddb.ErrLost) {
 		t.Errorf("writing: %v", err)
 	}
-	err := s.View(func(tx client.Tx) error {
+	err = s.View(func(tx client.Tx) error {
 		_, err := tx.Get([]byte("k"))
 		return err
 	})
@@ -117,7 +120,7 @@ func TestBrowsersThatKeepNothingSaySo(t *testing.T) {
 	object := js.Global().Get("Object")
 	for name, hide := range map[string]js.Value{"indexedDB": js.Global(), "locks": js.Global().Get("navigator")} {
 		object.Call("defineProperty", hide, name, map[string]any{"value": js.Undefined(), "configurable": true})
-		_, err := indexeddb.Open(t.Context(), t.Name())
+		_, err := indexeddb.Open(t.Context(), t.Name(), func() {})
 		js.Global().Get("Reflect").Call("deleteProperty", hide, name)
 		if err == nil || !strings.Contains(err.Error(), "browser") {
 			t.Errorf("without %s: %v", name, err)

@@ -22,7 +22,7 @@ import (
 
 func config(t *testing.T) (client.Config, <-chan client.Event) {
 	t.Helper()
-	store, err := indexeddb.Open(t.Context(), "core")
+	store, err := indexeddb.Open(t.Context(), "core", func() {})
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	events := make(chan client.Event, 1000)

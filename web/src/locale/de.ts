@@ -407,4 +407,8 @@ export const de: Catalogue = {
   'error.too-large': 'Das ist dem Server zu groß.',
   'error.impostor': 'Das sind nicht die Schlüssel des Kontos dieser Person. Es wurde nichts gesendet.',
   'error.canceled': 'Abgebrochen.',
+  'error.self': 'Das ist deine eigene Adresse.',
+  'error.no-accounts': 'Dieser Server nimmt keine neuen Konten an.',
+  'error.in-use': 'Es ist in einem anderen Tab oder Fenster dieses Browsers offen. Schließ das und versuch es noch einmal.',
+  'error.lost': 'Was dieser Browser davon aufbewahrt hat, ist fort, wie wenn seine Daten gelöscht werden. Lösch den Rest und fang neu an.',
 };

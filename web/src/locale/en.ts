@@ -408,4 +408,8 @@ export const en = {
   'error.too-large': 'This is too large for the server.',
   'error.impostor': 'These are not the keys of this person’s account. Nothing was sent.',
   'error.canceled': 'Canceled.',
+  'error.self': 'That is your own address.',
+  'error.no-accounts': 'This server takes no new accounts.',
+  'error.in-use': 'It is open in another tab or window of this browser. Close that and try again.',
+  'error.lost': 'What this browser kept of it is gone, as when its data are deleted. Erase the rest and begin anew.',
 } satisfies Record<string, Entry>;

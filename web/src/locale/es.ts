@@ -407,4 +407,8 @@ export const es: Catalogue = {
   'error.too-large': 'Es demasiado grande para el servidor.',
   'error.impostor': 'Estas no son las claves de la cuenta de esta persona. No se ha enviado nada.',
   'error.canceled': 'Cancelado.',
+  'error.self': 'Esa es tu propia dirección.',
+  'error.no-accounts': 'Este servidor no acepta cuentas nuevas.',
+  'error.in-use': 'Está abierta en otra pestaña o ventana de este navegador. Ciérrala e inténtalo de nuevo.',
+  'error.lost': 'Lo que este navegador guardaba ha desaparecido, como cuando se borran sus datos. Borra el resto y empieza de nuevo.',
 };

@@ -407,4 +407,8 @@ export const fr: Catalogue = {
   'error.too-large': 'C’est trop volumineux pour le serveur.',
   'error.impostor': 'Ce ne sont pas les clés du compte de cette personne. Rien n’a été envoyé.',
   'error.canceled': 'Annulé.',
+  'error.self': 'C’est votre propre adresse.',
+  'error.no-accounts': 'Ce serveur n’accepte pas de nouveaux comptes.',
+  'error.in-use': 'L’application est ouverte dans un autre onglet ou une autre fenêtre de ce navigateur. Fermez-le et réessayez.',
+  'error.lost': 'Ce que ce navigateur en avait conservé a disparu, comme lorsque ses données sont effacées. Effacez le reste et recommencez.',
 };

@@ -59,7 +59,10 @@ const saveWaits = 500;
  */
 export class App {
   readonly session = signal<Session | null>(null);
-  readonly broken = signal('');
+  /** Why nothing goes on. */
+  readonly broken = signal<Problem | null>(null);
+  /** Whether the core is there all the same, and could erase everything. */
+  readonly erasable = signal(false);
   /** The core runs in another tab. */
   readonly elsewhere = signal(false);
   /** The profile was closed, and the page is about to go. */
@@ -108,13 +111,15 @@ export class App {
     try {
       await this.enter(await hello, recent);
     } catch (e) {
+      this.erasable.value = !this.broken.value;
       this.fail(e);
     }
   }
 
-  /** The core is gone, and nothing goes on without it. */
+  /** The core is gone, or cannot begin, and nothing goes on without it. */
   fail(why: unknown): void {
-    this.broken.value ||= wording(why);
+    const code = why instanceof CoreError ? why.code : 'failed';
+    this.broken.value ??= { code, text: wording(why) };
   }
 
   private recent(): Promise<Conversations> {
@@ -125,6 +130,8 @@ export class App {
   async enter(session: Session, recent?: Promise<Conversations>): Promise<void> {
     const before = this.session.value;
     if (before && session.phase !== 'open') return this.end(session.phase);
+    const found = session.phase === 'open' && !session.registered; // under duress, in a place of another profile
+    if (found && before) this.router.go({ at: 'home' }, true);
     this.session.value = session;
     if (session.phase === 'none') void this.around.push?.stop().catch(() => undefined);
     if (session.phase !== 'open' || before?.phase === 'open') return;

@@ -2,10 +2,12 @@
 
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
+import type { Problem } from '../core/api.gen';
 import { takeAnew } from '../core/seat';
 import type { App } from '../model/app';
 import { direction, language, t } from '../model/i18n';
 import { level } from '../model/route';
+import { confirmErase } from './actions';
 import { ConversationPane } from './conversation';
 import { Details, PersonPane } from './details';
 import { useFocus } from './focus';
@@ -13,7 +15,7 @@ import { useKeys } from './keys';
 import { MenuLayer } from './menu';
 import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
 import { SettingsPane } from './settings';
-import { Sheets } from './sheets';
+import { Confirm, Sheets } from './sheets';
 import { Side } from './side';
 import { Lock } from './lock';
 import { Recovery, Welcome } from './welcome';
@@ -51,7 +53,7 @@ function Screen(): VNode {
   const app = useApp();
   if (app.ended.value) return <Shell />;
   if (app.elsewhere.value) return <Away />;
-  if (app.broken.value) return <Broken why={app.broken.value} />;
+  if (app.broken.value) return <Broken {...app.broken.value} />;
   const session = app.session.value;
   if (!session) return <Shell />;
   if (session.phase === 'locked') return <Lock />;
@@ -89,20 +91,23 @@ function Away(): VNode {
   );
 }
 
-function Broken({ why }: { why: string }): VNode {
+function Broken({ code, text }: Problem): VNode {
+  const app = useApp();
   return (
     <main class="screen">
       <div class="inner">
         <h1>{t('broken.title')}</h1>
-        <p class="lead">{t('broken.text')}</p>
+        {code !== 'lost' && code !== 'in-use' && <p class="lead">{t('broken.text')}</p>}
         <p class="error">
           <Icon name="failed" size="small" />
-          {why}
+          {text}
         </p>
         <Button primary onClick={() => location.reload()}>
           {t('try-again')}
         </Button>
+        {app.erasable.value && <Button plain onClick={() => confirmErase(app)}>{t('erase.action')}</Button>}
       </div>
+      {app.sheet.value?.kind === 'confirm' && <Confirm s={app.sheet.value} />}
     </main>
   );
 }

@@ -16,7 +16,7 @@ export function Lock(): VNode {
   const work = useWork();
   const submit = async (e: Event) => {
     e.preventDefault();
-    if (!(await work.run(async () => app.enter(await app.core.call('unlock', { passphrase }))))) set('');
+    if (!(await work.run(async () => app.enter(await app.core.call('unlock', { passphrase: passphrase.normalize() }))))) set('');
   };
   return (
     <main class="screen">

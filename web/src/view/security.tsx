@@ -44,7 +44,7 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
   const change = async (to: string) => {
     if (to !== again && to) return work.fail(t('passphrase.differ'));
     const ok = await work.run(async () => {
-      await app.core.call('setPassphrase', { old, new: to });
+      await app.core.call('setPassphrase', { old: old.normalize(), new: to.normalize() });
       await app.enter(await app.core.call('hello', {}));
     });
     if (!ok) return;
@@ -75,7 +75,7 @@ function Duress(): VNode {
   const work = useWork();
   const submit = async (e: Event) => {
     e.preventDefault();
-    if (!(await work.run(() => app.core.call('setDuress', { passphrase })))) return;
+    if (!(await work.run(() => app.core.call('setDuress', { passphrase: passphrase.normalize() })))) return;
     set('');
     app.toasts.add(t('saved'));
   };

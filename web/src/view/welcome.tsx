@@ -44,7 +44,7 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
   const submit = async (e: Event) => {
     e.preventDefault();
     await work.run(async () => {
-      await app.enter(await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase }));
+      await app.enter(await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase: passphrase.normalize() }));
     });
   };
   return (

@@ -51,7 +51,7 @@ export interface Told {
   data: unknown;
 }
 
-/** The core could not begin, since the store cannot be opened, for example, or ended. */
+/** The core could not begin, or ended. */
 export interface FailedResponse {
   kind: 'failed';
   problem: Problem;

@@ -59,7 +59,7 @@ function end(why: unknown): void {
 async function run(host: string): Promise<Core> {
   const go = new Go();
   const { instance } = await WebAssembly.instantiateStreaming(fetch(__WASM__), go.importObject);
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const { keys, setKeys, seal, unseal } = device;
     Object.assign(globalThis, {
       securecryptHost: {
@@ -69,7 +69,7 @@ async function run(host: string): Promise<Core> {
         seal,
         unseal,
         tell: (events: string) => pass(JSON.parse(events)),
-        failed: (problem: string) => reject(JSON.parse(problem)),
+        lost: () => end({ code: 'lost', text: '' }),
         ready: (call: Call, abort: (id: number) => void) => resolve({ call, abort }),
       },
     });
@@ -124,11 +124,16 @@ function serve(port: Port): void {
         running.abort(numbers.get(data.id) ?? 0);
         return;
       }
+      if (!isCall(data)) {
+        throw { code: 'input', text: 'The page asked for something in a way that nobody understands.' };
+      }
       const number = ++calls;
       numbers.set(data.id, number);
       underWay++;
       try {
         port.postMessage(await answer(running, number, data));
+      } catch (e) {
+        port.postMessage({ kind: 'answer', id: data.id, problem: problemOf(e) });
       } finally {
         underWay--;
         numbers.delete(data.id);
@@ -138,6 +143,11 @@ function serve(port: Port): void {
       port.postMessage({ kind: 'failed', problem: problemOf(e) });
     }
   };
+}
+
+/** Whether the core can take it: what it cannot would end it, for all pages. */
+function isCall({ kind, id, name, files }: Partial<CallRequest>): boolean {
+  return kind === 'call' && typeof id === 'number' && typeof name === 'string' && Array.isArray(files) && files.every((f) => f instanceof Blob);
 }
 
 function answer(running: Core, number: number, { id, name, params, files }: CallRequest): Promise<Response> {
