@@ -4,7 +4,10 @@ package pagetest
 
 import (
 	"strings"
+	"testing"
 
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
 
@@ -63,4 +66,31 @@ func (p *person) fits(name string) {
 	check("with text of 200 %", spill)
 	p.Until(root + `.style.setProperty("--root-size", "100%") ?? true`)
 	p.Size(desktop.width, desktop.height, desktop.touch)
+}
+
+// With the largest text on the smallest screen, a request can be answered, and
+// rows have names.
+func TestLargestTextOnSmallestScreen(t *testing.T) {
+	w := newTown(t)
+	ana, ted := w.settle(t, phoneLight, "ana", ""), w.terminal(t, "ted")
+	must(t, ted.SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))
+	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
+	must(t, err)
+	_, err = ted.Send(t.Context(), with, client.Draft{Text: "Hello ana"})
+	must(t, err)
+	ana.Click("button", "Requests")
+	ana.Click("link", "Wolfgang")
+	ana.reads("Hello ana")
+	ana.Size(320, 640, true)
+	ana.Until(root + `.style.setProperty("--root-size", "200%") ?? true`)
+	ana.Until(`(() => {
+		const b = [...document.querySelectorAll("button")].find(b => b.textContent === "Accept")
+		b.scrollIntoView()
+		const box = b.getBoundingClientRect()
+		return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest("button") === b
+	})()`)
+	ana.Click("button", "Accept")
+	ana.Await("textbox", "Message to")
+	ana.at("/")
+	ana.Until(`document.querySelector(".side a.row .name").clientWidth > 100`)
 }

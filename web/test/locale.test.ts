@@ -7,7 +7,7 @@ import { de } from '../src/locale/de';
 import { en } from '../src/locale/en';
 import { es } from '../src/locale/es';
 import { fr } from '../src/locale/fr';
-import { choose, direction, dayName, duration, type Entry, fill, language, languages, size, speak, t } from '../src/model/i18n';
+import { brief, choose, clock, direction, dayName, duration, type Entry, fill, language, languages, size, speak, t } from '../src/model/i18n';
 import { noon } from './fake';
 
 const catalogues: Record<string, Record<string, Entry>> = { en, de, fr, es, ar };
@@ -126,6 +126,12 @@ test('the first known language is chosen', () => {
   assert.equal(choose(['constructor', '__proto__', 'xx']), 'en');
   assert.equal(choose([]), 'en');
   assert.deepEqual(Object.keys(languages).sort(), Object.keys(catalogues).sort());
+});
+
+test('a moment that there is no date for, or that is yet to come, is none of today', () => {
+  for (const at of [9e15, -9e15, 2 ** 62, NaN]) assert.deepEqual([clock(at), brief(at, noon), dayName(at, noon)], ['', '', ''], String(at));
+  const later = noon + 3 * 86_400_000;
+  assert.deepEqual([brief(later, noon), dayName(later, noon)], ['Jan 17', 'Saturday, January 17']);
 });
 
 test('sizes, durations and days are in words', () => {

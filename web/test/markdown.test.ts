@@ -94,7 +94,7 @@ test('a link that looks like another address names the real one', () => {
   assert.match(shown('<https://раураl.com>'), /\(xn--.*\)$/);
   for (const [text, where] of [
     ['bank.com', 'evilbank.com'], ['bank.com', 'bank.com.evil.org'], ['https://bank.com/login', 'evil.com'], ['BANK.COM', 'evil.com'], ['bank․com', 'evil.com'], ['bank。com', 'evil.com'],
-    ['go to evil.com or bank.com', 'evil.com'], ['раураl.com', 'paypal.com'], ['Log in: bank.com', 'evil.com:8443'], ['ceo@bank.com', 'me@evil.com'], ['x'.repeat(20_000), 'evil.com'], ['bank.com@evil.com', 'evil.com'],
+    ['go to evil.com or bank.com', 'evil.com'], ['раураl.com', 'paypal.com'], ['Log in: bank.com', 'evil.com:8443'], ['good\u200d.example', 'evil.com'], ['see good\ufe0f.example', 'evil.com'], ['good\u17b4.example', 'evil.com'], ['\u200c', 'evil.com'], ['\u2800', 'evil.com'], [' ', 'evil.com'], ['ceo@bank.com', 'me@evil.com'], ['x'.repeat(20_000), 'evil.com'], ['bank.com@evil.com', 'evil.com'],
   ] as const) assert.equal(disguised(text, where), true, text.slice(0, 40));
   for (const [text, where] of [
     ['bank.com', 'bank.com'], ['bank.com', 'www.bank.com'], ['https://bank.com:8443/x?y.z', 'bank.com:8443'], ['our bank', 'bank.com'], ['ana@example.org', 'ana@example.org'], ['write to me', 'ana@example.org'], ['example.org/a.b.c', 'example.org'],
@@ -104,6 +104,22 @@ test('a link that looks like another address names the real one', () => {
 test('what reorders or hides text does so nowhere', () => {
   const found = look(tree('a\u202eb **c\u2067d** `e\u200bf` [bank\u200b.com](https://evil.com)'));
   assert.equal(found.text, 'ab cd ef bank.com (evil.com)');
+});
+
+test('what is shown as it was written keeps its lines', () => {
+  const long = Array.from({ length: 500 }, (_, i) => `line ${i}`).join('\n');
+  const found = look(tree(long));
+  assert.deepEqual([found.text, found.names], [long, ['p']]);
+  assert.ok(found.attributes.has('dir'));
+});
+
+test('signs alone are shown, and numbers as they were written', () => {
+  for (const text of ['#', '>', '-', '+', '*', '---', '> >', '```', '']) assert.equal(look(tree(text)).text, text);
+  const begins = (text: string) => {
+    const { start, class: kind } = (tree(text) as VNode<{ children: VNode<{ start: number; class: string }> }>[])[0]!.props.children.props;
+    return [start, kind];
+  };
+  assert.deepEqual([begins('0. zero'), begins('20240615. Rechnung')], [[0, ''], [20240615, 'inside']]);
 });
 
 test('a definition does not hide what was written', () => assert.match(look(tree('[secret]: https://example.org')).text, /secret/));

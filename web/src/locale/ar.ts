@@ -211,6 +211,7 @@ export const ar: Catalogue = {
   previous: 'السابق',
   next: 'التالي',
   'save-file': 'حفظ على هذا الجهاز',
+  'files.all': { zero: 'لا ملفات', one: 'إظهار الملف', two: 'إظهار الملفين', few: 'إظهار {n} ملفات', many: 'إظهار {n} ملفًا', other: 'إظهار {n} ملف' },
   play: 'تشغيل',
   pause: 'إيقاف مؤقت',
   position: 'الموضع',

@@ -211,6 +211,7 @@ export const de: Catalogue = {
   previous: 'Zurück',
   next: 'Weiter',
   'save-file': 'Auf diesem Gerät speichern',
+  'files.all': { one: '{n} Datei zeigen', other: 'Alle {n} Dateien zeigen' },
   play: 'Abspielen',
   pause: 'Anhalten',
   position: 'Position',

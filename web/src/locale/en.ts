@@ -212,6 +212,7 @@ export const en = {
   previous: 'Previous',
   next: 'Next',
   'save-file': 'Save to this device',
+  'files.all': { one: 'Show {n} file', other: 'Show all {n} files' },
   play: 'Play',
   pause: 'Pause',
   position: 'Position',

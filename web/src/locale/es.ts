@@ -211,6 +211,7 @@ export const es: Catalogue = {
   previous: 'Anterior',
   next: 'Siguiente',
   'save-file': 'Guardar en este dispositivo',
+  'files.all': { one: 'Mostrar {n} archivo', many: 'Mostrar los {n} archivos', other: 'Mostrar los {n} archivos' },
   play: 'Reproducir',
   pause: 'Pausar',
   position: 'Posición',

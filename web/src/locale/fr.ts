@@ -211,6 +211,7 @@ export const fr: Catalogue = {
   previous: 'Précédent',
   next: 'Suivant',
   'save-file': 'Enregistrer sur cet appareil',
+  'files.all': { one: 'Afficher {n} fichier', many: 'Afficher les {n} fichiers', other: 'Afficher les {n} fichiers' },
   play: 'Lire',
   pause: 'Pause',
   position: 'Position',

@@ -76,7 +76,13 @@ function facts(rows: Rows, begun: number): Fact[] {
 /** Whether the words say all that rows of a kind do. */
 function known(kind: string, rows: unknown[]): boolean {
   const fields = Object.hasOwn(covered, kind) ? covered[kind]! : [];
-  return fields.length > 0 && rows.every((r) => Object.keys(record(r)).every((name) => fields.includes(name)));
+  const dated = fields.includes('Expires');
+  return fields.length > 0 && rows.map(record).every((r) => Object.keys(r).every((name) => fields.includes(name)) && (!dated || isDate(r.Expires)));
+}
+
+/** Whether something is a moment in Unix seconds that can be written. */
+function isDate(x: unknown): boolean {
+  return typeof x === 'number' && x >= 0 && x <= 1e12;
 }
 
 function since(begun: number): string {
@@ -90,7 +96,7 @@ function many(n: number, bytes: number): string {
 /** How long rows are kept, the last of which goes when the latest expires. */
 function until(key: 'kept.fetched' | 'kept.until', rows: Row[]): string {
   if (!rows.length) return '';
-  return t(key, { date: date(1000 * Math.max(...rows.map((r) => Number(r.Expires)))) });
+  return t(key, { date: date(1000 * rows.reduce((last, r) => Math.max(last, Number(r.Expires)), 0)) });
 }
 
 function sum(rows: Row[] | undefined, of: (r: Row) => number): number {

@@ -84,6 +84,13 @@ function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTim
 }
 
 const dayLength = 86_400_000;
+/** The last moment that there is a date for (ECMA-262, Time Values). */
+const lastMoment = 8.64e15;
+
+/** Writes a moment; one that there is no date for is no reason to stop. */
+function write(name: string, options: Intl.DateTimeFormatOptions, at: number): string {
+  return Math.abs(at) <= lastMoment ? format(name, options).format(at) : '';
+}
 
 /** The beginning of a moment's day, where the reader is. */
 export function dayOf(at: number): number {
@@ -91,40 +98,40 @@ export function dayOf(at: number): number {
 }
 
 export function clock(at: number): string {
-  return format('clock', { hour: 'numeric', minute: '2-digit' }).format(at);
+  return write('clock', { hour: 'numeric', minute: '2-digit' }, at);
 }
 
 export function moment(at: number): string {
-  return format('moment', { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+  return write('moment', { dateStyle: 'medium', timeStyle: 'short' }, at);
 }
 
 /** A day of this year or the next, with its time. */
 export function momentOf(at: number): string {
-  return format('moment-of', { day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' }).format(at);
+  return write('moment-of', { day: 'numeric', month: 'long', hour: 'numeric', minute: '2-digit' }, at);
 }
 
 /** A day, whatever day it is now. */
 export function date(at: number): string {
-  return format('full-day', { day: 'numeric', month: 'long', year: 'numeric' }).format(at);
+  return write('full-day', { day: 'numeric', month: 'long', year: 'numeric' }, at);
 }
 
 /** A moment as a list shows it: a time today, then a day, then a date. */
 export function brief(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
-  if (days <= 0) return clock(at);
+  if (days === 0) return clock(at);
   if (days === 1) return t('yesterday');
-  if (days < 7) return format('weekday', { weekday: 'short' }).format(at);
-  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('date', { day: 'numeric', month: 'short' }).format(at);
-  return format('year', { day: '2-digit', month: '2-digit', year: '2-digit' }).format(at);
+  if (days > 0 && days < 7) return write('weekday', { weekday: 'short' }, at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return write('date', { day: 'numeric', month: 'short' }, at);
+  return write('year', { day: '2-digit', month: '2-digit', year: '2-digit' }, at);
 }
 
 /** A day as a timeline shows it. */
 export function dayName(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayLength);
-  if (days <= 0) return t('today');
+  if (days === 0) return t('today');
   if (days === 1) return t('yesterday');
-  if (days < 7) return format('long-weekday', { weekday: 'long' }).format(at);
-  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return format('day', { weekday: 'long', day: 'numeric', month: 'long' }).format(at);
+  if (days > 0 && days < 7) return write('long-weekday', { weekday: 'long' }, at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return write('day', { weekday: 'long', day: 'numeric', month: 'long' }, at);
   return date(at);
 }
 

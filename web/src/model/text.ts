@@ -59,7 +59,7 @@ export function hue(address: string): number {
 
 /** Folds case and accents, for looking things up. */
 export function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
+  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 }
 
 /** A file's name, and apart from it the ending that is shown whatever the room. */

@@ -8,7 +8,7 @@ import { size, t } from '../model/i18n';
 import { harmless } from '../model/text';
 import { useOffered } from './blobs';
 import { download, shape } from './media';
-import { FileName, Icon, useApp, type IconName } from './parts';
+import { Button, FileName, Icon, useApp, type IconName } from './parts';
 import { Voice } from './voice';
 
 /** Kinds of pictures that browsers draw without running anything. */
@@ -18,15 +18,20 @@ export function isPicture(a: Attachment): boolean {
   return shown.test(a.type);
 }
 
+/** How many files of a message are drawn before somebody asks for all. */
+const atFirst = 10;
+
 export function Attachments({ m }: { m: Message }): VNode {
+  const [all, showAll] = useState(false);
   const pictures = m.attachments.filter(isPicture);
-  const sounds = m.attachments.filter((a) => a.type.startsWith('audio/'));
-  const others = m.attachments.filter((a) => !isPicture(a) && !a.type.startsWith('audio/'));
+  const files = m.attachments.filter((a) => !isPicture(a));
+  const drawn = all ? files : files.slice(0, atFirst);
+  const card = (a: Attachment) => <FileCard key={a.index} m={m} a={a} />;
   return (
     <>
       {pictures.length > 0 && <Grid m={m} pictures={pictures} />}
-      {sounds.map((a) => <Voice key={a.index} m={m} a={a} />)}
-      {others.map((a) => <FileCard key={a.index} m={m} a={a} />)}
+      {drawn.map((a) => (a.type.startsWith('audio/') ? <Voice key={a.index} m={m} a={a} card={card(a)} /> : card(a)))}
+      {drawn.length < files.length && <Button plain onClick={() => showAll(true)}>{t('files.all', { n: files.length })}</Button>}
     </>
   );
 }
@@ -44,13 +49,15 @@ function Grid({ m, pictures }: { m: Message; pictures: Attachment[] }): VNode {
 function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: boolean; more: number }): VNode {
   const app = useApp();
   const loaded = useOffered(m, a);
+  const [none, setNone] = useState(false);
   const again = loaded.failed || loaded.waits;
   const { width, height } = shape(a.name);
   const ratio = Math.min(2, Math.max(0.6, width / height));
   const open = () => (again ? loaded.again() : (app.sheet.value = { kind: 'viewer', message: m, index: a.index }));
+  if (none) return <FileCard m={m} a={a} />;
   return (
     <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(again ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')} onClick={open}>
-      {loaded.url && <img src={loaded.url} alt="" draggable={false} />}
+      {loaded.url && <img src={loaded.url} alt="" draggable={false} onError={() => setNone(true)} />}
       {again && <span class="over"><Icon name={loaded.failed ? 'retry' : 'download'} /></span>}
       {more > 0 && <span class="over more ltr">+{more}</span>}
       <Ring m={m} a={a} />

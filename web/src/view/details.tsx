@@ -74,7 +74,7 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
         <Action icon={person.verified ? 'seal' : 'shield'} label={t(person.verified ? 'verified' : 'verify')} text={t(person.verified ? 'verified.text' : 'verify.text')} onClick={() => (app.sheet.value = { kind: 'verify', address })} />
       </section>
       <NameForm person={person} onDone={load} />
-      {c && <Common c={c} />}
+      {c && <Common c={c} leads={c.status === 'active'} />}
       <section class="group-of">
         {person.blocked ? (
           <Action icon="check" label={t('unblock')} onClick={() => void app.attempt(() => app.core.call('unblock', { address })).then(load)} />
@@ -111,13 +111,13 @@ function NameForm({ person, onDone }: { person: Contact; onDone: () => void }): 
 }
 
 /** What people and groups have in common. */
-function Common({ c }: { c: Conversation }): VNode {
+function Common({ c, leads }: { c: Conversation; leads: boolean }): VNode {
   const app = useApp();
   useNow(); // a mute ends by itself
   const items = conversationItems(app, c).filter((i) => !i.danger);
   return (
     <section class="group-of">
-      {c.status === 'active' && (
+      {leads && (
         <Choice icon="timer" label={t('timer')} hint={t('timer.hint')} value={String(c.timer)} options={timerOptions(c.timer)} onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))} />
       )}
       {items.map((i) => <Action key={i.label} icon={i.icon} label={i.label} {...(i.text && { text: i.text })} onClick={(e) => (i.more ? openMenu(e.currentTarget as Element, i.more) : i.run())} />)}
@@ -144,7 +144,7 @@ function GroupBody({ c }: { c: Conversation }): VNode {
         {leads ? <TitleForm c={c} /> : <h2><Name of={c.name} /></h2>}
         {c.members > 0 && <p class="hint">{t('members', { n: c.members })}</p>}
       </div>
-      <Common c={c} />
+      <Common c={c} leads={leads} />
       <Problem text={work.problem} />
       {members?.members.length ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !members && !work.problem && <Skeletons n={4} />}
       <section class="group-of">

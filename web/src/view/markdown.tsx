@@ -20,6 +20,9 @@ const nested = /^[ \t]*(?:>[ \t]*|(?:[*+-]|\d+[.)])[ \t]+){12}/m;
 /** A line that has nothing to read Markdown from, as most have not: it needs no lexer. */
 const simple = /^(?![\s\d=+-])(?!.*www\.)[^\\`*_{}[\]<>#|~!:@&\n\r]+$/i;
 
+/** What Markdown would make nothing of. */
+const signs = /^[\s#>*+=_~`-]*$/;
+
 export function Markdown({ text }: { text: string }): VNode {
   return <Kept on={[text]} draw={() => <div class="markdown">{tree(text)}</div>} />;
 }
@@ -28,13 +31,17 @@ export function Markdown({ text }: { text: string }): VNode {
 export function tree(text: string): ComponentChildren {
   const clean = harmless(text);
   if (simple.test(clean)) return <p dir="auto">{clean}</p>;
-  if (heavy(clean)) return <p>{clean}</p>;
+  if (heavy(clean) || signs.test(clean)) return raw(clean);
   try {
     return blocks(new Lexer({ gfm: true, breaks: true }).lex(clean), 0);
   } catch {
     // Thousands of nested quotes exhaust the stack of the lexer, and must not take the page with them.
-    return <p>{clean}</p>;
+    return raw(clean);
   }
+}
+
+function raw(text: string): VNode {
+  return <p class="raw" dir="auto">{text}</p>;
 }
 
 function heavy(text: string): boolean {
@@ -49,13 +56,13 @@ function blocks(tokens: Token[], depth: number): ComponentChildren {
 }
 
 function block(token: Token, depth: number): ComponentChildren {
-  if (depth > deepest) return <p>{token.raw}</p>;
+  if (depth > deepest) return raw(token.raw);
   switch (token.type) {
     case 'space':
     case 'checkbox': // the item of the list shows it
       return null;
     case 'heading':
-      return <p class="heading">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
+      return <p class="heading" dir="auto">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
     case 'paragraph':
       return <p dir="auto">{inline((token as Tokens.Paragraph).tokens, depth + 1)}</p>;
     case 'text':
@@ -75,8 +82,11 @@ function block(token: Token, depth: number): ComponentChildren {
     case 'table':
       return table(token as Tokens.Table, depth);
   }
-  return <p>{token.raw}</p>;
+  return raw(token.raw);
 }
+
+/** Numbers from here on do not fit beside the text. */
+const longNumber = 100;
 
 function list(token: Tokens.List, depth: number): VNode {
   const items = token.items.map((item, i) => (
@@ -85,7 +95,8 @@ function list(token: Tokens.List, depth: number): VNode {
       {blocks(item.tokens, depth + 1)}
     </li>
   ));
-  return token.ordered ? <ol start={Number(token.start) || 1}>{items}</ol> : <ul>{items}</ul>;
+  const start = Number(token.start);
+  return token.ordered ? <ol start={start} class={start + items.length > longNumber ? 'inside' : ''}>{items}</ol> : <ul>{items}</ul>;
 }
 
 function table(token: Tokens.Table, depth: number): VNode {
@@ -93,11 +104,11 @@ function table(token: Tokens.Table, depth: number): VNode {
     <div class="table" tabIndex={0}>
       <table>
         <thead>
-          <tr>{token.header.map((c, i) => <th key={i} scope="col">{inline(c.tokens, depth + 1)}</th>)}</tr>
+          <tr>{token.header.map((c, i) => <th key={i} scope="col" dir="auto">{inline(c.tokens, depth + 1)}</th>)}</tr>
         </thead>
         <tbody>
           {token.rows.map((r, i) => (
-            <tr key={i}>{r.map((c, j) => <td key={j}>{inline(c.tokens, depth + 1)}</td>)}</tr>
+            <tr key={i}>{r.map((c, j) => <td key={j} dir="auto">{inline(c.tokens, depth + 1)}</td>)}</tr>
           ))}
         </tbody>
       </table>
@@ -173,11 +184,15 @@ const longestName = 300;
 /** A host within a sentence; 。 is a dot to browsers as well. */
 const hosts = /[\p{L}\p{N}-]+(?:[.。][\p{L}\p{N}-]+)+/gu;
 
+/** What changes a text for programs, and little or nothing for eyes. */
+const unseen = /[\p{Cf}\p{M}\u2800]/gu;
+
 /** Whether a text looks like an address other than where it leads. */
 export function disguised(text: string, where: string): boolean {
   if (text.length > longestName) return true;
   const to = where.toLowerCase().replace(/:\d+$/, '');
-  const said = text.normalize('NFKC').toLowerCase().trim();
+  const said = text.normalize('NFKC').replace(unseen, '').toLowerCase().trim();
+  if (!said) return true;
   if (to.includes('@')) return /[@.]/.test(said) && said.replace(/^mailto:/, '') !== to;
   if (/xn--/.test(to) && /[^\u0000-\u007f]/.test(said)) return true;
   const url = /\s/.test(said) ? null : target(/^https?:/.test(said) ? said : `https://${said}`);

@@ -6,8 +6,8 @@ import { harmless } from '../model/text';
 
 /** The longest side of a picture that is sent, in pixels. */
 const longestSide = 2560;
-/** Pictures that some browsers have no type for. */
-const pictures = /\.(hei[cf]|tiff?|jxl|dng|cr[23w]|nef|arw|raf|orf|rw2)$/i;
+/** Names of pictures, for those that come without a type. */
+const pictures = /\.(jpe?g|png|webp|gif|avif|bmp|hei[cf]|tiff?|jxl|dng|cr[23w]|nef|arw|raf|orf|rw2)$/i;
 
 export interface Picture {
   blob: Blob;
@@ -16,7 +16,33 @@ export interface Picture {
 
 /** Whether a file is a picture, which may say where and with what it was taken. */
 export function isPhoto(file: File): boolean {
-  return file.type ? file.type.startsWith('image/') : pictures.test(file.name);
+  return file.type && file.type !== 'application/octet-stream' ? file.type.startsWith('image/') : pictures.test(file.name);
+}
+
+/**
+ * A moving picture (GIF89a) without its comments and whatever else programs added, but
+ * for how often it moves; null if it does not move, or is damaged.
+ */
+export function bareGif(b: Uint8Array<ArrayBuffer>): Picture | null {
+  const table = (flags = 0) => (flags & 0x80 ? 6 << (flags & 7) : 0);
+  const blocks = (at: number) => {
+    while (b[at]) at += b[at]! + 1;
+    return at + 1;
+  };
+  const [width, height] = [6, 8].map((at) => b[at]! | (b[at + 1]! << 8));
+  const loops = (at: number) => ['NETSCAPE2.0', 'ANIMEXTS1.0'].includes(String.fromCharCode(...b.subarray(at + 3, at + 14)));
+  let at = 13 + table(b[10]);
+  const parts = [b.subarray(0, at)];
+  for (let frames = 0; at < b.length; ) {
+    const begin = at;
+    if (b[at] === 0x3b) return frames > 1 ? { blob: new Blob([...parts, b.subarray(at, at + 1)], { type: 'image/gif' }), name: `photo-${width}x${height}.gif` } : null;
+    const frame = b[at] === 0x2c;
+    if (!frame && b[at] !== 0x21) return null;
+    at = frame ? blocks(at + 11 + table(b[at + 9])) : blocks(at + 2);
+    if (frame) frames++;
+    if (frame || b[begin + 1] === 0xf9 || (b[begin + 1] === 0xff && loops(begin))) parts.push(b.subarray(begin, at));
+  }
+  return null;
 }
 
 /**
@@ -24,6 +50,8 @@ export function isPhoto(file: File): boolean {
  * name says its size, for whoever shows it to keep the place free.
  */
 export async function redraw(file: Blob): Promise<Picture> {
+  const moving = file.type === 'image/gif' ? bareGif(new Uint8Array(await file.arrayBuffer())) : null;
+  if (moving) return moving;
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' });
   const scale = Math.min(1, longestSide / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));

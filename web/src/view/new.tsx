@@ -10,7 +10,7 @@ import { Scanner } from './scan';
 
 /** An address out of what was typed, pasted or scanned: plain or in a link. */
 export function addressIn(text: string): string {
-  const found = /([a-z0-9][a-z0-9._-]{1,31}@[\w.-]+(?::\d+)?)/i.exec(safeDecode(text.trim()));
+  const found = /([a-z0-9][a-z0-9._-]{1,31}@[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d+)?)(?![\p{L}\p{N}])/iu.exec(safeDecode(text.trim()));
   return found ? found[1]!.toLowerCase() : '';
 }
 

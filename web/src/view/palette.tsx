@@ -37,6 +37,7 @@ function Chooser({ title, placeholder, commands, onClose }: { title: string; pla
     c.run();
   };
   const keys = (e: KeyboardEvent) => {
+    if (e.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
     if (step) setAt((at + step + found.length) % Math.max(1, found.length));
     else if (e.key === 'Enter') run(found[at]);

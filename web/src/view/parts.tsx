@@ -204,7 +204,11 @@ export function Choice<T extends string>(p: { label: string; hint?: string; icon
         {p.label}
         {p.hint && <small>{p.hint}</small>}
       </span>
-      <select class="input" value={p.value} onChange={(e) => p.onChange(e.currentTarget.value as T)}>
+      <select class="input" value={p.value} onChange={(e) => {
+        const wanted = e.currentTarget.value as T;
+        e.currentTarget.value = p.value; // until it is so
+        p.onChange(wanted);
+      }}>
         {p.options.map(([value, label]) => (
           <option key={value} value={value} selected={value === p.value}>
             {label}

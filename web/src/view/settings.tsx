@@ -49,15 +49,16 @@ export function SettingsMenu(): VNode {
   );
 }
 
+const bodies: Record<string, () => VNode> = { privacy: Privacy, security: Security, appearance: Appearance, notifications: Notifications, storage: Storage, server: Server };
+
 export function SettingsPane({ section }: { section: string }): VNode {
   const app = useApp();
-  const title = section === 'profile' ? 'settings.profile' : (sections.find(([id]) => id === section)?.[2] ?? 'settings');
-  const bodies: Record<string, () => VNode> = { profile: Profile, privacy: Privacy, security: Security, appearance: Appearance, notifications: Notifications, storage: Storage, server: Server };
-  const Body = bodies[section];
+  const title = sections.find(([id]) => id === section)?.[2] ?? 'settings.profile';
+  const Body = (Object.hasOwn(bodies, section) && bodies[section]) || Profile;
   return (
     <>
       <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
-      <div class="scroll"><div class="column">{!Body || app.settings.loaded.value ? Body && <Body /> : <Skeletons n={4} />}</div></div>
+      <div class="scroll"><div class="column">{app.settings.loaded.value ? <Body /> : <Skeletons n={4} />}</div></div>
     </>
   );
 }

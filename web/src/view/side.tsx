@@ -30,7 +30,7 @@ export function Side(): VNode {
   const shown = beside ? home : route;
   return (
     <nav class="side" aria-label={t('conversations')}>
-      {shown.at === 'settings' ? <SettingsMenu /> : shown.at === 'new' ? <NewConversation address={shown.address} /> : shown.at === 'new-group' ? <NewGroup /> : shown.at === 'requests' || shown.at === 'archive' ? <Shelf kind={shown.at} /> : <Home />}
+      {shown.at === 'settings' ? <SettingsMenu /> : shown.at === 'new' ? <NewConversation key={shown.address} address={shown.address} /> : shown.at === 'new-group' ? <NewGroup /> : shown.at === 'requests' || shown.at === 'archive' ? <Shelf kind={shown.at} /> : <Home />}
     </nav>
   );
 }

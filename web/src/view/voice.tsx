@@ -13,8 +13,8 @@ const bars = 40;
 const drawn = { bytes: 1 << 20, seconds: 900 };
 const speeds = [1, 1.5, 2];
 
-/** A sound as its waveform, which is also where it is played. */
-export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
+/** A sound as its waveform, which is also where it is played; a card of its file, if this browser cannot play it. */
+export function Voice({ m, a, card }: { m: Message; a: Attachment; card: VNode }): VNode {
   const loaded = useOffered(m, a);
   const audio = useRef<HTMLAudioElement>(null);
   const [wave, setWave] = useState<{ peaks: number[]; seconds: number } | null>(null);
@@ -22,6 +22,7 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
   const [at, setAt] = useState(0);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(0);
+  const [mute, setMute] = useState(false);
   useEffect(() => {
     let stale = false;
     // What was recorded by a browser does not say how long it is.
@@ -32,7 +33,8 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
   const toggle = () => {
     const el = audio.current;
     if (loaded.failed || loaded.waits) loaded.again();
-    else if (el) void (el.paused ? el.play() : el.pause());
+    else if (el?.paused) el.play().catch(() => undefined); // it says so by an event
+    else el?.pause();
   };
   const faster = () => {
     const next = (speed + 1) % speeds.length;
@@ -43,6 +45,7 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
     if (audio.current && seconds) audio.current.currentTime = to;
     setAt(to);
   };
+  if (mute) return card;
   return (
     <div class="voice ltr">
       <button type="button" class="icon-button filled" aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')} disabled={!loaded.url && !loaded.failed && !loaded.waits} onClick={toggle}>
@@ -55,7 +58,7 @@ export function Voice({ m, a }: { m: Message; a: Attachment }): VNode {
       </div>
       <button type="button" class="speed figures" aria-label={t('speed', { speed: String(speeds[speed]) })} onClick={faster}>{speeds[speed]}×</button>
       {loaded.url && (
-        <audio ref={audio} src={loaded.url} preload="metadata" autoPlay={loaded.asked} onLoadedMetadata={(e) => setLength(e.currentTarget.duration)} onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
+        <audio ref={audio} src={loaded.url} preload="metadata" autoPlay={loaded.asked} onError={() => setMute(true)} onLoadedMetadata={(e) => setLength(e.currentTarget.duration)} onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
       )}
     </div>
   );
