@@ -3,12 +3,14 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -77,6 +79,12 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 		return err
 	})
 	return entry, next, err
+}
+
+// SendContent sends whatever content there is.
+func (c *Client) SendContent(ctx context.Context, id ConversationID, m content.Message) error {
+	_, err := c.send(ctx, id, commandSend{message: m})
+	return err
 }
 
 // AsSignal puts the MLS message of an entry into the envelope of a signal.

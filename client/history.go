@@ -21,12 +21,26 @@ func lastNumber(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(k)-8:]) 
 // milliseconds.
 var keySentAt = content.ExtensionKey{Int: -1}
 
+// sentAt returns what the sender's clock said, 0 if the sender did not say.
 func sentAt(m *content.Message) int64 {
 	var ms int64
 	if raw, ok := m.Extensions[keySentAt]; !ok || dcbor.Unmarshal(raw, &ms) != nil {
 		return 0
 	}
 	return ms
+}
+
+// maxAhead is how far a sender's clock may be ahead of this device's.
+const maxAhead = 24 * time.Hour
+
+// sent returns when the message was sent, in Unix milliseconds: by the sender's
+// clock, unless what it said cannot be. It may be any number, and interfaces
+// have only so many dates.
+func (r *messageRecord) sent() int64 {
+	if r.Sent <= 0 || r.Sent > r.Received+maxAhead.Milliseconds() {
+		return r.Received
+	}
+	return r.Sent
 }
 
 // receive takes in a message that somebody sent.
@@ -93,9 +107,6 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.doubtful(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
-	if rec.Sent == 0 {
-		rec.Sent = rec.Received
-	}
 	if msg.Expires != nil && msg.Expires.Check(now) == nil {
 		rec.Expires = msg.Expires.Deadline(now).Unix()
 	}
@@ -266,7 +277,7 @@ func (c *conversation) enqueue(tx *sealedTx, in inboxRecord) error {
 func (r *messageRecord) message(conv ConversationID, self string) Message {
 	m := Message{
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
-		SentAt: time.UnixMilli(r.Sent), ReceivedAt: time.UnixMilli(r.Received),
+		SentAt: time.UnixMilli(r.sent()), ReceivedAt: time.UnixMilli(r.Received),
 		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Cause.reason(r.Reason), Notice: r.notice(),
 		Delivered: r.reached(content.StatusDelivered), Read: r.reached(content.StatusRead),
 	}

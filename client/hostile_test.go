@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -44,6 +45,13 @@ func (x *trio) forge(t *testing.T, act func(*mls.Group) ([]byte, *mls.StagedComm
 	x.mallory.Close()
 	x.net.Server(host).Inject(x.channel, entry, next)
 	pass(time.Minute)
+}
+
+// claim has mallory send a message that her client would not make.
+func (x *trio) claim(t *testing.T, m content.Message) {
+	t.Helper()
+	must(t, x.mallory.SendContent(t.Context(), x.id, m))
+	pass(time.Second)
 }
 
 func staged(g *mls.Group, o mls.CommitOptions) ([]byte, *mls.StagedCommit, error) {

@@ -164,7 +164,7 @@ type messageRecord struct {
 	Version  uint8             `cbor:"1,keyasint"`
 	ID       content.MessageID `cbor:"2,keyasint"`
 	From     string            `cbor:"3,keyasint"`
-	Sent     int64             `cbor:"4,keyasint"` // Unix milliseconds
+	Sent     int64             `cbor:"4,keyasint"` // Unix milliseconds, as the sender claims
 	Received int64             `cbor:"5,keyasint"`
 	State    State             `cbor:"6,keyasint"`
 	Reason   string            `cbor:"7,keyasint,omitempty"`

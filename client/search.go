@@ -161,8 +161,8 @@ func (s *searcher) matches(rec *messageRecord) bool {
 	switch {
 	case rec.Notice || rec.Deleted,
 		!q.From.IsZero() && rec.From != q.From.String(),
-		!q.Since.IsZero() && rec.Sent < millis(q.Since),
-		!q.Until.IsZero() && rec.Sent >= millis(q.Until):
+		!q.Since.IsZero() && rec.sent() < millis(q.Since),
+		!q.Until.IsZero() && rec.sent() >= millis(q.Until):
 		return false
 	}
 	if !q.Files && s.contains(rec.Text) {

@@ -189,7 +189,8 @@ type Message struct {
 	From  account.Address
 	Own   bool
 	Text  string
-	// SentAt is what the sender's clock said.
+	// SentAt is what the sender's clock said, or ReceivedAt if that lies before
+	// 1970 or more than a day later.
 	SentAt     time.Time
 	ReceivedAt time.Time
 	ReplyTo    content.MessageID
