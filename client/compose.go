@@ -41,12 +41,9 @@ func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, pa
 	if len(d.Files)+len(d.Attached) == 0 {
 		return nil, nil, nil
 	}
-	host, expire := "", d.Expire
+	host, expire := "", time.Duration(0)
 	err = c.viewConversation(to, func(_ *sealedTx, _ cid, rec *convRecord) error {
-		host = rec.Host
-		if expire == 0 {
-			expire = time.Duration(rec.Timer) * time.Second
-		}
+		host, expire = rec.Host, lasting(d.Expire, time.Duration(rec.Timer)*time.Second)
 		return nil
 	})
 	if err != nil {

@@ -6,11 +6,46 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/securecrypt/securecrypt/content"
 )
 
 // expiryTime returns the time in a key of tableExpiry.
 func expiryTime(k []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(k[len(k)-16:])), 0)
+}
+
+// leastLife is how long a message stays that is to be gone before it was sent:
+// what arrives can be seen.
+const leastLife = time.Minute
+
+// lasts returns for how long a message stays that arrives now, 0 for ever. That
+// is what the sender gave it, by the sender's clock alone: this device's may
+// differ, and then a message would be gone before anybody saw it, or stay. So
+// it begins anew when it arrives, however late; the server, which has one clock
+// for all, keeps it no longer than it lasts, and thereby at most doubles that.
+func lasts(m *content.Message, now time.Time) time.Duration {
+	if m.Expires == nil {
+		return 0
+	}
+	sent := now
+	if ms := sentAt(m); ms != 0 && !m.Expires.Relative {
+		sent = time.UnixMilli(ms)
+	}
+	life := m.Expires.Deadline(sent).Sub(sent)
+	if life <= 0 {
+		return leastLife
+	}
+	return life
+}
+
+// lasting is how long a message lasts in a conversation with a timer, 0 for
+// ever, if it is asked to last for a time of its own.
+func lasting(own, timer time.Duration) time.Duration {
+	if own == 0 || timer > 0 && timer < own {
+		return timer
+	}
+	return own
 }
 
 // expired reports whether a message is to be shown no more.

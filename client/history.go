@@ -69,9 +69,6 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	}
 	if msg.View().Kind == content.KindMessage {
 		c.typists.end(c, cred.Address)
-		if msg.Expires != nil && msg.Expires.Check(c.now()) == nil && !msg.Expires.Deadline(c.now()).After(c.now()) {
-			return nil // it came too late
-		}
 	} else if slices.Contains(c.doubtful(), from) {
 		return c.hold(tx, heldRecord{recordVersion, from, id, m.Data})
 	}
@@ -107,8 +104,9 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.doubtful(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
-	if msg.Expires != nil && msg.Expires.Check(now) == nil {
-		rec.Expires = msg.Expires.Deadline(now).Unix()
+	if life := lasts(msg, now); life > 0 {
+		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
+		rec.Expires = time.UnixMilli(rec.Received).Add(life + time.Second - 1).Unix() // rather late than early
 	}
 	order, err := c.add(tx, rec)
 	if err != nil || state != StateReceived || rec.Held {

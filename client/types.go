@@ -200,7 +200,8 @@ type Message struct {
 	Reactions   []Reaction
 	Edited      bool
 	Deleted     bool
-	// ExpiresAt is when the message disappears; zero if it stays.
+	// ExpiresAt is when the message disappears from this device; zero if it
+	// stays.
 	ExpiresAt time.Time
 	// Mentions are the people whom the text mentions, members or not;
 	// MentionsMe means that this account is one of them.
@@ -246,7 +247,7 @@ type Draft struct {
 	// end.
 	Mentions []account.Address
 	// Expire is after what time the message disappears for everybody; 0 is the
-	// conversation's timer.
+	// conversation's timer, and it is never longer than that.
 	Expire time.Duration
 }
 

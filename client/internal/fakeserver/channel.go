@@ -4,13 +4,14 @@ package fakeserver
 
 import (
 	"crypto/ed25519"
+	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 type channel struct {
 	entries []protocol.Entry // entry i has the sequence number i+1
-	expired map[uint64]bool
+	expires map[uint64]time.Time
 	epochs  []epoch
 }
 
@@ -25,7 +26,7 @@ func (s *Server) channelCreate(b *protocol.ChannelCreate) (protocol.Body, func()
 	if s.channels[b.Channel] != nil {
 		return nil, nil, refuse(protocol.CodeExists)
 	}
-	s.channels[b.Channel] = &channel{expired: map[uint64]bool{}, epochs: []epoch{{key: b.Key}}}
+	s.channels[b.Channel] = &channel{expires: map[uint64]time.Time{}, epochs: []epoch{{key: b.Key}}}
 	return &protocol.Empty{}, nil, nil
 }
 
@@ -55,7 +56,7 @@ func (s *Server) deliver(c *conn, ch *channel, b *protocol.ChannelOpen) {
 		upTo = e.end
 	}
 	for seq := after + 1; seq <= upTo; seq++ {
-		if !ch.expired[seq] {
+		if at, ok := ch.expires[seq]; !ok || time.Now().Before(at) {
 			entry := ch.entries[seq-1]
 			c.event(protocol.EventEntry, &entry)
 		}
@@ -66,6 +67,15 @@ func (s *Server) deliver(c *conn, ch *channel, b *protocol.ChannelOpen) {
 	if e.end == 0 {
 		c.open[b.Channel] = b.Epoch
 	}
+}
+
+func (s *Server) post(c *conn, b *protocol.ChannelPost) (protocol.Body, func(), error) {
+	entry := protocol.Entry{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Ciphertext: b.Ciphertext}
+	posted, after, err := s.append(c, b.Channel, entry, nil)
+	if p, ok := posted.(*protocol.Posted); ok && b.ExpireIn > 0 {
+		s.channels[b.Channel].expires[p.Seq] = time.Now().Add(time.Duration(b.ExpireIn) * time.Second)
+	}
+	return posted, after, err
 }
 
 func (s *Server) append(c *conn, id protocol.ChannelID, entry protocol.Entry, next *protocol.AccessKey) (protocol.Body, func(), error) {
@@ -181,7 +191,7 @@ func (s *Server) Inject(id protocol.ChannelID, entry protocol.Entry, next *proto
 func (s *Server) Expire(id protocol.ChannelID, seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels[id].expired[seq] = true
+	s.channels[id].expires[seq] = time.Now()
 }
 
 // InjectRaw stores an entry as it is and sends it to all who have the channel

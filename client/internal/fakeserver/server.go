@@ -78,7 +78,7 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 	case *protocol.ChannelOpen:
 		return s.channelOpen(c, b)
 	case *protocol.ChannelPost:
-		return s.append(c, b.Channel, protocol.Entry{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Ciphertext: b.Ciphertext}, nil)
+		return s.post(c, b)
 	case *protocol.ChannelCommit:
 		return s.append(c, b.Channel, protocol.Entry{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Ciphertext: b.Ciphertext}, &b.NextKey)
 	case *protocol.ChannelClose:
