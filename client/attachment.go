@@ -58,7 +58,7 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 
 // copyIn writes all of r into a file on the shelf that has only a record.
 func (c *Client) copyIn(ctx context.Context, k shelfKey, r io.Reader) error {
-	w, err := c.shelf.writer(k, 0)
+	w, err := c.shelf.writer(k, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -148,13 +148,13 @@ func stillAttached(tx *sealedTx, uploads []uploadRecord) error {
 }
 
 // sendKept takes a file that is still attached into a message.
-func sendKept(tx *sealedTx, u uploadRecord) error {
+func sendKept(tx *sealedTx, u uploadRecord, by useRecord) error {
 	k := keyOfFile(tx.sealedStore, u.Token.BlobID())
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
 	}
-	rec.Attached = 0
+	rec.Attached, rec.Uses = 0, []useRecord{by}
 	return saveFile(tx, k, rec)
 }
 
@@ -187,7 +187,11 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 		return nil, 0, err
 	}
 	defer release()
-	if err := c.bring(ctx, place{host, blob, name, conv, id, index}, ext, k); err != nil {
+	by, err := c.useOf(conv, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := c.bring(ctx, place{host, blob, name, conv, id, index}, by, ext, k); err != nil {
 		return nil, 0, err
 	}
 	f, err := c.shelf.open(k)
@@ -195,6 +199,16 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 		return nil, 0, err
 	}
 	return f, f.size, nil
+}
+
+// useOf is how a message is named among those that have a file.
+func (c *Client) useOf(conv ConversationID, id content.MessageID) (by useRecord, err error) {
+	err = c.viewConversation(conv, func(tx *sealedTx, k cid, _ *convRecord) error {
+		order, _, err := c.pager(tx, k, conv).find(id)
+		by = useRecord{k, order}
+		return err
+	})
+	return by, err
 }
 
 // openLocal opens the file of an attachment where it lies on the machine, if
@@ -218,7 +232,7 @@ func (c *Client) openLocal(conv ConversationID, id content.MessageID, index int,
 }
 
 // bring sees to it that an attachment is on the shelf.
-func (c *Client) bring(ctx context.Context, at place, ext *content.External, k shelfKey) error {
+func (c *Client) bring(ctx context.Context, at place, by useRecord, ext *content.External, k shelfKey) error {
 	rec, err := c.shelf.find(k)
 	if err != nil {
 		return err
@@ -232,17 +246,14 @@ func (c *Client) bring(ctx context.Context, at place, ext *content.External, k s
 		}
 		rec = nil
 	}
-	if rec != nil && rec.Whole {
-		return c.shelf.touch(k, rec)
-	}
 	if rec == nil {
-		if err := c.shelf.makeRoom(int64(ext.Size)); err != nil {
-			return err
-		}
-		rec = &fileRecord{Version: recordVersion, Hash: ext.ContentHash, Used: c.now().Unix()}
-		if err := c.store.update(func(tx *sealedTx) error { return saveFile(tx, k, rec) }); err != nil {
-			return err
-		}
+		rec = &fileRecord{Version: recordVersion, Hash: ext.ContentHash}
+		err = c.shelf.add(k, rec, by)
+	} else {
+		err = c.shelf.touch(k, rec, by)
+	}
+	if err != nil || rec.Whole {
+		return err
 	}
 	err = c.complete(ctx, at, ext, k, rec.Have)
 	if errors.Is(err, ErrFull) { // what came so far would leave no room for anything else
@@ -253,7 +264,7 @@ func (c *Client) bring(ctx context.Context, at place, ext *content.External, k s
 
 // complete downloads what a file on the shelf lacks, and checks all of it.
 func (c *Client) complete(ctx context.Context, at place, ext *content.External, k shelfKey, have int64) error {
-	w, err := c.shelf.writer(k, have)
+	w, err := c.shelf.writer(k, have, int64(ext.Size))
 	if err != nil {
 		return err
 	}
@@ -275,9 +286,8 @@ func (c *Client) complete(ctx context.Context, at place, ext *content.External, 
 	})
 }
 
-// forgetFiles drops what is kept of a message's files, but for those that
-// items of the outbox still wait to send.
-func forgetFiles(tx *sealedTx, rec *messageRecord, waiting []*outItem) error {
+// forgetFiles lets go of what is kept of a message's files.
+func forgetFiles(tx *sealedTx, by useRecord, rec *messageRecord) error {
 	if len(rec.Content) == 0 {
 		return nil
 	}
@@ -290,18 +300,14 @@ func forgetFiles(tx *sealedTx, rec *messageRecord, waiting []*outItem) error {
 			continue
 		}
 		_, blob, err := blobOf(a.External)
-		if err != nil || slices.ContainsFunc(waiting, func(o *outItem) bool { return o.sends(blob) }) {
+		if err != nil {
 			continue
 		}
-		if err := dropFile(tx, keyOfFile(tx.sealedStore, blob)); err != nil {
+		if err := letGo(tx, keyOfFile(tx.sealedStore, blob), by); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (o *outItem) sends(blob protocol.BlobID) bool {
-	return slices.ContainsFunc(o.Uploads, func(u uploadRecord) bool { return u.Token.BlobID() == blob })
 }
 
 // releaseFiles drops the kept files of an item that leaves the outbox after
@@ -316,7 +322,7 @@ func (c *conversation) releaseFiles(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	for _, u := range item.Uploads {
-		if err := dropFile(tx, keyOfFile(tx.sealedStore, u.Token.BlobID())); err != nil {
+		if err := letGo(tx, keyOfFile(tx.sealedStore, u.Token.BlobID()), useRecord{c.id, item.Order}); err != nil {
 			return err
 		}
 	}

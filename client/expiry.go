@@ -106,7 +106,7 @@ func expire(tx *sealedTx, id cid, at []byte) (*messageRecord, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	if err := forgetFiles(tx, &rec, nil); err != nil {
+	if err := forgetFiles(tx, useRecord{id, lastNumber(at)}, &rec); err != nil {
 		return nil, err
 	}
 	return &rec, tx.delete(k)

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -85,6 +86,27 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 func (c *Client) SendContent(ctx context.Context, id ConversationID, m content.Message) error {
 	_, err := c.send(ctx, id, commandSend{message: m})
 	return err
+}
+
+// External returns what leads to the first attachment of a message.
+func (c *Client) External(m Message) (content.External, error) {
+	ext, _, err := c.attachment(m.Conversation, m.ID, m.Attachments[0].Index)
+	if err != nil {
+		return content.External{}, err
+	}
+	return *ext, nil
+}
+
+// UnnoteUses has the profile forget which messages have its files.
+func (c *Client) UnnoteUses() error {
+	return c.store.update(func(tx *sealedTx) error {
+		all, err := keptFiles(tx)
+		for _, one := range all {
+			one.rec.Uses = nil
+			err = errors.Join(err, saveFile(tx, one.k, &one.rec))
+		}
+		return err
+	})
 }
 
 // AsSignal puts the MLS message of an entry into the envelope of a signal.
@@ -220,5 +242,9 @@ func (c *Client) ForgetFiles(m Message) error {
 	if err != nil {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, &rec, nil) })
+	by, err := c.useOf(m.Conversation, m.ID)
+	if err != nil {
+		return err
+	}
+	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, by, &rec) })
 }

@@ -218,7 +218,7 @@ func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRec
 		switch {
 		case i >= len(uploads):
 		case uploads[i].Kept:
-			if err := sendKept(tx, uploads[i]); err != nil {
+			if err := sendKept(tx, uploads[i], useRecord{c.id, order}); err != nil {
 				return err
 			}
 		default:

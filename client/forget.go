@@ -50,7 +50,7 @@ func (in commandForget) step(c *conversation, tx *sealedTx) error {
 // forget removes a message. Its identifier stays known, so that the message
 // does not come back.
 func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) error {
-	if err := forgetFiles(tx, rec, nil); err != nil {
+	if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
 		return err
 	}
 	if rec.Expires != 0 {
@@ -101,7 +101,7 @@ func (c *conversation) eraseHistory(tx *sealedTx) error {
 			}
 		}
 	}
-	err := c.eachMessage(tx, func(rec *messageRecord) error { return forgetFiles(tx, rec, nil) })
+	err := c.forgetAllFiles(tx)
 	if err != nil {
 		return err
 	}
@@ -116,20 +116,18 @@ func (c *conversation) eraseHistory(tx *sealedTx) error {
 	return eraseInbox(tx, c.id)
 }
 
-// eachMessage calls fn, which may write, for all messages that have content.
-func (c *conversation) eachMessage(tx *sealedTx, fn func(*messageRecord) error) error {
-	var all []*messageRecord
-	err := tx.scan(key(tableMessage, c.id[:]), false, func(_, v []byte) (bool, error) {
-		var rec messageRecord
-		err := decodeRecord(v, &rec)
+// forgetAllFiles lets go of the files of all messages.
+func (c *conversation) forgetAllFiles(tx *sealedTx) error {
+	all := map[uint64]*messageRecord{} // files are let go of after the scan, which does not bear writes
+	err := c.scanMessages(tx, 0, func(order uint64, rec *messageRecord) bool {
 		if len(rec.Content) > 0 {
-			all = append(all, &rec)
+			all[order] = rec
 		}
-		return true, err
+		return true
 	})
-	for _, rec := range all {
+	for order, rec := range all {
 		if err == nil {
-			err = fn(rec)
+			err = forgetFiles(tx, useRecord{c.id, order}, rec)
 		}
 	}
 	return err

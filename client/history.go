@@ -188,7 +188,7 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
-	if err := forgetFiles(tx, rec, c.outbox); err != nil {
+	if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
 		return err
 	}
 	rec.erase()

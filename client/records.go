@@ -253,6 +253,15 @@ type fileRecord struct {
 	Type     string                  `cbor:"8,keyasint,omitempty"`
 	Secret   [attach.SecretSize]byte `cbor:"9,keyasint"`
 	Token    protocol.UploadToken    `cbor:"10,keyasint"`
+	// Uses are the messages that it was sent with or opened from; none if that
+	// was not noted.
+	Uses []useRecord `cbor:"11,keyasint,omitempty"`
+}
+
+// A useRecord names a message that has a file.
+type useRecord struct {
+	CID   cid    `cbor:"1,keyasint"`
+	Order uint64 `cbor:"2,keyasint"`
 }
 
 type changeRecord struct {

@@ -34,6 +34,7 @@ func allRecords() []any {
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}},
 		}},
 		&deliveryRecord{Version: 1, Stash: stash},
+		&fileRecord{Version: 1, Have: 2, Whole: true, Hash: []byte{1}, Used: 3, Attached: 4, Name: "n", Type: "t", Uses: []useRecord{{cid{1}, 5}}},
 		&inboxRecord{Version: 1, Kind: InboxEdit, From: "a@b", Text: "x"},
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
 		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},

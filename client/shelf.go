@@ -4,6 +4,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -26,6 +27,9 @@ const (
 	pieceSize = 512 << 10
 	// unsentFor is how long a file that was attached waits to be sent.
 	unsentFor = 7 * 24 * time.Hour
+	// roomStep is for how much of a download room is made at a time: a sender
+	// can claim any size, but what has arrived is there.
+	roomStep = 32 * pieceSize
 	// touchEvery is how exactly it is known when a file was last opened.
 	touchEvery = time.Hour
 )
@@ -35,7 +39,7 @@ var errNotKept = errors.New("the file is no longer kept on this device")
 
 // A shelf keeps files in the profile's store, in pieces, sealed like
 // everything else: what was attached until it is sent, and what was opened for
-// as long as there is room. A file goes with its message.
+// as long as there is room. A file goes with the last message that has it.
 type shelf struct {
 	store *sealedStore
 	now   func() time.Time
@@ -115,6 +119,25 @@ func dropFile(tx *sealedTx, k shelfKey) error {
 	return tx.delete(key(tableFile, k[:]))
 }
 
+// letGo is told that a message is gone, and drops the file if it was the last
+// that has it. Whoever got a file can send a message that leads to the same
+// one, and end it: those who were sent it before keep it.
+func letGo(tx *sealedTx, k shelfKey, by useRecord) error {
+	rec, err := loadFile(tx, k)
+	if err != nil || rec == nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(rec.Uses), func(u useRecord) bool { return u == by })
+	switch {
+	case len(others) == 0:
+		return dropFile(tx, k)
+	case len(others) == len(rec.Uses):
+		return nil
+	}
+	rec.Uses = others
+	return saveFile(tx, k, rec)
+}
+
 func (s *shelf) drop(k shelfKey) error {
 	return s.store.update(func(tx *sealedTx) error { return dropFile(tx, k) })
 }
@@ -136,51 +159,90 @@ func (s *shelf) change(k shelfKey, fn func(tx *sealedTx, rec *fileRecord) error)
 	})
 }
 
-// touch notes that a file is in use.
-func (s *shelf) touch(k shelfKey, rec *fileRecord) error {
-	now := s.now().Unix()
-	if now-rec.Used < int64(touchEvery/time.Second) {
-		return nil
+// use notes that a message has the file, unless it is gone meanwhile.
+func (r *fileRecord) use(tx *sealedTx, by useRecord) error {
+	var m messageRecord
+	ok, err := tx.load(key(tableMessage, by.CID[:], number(by.Order)), &m)
+	if err == nil && (!ok || m.Deleted) {
+		err = ErrNoMessage
 	}
-	return s.change(k, func(_ *sealedTx, rec *fileRecord) error {
-		rec.Used = now
-		return nil
+	if err == nil && !slices.Contains(r.Uses, by) {
+		r.Uses = append(r.Uses, by)
+	}
+	return err
+}
+
+// add begins a file that a message has.
+func (s *shelf) add(k shelfKey, rec *fileRecord, by useRecord) error {
+	rec.Used = s.now().Unix()
+	return s.store.update(func(tx *sealedTx) error {
+		if err := rec.use(tx, by); err != nil {
+			return err
+		}
+		return saveFile(tx, k, rec)
 	})
 }
 
+// touch notes that a file is in use, for a message that has it.
+func (s *shelf) touch(k shelfKey, rec *fileRecord, by useRecord) error {
+	now := s.now().Unix()
+	if now-rec.Used < int64(touchEvery/time.Second) && slices.Contains(rec.Uses, by) {
+		return nil
+	}
+	return s.change(k, func(tx *sealedTx, rec *fileRecord) error {
+		rec.Used = now
+		return rec.use(tx, by)
+	})
+}
+
+// A keptFile is a file on the shelf and its place.
+type keptFile struct {
+	k   shelfKey
+	rec fileRecord
+}
+
+// keptFiles returns all files, what was not opened for longest first.
+func keptFiles(tx *sealedTx) (all []keptFile, err error) {
+	err = tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
+		one := keptFile{k: shelfKey(k[1:])}
+		err := decodeRecord(v, &one.rec)
+		all = append(all, one)
+		return true, err
+	})
+	slices.SortFunc(all, func(a, b keptFile) int { return cmp.Compare(a.rec.Used, b.rec.Used) })
+	return all, err
+}
+
 // makeRoom drops what was not opened for longest until need more bytes fit.
+// What does not fit by itself takes no other's place: it is kept for as long as
+// nobody makes room.
 func (s *shelf) makeRoom(need int64) error {
 	return s.store.update(func(tx *sealedTx) error {
-		type kept struct {
-			k   shelfKey
-			rec fileRecord
-		}
-		var all []kept
-		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
-			one := kept{k: shelfKey(k[1:])}
-			err := decodeRecord(v, &one.rec)
-			all, need = append(all, one), need+one.rec.Have
-			return true, err
-		})
-		if err != nil || need <= s.room {
+		all, err := keptFiles(tx)
+		if err != nil {
 			return err
 		}
 		waiting, err := filesToSend(tx)
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(all, func(a, b kept) int { return int(a.rec.Used - b.rec.Used) })
 		for _, one := range all {
-			if need <= s.room {
-				return nil
+			if one.rec.Have <= s.room {
+				need += one.rec.Have
 			}
-			if waiting[one.k] || s.writing(one.k) || one.rec.unsent(s.now()) {
+		}
+		for _, one := range all {
+			fits := one.rec.Have <= s.room
+			inUse := waiting[one.k] || s.writing(one.k) || one.rec.unsent(s.now())
+			if inUse || fits && need <= s.room {
 				continue
 			}
 			if err := dropFile(tx, one.k); err != nil {
 				return err
 			}
-			need -= one.rec.Have
+			if fits {
+				need -= one.rec.Have
+			}
 		}
 		return nil
 	})
@@ -219,13 +281,15 @@ type shelfWriter struct {
 	s    *shelf
 	k    shelfKey
 	have int64
+	size int64 // that the file will have, 0 if that is not known
+	room int64 // that was made and is not used yet
 	buf  bytes.Buffer
 	sum  hash.Hash
 }
 
 // writer goes on with a file that has a record.
-func (s *shelf) writer(k shelfKey, have int64) (*shelfWriter, error) {
-	w := &shelfWriter{s: s, k: k, have: have, sum: sha256.New()}
+func (s *shelf) writer(k shelfKey, have, size int64) (*shelfWriter, error) {
+	w := &shelfWriter{s: s, k: k, have: have, size: size, sum: sha256.New()}
 	_, err := io.Copy(w.sum, &shelfReader{s: s, k: k, size: have, n: -1})
 	return w, err
 }
@@ -250,7 +314,21 @@ func (w *shelfWriter) Close() error {
 	return w.add(w.buf.Next(w.buf.Len()))
 }
 
+// ready makes room for the next pieces of a file whose size is known, if all of
+// it has any.
+func (w *shelfWriter) ready(n int64) error {
+	if w.size == 0 || w.size > w.s.room || w.room >= n {
+		return nil
+	}
+	w.room = max(n, min(roomStep, w.size-w.have))
+	return w.s.makeRoom(w.room)
+}
+
 func (w *shelfWriter) add(piece []byte) error {
+	if err := w.ready(int64(len(piece))); err != nil {
+		return err
+	}
+	w.room -= int64(len(piece))
 	return w.s.change(w.k, func(tx *sealedTx, rec *fileRecord) error {
 		if rec.Have != w.have {
 			return errNotKept // dropped, and begun again by somebody

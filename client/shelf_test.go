@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
+	"github.com/securecrypt/securecrypt/content"
 )
 
 // photo returns bytes of more than one piece.
@@ -215,6 +216,93 @@ func TestFilesGoWithTheirMessages(t *testing.T) {
 			})
 		})
 	}
+}
+
+// photographed has alice send a file that bob opens, and returns what leads to
+// it; afterwards the server has it no more.
+func (x *trio) photographed(t *testing.T, plain []byte) (alices, bobs client.Message, ext content.External) {
+	t.Helper()
+	m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Attached: []client.FileID{x.alice.attach("sunset.webp", plain)}})
+	must(t, err)
+	pass(time.Minute)
+	alices, err = x.alice.Message(x.id, m.ID)
+	must(t, err)
+	bobs, err = x.bob.Message(x.id, m.ID)
+	must(t, err)
+	x.bob.wantOpened(bobs, plain)
+	ext, err = x.mallory.External(bobs)
+	must(t, err)
+	x.net.Server(host).LoseBlobs()
+	return alices, bobs, ext
+}
+
+// Whoever leads to the file of another message cannot take it away, whether or
+// not it was opened there, too. It goes with the last.
+func TestFilesStayForTheirOtherMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		plain := photo('a')
+		alices, bobs, ext := x.photographed(t, plain)
+		again := content.Attach("", ext)
+		again.Expires = content.ExpireAfter(time.Hour)
+		x.claim(t, again)
+		second := x.bob.history(x.id)[1]
+		x.bob.wantOpened(second, plain)
+		pass(2 * time.Hour)
+		x.alice.wantOpened(alices, plain)
+		x.bob.wantOpened(bobs, plain)
+		must(t, x.bob.Forget(x.id, bobs.ID))
+		must(t, x.alice.Delete(t.Context(), x.id, alices.ID))
+		pass(time.Minute)
+		if x.alice.Kept(t)+x.bob.Kept(t) != 0 {
+			t.Errorf("alice keeps %d, bob %d", x.alice.Kept(t), x.bob.Kept(t))
+		}
+	})
+}
+
+// Where it was not noted which messages have a file, it goes with any.
+func TestFilesWithoutUsesGo(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		_, bobs, _ := x.photographed(t, photo('a'))
+		must(t, x.bob.UnnoteUses())
+		must(t, x.bob.Forget(x.id, bobs.ID))
+		if n := x.bob.Kept(t); n != 0 {
+			t.Errorf("%d files are kept", n)
+		}
+	})
+}
+
+// A size that somebody claims takes no room: what arrives does, and not if it
+// cannot fit.
+func TestClaimedSizesTakeNoRoom(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		plain := photo('a')
+		x.bob.KeepAtMost(int64(2 * len(plain)))
+		_, bobs, ext := x.photographed(t, plain)
+		ext.ContentHash = make([]byte, len(ext.ContentHash))
+		for i, size := range []uint64{uint64(2 * len(plain)), attach.MaxSize} {
+			ext.Size = size
+			ext.URL = strings.TrimSuffix(ext.URL, ext.URL[len(ext.URL)-8:]) + "AAAAAAA" + string(rune('A'+4*i))
+			x.claim(t, content.Attach("", ext))
+			if _, err := x.bob.opened(x.bob.history(x.id)[1+i]); err == nil {
+				t.Error("there was something to open")
+			}
+			x.bob.wantOpened(bobs, plain)
+		}
+		large := append(plain, make([]byte, 2*len(plain))...)
+		m, err := x.alice.Send(t.Context(), x.id, client.Draft{Attached: []client.FileID{x.alice.attach("large", large)}})
+		must(t, err)
+		pass(time.Minute)
+		got, err := x.bob.Message(x.id, m.ID)
+		must(t, err)
+		x.bob.wantOpened(got, large)
+		x.bob.wantOpened(bobs, plain)
+		if n := x.bob.Kept(t); n < 2 {
+			t.Errorf("%d files are kept", n)
+		}
+	})
 }
 
 // Nothing of a message that is deleted or expires before it was sent stays.
