@@ -288,10 +288,11 @@ func (c *Client) complete(ctx context.Context, at place, ext *content.External, 
 
 // forgetFiles lets go of what is kept of a message's files.
 func forgetFiles(tx *sealedTx, by useRecord, rec *messageRecord) error {
-	if len(rec.Content) == 0 {
+	raw := rec.whole().Content
+	if len(raw) == 0 {
 		return nil
 	}
-	msg, err := content.Decode(rec.Content)
+	msg, err := content.Decode(raw)
 	if err != nil {
 		return nil // and it has no files
 	}
@@ -318,7 +319,7 @@ func (c *conversation) releaseFiles(tx *sealedTx, item *outItem) error {
 	}
 	var rec messageRecord
 	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
-	if err != nil || ok && !rec.Deleted {
+	if err != nil || ok && !rec.whole().Deleted {
 		return err
 	}
 	for _, u := range item.Uploads {

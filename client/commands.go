@@ -62,11 +62,11 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 			return err
 		}
 	}
-	expire := in.expire
-	if expire == 0 && view.Kind == content.KindMessage {
-		expire = time.Duration(c.state.Timer) * time.Second
+	expire := time.Duration(0)
+	if view.Kind == content.KindMessage {
+		expire = min(lasting(in.expire, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
 	}
-	if view.Kind == content.KindMessage && expire > 0 {
+	if expire > 0 {
 		in.message.Expires = content.ExpireAt(now.Add(expire))
 	}
 	if _, ok := in.message.Extensions[keySentAt]; !ok {
@@ -111,7 +111,7 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 		if err := c.notePaths(tx, out.Order, in.uploads); err != nil {
 			return err
 		}
-	} else if err := c.take(tx, self.String(), id, raw, message, StateWaiting); err != nil {
+	} else if out.Target, err = c.change(tx, id, raw, message); err != nil {
 		return err
 	}
 	if in.sent != nil {

@@ -120,7 +120,7 @@ func (c *conversation) eraseHistory(tx *sealedTx) error {
 func (c *conversation) forgetAllFiles(tx *sealedTx) error {
 	all := map[uint64]*messageRecord{} // files are let go of after the scan, which does not bear writes
 	err := c.scanMessages(tx, 0, func(order uint64, rec *messageRecord) bool {
-		if len(rec.Content) > 0 {
+		if len(rec.whole().Content) > 0 {
 			all[order] = rec
 		}
 		return true

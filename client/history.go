@@ -188,8 +188,10 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
-	if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
-		return err
+	if from != c.self.address.String() { // others have an own one until they get this
+		if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
+			return err
+		}
 	}
 	rec.erase()
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
@@ -201,7 +203,7 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 // erase leaves of a message only that it was there.
 func (r *messageRecord) erase() {
 	r.Deleted, r.Content, r.Text, r.Reactions, r.Paths = true, nil, "", nil, nil
-	r.Uploads = nil
+	r.Uploads, r.Undo = nil, nil
 }
 
 func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, view content.View) error {

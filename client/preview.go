@@ -73,7 +73,7 @@ func beginning(text string) string {
 func preview(order uint64, rec *messageRecord) *previewRecord {
 	p := &previewRecord{Order: order, Message: *rec}
 	m := &p.Message
-	m.Text, m.Content, m.Reactions, m.Paths, m.Uploads = beginning(rec.Text), nil, nil, nil, nil
+	m.Text, m.Content, m.Reactions, m.Paths, m.Uploads, m.Undo = beginning(rec.Text), nil, nil, nil, nil, nil
 	m.Recipients = nil // how many there are is enough
 	for _, r := range rec.Recipients {
 		m.Recipients = append(m.Recipients, recipientRecord{Status: r.Status})

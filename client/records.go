@@ -188,6 +188,22 @@ type messageRecord struct {
 	// What a notice tells; nil if it is as old as to say it in Text.
 	What  *noticeRecord `cbor:"50,keyasint,omitempty"`
 	Cause cause         `cbor:"51,keyasint,omitempty"` // of Reason
+	// Undo takes back what was done to the message and is not sent yet.
+	Undo []undoRecord `cbor:"60,keyasint,omitempty"`
+}
+
+// An undoRecord is how a message was before an item of the outbox.
+type undoRecord struct {
+	Item uint64 `cbor:"1,keyasint"`
+	// Whole is all of a message that was deleted.
+	Whole *messageRecord `cbor:"2,keyasint,omitempty"`
+	// Text and Edited are those of a message that was edited.
+	Text   *string `cbor:"3,keyasint,omitempty"`
+	Edited bool    `cbor:"4,keyasint,omitempty"`
+	// Reaction is the identifier of what was added to the reactions or took
+	// some away, Gone are those that it took away.
+	Reaction content.MessageID `cbor:"5,keyasint"`
+	Gone     []reactionRecord  `cbor:"6,keyasint,omitempty"`
 }
 
 type reactionRecord struct {
@@ -223,6 +239,9 @@ type outboxRecord struct {
 	Seen bool `cbor:"10,keyasint"`
 	// Report: Message is a status report or a token, which nobody asked for.
 	Report bool `cbor:"20,keyasint,omitempty"`
+	// Target is the place of an own or another message that Message edits,
+	// deletes or reacts to, 0 if it does none of that.
+	Target uint64 `cbor:"30,keyasint,omitempty"`
 }
 
 type uploadRecord struct {

@@ -27,10 +27,12 @@ func allRecords() []any {
 			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
-		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}},
+		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}, Undo: []undoRecord{
+			{Item: 1, Whole: &messageRecord{Version: 1, Text: "x"}}, {Item: 2, Text: &title, Edited: true}, {Item: 3, Reaction: content.MessageID{1}, Gone: []reactionRecord{{From: "a@b", Emoji: "x"}}},
+		}},
 		&messageRecord{Version: 1, Notice: true, What: &noticeRecord{Kind: NoticeRole, Whom: "a@b", Title: "t", Timer: 2, Role: RoleAdmin, Reason: "r"}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
-		&outboxRecord{Version: 1, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
+		&outboxRecord{Version: 1, Target: 2, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}},
 		}},
 		&deliveryRecord{Version: 1, Stash: stash},
@@ -66,6 +68,39 @@ func TestOldNoticesAreRead(t *testing.T) {
 	m := rec.message("c", "bo@here.example")
 	if m.Notice == nil || m.Notice.Kind != NoticeOther || m.Text != "ana@here.example left" {
 		t.Errorf("it became %+v", m)
+	}
+}
+
+// Whatever is refused and taken of several changes to one message, what was
+// taken holds.
+func TestChangesAreTakenBackOneByOne(t *testing.T) {
+	two, three := "two", "three"
+	before := messageRecord{Text: "one", Content: []byte{1}}
+	edited := messageRecord{Text: "three", Edited: true, Content: []byte{1}, Undo: []undoRecord{{Item: 1, Text: &before.Text}, {Item: 2, Text: &two, Edited: true}}}
+	for name, c := range map[string]struct {
+		refused []uint64
+		want    string
+		deleted bool
+	}{
+		"nothing":                {nil, "", true},
+		"the first edit":         {[]uint64{1}, "", true},
+		"the deletion":           {[]uint64{3}, three, false},
+		"an edit, then deletion": {[]uint64{2, 3}, two, false},
+		"all":                    {[]uint64{1, 2, 3}, "one", false},
+	} {
+		whole := edited
+		whole.Undo = slices.Clone(edited.Undo)
+		rec := messageRecord{Deleted: true, State: StateRead, Undo: []undoRecord{{Item: 3, Whole: &whole}}}
+		for n := range uint64(3) {
+			if slices.Contains(c.refused, n+1) {
+				rec.undo(n + 1)
+			} else {
+				rec.keep(n + 1)
+			}
+		}
+		if rec.Text != c.want || rec.Deleted != c.deleted || rec.State != StateRead || len(rec.Undo) != 0 {
+			t.Errorf("%s: %+v", name, rec)
+		}
 	}
 }
 

@@ -124,10 +124,10 @@ func (c *conversation) keepUploads(tx *sealedTx, item *outItem) error {
 	at := key(tableMessage, c.id[:], number(item.Order))
 	var rec messageRecord
 	ok, err := tx.load(at, &rec)
-	if err != nil || !ok || rec.Deleted {
+	if err != nil || !ok || rec.whole().Deleted {
 		return err
 	}
-	rec.Uploads = item.Uploads
+	rec.whole().Uploads = item.Uploads
 	return tx.save(at, &rec)
 }
 

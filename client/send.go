@@ -275,7 +275,7 @@ func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
 		}
 		return c.stop(tx, StatusLeft, nil)
 	}
-	if err := c.dropItem(tx, item); err != nil {
+	if err := errors.Join(c.dropItem(tx, item), c.settle(tx, item, false)); err != nil {
 		return err
 	}
 	if item.Order != 0 {
@@ -294,7 +294,8 @@ func (c *conversation) abandon(tx *sealedTx) error {
 	return nil
 }
 
-// fail gives up on an item and says why.
+// fail gives up on an item, takes back what it did to other messages, and says
+// why.
 func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if item.Change != nil {
 		if err := c.discardPending(tx); err != nil {
@@ -304,7 +305,7 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if item.Leave && c.rec.Status == StatusActive {
 		c.rec.Hidden = false // it goes on, and whoever is in it should know
 	}
-	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item)); err != nil {
+	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.settle(tx, item, true)); err != nil {
 		return err
 	}
 	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
