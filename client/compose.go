@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/content"
@@ -81,7 +82,8 @@ func (c *Client) send(ctx context.Context, to ConversationID, in commandSend) (M
 	return *in.sent, nil
 }
 
-// React adds a reaction to a message, or takes it back.
+// React adds a reaction to a message, of which there may be MaxReactions, or
+// takes it back.
 func (c *Client) React(ctx context.Context, conv ConversationID, id content.MessageID, emoji string, remove bool) error {
 	rec, err := c.messageRecord(conv, id)
 	if err != nil {
@@ -90,17 +92,20 @@ func (c *Client) React(ctx context.Context, conv ConversationID, id content.Mess
 	if len(emoji) == 0 || len(emoji) > content.MaxReactionLength {
 		return errors.New("a reaction is one emoji")
 	}
-	if !remove {
+	self := c.self.address.String()
+	own := func(r reactionRecord) bool { return r.From == self && r.Emoji == emoji }
+	i := slices.IndexFunc(rec.Reactions, own)
+	switch {
+	case !remove && i < 0 && rec.reactionsOf(self) >= MaxReactions:
+		return fmt.Errorf("you can react to a message with %d emoji", MaxReactions)
+	case !remove:
 		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
-		return err
+	case i < 0:
+		return errors.New("you did not react with that")
+	default:
+		_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
 	}
-	for _, r := range rec.Reactions {
-		if r.From == c.self.address.String() && r.Emoji == emoji {
-			_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(r.ID, id)})
-			return err
-		}
-	}
-	return errors.New("you did not react with that")
+	return err
 }
 
 // Edit replaces the text of an own message.

@@ -206,6 +206,23 @@ func (r *messageRecord) erase() {
 	r.Uploads, r.Undo = nil, nil
 }
 
+// MaxReactions bounds the reactions of one member to a message. What goes
+// beyond is ignored.
+const MaxReactions = 8
+
+// maxReactions bounds those of all, so that the message's record stays
+// readable.
+const maxReactions = 1 << 14
+
+func (r *messageRecord) reactionsOf(from string) (n int) {
+	for _, x := range r.Reactions {
+		if x.From == from {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, view content.View) error {
 	order, rec, err := c.loadMessage(tx, view.InReplyTo)
 	if err != nil || rec == nil || rec.Deleted {
@@ -216,6 +233,9 @@ func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, 
 	})
 	emoji := ""
 	if view.Kind == content.KindReaction && len(view.Reactions) > 0 {
+		if len(rec.Reactions) >= maxReactions || rec.reactionsOf(from) >= MaxReactions {
+			return nil
+		}
 		emoji = view.Reactions[0]
 		rec.Reactions = append(rec.Reactions, reactionRecord{id, from, emoji})
 	}

@@ -4,6 +4,7 @@ package client_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -342,5 +343,34 @@ func TestServerThatAlwaysRefusesIsNotStormed(t *testing.T) {
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
 		x.talks(t)
+	})
+}
+
+// A member has so many reactions to a message, and no more.
+func TestReactionsAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		m := x.alice.say(x.id, "hi")
+		pass(time.Minute)
+		must(t, x.bob.React(t.Context(), x.id, m.ID, "👍", false))
+		for i := range 3 * client.MaxReactions {
+			x.claim(t, content.Reaction(m.ID, fmt.Sprint(i)))
+		}
+		for _, p := range []*person{x.alice, x.bob, x.mallory} {
+			if n := len(p.history(x.id)[0].Reactions); n != client.MaxReactions+1 {
+				t.Errorf("%v sees %d reactions", p.Address(), n)
+			}
+		}
+		if err := x.mallory.React(t.Context(), x.id, m.ID, "one more", false); err == nil {
+			t.Error("there was room for one more")
+		}
+		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", false)) // in place of itself
+		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", true))
+		must(t, x.mallory.React(t.Context(), x.id, m.ID, "one more", false))
+		pass(time.Minute)
+		all := x.bob.history(x.id)[0].Reactions
+		if last := all[len(all)-1]; len(all) != client.MaxReactions+1 || last.Emoji != "one more" {
+			t.Errorf("bob sees %v", all)
+		}
 	})
 }
