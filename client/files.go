@@ -150,7 +150,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 	}
 	progress := e.progress
 	progress.File, progress.Name, progress.Done, progress.Total = fileID(u.Token.BlobID()), u.Name, offset, total
-	return blobs.Append(ctx, u.Token, offset, c.meter(box, progress))
+	return gone(blobs.Append(ctx, u.Token, offset, c.meter(box, progress)))
 }
 
 // attached opens a file that waits to be sent.
@@ -240,7 +240,7 @@ func (c *Client) uploadStash(ctx context.Context, host string, token protocol.Up
 	if err := seek(src, offset); err != nil {
 		return err
 	}
-	return blobs.Append(ctx, token, offset, src)
+	return gone(blobs.Append(ctx, token, offset, src))
 }
 
 // maxStash bounds what is fetched into memory: a commit or a tree.
@@ -254,7 +254,7 @@ func (c *Client) fetchStash(ctx context.Context, host string, s envelope.Stash) 
 	defer stop()
 	body, err := c.config.Transport.Blobs(host).Fetch(ctx, s.Blob, 0)
 	if err != nil {
-		return nil, err
+		return nil, gone(err)
 	}
 	defer func() { _ = body.Close() }()
 	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, body, s.Size, s.Hash)

@@ -60,7 +60,7 @@ func (in inputFetched) step(c *conversation, tx *sealedTx) error {
 		if err := c.process(tx, e, in.message); err != nil {
 			return err
 		}
-	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused) && refused.Code != protocol.CodeNotFound:
+	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused):
 		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
 		c.channel.failed(c.now(), in.err)
 		return nil

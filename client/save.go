@@ -123,7 +123,7 @@ func (c *Client) fetch(ctx context.Context, at place, ext *content.External, to 
 	}
 	body, err := c.config.Transport.Blobs(at.host).Fetch(ctx, at.blob, offset)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	defer func() { _ = body.Close() }()
 	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
@@ -132,6 +132,15 @@ func (c *Client) fetch(ctx context.Context, at place, ext *content.External, to 
 		File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
 	})
 	return attach.Decrypt(keys, to, src, size, keep)
+}
+
+// gone is a server's refusal of a blob that it does not have, which otherwise
+// reads as if there were no such account.
+func gone(err error) error {
+	if errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
+		return ErrFileGone
+	}
+	return err
 }
 
 // blobAt returns which blob of the conversation's server an attachment is. One

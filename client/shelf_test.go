@@ -17,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // photo returns bytes of more than one piece.
@@ -286,8 +287,8 @@ func TestClaimedSizesTakeNoRoom(t *testing.T) {
 			ext.Size = size
 			ext.URL = strings.TrimSuffix(ext.URL, ext.URL[len(ext.URL)-8:]) + "AAAAAAA" + string(rune('A'+4*i))
 			x.claim(t, content.Attach("", ext))
-			if _, err := x.bob.opened(x.bob.history(x.id)[1+i]); err == nil {
-				t.Error("there was something to open")
+			if _, err := x.bob.opened(x.bob.history(x.id)[1+i]); !errors.Is(err, client.ErrFileGone) {
+				t.Errorf("what is not there: %v", err)
 			}
 			x.bob.wantOpened(bobs, plain)
 		}
@@ -412,6 +413,37 @@ func TestOpeningResumesAndNoticesChanges(t *testing.T) {
 	if b, err := open(); err != nil || !bytes.Equal(b, plain) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
+}
+
+// A file that its server let go of is told apart from an account that there is
+// not.
+func TestFilesThatAreGone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		m, _, _ := x.photographed(t, photo('a'))
+		notFound := &protocol.Error{Code: protocol.CodeNotFound}
+		theirs, err := x.mallory.Message(x.id, m.ID)
+		must(t, err)
+		if _, err := x.mallory.opened(theirs); !errors.Is(err, client.ErrFileGone) || errors.Is(err, notFound) {
+			t.Errorf("opening it: %v", err)
+		}
+		_, err = x.mallory.Save(t.Context(), x.id, m.ID, theirs.Attachments[0].Index, t.TempDir())
+		if !errors.Is(err, client.ErrFileGone) || errors.Is(err, notFound) {
+			t.Errorf("saving it: %v", err)
+		}
+		x.net.Server(host).SetFaults(fakeserver.Faults{Blob: func(_, method string) error {
+			if method == "append" {
+				return notFound
+			}
+			return nil
+		}})
+		sent, err := x.alice.Send(t.Context(), x.id, client.Draft{Attached: []client.FileID{x.alice.attach("b", photo('b'))}})
+		must(t, err)
+		pass(time.Minute)
+		if m, err := x.alice.Message(x.id, sent.ID); err != nil || !errors.Is(m.Reason.Cause, client.ErrFileGone) {
+			t.Errorf("an upload that the server lost: %+v, %v", m.Reason, err)
+		}
+	})
 }
 
 func TestOpeningFollowsNoOtherServer(t *testing.T) {

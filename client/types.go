@@ -33,6 +33,9 @@ var (
 	ErrNoProfile = errors.New("no profile here yet")
 	// ErrSelf: one's own address, where somebody else's is needed.
 	ErrSelf = errors.New("this is your own address")
+	// ErrFileGone: a file is no longer on its server, which keeps it for a
+	// month at most.
+	ErrFileGone = errors.New("the server no longer has this file")
 	// ErrImpostor: the keys that somebody uses are not those of the account.
 	ErrImpostor = errors.New("the keys are not those of this person's account")
 )
