@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/account"
 )
@@ -127,10 +129,35 @@ func (r *contactRecord) shown() string { return called(r.Name, r.Profile, r.Addr
 func (c Contact) Shown() string { return called(c.Name, c.Profile, c.Address.String()) }
 
 // called is the first of the three that there is.
-func called(private, profile, address string) string { return cmp.Or(private, profile, address) }
+func called(private, profile, address string) string {
+	return cmp.Or(private, visible(profile), address)
+}
+
+// visible is a name that others gave, or nothing if nothing of it can be seen:
+// whoever has no name is to have their address shown.
+func visible(name string) string {
+	if strings.ContainsFunc(name, isVisible) {
+		return name
+	}
+	return ""
+}
+
+// blanks are ranges of letters, marks and symbols that leave nothing on the
+// screen: fillers, selectors of variants, Braille without dots.
+var blanks = [...][2]rune{
+	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2800, 0x2800}, {0x3164, 0x3164},
+	{0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0x1d159, 0x1d159}, {0xe0100, 0xe01ef},
+}
+
+// isVisible reports whether a rune leaves something on the screen. Package
+// strconv has a table of those that may, which is linked anyway.
+func isVisible(r rune) bool {
+	blank := slices.ContainsFunc(blanks[:], func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
+	return r != ' ' && strconv.IsPrint(r) && !blank
+}
 
 func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
-	c := Contact{Address: address(r.Address), Name: r.Name, Profile: r.Profile, Blocked: r.Blocked, Verified: r.verified(tx)}
+	c := Contact{Address: address(r.Address), Name: r.Name, Profile: visible(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
 	conv, err := openDirect(tx, r.Address)
 	if conv != nil {
 		c.Conversation = conversationID(conv.Channel)
@@ -178,7 +205,7 @@ func checkLabel(s string) error {
 	if len(s) > MaxTitle {
 		return fmt.Errorf("a name may have at most %d bytes", MaxTitle)
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("a name may not contain control characters")
 	}
 	return nil

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/securecrypt/securecrypt/content"
@@ -61,7 +62,7 @@ func (s *shower) contact(address string) (contactRecord, error) {
 func (s *shower) conversation(r *convRecord) (Conversation, error) {
 	id := conversationID(r.Channel)
 	c := Conversation{
-		ID: id, Group: r.Group, Title: r.Title, Name: r.Title,
+		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(visible(r.Title), string(id)),
 		Peer: address(r.Peer), Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: address(r.Inviter),
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,

@@ -99,9 +99,10 @@ type Conversation struct {
 	Waiting int
 	// Timer is after what time messages disappear; 0 is never.
 	Timer time.Duration
-	// Name is what to call it: the title of a group; of a conversation between
-	// two the name that this account gave the peer, else the one that the peer
-	// goes by, else the address.
+	// Name is what to call it: the title of a group, or its identifier if
+	// nothing of the title can be seen; of a conversation between two the name
+	// that this account gave the peer, else the one that the peer goes by, else
+	// the address.
 	Name string
 	// Members counts the accounts in it, this one included.
 	Members int
@@ -155,7 +156,7 @@ type Contact struct {
 	Address account.Address
 	// Name is the name that this account gave them; nobody else sees it.
 	Name string
-	// Profile is the name that they gave themselves.
+	// Profile is the name that they gave themselves, if it can be seen.
 	Profile string
 	// Verified means that the safety numbers were compared.
 	Verified bool
