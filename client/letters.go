@@ -5,7 +5,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -103,8 +102,8 @@ func (m *mailbox) conclude(seq uint64, in letter.Invitation, err error) {
 		m.putOff()
 		return
 	}
-	if !errors.Is(err, errBlocked) {
-		m.client.emit(FailureEvent{Err: fmt.Errorf("an invitation could not be opened: %w", err)})
+	if !errors.Is(err, errBlocked) { // nobody is told: strangers write what they like, and there is nothing to be done
+		m.client.log.Warn("an invitation could not be opened", "error", err)
 	}
 	if err := m.forget(seq); err != nil {
 		m.client.log.Error("a letter could not be deleted", "error", err)

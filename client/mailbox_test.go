@@ -5,6 +5,7 @@ package client_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,11 +136,21 @@ func TestLettersWaitForTheirServer(t *testing.T) {
 	})
 }
 
-// Junk in the mailbox is passed over.
+// warnings counts what is logged for operators.
+type warnings struct{ n atomic.Int64 }
+
+func (*warnings) Debug(string, ...any)  {}
+func (w *warnings) Warn(string, ...any) { w.n.Add(1) }
+func (*warnings) Error(string, ...any)  {}
+
+// Junk in the mailbox is passed over, logged, and bothers nobody.
 func TestJunkLettersArePassedOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		var log warnings
+		b.cfg.Log = &log
+		b.restart()
 		for _, junk := range [][]byte{{0}, make([]byte, 2000), make([]byte, protocol.MaxLetter)} {
 			net.Server(host).InjectLetter("bob", junk)
 		}
@@ -147,6 +158,9 @@ func TestJunkLettersArePassedOver(t *testing.T) {
 		a.say(id, "hello")
 		pass(time.Second)
 		want(t, "bob", b.texts(id), []string{"hello"})
+		if f := b.failed(); len(f) > 0 || log.n.Load() != 3 {
+			t.Errorf("bob was told of %v; %d warnings were logged", f, log.n.Load())
+		}
 		b.restart()
 		must(t, b.Sync(soon(t)))
 	})
