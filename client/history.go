@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -326,7 +327,7 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 }
 
 func (r *messageRecord) attachment(a content.Attachment) Attachment {
-	out := Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(a.Size())}
+	out := Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(min(a.Size(), attach.MaxSize))}
 	for _, p := range r.Paths {
 		if p.Index == a.Index {
 			out.Path = p.Path

@@ -5,12 +5,14 @@ package client_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -343,6 +345,27 @@ func TestServerThatAlwaysRefusesIsNotStormed(t *testing.T) {
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
 		x.talks(t)
+	})
+}
+
+// Whatever size somebody claims, interfaces get one that there can be.
+func TestClaimedSizesAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		x := newTrio(t, false)
+		_, _, ext := x.photographed(t, photo('a'))
+		for i, size := range []uint64{attach.MaxSize + 1, math.MaxInt64, math.MaxInt64 + 1, math.MaxUint64} {
+			ext.Size = size
+			x.claim(t, content.Attach("", ext))
+			m := x.bob.history(x.id)[1+i]
+			for _, got := range []int64{m.Attachments[0].Size, x.bob.status(x.id).Last.Attachments[0].Size} {
+				if got != attach.MaxSize {
+					t.Errorf("%d is shown as %d", size, got)
+				}
+			}
+			if _, err := x.bob.opened(m); !errors.Is(err, protocol.ErrMalformed) {
+				t.Errorf("opening a file of %d bytes: %v", size, err)
+			}
+		}
 	})
 }
 

@@ -233,7 +233,9 @@ type Attachment struct {
 	Index int
 	Name  string
 	Type  string // media type
-	Size  int64  // bytes
+	// Size is in bytes, as the sender claims; at most attach.MaxSize, beyond
+	// which no file can be opened.
+	Size int64
 	// File names the file in ProgressEvents.
 	File FileID
 	// Path is where it was saved, if it was.
