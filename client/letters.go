@@ -94,7 +94,7 @@ func (m *mailbox) conclude(seq uint64, in letter.Invitation, err error) {
 	if err == nil {
 		joined, err = m.join(in, seq)
 	}
-	if err == nil {
+	if err == nil || joined != nil && m.durable(joined) {
 		m.client.joined(joined)
 		return
 	}
@@ -109,6 +109,18 @@ func (m *mailbox) conclude(seq uint64, in letter.Invitation, err error) {
 		m.client.log.Error("a letter could not be deleted", "error", err)
 		m.putOff()
 	}
+}
+
+// durable reports whether a conversation that was joined is stored although
+// the store said that it failed: then the letter is gone with that, and nothing
+// would lead to the conversation again.
+func (m *mailbox) durable(joined *convRecord) bool {
+	var rec convRecord
+	err := m.client.store.view(func(tx *sealedTx) error {
+		_, err := tx.load(key(tableConversation, tx.index(joined.Channel[:])), &rec)
+		return err
+	})
+	return err == nil && rec.Epoch == joined.Epoch && rec.Channel == joined.Channel
 }
 
 func (m *mailbox) forget(seq uint64) error {

@@ -95,6 +95,53 @@ func TestLettersSurviveAFailingDisk(t *testing.T) {
 	}
 }
 
+// A lossy store fails at one of its commits, counted down, although it is
+// durable.
+type lossy struct {
+	client.Store
+	left atomic.Int64
+}
+
+func (l *lossy) Update(fn func(client.Tx) error) error {
+	err := l.Store.Update(fn)
+	if err == nil && l.left.Add(-1) == 0 {
+		err = storetest.ErrFault
+	}
+	return err
+}
+
+// Who is let in again follows the conversation, whichever acknowledgement the
+// disk loses meanwhile.
+func TestLettersSurviveLostAcknowledgements(t *testing.T) {
+	for n := range int64(3) {
+		t.Run(fmt.Sprint(n+1), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				x := newTrio(t, false)
+				disk := &lossy{Store: x.bob.store}
+				x.bob.Close()
+				x.bob.cfg.Store = disk
+				x.bob.open()
+				must(t, x.bob.GoAll())
+				pass(time.Minute)
+				must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				pass(time.Minute)
+				disk.left.Store(n + 1)
+				must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				pass(10 * time.Minute)
+				if disk.left.Load() > 0 {
+					t.Fatal("the disk did not fail")
+				}
+				x.bob.accept()
+				x.alice.say(x.id, "welcome back")
+				pass(10 * time.Minute)
+				if all := x.bob.texts(x.id); len(all) != 1 {
+					t.Errorf("bob has %q", all)
+				}
+			})
+		})
+	}
+}
+
 // A letter that points to a server out of reach does not hold up others, is
 // not lost, also not by a restart, and is opened in the end.
 func TestLettersWaitForTheirServer(t *testing.T) {
