@@ -28,7 +28,7 @@ var errSentBefore = errors.New("this file was sent already, or waited for too lo
 // nothing readable on the device.
 func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (FileID, error) {
 	rec := fileRecord{
-		Version: recordVersion, Name: name, Type: mediaType, Attached: c.now().Unix(), Used: c.now().Unix(),
+		Version: recordVersion, Name: storable(name), Type: storable(mediaType), Attached: c.now().Unix(), Used: c.now().Unix(),
 		Secret: attach.NewSecret(),
 	}
 	if rec.Name == "" {

@@ -62,5 +62,5 @@ func (c *Client) SetDraft(ctx context.Context, conv ConversationID, text string,
 	if !reply.IsZero() {
 		to = bytes.Clone(reply[:])
 	}
-	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Draft, r.DraftReply = text, to }})
+	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Draft, r.DraftReply = storable(text), to }})
 }

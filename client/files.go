@@ -12,6 +12,7 @@ import (
 	"mime"
 	"path"
 	"time"
+	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/envelope"
@@ -71,6 +72,9 @@ func (c *Client) prepareUpload(file string) (uploadRecord, error) {
 		return uploadRecord{}, err
 	}
 	defer func() { _ = f.Close() }()
+	if !utf8.ValidString(f.Path) {
+		return uploadRecord{}, errPath
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return uploadRecord{}, err

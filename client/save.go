@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/content"
@@ -20,6 +21,9 @@ import (
 func (c *Client) Save(ctx context.Context, conv ConversationID, id content.MessageID, index int, dir string) (string, error) {
 	if c.config.Files == nil {
 		return "", errNoFiles
+	}
+	if !utf8.ValidString(dir) {
+		return "", errPath
 	}
 	ext, name, err := c.attachment(conv, id, index)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -19,6 +20,13 @@ import (
 
 // errDamaged means that a value in the store is not what was put there.
 var errDamaged = errors.New("client: the store is damaged or was changed by someone else")
+
+// storable is s with what is not UTF-8 replaced: a record with such a string could
+// not be read again.
+func storable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// errPath is for paths that a record cannot hold.
+var errPath = errors.New("this path is not UTF-8: rename what it leads through")
 
 // errStore means that the store failed: nothing of the transaction happened,
 // and it is worth trying again once the disk has room or is back.
