@@ -92,9 +92,11 @@ func (c *conversation) closedBecause() string {
 	if c.rec.Reason != "" {
 		return c.rec.Reason
 	}
-	return "you " + map[Status]string{
-		StatusLeft: "left it", StatusRemoved: "were removed from it", StatusBlocked: "blocked it",
-	}[c.rec.Status]
+	removed := "you were removed from it"
+	if !c.rec.Group {
+		removed = "the other one has left it"
+	}
+	return map[Status]string{StatusLeft: "you left it", StatusRemoved: removed, StatusBlocked: "you blocked it"}[c.rec.Status]
 }
 
 func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {

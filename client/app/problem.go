@@ -66,6 +66,7 @@ var codes = []struct {
 	{client.ErrNotYours, CodeNotAllowed},
 	{client.ErrNoConversation, CodeGone},
 	{client.ErrNoMessage, CodeGone},
+	{client.ErrFileGone, CodeGone},
 	{client.ErrClosed, CodeClosed},
 	{client.ErrRequest, CodeClosed},
 	{client.ErrImpostor, CodeImpostor},

@@ -216,7 +216,7 @@ func codeOf(err error) int {
 		return c.code
 	case errors.Is(err, keyring.ErrPassphrase):
 		return exitLocked
-	case errors.Is(err, client.ErrNoConversation), errors.Is(err, client.ErrNoMessage), errors.Is(err, client.ErrNoProfile),
+	case errors.Is(err, client.ErrNoConversation), errors.Is(err, client.ErrNoMessage), errors.Is(err, client.ErrFileGone), errors.Is(err, client.ErrNoProfile),
 		errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
 		return exitNotFound
 	case errors.Is(err, account.ErrAddress), errors.Is(err, client.ErrAmbiguous):
