@@ -4,6 +4,7 @@ package pagetest
 
 import (
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,8 @@ type town struct {
 
 	version  atomic.Int32 // of the application
 	coreless atomic.Bool  // the core is not there
+	// astray answers some requests instead of the application, if it is not nil.
+	astray atomic.Pointer[http.ServeMux]
 }
 
 // largestFile is what the servers of these tests take, in bytes.

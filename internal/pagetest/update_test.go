@@ -4,6 +4,7 @@ package pagetest
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -20,6 +21,12 @@ var build = regexp.MustCompile(`"app-([0-9a-f]{16})"`)
 // of another one is its service worker.
 func (w *town) released(app http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if mux := w.astray.Load(); mux != nil {
+			if answer, pattern := mux.Handler(r); pattern != "" {
+				answer.ServeHTTP(out, r)
+				return
+			}
+		}
 		if w.coreless.Load() && strings.HasSuffix(r.URL.Path, ".wasm") {
 			http.NotFound(out, r)
 			return
@@ -81,4 +88,91 @@ func TestUpdate(t *testing.T) {
 	ana.say("from the new version")
 	bea.reads("from the new version")
 	second.reads("from the new version")
+}
+
+// says answers everything with a text.
+func says(kind, text string) http.HandlerFunc {
+	return func(out http.ResponseWriter, _ *http.Request) {
+		out.Header().Set("Content-Type", kind)
+		_, _ = io.WriteString(out, text)
+	}
+}
+
+// installs looks for a new version and returns what becomes of it.
+func (p *person) installs() string {
+	p.t.Helper()
+	return browsertest.Eval[string](p.Page, `navigator.serviceWorker.getRegistration().then(r => r.update()).then(r => new Promise(done => {
+		const fresh = r.installing
+		const told = () => done(r.waiting ? "installed" : "dropped")
+		if (fresh) fresh.addEventListener("statechange", told)
+		else told()
+	}))`)
+}
+
+// diverts has some requests answered otherwise.
+func (w *town) diverts(pattern string, answer http.HandlerFunc) {
+	mux := http.NewServeMux()
+	mux.Handle(pattern, answer)
+	w.astray.Store(mux)
+}
+
+// What a server says while it is being worked on, and what was damaged on the
+// way or in the cache, does not become the application.
+func TestUpdateTakesOnlyWhatWasBuilt(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, desktop, "ana", "")
+	ana.Until(`navigator.serviceWorker.controller`)
+	ana.Expect("not what this version was built with")
+	ana.Until(`(globalThis.style = document.querySelector("link[rel=stylesheet]").href) && caches.keys().then(all => Promise.all(all.map(name =>
+		caches.open(name).then(c => c.put(style, new Response("cut sho", {headers: {"Content-Type": "text/css"}})))))).then(() => true)`)
+	for _, c := range []struct {
+		what, path string
+		answer     http.HandlerFunc
+	}{
+		{"a style cut short", "/assets/{style}", says("text/css", "cut sho")},
+		{"a page about maintenance", "/{$}", says("text/html; charset=utf-8", "<h1>Down for maintenance</h1>")},
+		{"a page of another build", "/{$}", says("text/html; charset=utf-8", `<meta name="securecrypt-server" content=""><script src="/assets/main-OTHER.js"></script>`)},
+		{"the page elsewhere", "/{$}", http.RedirectHandler("/share", http.StatusFound).ServeHTTP},
+		{"no page", "/{$}", http.NotFound},
+	} {
+		w.diverts(c.path, c.answer)
+		w.version.Add(1)
+		if got := ana.installs(); got != "dropped" {
+			t.Errorf("%s: the new version was %s", c.what, got)
+		}
+	}
+	ana.Do(reload())
+	ana.Await("button", "New conversation")
+
+	w.astray.Store(nil)
+	w.version.Add(1)
+	if got := ana.installs(); got != "installed" {
+		t.Errorf("from a server that is well again, the new version was %s", got)
+	}
+	ana.Until(`(globalThis.before = true)`)
+	ana.Click("button", "Use it now")
+	ana.Until(`!globalThis.before && document.querySelector("link[rel=stylesheet]")?.sheet.cssRules.length > 10`)
+	ana.Await("button", "New conversation")
+}
+
+// A browser that needed room threw the files away: they come back, and the
+// application starts without a network again.
+func TestEmptiedCacheIsFilled(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, desktop, "ana", "")
+	ana.Until(`navigator.serviceWorker.controller`)
+	count := `caches.keys().then(async all => (await (await caches.open(all.find(name => name.startsWith("app-")) ?? "none")).keys()).length)`
+	all := browsertest.Eval[int](ana.Page, count)
+	if all < 10 {
+		t.Fatalf("the cache holds %d files", all)
+	}
+	ana.Until(`caches.keys().then(all => Promise.all(all.map(name => caches.delete(name)))).then(() => true)`)
+	ana.Do(reload())
+	ana.Await("button", "New conversation")
+	ana.Until(fmt.Sprintf(`%s.then(n => n === %d)`, count, all))
+	ana.Expect("ERR_|WebSocket")
+	w.Stop(t)
+	ana.Do(reload())
+	ana.Await("button", "New conversation")
+	ana.shows("Offline")
 }

@@ -5,6 +5,7 @@ package webbuild
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -100,22 +101,27 @@ func (o Options) save(out files, locales []string) (Sizes, error) {
 	return measure(out, locales), nil
 }
 
-// serviceWorker comes last: it holds the names of all others, and its version
-// is a hash of them.
+// serviceWorker comes last: it holds the paths of all others with their hashes,
+// and its version is a hash of those.
 func (o Options) serviceWorker(out files) error {
-	names := slices.Sorted(maps.Keys(out))
-	sum := sha256.New()
-	urls := make([]string, 0, len(names))
-	for _, name := range names {
-		sum.Write(fmt.Appendf(nil, "%s %x\n", name, sha256.Sum256(out[name])))
-		if name != "index.html" {
-			urls = append(urls, "/"+name)
-		}
+	version, sums := sha256.New(), make(map[string]string, len(out))
+	for _, name := range slices.Sorted(maps.Keys(out)) {
+		sum := sha256.Sum256(out[name])
+		version.Write(fmt.Appendf(nil, "%s %x\n", name, sum))
+		sums[address(name)] = base64.StdEncoding.EncodeToString(sum[:])
 	}
 	return o.script(out, "sw.js", "src/sw/sw.ts", map[string]string{
-		"__FILES__": quote(append(urls, "/")),
-		"__BUILD__": quote(hex.EncodeToString(sum.Sum(nil)[:8])),
+		"__FILES__": quote(sums),
+		"__BUILD__": quote(hex.EncodeToString(version.Sum(nil)[:8])),
 	})
+}
+
+// address is the path at which a file is served.
+func address(name string) string {
+	if name == "index.html" {
+		return "/"
+	}
+	return "/" + name
 }
 
 // hashed returns a name that changes with the content.

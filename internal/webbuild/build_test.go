@@ -5,6 +5,8 @@ package webbuild
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,14 +134,14 @@ func named(t *testing.T, out files, pattern string) string {
 	return found[0]
 }
 
-// kept returns the list of files in a service worker.
-func kept(t *testing.T, out files) []string {
+// kept returns what a service worker keeps: paths and hashes.
+func kept(t *testing.T, out files) map[string]string {
 	t.Helper()
-	var list []string
-	if err := json.Unmarshal(regexp.MustCompile(`\["/[^\]]*\]`).Find(out["sw.js"]), &list); err != nil {
-		t.Fatalf("the service worker has no list of files: %v", err)
+	var sums map[string]string
+	if err := json.Unmarshal(regexp.MustCompile(`\{"/[^}]*\}`).Find(out["sw.js"]), &sums); err != nil {
+		t.Fatalf("the service worker has no files with hashes: %v", err)
 	}
-	return list
+	return sums
 }
 
 func TestBuildNamesFilesByContent(t *testing.T) {
@@ -176,19 +178,20 @@ func TestBuildNamesFilesByContent(t *testing.T) {
 
 func TestServiceWorkerKeepsEverything(t *testing.T) {
 	out := standard(t)
-	want := []string{"/"}
-	for name := range out {
+	want := map[string]string{}
+	for name, content := range out {
 		switch {
-		case name == "sw.js", name == "index.html", name == ".keep", strings.HasSuffix(name, ".br"), strings.HasSuffix(name, ".gz"):
+		case name == "sw.js", name == ".keep", strings.HasSuffix(name, ".br"), strings.HasSuffix(name, ".gz"):
 		default:
-			want = append(want, "/"+name)
+			sum := sha256.Sum256(content)
+			want[address(name)] = base64.StdEncoding.EncodeToString(sum[:])
 		}
 	}
-	list := kept(t, out)
-	slices.Sort(list)
-	slices.Sort(want)
-	if !slices.Equal(list, want) {
-		t.Errorf("the service worker keeps\n%q, want\n%q", list, want)
+	if _, there := want["/"]; !there {
+		t.Error("the page has no address")
+	}
+	if sums := kept(t, out); !maps.Equal(sums, want) {
+		t.Errorf("the service worker keeps\n%q, want\n%q", sums, want)
 	}
 }
 

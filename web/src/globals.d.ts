@@ -3,7 +3,7 @@
 /** Addresses that the build puts in; empty if there is nothing behind them. */
 declare const __WASM__: string;
 declare const __WORKER__: string;
-declare const __FILES__: string[];
+declare const __FILES__: Record<string, string>;
 declare const __BUILD__: string;
 
 declare module 'icon:*' {

@@ -16,13 +16,19 @@ interface Scope {
   addEventListener(type: 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'push', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'notificationclick', fn: (e: { notification: Notification; waitUntil(p: Promise<unknown>): void }) => void): void;
-  addEventListener(type: 'fetch', fn: (e: { request: Request; respondWith(r: Promise<Response>): void }) => void): void;
+  addEventListener(type: 'fetch', fn: (e: Fetch) => void): void;
   addEventListener(type: 'message', fn: (e: { data: unknown; ports: readonly MessagePort[] }) => void): void;
   skipWaiting(): Promise<void>;
   clients: { claim(): Promise<void>; matchAll(o: { type: 'window'; includeUncontrolled: true }): Promise<Window[]>; openWindow(url: string): Promise<unknown> };
   registration: ServiceWorkerRegistration;
   navigator: { setAppBadge?: () => Promise<void> };
   location: Location;
+}
+
+interface Fetch {
+  request: Request;
+  respondWith(r: Promise<Response>): void;
+  waitUntil(p: Promise<unknown>): void;
 }
 
 /** What a browser may answer without starting this worker (W3C, Service Workers, static routes). */
@@ -39,11 +45,15 @@ interface Window {
 
 const scope = globalThis as unknown as Scope;
 const cacheName = `app-${__BUILD__}`;
-const files = new Set(__FILES__);
+/** Paths of the application's files, and the SHA-256 of each in base64. */
+const sums: Record<string, string> = __FILES__;
 const places = /^\/(share)?$/;
 
 /** What was shared, in memory alone, until the page takes it. */
 let shared: Shared | null = null;
+
+/** Refilling the cache, while it lasts. */
+let filling: Promise<void> | null = null;
 
 scope.addEventListener('install', (e) => {
   e.waitUntil(store());
@@ -63,8 +73,8 @@ scope.addEventListener('fetch', (e) => {
   if (url.origin !== scope.location.origin) return;
   if (e.request.method === 'POST' && url.pathname === '/share') e.respondWith(take(e.request));
   if (e.request.method !== 'GET') return;
-  if (e.request.mode === 'navigate' && places.test(url.pathname)) e.respondWith(kept('/', e.request));
-  else if (files.has(url.pathname)) e.respondWith(kept(url.pathname, e.request));
+  const path = e.request.mode === 'navigate' && places.test(url.pathname) ? '/' : url.pathname;
+  if (Object.hasOwn(sums, path)) e.respondWith(kept(path, e));
 });
 
 scope.addEventListener('push', (e) => e.waitUntil(woken()));
@@ -97,13 +107,36 @@ async function show(path?: string): Promise<void> {
 
 async function store(): Promise<void> {
   const cache = await caches.open(cacheName);
-  await Promise.all(
-    __FILES__.map(async (url) => {
-      const old = url.startsWith('/assets/') ? await caches.match(url) : undefined;
-      if (old) return cache.put(url, old);
-      return cache.add(new Request(url, { cache: 'no-cache' }));
-    }),
-  );
+  await Promise.all(Object.keys(sums).map((path) => keep(cache, path)));
+}
+
+/**
+ * Keeps a file that is this build's, whoever has it: a cache, the server, or
+ * the server without what the browser remembers of it. The page comes from the
+ * server alone, which may have changed its name.
+ */
+async function keep(cache: Cache, path: string): Promise<void> {
+  const old = async () => (path === '/' ? undefined : caches.match(path));
+  const ask = (memory: RequestCache) => () => fetch(path, { cache: memory });
+  for (const get of [old, ask('no-cache'), ask('reload')]) {
+    const answer = await get();
+    if (answer && (await right(path, answer.clone()))) return cache.put(path, answer);
+  }
+  throw new Error(`${path} is not what this version was built with`);
+}
+
+/** Whether an answer is what this build has at a path. */
+async function right(path: string, answer: Response): Promise<boolean> {
+  if (answer.status !== 200 || answer.redirected) return false;
+  const content = path === '/' ? await nameless(answer) : await answer.arrayBuffer();
+  const sum = await crypto.subtle.digest('SHA-256', content);
+  return btoa(String.fromCharCode(...new Uint8Array(sum))) === sums[path];
+}
+
+/** The page as it was built: whoever serves it has written a server's name into it. */
+async function nameless(page: Response): Promise<ArrayBuffer | Uint8Array<ArrayBuffer>> {
+  const text = await page.text();
+  return new TextEncoder().encode(text.replace(/(name="securecrypt-server" content=")[^"]*/, '$1'));
 }
 
 async function takeOver(): Promise<void> {
@@ -112,9 +145,18 @@ async function takeOver(): Promise<void> {
   await scope.clients.claim();
 }
 
-async function kept(url: string, request: Request): Promise<Response> {
+async function kept(path: string, e: Fetch): Promise<Response> {
   const cache = await caches.open(cacheName);
-  return (await cache.match(url)) ?? fetch(request);
+  const have = await cache.match(path);
+  if (!have) e.waitUntil(refill());
+  return have ?? fetch(e.request);
+}
+
+/** Stores the files anew: a browser that needs room may have emptied the cache. */
+function refill(): Promise<void> {
+  return (filling ??= store()
+    .catch(() => undefined)
+    .finally(() => (filling = null)));
 }
 
 async function take(request: Request): Promise<Response> {
