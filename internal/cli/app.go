@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/loopback"
 	"github.com/securecrypt/securecrypt/internal/webapp"
 )
 
@@ -37,12 +38,9 @@ func (cmd *appCmd) Run(a *app) error {
 			return err
 		}
 	}
-	ln, err := net.Listen("tcp", cmd.Listen)
+	ln, err := cmd.listen(a.ctx)
 	if err != nil {
-		return coded{fmt.Errorf("%w; choose another address with --listen", err), exitError}
-	}
-	if at, ok := ln.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
-		return errors.Join(coded{errors.New("--listen must be on this machine alone, such as localhost:7488"), exitUsage}, ln.Close())
+		return err
 	}
 	_, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
@@ -50,6 +48,21 @@ func (cmd *appCmd) Run(a *app) error {
 	}
 	_, _ = fmt.Fprintf(a.stdout, "Open http://localhost:%s in your browser. Ctrl-C ends it; what you have stays in the browser.\n", port)
 	return a.serve(ln, webapp.Handler(webapp.Options{Loopback: true, Server: server}))
+}
+
+func (cmd *appCmd) listen(ctx context.Context) (net.Listener, error) {
+	if !loopback.Is(cmd.Listen) {
+		return nil, coded{errors.New("--listen must be on this machine alone, such as localhost:7488"), exitUsage}
+	}
+	ln, err := loopback.Listen(ctx, cmd.Listen)
+	switch {
+	case errors.Is(err, loopback.ErrTaken):
+		return nil, coded{fmt.Errorf("%w, and your browser might open that instead; end it, or choose another port with --listen. "+
+			"What the browser keeps belongs to the port: with another one you begin anew", err), exitError}
+	case err != nil:
+		return nil, coded{fmt.Errorf("%w; choose another address with --listen", err), exitError}
+	}
+	return ln, nil
 }
 
 // serve answers until the program is interrupted.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -252,7 +253,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d", code)
 	}
-	for _, want := range []string{"--listen", "--host", "--tls", "--registration", "--metrics", "--push-services", "*.push.apple.com", "--max-connections", "$SECURECRYPTD_LISTEN", "127.0.0.1:7480"} {
+	for _, want := range []string{"--listen", "--host", "--tls", "--registration", "--metrics", "--push-services", "*.push.apple.com", "--max-connections", "$SECURECRYPTD_LISTEN", "localhost:7480"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("help does not mention %s", want)
 		}
@@ -298,5 +299,33 @@ func TestPushKeyStays(t *testing.T) {
 	}
 	if code, _, errs := run(t, "--data", data, "serve", "--listen", "127.0.0.1:0"); code != daemon.ExitFailure || !strings.Contains(errs, "backup") {
 		t.Errorf("a damaged key: %d %q", code, errs)
+	}
+}
+
+// Both addresses of localhost are the server's, whichever a client tries.
+func TestServerHasBothAddresses(t *testing.T) {
+	taken, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("needs IPv6 on this machine: %v", err)
+	}
+	dir := t.TempDir()
+	address := strings.Replace(taken.Addr().String(), "[::1]", "localhost", 1)
+	if code, _, errs := run(t, "--data", filepath.Join(dir, "refused"), "serve", "--listen", address); code != daemon.ExitFailure || !strings.Contains(errs, "is taken") {
+		t.Errorf("a port that is taken on [::1]: %d %q", code, errs)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, filepath.Join(dir, "data"), "--listen", address)
+	defer s.stop(t)
+	for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+		resp, err := http.Get(strings.Replace(s.url, "localhost", host, 1) + "/health")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+			t.Errorf("%s: %s", host, resp.Status)
+		}
 	}
 }

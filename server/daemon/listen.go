@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/internal/loopback"
 )
 
 func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
@@ -29,7 +30,7 @@ func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 			address = plainListen
 		}
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	ln, err := c.open(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w. Is another server running there? Choose another address with --listen", address, err)
 	}
@@ -38,6 +39,15 @@ func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 			"or let a reverse proxy on this machine speak TLS", address), ln.Close())
 	}
 	return ln, nil
+}
+
+// open takes both addresses of localhost, so that nobody else on this machine
+// gets what is meant for this server.
+func (c *serveCmd) open(ctx context.Context, address string) (net.Listener, error) {
+	if c.TLS == "plain" && loopback.Is(address) {
+		return loopback.Listen(ctx, address)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
 func isLoopback(a net.Addr) bool {

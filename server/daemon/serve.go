@@ -27,7 +27,7 @@ import (
 
 // Where the server listens unless told otherwise.
 const (
-	plainListen = "127.0.0.1:7480"
+	plainListen = "localhost:7480"
 	tlsListen   = ":443"
 )
 
