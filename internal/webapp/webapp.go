@@ -135,7 +135,22 @@ func (f file) write(w http.ResponseWriter, r *http.Request) {
 	if coding != "" {
 		h.Set("Content-Encoding", coding)
 	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	http.ServeContent(sized{w, len(content)}, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// sized announces the length of a whole answer, which [http.ServeContent] does
+// not for what is compressed.
+type sized struct {
+	http.ResponseWriter
+	length int
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (s sized) WriteHeader(status int) {
+	if status == http.StatusOK {
+		s.Header().Set("Content-Length", strconv.Itoa(s.length))
+	}
+	s.ResponseWriter.WriteHeader(status)
 }
 
 // choose returns the smallest form that the other side takes.
@@ -149,15 +164,23 @@ func (f file) choose(accept string) ([]byte, string) {
 	return f.plain, ""
 }
 
-// accepts reads the field of RFC 9110, Section 12.5.3.
+// accepts reads the field of RFC 9110, Section 12.5.3: what is said of a coding
+// goes before what is said of all.
 func accepts(field, coding string) bool {
+	all := false
 	for item := range strings.SplitSeq(field, ",") {
 		name, params, err := mime.ParseMediaType("x/" + strings.TrimSpace(item))
-		if err != nil || name != "x/"+coding && name != "x/*" {
+		if err != nil {
 			continue
 		}
 		q, err := strconv.ParseFloat(params["q"], 64)
-		return err != nil || q > 0
+		wanted := err != nil || q > 0
+		switch name {
+		case "x/" + coding:
+			return wanted
+		case "x/*":
+			all = wanted
+		}
 	}
-	return false
+	return all
 }

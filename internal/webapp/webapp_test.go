@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -52,6 +53,12 @@ func TestNegotiation(t *testing.T) {
 		"identity, zstd":      "plain script",
 		"gzip;q=0.2, br;q=.1": "br script",
 		"nonsense;;;=,,":      "plain script",
+		"*, br;q=0":           "gz script",
+		"br;q=0, *":           "gz script",
+		"*;q=0, br":           "br script",
+		"*;q=0, gzip;q=1":     "gz script",
+		"gzip;q=0, *;q=0.5":   "br script",
+		"*;q=0":               "plain script",
 	} {
 		w := get(t, Options{}, "/assets/main-ABC.js", "Accept-Encoding", accept)
 		if got := w.Body.String(); got != want {
@@ -102,6 +109,26 @@ func TestETagsFollowTheContent(t *testing.T) {
 	one, other := get(t, Options{Server: "a.example"}, "/").Header().Get("ETag"), get(t, Options{Server: "b.example"}, "/").Header().Get("ETag")
 	if one == other {
 		t.Error("pages of two servers share an ETag")
+	}
+}
+
+func TestLengths(t *testing.T) {
+	const path = "/assets/main-ABC.js"
+	for _, accept := range []string{"", "br", "gzip"} {
+		w := get(t, Options{}, path, "Accept-Encoding", accept)
+		if got, want := w.Header().Get("Content-Length"), strconv.Itoa(w.Body.Len()); got != want {
+			t.Errorf("Accept-Encoding %q: Content-Length %q, want %q", accept, got, want)
+		}
+		tag := w.Header().Get("ETag")
+		for _, c := range []struct {
+			header, value string
+			code          int
+		}{{"If-None-Match", tag, http.StatusNotModified}, {"If-Match", `"other"`, http.StatusPreconditionFailed}, {"Range", "bytes=2-4", http.StatusPartialContent}} {
+			w := get(t, Options{}, path, "Accept-Encoding", accept, c.header, c.value)
+			if got := w.Header().Get("Content-Length"); w.Code != c.code || got != "" && got != strconv.Itoa(w.Body.Len()) {
+				t.Errorf("Accept-Encoding %q, %s: got %d with Content-Length %q and %d bytes", accept, c.header, w.Code, got, w.Body.Len())
+			}
+		}
 	}
 }
 
