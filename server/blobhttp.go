@@ -46,7 +46,6 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve func(ht
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // for pages that demand it (COEP)
 	h.Set("Access-Control-Expose-Headers", "Location, Content-Range, Retry-After, "+headerLength+", "+headerOffset)
-	h.Set("X-Content-Type-Options", "nosniff")
 	select {
 	case s.uploads <- struct{}{}:
 		defer func() { <-s.uploads }()

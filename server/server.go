@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -125,7 +126,19 @@ func (s *Server) Handler() http.Handler {
 	if s.page != nil {
 		mux.Handle("/", s.page)
 	}
-	return mux
+	return inert(mux)
+}
+
+// inert keeps whatever a browser shows of an answer from doing anything. The
+// page, which is to do something, says itself what.
+func inert(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("X-Content-Type-Options", "nosniff")
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
@@ -167,6 +180,10 @@ func remoteOf(r *http.Request) origin {
 // there being no cookies, and who a connection speaks for is shown by
 // signatures over its own nonce.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		http.Error(w, "this address is for WebSockets", http.StatusBadRequest)
+		return
+	}
 	from := remoteOf(r)
 	if _, ok := s.limiters.connect.take(from, 1, s.now()); !ok {
 		s.metrics.refused("rate")

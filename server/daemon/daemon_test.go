@@ -183,8 +183,8 @@ func checkMetrics(t *testing.T, s *served) {
 	if err := resp.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if resp, err = http.Get(s.url + "/health"); err != nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("/health: %v", err)
+	if resp, err = http.Get(s.url + "/health"); err != nil || resp.StatusCode != http.StatusOK || resp.Header.Get("Strict-Transport-Security") != "" {
+		t.Errorf("/health: %v, %v", resp, err)
 	}
 	if err := resp.Body.Close(); err != nil {
 		t.Fatal(err)

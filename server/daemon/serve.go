@@ -130,12 +130,30 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	if security != nil { // above the guard: HTTP/2 wants to see the TLS connection
 		guarded, scheme = tls.NewListener(guarded, security), "https"
 	}
+	p.main.Handler = face(p.main.Handler, host, scheme)
 	p.serve(p.main, guarded)
 	if err := c.startAside(p, data, metrics); err != nil {
 		return errors.Join(err, p.stop(s))
 	}
 	c.announce(w.out, ln, scheme, host, p)
 	return p.run(ctx, s)
+}
+
+// face adds to what the server answers what follows from its name.
+func face(h http.Handler, host, scheme string) http.Handler {
+	if scheme == "https" && !onLoopback(host) { // of localhost, all ports would have to speak TLS
+		return strict(h)
+	}
+	return h
+}
+
+// strict has browsers come back with TLS alone (RFC 6797), for a year. It
+// speaks for this name only: what is below it may be somebody else's.
+func strict(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		h.ServeHTTP(w, r)
+	})
 }
 
 // pusher returns what wakes browsers, nil if nothing is to.

@@ -68,6 +68,9 @@ func TestTLSFromFiles(t *testing.T) {
 		if resp.StatusCode != http.StatusOK {
 			err = fmt.Errorf("answer %s", resp.Status)
 		}
+		if got := resp.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+			err = errors.Join(err, fmt.Errorf("Strict-Transport-Security is %q", got))
+		}
 		return resp.Proto, resp.TLS.PeerCertificates[0].SerialNumber.Int64(), errors.Join(err, resp.Body.Close())
 	}
 	for two, want := range map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"} {
