@@ -47,7 +47,8 @@ func (cmd *appCmd) Run(a *app) error {
 		return errors.Join(err, ln.Close())
 	}
 	_, _ = fmt.Fprintf(a.stdout, "Open http://localhost:%s in your browser. Ctrl-C ends it; what you have stays in the browser.\n", port)
-	return a.serve(ln, webapp.Handler(webapp.Options{Loopback: true, Server: server}))
+	page := webapp.Handler(webapp.Options{Loopback: true, Server: server})
+	return a.serve(ln, loopback.Only(page, port))
 }
 
 func (cmd *appCmd) listen(ctx context.Context) (net.Listener, error) {

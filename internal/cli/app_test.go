@@ -71,6 +71,28 @@ func TestAppHasBothAddresses(t *testing.T) {
 	}
 }
 
+// A site elsewhere whose name leads to this machine gets nothing.
+func TestAppAnswersToItsNamesAlone(t *testing.T) {
+	port := opened(t, "--listen", "localhost:0")
+	for host, want := range map[string]int{
+		"localhost:" + port: http.StatusOK, "127.0.0.1:" + port: http.StatusOK,
+		"rebound.example:" + port: http.StatusMisdirectedRequest, "localhost": http.StatusMisdirectedRequest,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:"+port+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != want || resp.Body.Close() != nil {
+			t.Errorf("%s: got %s, want %d", host, resp.Status, want)
+		}
+	}
+}
+
 func TestAppRefusesWhatIsNotItsOwn(t *testing.T) {
 	if !webapp.Built() {
 		t.Skip("the application for browsers is not built; `make web` builds it")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,5 +148,32 @@ func TestOtherAddresses(t *testing.T) {
 		if ln, err := Listen(t.Context(), address); err == nil || Is(address) {
 			t.Errorf("%s: got %v", address, ln)
 		}
+	}
+}
+
+func TestOnlyThisMachineIsNamed(t *testing.T) {
+	h := Only(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) }), "7488", "localhost:8443")
+	for host, want := range map[string]int{
+		"localhost:7488": 204, "LocalHost:7488": 204, "127.0.0.1:7488": 204, "[::1]:7488": 204, "localhost:8443": 204,
+		"localhost": 421, "localhost:7489": 421, "127.0.0.1:8443": 421, "rebound.example": 421, "rebound.example:7488": 421, "127.0.0.1": 421,
+		"localhost.rebound.example:7488": 421, "": 421, "[::1]": 421, "192.168.0.2:7488": 421,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", host, w.Code, want)
+		}
+		if want == 421 && (!strings.Contains(w.Body.String(), "http://localhost:7488") || w.Header().Get("X-Content-Type-Options") != "nosniff" ||
+			w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("Referrer-Policy") == "") {
+			t.Errorf("%q: %v %q", host, w.Header(), w.Body)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://localhost/", nil)
+	w := httptest.NewRecorder()
+	Only(http.NotFoundHandler(), "80").ServeHTTP(w, r)
+	if w.Code != http.StatusNotFound {
+		t.Errorf("port 80, which browsers leave out: got %d", w.Code)
 	}
 }

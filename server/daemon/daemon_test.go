@@ -302,7 +302,8 @@ func TestPushKeyStays(t *testing.T) {
 	}
 }
 
-// Both addresses of localhost are the server's, whichever a client tries.
+// Both addresses of localhost are the server's, whichever a client tries, and no
+// other name is.
 func TestServerHasBothAddresses(t *testing.T) {
 	taken, err := net.Listen("tcp6", "[::1]:0")
 	if err != nil {
@@ -327,5 +328,17 @@ func TestServerHasBothAddresses(t *testing.T) {
 		if resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
 			t.Errorf("%s: %s", host, resp.Status)
 		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "rebound.example"
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusMisdirectedRequest || resp.Body.Close() != nil {
+		t.Errorf("for another name: %s", resp.Status)
 	}
 }

@@ -50,6 +50,11 @@ func (c *serveCmd) open(ctx context.Context, address string) (net.Listener, erro
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
+func portOf(ln net.Listener) string {
+	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has a port
+	return port
+}
+
 func isLoopback(a net.Addr) bool {
 	ap, err := netip.ParseAddrPort(a.String())
 	return err == nil && ap.Addr().Unmap().IsLoopback()
@@ -76,11 +81,7 @@ func (c *serveCmd) hostFor(ln net.Listener, before string) (string, error) {
 		if !isLoopback(ln.Addr()) {
 			return "", usage("--host is needed: the name under which others reach this server")
 		}
-		_, port, err := net.SplitHostPort(ln.Addr().String())
-		if err != nil {
-			return "", err
-		}
-		host = "localhost:" + port
+		host = "localhost:" + portOf(ln)
 	}
 	addr, err := account.ParseAddress("aa@" + host)
 	if err != nil {

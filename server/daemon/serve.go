@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/securecrypt/securecrypt/internal/loopback"
 	"github.com/securecrypt/securecrypt/internal/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
@@ -130,7 +131,7 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	if security != nil { // above the guard: HTTP/2 wants to see the TLS connection
 		guarded, scheme = tls.NewListener(guarded, security), "https"
 	}
-	p.main.Handler = face(p.main.Handler, host, scheme)
+	p.main.Handler = face(p.main.Handler, host, scheme, portOf(ln))
 	p.serve(p.main, guarded)
 	if err := c.startAside(p, data, metrics); err != nil {
 		return errors.Join(err, p.stop(s))
@@ -139,9 +140,13 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli) (err error) {
 	return p.run(ctx, s)
 }
 
-// face adds to what the server answers what follows from its name.
-func face(h http.Handler, host, scheme string) http.Handler {
-	if scheme == "https" && !onLoopback(host) { // of localhost, all ports would have to speak TLS
+// face adds to what the server answers what follows from its name: at that of
+// this machine no other is answered for, and only elsewhere is TLS for ever.
+func face(h http.Handler, host, scheme, port string) http.Handler {
+	switch here := onLoopback(host); {
+	case here && scheme == "http":
+		return loopback.Only(h, port, host) // a proxy may have the name's port
+	case !here && scheme == "https": // of localhost, all ports would have to speak TLS
 		return strict(h)
 	}
 	return h
@@ -205,12 +210,11 @@ func (c *serveCmd) startAside(p *process, data *dataFolder, metrics *prometheus.
 }
 
 func (c *serveCmd) announce(out io.Writer, ln net.Listener, scheme, host string, p *process) {
-	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has a port
 	url := fmt.Sprintf("%s://%s", scheme, host)
 	if scheme == "http" {
-		url = fmt.Sprintf("http://%s", net.JoinHostPort("localhost", port))
+		url = fmt.Sprintf("http://%s", net.JoinHostPort("localhost", portOf(ln)))
 	}
-	p.log.Info("server ready", "listen_port", port, "version", Version, "pid", os.Getpid())
+	p.log.Info("server ready", "listen_port", portOf(ln), "version", Version, "pid", os.Getpid())
 	_, _ = fmt.Fprintf(out, "SecureCrypt server ready at %s\n  listening: %s\n  addresses: name@%s\n  registration: %s\n", url, ln.Addr(), host, c.Registration)
 	if c.Web && webapp.Built() {
 		_, _ = fmt.Fprintf(out, "  in a browser: %s\n", url)
