@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/securecrypt/securecrypt/internal/webapp"
 )
@@ -106,6 +107,8 @@ func TestAppRefusesWhatIsNotItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second) // if it starts all the same
+	defer stop()
 	for listen, want := range map[string]struct {
 		code int
 		says string
@@ -116,7 +119,7 @@ func TestAppRefusesWhatIsNotItsOwn(t *testing.T) {
 		"localhost":         {exitUsage, "on this machine alone"},
 	} {
 		var out, errs bytes.Buffer
-		a := &app{ctx: t.Context(), stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
 		if code := a.main([]string{"app", "--listen", listen}); code != want.code || !strings.Contains(errs.String(), want.says) || out.Len() != 0 {
 			t.Errorf("%s: exit %d, %q %q; want %d and %q", listen, code, out.String(), errs.String(), want.code, want.says)
 		}
