@@ -114,7 +114,7 @@ func TestMention(t *testing.T) {
 	bea.Insert("@A")
 	bea.Await("option", "Ana")
 	bea.Press(kb.Tab)
-	bea.Until(`document.querySelector("textarea").value.trimEnd() === "It is you, @Ana"`)
+	bea.Until(`document.querySelector("textarea").value.trimEnd() === "It is you, @ana"`)
 	bea.Click("button", "Send")
 	ana.sees(".row .at-me")
 	ana.Until(`document.title === "(1) SecureCrypt"`)

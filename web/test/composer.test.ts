@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { candidates, Composer, mentionAt, mostFiles } from '../src/model/composer';
-import { conversation, FakeCore, member, message } from './fake';
+import { Composer, mostFiles } from '../src/model/composer';
+import { conversation, FakeCore, message } from './fake';
 
 function composer(): { c: Composer; core: FakeCore; released: string[] } {
   const core = new FakeCore().when('saveDraft', () => ({}));
@@ -127,55 +127,17 @@ test('cards are counted, and let go of their pictures', () => {
   assert.equal(c.cards.value[0]!.type, 'application/octet-stream');
 });
 
-test('mentions are those that are still in the text', () => {
-  const { c } = composer();
-  for (const name of ['Ann', 'Anna', 'Jo Ann']) c.mention(member(name, { address: `${name}@x` }));
-  for (const [text, want] of [
-    ['@Ann and @Anna', ['Ann@x', 'Anna@x']],
-    ['@Anna', ['Anna@x']],
-    ['hello @Jo Ann, hello', ['Jo Ann@x']],
-    ['@Annas or Ann', []],
-    ['(@Ann)', ['Ann@x']],
-  ] as const) {
-    c.text.value = text;
-    assert.deepEqual(c.mentions(), want, text);
-  }
-});
-
-test('two people of one name are both meant', () => {
-  const { c } = composer();
-  c.mention(member('Max', { address: 'max1@x' }));
-  c.mention(member('Max', { address: 'max2@x' }));
-  c.text.value = '@Max @Max';
-  assert.deepEqual(c.mentions(), ['max1@x', 'max2@x']);
-});
-
 test('what could not be sent comes back before what was written since', () => {
   const { c } = composer();
-  c.text.value = 'first @Ann';
-  c.mention(member('Ann'));
+  c.text.value = 'first';
   c.answer(message(1));
   c.attach(new Blob(), 'a', 'blob:a');
   const taken = c.take();
-  assert.deepEqual([c.text.value, c.reply.value, c.cards.value, c.mentions()], ['', null, [], []]);
+  assert.deepEqual([c.text.value, c.reply.value, c.cards.value], ['', null, []]);
   c.text.value = 'second';
   c.giveBack(taken);
-  assert.equal(c.text.value, 'first @Ann\n\nsecond');
-  assert.deepEqual([c.reply.value?.id, c.cards.value.length, c.mentions()], ['m1', 1, ['ann@example.org']]);
-});
-
-test('a name is looked for behind an @ only', () => {
-  for (const [text, want] of [['@', ''], ['hi @an', 'an'], ['(@an', 'an'], ['mail me@an', null], ['@an ', null], ['@@a', null], [`@${'x'.repeat(41)}`, null]] as const) {
-    assert.equal(mentionAt(text, text.length), want, text);
-  }
-  assert.equal(mentionAt('@anna rest', 3), 'an');
-});
-
-test('candidates fit by any of their names or by address, and are not oneself', () => {
-  const members = [member('Zoë Adler'), member('Ben', { address: 'adam@x' }), member('Adam', { self: true }), member('Carl')];
-  assert.deepEqual(candidates(members, 'AD').map((m) => m.name), ['Zoë Adler', 'Ben']);
-  assert.deepEqual(candidates(members, 'zoe').map((m) => m.name), ['Zoë Adler']);
-  assert.equal(candidates(Array.from({ length: 300 }, () => member('Ann')), '').length, 6);
+  assert.equal(c.text.value, 'first\n\nsecond');
+  assert.deepEqual([c.reply.value?.id, c.cards.value.length], ['m1', 1]);
 });
 
 test('what is added goes below what is being written', () => {

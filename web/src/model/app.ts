@@ -6,6 +6,7 @@ import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
+import { linked, named, unlinked } from './mention';
 import { Router, type History } from './route';
 import { Settings, type Shelf, type System, type Tabs } from './settings';
 import { harmless, plain, sentence } from './text';
@@ -193,7 +194,8 @@ export class App {
     const out = composer.take();
     const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
     try {
-      await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: out.mentions, ...files }, { address, name });
+      await this.know(composer, out.text);
+      await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: named(out.text, composer.others), ...files }, { address, name });
       void composer.sent(out).catch(() => undefined);
       if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
       this.asked = true;
@@ -206,13 +208,25 @@ export class App {
   private async sendEdit(composer: Composer): Promise<void> {
     const { message, text } = composer.takeEdit()!;
     try {
-      await this.core.call('edit', { conversation: composer.id, message: message.id, text });
+      await this.know(composer, text);
+      const linking = linked(linked(text, message.mentions), composer.others);
+      await this.core.call('edit', { conversation: composer.id, message: message.id, text: linking });
     } catch (e) {
       composer.problem.value = wording(e);
       if (composer.editing.value) return; // another edit has begun; the message stands as it was
       composer.edit(message);
       composer.text.value = text;
     }
+  }
+
+  /** Learns whom a text may mention. */
+  private async know(composer: Composer, text: string): Promise<void> {
+    if (text.includes('@') && !composer.members.value) await this.meet(composer.id);
+  }
+
+  /** Learns who can be mentioned: those of a group. */
+  async meet(id: string): Promise<void> {
+    if (this.list.get(id)?.group) this.composer(id).members.value = (await this.members(id)).members;
   }
 
   /** Says that everything shown has been read. */
@@ -251,7 +265,7 @@ export class App {
   /** Takes a message along, for another conversation. */
   async forward(m: Message): Promise<void> {
     const files = await Promise.all(m.attachments.map((a) => this.fetch(m, a)));
-    this.passing.value = { text: m.text, files, asFiles: true };
+    this.passing.value = { text: unlinked(m), files, asFiles: true };
   }
 
   /** Downloads an attachment; however that ends, nothing of it moves any more. */

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { Conversation, Member, Message } from '../core/api.gen';
 import type { Core } from '../core/core';
-import { fold } from './text';
+import { unlinked } from './mention';
 
 /** A file that waits to be sent with the next message. */
 export interface Card {
@@ -19,8 +19,6 @@ export interface Card {
 export interface Taken {
   text: string;
   reply: Message | null;
-  mentioned: [string, string][];
-  mentions: string[];
   cards: Card[];
 }
 
@@ -34,8 +32,8 @@ export class Composer {
   readonly editing = signal<Message | null>(null);
   readonly cards = signal<Card[]>([]);
   readonly problem = signal('');
-  /** Of each address that was mentioned the name it was mentioned by. */
-  private readonly mentioned = new Map<string, string>();
+  /** Who can be mentioned, once that is known. */
+  readonly members = signal<Member[] | null>(null);
   private saved = draftKey('', '');
   /** What was being written before an edit began. */
   private aside = '';
@@ -85,7 +83,7 @@ export class Composer {
     if (!this.editing.value) this.aside = this.text.value;
     this.reply.value = null;
     this.editing.value = m;
-    this.text.value = m.text;
+    this.text.value = unlinked(m);
   }
 
   /** Takes back the answer or the edit; false if there was neither. */
@@ -120,13 +118,9 @@ export class Composer {
     this.text.value = joined(this.text.value, text);
   }
 
-  mention(m: Member): void {
-    this.mentioned.set(m.address, m.name);
-  }
-
-  /** The addresses whose mentions are still in the text. */
-  mentions(): string[] {
-    return [...this.mentioned].filter(([, name]) => named(this.text.value, name)).map(([address]) => address);
+  /** The addresses that a text may mention. */
+  get others(): string[] {
+    return (this.members.value ?? []).filter((m) => !m.self).map((m) => m.address);
   }
 
   /** Ends an edit and returns it; what was written before comes back, and cards stay. */
@@ -138,11 +132,10 @@ export class Composer {
 
   /** Empties the field and returns what was in it. */
   take(): Taken {
-    const taken = { text: this.text.value.trim(), reply: this.reply.value, mentioned: [...this.mentioned], mentions: this.mentions(), cards: this.cards.value };
+    const taken = { text: this.text.value.trim(), reply: this.reply.value, cards: this.cards.value };
     this.text.value = '';
     this.reply.value = null;
     this.cards.value = [];
-    this.mentioned.clear();
     this.onWay.push(taken);
     return taken;
   }
@@ -160,7 +153,6 @@ export class Composer {
     this.text.value = joined(taken.text, this.text.value);
     this.reply.value ??= taken.reply;
     this.cards.value = [...taken.cards, ...this.cards.value];
-    for (const [address, name] of taken.mentioned) this.mentioned.set(address, name);
   }
 
   /** Lets go of the pictures of cards. */
@@ -179,24 +171,4 @@ function joined(...texts: string[]): string {
 
 function draftKey(text: string, replyTo: string): string {
   return `${text}\0${replyTo}`;
-}
-
-/** Whether a text mentions a name, and not only a longer one that begins like it. */
-function named(text: string, name: string): boolean {
-  for (let at = text.indexOf(`@${name}`); at >= 0; at = text.indexOf(`@${name}`, at + 1)) {
-    if (!/^[\p{L}\p{N}_]/u.test(text.slice(at + 1 + name.length))) return true;
-  }
-  return false;
-}
-
-/** The word behind an @ that ends at the cursor, or null. */
-export function mentionAt(text: string, cursor: number): string | null {
-  const found = /(?:^|[\s(])@([^\s@]{0,40})$/.exec(text.slice(0, cursor));
-  return found ? found[1]! : null;
-}
-
-/** Members whose name or address fits what was typed behind an @. */
-export function candidates(members: Member[], typed: string, most = 6): Member[] {
-  const wanted = fold(typed);
-  return members.filter((m) => !m.self && (fold(m.name).split(/\s+/).some((w) => w.startsWith(wanted)) || m.address.startsWith(wanted))).slice(0, most);
 }

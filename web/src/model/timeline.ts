@@ -4,6 +4,7 @@ import { batch, signal } from '@preact/signals';
 import type { File as SentFile, Message, Page, Where } from '../core/api.gen';
 import type { Core } from '../core/core';
 import { dayOf } from './i18n';
+import { linked } from './mention';
 
 /** How many messages a page has, and how many stay loaded. */
 export const pageSize = 30;
@@ -196,7 +197,7 @@ export class Timeline {
     const quoted = this.messages.value.find((m) => m.id === out.replyTo);
     return {
       id: `${localPrefix}${++this.locals}`, conversation: this.id, order: Number.MAX_SAFE_INTEGER, from: self.address, author: self.name, own: true,
-      text: out.text, sentAt: this.now(), replyTo: out.replyTo, quote: quoted ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted } : null,
+      text: linked(out.text, out.mentions), sentAt: this.now(), replyTo: out.replyTo, quote: quoted ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted } : null,
       attachments: out.names.map((f, index) => ({ index, name: f.name, type: f.type, size: out.files[index]?.size ?? 0 })),
       reactions: [], mentions: out.mentions, mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'waiting',
       reason: null, delivered: 0, read: 0, notice: null,

@@ -5,6 +5,7 @@
 import type { Conversation, Message } from '../core/api.gen';
 import type { App } from '../model/app';
 import { duration, t } from '../model/i18n';
+import { unlinked } from '../model/mention';
 import { muteEnd, muteLengths, muteUntil } from '../model/mute';
 import { localPrefix } from '../model/timeline';
 import { preview } from './side';
@@ -93,13 +94,13 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   const ref = { conversation: m.conversation, message: m.id };
   const composer = app.composer(m.conversation);
   const items: Item[] = [];
-  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void copy(app, m.text) }];
+  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) }];
   if (m.state === 'failed') items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
   if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
   if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });
   if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'pencil', label: t('edit'), run: () => composer.edit(m) });
   if (!m.deleted && !m.notice) items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
-  if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, m.text) });
+  if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) });
   items.push({ icon: 'trash', label: t(m.own && !m.deleted ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, m) });
   return items;
 }

@@ -4,8 +4,9 @@ import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Member } from '../core/api.gen';
 import type { App } from '../model/app';
-import { candidates, mentionAt, mostFiles, type Card } from '../model/composer';
+import { mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
+import { candidates, handle, mentionAt } from '../model/mention';
 import { localPrefix } from '../model/timeline';
 import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
@@ -204,7 +205,6 @@ function useDraft(id: string): void {
 function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | null }) {
   const app = useApp();
   const composer = app.composer(c.id);
-  const [members, setMembers] = useState<Member[] | null>(null);
   const [typed, setTyped] = useState<string | null>(null);
   const [at, setAt] = useState(0);
   const look = () => {
@@ -212,19 +212,19 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
     const word = el && c.group ? mentionAt(el.value, el.selectionStart) : null;
     setTyped(word);
     setAt(0);
-    if (word !== null && !members) app.members(c.id).then((m) => setMembers(m.members), () => undefined);
+    if (word !== null && typed === null) void app.meet(c.id).catch(() => undefined);
   };
-  const fitting = typed === null ? [] : candidates(members ?? [], typed);
+  const fitting = typed === null ? [] : candidates(composer.members.value ?? [], typed);
   const close = () => setTyped(null);
   const choose = (m: Member) => {
     const el = field.current!;
     const from = el.selectionStart - typed!.length - 1;
-    composer.text.value = `${el.value.slice(0, from)}@${m.name} ${el.value.slice(el.selectionStart)}`;
-    composer.mention(m);
+    const name = handle(m.address, composer.others);
+    composer.text.value = `${el.value.slice(0, from)}@${name} ${el.value.slice(el.selectionStart)}`;
     close();
     requestAnimationFrame(() => {
       el.focus();
-      el.selectionStart = el.selectionEnd = from + m.name.length + 2;
+      el.selectionStart = el.selectionEnd = from + name.length + 2;
     });
   };
   const keys = (e: KeyboardEvent): boolean => {
