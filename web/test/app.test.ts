@@ -267,6 +267,14 @@ test('a conversation that goes takes its place with it', async () => {
   assert.deepEqual([app.router.route.value, app.list.sorted.value], [{ at: 'home' }, []]);
 });
 
+test('what is read is told though a notice is the last line', async () => {
+  const { app, core } = await opened([conversation('c', { unread: 1 })]);
+  core.when('page', () => page(1, 2, { messages: [message(1), message(2, { id: 'notice-2', notice: leaving })] })).when('markRead', () => ({}));
+  await app.timeline('c').open();
+  await app.markRead('c');
+  assert.deepEqual(core.made('markRead'), [{ conversation: 'c', message: 'm1' }]);
+});
+
 test('what is read is told once, up to the last message that the core knows', async () => {
   const { app, core } = await opened([conversation('c', { unread: 2 })]);
   core.when('page', () => page(1, 3)).when('markRead', () => ({}));

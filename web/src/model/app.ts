@@ -235,7 +235,7 @@ export class App {
       this.marking.set(id, true); // when the one under way is done
       return;
     }
-    const last = this.timeline(id).messages.value.findLast((m) => !m.id.startsWith(localPrefix));
+    const last = this.timeline(id).messages.value.findLast((m) => !m.notice && !m.id.startsWith(localPrefix)); // notices have no name in the core
     if (!last || !this.list.get(id)?.unread) return;
     this.marking.set(id, false);
     await this.core.call('markRead', { conversation: id, message: last.id }).catch(() => undefined);
