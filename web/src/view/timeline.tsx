@@ -31,7 +31,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
     document.addEventListener('visibilitychange', look);
     return () => document.removeEventListener('visibilitychange', look);
   }, [ready, place.end, messages, c.unread]);
-  const last = messages.at(-1)?.id;
+  const last = messages.findLast((m) => !m.notice)?.id;
   return (
     <div class="timeline-frame">
       <div class="scroll timeline" ref={place.box} onScroll={place.scrolled} onKeyDown={(e) => rove(e, '.message')}>
@@ -107,7 +107,7 @@ function usePlace(timeline: Timeline) {
   const top = useRef(0);
   const ends = useRef(true);
   const opened = useRef(false);
-  const [end, setEnd] = useState(true);
+  const [end, setEnd] = useState(false); // until it is known where the view begins: what is at the end counts as read
   const remember = () => {
     const el = box.current!;
     ends.current = !timeline.moreAfter.value && el.scrollHeight - el.scrollTop - el.clientHeight < atEdge;
@@ -150,18 +150,16 @@ function usePlace(timeline: Timeline) {
     reach();
   };
   const ready = timeline.state.value === 'ready';
-  useLayoutEffect(() => {
-    const mark = inner.current?.querySelector<HTMLElement>('[data-key="new"]');
-    if (ready && !opened.current) {
-      opened.current = true;
-      if (mark && box.current && mark.offsetTop < box.current.scrollHeight - box.current.clientHeight) {
-        box.current.scrollTop = mark.offsetTop - box.current.clientHeight / 4;
-        remember();
-        return;
-      }
-    }
-    restore();
-  });
+  /** Shows what came since somebody was here, or the end. */
+  const begin = () => {
+    const mark = inner.current!.querySelector<HTMLElement>('[data-key="new"]');
+    const el = box.current!;
+    opened.current = true;
+    if (mark && mark.offsetTop < el.scrollHeight - el.clientHeight) el.scrollTop = mark.offsetTop - el.clientHeight / 4;
+    else restore();
+    remember();
+  };
+  useLayoutEffect(() => (ready && !opened.current ? begin : restore)());
   useLayoutEffect(() => {
     const observer = new ResizeObserver(restore);
     observer.observe(box.current!);
