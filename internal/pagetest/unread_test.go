@@ -52,3 +52,17 @@ func TestNoticeAtTheEnd(t *testing.T) {
 	bea.sees(`.message[tabindex="0"]`)
 	ana.sees(`.message[tabindex="0"]`)
 }
+
+// What came while nobody looked at the page begins below a line.
+func TestNewLineAfterReturn(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	for _, text := range []string{"while you were away", "and once more"} {
+		ana.hides(true)
+		bea.say(text)
+		ana.Until(`document.querySelector(".new-line + div")?.textContent.includes(` + quote(text) + `)`)
+		ana.hides(false)
+		ana.Until(`!document.querySelector(".side .row .badge")`)
+	}
+}

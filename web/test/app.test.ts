@@ -52,7 +52,7 @@ test('settings that cannot be read do not keep anybody out', async () => {
 
 test('what comes while somebody is elsewhere is where they begin again', async () => {
   const core = new FakeCore().when('page', () => page(1, 1));
-  const { app } = await opened([conversation('c')], core);
+  const { app, world } = await opened([conversation('c')], core);
   await app.timeline('c').open();
   const hear = (order: number) => core.emit('message', { message: message(order), new: true });
   app.router.go({ at: 'conversation', id: 'c', panel: false });
@@ -62,6 +62,11 @@ test('what comes while somebody is elsewhere is where they begin again', async (
   hear(3);
   hear(4);
   assert.equal(app.timeline('c').firstUnread.value, 'm3');
+  app.timeline('c').firstUnread.value = '';
+  app.router.go({ at: 'conversation', id: 'c', panel: false });
+  world.away = true;
+  hear(5);
+  assert.equal(app.timeline('c').firstUnread.value, 'm5', 'or does not look at the page');
 });
 
 test('a list that cannot be read says so, and can be tried again', async () => {

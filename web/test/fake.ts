@@ -128,6 +128,8 @@ export class World implements Surroundings {
   keep = () => void this.asked++;
   loaded = 0;
   reload = () => void this.loaded++;
+  away = false;
+  hidden = () => this.away;
   release = (url: string) => void this.released.push(url);
   push: Push | null = null;
   /** What was told to other tabs, and who hears what these say. */

@@ -28,6 +28,8 @@ export interface Surroundings {
   tabs: Tabs;
   /** Asks the browser to keep what is stored, even if space is short. */
   keep: () => void;
+  /** Whether nobody can see the page. */
+  hidden: () => boolean;
   /** Loads the page anew. */
   reload: () => void;
 }
@@ -344,8 +346,9 @@ export class App {
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
-    if (route.at === 'conversation' && route.id === m.conversation) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
-    else if (timeline) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
+    const open = route.at === 'conversation' && route.id === m.conversation;
+    if (open) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
+    if (timeline && (!open || this.around.hidden())) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
   }
 
   /** What is the same as before would not be read out. */

@@ -20,6 +20,7 @@ export function surroundings(): Surroundings {
     push: push(),
     tabs: tabs(),
     keep: () => void keep().catch(() => undefined),
+    hidden: () => document.hidden,
     reload: () => location.reload(),
   };
 }

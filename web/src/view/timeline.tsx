@@ -27,9 +27,13 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   const ready = timeline.state.value === 'ready';
   useEffect(() => {
     const look = () => void (ready && place.end && !document.hidden && app.markRead(c.id));
+    const turn = () => {
+      if (document.hidden && !c.unread) timeline.firstUnread.value = ''; // the next to come is the first then
+      look();
+    };
     look();
-    document.addEventListener('visibilitychange', look);
-    return () => document.removeEventListener('visibilitychange', look);
+    document.addEventListener('visibilitychange', turn);
+    return () => document.removeEventListener('visibilitychange', turn);
   }, [ready, place.end, messages, c.unread]);
   const last = messages.findLast((m) => !m.notice)?.id;
   return (
