@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { en } from '../src/locale/en';
 import { CoreError } from '../src/core/core';
 import type { ErrorCode } from '../src/core/api.gen';
-import { App, wording } from '../src/model/app';
+import { App, wording, type Sheet } from '../src/model/app';
 import { conversation, FakeCore, leaving, message, opened, page, session, settled, World } from './fake';
 
 test('an open profile shows its conversations, a locked one nothing', async () => {
@@ -261,6 +261,57 @@ test('a new message is read out where it is looked at, made harmless', async () 
   assert.equal(app.announcement.value, 'Ana: hello there\u00a0', 'the same once more is other than before');
   core.emit('message', { message: message(5, { text: '' }), new: true });
   assert.equal(app.announcement.value, `Ana: ${en.attachment}`);
+});
+
+test('nothing shows a message that is gone', async () => {
+  const { app, core } = await opened([conversation('c'), conversation('d')]);
+  const own = message(1, { own: true });
+  const composer = app.composer('c');
+  const confirming: Sheet = { kind: 'confirm', title: '', text: own.text, action: '', danger: true, of: { conversation: 'c', message: 'm1' }, run: () => undefined };
+  const show = async (sheet: Sheet) => {
+    core.when('search', () => ({ messages: [own, message(2)] }));
+    await app.search.ask('text');
+    composer.answer(own);
+    app.sheet.value = sheet;
+    await app.forward(own);
+  };
+  const shown = () => [composer.reply.value?.id, composer.editing.value?.id, app.sheet.value?.kind, app.passing.value?.text, app.search.found.value?.map((m) => m.id).join()];
+  const nothing = [undefined, undefined, undefined, undefined, 'm2'];
+
+  await show({ kind: 'viewer', message: own, index: 0 });
+  core.emit('messageGone', { conversation: 'c', message: 'm2' });
+  assert.deepEqual(shown(), ['m1', undefined, 'viewer', 'text 1', 'm1'], 'what stays is shown');
+  core.emit('messageGone', { conversation: 'd', message: 'm1' });
+  await app.search.ask('text');
+  core.emit('messageGone', { conversation: 'c', message: 'm1' });
+  assert.deepEqual(shown(), nothing);
+
+  await show(confirming);
+  core.emit('message', { message: message(1, { own: true, text: '', deleted: true }), new: false });
+  assert.deepEqual(shown(), nothing);
+
+  composer.text.value = 'half a thought';
+  composer.edit(own);
+  core.emit('message', { message: message(1, { own: true, text: '', deleted: true }), new: false });
+  assert.deepEqual([composer.text.value, ...shown()], ['half a thought', ...nothing]);
+
+  await show({ ...confirming, of: { conversation: 'c' } });
+  core.emit('conversationGone', { conversation: 'c' });
+  assert.deepEqual([app.sheet.value, app.passing.value, app.search.found.value], [null, null, []]);
+});
+
+test('an answer to a search holds nothing that went before it', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  const held = core.hold('search');
+  void app.search.ask('te');
+  const asking = app.search.ask('text');
+  core.emit('messageGone', { conversation: 'c', message: 'm1' });
+  held[0]!.resolve({ messages: [message(3)] });
+  held[1]!.resolve({ messages: [message(1), message(2)] });
+  await asking;
+  assert.deepEqual(app.search.found.value?.map((m) => m.id), ['m2']);
+  app.search.clear();
+  assert.equal(app.search.found.value, null);
 });
 
 test('a conversation that goes takes its place with it', async () => {

@@ -303,3 +303,20 @@ test('every line has a key of its own', () => {
   const keys = rows(many, 'm1000').map((r) => r.key);
   assert.equal(new Set(keys).size, keys.length);
 });
+
+test('what is gone stays in no answer to it', async () => {
+  const { timeline, core } = history(3);
+  const answer = (order: number, to: string) => message(order, { replyTo: to, quote: { author: 'Ana', text: 'a secret', attachments: [{ index: 0, name: 'a', type: 'b', size: 1 }], deleted: false } });
+  const held = core.hold('page');
+  const opening = timeline.open();
+  timeline.remove('m0');
+  timeline.apply(message(1, { deleted: true, text: '' }), false);
+  held[0]!.resolve(page(3, 3, { messages: [answer(3, 'm0'), answer(4, 'm1'), answer(5, 'm2')] }));
+  await opening;
+  const quotes = () => timeline.messages.value.map((m) => `${m.quote!.text}${m.quote!.attachments.length}${m.quote!.deleted}`);
+  assert.deepEqual(quotes(), ['0true', '0true', 'a secret1false']);
+  timeline.apply(answer(6, 'm7'), true);
+  timeline.apply(message(2, { deleted: true, text: '' }), false);
+  timeline.remove('m7');
+  assert.deepEqual(quotes(), ['0true', '0true', '0true', '0true']);
+});

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, computed, signal } from '@preact/signals';
-import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, Problem, Session } from '../core/api.gen';
+import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, MessageRef, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t, type Key } from './i18n';
 import { List, type Schedule } from './list';
 import { linked, named, unlinked } from './mention';
 import { Router, type History } from './route';
+import { Search } from './search';
 import { Settings, type Shelf, type System, type Tabs } from './settings';
 import { harmless, plain, sentence } from './text';
 import { localPrefix, Timeline } from './timeline';
@@ -40,6 +41,13 @@ export interface Passed {
   files: File[];
   /** Whether pictures are sent as they are. */
   asFiles: boolean;
+  of?: Subject;
+}
+
+/** What something is about: a conversation, or a message of it. It goes with that. */
+export interface Subject {
+  conversation: string;
+  message?: string;
 }
 
 /** What floats above everything. */
@@ -48,7 +56,7 @@ export type Sheet =
   | { kind: 'viewer'; message: Message; index: number }
   | { kind: 'verify'; address: string }
   | { kind: 'share' }
-  | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; run: () => Promise<void> | void };
+  | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; of?: Subject; run: () => Promise<void> | void };
 
 const typingLasts = 6000;
 /** How many messages are taken in before the page gets to answer. */
@@ -84,6 +92,7 @@ export class App {
   readonly list: List;
   readonly router: Router;
   readonly settings: Settings;
+  readonly search: Search;
   readonly toasts: Toasts;
   readonly waking: Waking;
   /** Of each person who types what told of it last. */
@@ -102,6 +111,7 @@ export class App {
     this.list = new List(around.soon, around.now);
     this.router = new Router(around.history, around.hash);
     this.settings = new Settings(core, around.shelf, around.system, around.tabs);
+    this.search = new Search(core);
     this.toasts = new Toasts(around.later);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
     this.listen();
@@ -267,7 +277,7 @@ export class App {
   /** Takes a message along, for another conversation. */
   async forward(m: Message): Promise<void> {
     const files = await Promise.all(m.attachments.map((a) => this.fetch(m, a)));
-    this.passing.value = { text: unlinked(m), files, asFiles: true };
+    this.passing.value = { text: unlinked(m), files, asFiles: true, of: reference(m) };
   }
 
   /** Downloads an attachment; however that ends, nothing of it moves any more. */
@@ -318,7 +328,7 @@ export class App {
     core.on('messageGone', ({ conversation, message }) => {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
-      this.announcement.value = ''; // it may be what was said aloud
+      this.lose(conversation, message);
       this.still(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
@@ -341,7 +351,7 @@ export class App {
   private message(m: Message, fresh: boolean): void {
     const timeline = this.timelines.get(m.conversation);
     timeline?.apply(m, fresh);
-    if (m.deleted) this.announcement.value = '';
+    if (m.deleted) this.lose(m.conversation, m.id);
     if (m.own && m.state !== 'waiting') this.still(m.id);
     if (!fresh || m.own || m.notice) return;
     this.types(m.conversation, m.from, m.author, false);
@@ -385,7 +395,18 @@ export class App {
     else this.toasts.add(why);
   }
 
+  /** Nothing shows a message any more, or any of a conversation. */
+  private lose(conversation: string, message = ''): void {
+    const about = (of?: Subject) => of?.conversation === conversation && (!message || of.message === message);
+    if (about(subject(this.sheet.value))) this.sheet.value = null;
+    if (about(this.passing.value?.of)) this.passing.value = null;
+    this.search.drop((m) => about(reference(m)));
+    this.composers.get(conversation)?.lose(message);
+    this.announcement.value = ''; // it may be what was said aloud
+  }
+
   private gone(id: string): void {
+    this.lose(id);
     this.list.remove(id);
     this.timelines.delete(id);
     const composer = this.composers.get(id);
@@ -402,6 +423,14 @@ export class App {
       this.timelines.delete(id);
     }
   }
+}
+
+export function reference(m: Message): MessageRef {
+  return { conversation: m.conversation, message: m.id };
+}
+
+function subject(sheet: Sheet | null): Subject | undefined {
+  return sheet?.kind === 'viewer' ? reference(sheet.message) : sheet?.kind === 'confirm' ? sheet.of : undefined;
 }
 
 /** Says in the reader's language why something failed. */

@@ -94,6 +94,12 @@ export class Composer {
     return had;
   }
 
+  /** Lets go of a message that is gone. */
+  lose(id: string): void {
+    if (this.editing.value?.id === id) this.endEdit();
+    if (this.reply.value?.id === id) this.reply.value = null;
+  }
+
   private endEdit(): boolean {
     if (!this.editing.value) return false;
     this.editing.value = null;

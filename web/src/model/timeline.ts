@@ -105,6 +105,7 @@ export class Timeline {
   /** Takes a new or changed message. */
   apply(m: Message, fresh: boolean): void {
     for (const log of this.logs) log.push({ message: m, fresh });
+    if (m.deleted) this.messages.value = unquoted(this.messages.value, m.id);
     if (this.messages.value.some((o) => o.id === m.id)) {
       this.messages.value = this.messages.value.map((o) => (o.id === m.id ? m : o));
     } else if (fresh && !this.moreAfter.value && this.state.value === 'ready') this.add(m);
@@ -120,6 +121,7 @@ export class Timeline {
 
   remove(id: string): void {
     for (const log of this.logs) log.push({ gone: id });
+    this.messages.value = unquoted(this.messages.value, id);
     const at = this.messages.value.findIndex((m) => m.id === id);
     if (at < 0) return;
     if (this.firstUnread.value === id) this.firstUnread.value = this.messages.value[at + 1]?.id ?? '';
@@ -236,8 +238,14 @@ export class Timeline {
   }
 }
 
+/** What is gone stays in no answer to it. */
+function unquoted(messages: Message[], id: string): Message[] {
+  return messages.map((m) => (m.quote && m.replyTo === id ? { ...m, quote: { ...m.quote, text: '', attachments: [], deleted: true } } : m));
+}
+
 function changed(messages: Message[], c: Change, toEnd: boolean): Message[] {
-  if ('gone' in c) return messages.filter((m) => m.id !== c.gone);
+  if ('gone' in c) return unquoted(messages, c.gone).filter((m) => m.id !== c.gone);
+  if (c.message.deleted) messages = unquoted(messages, c.message.id);
   if (messages.some((m) => m.id === c.message.id)) return messages.map((m) => (m.id === c.message.id ? c.message : m));
   return c.fresh && toEnd ? [...messages, c.message].sort((a, b) => a.order - b.order) : messages;
 }

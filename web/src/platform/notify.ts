@@ -11,19 +11,19 @@ import { harmless, plain } from '../model/text';
 const woken = 'wake';
 /** The lock that tabs share while somebody looks at them. */
 const looking = 'looking';
+/** Of conversations that notifications may tell of, which are looked for when they are read, the message that was told last. */
+const told = new Map<string, string>();
 /** Notifications that no service worker keeps. */
 const own = new Set<Notification>();
 
 /** Tells of new messages while the page is not looked at, and counts them outside of it. */
 export function notify(app: App): void {
   let release = () => {};
-  /** Conversations that notifications may tell of: those are looked for when they are read. */
-  const told = new Set<string>();
   const seen = () => {
     release();
     if (document.hidden) return;
     void navigator.locks.request(looking, { mode: 'shared' }, () => !document.hidden && new Promise<void>((done) => (release = done)));
-    void close((n) => !!told.add(n.tag) && n.tag === woken);
+    void close((n) => !!told.set(n.tag, n.data?.message) && n.tag === woken);
   };
   document.addEventListener('visibilitychange', seen);
   seen();
@@ -33,10 +33,12 @@ export function notify(app: App): void {
   const read = (id: string) => told.delete(id) && void close((n) => n.tag === id);
   app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
   app.core.on('conversationGone', ({ conversation }) => read(conversation));
+  app.core.on('messageGone', ({ conversation, message }) => told.get(conversation) === message && read(conversation));
   navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)));
   app.core.on('message', ({ message, new: fresh }) => {
+    if (message.deleted && told.get(message.conversation) === message.id) read(message.conversation);
     if (!fresh || !wanted(app, message)) return;
-    told.add(message.conversation);
+    told.set(message.conversation, message.id);
     void show(app, message).catch(() => undefined);
   });
   effect(() => {
@@ -71,9 +73,9 @@ async function show(app: App, m: Message): Promise<void> {
   const full = app.settings.look.value.notify === 'full';
   const title = full ? harmless(app.list.get(m.conversation)?.name ?? m.author) : t('app');
   const at: Route = { at: 'conversation', id: m.conversation, panel: false };
-  const options = { body: full ? plain(m.text) || t('attachment') : t('notify.new'), tag: m.conversation, icon: '/icon-192.png', data: { path: format(at) } };
+  const options = { body: full ? plain(m.text) || t('attachment') : t('notify.new'), tag: m.conversation, icon: '/icon-192.png', data: { path: format(at), message: m.id } };
   const worker = await registered();
-  if (app.ended.value) return;
+  if (app.ended.value || told.get(m.conversation) !== m.id) return;
   if (worker?.active) return worker.showNotification(title, options);
   const note = new Notification(title, options);
   own.add(note);

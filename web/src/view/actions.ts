@@ -3,7 +3,7 @@
 // What can be done with conversations and messages, for menus and keys.
 
 import type { Conversation, Message } from '../core/api.gen';
-import type { App } from '../model/app';
+import { reference, type App } from '../model/app';
 import { duration, t } from '../model/i18n';
 import { unlinked } from '../model/mention';
 import { muteEnd, muteLengths, muteUntil } from '../model/mute';
@@ -55,14 +55,14 @@ async function archive(app: App, c: Conversation): Promise<void> {
 
 export function confirmLeave(app: App, c: Conversation): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('leave.title', { name: c.name }), text: t('leave.text'), action: t('leave'), danger: true,
+    kind: 'confirm', title: t('leave.title', { name: c.name }), text: t('leave.text'), action: t('leave'), danger: true, of: { conversation: c.id },
     run: () => app.core.call('leave', { conversation: c.id }).then(() => undefined),
   };
 }
 
 export function confirmDelete(app: App, c: Conversation): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t('delete-conversation.text'), action: t('delete'), danger: true,
+    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t('delete-conversation.text'), action: t('delete'), danger: true, of: { conversation: c.id },
     run: async () => {
       if (writable(c)) await app.core.call('leave', { conversation: c.id }); // what goes on cannot be deleted
       await app.core.call('deleteConversation', { conversation: c.id });
@@ -91,7 +91,7 @@ export function writable(c: Conversation | undefined): boolean {
 
 export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   const { core } = app;
-  const ref = { conversation: m.conversation, message: m.id };
+  const ref = reference(m);
   const composer = app.composer(m.conversation);
   const items: Item[] = [];
   if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) }];
@@ -106,11 +106,11 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
 }
 
 function confirmRemove(app: App, m: Message): void {
-  const ref = { conversation: m.conversation, message: m.id };
+  const ref = reference(m);
   const everywhere = m.own && !m.deleted && m.state !== 'failed';
   app.sheet.value = {
     kind: 'confirm', title: t(everywhere ? 'delete.title' : 'forget.title'), text: `${preview(m)}\n\n${t(everywhere ? 'delete.text' : 'forget.text')}`,
-    action: t(everywhere ? 'delete' : 'forget'), danger: true,
+    action: t(everywhere ? 'delete' : 'forget'), danger: true, of: ref,
     run: () => app.core.call(everywhere ? 'delete' : 'forget', ref).then(() => undefined),
   };
 }

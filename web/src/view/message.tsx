@@ -86,7 +86,7 @@ function Quoted({ m, onJump }: { m: Message; onJump: (id: string) => void }): VN
   return (
     <button type="button" class="quote" onClick={() => onJump(m.replyTo)}>
       <b><Name of={m.quote!.author} /></b>
-      <span dir="auto">{plain(m.quote!.text, 120) || t('attachment')}</span>
+      <span dir="auto">{m.quote!.deleted ? t('deleted') : plain(m.quote!.text, 120) || t('attachment')}</span>
     </button>
   );
 }

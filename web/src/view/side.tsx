@@ -263,17 +263,12 @@ export function preview(m: Message): string {
 /** Messages that hold what was searched for. */
 function Found({ query, none }: { query: string; none: boolean }): VNode | null {
   const app = useApp();
-  const [found, set] = useState<Message[] | null>(null);
+  const found = app.search.found.value;
   useEffect(() => {
-    let stale = false;
-    set(null);
-    const timer = setTimeout(async () => {
-      const messages = await app.core.call('search', { text: query, conversation: '', limit: 40 }).then((f) => f.messages, () => []);
-      if (!stale) set(messages);
-    }, 150);
+    const timer = setTimeout(() => void app.search.ask(query), 150);
     return () => {
-      stale = true;
       clearTimeout(timer);
+      app.search.clear();
     };
   }, [query]);
   if (!found) return <Skeletons n={3} />;
