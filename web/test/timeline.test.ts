@@ -320,3 +320,16 @@ test('what is gone stays in no answer to it', async () => {
   timeline.remove('m7');
   assert.deepEqual(quotes(), ['0true', '0true', '0true', '0true']);
 });
+
+test('the text that was written last is known at the end only', async () => {
+  const { timeline } = history(100);
+  const last = () => timeline.lastWritten?.id;
+  await timeline.jump('m20');
+  timeline.apply(message(20, { own: true }), false);
+  assert.equal(last(), undefined, 'there may be later ones');
+  await timeline.toEnd();
+  assert.equal(last(), undefined);
+  timeline.apply(message(95, { own: true }), false);
+  for (const other of [{ own: false }, { text: '' }, { deleted: true }, { notice: leaving }]) timeline.apply(message(96, { own: true, ...other }), false);
+  assert.equal(last(), 'm95');
+});

@@ -102,6 +102,12 @@ export class Timeline {
     return there();
   }
 
+  /** The own text that was written last, if it is known which that is. */
+  get lastWritten(): Message | undefined {
+    const last = this.moreAfter.value ? undefined : this.messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
+    return last?.id.startsWith(localPrefix) ? undefined : last;
+  }
+
   /** Takes a new or changed message. */
   apply(m: Message, fresh: boolean): void {
     for (const log of this.logs) log.push({ message: m, fresh });

@@ -7,7 +7,6 @@ import type { App } from '../model/app';
 import { mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
 import { candidates, handle, mentionAt } from '../model/mention';
-import { localPrefix } from '../model/timeline';
 import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
 import { Avatar, FileName, Icon, IconButton, Name, Problem, useApp } from './parts';
@@ -48,9 +47,9 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
     if (enter && (direct || e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       send();
-    } else if (e.key === 'ArrowUp' && !composer.text.value && !composer.editing.value) {
-      const last = app.timeline(c.id).messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
-      if (!last || last.id.startsWith(localPrefix)) return;
+    } else if (e.key === 'ArrowUp' && !e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey && !composer.text.value && !composer.editing.value) {
+      const last = app.timeline(c.id).lastWritten;
+      if (!last) return;
       e.preventDefault();
       composer.edit(last);
     }
@@ -73,6 +72,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
           onInput={(e) => { composer.text.value = e.currentTarget.value; mentions.look(); }}
           onKeyDown={keys}
           onClick={mentions.look}
+          onBlur={mentions.close}
           onPaste={(e) => {
             const files = [...(e.clipboardData?.files ?? [])];
             if (!files.length) return;
@@ -228,12 +228,14 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
     });
   };
   const keys = (e: KeyboardEvent): boolean => {
-    if (!fitting.length) return false;
+    if (!fitting.length || e.isComposing) return false;
+    const el = field.current!;
+    if (mentionAt(el.value, el.selectionStart) !== typed) return false; // the cursor is elsewhere, and the list about to go
     const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
     if (step) setAt((at + step + fitting.length) % fitting.length);
     else if (e.key === 'Enter' || e.key === 'Tab') choose(fitting[at] ?? fitting[0]!);
     else if (e.key === 'Escape') close();
-    else return false;
+    else return !requestAnimationFrame(look); // once the key has moved the cursor
     e.preventDefault();
     e.stopPropagation();
     return true;
