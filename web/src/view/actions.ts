@@ -101,13 +101,13 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'pencil', label: t('edit'), run: () => composer.edit(m) });
   if (!m.deleted && !m.notice) items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
   if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) });
-  items.push({ icon: 'trash', label: t(m.own && !m.deleted ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, m) });
+  items.push({ icon: 'trash', label: t(m.own && !m.deleted && writable(c) ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, c, m) });
   return items;
 }
 
-function confirmRemove(app: App, m: Message): void {
+function confirmRemove(app: App, c: Conversation, m: Message): void {
   const ref = reference(m);
-  const everywhere = m.own && !m.deleted && m.state !== 'failed';
+  const everywhere = m.own && !m.deleted && m.state !== 'failed' && writable(c);
   app.sheet.value = {
     kind: 'confirm', title: t(everywhere ? 'delete.title' : 'forget.title'), text: `${preview(m)}\n\n${t(everywhere ? 'delete.text' : 'forget.text')}`,
     action: t(everywhere ? 'delete' : 'forget'), danger: true, of: ref,
