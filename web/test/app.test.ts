@@ -218,16 +218,43 @@ test('an edit is sent as one, and comes back if it fails', async () => {
   composer.text.value = 'half a thought';
   composer.edit(message(1, { own: true }));
   composer.text.value = 'better';
-  await app.send('c');
+  await app.submit('c');
   assert.deepEqual(core.made('edit'), [{ conversation: 'c', message: 'm1', text: 'better' }]);
   assert.deepEqual([composer.text.value, composer.editing.value], ['half a thought', null]);
   core.fail('edit', 'not-allowed');
   composer.edit(message(1, { own: true }));
   composer.text.value = 'best';
-  await app.send('c');
+  await app.submit('c');
   assert.deepEqual([composer.text.value, composer.editing.value?.id, composer.problem.value], ['best', 'm1', en['error.not-allowed']]);
   composer.cancel();
   assert.equal(composer.text.value, 'half a thought');
+});
+
+test('an edit that changes nothing is not sent', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  app.composer('c').edit(message(1, { own: true, text: 'mine ' }));
+  await app.submit('c');
+  assert.deepEqual([app.composer('c').editing.value, core.made('edit')], [null, []]);
+});
+
+test('what was recorded is sent while an edit is under way', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  core.when('page', () => page(1, 1)).when('send', () => ({ message: message(2, { own: true }) })).when('saveDraft', () => ({}));
+  await app.timeline('c').open();
+  const composer = app.composer('c');
+  composer.edit(message(1, { own: true, text: 'mine' }));
+  await app.send('c');
+  composer.attach(new Blob(['x'], { type: 'audio/webm' }), 'voice.webm', '');
+  await app.send('c');
+  assert.deepEqual(core.made('send'), [{ conversation: 'c', text: '', replyTo: '', expire: 0, mentions: [], files: [{ name: 'voice.webm', type: 'audio/webm' }] }]);
+  assert.deepEqual([composer.text.value, composer.editing.value?.id], ['mine', 'm1']);
+});
+
+test('a draft that is kept in another tab is shown in this one', async () => {
+  const { app, core } = await opened([conversation('c')]);
+  app.composer('c').text.value = '';
+  core.emit('conversation', { conversation: conversation('c', { draft: 'theirs' }) });
+  assert.equal(app.composer('c').text.value, 'theirs');
 });
 
 test('somebody writes until it is long ago, or the message is there', async () => {

@@ -147,3 +147,51 @@ test('what is added goes below what is being written', () => {
   c.append('two');
   assert.equal(c.text.value, 'one\n\ntwo');
 });
+
+test('an answer survives an edit that is taken back', () => {
+  const { c } = composer();
+  c.text.value = 'an answer';
+  c.answer(message(1));
+  const shown = () => [c.text.value, c.reply.value?.id];
+  c.edit(message(2));
+  assert.deepEqual(shown(), ['text 2', undefined]);
+  c.cancel();
+  assert.deepEqual(shown(), ['an answer', 'm1']);
+});
+
+test('an edit takes nothing in that was written before it, or is forwarded', () => {
+  const { c } = composer();
+  c.text.value = 'first';
+  c.answer(message(1));
+  const taken = c.take();
+  c.edit(message(2, { text: 'two' }));
+  c.giveBack(taken);
+  assert.equal(c.text.value, 'two');
+  c.append('forwarded');
+  assert.deepEqual([c.text.value, c.editing.value, c.reply.value?.id], ['first\n\nforwarded', null, 'm1']);
+});
+
+test('a draft that another tab keeps is taken over where nothing was written since', async () => {
+  const { c, core } = composer();
+  core.when('message', () => message(7));
+  const tell = (draft: string, draftReply = '') => c.follow(conversation('c', { draft, draftReply }));
+  const shown = () => [c.text.value, c.reply.value?.id];
+  await tell('hal', 'm7');
+  assert.deepEqual(shown(), ['hal', 'm7']);
+  await tell('');
+  assert.deepEqual(shown(), ['', undefined]);
+  assert.equal(c.changed, false, 'what was taken over is not kept again');
+
+  c.text.value = 'mine';
+  await tell('theirs');
+  assert.equal(c.text.value, 'mine');
+  await c.save();
+  await tell('theirs');
+  assert.equal(c.text.value, 'mine', 'what is told may be older than what was kept');
+  await tell('mine');
+  c.edit(message(2, { text: 'two' }));
+  await tell('', '');
+  assert.equal(c.text.value, 'two');
+  c.cancel();
+  assert.equal(c.text.value, '');
+});

@@ -64,10 +64,10 @@ test('an edit shows what was typed, and mentions whom it names then', async () =
   composer.edit(message(2, { own: true, text: `${link} and @me`, mentions: ['bea@example.org'] }));
   assert.equal(composer.text.value, '@bea and @me');
   composer.text.value = 'so @bea, and @bea';
-  await app.send('c');
+  await app.submit('c');
   composer.edit(message(3, { own: true, text: 'nobody' }));
   composer.text.value = '@bea';
-  await app.send('c');
+  await app.submit('c');
   assert.deepEqual(core.made('edit').map((e) => (e as { text: string }).text), [`so ${link}, and ${link}`, link]);
 });
 

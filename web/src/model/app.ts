@@ -193,15 +193,19 @@ export class App {
   }
 
   /** Sends what the composer holds, or changes what it edits. */
-  async send(id: string): Promise<void> {
+  async submit(id: string): Promise<void> {
     const composer = this.composer(id);
+    if (!composer.editing.value) return this.send(id);
     if (composer.empty) return;
     composer.problem.value = '';
-    if (composer.editing.value) await this.sendEdit(composer);
-    else await this.sendNew(composer);
+    await this.sendEdit(composer);
   }
 
-  private async sendNew(composer: Composer): Promise<void> {
+  /** Sends what the composer holds, though an edit may be under way. */
+  async send(id: string): Promise<void> {
+    const composer = this.composer(id);
+    if (composer.silent) return;
+    composer.problem.value = '';
     const { address = '', name = '' } = this.session.value ?? {};
     const out = composer.take();
     const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
@@ -219,6 +223,7 @@ export class App {
 
   private async sendEdit(composer: Composer): Promise<void> {
     const { message, text } = composer.takeEdit()!;
+    if (text === unlinked(message).trim()) return;
     try {
       await this.know(composer, text);
       const linking = linked(linked(text, message.mentions), composer.others);
@@ -319,7 +324,10 @@ export class App {
   private listen(): void {
     const { core } = this;
     core.on('session', ({ session }) => void (session.phase === 'open' ? this.enter(session) : this.end(session.phase))); // the core ends then
-    core.on('conversation', ({ conversation }) => this.list.put(conversation));
+    core.on('conversation', ({ conversation }) => {
+      this.list.put(conversation);
+      void this.composers.get(conversation.id)?.follow(conversation);
+    });
     core.on('conversationGone', ({ conversation }) => {
       this.takeIn();
       this.gone(conversation);

@@ -16,10 +16,14 @@ export interface Card {
 }
 
 /** What was in the field when it was sent. */
-export interface Taken {
+export interface Taken extends Letter {
+  cards: Card[];
+}
+
+/** A message that is being written, but for its files. */
+interface Letter {
   text: string;
   reply: Message | null;
-  cards: Card[];
 }
 
 /** The most files that one message carries. */
@@ -35,8 +39,10 @@ export class Composer {
   /** Who can be mentioned, once that is known. */
   readonly members = signal<Member[] | null>(null);
   private saved = draftKey('', '');
+  /** The draft that the core told of last. */
+  private told = this.saved;
   /** What was being written before an edit began. */
-  private aside = '';
+  private aside: Letter = { text: '', reply: null };
   private keys = 0;
   /** What was sent and is not stored yet: until then it is a draft, if it would go with the page. */
   private readonly onWay: Taken[] = [];
@@ -50,18 +56,52 @@ export class Composer {
   /** Takes up a draft, unless something is being written. */
   async restore(c: Conversation): Promise<void> {
     if (this.text.value || this.editing.value || this.reply.value || !c.draft) return;
-    this.text.value = c.draft;
-    this.saved = draftKey(c.draft, c.draftReply);
+    await this.takeUp(c);
+  }
+
+  /**
+   * Takes over the draft of another tab, unless something was written here since.
+   * Until the core tells of what was kept here, what it tells may be older.
+   */
+  async follow(c: Conversation): Promise<void> {
+    const current = this.told === this.saved;
+    this.told = draftKey(c.draft, c.draftReply);
+    if (current && this.told !== this.saved && !this.changed) await this.takeUp(c);
+  }
+
+  private async takeUp(c: Conversation): Promise<void> {
+    this.saved = this.told = draftKey(c.draft, c.draftReply);
+    this.letter = { text: c.draft, reply: null };
     if (!c.draftReply) return;
     const answered = await this.core.call('message', { conversation: this.id, message: c.draftReply }).catch(() => null);
-    if (answered && this.text.value === c.draft && !this.editing.value) this.reply.value ??= answered;
+    if (answered && this.letter.text === c.draft && !this.letter.reply) this.letter = { text: c.draft, reply: answered };
+  }
+
+  /** What the next message says, whether or not an edit hides it. */
+  private get letter(): Letter {
+    return this.editing.value ? this.aside : { text: this.text.value, reply: this.reply.value };
+  }
+
+  private set letter(letter: Letter) {
+    if (this.editing.value) this.aside = letter;
+    else [this.text.value, this.reply.value] = [letter.text, letter.reply];
+  }
+
+  /** What would be a draft if the page went. */
+  private get draft(): [text: string, replyTo: string] {
+    const onWay = this.core.outlives ? [] : this.onWay;
+    const text = joined(...onWay.map((x) => x.text), this.letter.text);
+    return [text, (text && (onWay[0] ?? this.letter).reply?.id) || ''];
+  }
+
+  /** Whether there is something to be kept. */
+  get changed(): boolean {
+    return draftKey(...this.draft) !== this.saved;
   }
 
   /** Keeps what is written, if it has changed. */
   async save(): Promise<void> {
-    const onWay = this.core.outlives ? [] : this.onWay;
-    const text = joined(...onWay.map((x) => x.text), this.editing.value ? this.aside : this.text.value);
-    const replyTo = (text && (onWay[0] ?? { reply: this.reply.value }).reply?.id) || '';
+    const [text, replyTo] = this.draft;
     const before = this.saved;
     const now = draftKey(text, replyTo);
     if (now === before) return;
@@ -80,7 +120,7 @@ export class Composer {
   }
 
   edit(m: Message): void {
-    if (!this.editing.value) this.aside = this.text.value;
+    this.aside = this.letter;
     this.reply.value = null;
     this.editing.value = m;
     this.text.value = unlinked(m);
@@ -97,14 +137,13 @@ export class Composer {
   /** Lets go of a message that is gone. */
   lose(id: string): void {
     if (this.editing.value?.id === id) this.endEdit();
-    if (this.reply.value?.id === id) this.reply.value = null;
+    if (this.letter.reply?.id === id) this.letter = { ...this.letter, reply: null };
   }
 
   private endEdit(): boolean {
     if (!this.editing.value) return false;
     this.editing.value = null;
-    this.text.value = this.aside;
-    this.aside = '';
+    this.letter = this.aside;
     return true;
   }
 
@@ -119,8 +158,9 @@ export class Composer {
     this.cards.value = this.cards.value.filter((c) => c.key !== key);
   }
 
-  /** Adds a text below what is being written. */
+  /** Adds a text below what is being written, which takes the place of an edit. */
   append(text: string): void {
+    this.endEdit();
     this.text.value = joined(this.text.value, text);
   }
 
@@ -136,11 +176,10 @@ export class Composer {
     return this.endEdit() ? { message: message!, text } : null;
   }
 
-  /** Empties the field and returns what was in it. */
+  /** Takes what is to be sent; an edit goes on. */
   take(): Taken {
-    const taken = { text: this.text.value.trim(), reply: this.reply.value, cards: this.cards.value };
-    this.text.value = '';
-    this.reply.value = null;
+    const taken = { text: this.letter.text.trim(), reply: this.letter.reply, cards: this.cards.value };
+    this.letter = { text: '', reply: null };
     this.cards.value = [];
     this.onWay.push(taken);
     return taken;
@@ -156,8 +195,8 @@ export class Composer {
   /** Puts back what could not be sent, before what has been written since. */
   giveBack(taken: Taken): void {
     this.onWay.splice(this.onWay.indexOf(taken), 1);
-    this.text.value = joined(taken.text, this.text.value);
-    this.reply.value ??= taken.reply;
+    const { text, reply } = this.letter;
+    this.letter = { text: joined(taken.text, text), reply: reply ?? taken.reply };
     this.cards.value = [...taken.cards, ...this.cards.value];
   }
 
@@ -168,6 +207,11 @@ export class Composer {
 
   get empty(): boolean {
     return this.text.value.trim() === '' && (this.editing.value !== null || this.cards.value.length === 0);
+  }
+
+  /** Whether there is nothing to be sent. */
+  get silent(): boolean {
+    return !this.letter.text.trim() && !this.cards.value.length;
   }
 }
 

@@ -37,7 +37,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
   useDraft(c.id);
   const send = () => {
     mentions.close();
-    void app.send(c.id);
+    void app.submit(c.id);
     field.current?.focus();
   };
   const keys = (e: KeyboardEvent) => {
@@ -194,7 +194,7 @@ function useDraft(id: string): void {
   useEffect(() => {
     const timer = setTimeout(() => void composer.save().catch(() => undefined), saveAfter);
     const now = app.around.now();
-    if (text && !composer.editing.value && app.settings.stored.value.typing && document.activeElement?.tagName === 'TEXTAREA' && now - told.current > tellEvery) {
+    if (text && composer.changed && !composer.editing.value && app.settings.stored.value.typing && document.activeElement?.tagName === 'TEXTAREA' && now - told.current > tellEvery) {
       told.current = now;
       app.core.call('typing', { conversation: id, on: true }).catch(() => undefined);
     }
