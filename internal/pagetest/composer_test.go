@@ -3,10 +3,14 @@
 package pagetest
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/securecrypt/securecrypt/internal/browsertest"
 )
 
 // field tells whether the field has a text.
@@ -49,4 +53,73 @@ func TestArrowsWithModifiers(t *testing.T) {
 	ana.Until(`new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(!document.querySelector(".above")))))`)
 	ana.Press(kb.ArrowUp)
 	ana.sees(".above")
+}
+
+// pasted gives the field a copy of a text and a file, and tells whether the page took it.
+func pasted(text, file string) string {
+	return `(() => {
+		const clipboardData = new DataTransfer()
+		clipboardData.setData("text/plain", ` + quote(text) + `)
+		clipboardData.items.add(new File(["x"], ` + quote(file) + `, { type: "application/pdf" }))
+		return !document.querySelector("textarea").dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))
+	})()`
+}
+
+// Of what is pasted and dropped files become cards, and texts go where they
+// belong; folders are refused with words.
+func TestPasteAndDrop(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	if browsertest.Eval[bool](ana.Page, pasted("a table\t1", "image.png")) {
+		t.Error("a picture of a text takes the place of the text")
+	}
+	if !browsertest.Eval[bool](ana.Page, pasted("/home/ana/notes.pdf", "notes.pdf")) {
+		t.Error("the name of a file takes its place")
+	}
+	ana.shows("notes.pdf")
+	ana.Click("button", "Remove notes.pdf")
+
+	folder := filepath.Join(t.TempDir(), "folder")
+	must(t, os.Mkdir(folder, 0o700))
+	file := filepath.Join(t.TempDir(), "file.txt")
+	must(t, os.WriteFile(file, []byte("file"), 0o600))
+	ana.drops("textarea", folder, file)
+	ana.shows("A folder cannot be sent")
+	ana.shows("file.txt")
+	ana.Until(`document.querySelectorAll(".card").length === 1`)
+
+	dropped := func(where, what string) bool {
+		return browsertest.Eval[bool](ana.Page, `(() => {
+			const dataTransfer = new DataTransfer()
+			dataTransfer.items.add(`+what+`)
+			return ["dragover", "drop"].every(kind => !document.querySelector("`+where+`").dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true })))
+		})()`)
+	}
+	if dropped("textarea", `"words", "text/plain"`) {
+		t.Error("a text that is dropped does not reach the field")
+	}
+	if !dropped(".side", `new File(["x"], "x.html", { type: "text/html" })`) {
+		t.Error("a file that nothing takes is opened in the place of the page")
+	}
+	ana.Until(`document.querySelectorAll(".card").length === 1 && !document.querySelector(".over")`)
+}
+
+// What is sent in one tab is no draft in another one.
+func TestDraftInTwoTabs(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
+	ana.meet(bea)
+	ana.Write("Message to", "half a thought")
+	ana.shows("Draft:")
+	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
+	second.Size(desktop.width, desktop.height, false)
+	second.Go(w.home())
+	second.Click("link", "Bea")
+	second.Until(field("half a thought"))
+	ana.Insert(" and the rest")
+	second.Until(field("half a thought and the rest"))
+	second.Click("button", "Send")
+	ana.Until(field(""))
+	ana.reads("half a thought and the rest")
 }

@@ -21,6 +21,15 @@ connect(async () => running?.yield(), (why) => running?.fail(why)).then(start, (
 // A page that the browser kept has missed what happened, and its worker may have ended.
 addEventListener('pageshow', (e) => e.persisted && location.reload());
 
+// A file that is let go where nothing takes it would be opened in the place of the page.
+for (const kind of ['dragover', 'drop'] as const) addEventListener(kind, refuse);
+
+function refuse(e: DragEvent): void {
+  if (e.defaultPrevented || !e.dataTransfer?.types.includes('Files')) return;
+  e.preventDefault();
+  e.dataTransfer.dropEffect = 'none';
+}
+
 function start(core: Core): void {
   const app = new App(core, surroundings());
   running = app;

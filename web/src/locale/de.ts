@@ -229,6 +229,7 @@ export const de: Catalogue = {
   replying: 'Antwort an {name}',
   mention: 'Erwähnen',
   'too-many-files': 'Eine Nachricht fasst höchstens {n} Dateien. Sende die übrigen mit der nächsten.',
+  'no-folders': 'Ein Ordner lässt sich nicht senden. Wähle die Dateien darin.',
   'microphone.denied': 'Der Browser erlaubt hier kein Mikrofon. Erlaube es in den Einstellungen dieser Seite und versuch es noch einmal.',
   'microphone.none': 'Es wurde kein Mikrofon gefunden.',
   camera: 'Kamera',

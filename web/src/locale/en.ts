@@ -230,6 +230,7 @@ export const en = {
   replying: 'Reply to {name}',
   mention: 'Mention',
   'too-many-files': 'One message carries at most {n} files. Send the rest with the next one.',
+  'no-folders': 'A folder cannot be sent. Choose the files in it.',
   'microphone.denied': 'The browser does not allow the microphone here. Allow it in the settings of this page and try again.',
   'microphone.none': 'No microphone was found.',
   camera: 'Camera',

@@ -229,6 +229,7 @@ export const es: Catalogue = {
   replying: 'Respuesta a {name}',
   mention: 'Mencionar',
   'too-many-files': 'Un mensaje lleva como máximo {n} archivos. Envía los demás con el siguiente.',
+  'no-folders': 'No se puede enviar una carpeta. Elige los archivos que contiene.',
   'microphone.denied': 'El navegador no permite usar el micrófono aquí. Permítelo en los ajustes de esta página e inténtalo de nuevo.',
   'microphone.none': 'No se encontró ningún micrófono.',
   camera: 'Cámara',

@@ -229,6 +229,7 @@ export const fr: Catalogue = {
   replying: 'Réponse à {name}',
   mention: 'Mentionner',
   'too-many-files': 'Un message contient au plus {n} fichiers. Envoyez les autres avec le suivant.',
+  'no-folders': 'Un dossier ne peut pas être envoyé. Choisissez les fichiers qu’il contient.',
   'microphone.denied': 'Le navigateur n’autorise pas le micro ici. Autorisez-le dans les réglages de cette page et réessayez.',
   'microphone.none': 'Aucun micro n’a été trouvé.',
   camera: 'Appareil photo',

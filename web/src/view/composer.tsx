@@ -25,7 +25,8 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
   const mentions = useMentions(c, field);
   const add = (files: File[], asFile: boolean) => addFiles(app, c.id, files, asFile);
   const foot = useRef<HTMLElement>(null);
-  const over = useDrop(foot, (files) => void add(files, false));
+  const take = (data: DataTransfer) => void addData(app, c.id, data);
+  const over = useDrop(foot, take);
   useEffect(() => {
     composer.restore(c);
     if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
@@ -74,10 +75,9 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
           onClick={mentions.look}
           onBlur={mentions.close}
           onPaste={(e) => {
-            const files = [...(e.clipboardData?.files ?? [])];
-            if (!files.length) return;
+            if (!e.clipboardData?.files.length || worded(e.clipboardData)) return;
             e.preventDefault();
-            void add(files, false);
+            take(e.clipboardData);
           }} />
         {composer.empty && !editing ? (
           <IconButton icon="mic" label={t('record')} onClick={() => setRecording(true)} />
@@ -160,15 +160,35 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
   }
 }
 
+/** Whether what was copied is a text, of which there may be a picture, too. The name of a file is none. */
+function worded(data: DataTransfer): boolean {
+  const text = data.getData('text/plain');
+  return !!text && ![...data.files].some((f) => text.includes(f.name));
+}
+
+/** Adds the files that were pasted or dropped. Browsers name folders among them, which cannot be read. */
+async function addData(app: App, id: string, data: DataTransfer): Promise<void> {
+  const all = [...data.items].filter((i) => i.kind === 'file');
+  const files = all.filter((i) => !i.webkitGetAsEntry()?.isDirectory).flatMap((i) => i.getAsFile() ?? []);
+  await addFiles(app, id, files, false);
+  if (files.length < all.length) app.composer(id).problem.value = t('no-folders');
+}
+
 /** Takes files that are dropped anywhere on the conversation, and tells whether some are held over it. */
-function useDrop(foot: { current: HTMLElement | null }, take: (files: File[]) => void): boolean {
+function useDrop(foot: { current: HTMLElement | null }, take: (data: DataTransfer) => void): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const pane = foot.current!.parentElement!;
+    const held = (over: boolean) => (e: DragEvent) => {
+      if (!e.dataTransfer?.types.includes('Files')) return; // a text goes where it is dropped
+      e.preventDefault();
+      setOver(over);
+      if (!over) take(e.dataTransfer);
+    };
     const handlers: [string, (e: DragEvent) => void][] = [
-      ['dragover', (e) => { e.preventDefault(); setOver(true); }],
+      ['dragover', held(true)],
       ['dragleave', (e) => !pane.contains(e.relatedTarget as Node | null) && setOver(false)],
-      ['drop', (e) => { e.preventDefault(); setOver(false); take([...(e.dataTransfer?.files ?? [])]); }],
+      ['drop', held(false)],
     ];
     for (const [name, fn] of handlers) pane.addEventListener(name, fn as EventListener);
     return () => handlers.forEach(([name, fn]) => pane.removeEventListener(name, fn as EventListener));
