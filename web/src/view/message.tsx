@@ -107,17 +107,24 @@ function Reactions({ m }: { m: Message }): VNode | null {
   if (!m.reactions.length || m.deleted) return null;
   const self = app.session.value?.address;
   const by = new Map<string, string[]>();
-  for (const r of m.reactions) by.set(r.emoji, [...(by.get(r.emoji) ?? []), r.from]);
+  for (const r of m.reactions) if (sign(r.emoji)) by.set(r.emoji, [...(by.get(r.emoji) ?? []), r.from]);
+  if (!by.size) return null;
   return (
     <div class="reactions">
       {[...by].slice(0, 12).map(([emoji, from]) => (
-        <button key={emoji} type="button" aria-pressed={from.includes(self ?? '')} aria-label={t('reaction', { emoji, n: from.length })} onClick={() => react(app, m, emoji)}>
-          <span>{harmless(emoji).slice(0, 12)}</span>
+        <button key={emoji} type="button" aria-pressed={from.includes(self ?? '')} aria-label={t('reaction', { emoji: sign(emoji), n: from.length })} onClick={() => react(app, m, emoji)}>
+          <span>{sign(emoji)}</span>
           {from.length > 1 && <span class="figures">{number(from.length)}</span>}
         </button>
       ))}
     </div>
   );
+}
+
+/** The first character of a reaction, or nothing if there is nothing to be seen. */
+export function sign(emoji: string): string {
+  const first = new Intl.Segmenter().segment(harmless(emoji)).containing(0)?.segment ?? '';
+  return /[\p{L}\p{N}\p{P}\p{S}]/u.test(first) ? first : '';
 }
 
 function Foot({ m, last }: { m: Message; last: boolean }): VNode {
