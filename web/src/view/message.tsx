@@ -104,11 +104,10 @@ function Tools({ m, onReply, onMenu }: { m: Message; onReply: () => void; onMenu
 
 function Reactions({ m }: { m: Message }): VNode | null {
   const app = useApp();
-  if (!m.reactions.length || m.deleted) return null;
   const self = app.session.value?.address;
   const by = new Map<string, string[]>();
   for (const r of m.reactions) if (sign(r.emoji)) by.set(r.emoji, [...(by.get(r.emoji) ?? []), r.from]);
-  if (!by.size) return null;
+  if (!by.size || m.deleted) return null;
   return (
     <div class="reactions">
       {[...by].slice(0, 12).map(([emoji, from]) => (
