@@ -193,12 +193,8 @@ export class App {
   }
 
   /** Sends what the composer holds, or changes what it edits. */
-  async submit(id: string): Promise<void> {
-    const composer = this.composer(id);
-    if (!composer.editing.value) return this.send(id);
-    if (composer.empty) return;
-    composer.problem.value = '';
-    await this.sendEdit(composer);
+  submit(id: string): Promise<void> {
+    return this.composer(id).editing.value ? this.sendEdit(id) : this.send(id);
   }
 
   /** Sends what the composer holds, though an edit may be under way. */
@@ -211,7 +207,7 @@ export class App {
     const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
     try {
       await this.know(composer, out.text);
-      await this.timeline(composer.id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: named(out.text, composer.others), ...files }, { address, name });
+      await this.timeline(id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: named(out.text, composer.others), ...files }, { address, name });
       void composer.sent(out).catch(() => undefined);
       if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
       this.asked = true;
@@ -221,13 +217,16 @@ export class App {
     }
   }
 
-  private async sendEdit(composer: Composer): Promise<void> {
+  private async sendEdit(id: string): Promise<void> {
+    const composer = this.composer(id);
+    if (composer.empty) return;
+    composer.problem.value = '';
     const { message, text } = composer.takeEdit()!;
     if (text === unlinked(message).trim()) return;
     try {
       await this.know(composer, text);
       const linking = linked(linked(text, message.mentions), composer.others);
-      await this.core.call('edit', { conversation: composer.id, message: message.id, text: linking });
+      await this.core.call('edit', { conversation: id, message: message.id, text: linking });
     } catch (e) {
       composer.problem.value = wording(e);
       if (composer.editing.value) return; // another edit has begun; the message stands as it was

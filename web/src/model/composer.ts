@@ -206,7 +206,7 @@ export class Composer {
   }
 
   get empty(): boolean {
-    return this.text.value.trim() === '' && (this.editing.value !== null || this.cards.value.length === 0);
+    return this.editing.value ? !this.text.value.trim() : this.silent;
   }
 
   /** Whether there is nothing to be sent. */

@@ -31,12 +31,13 @@ export function notify(app: App): void {
     if (app.ended.value || (app.session.value && app.session.value.phase !== 'open')) void close(() => true);
   });
   const read = (id: string) => told.delete(id) && void close((n) => n.tag === id);
+  const lost = (id: string, message: string) => told.get(id) === message && read(id);
   app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
   app.core.on('conversationGone', ({ conversation }) => read(conversation));
-  app.core.on('messageGone', ({ conversation, message }) => told.get(conversation) === message && read(conversation));
+  app.core.on('messageGone', ({ conversation, message }) => lost(conversation, message));
   navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)));
   app.core.on('message', ({ message, new: fresh }) => {
-    if (message.deleted && told.get(message.conversation) === message.id) read(message.conversation);
+    if (message.deleted) lost(message.conversation, message.id);
     if (!fresh || !wanted(app, message)) return;
     told.set(message.conversation, message.id);
     void show(app, message).catch(() => undefined);

@@ -48,7 +48,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
     if (enter && (direct || e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       send();
-    } else if (e.key === 'ArrowUp' && !e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey && !composer.text.value && !composer.editing.value) {
+    } else if (e.key === 'ArrowUp' && !e.altKey && !e.ctrlKey && !e.metaKey && !composer.text.value && !composer.editing.value) {
       const last = app.timeline(c.id).lastWritten;
       if (!last) return;
       e.preventDefault();
