@@ -16,6 +16,39 @@ import (
 // field tells whether the field has a text.
 func field(text string) string { return `document.querySelector("textarea").value === ` + quote(text) }
 
+// What somebody calls another person is seen by nobody else, though it finds them.
+func TestMentionTellsNoPrivateName(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
+	ana.meet(bea)
+	ana.Click("button", "Details of")
+	ana.Write("Name for you", "Secret Nick")
+	ana.Click("button", "Save")
+	ana.at("/")
+	ana.Click("button", "New conversation")
+	ana.Click("button", "New group")
+	ana.Write("Name of the group", "Choir")
+	ana.WriteIn("searchbox", "Name or address", bea.address())
+	ana.Click("button", bea.address())
+	ana.Click("button", "Create with")
+	ana.say("Welcome")
+	bea.Click("link", "Choir") // they know each other
+	ana.Write("Message to", "come, ")
+	ana.Insert("@Ni")
+	ana.Await("option", "Secret Nick")
+	ana.Press(kb.Tab)
+	ana.Until(field("come, @bea "))
+	ana.Click("button", "Send")
+	bea.reads("come, @bea")
+	bea.Until(`[...document.querySelectorAll(".mention")].map(e => e.innerText).join() === "@bea" && !document.body.textContent.includes("Nick")`)
+	bea.sees(".message.other .for-me")
+	ana.act("come, @bea", "Edit")
+	ana.Until(field("come, @bea"))
+	ana.replaces("stay, @bea")
+	bea.reads("stay, @bea")
+	bea.Until(`[...document.querySelectorAll(".mention")].map(e => e.innerText).join() === "@bea"`)
+}
+
 // Whom the list offers is mentioned where the cursor is, and only while it is there.
 func TestMentionsFollowTheCursor(t *testing.T) {
 	w := newTown(t)
