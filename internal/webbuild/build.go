@@ -101,6 +101,10 @@ func (o Options) save(out files, locales []string) (Sizes, error) {
 	return measure(out, locales), nil
 }
 
+// sumLetters is how much of a file's hash the service worker holds, in letters
+// of base64: 132 bits.
+const sumLetters = 22
+
 // serviceWorker comes last: it holds the paths of all others with their hashes,
 // and its version is a hash of those.
 func (o Options) serviceWorker(out files) error {
@@ -108,7 +112,7 @@ func (o Options) serviceWorker(out files) error {
 	for _, name := range slices.Sorted(maps.Keys(out)) {
 		sum := sha256.Sum256(out[name])
 		version.Write(fmt.Appendf(nil, "%s %x\n", name, sum))
-		sums[address(name)] = base64.StdEncoding.EncodeToString(sum[:])
+		sums[address(name)] = base64.StdEncoding.EncodeToString(sum[:])[:sumLetters]
 	}
 	return o.script(out, "sw.js", "src/sw/sw.ts", map[string]string{
 		"__FILES__": quote(sums),

@@ -184,7 +184,7 @@ func TestServiceWorkerKeepsEverything(t *testing.T) {
 		case name == "sw.js", name == ".keep", strings.HasSuffix(name, ".br"), strings.HasSuffix(name, ".gz"):
 		default:
 			sum := sha256.Sum256(content)
-			want[address(name)] = base64.StdEncoding.EncodeToString(sum[:])
+			want[address(name)] = base64.StdEncoding.EncodeToString(sum[:])[:sumLetters]
 		}
 	}
 	if _, there := want["/"]; !there {

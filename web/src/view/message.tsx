@@ -8,7 +8,7 @@ import { clock, moment, number, t } from '../model/i18n';
 import { localPrefix } from '../model/timeline';
 import { harmless, hue, onlyEmoji, plain } from '../model/text';
 import { messageItems, quickEmoji, react, writable } from './actions';
-import { Attachments } from './attachments';
+import { Attachments, isPicture } from './attachments';
 import { Markdown } from './markdown';
 import { longPress, openMenu } from './menu';
 import { Avatar, Icon, IconButton, Name, useApp } from './parts';
@@ -72,7 +72,7 @@ function Bubble(p: Props & { onMenu: (at: MouseEvent) => void }): VNode {
     if (!window.getSelection()?.toString() && !(e.target as Element).closest('a')) p.onMenu(e);
   };
   if (m.deleted) return <div class="bubble deleted" onContextMenu={open}><Icon name="ban" size="small" />{t(m.own ? 'deleted.own' : 'deleted')}</div>;
-  const pictures = m.attachments.length > 0 && m.attachments.every((a) => a.type.startsWith('image/'));
+  const pictures = m.attachments.length > 0 && m.attachments.every(isPicture);
   return (
     <div class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`} onContextMenu={open} {...longPress(open)}>
       {m.quote && <Quoted m={m} onJump={p.onJump} />}
