@@ -157,7 +157,11 @@ func (p *tour) busy() {
 	p.Await("button", "Save")
 	p.look("editing")
 	p.Click("button", "Cancel")
-	p.has(`document.querySelector(".composer").dispatchEvent(new DragEvent("dragover", {bubbles: true, cancelable: true}))`)
+	p.has(`(() => {
+		const dataTransfer = new DataTransfer()
+		dataTransfer.items.add(new File([], "held.txt"))
+		return !document.querySelector(".composer").dispatchEvent(new DragEvent("dragover", {dataTransfer, bubbles: true, cancelable: true}))
+	})()`)
 	p.sees(".composer.over")
 	p.look("dropping")
 	p.has(`document.querySelector(".composer").dispatchEvent(new DragEvent("dragleave", {bubbles: true}))`)
