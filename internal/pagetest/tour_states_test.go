@@ -95,6 +95,9 @@ func (p *tour) slow() {
 	p.plays(`{"broken": {"code": "failed", "text": "the browser refuses to store anything"}}`)
 	p.shows("SecureCrypt cannot start")
 	p.look("broken")
+	p.plays(`{"fails": ["hello"]}`)
+	p.Await("button", "Erase everything")
+	p.look("broken-erase")
 }
 
 // troubled are conversations in which something is wrong.
