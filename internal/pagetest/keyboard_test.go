@@ -5,6 +5,8 @@ package pagetest
 import (
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -17,6 +19,7 @@ const mostTabs = 60
 // tab presses Tab until the focus is on something of that name.
 func (p *person) tab(name string) {
 	p.t.Helper()
+	browsertest.Call(p.Page, page.BringToFront, cdp.Empty{}) // of several windows, one has the keyboard
 	var seen []string
 	for range mostTabs {
 		got := browsertest.Eval[string](p.Page, `(() => {
@@ -24,7 +27,9 @@ func (p *person) tab(name string) {
 			return e === document.body ? "" : e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? e.placeholder ?? e.textContent ?? ""
 		})()`)
 		if len(name) <= len(got) && got[:len(name)] == name {
-			p.Until(`document.activeElement.matches(":focus-visible")`) // a page that was loaded anew gets it in a moment
+			if !browsertest.Eval[bool](p.Page, `document.activeElement.matches(":focus-visible")`) {
+				p.t.Errorf("nobody sees that %q has the focus", name)
+			}
 			return
 		}
 		seen = append(seen, got)
