@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, MessageRef, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
@@ -342,6 +342,7 @@ export class App {
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
     core.on('failure', (e) => this.failed(e.conversation, told(e.error)));
+    effect(() => void (this.router.route.value && untracked(() => this.takeIn()))); // a conversation opens with all that came
   }
 
   /** Messages that arrive at about the same time are taken in together, though not too many. */
