@@ -4,6 +4,7 @@ package pagetest
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -21,7 +22,7 @@ import (
 // brakeAfter is how many bytes a connection may bring before it waits.
 const brakeAfter = 3 << 20
 
-// brakeTime is how long it waits at most: a server that stops waits longer.
+// brakeTime is how long it waits in all: a server that stops waits longer.
 const brakeTime = 10 * time.Second
 
 // A brake is a listener that lets nothing large pass until it is released.
@@ -65,6 +66,7 @@ func (c *brakedConn) Read(b []byte) (int, error) {
 		case <-c.brake.released:
 		case <-c.closed:
 		case <-time.After(brakeTime):
+			c.got = math.MinInt // once
 		}
 	}
 	return n, err
