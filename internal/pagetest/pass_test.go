@@ -79,6 +79,7 @@ func TestShareTarget(t *testing.T) {
 
 	ana.Go(w.home() + "/#/settings")
 	ana.Click("button", "Lock now")
+	ana.Await("button", "Unlock")
 	ana.share("waits for the passphrase", "", "")
 	ana.Write("Passphrase", "long words")
 	ana.Click("button", "Unlock")
