@@ -28,7 +28,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
   useEffect(() => {
     const look = () => void (ready && place.end && !document.hidden && app.markRead(c.id));
     const turn = () => {
-      if (document.hidden && !c.unread) timeline.firstUnread.value = ''; // the next to come is the first then
+      if (document.hidden && !app.list.get(c.id)?.unread) timeline.firstUnread.value = ''; // the next to come is the first then
       look();
     };
     look();
