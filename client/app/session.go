@@ -277,8 +277,11 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 	if _, err := a.client(); err != nil {
 		return None{}, err
 	}
-	if !a.keys.protected() || p.Passphrase == "" {
+	switch {
+	case !a.keys.protected():
 		return None{}, fmt.Errorf("%w: set a passphrase first", errInput)
+	case p.Passphrase == "":
+		return None{}, fmt.Errorf("%w: the second passphrase needs at least one letter", errInput)
 	}
 	if _, _, err := a.keys.open(p.Passphrase); err == nil {
 		return None{}, fmt.Errorf("%w: this passphrase is in use", errInput)
