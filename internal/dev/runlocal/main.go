@@ -18,6 +18,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/securecrypt/securecrypt/internal/loopback"
 )
 
 const dir = ".run"
@@ -46,7 +48,7 @@ func run(ctx context.Context, port int, fresh bool) error {
 			return fmt.Errorf("building %s: %w", name, err)
 		}
 	}
-	port, err := freePort(port)
+	port, err := freePort(ctx, port)
 	if err != nil {
 		return err
 	}
@@ -57,16 +59,17 @@ func run(ctx context.Context, port int, fresh bool) error {
 	return serve(ctx, port, home)
 }
 
-// freePort returns the wanted port, or any other if something listens there.
-func freePort(wanted int) (int, error) {
-	for _, port := range []int{wanted, 0} {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		return l.Addr().(*net.TCPAddr).Port, l.Close()
+// freePort returns the wanted port, or any other if something listens there on
+// either address of localhost.
+func freePort(ctx context.Context, wanted int) (int, error) {
+	l, err := loopback.Listen(ctx, fmt.Sprintf("localhost:%d", wanted))
+	if errors.Is(err, loopback.ErrTaken) {
+		l, err = loopback.Listen(ctx, "localhost:0")
 	}
-	return 0, errors.New("no port is free on 127.0.0.1")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // serve runs the server until ctx ends, and lets it stop in peace.
