@@ -64,14 +64,6 @@ export class List {
     this.version.value++;
   }
 
-  /** Forgets everything. */
-  empty(): void {
-    this.since.clear();
-    this.fill([]);
-    this.query.value = '';
-    this.state.value = 'loading';
-  }
-
   put(c: Conversation): void {
     if (this.state.value !== 'ready') this.since.set(c.id, c);
     this.all.set(c.id, c);
