@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/securecrypt/securecrypt/vault"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/localfs"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+	"github.com/securecrypt/securecrypt/vault/pack"
+	"github.com/securecrypt/securecrypt/vault/tree"
+)
+
+// Options say what is backed up and how.
+type Options struct {
+	Paths []string // absolute
+	Host  string
+	Tags  []string
+	Level pack.Level
+	// Force reads every file, whatever the parent snapshot says.
+	Force bool
+	// OneFileSystem leaves out what is mounted below the paths.
+	OneFileSystem bool
+	// VerifyAll decrypts and compares every pack before it is written.
+	VerifyAll bool
+	// DryRun reads and counts, and writes nothing.
+	DryRun bool
+	// Skip reports whether a file is to be left out, if it is not nil.
+	Skip func(path string, info *localfs.Info) bool
+	// Warn, if not nil, is called for each file that could not be read as it is,
+	// from several goroutines at a time.
+	Warn func(path string, err error)
+	// Now tells the time.
+	Now func() time.Time
+}
+
+// Progress counts what a run did so far. Its fields may be read at any time.
+type Progress struct {
+	Files, Dirs, Others, Bytes                     atomic.Uint64
+	Read, ReadBytes, Changed, Unreadable, Excluded atomic.Uint64
+}
+
+// Result is what a run ended with.
+type Result struct {
+	Seq    uint64 // of the snapshot; meaningless after a dry run
+	Counts oplog.Counts
+}
+
+// ErrChanged is passed to Warn for a file that changed while it was read.
+var ErrChanged = errors.New("the file changed while it was read: what was read is kept and marked")
+
+// attempts bounds how often a run begins again because another device deleted
+// what it relied on.
+const attempts = 5
+
+// Run makes a snapshot. progress may be nil.
+func Run(ctx context.Context, v *vault.Vault, o Options, progress *Progress) (*Result, error) {
+	if progress == nil {
+		progress = new(Progress)
+	}
+	plan, err := newPlan(o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	began := o.Now().Unix()
+	for attempt := 1; ; attempt++ {
+		r, err := runOnce(ctx, v, &o, plan, progress, began, attempt > 1)
+		if !errors.Is(err, vault.ErrSwept) || attempt == attempts {
+			return r, err
+		}
+		if err := v.Refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// parentOf returns the newest live snapshot of the same host and paths.
+func parentOf(v *vault.Vault, host string, paths [][]byte) *oplog.Snapshot {
+	live := v.State().Live()
+	for i := len(live) - 1; i >= 0; i-- {
+		b := &live[i].Body
+		if b.Host == host && slices.EqualFunc(b.Paths, paths, func(a, b []byte) bool { return string(a) == string(b) }) {
+			return live[i]
+		}
+	}
+	return nil
+}
+
+// A run is one attempt to make a snapshot.
+type run struct {
+	ctx      context.Context
+	options  *Options
+	progress *Progress
+	writer   *vault.Writer
+	reader   *vault.Reader
+	owners   *localfs.Owners
+	pageKey  [32]byte
+	// verify has the chunks of unchanged files looked up one by one.
+	verify bool
+	jobs   chan job
+	links  linkGroups
+	failed atomic.Pointer[error]
+	cancel context.CancelFunc
+}
+
+func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p *Progress, began int64, verify bool) (*Result, error) {
+	body := oplog.SnapshotBody{Host: oplog.Text(o.Host, 256), Began: began, Paths: [][]byte{}}
+	for _, path := range o.Paths {
+		body.Paths = append(body.Paths, []byte(path))
+	}
+	for _, tag := range o.Tags {
+		body.Tags = append(body.Tags, oplog.Text(tag, 256))
+	}
+	r, err := newRun(ctx, v, o, p, verify)
+	if err != nil {
+		return nil, err
+	}
+	defer r.cancel()
+	defer r.writer.Close()
+	parent := parentOf(v, body.Host, body.Paths)
+	if parent != nil {
+		body.Parent = parent.Seq + 1
+	}
+	worker, err := r.writer.Worker()
+	if err != nil {
+		return nil, err
+	}
+	root, err := r.walk(plan, parent, worker)
+	if err != nil {
+		return nil, err
+	}
+	if root != nil {
+		body.Root = root[:]
+	}
+	body.Counts = p.counts()
+	if o.DryRun {
+		_, err := r.writer.Finish(worker)
+		body.Counts.NewBytes, body.Counts.Stored = r.writer.NewBytes.Load(), r.writer.Stored.Load()
+		return &Result{Counts: body.Counts}, err
+	}
+	body.Counts.NewBytes, body.Counts.Stored = r.writer.NewBytes.Load(), r.writer.Stored.Load()
+	seq, err := v.PublishSnapshot(ctx, r.writer, worker, body)
+	body.Counts.Stored = r.writer.Stored.Load()
+	return &Result{seq, body.Counts}, err
+}
+
+func newRun(ctx context.Context, v *vault.Vault, o *Options, p *Progress, verify bool) (*run, error) {
+	for _, c := range []*atomic.Uint64{&p.Files, &p.Dirs, &p.Others, &p.Bytes, &p.Read, &p.ReadBytes, &p.Changed, &p.Unreadable, &p.Excluded} {
+		c.Store(0)
+	}
+	r := &run{options: o, progress: p, owners: localfs.NewOwners(), verify: verify, jobs: make(chan job, 512)}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	key, err := v.Keys().PageKey(keys.DomainFiles)
+	if err != nil {
+		return nil, err
+	}
+	r.pageKey = [32]byte(key)
+	if r.writer, err = v.NewWriter(r.ctx, vault.WriterOptions{Level: o.Level, VerifyAll: o.VerifyAll, DryRun: o.DryRun}); err != nil {
+		return nil, err
+	}
+	r.reader, err = v.Reader(r.ctx)
+	return r, err
+}
+
+func (p *Progress) counts() oplog.Counts {
+	return oplog.Counts{Files: p.Files.Load(), Dirs: p.Dirs.Load(), Others: p.Others.Load(), Bytes: p.Bytes.Load(), Read: p.Read.Load(),
+		ReadBytes: p.ReadBytes.Load(), Changed: p.Changed.Load(), Unreadable: p.Unreadable.Load(), Excluded: p.Excluded.Load()}
+}
+
+// fail ends the run with an error.
+func (r *run) fail(err error) {
+	r.failed.CompareAndSwap(nil, &err)
+	r.cancel()
+}
+
+func (r *run) err() error {
+	if err := r.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (r *run) warn(path string, err error) {
+	if r.options.Warn != nil {
+		r.options.Warn(path, err)
+	}
+}
+
+// walk walks the plan with workers beside it and returns the root page, nil if
+// there is nothing.
+func (r *run) walk(plan *planNode, parent *oplog.Snapshot, worker *vault.Worker) (*pack.ID, error) {
+	type ended struct {
+		k   *vault.Worker
+		err error
+	}
+	count := max(2, runtime.GOMAXPROCS(0))
+	done := make(chan ended, count)
+	for range count {
+		k, err := r.newFileReader()
+		if err != nil {
+			close(r.jobs)
+			return nil, err
+		}
+		go func() {
+			for j := range r.jobs {
+				if r.ctx.Err() == nil {
+					k.do(j)
+				} else {
+					j.node.release()
+				}
+			}
+			done <- ended{k.worker, k.worker.Flush()}
+		}()
+	}
+	w := walker{run: r, worker: worker}
+	root, err := w.planned(plan, parent)
+	if err != nil {
+		r.fail(err)
+	}
+	close(r.jobs)
+	for range count {
+		if e := <-done; e.err != nil {
+			r.fail(e.err)
+		}
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return root.result()
+}
+
+// groupNumber derives the number of a file with several names from its first name.
+func (r *run) groupNumber(path string) uint64 {
+	sum := sha256.Sum256(append(r.pageKey[:], path...))
+	n := uint64(0)
+	for _, b := range sum[:8] {
+		n = n<<8 | uint64(b)
+	}
+	return n | 1
+}
+
+// entryOf returns the entry of a name without its content.
+func entryOf(name string, i *localfs.Info) tree.Entry {
+	return tree.Entry{Name: []byte(name), Type: i.Type, Mode: i.Mode, UID: i.UID, GID: i.GID, Seconds: i.Seconds, Nanos: i.Nanos,
+		Size: i.Size, Major: i.Major, Minor: i.Minor}
+}
+
+// vanished reports whether an error says that a name is gone.
+func vanished(err error) bool { return errors.Is(err, os.ErrNotExist) }
+
+var errNoPaths = fmt.Errorf("backup: no path was given")

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package backup reads files into a vault and publishes a snapshot of them.
+//
+// One goroutine walks the directories in the order of their names, workers read,
+// cut and compress. A file is read if it is new, or if its size or modification
+// time differ from the parent snapshot. A directory's pages are written as soon as
+// everything in it is read, so that memory holds neither the tree nor a large
+// directory.
+//
+// A file that cannot be read, changes or vanishes does not stop a backup: it is
+// marked, counted and named to the caller.
+package backup

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package backup
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/securecrypt/securecrypt/vault"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/localfs"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+	"github.com/securecrypt/securecrypt/vault/pack"
+	"github.com/securecrypt/securecrypt/vault/tree"
+)
+
+// walker walks directories; one goroutine runs it.
+type walker struct {
+	*run
+	worker *vault.Worker
+	device uint64 // of the path that is walked, for OneFileSystem
+}
+
+// parentCursor goes through a directory of the parent snapshot beside the walk.
+type parentCursor struct {
+	r    *tree.Reader
+	next *tree.Entry
+}
+
+func (w *walker) openParent(root pack.ID, ok bool) *parentCursor {
+	r, err := w.reader.Dir(w.ctx, root, ok)
+	if err != nil {
+		return &parentCursor{} // it cannot be read: everything is read again
+	}
+	p := &parentCursor{r: r}
+	p.advance()
+	return p
+}
+
+func (p *parentCursor) advance() {
+	p.next = nil
+	if e, err := p.r.Next(); err == nil {
+		p.next = e
+	}
+}
+
+// find returns the entry of a name, nil if there is none. Names are asked for in
+// ascending order.
+func (p *parentCursor) find(name string) *tree.Entry {
+	for p.next != nil && string(p.next.Name) < name {
+		p.advance()
+	}
+	if p.next == nil || string(p.next.Name) != name {
+		return nil
+	}
+	return p.next
+}
+
+// planned walks the way to the paths of a backup, and them.
+func (w *walker) planned(plan *planNode, parent *oplog.Snapshot) (*node, error) {
+	before := &parentCursor{}
+	if parent != nil {
+		root, ok := vault.Root(parent)
+		before = w.openParent(root, ok)
+	}
+	root := w.newNode(plan.path, nil, nil)
+	return root, w.plannedDir(root, plan, before)
+}
+
+func (w *walker) plannedDir(n *node, plan *planNode, before *parentCursor) error {
+	if plan.whole {
+		dir, err := localfs.OpenDir(plan.path)
+		if err != nil {
+			return err
+		}
+		n.dir = dir
+		if info, err := dir.Self(); err == nil {
+			w.device = info.Device
+		}
+		return w.dir(n, before)
+	}
+	names := plan.names()
+	b := n.newBatch(len(names))
+	for _, name := range names {
+		child := plan.children[name]
+		if err := w.plannedChild(n, b, name, child, before.find(name)); err != nil {
+			return err
+		}
+	}
+	b.finish(w.worker)
+	n.close(w.worker)
+	n.release()
+	return nil
+}
+
+func (w *walker) plannedChild(n *node, b *batch, name string, child *planNode, before *tree.Entry) error {
+	if child.whole { // it may be a file, or a link that leads to a directory
+		up, err := localfs.OpenDir(filepath.Dir(child.path))
+		if err != nil {
+			return err
+		}
+		info, err := up.Stat(filepath.Base(child.path))
+		if err == nil && info.Type != tree.TypeDir && filepath.Dir(child.path) != child.path {
+			holder := w.newNode(n.path, up, nil)
+			w.file(holder, b, name, &info, before)
+			holder.release()
+			return w.err()
+		}
+		if err := errors.Join(err, up.Close()); err != nil && filepath.Dir(child.path) != child.path {
+			return err
+		}
+	}
+	dir, err := localfs.OpenDir(child.path)
+	if err != nil {
+		return err
+	}
+	info, err := dir.Self()
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return err
+	}
+	s := b.add(entryOf(name, &info))
+	w.progress.Dirs.Add(1)
+	w.xattrsOf(child.path, s.entry())
+	return w.plannedDir(w.newNode(child.path, nil, s), child, w.below(before))
+}
+
+// xattrsOf adds the extended attributes of a path of the plan.
+func (w *walker) xattrsOf(path string, e *tree.Entry) {
+	up, err := localfs.OpenDir(filepath.Dir(path))
+	if err != nil {
+		w.warn(path, err)
+		return
+	}
+	defer func() { _ = up.Close() }() // it was only read
+	w.xattrs(up, filepath.Base(path), path, e)
+}
+
+// below returns the directory of the parent snapshot that an entry leads to.
+func (w *walker) below(e *tree.Entry) *parentCursor {
+	if e == nil || e.Type != tree.TypeDir {
+		return &parentCursor{}
+	}
+	root, ok := e.SubtreeID()
+	return w.openParent(root, ok)
+}
+
+// dir walks a directory that is open. An error ends the run; what cannot be read
+// does not.
+func (w *walker) dir(n *node, before *parentCursor) error {
+	names, err := n.dir.Names()
+	if err != nil {
+		w.progress.Unreadable.Add(1)
+		w.warn(n.path, err)
+		if n.parent != nil {
+			n.parent.entry().Flags |= tree.FlagPartial
+		}
+	}
+	slices.Sort(names)
+	for len(names) > 0 {
+		part := names[:min(batchSize, len(names))]
+		names = names[len(part):]
+		b := n.newBatch(len(part))
+		for _, name := range part {
+			if err := w.name(n, b, name, before); err != nil {
+				return err
+			}
+		}
+		b.finish(w.worker)
+	}
+	n.close(w.worker)
+	n.release()
+	return w.err()
+}
+
+// name adds one name of a directory to a batch.
+func (w *walker) name(n *node, b *batch, name string, before *parentCursor) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	info, err := n.dir.Stat(name)
+	path := n.path + string(filepath.Separator) + name
+	if len(n.path) > 0 && n.path[len(n.path)-1] == filepath.Separator {
+		path = n.path + name
+	}
+	if err != nil {
+		if !vanished(err) {
+			w.progress.Unreadable.Add(1)
+			w.warn(path, err)
+		}
+		return nil
+	}
+	if w.options.Skip != nil && w.options.Skip(path, &info) {
+		w.progress.Excluded.Add(1)
+		return nil
+	}
+	old := before.find(name)
+	if info.Type != tree.TypeDir {
+		w.file(n, b, name, &info, old)
+		return nil
+	}
+	s := b.add(entryOf(name, &info))
+	w.progress.Dirs.Add(1)
+	w.xattrs(n.dir, name, path, s.entry())
+	if w.options.OneFileSystem && info.Device != w.device {
+		s.complete(w.worker) // the mount point is kept, empty
+		return nil
+	}
+	sub, err := n.dir.Sub(name)
+	if err != nil {
+		if vanished(err) {
+			*s.omit = true
+		} else {
+			s.entry().Flags |= tree.FlagPartial
+			w.progress.Unreadable.Add(1)
+			w.warn(path, err)
+		}
+		s.complete(w.worker)
+		return nil
+	}
+	return w.dir(w.newNode(path, sub, s), w.below(old))
+}
+
+// file adds a name that is no directory to a batch.
+func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, old *tree.Entry) {
+	path := filepath.Join(n.path, name)
+	s := b.add(entryOf(name, info))
+	e := s.entry()
+	w.xattrs(n.dir, name, path, e)
+	if info.Type != tree.TypeFile {
+		w.progress.Others.Add(1)
+		if info.Type == tree.TypeSymlink {
+			target, err := n.dir.Readlink(name)
+			if err != nil || len(target) == 0 {
+				*s.omit = true
+				if !vanished(err) {
+					w.progress.Unreadable.Add(1)
+					w.warn(path, err)
+				}
+			}
+			e.Link = target
+		}
+		if info.Links > 1 {
+			e.Group = w.links.number(w.run, info, path)
+		}
+		s.complete(w.worker)
+		return
+	}
+	w.progress.Files.Add(1)
+	w.progress.Bytes.Add(info.Size)
+	if info.Links > 1 {
+		e.Group = w.links.number(w.run, info, path)
+	}
+	if !w.options.Force && w.unchanged(info, old) {
+		e.Content, e.ContentLists, e.Extents, e.ExtentLists = old.Content, old.ContentLists, old.Extents, old.ExtentLists
+		s.complete(w.worker)
+		return
+	}
+	if info.Size == 0 {
+		s.complete(w.worker)
+		return
+	}
+	if e.Group != 0 && w.links.wait(info, s) {
+		return // another name of the file is being read
+	}
+	n.users.Add(1)
+	select {
+	case w.jobs <- job{node: n, slot: s, name: name, path: path, info: *info}:
+	case <-w.ctx.Done():
+		n.release()
+	}
+}
+
+// unchanged reports whether the content of a file need not be read, because the
+// parent snapshot has it and the vault still does.
+func (w *walker) unchanged(info *localfs.Info, old *tree.Entry) bool {
+	if old == nil || old.Type != tree.TypeFile || old.Size != info.Size || old.Seconds != info.Seconds || old.Nanos != info.Nanos ||
+		old.Flags&(tree.FlagChanged|tree.FlagUnreadable) != 0 {
+		return false
+	}
+	lists := append(slices.Clone(old.ContentLists), old.ExtentLists...)
+	for _, id := range append(lists, old.Content...) {
+		if !w.writer.Has(id) {
+			return false
+		}
+	}
+	if !w.verify || len(old.ContentLists) == 0 {
+		return true
+	}
+	content, err := w.reader.Content(w.ctx, old)
+	if err != nil {
+		return false
+	}
+	for _, id := range content {
+		if !w.writer.Has(id) {
+			return false
+		}
+	}
+	return true
+}
+
+// xattrs adds the extended attributes of a name to its entry; long values become
+// chunks.
+func (w *walker) xattrs(dir *localfs.Dir, name, path string, e *tree.Entry) {
+	all, err := dir.Xattrs(name)
+	if err != nil && !vanished(err) && !errors.Is(err, fs.ErrPermission) {
+		w.warn(path, err)
+	}
+	slices.SortFunc(all, func(a, b localfs.Xattr) int { return slices.Compare(a.Name, b.Name) })
+	for _, x := range all {
+		if len(e.Xattrs) == tree.MaxXattrs {
+			w.warn(path, errors.New("it has too many extended attributes: some are left out"))
+			return
+		}
+		attr := tree.Xattr{Name: x.Name, Value: x.Value}
+		if len(x.Value) > tree.MaxXattr {
+			id, err := w.worker.Add(keys.KindData, x.Value)
+			if err != nil {
+				w.fail(err)
+				return
+			}
+			attr.Value, attr.Content = nil, []pack.ID{id}
+		}
+		e.Xattrs = append(e.Xattrs, attr)
+	}
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+)
+
+var (
+	// ErrKeepsNothing is returned for a policy that would keep no snapshot.
+	ErrKeepsNothing = errors.New("vault: this policy keeps no snapshot")
+	// ErrTooLate is returned by Undo when data of the snapshots is gone.
+	ErrTooLate = errors.New("vault: it is too late to undo: prune has deleted data of these snapshots")
+)
+
+// Policy says which snapshots stay: of each group, by device, host and paths, the
+// first of each of the newest so many hours, days, weeks, months and years that
+// have any, and the newest Last.
+type Policy struct {
+	Last, Hourly, Daily, Weekly, Monthly, Yearly int
+	// Release forgets also the snapshots that precede a suspicious one.
+	Release bool
+}
+
+// Empty reports whether the policy keeps nothing.
+func (p *Policy) Empty() bool {
+	return p.Last <= 0 && p.Hourly <= 0 && p.Daily <= 0 && p.Weekly <= 0 && p.Monthly <= 0 && p.Yearly <= 0
+}
+
+// Decision says whether a snapshot stays, and why.
+type Decision struct {
+	Snapshot *oplog.Snapshot
+	Keep     bool
+	Reasons  []string
+}
+
+type group struct {
+	device      keys.DeviceID
+	host, paths string
+}
+
+// Below these a change says nothing: a folder of three files may lose one.
+const (
+	fewFiles = 10
+	fewBytes = 4 << 20
+)
+
+// suspicious reports whether a snapshot lost more than 30 percent of the files of
+// the one before, or re-wrote more than 30 percent of the bytes with data that
+// does not compress: what a thief or ransomware leaves.
+func suspicious(before, s *oplog.Snapshot) bool {
+	a, b := &before.Body.Counts, &s.Body.Counts
+	if a.Files >= fewFiles && b.Files*10 < a.Files*7 {
+		return true
+	}
+	return b.NewBytes >= fewBytes && b.NewBytes*10 > b.Bytes*3 && b.Stored*100 >= b.NewBytes*97 && a.Bytes > 0
+}
+
+// Decide applies a policy to the live snapshots, in the order of the log. Times
+// are taken from the snapshots, but never run backwards within a device's
+// snapshots and never ahead of now, so that a device that claims other times gains
+// nothing by it.
+func (v *Vault) Decide(p Policy) ([]Decision, error) {
+	if p.Empty() {
+		return nil, fmt.Errorf("%w: say what to keep", ErrKeepsNothing)
+	}
+	var out []Decision
+	groups := map[group][]int{}
+	for _, s := range v.state.Live() {
+		paths := ""
+		for _, path := range s.Body.Paths {
+			paths += string(path) + "\x00"
+		}
+		g := group{s.Device, s.Body.Host, paths}
+		groups[g] = append(groups[g], len(out))
+		out = append(out, Decision{Snapshot: s})
+	}
+	now := v.now().Unix()
+	for _, members := range groups {
+		times, last := make([]int64, len(members)), int64(0)
+		for i, m := range members {
+			last = max(last, min(out[m].Snapshot.Time, now))
+			times[i] = last
+		}
+		decideGroup(p, out, members, times)
+	}
+	if len(out) > 0 && !slices.ContainsFunc(out, func(d Decision) bool { return d.Keep }) {
+		return out, ErrKeepsNothing
+	}
+	return out, nil
+}
+
+var buckets = []struct {
+	name  string
+	count func(Policy) int
+	of    func(time.Time) string
+}{
+	{"hourly", func(p Policy) int { return p.Hourly }, func(t time.Time) string { return t.Format("2006-01-02 15") }},
+	{"daily", func(p Policy) int { return p.Daily }, func(t time.Time) string { return t.Format("2006-01-02") }},
+	{"weekly", func(p Policy) int { return p.Weekly }, func(t time.Time) string {
+		year, week := t.ISOWeek()
+		return fmt.Sprintf("%d-%d", year, week)
+	}},
+	{"monthly", func(p Policy) int { return p.Monthly }, func(t time.Time) string { return t.Format("2006-01") }},
+	{"yearly", func(p Policy) int { return p.Yearly }, func(t time.Time) string { return t.Format("2006") }},
+}
+
+// decideGroup decides about the snapshots of one group, oldest first.
+func decideGroup(p Policy, out []Decision, members []int, times []int64) {
+	keep := func(i int, reason string) {
+		d := &out[members[i]]
+		d.Keep, d.Reasons = true, append(d.Reasons, reason)
+	}
+	for i := max(0, len(members)-p.Last); i < len(members); i++ {
+		keep(i, "last")
+	}
+	for _, b := range buckets {
+		left := b.count(p)
+		for i := len(members) - 1; i >= 0 && left > 0; i-- {
+			name := b.of(time.Unix(times[i], 0).UTC())
+			if i == 0 || b.of(time.Unix(times[i-1], 0).UTC()) != name { // the first of its bucket
+				keep(i, b.name)
+				left--
+			}
+		}
+	}
+	for i := 1; i < len(members) && !p.Release; i++ {
+		if suspicious(out[members[i-1]].Snapshot, out[members[i]].Snapshot) {
+			keep(i-1, "the next one lost or re-wrote much")
+		}
+	}
+}
+
+// Forget gives snapshots up. Their data stays until Prune has waited.
+func (v *Vault) Forget(ctx context.Context, snapshots []uint64, reason string) (seq uint64, err error) {
+	slices.Sort(snapshots)
+	snapshots = slices.Compact(snapshots)
+	return v.publish(ctx, oplog.KindForget, func() (any, error) {
+		var body oplog.ForgetBody
+		for _, n := range snapshots {
+			s := v.state.Snapshots[n]
+			if s == nil {
+				return nil, fmt.Errorf("%w: %d", ErrNoSnapshot, n)
+			}
+			if s.Forgotten == 0 && len(body.Snapshots) < oplog.MaxSnapshots {
+				body.Snapshots = append(body.Snapshots, n)
+			}
+		}
+		if len(body.Snapshots) == 0 {
+			return nil, nil
+		}
+		body.Reason = oplog.Text(reason, 256)
+		return body, nil
+	})
+}
+
+// Undo takes forget entries back. The error is ErrTooLate if data of their
+// snapshots was deleted.
+func (v *Vault) Undo(ctx context.Context, forgets []uint64) error {
+	slices.Sort(forgets)
+	_, err := v.publish(ctx, oplog.KindUndo, func() (any, error) {
+		v.index = nil // it may have packs that no index lists, and that readers do not know
+		x, err := v.loadIndex(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		r := newReach(ctx, newReader(v, x))
+		for _, s := range v.state.Forgotten() {
+			if !slices.Contains(forgets, s.Forgotten-1) {
+				continue
+			}
+			if err := r.snapshot(s); errors.Is(err, ErrMissing) {
+				return nil, fmt.Errorf("%w (snapshot %d)", ErrTooLate, s.Seq)
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		return oplog.UndoBody{Forgets: forgets}, nil
+	})
+	return err
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package oplog
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/pack"
+)
+
+// Device is a device that the log added.
+type Device struct {
+	ID   keys.DeviceID
+	Key  ed25519.PublicKey
+	Name string
+	Seq  uint64 // of the entry that added it
+}
+
+// Snapshot is a snapshot of the log.
+type Snapshot struct {
+	Seq    uint64 // of its entry
+	Device keys.DeviceID
+	Time   int64
+	Body   SnapshotBody
+	// Forgotten is the number of the forget entry that holds, plus 1; 0 for a
+	// snapshot that is live.
+	Forgotten uint64
+}
+
+// Mark is the announcement that a pack is to be deleted.
+type Mark struct {
+	Seq  uint64
+	Time int64 // of the device that announced it
+}
+
+// State is what the entries of a log amount to.
+type State struct {
+	keys *keys.Keyring
+	// Next is the number of the next entry, and Head the hash of the last object.
+	Next uint64
+	Head Hash
+
+	Devices   map[keys.DeviceID]*Device
+	Snapshots map[uint64]*Snapshot
+	// Marks are the packs that are announced and not swept.
+	Marks map[pack.Name]Mark
+	// Swept are the packs that may be deleted, with the entry that says so.
+	Swept map[pack.Name]uint64
+	// Index are the packs with index frames, of snapshots and repacks, that are
+	// not swept, in the order of the log.
+	Index []pack.Name
+	// Needs counts the entries that can change which packs are needed, or where
+	// chunks lie: snapshots, undos, sweeps and repacks.
+	Needs   uint64
+	indexed map[pack.Name]bool  // those in Index
+	forgets map[uint64][]uint64 // forget entry to its snapshots, if not taken back
+	times   map[uint64]int64    // of forget entries
+}
+
+// NewState returns the state of a log without entries.
+func NewState(k *keys.Keyring) *State {
+	return &State{keys: k, Devices: map[keys.DeviceID]*Device{}, Snapshots: map[uint64]*Snapshot{}, Marks: map[pack.Name]Mark{},
+		Swept: map[pack.Name]uint64{}, indexed: map[pack.Name]bool{}, forgets: map[uint64][]uint64{}, times: map[uint64]int64{}}
+}
+
+// Apply verifies the next entry and takes it into account. An error leaves the
+// state as it was.
+func (s *State) Apply(o *Opened) error {
+	e := &o.Entry
+	broken := func(format string, args ...any) error {
+		return fmt.Errorf("%w at entry %d: %s", ErrBroken, e.Seq, fmt.Sprintf(format, args...))
+	}
+	if e.Seq != s.Next {
+		return broken("expected %d", s.Next)
+	}
+	if e.Previous != s.Head {
+		return broken("it does not follow the entry before: the storage mixes two histories, or shows an old one")
+	}
+	key := ed25519.PublicKey(s.keys.Config().RecoverySignature)
+	if e.Device != (keys.DeviceID{}) {
+		d := s.Devices[e.Device]
+		if d == nil {
+			return broken("a device signed it that the vault does not know")
+		}
+		key = d.Key
+	} else if e.Kind != KindDevice {
+		return broken("the recovery key signs nothing but devices")
+	}
+	if len(o.signature) != ed25519.SignatureSize || !ed25519.Verify(key, toSign(s.keys.Config().ID, o.bytes), o.signature) {
+		return broken("its signature is wrong")
+	}
+	if err := s.apply(e); err != nil {
+		return broken("%v", err)
+	}
+	s.Next, s.Head = s.Next+1, o.hash
+	switch e.Kind {
+	case KindSnapshot, KindUndo, KindSweep, KindRepack:
+		s.Needs++
+	}
+	return nil
+}
+
+func body[T any](e *Entry) (*T, error) {
+	var b T
+	if err := dcbor.Unmarshal(e.Body, &b); err != nil {
+		return nil, err
+	}
+	return &b, nil
+}
+
+func (s *State) apply(e *Entry) error {
+	switch e.Kind {
+	case KindDevice:
+		return s.applyDevice(e)
+	case KindSnapshot:
+		return s.applySnapshot(e)
+	case KindForget:
+		return s.applyForget(e)
+	case KindUndo:
+		return s.applyUndo(e)
+	case KindMark, KindSweep:
+		return s.applyPacks(e)
+	case KindRepack:
+		b, err := body[RepackBody](e)
+		if err != nil {
+			return err
+		}
+		s.addIndex(b.Index)
+		return nil
+	}
+	return fmt.Errorf("kind %d is unknown: a newer version of securecrypt wrote it; update the program", e.Kind)
+}
+
+func (s *State) applyDevice(e *Entry) error {
+	b, err := body[DeviceBody](e)
+	switch {
+	case err != nil:
+		return err
+	case len(b.Key) != ed25519.PublicKeySize:
+		return fmt.Errorf("a device's key has %d bytes", len(b.Key))
+	case s.Devices[keys.IDOf(b.Key)] != nil:
+		return fmt.Errorf("the device is there already")
+	}
+	id := keys.IDOf(b.Key)
+	s.Devices[id] = &Device{id, b.Key, b.Name, e.Seq}
+	return nil
+}
+
+func (s *State) applySnapshot(e *Entry) error {
+	b, err := body[SnapshotBody](e)
+	switch {
+	case err != nil:
+		return err
+	case len(b.Root) != 0 && len(b.Root) != len(pack.ID{}), b.Parent > e.Seq:
+		return fmt.Errorf("not a possible snapshot")
+	}
+	s.Snapshots[e.Seq] = &Snapshot{Seq: e.Seq, Device: e.Device, Time: e.Time, Body: *b}
+	s.addIndex(b.Index)
+	return nil
+}
+
+func (s *State) addIndex(packs []pack.Name) {
+	for _, p := range packs {
+		if _, swept := s.Swept[p]; !swept && !s.indexed[p] {
+			s.Index, s.indexed[p] = append(s.Index, p), true
+		}
+	}
+}
+
+func (s *State) applyForget(e *Entry) error {
+	b, err := body[ForgetBody](e)
+	if err != nil {
+		return err
+	}
+	if !ascending(b.Snapshots) || len(b.Snapshots) > MaxSnapshots {
+		return fmt.Errorf("its snapshots are out of order")
+	}
+	for _, seq := range b.Snapshots {
+		if s.Snapshots[seq] == nil {
+			return fmt.Errorf("there is no snapshot %d", seq)
+		}
+	}
+	s.forgets[e.Seq], s.times[e.Seq] = b.Snapshots, e.Time
+	s.computeForgotten()
+	return nil
+}
+
+func (s *State) applyUndo(e *Entry) error {
+	b, err := body[UndoBody](e)
+	if err != nil {
+		return err
+	}
+	if !ascending(b.Forgets) {
+		return fmt.Errorf("its numbers are out of order")
+	}
+	for _, seq := range b.Forgets {
+		if _, ok := s.times[seq]; !ok {
+			return fmt.Errorf("entry %d forgets nothing", seq)
+		}
+	}
+	for _, seq := range b.Forgets {
+		delete(s.forgets, seq)
+	}
+	s.computeForgotten()
+	return nil
+}
+
+// computeForgotten sets for each snapshot the first forget entry that names it.
+func (s *State) computeForgotten() {
+	for _, snap := range s.Snapshots {
+		snap.Forgotten = 0
+	}
+	for _, seq := range slices.Sorted(maps.Keys(s.forgets)) {
+		for _, n := range s.forgets[seq] {
+			if snap := s.Snapshots[n]; snap.Forgotten == 0 {
+				snap.Forgotten = seq + 1
+			}
+		}
+	}
+}
+
+func (s *State) applyPacks(e *Entry) error {
+	b, err := body[PacksBody](e)
+	if err != nil {
+		return err
+	}
+	if len(b.Packs) > MaxPacks {
+		return fmt.Errorf("it names too many packs")
+	}
+	for _, p := range b.Packs {
+		if e.Kind == KindSweep {
+			s.Swept[p] = e.Seq
+			delete(s.Marks, p)
+		} else if _, ok := s.Marks[p]; !ok {
+			s.Marks[p] = Mark{e.Seq, e.Time}
+		}
+	}
+	if e.Kind == KindSweep {
+		s.Index = slices.DeleteFunc(s.Index, func(p pack.Name) bool { _, swept := s.Swept[p]; return swept })
+	}
+	return nil
+}
+
+func ascending(n []uint64) bool {
+	for i := 1; i < len(n); i++ {
+		if n[i-1] >= n[i] {
+			return false
+		}
+	}
+	return len(n) > 0
+}
+
+// Live returns the snapshots that are not forgotten, in the order of the log.
+func (s *State) Live() []*Snapshot {
+	return s.sorted(func(x *Snapshot) bool { return x.Forgotten == 0 })
+}
+
+// Forgotten returns the snapshots that are forgotten, in the order of the log.
+func (s *State) Forgotten() []*Snapshot {
+	return s.sorted(func(x *Snapshot) bool { return x.Forgotten != 0 })
+}
+
+func (s *State) sorted(which func(*Snapshot) bool) (out []*Snapshot) {
+	for _, seq := range slices.Sorted(maps.Keys(s.Snapshots)) {
+		if which(s.Snapshots[seq]) {
+			out = append(out, s.Snapshots[seq])
+		}
+	}
+	return out
+}
+
+// ForgetTime returns when a forgotten snapshot was given up, by the clock of the
+// device that did.
+func (s *State) ForgetTime(x *Snapshot) int64 { return s.times[x.Forgotten-1] }
+
+// Forgets returns the forget entries that hold, in the order of the log.
+func (s *State) Forgets() []uint64 { return slices.Sorted(maps.Keys(s.forgets)) }
+
+// NextEntry returns the next entry of a kind, for a device to sign.
+func (s *State) NextEntry(device keys.DeviceID, kind Kind, time int64) Entry {
+	return Entry{Seq: s.Next, Previous: s.Head, Device: device, Kind: kind, Time: time}
+}
+
+// Text makes a text fit for an entry: valid UTF-8 of at most max bytes.
+func Text(s string, max int) string {
+	if len(s) > max {
+		s = s[:max]
+	}
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		if r != utf8.RuneError {
+			out = append(out, r)
+		}
+	}
+	return string(out)
+}

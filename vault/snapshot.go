@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package vault
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+	"github.com/securecrypt/securecrypt/vault/pack"
+	"github.com/securecrypt/securecrypt/vault/tree"
+)
+
+// PublishSnapshot finishes a run and publishes its snapshot. The error is ErrSwept
+// if data that the run wrote or found was deleted meanwhile: then the run is to be
+// done again, which sends only what is missing.
+func (v *Vault) PublishSnapshot(ctx context.Context, w *Writer, k *Worker, body oplog.SnapshotBody) (seq uint64, err error) {
+	roots, err := w.Finish(k)
+	if err != nil {
+		return 0, err
+	}
+	body.Index = roots
+	return v.publish(ctx, oplog.KindSnapshot, func() (any, error) {
+		if body.Parent != 0 && v.state.Snapshots[body.Parent-1].Forgotten != 0 {
+			return nil, ErrSwept // what unchanged files rely on may be gone
+		}
+		return body, w.checkSwept()
+	})
+}
+
+// Snapshot finds a snapshot by its number, or the newest for "latest".
+func (v *Vault) Snapshot(name string) (*oplog.Snapshot, error) {
+	if name == "latest" {
+		live := v.state.Live()
+		if len(live) == 0 {
+			return nil, fmt.Errorf("%w: the vault has none yet", ErrNoSnapshot)
+		}
+		return live[len(live)-1], nil
+	}
+	seq, err := strconv.ParseUint(name, 10, 64)
+	if err != nil || v.state.Snapshots[seq] == nil {
+		return nil, fmt.Errorf("%w: %q", ErrNoSnapshot, name)
+	}
+	return v.state.Snapshots[seq], nil
+}
+
+// Root returns the root page of a snapshot, false if it has no entries.
+func Root(s *oplog.Snapshot) (pack.ID, bool) {
+	if len(s.Body.Root) != len(pack.ID{}) {
+		return pack.ID{}, false
+	}
+	return pack.ID(s.Body.Root), true
+}
+
+// Dir returns a reader of the directory with a root page.
+func (r *Reader) Dir(ctx context.Context, root pack.ID, ok bool) (*tree.Reader, error) {
+	return tree.NewReader(root, ok, func(id pack.ID) ([]byte, error) { return r.Chunk(ctx, keys.KindTree, id) })
+}
+
+// Content returns the identifiers of all chunks of a file, in order.
+func (r *Reader) Content(ctx context.Context, e *tree.Entry) ([]pack.ID, error) {
+	if len(e.ContentLists) == 0 {
+		return e.Content, nil
+	}
+	var out []pack.ID
+	for _, id := range e.ContentLists {
+		l, err := r.list(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l.Content...)
+	}
+	return out, nil
+}
+
+// Extents returns the parts of a file that are no holes, none if it has no holes.
+func (r *Reader) Extents(ctx context.Context, e *tree.Entry) ([]tree.Extent, error) {
+	if len(e.ExtentLists) == 0 {
+		return e.Extents, nil
+	}
+	var out []tree.Extent
+	for _, id := range e.ExtentLists {
+		l, err := r.list(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l.Extents...)
+	}
+	return out, tree.ValidateExtents(out, e.Size)
+}
+
+func (r *Reader) list(ctx context.Context, id pack.ID) (*tree.List, error) {
+	b, err := r.Chunk(ctx, keys.KindTree, id)
+	if err != nil {
+		return nil, err
+	}
+	return tree.ParseList(b)
+}
