@@ -19,8 +19,10 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
+VAULT_READER := $(TOOLS)/vault-reader
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 PEERS := $(TOOLS)/peers
+PROXIES := $(TOOLS)/proxies
 
 .PHONY: coverage help run web screens test interop lint vuln fuzz bench bench-page bench-peers build clean
 
@@ -36,7 +38,7 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium ts-mls web ## vet and all tests, with the race detector
+test: | cddl chromium proxies ts-mls vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
@@ -87,10 +89,20 @@ $(GOVULNCHECK):
 cddl:
 	@test -x $(CDDL_PYTHON) || .ci/cddl $(CDDL_PYTHON) $(CDDL_VERIFIER_VERSION) || true
 
+# What the vault's reader in Python needs likewise.
+.PHONY: vault-reader
+vault-reader: | cddl
+	@cmp -s $(VAULT_READER)/requirements.txt vault/testdata/reader/requirements.txt || vault/testdata/reader/install $(VAULT_READER) || true
+
 # Chromium likewise.
 .PHONY: chromium
 chromium:
 	@.ci/chromium || true
+
+# nginx and Caddy likewise.
+.PHONY: proxies
+proxies:
+	@test -x $(PROXIES)/usr/sbin/nginx -a -x $(PROXIES)/usr/bin/caddy || .ci/proxies $(PROXIES) || true
 
 # The npm package ts-mls likewise.
 .PHONY: ts-mls

@@ -11,10 +11,6 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// maxQueued is how many inputs from the server wait for an actor before the
-// connection is no longer read.
-const maxQueued = 256
-
 // maxBatch is how many inputs share one transaction.
 const maxBatch = 64
 
@@ -24,13 +20,13 @@ type actor struct {
 	client  *Client
 	id      cid
 	channel protocol.ChannelID
-	link    *link
+	host    string
 
 	mu      sync.Mutex // guards what follows
-	served  []input    // what the server sent, in its order
-	local   []job      // commands and results of effects
+	use     linkUse
+	served  servedQueue
+	local   []job // commands and results of effects
 	changed chan struct{}
-	room    *sync.Cond // served has room
 	closed  bool
 	// state as of the last step, for whoever waits.
 	snapshot snapshot
@@ -41,17 +37,22 @@ type actor struct {
 	waking time.Time
 	// uploads ends those that are under way, by the number of their item.
 	uploads map[uint64]context.CancelFunc
-	again   *time.Timer // of the next attempt after a failed transaction
-	nudges  int         // under way
+	again   *time.Timer   // of the next attempt after a failed transaction
+	failing time.Duration // the wait before that, 0 if the last one did not fail
+	nudges  int           // under way
+	// stopFetch ends the download of a commit that is under way or was.
+	stopFetch context.CancelCauseFunc
 
 	first chan struct{} // closed after the first step, which loads the machine
 }
 
 // snapshot is what waiters look at.
 type snapshot struct {
-	known     bool // some step has been made
+	known     bool    // some step has been made
+	purpose   purpose // of its connection
 	caughtUp  bool
 	outbox    int // items not sent yet
+	putOff    int // of those, what waits for files that are tried again later
 	deliver   int // letters not sent yet
 	following bool
 	checking  bool // some member is not confirmed yet
@@ -65,10 +66,11 @@ type job struct {
 	done func(error)
 }
 
-func newActor(c *Client, id cid, channel protocol.ChannelID, l *link) *actor {
-	a := &actor{client: c, id: id, channel: channel, link: l, changed: make(chan struct{}, 1), waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{})}
-	a.room = sync.NewCond(&a.mu)
-	return a
+func newActor(c *Client, id cid, channel protocol.ChannelID, host string) *actor {
+	return &actor{
+		client: c, id: id, channel: channel, host: host, served: servedQueue{all: c.queuedAt(host)}, changed: make(chan struct{}, 1),
+		waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{}),
+	}
 }
 
 func (a *actor) signal() {
@@ -78,14 +80,12 @@ func (a *actor) signal() {
 	}
 }
 
-// serve queues what came from the server; wait holds the connection back while
-// the queue is full.
-func (a *actor) serve(in input, wait bool) {
+// serve queues an answer to a request, or a change of the connection.
+func (a *actor) serve(in input) {
 	a.mu.Lock()
-	for wait && len(a.served) >= maxQueued && !a.closed {
-		a.room.Wait()
+	if !a.closed {
+		a.served.put(in)
 	}
-	a.served = append(a.served, in)
 	a.mu.Unlock()
 	a.signal()
 }
@@ -121,13 +121,7 @@ func (a *actor) ask(ctx context.Context, in input) error {
 
 // run feeds the machine until ctx ends.
 func (a *actor) run(ctx context.Context) {
-	defer a.shut()
-	stop := a.link.watch(watcher{
-		up:   func(h protocol.Hello) { a.serve(inputUp{h}, false) },
-		down: func(error) { a.serve(inputDown{}, false) },
-	})
-	defer stop()
-	a.link.route(a.channel, a.event)
+	defer a.rejectPending()
 	var machine *conversation
 	var loaded sync.Once
 	for {
@@ -152,6 +146,9 @@ func (a *actor) run(ctx context.Context) {
 			a.client.retire(a)
 			return
 		}
+		if machine != nil && a.use.purpose == forNothing && machine.rec.Status == StatusRequest {
+			machine = nil // it is loaded again when somebody asks for it
+		}
 	}
 }
 
@@ -171,17 +168,6 @@ func (j job) finish(err error) {
 	}
 }
 
-func (a *actor) event(t protocol.EventType, b protocol.Body) {
-	switch body := b.(type) {
-	case *protocol.Entry:
-		a.serve(inputEntry{*body}, true)
-	case *protocol.CaughtUp:
-		a.serve(inputCaughtUp{*body}, true)
-	case *protocol.Signal:
-		a.serve(inputSignal{*body}, true)
-	}
-}
-
 // next takes the next batch: results and commands first, then what the server
 // sent, unless the machine waits for the message of an entry.
 func (a *actor) next(waiting bool) []job {
@@ -192,13 +178,8 @@ func (a *actor) next(waiting bool) []job {
 	if waiting {
 		return batch
 	}
-	n := min(len(a.served), maxBatch)
-	for _, in := range a.served[:n] {
+	for _, in := range a.served.take(maxBatch) {
 		batch = append(batch, job{in: in})
-	}
-	a.served = append([]input(nil), a.served[n:]...)
-	if n > 0 {
-		a.room.Broadcast()
 	}
 	return batch
 }
@@ -220,6 +201,7 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 			if machine, err = loadConversation(tx, a.client.self, a.client.now, a.id); err != nil {
 				return err
 			}
+			machine.life = a.client.lifeClock
 		}
 		machine.begin(tx, out)
 		for i, j := range batch {
@@ -250,6 +232,8 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 		a.restart(ctx, err)
 		return nil
 	}
+	moved := a.attach(ctx, machine.purpose())
+	a.saved(ctx)
 	a.publish(machine, out.effects)
 	for i, j := range batch {
 		j.finish(answers[i])
@@ -258,6 +242,10 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 		a.client.log.Warn("an entry could not be read", "error", why)
 	}
 	for _, e := range out.effects {
+		if r, ok := e.(doRequest); ok {
+			a.request(r, moved)
+			continue
+		}
 		a.perform(ctx, e)
 	}
 	for _, e := range out.events {
@@ -266,24 +254,60 @@ func (a *actor) process(ctx context.Context, machine *conversation, batch []job)
 	return machine
 }
 
+// maxSaveRetryDelay is the longest wait between two attempts to save a
+// conversation.
+const maxSaveRetryDelay = time.Minute
+
 // restart makes the conversation begin anew on its connection after a failed
-// transaction: what is not durable is delivered again.
+// transaction: what is not durable is delivered again. Of attempts that fail one
+// after the other the first is told, and each waits longer.
 func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
-	a.client.emit(FailureEvent{Conversation: conversationID(a.channel), Err: err})
 	a.mu.Lock()
+	if a.failing == 0 { // told once the lock is free
+		defer a.client.emit(FailureEvent{Conversation: conversationID(a.channel), Err: err})
+	}
 	defer a.mu.Unlock()
-	a.served = nil
-	a.room.Broadcast()
+	a.failing = min(max(2*a.failing, retryFirst), maxSaveRetryDelay)
+	a.served.clear()
 	if a.again != nil {
 		a.again.Stop()
 	}
-	a.again = time.AfterFunc(retryFirst, func() {
-		if ctx.Err() == nil {
-			a.link.revisit(func(h protocol.Hello) { a.serve(inputUp{h}, false) })
-			a.tell(inputTick{}, nil)
-		}
+	a.again = time.AfterFunc(a.failing, func() {
+		a.mu.Lock()
+		a.again = nil
+		a.mu.Unlock()
+		a.resume(ctx)
 	})
+}
+
+// resume loads the machine again and shows it the connection.
+func (a *actor) resume(ctx context.Context) {
+	if ctx.Err() == nil {
+		a.mu.Lock()
+		l := a.use.link
+		a.mu.Unlock()
+		if l != nil {
+			l.revisit(a.up)
+		}
+		a.tell(inputTick{}, nil)
+	}
+}
+
+// saved notes that the store works. If something else found that out before the
+// next attempt was due, it need not be waited for.
+func (a *actor) saved(ctx context.Context) {
+	a.mu.Lock()
+	early := a.again != nil
+	if early {
+		a.again.Stop()
+		a.again = nil
+	}
+	a.failing = 0
+	a.mu.Unlock()
+	if early {
+		a.resume(ctx)
+	}
 }
 
 // publish lets waiters see where the machine stands, and what it will do.
@@ -296,8 +320,8 @@ func (a *actor) publish(m *conversation, effects []effect) {
 		}
 	}
 	a.snapshot = snapshot{
-		known: true, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), deliver: len(m.deliver),
-		following: m.following(), checking: len(m.doubtful()) > 0, reporting: m.reporting(), nudges: a.nudges,
+		known: true, purpose: a.use.purpose, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), putOff: m.putOff(), deliver: len(m.deliver),
+		following: m.needsChannel(), checking: len(m.toConfirm()) > 0, reporting: m.reporting(), nudges: a.nudges,
 	}
 	a.tellWaiters()
 }
@@ -324,7 +348,7 @@ func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
 	}()
 	for {
 		a.mu.Lock()
-		ready := len(a.served) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
+		ready := len(a.served.inputs) == 0 && len(a.local) == 0 && a.snapshot.known && done(a.snapshot)
 		a.mu.Unlock()
 		// First: what the queues held is dropped when the client closes.
 		if err := a.client.ctx.Err(); err != nil {
@@ -342,13 +366,15 @@ func (a *actor) wait(ctx context.Context, done func(snapshot) bool) error {
 	}
 }
 
-// shut refuses what still waits.
-func (a *actor) shut() {
+// rejectPending fails all pending commands.
+func (a *actor) rejectPending() {
+	a.client.requests.drop(a)
+	a.detach()
 	a.mu.Lock()
 	a.closed = true
 	local := a.local
-	a.local, a.served = nil, nil
-	a.room.Broadcast()
+	a.local = nil
+	a.served.clear()
 	for _, timer := range []*time.Timer{a.alarm, a.again} {
 		if timer != nil {
 			timer.Stop()
@@ -358,85 +384,6 @@ func (a *actor) shut() {
 	a.mu.Unlock()
 	for _, j := range local {
 		j.finish(context.Canceled)
-	}
-}
-
-// perform carries out an effect. What takes time gets a goroutine, whose
-// result comes back as an input.
-func (a *actor) perform(ctx context.Context, e effect) {
-	c := a.client
-	answer := func(in input) { a.tell(in, nil) }
-	switch e := e.(type) {
-	case doRequest:
-		a.link.request(e.op, e.body, func(b protocol.Body, err error) {
-			if in := e.done(b, err); in != nil {
-				a.serve(in, false)
-			}
-		})
-	case doLookup:
-		c.spawn(func() { answer(inputChains{c.lookUp(ctx, e.addresses)}) })
-	case doInvite:
-		c.spawn(func() {
-			answer(inputInvitees{e.n, c.invitees(ctx, e.addresses)})
-		})
-	case doFetch:
-		c.spawn(func() {
-			message, err := c.fetchStash(ctx, a.link.host, e.stash)
-			answer(inputFetched{e.seq, message, err})
-		})
-	case doStash:
-		c.spawn(func() { answer(inputStashed{e.n, e.outbox, c.uploadStash(ctx, a.link.host, e.token, e.box)}) })
-	case doLetter:
-		c.spawn(func() { answer(inputLetter{e.n, c.sendLetter(ctx, e.letter)}) })
-	case doUpload:
-		ctx, done := a.upload(ctx, e.n)
-		c.spawn(func() {
-			err := c.upload(ctx, a.link.host, e)
-			done() // before the answer leads to the next one of the item
-			answer(inputUploaded{e.n, e.index, err})
-		})
-	case doNudge:
-		c.spawn(func() {
-			c.nudge(ctx, e)
-			a.nudged()
-		})
-	case doRenew:
-		c.waker.kick()
-	case doAbort:
-		a.abort(e.n)
-	case doWake:
-		a.wakeAt(e.at)
-	}
-}
-
-// nudged lets waiters see that devices were woken.
-func (a *actor) nudged() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.nudges--
-	a.snapshot.nudges = a.nudges
-	a.tellWaiters()
-}
-
-// upload remembers how to end an upload until done is called.
-func (a *actor) upload(ctx context.Context, n uint64) (_ context.Context, done func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	a.mu.Lock()
-	a.uploads[n] = cancel
-	a.mu.Unlock()
-	return ctx, func() {
-		cancel()
-		a.mu.Lock()
-		delete(a.uploads, n)
-		a.mu.Unlock()
-	}
-}
-
-func (a *actor) abort(n uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if cancel := a.uploads[n]; cancel != nil {
-		cancel()
 	}
 }
 

@@ -38,7 +38,7 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 		return "", err
 	}
 	k := keyOfFile(c.store, rec.Token.BlobID())
-	release, err := c.shelf.claim(ctx, k)
+	release, err := c.attachments.claim(ctx, k)
 	if err != nil {
 		return "", err
 	}
@@ -48,21 +48,21 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 	}
 	err = c.copyIn(ctx, k, r)
 	if err == nil {
-		err = c.shelf.makeRoom(0)
+		err = c.attachments.makeRoom(0)
 	}
 	if err != nil {
-		return "", errors.Join(err, c.shelf.drop(k))
+		return "", errors.Join(err, c.attachments.drop(k))
 	}
 	return fileID(rec.Token.BlobID()), nil
 }
 
-// copyIn writes all of r into a file on the shelf that has only a record.
-func (c *Client) copyIn(ctx context.Context, k shelfKey, r io.Reader) error {
-	w, err := c.shelf.writer(k, 0, 0)
+// copyIn writes all of r into a cached file that has only a record.
+func (c *Client) copyIn(ctx context.Context, k cacheKey, r io.Reader) error {
+	w, err := c.attachments.writer(k, 0, 0)
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(w, io.LimitReader(untilDone{ctx, r}, attach.MaxSize+1))
+	n, err := io.Copy(w, io.LimitReader(contextReader{ctx, r}, attach.MaxSize+1))
 	if err != nil {
 		return err
 	}
@@ -72,20 +72,20 @@ func (c *Client) copyIn(ctx context.Context, k shelfKey, r io.Reader) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.shelf.change(k, func(_ *sealedTx, rec *fileRecord) error {
+	return c.attachments.change(k, func(_ *sealedTx, rec *fileRecord) error {
 		rec.Whole, rec.Hash = true, w.sum.Sum(nil)
 		return nil
 	})
 }
 
-// untilDone is a reader that ends with a context.
-type untilDone struct {
+// A contextReader fails when its context ends.
+type contextReader struct {
 	ctx context.Context
 	io.Reader
 }
 
 // Read implements io.Reader.
-func (u untilDone) Read(p []byte) (int, error) {
+func (u contextReader) Read(p []byte) (int, error) {
 	if u.ctx.Err() != nil {
 		return 0, context.Cause(u.ctx)
 	}
@@ -108,13 +108,13 @@ func (c *Client) Detach(id FileID) error {
 	})
 }
 
-// keptUpload gets a file that was attached ready to be sent.
-func (c *Client) keptUpload(id FileID) (uploadRecord, error) {
+// takeUpload prepares an attached file for sending.
+func (c *Client) takeUpload(id FileID) (uploadRecord, error) {
 	blob, err := protocol.ParseBlobID(string(id))
 	if err != nil {
 		return uploadRecord{}, errNotKept
 	}
-	rec, err := c.shelf.find(keyOfFile(c.store, blob))
+	rec, err := c.attachments.find(keyOfFile(c.store, blob))
 	if err != nil {
 		return uploadRecord{}, err
 	}
@@ -182,27 +182,27 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 	defer cancel(nil)
 	defer context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })()
 	k := keyOfFile(c.store, blob)
-	release, err := c.shelf.claim(ctx, k)
+	release, err := c.attachments.claim(ctx, k)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer release()
-	by, err := c.useOf(conv, id)
+	by, err := c.attachmentUse(conv, id)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := c.bring(ctx, place{host, blob, name, conv, id, index}, by, ext, k); err != nil {
+	if err := c.ensureCached(ctx, attachmentLocation{host, blob, name, conv, id, index}, by, ext, k); err != nil {
 		return nil, 0, err
 	}
-	f, err := c.shelf.open(k)
+	f, err := c.attachments.open(k)
 	if err != nil {
 		return nil, 0, err
 	}
 	return f, f.size, nil
 }
 
-// useOf is how a message is named among those that have a file.
-func (c *Client) useOf(conv ConversationID, id content.MessageID) (by useRecord, err error) {
+// attachmentUse returns the reference by which a message uses a cached file.
+func (c *Client) attachmentUse(conv ConversationID, id content.MessageID) (by useRecord, err error) {
 	err = c.viewConversation(conv, func(tx *sealedTx, k cid, _ *convRecord) error {
 		order, _, err := c.pager(tx, k, conv).find(id)
 		by = useRecord{k, order}
@@ -231,9 +231,9 @@ func (c *Client) openLocal(conv ConversationID, id content.MessageID, index int,
 	return f
 }
 
-// bring sees to it that an attachment is on the shelf.
-func (c *Client) bring(ctx context.Context, at place, by useRecord, ext *content.External, k shelfKey) error {
-	rec, err := c.shelf.find(k)
+// ensureCached downloads an attachment unless the cache has it.
+func (c *Client) ensureCached(ctx context.Context, at attachmentLocation, by useRecord, ext *content.External, k cacheKey) error {
+	rec, err := c.attachments.find(k)
 	if err != nil {
 		return err
 	}
@@ -241,30 +241,31 @@ func (c *Client) bring(ctx context.Context, at place, by useRecord, ext *content
 		if rec.Whole { // another message has the same place for another file
 			return attach.ErrCorrupt
 		}
-		if err := c.shelf.drop(k); err != nil {
+		if err := c.attachments.drop(k); err != nil {
 			return err
 		}
 		rec = nil
 	}
 	if rec == nil {
 		rec = &fileRecord{Version: recordVersion, Hash: ext.ContentHash}
-		err = c.shelf.add(k, rec, by)
+		err = c.attachments.add(k, rec, by)
 	} else {
-		err = c.shelf.touch(k, rec, by)
+		err = c.attachments.touch(k, rec, by)
 	}
 	if err != nil || rec.Whole {
 		return err
 	}
-	err = c.complete(ctx, at, ext, k, rec.Have)
+	err = c.completeDownload(ctx, at, ext, k, rec.Have)
 	if errors.Is(err, ErrFull) { // what came so far would leave no room for anything else
-		err = errors.Join(err, c.shelf.drop(k))
+		err = errors.Join(err, c.attachments.drop(k))
 	}
 	return err
 }
 
-// complete downloads what a file on the shelf lacks, and checks all of it.
-func (c *Client) complete(ctx context.Context, at place, ext *content.External, k shelfKey, have int64) error {
-	w, err := c.shelf.writer(k, have, int64(ext.Size))
+// completeDownload downloads the missing part of a cached file and verifies all
+// of it.
+func (c *Client) completeDownload(ctx context.Context, at attachmentLocation, ext *content.External, k cacheKey, have int64) error {
+	w, err := c.attachments.writer(k, have, int64(ext.Size))
 	if err != nil {
 		return err
 	}
@@ -275,12 +276,12 @@ func (c *Client) complete(ctx context.Context, at place, ext *content.External, 
 		err = w.Close()
 	}
 	if errors.Is(err, attach.ErrCorrupt) || err == nil && string(w.sum.Sum(nil)) != string(ext.ContentHash) {
-		return errors.Join(attach.ErrCorrupt, c.shelf.drop(k))
+		return errors.Join(attach.ErrCorrupt, c.attachments.drop(k))
 	}
 	if err != nil {
 		return err
 	}
-	return c.shelf.change(k, func(_ *sealedTx, rec *fileRecord) error {
+	return c.attachments.change(k, func(_ *sealedTx, rec *fileRecord) error {
 		rec.Whole = true
 		return nil
 	})

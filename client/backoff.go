@@ -42,6 +42,15 @@ func (b *backoff) failed(now time.Time, err error) {
 	}
 }
 
+// failedAtOne is failed for one of several servers: what it asks for must not
+// keep the others waiting.
+func (b *backoff) failedAtOne(now time.Time, err error) {
+	b.failed(now, err)
+	if last := now.Add(retryLast); b.until.After(last) {
+		b.until = last
+	}
+}
+
 func (b *backoff) reset() { *b = backoff{} }
 
 // retryable reports whether trying again later may help.

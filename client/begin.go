@@ -23,7 +23,7 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (Conversation
 	if err != nil || id != "" {
 		return id, err
 	}
-	if _, err := c.known(ctx, []account.Address{peer}); err != nil {
+	if _, err := c.ensureAccountsExist(ctx, []account.Address{peer}); err != nil {
 		return "", err
 	}
 	return c.begin(groupState{}, peer.String(), []string{peer.String()})
@@ -51,16 +51,20 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 		return "", err
 	}
 	people = slices.DeleteFunc(slices.Clone(people), func(a account.Address) bool { return a == c.self.address })
-	add, err := c.known(ctx, people)
+	add, err := c.ensureAccountsExist(ctx, people)
 	if err != nil {
 		return "", err
 	}
-	return c.begin(groupState{Group: true, Title: title}, "", add)
+	id, err := c.begin(groupState{Group: true, Title: title}, "", add)
+	if err != nil {
+		return "", err
+	}
+	return id, c.ConnectConversation(id) // its members are invited now; a direct conversation waits for its first message
 }
 
-// known makes sure that people exist, as far as their servers can be reached:
-// asked before anything is stored, so that a typing mistake is an error.
-func (c *Client) known(ctx context.Context, people []account.Address) ([]string, error) {
+// ensureAccountsExist checks that accounts exist, as far as their servers can be
+// reached, before anything is stored, so that a typing mistake is an error.
+func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Address) ([]string, error) {
 	var all []string
 	for _, a := range people {
 		if s := a.String(); !slices.Contains(all, s) {
@@ -103,7 +107,7 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 			return err
 		}
 		for _, a := range add {
-			if err := know(tx, a); err != nil {
+			if err := ensureContact(tx, a); err != nil {
 				return err
 			}
 		}
@@ -124,9 +128,8 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 		return "", err
 	}
 	c.mu.Lock()
-	c.ids[conversationID(channel)] = id
-	c.mu.Unlock()
-	return conversationID(channel), nil
+	defer c.mu.Unlock()
+	return conversationID(channel), c.registerID(conversationID(channel), id)
 }
 
 // firstItems fills the outbox of a new conversation: invitations, and the
@@ -163,7 +166,7 @@ func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Gr
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
-	now := c.now()
+	now := c.serverNow()
 	return mls.CreateGroup(mls.GroupParams{
 		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: c.self.signing,
 		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(extensionGroupState),

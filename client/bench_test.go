@@ -60,7 +60,7 @@ func newBenched(b *testing.B, net *fakeserver.Net, name string) *benched {
 	p.Client, err = client.Open(cfg)
 	must(b, err)
 	b.Cleanup(func() { p.Close(); must(b, store.Close()) })
-	must(b, p.GoAll())
+	must(b, p.ConnectAll())
 	must(b, p.Sync(b.Context()))
 	return p
 }
@@ -72,12 +72,12 @@ func pair(b *testing.B) (a, c *benched, id client.ConversationID) {
 	a, c = newBenched(b, net, "alice"), newBenched(b, net, "bob")
 	id, err := a.Direct(b.Context(), c.Address())
 	must(b, err)
-	must(b, a.Go(id))
-	must(b, a.Settled(b.Context(), id))
+	must(b, a.ConnectConversation(id))
+	must(b, a.WaitUntilSent(b.Context(), id))
 	for c.Accept(b.Context(), id) != nil {
 		time.Sleep(time.Millisecond)
 	}
-	must(b, c.Settled(b.Context(), id))
+	must(b, c.WaitUntilSent(b.Context(), id))
 	return a, c, id
 }
 
@@ -113,7 +113,7 @@ func BenchmarkMessage(b *testing.B) {
 			}
 			senders.Wait()
 			c.await(b.N)
-			must(b, a.Settled(b.Context(), id))
+			must(b, a.WaitUntilSent(b.Context(), id))
 			spent := cpuTime(b) - began
 			b.ReportMetric(float64(spent.Microseconds())/float64(2*b.N), "cpu-µs/message/client")
 		})

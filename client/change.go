@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/envelope"
-	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -22,20 +22,24 @@ import (
 type invitee struct {
 	chain    *account.Chain
 	packages []*mls.KeyPackage
-	err      error // why they cannot be added
+	at       time.Time // when all of them hold
+	err      error     // why they cannot be added
 }
 
 // advanceChange takes a change of the group one step further: find what it
 // needs, stage it, upload what is too long, commit.
 func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 	if len(item.Ciphertext) == 0 {
-		if err := c.reduce(tx, item); err != nil || item.Change == nil {
+		if c.group.PendingCommit() != nil {
+			return nil // of a change behind it, which is under way
+		}
+		if err := c.dropRedundantChanges(tx, item); err != nil || item.Change == nil {
 			return err
 		}
 		if len(item.Change.Add) > 0 && item.packages == nil {
 			if item.lookups.ready(c.now()) {
 				item.working = true
-				c.out.do(doInvite{item.n, slices.Clone(item.Change.Add[:min(addAtOnce, len(item.Change.Add))])})
+				c.out.do(doInvite{item.n, c.nextToAdd(item.Change.Add)})
 			}
 			return nil
 		}
@@ -52,14 +56,17 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 	return nil
 }
 
-// reduce takes out of a change what has come true already. If nothing is
-// left, it drops the item and leaves item.Change nil.
-func (c *conversation) reduce(tx *sealedTx, item *outItem) error {
+// dropRedundantChanges removes from a change what has happened already. If
+// nothing is left, it drops the item and leaves item.Change nil.
+func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	ch := item.Change
 	in := func(a string) bool { return len(c.leavesOf(a)) > 0 }
 	out := func(a string) bool { return !in(a) }
 	ch.Add = slices.DeleteFunc(ch.Add, in)
 	ch.Remove = slices.DeleteFunc(ch.Remove, out)
+	if ch.Eject { // unless the group's affairs went on meanwhile
+		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().mayEject(a) })
+	}
 	ch.Roles = slices.DeleteFunc(ch.Roles, func(r roleRecord) bool { return c.state.role(r.Address) == r.Role })
 	if ch.Title != nil && *ch.Title == c.state.Title {
 		ch.Title = nil
@@ -94,7 +101,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
 		if retryable(found.err) { // later, and after those who can be added now
 			item.Change.Add = append(item.Change.Add, who)
-			item.lookups.failed(c.now(), found.err)
+			item.lookups.failedAtOne(c.now(), found.err)
 			continue
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
@@ -112,26 +119,27 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 	return c.saveItem(tx, item)
 }
 
-// guest is a device that a change brings in.
-type guest struct {
+// An addedDevice is a device that a change adds to the group.
+type addedDevice struct {
 	address string
 	kp      *mls.KeyPackage
 	device  account.Device
 }
 
-// guests returns the devices of those whom a change adds and whose key packages are there.
-func (o *outItem) guests() (guests []guest, err error) {
+// guests returns the devices of those whom a change adds and whose key packages
+// are there and hold at a time.
+func (o *outItem) guests(at time.Time) (guests []addedDevice, err error) {
 	for _, who := range o.Change.Add {
 		found, ok := o.packages[who]
-		if !ok {
+		if !ok || !found.holdAt(at) {
 			continue
 		}
 		for _, kp := range found.packages {
-			device, err := vouched(found.chain, kp)
+			device, err := verifyKeyPackage(found.chain, kp)
 			if err != nil {
 				return nil, err
 			}
-			guests = append(guests, guest{who, kp, device})
+			guests = append(guests, addedDevice{who, kp, device})
 		}
 	}
 	return guests, nil
@@ -139,19 +147,23 @@ func (o *outItem) guests() (guests []guest, err error) {
 
 // stage builds the commit of a change and everything that goes with it.
 func (c *conversation) stage(tx *sealedTx, item *outItem) error {
-	options := mls.CommitOptions{Now: c.now(), Pending: c.granted()}
-	guests, err := item.guests()
+	now := item.validAt(c.now())
+	guests, err := item.guests(now)
 	if err != nil {
 		return err
 	}
+	options := mls.CommitOptions{Now: now, Pending: c.granted()}
 	for _, g := range guests {
 		options.Add = append(options.Add, g.kp)
 	}
 	for _, who := range item.Change.Remove {
 		options.Remove = append(options.Remove, c.leavesOf(who)...)
 	}
-	if options.Extensions, err = c.nextExtensions(item.Change); err != nil {
+	if options.Extensions, err = c.nextExtensions(item.Change, guests, options); err != nil {
 		return err
+	}
+	if len(item.Change.Roles) > 0 && !c.owned(c.state.withRoles(item.Change.Roles), "") {
+		return ErrLastOwner // who was to own the group has left it since
 	}
 	staged, delta, err := c.group.Stage(options)
 	if err != nil {
@@ -160,7 +172,7 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
-	if _, err := judge(c.state, staged); err != nil {
+	if _, err := c.rules().judge(staged); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAllowed, err) // the roles are others than when it was asked for
 	}
 	next, err := accessPublic(staged, c.rec.Channel)
@@ -168,19 +180,11 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	item.Change.NextKey = &next
-	invitation := letter.Invitation{Host: c.rec.Host, Channel: c.rec.Channel}
-	if len(guests) > 0 {
-		if err := item.Change.attachTree(&invitation, staged.RatchetTree()); err != nil {
-			return err
-		}
+	if err := c.invite(tx, item.Change, staged, guests); err != nil {
+		return err
 	}
-	for _, g := range guests {
-		if invitation.Welcome, err = staged.Welcome(g.kp); err != nil {
-			return fmt.Errorf("client: %w", err)
-		}
-		if err := item.Change.invite(g.address, g.device, invitation); err != nil {
-			return err
-		}
+	if err := c.checkCommitSize(staged.Message()); err != nil {
+		return err
 	}
 	payload, err := item.Change.payload(staged.Message())
 	if err != nil {
@@ -195,8 +199,8 @@ func (c *conversation) granted() bool {
 	return !slices.ContainsFunc(c.group.PendingProposals(), func(p mls.Proposal) bool { return p.Type != mls.ProposalSelfRemove })
 }
 
-// vouched checks that a key package belongs to a device of the chain.
-func vouched(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
+// verifyKeyPackage verifies that a key package belongs to a device of the chain.
+func verifyKeyPackage(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
 	cred, err := leafCredential(kp.LeafNode())
 	if err != nil {
 		return account.Device{}, err
@@ -206,7 +210,7 @@ func vouched(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
 
 // nextExtensions returns the group context extensions after a change, nil if
 // they stay.
-func (c *conversation) nextExtensions(ch *changeRecord) ([]mls.Extension, error) {
+func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o mls.CommitOptions) ([]mls.Extension, error) {
 	next := c.state
 	if ch.Title != nil {
 		next.Title = *ch.Title
@@ -216,6 +220,9 @@ func (c *conversation) nextExtensions(ch *changeRecord) ([]mls.Extension, error)
 	}
 	for _, r := range ch.Roles {
 		next = next.withRole(r.Address, r.Role)
+	}
+	for _, address := range c.rolesToDrop(guests, o) {
+		next = next.withRole(address, RoleMember)
 	}
 	if next.equal(c.state) {
 		return nil, nil
@@ -233,34 +240,25 @@ func (c *conversation) nextExtensions(ch *changeRecord) ([]mls.Extension, error)
 	return all, nil
 }
 
-func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte) (err error) {
-	if len(tree) <= letter.MaxTree {
-		in.Tree = tree
-		return nil
+// rolesToDrop returns whose role a commit takes with it: of those who go, and of
+// those who come and had one before.
+func (c *conversation) rolesToDrop(guests []addedDevice, o mls.CommitOptions) (all []string) {
+	goes := map[mls.LeafIndex]bool{}
+	for _, i := range o.Remove {
+		goes[i] = true
 	}
-	if ch.Tree, err = newStash(tree); err != nil {
-		return err
+	for _, p := range c.group.PendingProposals() {
+		goes[p.Sender] = goes[p.Sender] || o.Pending && p.Type == mls.ProposalSelfRemove
 	}
-	in.Stash = &ch.Tree.Ref
-	return nil
-}
-
-func (ch *changeRecord) invite(to string, device account.Device, in letter.Invitation) error {
-	pub, err := device.MailboxKey.HPKE()
-	if err != nil {
-		return err
+	for _, r := range c.state.Roles {
+		stays := func(i mls.LeafIndex) bool { return !goes[i] }
+		comes := func(g addedDevice) bool { return g.address == r.Address }
+		there := slices.ContainsFunc(c.leavesOf(r.Address), stays)
+		if !there && (len(c.leavesOf(r.Address)) > 0 || slices.ContainsFunc(guests, comes)) {
+			all = append(all, r.Address)
+		}
 	}
-	id := protocol.DeviceID(device.ID())
-	sealed, err := letter.Seal(pub, id, in)
-	if err != nil {
-		return err
-	}
-	rec := letterRecord{To: to, Device: id, Letter: sealed}
-	if _, err := io.ReadFull(random, rec.ID[:]); err != nil {
-		return err
-	}
-	ch.Letters = append(ch.Letters, rec)
-	return nil
+	return all
 }
 
 func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
@@ -305,13 +303,20 @@ func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 	if err != nil {
 		return err
 	}
+	access, err := accessKey(c.group, c.rec.Channel)
+	if err != nil {
+		return err
+	}
 	if err := c.applied(tx, staged); err != nil {
+		return err
+	}
+	if err := c.keepCommit(tx, access, item.Ciphertext, staged.Message()); err != nil {
 		return err
 	}
 	if err := c.dispatch(tx, item.Change); err != nil {
 		return err
 	}
-	if err := c.entered(tx, staged, next); err != nil {
+	if err := c.enterEpoch(tx, staged, next); err != nil {
 		return err
 	}
 	for who := range item.packages { // their server vouched for them just now
@@ -328,17 +333,25 @@ func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
 	if ch.Tree != nil {
 		all = append(all, deliveryRecord{Stash: ch.Tree})
 	}
+	for i := range ch.Trees {
+		all = append(all, deliveryRecord{Stash: &ch.Trees[i].Stash, Host: ch.Trees[i].Host})
+	}
 	for i := range ch.Letters {
 		all = append(all, deliveryRecord{Letter: &ch.Letters[i]})
 	}
 	for _, rec := range all {
-		c.rec.NextItem++
-		rec.Version = recordVersion
-		d := &delivery{deliveryRecord: rec, n: c.rec.NextItem}
-		c.deliver = append(c.deliver, d)
-		if err := tx.save(key(tableDelivery, c.id[:], number(d.n)), &d.deliveryRecord); err != nil {
+		if err := c.addDelivery(tx, rec); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *conversation) addDelivery(tx *sealedTx, rec deliveryRecord) error {
+	c.rec.NextItem++
+	c.touch()
+	rec.Version, rec.Since = recordVersion, c.now().Unix()
+	d := &delivery{deliveryRecord: rec, n: c.rec.NextItem}
+	c.deliver = append(c.deliver, d)
+	return tx.save(key(tableDelivery, c.id[:], number(d.n)), &d.deliveryRecord)
 }

@@ -5,7 +5,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/content"
@@ -56,7 +55,7 @@ func (c *Client) SetMuted(ctx context.Context, conv ConversationID, until time.T
 // it.
 func (c *Client) SetDraft(ctx context.Context, conv ConversationID, text string, reply content.MessageID) error {
 	if len(text) > MaxText {
-		return fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
+		return errTextTooLong
 	}
 	var to []byte
 	if !reply.IsZero() {

@@ -14,7 +14,6 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
-	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Config is what a client needs from outside.
@@ -32,30 +31,40 @@ type Config struct {
 	OnEvent func(Event)
 	// Log gets messages without any content; nil discards them.
 	Log Logger
+	// Lock, if not nil, is given what holds the keys of the store for as long
+	// as the client is open, a slice or a pointer, to keep it out of swap.
+	Lock func(secret any) bool
 }
 
 // A Client is one profile at work. Its methods may be called by any
 // goroutine.
 type Client struct {
-	config Config
-	store  *sealedStore
-	shelf  *shelf
-	self   identity
-	letter hpke.PrivateKey // the mailbox key
-	log    Logger
+	config      Config
+	store       *sealedStore
+	attachments *attachmentCache
+	self        identity
+	letter      hpke.PrivateKey // the mailbox key
+	log         Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
+	queued sync.Map // by host: *atomic.Int64, see queuedAt
+	older  sync.Map // servers that refuse fields which they do not know, by host
+
+	pool     *pool
+	errands  *errands
+	requests requestList
 
 	mu     sync.Mutex // guards the maps
-	links  map[string]*link
 	actors map[cid]*actor
 	// ids finds conversations by the identifiers that people use: all of them
 	// once they have been surveyed, before that those that were seen.
 	ids      map[ConversationID]cid
 	surveyed bool
 	home     *mailbox
+	session  *sessionGate
+	clocks   clockWatch
 	waker    *waker
 }
 
@@ -136,18 +145,26 @@ func (cfg Config) clock() func() time.Time {
 }
 
 // Open opens the profile that is in the store. The client stays off line until
-// Go or GoAll.
+// ConnectConversation or ConnectAll.
 func Open(cfg Config) (*Client, error) {
 	store, err := newSealedStore(cfg.Store, cfg.Key)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
-		config: cfg, store: store, shelf: newShelf(store, cfg.clock()), log: cfg.Log,
-		links: map[string]*link{}, actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
+	cfg.Key = keyring.StoreKey{} // the store has what it needs
+	if cfg.Lock != nil {
+		cfg.Lock(store.mac)
+		cfg.Lock(store.aead)
 	}
+	c := &Client{
+		config: cfg, store: store, attachments: newAttachmentCache(store, cfg.clock()), log: cfg.Log,
+		actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
+		clocks: clockWatch{hosts: map[string]serverTime{}},
+	}
+	c.session = newSessionGate(func() { c.home.start() })
+	c.pool, c.errands = newPool(c), newErrands(c)
 	if c.log == nil {
-		c.log = silent{}
+		c.log = discardLogger{}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if err := store.view(c.load); err != nil {
@@ -182,6 +199,10 @@ func (c *Client) load(tx *sealedTx) error {
 		return err
 	}
 	c.self.device = chain.Devices()[0].ID()
+	if rec.Seen != 0 {
+		c.clocks.seen = time.Unix(rec.Seen, 0)
+	}
+	c.config.Transport = guard(c.config.Transport, c.self.address.Host)
 	c.home, c.waker = newMailbox(c), newWaker(c)
 	return nil
 }
@@ -207,60 +228,52 @@ func (c *Client) emit(e Event) {
 // spawn runs fn in a goroutine that Close waits for.
 func (c *Client) spawn(fn func()) { c.tasks.Go(fn) }
 
-// link returns the anonymous connection to a server.
-func (c *Client) link(host string) *link {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l := c.links[host]; l != nil {
-		return l
+// ConnectConversation connects one conversation. A request is connected only at
+// the account's own server, and only the newest requests have a connection.
+func (c *Client) ConnectConversation(id ConversationID) error {
+	k, err := c.find(id)
+	if err != nil {
+		return err
 	}
-	l := c.newLink(host)
-	c.links[host] = l
-	return l
-}
-
-func (c *Client) newLink(host string) *link {
-	l := newLink(host, c.config.Transport, c.log)
-	l.watch(watcher{
-		up:   func(protocol.Hello) { c.emit(ConnectionEvent{Host: host, Online: true}) },
-		down: func(err error) { c.emit(ConnectionEvent{Host: host, Err: err}) },
-	})
-	c.spawn(func() { l.run(c.ctx) })
-	return l
-}
-
-// Go connects one conversation, and Mail the mailbox; GoAll connects
-// everything and keeps doing so for what is new.
-func (c *Client) Go(id ConversationID) error {
-	_, err := c.actor(id)
+	rec, err := c.conversationRecord(k)
+	if err == nil {
+		c.connect(k, rec)
+	}
 	return err
 }
 
-// Mail connects the mailbox.
-func (c *Client) Mail() {
+// ConnectMailbox connects the mailbox, which receives letters.
+func (c *Client) ConnectMailbox() {
 	c.home.start()
 	c.waker.start()
 }
 
-// beginAtOnce is how many conversations GoAll has begin at a time: what a
-// person asks for must not wait behind thousands.
-const beginAtOnce = 8
+// startupConcurrency limits how many conversations ConnectAll starts in parallel.
+const startupConcurrency = 8
 
-// GoAll connects the mailbox and all conversations that go on, the most recent
-// ones first.
-func (c *Client) GoAll() error {
-	c.Mail()
+// ConnectAll connects the mailbox and all active conversations, the most recent
+// first, and then the newest requests. It also connects conversations that
+// begin later.
+func (c *Client) ConnectAll() error {
+	c.ConnectMailbox()
 	first, err := c.recent()
 	if err != nil {
 		return err
 	}
 	var begun []*actor
+	var asked newestRequests
 	begin := func(s stored) error {
-		switch s.rec.Status {
-		case StatusActive, StatusRequest, StatusLeft:
+		switch {
+		case s.rec.Ending, s.rec.Status == StatusActive, s.rec.Status == StatusLeft:
 			begun = append(begun, c.start(s.k, &s.rec))
+		case s.rec.Status == StatusRequest:
+			if s.rec.Expected {
+				begun = append(begun, c.start(s.k, &s.rec))
+			} else {
+				asked.note(c, s)
+			}
 		}
-		if len(begun) < beginAtOnce {
+		if len(begun) < startupConcurrency {
 			return nil
 		}
 		err := begun[0].awaitFirst()
@@ -272,10 +285,16 @@ func (c *Client) GoAll() error {
 			return err
 		}
 	}
-	return c.survey(begin)
+	if err := c.forEachConversation(begin); err != nil {
+		return err
+	}
+	for _, s := range asked {
+		c.connect(s.k, &s.rec)
+	}
+	return nil
 }
 
-// Connect is GoAll, in the background, once ready is closed. If it fails, that
+// Connect calls ConnectAll in the background once ready is closed. If it fails, that
 // is an event.
 func (c *Client) Connect(ready <-chan struct{}) {
 	c.spawn(func() {
@@ -284,7 +303,7 @@ func (c *Client) Connect(ready <-chan struct{}) {
 		case <-c.ctx.Done():
 			return
 		}
-		if err := c.GoAll(); err != nil && c.ctx.Err() == nil {
+		if err := c.ConnectAll(); err != nil && c.ctx.Err() == nil {
 			c.emit(FailureEvent{Err: err})
 		}
 	})
@@ -323,13 +342,12 @@ func (c *Client) actor(id ConversationID) (*actor, error) {
 
 // start returns the actor of a conversation that has a record.
 func (c *Client) start(k cid, rec *convRecord) *actor {
-	l := c.link(rec.Host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.actors[k]; a != nil {
 		return a
 	}
-	a := newActor(c, k, rec.Channel, l)
+	a := newActor(c, k, rec.Channel, rec.Host)
 	c.actors[k] = a
 	c.spawn(func() { a.run(c.ctx) })
 	a.tell(inputTick{}, nil)
@@ -345,9 +363,9 @@ func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
 	return a.ask(ctx, in)
 }
 
-// Settled waits until everything that was asked of a conversation has been
-// done, letters and waking others included.
-func (c *Client) Settled(ctx context.Context, id ConversationID) error {
+// WaitUntilSent waits until all commands for a conversation are complete,
+// including its letters and wake requests.
+func (c *Client) WaitUntilSent(ctx context.Context, id ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -355,20 +373,12 @@ func (c *Client) Settled(ctx context.Context, id ConversationID) error {
 	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 && s.nudges == 0 })
 }
 
-// Sync waits until the mailbox and all connected conversations have received
-// what the servers hold for them, and reported what was to be reported before.
-func (c *Client) Sync(ctx context.Context) error {
-	err := c.home.sync(ctx)
-	c.mu.Lock()
-	actors := make([]*actor, 0, len(c.actors))
-	for _, a := range c.actors {
-		actors = append(actors, a)
+// WaitUntilSentExceptFiles is like WaitUntilSent, but does not wait for uploads
+// that failed and are retried later, nor for the messages that depend on them.
+func (c *Client) WaitUntilSentExceptFiles(ctx context.Context, id ConversationID) error {
+	a, err := c.actor(id)
+	if err != nil {
+		return err
 	}
-	c.mu.Unlock()
-	for _, a := range actors {
-		err = errors.Join(err, a.wait(ctx, func(s snapshot) bool {
-			return !s.following || s.caughtUp && !s.checking && !s.reporting && s.deliver == 0
-		}))
-	}
-	return err
+	return a.wait(ctx, func(s snapshot) bool { return s.outbox == s.putOff && s.deliver == 0 && s.nudges == 0 })
 }

@@ -58,7 +58,7 @@ func TestClocksMayDiffer(t *testing.T) {
 				a.Close()
 				a.cfg.Now = func() time.Time { return time.Now().Add(skew) }
 				a.open()
-				must(t, a.GoAll())
+				must(t, a.ConnectAll())
 				pass(time.Second)
 				a.say(id, "from alice")
 				b.say(id, "from bob")

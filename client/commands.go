@@ -16,6 +16,8 @@ import (
 // MaxText bounds the text of a message in bytes.
 const MaxText = 64 << 10
 
+var errTextTooLong = worded{ErrTooLong, fmt.Sprintf("a message may have at most %d bytes; send longer texts as files", MaxText)}
+
 // maxContent bounds an encoded message, so that it fits into an entry.
 const maxContent = envelope.MaxMessage - 4<<10
 
@@ -40,8 +42,11 @@ type (
 	commandChange struct{ change changeRecord }
 	commandLeave  struct{}
 	commandAccept struct{}
-	commandBlock  struct{}
-	commandSaved  struct {
+	// commandIntroduce tells the own name in a conversation that was entered
+	// without accepting a request.
+	commandIntroduce struct{}
+	commandBlock     struct{}
+	commandSaved     struct {
 		id    content.MessageID
 		index int
 		path  string
@@ -83,7 +88,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 		return refusal{err}
 	}
 	if len(raw) > maxContent {
-		return refusal{errors.New("this is too much for one message; send fewer files at a time")}
+		return refusal{worded{ErrTooLong, "this is too much for one message; send fewer files at a time"}}
 	}
 	return c.enqueueMessage(tx, in, &message, raw, expire)
 }
@@ -133,6 +138,26 @@ func (in commandSaved) step(c *conversation, tx *sealedTx) error {
 	return c.saveMessage(tx, order, rec, false)
 }
 
+// A rule is an ErrNotAllowed that says what the rule is.
+type rule struct{ text string }
+
+// Error returns the rule.
+func (r rule) Error() string { return r.text }
+
+// Unwrap returns ErrNotAllowed.
+func (rule) Unwrap() error { return ErrNotAllowed }
+
+// mayNotRemove says why a member of one role is not removed by another one.
+func mayNotRemove(member, by Role) error {
+	switch {
+	case member == RoleOwner && by == RoleOwner:
+		return rule{"an owner cannot be removed: make them an ordinary member first, then remove them"}
+	case member >= RoleAdmin:
+		return rule{"only an owner of the group may remove an administrator, and nobody an owner: ask an owner to do it, or to take the role from them"}
+	}
+	return ErrNotAllowed
+}
+
 func (in commandChange) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status != StatusActive {
 		return refusal{ErrClosed}
@@ -143,36 +168,49 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 	switch {
 	case !c.state.Group && administers:
 		return refusal{errors.New("this is a conversation between two; create a group instead")}
-	case administers && role < RoleAdmin, len(ch.Roles) > 0 && role < RoleOwner, ch.Timer != nil && c.state.Group && role < RoleAdmin:
+	case len(ch.Roles) > 0 && role < RoleOwner:
+		return refusal{rule{"only an owner of the group may give and take roles: ask one of them"}}
+	case administers && role < RoleAdmin, ch.Timer != nil && c.state.Group && role < RoleAdmin:
 		return refusal{ErrNotAllowed}
+	}
+	for _, r := range ch.Roles {
+		if len(c.leavesOf(r.Address)) == 0 {
+			return refusal{fmt.Errorf("%s is not in the group: choose one of its members", r.Address)}
+		}
+	}
+	if len(ch.Roles) > 0 && !c.owned(c.plannedState().withRoles(ch.Roles), "") {
+		return refusal{ErrLastOwner}
 	}
 	for _, a := range ch.Remove {
 		if len(c.leavesOf(a)) == 0 {
-			return refusal{fmt.Errorf("%s is not in the group", a)}
+			return refusal{fmt.Errorf("%s is not in the group: choose one of its members", a)}
 		}
 		if a == c.self.address.String() {
 			return refusal{errors.New("to go yourself, leave the group")}
 		}
-		if role <= c.state.role(a) {
-			return refusal{ErrNotAllowed}
+		if their := c.state.role(a); role <= their && !c.rules().mayEject(a) {
+			return refusal{mayNotRemove(their, role)}
 		}
 	}
 	if err := mayAdd(tx, ch.Add); err != nil {
 		return err
 	}
 	for _, a := range ch.Add {
-		if err := know(tx, a); err != nil {
+		if err := ensureContact(tx, a); err != nil {
 			return err
 		}
 	}
-	if _, err := c.queue(tx, outboxRecord{Change: &ch}); err != nil || len(ch.Add) == 0 {
+	queue := c.queue
+	if len(ch.Remove) > 0 {
+		queue = c.queueFirst
+	}
+	if _, err := queue(tx, outboxRecord{Change: &ch}); err != nil || len(ch.Add) == 0 {
 		return err
 	}
 	return c.sendProfile(tx)
 }
 
-// step leaves the group. The only owner first makes the member after it the
-// new one.
+// step leaves the group. The only owner names a successor first.
 func (commandLeave) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status != StatusActive && c.rec.Status != StatusRequest {
 		return refusal{ErrClosed}
@@ -180,59 +218,64 @@ func (commandLeave) step(c *conversation, tx *sealedTx) error {
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
 		return nil // it is on its way
 	}
+	if c.isLastOwner(c.plannedState()) {
+		return refusal{ErrLastOwner}
+	}
 	c.rec.Status = StatusActive
 	c.touch()
 	self := c.self.address.String()
-	if heir := c.heir(); heir != "" {
-		change := changeRecord{Roles: []roleRecord{{heir, RoleOwner}}}
-		if _, err := c.queue(tx, outboxRecord{Change: &change}); err != nil {
-			return err
-		}
-	}
 	if len(c.members()) == 1 && c.members()[0] == self {
 		c.rec.Gone = true
+		c.planChannelDeletion()
 		return c.stop(tx, StatusLeft, nil)
 	}
 	_, err := c.queue(tx, outboxRecord{Leave: true})
 	return err
 }
 
-// heir is who gets the group if this account, its only owner, leaves it.
-func (c *conversation) heir() string {
+// isLastOwner reports whether the group would have no owner if this account left it.
+func (c *conversation) isLastOwner(state groupState) bool {
 	self := c.self.address.String()
-	if !c.state.Group || c.state.role(self) != RoleOwner {
-		return ""
-	}
-	best, bestRole := "", Role(0)
-	for _, leaf := range c.group.Members() {
-		cred, err := leafCredential(leaf)
-		if err != nil || cred.Address.String() == self {
-			continue
-		}
-		a := cred.Address.String()
-		if role := c.state.role(a); best == "" || role > bestRole {
-			best, bestRole = a, role
-		}
-	}
-	if bestRole == RoleOwner {
-		return ""
-	}
-	return best
+	return state.Group && len(c.members()) > 1 && state.role(self) == RoleOwner && !c.owned(state, self)
 }
 
-var errUnconfirmed = errors.New("the sender's server has not confirmed who they are yet; try again when it can be reached")
+// owned reports whether a member other than without owns the group.
+func (c *conversation) owned(state groupState, without string) bool {
+	return slices.ContainsFunc(state.Roles, func(r roleRecord) bool {
+		return r.Role == RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
+	})
+}
+
+// plannedState returns the state of the group once the roles that wait in the
+// outbox are given.
+func (c *conversation) plannedState() groupState {
+	state := c.state
+	for _, item := range c.outbox {
+		if item.Change != nil {
+			state = state.withRoles(item.Change.Roles)
+		}
+	}
+	return state
+}
 
 func (commandAccept) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status != StatusRequest {
 		return refusal{errors.New("there is nothing to accept")}
 	}
 	if slices.Contains(c.rec.Unconfirmed, c.rec.Inviter) {
-		return refusal{errUnconfirmed}
+		return refusal{ErrUnconfirmed}
 	}
 	c.rec.Status = StatusActive
 	c.touch()
-	if err := know(tx, c.rec.Inviter); err != nil {
+	if err := ensureContact(tx, c.rec.Inviter); err != nil {
 		return err
+	}
+	return c.sendProfile(tx)
+}
+
+func (commandIntroduce) step(c *conversation, tx *sealedTx) error {
+	if c.rec.Status != StatusActive || !c.rec.Newcomers {
+		return nil
 	}
 	return c.sendProfile(tx)
 }
@@ -240,6 +283,9 @@ func (commandAccept) step(c *conversation, tx *sealedTx) error {
 func (commandBlock) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Status == StatusActive && c.state.Group {
 		return refusal{errors.New("leave the group instead")}
+	}
+	if err := c.dropDeliveries(tx); err != nil {
+		return err
 	}
 	return c.stop(tx, StatusBlocked, nil)
 }

@@ -20,7 +20,7 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 		return Message{}, err
 	}
 	if len(d.Text) > MaxText {
-		return Message{}, fmt.Errorf("a message may have at most %d bytes; send longer texts as files", MaxText)
+		return Message{}, errTextTooLong
 	}
 	if err := checkExpiry(d.Expire); err != nil {
 		return Message{}, err
@@ -29,8 +29,8 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 	if err != nil {
 		return Message{}, err
 	}
-	if d.Text == "" && len(parts) == 0 {
-		return Message{}, errors.New("there is nothing to send")
+	if visible(d.Text) == "" && len(parts) == 0 {
+		return Message{}, errors.New("there is nothing to send: write a text that can be seen, or attach a file")
 	}
 	m := content.Attach(d.Text, parts...)
 	m.InReplyTo = d.ReplyTo
@@ -58,7 +58,7 @@ func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, pa
 		uploads = append(uploads, u)
 	}
 	for _, id := range d.Attached {
-		u, err := c.keptUpload(id)
+		u, err := c.takeUpload(id)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -101,7 +101,7 @@ func (c *Client) React(ctx context.Context, conv ConversationID, id content.Mess
 	case !remove:
 		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
 	case i < 0:
-		return errors.New("you did not react with that")
+		return errors.New("you did not react with that: choose one of your reactions")
 	default:
 		_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
 	}
@@ -110,8 +110,11 @@ func (c *Client) React(ctx context.Context, conv ConversationID, id content.Mess
 
 // Edit replaces the text of an own message.
 func (c *Client) Edit(ctx context.Context, conv ConversationID, id content.MessageID, text string) error {
-	if text == "" || len(text) > MaxText {
-		return fmt.Errorf("a message has between 1 and %d bytes", MaxText)
+	if visible(text) == "" {
+		return errors.New("nothing of this text can be seen: write another one, or delete the message")
+	}
+	if len(text) > MaxText {
+		return fmt.Errorf("a message may have at most %d bytes", MaxText)
 	}
 	original, err := c.ownMessage(conv, id)
 	if err != nil {

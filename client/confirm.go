@@ -8,30 +8,42 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // confirm looks up members whom no server vouched for yet.
 func (c *conversation) confirm() {
-	if c.lookingUp || !c.following() || c.phase == phaseOffline || !c.lookups.ready(c.now()) {
+	if c.lookingUp || !c.needsChannel() || c.phase == phaseOffline || !c.lookups.ready(c.now()) {
 		return
 	}
-	if all := c.doubtful(); len(all) > 0 {
+	if all := c.toConfirm(); len(all) > 0 {
 		c.lookingUp = true
 		c.out.do(doLookup{all})
 	}
 }
 
+// toConfirm returns whom to look up. Before a request is accepted that is
+// nobody but its inviter, and nobody at another server than the account's own
+// and those of contacts.
+func (c *conversation) toConfirm() []string {
+	all := c.unconfirmedMembers()
+	if c.rec.Status != StatusRequest {
+		return all
+	}
+	return slices.DeleteFunc(all, func(a string) bool {
+		return a != c.rec.Inviter || address(a).Host != c.self.address.Host && !c.rec.Expected
+	})
+}
+
 func (in inputChains) step(c *conversation, tx *sealedTx) error {
-	c.lookingUp = false
+	c.lookingUp = in.more
 	confirmed := map[string]bool{}
-	for _, address := range c.doubtful() {
+	for _, address := range c.unconfirmedMembers() {
 		found, ok := in.found[address]
 		if !ok {
 			continue
 		}
-		if found.err != nil && !final(found.err) {
-			c.lookups.failed(c.now(), found.err)
+		if found.err != nil { // one answer of one server decides nothing
+			c.lookups.failedAtOne(c.now(), found.err)
 			continue
 		}
 		if err := c.vouch(tx, address, found); err != nil {
@@ -48,30 +60,34 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 	c.lookups.wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
 	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d claimRecord) bool { return confirmed[d.Address] })
+	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == StatusRequest {
+		c.rec.Status, c.rec.Expected = StatusActive, false
+		if err := c.sendProfile(tx); err != nil {
+			return err
+		}
+	}
 	c.touch()
 	if confirmed[c.rec.Peer] && !c.state.Group {
-		if err := c.prefer(tx); err != nil {
+		if err := c.makePreferred(tx); err != nil {
 			return err
 		}
 	}
 	return c.release(tx, confirmed)
 }
 
-// prefer makes this the conversation that is meant by the peer's address: it
-// is the newest, and the peer is who it claims to be.
-func (c *conversation) prefer(tx *sealedTx) error {
+// makePreferred makes this the conversation that the peer's address stands for:
+// it is the newest, and the peer's account is confirmed.
+func (c *conversation) makePreferred(tx *sealedTx) error {
 	if c.rec.Inviter != c.rec.Peer {
 		return nil // this account began it, and then it stands there
 	}
 	return tx.put(key(tableDirect, tx.index([]byte(c.rec.Peer))), c.id[:])
 }
 
-// vouch compares what members of that address claim with the chain that their
-// server shows.
+// vouch compares what members of that address claim with the verified chain
+// that their server shows. Only a contradiction between the two is an error:
+// another chain than before, or a key that is not in it.
 func (c *conversation) vouch(tx *sealedTx, address string, found lookup) error {
-	if found.err != nil {
-		return found.err
-	}
 	if err := pinChain(tx, found.chain); err != nil {
 		return err
 	}
@@ -95,17 +111,4 @@ func (c *conversation) vouch(tx *sealedTx, address string, found lookup) error {
 		}
 	}
 	return nil
-}
-
-// final reports whether a lookup led to an answer, even if it is a bad one.
-func final(err error) bool {
-	for _, verdict := range []error{
-		account.ErrSignature, account.ErrBroken, account.ErrWrongAddress, account.ErrNotInChain, account.ErrMalformed,
-		account.ErrAddress, &protocol.Error{Code: protocol.CodeNotFound},
-	} {
-		if errors.Is(err, verdict) {
-			return true
-		}
-	}
-	return false
 }

@@ -35,14 +35,14 @@ func mayAdd(tx *sealedTx, addresses []string) error {
 			return err
 		}
 		if rec.Blocked {
-			return refusal{fmt.Errorf("you blocked %s; unblock them first", a)}
+			return refusal{worded{ErrBlocked, fmt.Sprintf("you blocked %s; unblock them first", a)}}
 		}
 	}
 	return nil
 }
 
-// know makes somebody a contact.
-func know(tx *sealedTx, address string) error {
+// ensureContact adds an account to the contacts.
+func ensureContact(tx *sealedTx, address string) error {
 	rec, err := loadContact(tx, address)
 	if err != nil || rec.Known && !rec.Blocked {
 		return err
@@ -123,23 +123,46 @@ func (c *Client) NameOf(a account.Address) (name string, err error) {
 	return name, err
 }
 
-func (r *contactRecord) shown() string { return called(r.Name, r.Profile, r.Address) }
-
-// Shown is NameOf, for a contact at hand.
-func (c Contact) Shown() string { return called(c.Name, c.Profile, c.Address.String()) }
-
-// called is the first of the three that there is.
-func called(private, profile, address string) string {
-	return cmp.Or(private, visible(profile), address)
+func (r *contactRecord) shown() string {
+	return displayName(r.Name, r.verifiedProfileName(), r.Address)
 }
 
-// visible is a name that others gave, or nothing if nothing of it can be seen:
-// whoever has no name is to have their address shown.
+// verifiedProfileName returns the profile name to show: for a verified contact
+// the name at the time of verification, if there was one.
+func (r *contactRecord) verifiedProfileName() string {
+	if len(r.Verified) > 0 && visible(r.VerifiedProfile) != "" {
+		return r.VerifiedProfile
+	}
+	return r.Profile
+}
+
+// DisplayName returns the name to show for a contact, as NameOf does for an address.
+func (c Contact) DisplayName() string {
+	return displayName(c.Name, cmp.Or(c.VerifiedProfile, c.Profile), c.Address.String())
+}
+
+// displayName returns the first non-empty of private name, profile name and
+// address.
+func displayName(private, profile, address string) string {
+	return cmp.Or(private, shownProfile(profile), address)
+}
+
+// visible is a name that others gave, or nothing if nothing of it can be seen.
 func visible(name string) string {
 	if strings.ContainsFunc(name, isVisible) {
 		return name
 	}
 	return ""
+}
+
+// shownProfile is the name that somebody gave themselves as it is shown: it is
+// empty if nothing of it can be seen, or if it looks like an address, which is
+// then shown instead of it.
+func shownProfile(name string) string {
+	if LooksLikeAddress(name) {
+		return ""
+	}
+	return visible(name)
 }
 
 // blanks are ranges of letters, marks and symbols that leave nothing on the
@@ -157,7 +180,10 @@ func isVisible(r rune) bool {
 }
 
 func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
-	c := Contact{Address: address(r.Address), Name: r.Name, Profile: visible(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
+	c := Contact{Address: address(r.Address), Name: r.Name, Profile: shownProfile(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
+	if len(r.Verified) > 0 {
+		c.VerifiedProfile = shownProfile(r.VerifiedProfile)
+	}
 	conv, err := openDirect(tx, r.Address)
 	if conv != nil {
 		c.Conversation = conversationID(conv.Channel)
@@ -180,9 +206,9 @@ func (c *Client) SetContactName(a account.Address, name string) error {
 // conversation with them shows it.
 func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactRecord) error) error {
 	var with *convRecord
-	err := c.store.update(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, a.String())
-		if err != nil {
+	var rec contactRecord
+	err := c.store.update(func(tx *sealedTx) (err error) {
+		if rec, err = loadContact(tx, a.String()); err != nil {
 			return err
 		}
 		if err := change(tx, &rec); err != nil {
@@ -194,8 +220,12 @@ func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactR
 		with, err = openDirect(tx, a.String())
 		return err
 	})
-	if err != nil || with == nil {
+	if err != nil {
 		return err
+	}
+	c.emit(NameEvent{a, rec.shown()})
+	if with == nil {
+		return nil
 	}
 	return c.tell(c.ctx, conversationID(with.Channel), commandChoose{func(*listRecord) {}})
 }
@@ -203,10 +233,20 @@ func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactR
 // checkLabel bounds what people call each other and their groups.
 func checkLabel(s string) error {
 	if len(s) > MaxTitle {
-		return fmt.Errorf("a name may have at most %d bytes", MaxTitle)
+		return worded{ErrTooLong, fmt.Sprintf("a name may have at most %d bytes", MaxTitle)}
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("a name may not contain control characters")
+		return fmt.Errorf("a name may not contain control characters; leave them out")
+	}
+	if s != "" && visible(s) == "" {
+		return fmt.Errorf("nothing of this name can be seen; choose one with letters, digits or signs")
+	}
+	if strings.ContainsFunc(s, isBidiControl) {
+		return fmt.Errorf("a name may not contain characters that turn the text around it; leave them out")
 	}
 	return nil
 }
+
+// isBidiControl reports whether a rune changes the direction of the text after
+// it: embeddings, overrides and isolates.
+func isBidiControl(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }

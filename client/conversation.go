@@ -31,20 +31,22 @@ type identity struct {
 type phase uint8
 
 const (
-	phaseOffline  phase = iota
-	phaseClosed         // connected, but not opened
-	phaseCreating       // asked for the channel
-	phaseOpening        // asked to open the current epoch
-	phaseCatching       // opened; older entries arrive
-	phaseLive           // everything seen; may post
+	phaseOffline   phase = iota
+	phaseClosed          // connected, but not opened
+	phaseCreating        // asked for the channel
+	phaseOpening         // asked to open the current epoch
+	phaseCatching        // opened; older entries arrive
+	phaseReplaying       // a commit that the server lost is posted again
+	phaseLive            // everything seen; may post
+	phaseEnding          // asked to delete the channel
 )
 
 // The lengths and counts that a conversation keeps to.
 const (
-	pastEnvelopes = protocol.RecentEpochs + 1 // epochs whose envelope keys are kept
-	maxInFlight   = 64                        // messages posted and not yet seen
-	addAtOnce     = 50                        // members added by one commit
-	leaveStep     = 2 * time.Second           // between members who would commit a departure
+	pastEnvelopes    = protocol.RecentEpochs + 1 // epochs whose envelope keys are kept
+	maxInFlight      = 64                        // messages posted and not yet seen
+	maxAddsPerCommit = 50                        // members added by one commit
+	ejectionStagger  = 2 * time.Second           // between members who would commit a departure
 )
 
 // A conversation is the state machine of one conversation. It does no I/O:
@@ -54,6 +56,7 @@ const (
 type conversation struct {
 	self   identity
 	now    func() time.Time
+	life   func() lifeClock // for what disappears; nil: now is right
 	id     cid
 	rec    convRecord
 	group  *mls.Group
@@ -76,9 +79,20 @@ type conversation struct {
 	// What can fail by itself is tried again by itself: opening the channel,
 	// posting to it, letters to other servers, lookups at other servers,
 	// uploads.
-	channel, posts, letters, lookups, uploads backoff
+	channel, posts, lookups, uploads backoff
+	letters                          map[string]backoff // by server
+	// filesFirst is until when everything waits for an upload that goes well.
+	filesFirst time.Time
 	// opening counts how often the channel was opened.
 	opening uint64
+	credit  credit
+	rewind  rewind
+	// takeovers is how often this copy of the profile won over another one.
+	takeovers uint32
+	// badCommits counts how often the next commit could not be read.
+	badCommits int
+	// refusals counts how often the server refused to open the channel.
+	refusals int
 	// refusedAt is the epoch, plus one, in which the server said last that
 	// there is a newer one.
 	refusedAt uint64
@@ -88,12 +102,19 @@ type conversation struct {
 	// reportAt is when the others hear of what arrived and was read; zero if
 	// there is nothing to report.
 	reportAt time.Time
+	// ejectAt is when this member removes those who disturb the group, unless
+	// somebody else did; zero if there is nobody.
+	ejectAt time.Time
 	// typists are the others who are typing; typing says that others were told
 	// the same of this account, signalled when they were told anything.
 	typists   typists
 	typing    bool
 	signalled time.Time
 	nudging   nudging
+	// mailToken is the delivery token of this device, told to those who joined
+	// at mailAt.
+	mailToken []byte
+	mailAt    time.Time
 	vanished  bool // there is no such conversation any more
 	caughtUp  bool // with what the server had when the channel was opened
 	// leaves is an index of the group's members by address, made on demand
@@ -118,80 +139,6 @@ type delivery struct {
 	working bool
 }
 
-// outcome collects what a step wants done after its transaction.
-type outcome struct {
-	effects []effect
-	events  []Event
-	// unread are the reasons why entries could not be read.
-	unread []error
-}
-
-func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }
-func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
-
-// An effect is what a step wants from the outside. The concrete types follow;
-// most are answered by an input.
-type effect interface{ effect() }
-
-// doRequest asks the channel's server; done makes the input from the answer,
-// nil if there is nothing to be said.
-type doRequest struct {
-	op   protocol.Op
-	body protocol.Body
-	done func(protocol.Body, error) input
-}
-
-// doLookup asks for the chains of accounts: inputChains.
-type doLookup struct{ addresses []string }
-
-// doInvite asks for chains and key packages of accounts: inputInvitees.
-type doInvite struct {
-	n         uint64
-	addresses []string
-}
-
-// doFetch downloads and decrypts the stash of an entry: inputFetched.
-type doFetch struct {
-	seq   uint64
-	stash envelope.Stash
-}
-
-// doStash uploads a stash: inputStashed.
-type doStash struct {
-	n     uint64
-	token protocol.UploadToken
-	box   []byte
-	// outbox says whether n counts outbox items or deliveries.
-	outbox bool
-}
-
-// doLetter sends a letter: inputLetter.
-type doLetter struct {
-	n      uint64
-	letter letterRecord
-}
-
-// doUpload uploads an attachment: inputUploaded.
-type doUpload struct {
-	n        uint64
-	index    int
-	upload   uploadRecord
-	expire   time.Duration
-	progress ProgressEvent // says whose file it is
-}
-
-// doWake asks for an inputTick at a time.
-type doWake struct{ at time.Time }
-
-func (doRequest) effect() {}
-func (doLookup) effect()  {}
-func (doInvite) effect()  {}
-func (doFetch) effect()   {}
-func (doStash) effect()   {}
-func (doLetter) effect()  {}
-func (doUpload) effect()  {}
-func (doWake) effect()    {}
-
 // groupReader lets package mls read its records: within the transaction of
 // the present step.
 type groupReader struct {
@@ -206,13 +153,16 @@ func (r *groupReader) Get(name string) ([]byte, error) {
 	return r.tx.get(key(tableGroup, r.id[:], []byte(name)))
 }
 
+// mlsConfig has the lifetimes of new leaves checked by those who add them. Those
+// who follow the commit go by no clock: a wrong one would end the conversation
+// for them alone.
 func mlsConfig() mls.Config {
-	return mls.Config{Rand: rand.Reader, Policy: mls.Policy{PastEpochs: pastEnvelopes}}
+	return mls.Config{Rand: rand.Reader, Policy: mls.Policy{PastEpochs: pastEnvelopes, LateDelivery: -1}}
 }
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, nudging: nudging{peers: map[string]peerTimes{}}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -230,10 +180,11 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	if len(c.group.PendingProposals()) > 0 {
 		c.commitAt = c.turn()
 	}
+	c.scheduleEjection()
 	if c.rec.Reported == nil { // nobody waits for reports of what came before there were any
 		c.rec.Reported = &reportedRecord{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
 	}
-	if c.unsaid() {
+	if c.hasUnsentReceipts() {
 		c.reportAt = c.now() // time enough has passed
 	}
 	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx))
@@ -252,7 +203,8 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
-	// A commit of what others proposed goes before all that waits for it.
+	// A commit of what others proposed goes before all that waits for it, and a
+	// removal before what those who go should not hear.
 	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
 	return tx.scan(key(tableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
 		d := &delivery{n: lastNumber(k)}
@@ -265,7 +217,12 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 }
 
 func (o *outItem) urgency() int {
-	if o.Change != nil && (o.Change.Pending || len(o.Ciphertext) > 0) {
+	switch {
+	case o.Change == nil:
+		return 0
+	case o.Change.Pending || len(o.Ciphertext) > 0:
+		return 2
+	case len(o.Change.Remove) > 0:
 		return 1
 	}
 	return 0
@@ -275,11 +232,13 @@ func (o *outItem) urgency() int {
 func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
 
 func (c *conversation) end(tx *sealedTx) error {
-	c.typists.lapse(c)
+	c.typists.expire(c)
 	err := c.pump(tx)
+	c.grant()
+	c.wakeAt(c.ejectAt, c.mailAt, c.credit.gapAt, c.rewindAt())
 	c.nudgeDue()
 	c.rest()
-	if err == nil && c.finished() {
+	if err == nil && c.canBeDeleted() {
 		c.dirty = false
 		err = c.vanish(tx)
 	}
@@ -304,7 +263,8 @@ func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error)
 		return nil, err
 	}
 	again.hello, again.phase = c.hello, min(c.phase, phaseClosed)
-	again.typists, again.opening = c.typists, c.opening
+	again.life = c.life
+	again.typists, again.opening, again.credit = c.typists, c.opening, c.credit
 	again.begin(tx, out)
 	return again, nil
 }
@@ -314,11 +274,21 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.posts.until, c.letters.until, c.lookups.until, c.uploads.until, c.commitAt, c.reportAt}
+	times := []time.Time{c.channel.until, c.posts.until, c.lookups.until, c.uploads.until, c.filesFirst, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}
-	times = append(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes()...)
+	times = slices.Concat(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes(), c.removalDeadlines(), c.deliveryTimes())
+	for _, at := range times {
+		if at.After(now) {
+			c.out.do(doWake{at})
+		}
+	}
+}
+
+// wakeAt has the machine woken at those of the times that are yet to come.
+func (c *conversation) wakeAt(times ...time.Time) {
+	now := c.now()
 	for _, at := range times {
 		if at.After(now) {
 			c.out.do(doWake{at})
@@ -401,15 +371,20 @@ func (c *conversation) leavesOf(address string) []mls.LeafIndex { return c.index
 
 func (c *conversation) index() map[string][]mls.LeafIndex {
 	if c.leaves == nil {
-		c.leaves = map[string][]mls.LeafIndex{}
-		for i, leaf := range c.group.Members() {
-			if cred, err := leafCredential(leaf); err == nil {
-				a := cred.Address.String()
-				c.leaves[a] = append(c.leaves[a], i)
-			}
-		}
+		c.leaves = leavesByAddress(c.group)
 	}
 	return c.leaves
+}
+
+func leavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
+	all := map[string][]mls.LeafIndex{}
+	for i, leaf := range g.Members() {
+		if cred, err := leafCredential(leaf); err == nil {
+			a := cred.Address.String()
+			all[a] = append(all[a], i)
+		}
+	}
+	return all
 }
 
 // applied makes a commit's epoch the present one.
@@ -422,8 +397,8 @@ func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
 	return c.apply(tx, delta)
 }
 
-func (c *conversation) show(tx *sealedTx) *shower {
-	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+func (c *conversation) show(tx *sealedTx) *viewBuilder {
+	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
 }
 
 func (c *conversation) tellSummary(tx *sealedTx) error {
@@ -451,19 +426,19 @@ func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
 		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: err})
 	}
 	c.touch()
-	if c.following() {
+	if c.needsChannel() {
 		return nil
 	}
 	return c.abandon(tx)
 }
 
-// following reports whether the conversation wants its entries.
-func (c *conversation) following() bool {
+// needsChannel reports whether the conversation must receive its entries.
+func (c *conversation) needsChannel() bool {
 	switch c.rec.Status {
 	case StatusActive, StatusRequest:
 		return true
 	case StatusLeft:
-		return !c.rec.Gone // until the others have let go
+		return c.awaitsRemoval()
 	}
 	return false
 }

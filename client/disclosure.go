@@ -24,7 +24,7 @@ var errChanging = errors.New("what the server has on this account changes all th
 // what its operator would hand over, by the server's own account. The context
 // bounds how long the server is waited for.
 func (c *Client) Disclosure(ctx context.Context) (json.RawMessage, error) {
-	c.Mail()
+	c.ConnectMailbox()
 	var err error
 	for range disclosureAttempts {
 		if err = c.home.sync(ctx); err != nil {

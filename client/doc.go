@@ -17,9 +17,14 @@
 //
 // Conversations use anonymous connections; the identified connection carries
 // the account, its key packages and its mailbox. The two are never the same.
-// What wakes devices travels on connections that carry nothing else.
+// Lookups, letters and what wakes devices travel on connections that carry
+// nothing else.
 //
-// Files that are attached or opened lie on a shelf inside the store, sealed and
+// Before a request is accepted, no server but the account's own is contacted
+// because of it: its channel is opened there, and there alone, on a connection
+// for requests; its members elsewhere are looked up when it is accepted.
+//
+// Files that are attached or opened are kept in a cache inside the store, sealed and
 // in pieces; programs with a file system may name files by their paths, too.
 //
 // The package does no file, network or terminal I/O of its own: Store,

@@ -15,9 +15,9 @@ func expiryTime(k []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(k[len(k)-16:])), 0)
 }
 
-// leastLife is how long a message stays that is to be gone before it was sent:
-// what arrives can be seen.
-const leastLife = time.Minute
+// minMessageLifetime is the shortest time for which an incoming message stays
+// visible, even if its timer ran out before it was sent.
+const minMessageLifetime = time.Minute
 
 // lasts returns for how long a message stays that arrives now, 0 for ever. That
 // is what the sender gave it, by the sender's clock alone: this device's may
@@ -34,7 +34,7 @@ func lasts(m *content.Message, now time.Time) time.Duration {
 	}
 	life := m.Expires.Deadline(sent).Sub(sent)
 	if life <= 0 {
-		return leastLife
+		return minMessageLifetime
 	}
 	return life
 }
@@ -48,16 +48,69 @@ func lasting(own, timer time.Duration) time.Duration {
 	return own
 }
 
-// expired reports whether a message is to be shown no more.
-func (r *messageRecord) expired(now time.Time) bool { return r.Expires != 0 && r.Expires <= now.Unix() }
+// expired reports whether a message is to be shown no more. One that came while
+// this device's clock was behind is shown until it is erased, or for as much longer.
+func (r *messageRecord) expired(now time.Time) bool {
+	return r.Expires != 0 && r.Expires+r.Behind <= now.Unix()
+}
+
+// A lifeClock is what is known of the time when messages are to be erased.
+type lifeClock struct {
+	erase time.Time // up to which time they may be erased
+	// ahead is how far this device's clock is ahead of its server's, if known.
+	ahead time.Duration
+	known bool
+}
+
+// secondsBehind is by how much this device's clock is behind its server's, 0 if it
+// is not, or if that is not known.
+func (l lifeClock) secondsBehind() int64 { return int64(max(0, -l.ahead) / time.Second) }
+
+// lifeClock returns the clock of a conversation's messages.
+func (c *conversation) lifeClock() lifeClock {
+	if c.life == nil {
+		return lifeClock{erase: c.now(), known: true}
+	}
+	return c.life()
+}
+
+// postpone looks at a message whose time has come by a key of tableExpiry. One
+// that came while the clock was behind, which was set right since, would have had
+// no time at all: its time is moved by as much. postpone returns when to look at it
+// again, zero if the message is to be erased.
+func postpone(tx *sealedTx, id cid, at []byte, life lifeClock) (again time.Time, err error) {
+	order := lastNumber(at)
+	k := key(tableMessage, id[:], number(order))
+	var rec messageRecord
+	if ok, err := tx.load(k, &rec); err != nil || !ok || rec.Behind == 0 {
+		return again, err
+	}
+	moved := rec.Behind - life.secondsBehind()
+	switch {
+	case !life.known:
+		return life.erase.Add(ClockTolerance), nil
+	case time.Duration(moved)*time.Second <= ClockTolerance:
+		return again, nil
+	}
+	rec.Expires += moved
+	rec.Behind -= moved
+	if err := tx.delete(at); err != nil {
+		return again, err
+	}
+	if err := tx.put(key(tableExpiry, id[:], number(uint64(rec.Expires)), number(order)), nil); err != nil {
+		return again, err
+	}
+	return time.Unix(rec.Expires, 0), tx.save(k, &rec)
+}
 
 // sweep erases the messages whose time has come.
 func (c *conversation) sweep(tx *sealedTx) error {
-	now := c.now()
+	life := c.lifeClock()
+	now := life.erase
 	var due [][]byte
 	err := tx.scan(key(tableExpiry, c.id[:]), false, func(k, _ []byte) (bool, error) {
 		if at := expiryTime(k); at.After(now) {
-			c.out.do(doWake{at})
+			c.out.do(doWake{c.now().Add(at.Sub(now))})
 			return false, nil
 		}
 		due = append(due, slices.Clone(k))
@@ -68,6 +121,14 @@ func (c *conversation) sweep(tx *sealedTx) error {
 	}
 	for _, k := range due {
 		order := lastNumber(k)
+		again, err := postpone(tx, c.id, k, life)
+		if err != nil {
+			return err
+		}
+		if !again.IsZero() {
+			c.out.do(doWake{c.now().Add(again.Sub(now))})
+			continue
+		}
 		rec, err := expire(tx, c.id, k)
 		if err != nil {
 			return err
@@ -109,16 +170,21 @@ func expire(tx *sealedTx, id cid, at []byte) (*messageRecord, error) {
 	if err := forgetFiles(tx, useRecord{id, lastNumber(at)}, &rec); err != nil {
 		return nil, err
 	}
+	if err := forgetSent(tx, id, lastNumber(at), &rec); err != nil {
+		return nil, err
+	}
 	return &rec, tx.delete(k)
 }
 
 // expireAll erases what expired while the program did not run, also in
 // conversations that nobody opens any more.
 func (c *Client) expireAll() error {
+	life := c.lifeClock()
+	now := life.erase
 	var due [][]byte
 	err := c.store.view(func(tx *sealedTx) error {
 		return tx.tx.Scan([]byte(tableExpiry), nil, false, func(k, _ []byte) (bool, error) {
-			if !expiryTime(k).After(c.now()) {
+			if !expiryTime(k).After(now) {
 				due = append(due, slices.Clone(k))
 			}
 			return true, nil
@@ -130,6 +196,13 @@ func (c *Client) expireAll() error {
 	return c.store.update(func(tx *sealedTx) error {
 		for _, k := range due {
 			id := cid(k[1 : 1+len(cid{})])
+			again, err := postpone(tx, id, k, life)
+			if err != nil {
+				return err
+			}
+			if !again.IsZero() {
+				continue
+			}
 			if _, err := expire(tx, id, k); err != nil {
 				return err
 			}

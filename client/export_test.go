@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,8 +38,8 @@ func (c *Client) Idle(id ConversationID) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.snapshot
-	if len(a.served)+len(a.local) > 0 || !s.known || s.outbox+s.deliver > 0 || s.following && (!s.caughtUp || s.checking) {
-		return fmt.Errorf("%d served, %d local, %+v", len(a.served), len(a.local), s)
+	if len(a.served.inputs)+len(a.local) > 0 || !s.known || s.outbox+s.deliver > 0 || s.following && (!s.caughtUp || s.checking) {
+		return fmt.Errorf("%d served, %d local, %+v", len(a.served.inputs), len(a.local), s)
 	}
 	return nil
 }
@@ -80,6 +81,33 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 		return err
 	})
 	return entry, next, err
+}
+
+// Enclose seals a payload as a member can.
+func (c *Client) Enclose(id ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
+	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+		machine, err := loadConversation(tx, c.self, c.now, k)
+		if err != nil {
+			return err
+		}
+		entry = protocol.Entry{Epoch: machine.group.Epoch(), Kind: kind}
+		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		if err != nil {
+			return err
+		}
+		entry.Ciphertext, err = envelope.Seal(sealer, envelope.Place{Channel: rec.Channel, Epoch: entry.Epoch, Kind: kind}, payload)
+		return err
+	})
+	return entry, err
+}
+
+// Waiting returns how many bytes of events wait for conversations.
+func (c *Client) Waiting() (n int64) {
+	c.queued.Range(func(_, at any) bool {
+		n += at.(*atomic.Int64).Load()
+		return true
+	})
+	return n
 }
 
 // SendContent sends whatever content there is.
@@ -234,7 +262,7 @@ func (c *Client) Kept(t testing.TB) (n int) {
 }
 
 // KeepAtMost bounds the files that the profile keeps.
-func (c *Client) KeepAtMost(n int64) { c.shelf.room = n }
+func (c *Client) KeepAtMost(n int64) { c.attachments.room = n }
 
 // ForgetFiles drops what is kept of a message's files.
 func (c *Client) ForgetFiles(m Message) error {
@@ -242,9 +270,60 @@ func (c *Client) ForgetFiles(m Message) error {
 	if err != nil {
 		return err
 	}
-	by, err := c.useOf(m.Conversation, m.ID)
+	by, err := c.attachmentUse(m.Conversation, m.ID)
 	if err != nil {
 		return err
 	}
 	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, by, &rec) })
+}
+
+// Letters counts the letters that are kept.
+func (c *Client) Letters() (n int) {
+	_ = c.store.view(func(tx *sealedTx) error {
+		return tx.scan([]byte(tableLetter), false, func(_, _ []byte) (bool, error) {
+			n++
+			return true, nil
+		})
+	})
+	return n
+}
+
+// Alike has the client know a conversation whose identifier begins like
+// another's.
+func (c *Client) Alike(id ConversationID) {
+	other := []byte(id)
+	other[16] ^= 1
+	c.Claim(ConversationID(other))
+}
+
+// Rival has a channel claim the identifier of a conversation.
+func (c *Client) Rival(id ConversationID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.registerID(id, cid{1})
+}
+
+// Claim has the client know another conversation by an identifier.
+func (c *Client) Claim(id ConversationID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids[id] = cid{1}
+}
+
+// Actors counts the conversations that are at work.
+func (c *Client) Actors() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.actors)
+}
+
+// NameOfChannel is the identifier of a channel's conversation.
+var NameOfChannel = conversationID
+
+// SetProfileAs and RenameAs are SetProfile and Rename of a program that takes
+// every name.
+func (c *Client) SetProfileAs(ctx context.Context, name string) error { return c.setProfile(ctx, name) }
+
+func (c *Client) RenameAs(ctx context.Context, id ConversationID, title string) error {
+	return c.rename(ctx, id, title)
 }

@@ -124,7 +124,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 	u := e.upload
 	f, err := c.attached(u)
 	if err != nil {
-		return fmt.Errorf("the attached file cannot be read any more: %w", err)
+		return fmt.Errorf("the attached file cannot be read any more (%w): attach it again", err)
 	}
 	defer func() { _ = f.Close() }()
 	ctx, src, stop := unstalled(ctx, f)
@@ -160,7 +160,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 // attached opens a file that waits to be sent.
 func (c *Client) attached(u uploadRecord) (io.ReadSeekCloser, error) {
 	if u.Kept {
-		f, err := c.shelf.open(keyOfFile(c.store, u.Token.BlobID()))
+		f, err := c.attachments.open(keyOfFile(c.store, u.Token.BlobID()))
 		if err != nil {
 			return nil, err
 		}
@@ -250,18 +250,26 @@ func (c *Client) uploadStash(ctx context.Context, host string, token protocol.Up
 // maxStash bounds what is fetched into memory: a commit or a tree.
 const maxStash = 64 << 20
 
+// A downloadNotStarted is the cause of a download that delivered no bytes.
+type downloadNotStarted struct{ error }
+
+func (n downloadNotStarted) Unwrap() error { return n.error }
+
+// fetchStash downloads and decrypts a stash.
 func (c *Client) fetchStash(ctx context.Context, host string, s envelope.Stash) ([]byte, error) {
 	if s.Size < 0 || s.Size > maxStash {
 		return nil, fmt.Errorf("%w: stash", protocol.ErrMalformed)
 	}
-	ctx, _, stop := unstalledFor(ctx, nil, stashTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, stashTime, errStalled)
+	defer cancel()
+	ctx, watch, stop := unstalled(ctx, nil)
 	defer stop()
 	body, err := c.config.Transport.Blobs(host).Fetch(ctx, s.Blob, 0)
 	if err != nil {
-		return nil, gone(err)
+		return nil, downloadNotStarted{gone(err)}
 	}
 	defer func() { _ = body.Close() }()
-	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, body, s.Size, s.Hash)
+	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, watch.of(body), s.Size, s.Hash)
 	if err != nil && !errors.Is(err, attach.ErrCorrupt) {
 		return nil, offline(err)
 	}

@@ -23,7 +23,8 @@ type OneBlob struct {
 	nowhere
 	Hosts []string
 	Data  []byte
-	Cut   int // bytes after which a download ends, 0 for none
+	Cut   int  // bytes after which a download ends, 0 for none
+	Stuck bool // a download does not end there, and nothing comes any more
 }
 
 func (o *OneBlob) Blobs(host string) Blobs {
@@ -50,6 +51,11 @@ func (o oneBlobs) Fetch(_ context.Context, _ protocol.BlobID, offset int64) (io.
 	data := o.Data[offset:]
 	if o.Cut > 0 {
 		data = data[:min(o.Cut, len(data))]
+	}
+	if o.Stuck {
+		r, w := io.Pipe()
+		go func() { _, _ = w.Write(data) }()
+		return r, nil
 	}
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
@@ -164,6 +170,28 @@ func TestStalledUploadsEnd(t *testing.T) {
 		}
 		if took := time.Since(began); took > 10*time.Minute {
 			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A download of which nothing comes any more ends, and goes on from there.
+func TestStalledDownloadsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plain := make([]byte, 300_000)
+		s := SendFile(t, "film", "here", plain)
+		defer s.Close()
+		s.Blob.Cut, s.Blob.Stuck = 200_000, true
+		began := time.Now()
+		_, _, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
+		if took := time.Since(began); !retryable(err) || took > 2*stallTime {
+			t.Errorf("after %v: %v", took, err)
+		}
+		s.Blob.Cut, s.Blob.Stuck = 0, false
+		f, size, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
+		fatal(t, err)
+		fatal(t, f.Close())
+		if size != int64(len(plain)) {
+			t.Errorf("%d bytes", size)
 		}
 	})
 }

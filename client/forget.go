@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // ErrStillIn: a conversation that goes on cannot be deleted.
@@ -26,9 +27,10 @@ func (c *Client) Forget(conv ConversationID, msg content.MessageID) error {
 }
 
 // DeleteConversation removes a conversation and all that was said in it from
-// this device. A request is thereby declined; a conversation that goes on is
-// refused with ErrStillIn. Its keys remain, out of sight, until the others have
-// let this account go.
+// this device. A request is thereby declined, which nobody else learns; a
+// conversation that goes on is refused with ErrStillIn. The keys of one that was
+// left remain, out of sight, until the others have let this account go, or were
+// given the time to.
 func (c *Client) DeleteConversation(ctx context.Context, conv ConversationID) error {
 	return c.tell(ctx, conv, commandDelete{})
 }
@@ -58,6 +60,9 @@ func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) er
 			return err
 		}
 	}
+	if err := forgetSent(tx, c.id, order, rec); err != nil {
+		return err
+	}
 	if err := tx.delete(key(tableMessage, c.id[:], number(order))); err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (commandDelete) step(c *conversation, tx *sealedTx) error {
 	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
 	switch {
 	case c.rec.Status == StatusRequest:
-		if err := (commandLeave{}).step(c, tx); err != nil {
+		if err := c.decline(tx); err != nil {
 			return err
 		}
 	case c.rec.Status == StatusActive && !leaving:
@@ -83,7 +88,10 @@ func (commandDelete) step(c *conversation, tx *sealedTx) error {
 	if err := c.eraseHistory(tx); err != nil {
 		return err
 	}
-	c.rec.Hidden = true
+	c.rec.Hidden, c.rec.HiddenAt = true, c.now().Unix()
+	if !c.needsChannel() {
+		c.planChannelDeletion()
+	}
 	c.touch()
 	c.out.emit(GoneEvent{Conversation: conversationID(c.rec.Channel)})
 	return nil
@@ -105,7 +113,7 @@ func (c *conversation) eraseHistory(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{tableMessage, tableMessageID, tableExpiry, tableHeld} {
+	for _, table := range []string{tableMessage, tableMessageID, tableExpiry, tableHeld, tableSent} {
 		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
 			return err
 		}
@@ -151,10 +159,13 @@ func eraseInbox(tx *sealedTx, id cid) error {
 	return err
 }
 
-// finished reports whether nothing of a deleted conversation is needed any
-// more.
-func (c *conversation) finished() bool {
-	return c.rec.Hidden && !c.following() && c.pendingItems() == 0 && len(c.deliver) == 0
+// canBeDeleted reports whether a deleted conversation has no work left, or
+// whether the time for it is over.
+func (c *conversation) canBeDeleted() bool {
+	if !c.rec.Hidden {
+		return false
+	}
+	return c.hiddenFor() >= protocol.DefaultExpiry || !c.needsChannel() && !c.rec.Ending && c.pendingItems() == 0 && len(c.deliver) == 0
 }
 
 // vanish removes the conversation from the store. All that stays is the epoch
@@ -170,6 +181,7 @@ func (c *conversation) vanish(tx *sealedTx) error {
 	}
 	for _, table := range []string{
 		tableConversation, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery, tableHeld, tableExpiry,
+		tableSent, tableReplay,
 	} {
 		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
 			return err
@@ -201,7 +213,7 @@ func (c *Client) retire(a *actor) {
 		back = b != nil
 		return err
 	})
-	if err == nil && !back {
+	if err == nil && !back && c.ids[id] == a.id {
 		delete(c.ids, id)
 	}
 	c.mu.Unlock()

@@ -72,7 +72,7 @@ func TestDeleteConversation(t *testing.T) {
 		must(t, x.bob.DeleteConversation(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		if err := x.bob.Go(x.id); !errors.Is(err, client.ErrNoConversation) {
+		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, client.ErrNoConversation) {
 			t.Errorf("it can still be started: %v", err)
 		}
 		x.bob.restart()
@@ -171,7 +171,7 @@ func TestDeleteRequest(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		a.say(id, "buy this")
 		pass(time.Minute)
 		if c := b.status(id); c.Status != client.StatusRequest {
@@ -190,7 +190,7 @@ func TestDeleteRequest(t *testing.T) {
 		// One may still change one's mind.
 		id, err = b.Direct(t.Context(), a.Address())
 		must(t, err)
-		must(t, b.Go(id))
+		must(t, b.ConnectConversation(id))
 		b.say(id, "well")
 		pass(time.Minute)
 		want(t, "bob", b.texts(id), []string{"well"})

@@ -90,6 +90,14 @@ func (s groupState) withRole(address string, role Role) groupState {
 	return s
 }
 
+// withRoles returns the state with other roles for some addresses.
+func (s groupState) withRoles(all []roleRecord) groupState {
+	for _, r := range all {
+		s = s.withRole(r.Address, r.Role)
+	}
+	return s
+}
+
 func (s groupState) equal(o groupState) bool {
 	return s.Version == o.Version && s.Host == o.Host && s.Group == o.Group && s.Title == o.Title &&
 		s.Timer == o.Timer && slices.Equal(s.Roles, o.Roles)
@@ -108,10 +116,20 @@ func leafCredential(leaf *mls.LeafNode) (account.Credential, error) {
 	return cred, nil
 }
 
+// rules is what a commit is judged by: what all members agreed on before it.
+type rules struct {
+	state  groupState
+	leaves map[string][]mls.LeafIndex // by address
+	idle   idleCommits
+}
+
+func (c *conversation) rules() rules { return rules{c.state, c.index(), c.rec.Idle} }
+
 // judge says whether a commit does only what the roles of the state before it
 // allow. It returns the state after it. The group context has no extension but
 // the state, so that nothing else changes unnoticed.
-func judge(old groupState, s *mls.StagedCommit) (groupState, error) {
+func (r rules) judge(s *mls.StagedCommit) (groupState, error) {
+	old := r.state
 	next, err := old, error(nil)
 	if !s.RemovesSelf() { // who is removed does not see the next state
 		next, err = parseGroupState(s.Context().Extensions)
@@ -136,12 +154,12 @@ func judge(old groupState, s *mls.StagedCommit) (groupState, error) {
 				return groupState{}, err
 			}
 		}
-		if err := judgeProposal(old, author.Address.String(), p, s); err != nil {
+		if err := r.judgeProposal(author.Address.String(), p, s); err != nil {
 			return groupState{}, err
 		}
 	}
-	if !next.equal(old) {
-		if err := judgeState(old, next, committer.Address.String()); err != nil {
+	if !s.RemovesSelf() {
+		if err := r.judgeState(next, committer.Address.String(), s); err != nil {
 			return groupState{}, err
 		}
 	}
@@ -174,7 +192,8 @@ func senderOf(s *mls.StagedCommit, p mls.Proposal) (account.Credential, error) {
 	return account.Credential{}, fmt.Errorf("%w: a proposal of nobody", errRule)
 }
 
-func judgeProposal(old groupState, author string, p mls.Proposal, s *mls.StagedCommit) error {
+func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit) error {
+	old := r.state
 	role := old.role(author)
 	switch p.Type {
 	case mls.ProposalUpdate, mls.ProposalSelfRemove:
@@ -196,7 +215,7 @@ func judgeProposal(old groupState, author string, p mls.Proposal, s *mls.StagedC
 				return err
 			}
 			removed := cred.Address.String()
-			if m.Index == p.Remove && removed != author && role <= old.role(removed) {
+			if m.Index == p.Remove && removed != author && role <= old.role(removed) && !r.mayEject(removed) {
 				return fmt.Errorf("%w: somebody was removed by a member without that right", errRule)
 			}
 		}
@@ -205,7 +224,8 @@ func judgeProposal(old groupState, author string, p mls.Proposal, s *mls.StagedC
 	return fmt.Errorf("%w: a change of an unknown kind", errRule)
 }
 
-func judgeState(old, next groupState, author string) error {
+func (r rules) judgeState(next groupState, author string, s *mls.StagedCommit) error {
+	old := r.state
 	role := old.role(author)
 	if next.Title != old.Title && (role < RoleAdmin || !old.Group) {
 		return fmt.Errorf("%w: renamed by a member without that right", errRule)
@@ -213,8 +233,47 @@ func judgeState(old, next groupState, author string) error {
 	if next.Timer != old.Timer && role < RoleAdmin && old.Group {
 		return fmt.Errorf("%w: timer set by a member without that right", errRule)
 	}
-	if !slices.Equal(next.Roles, old.Roles) && role < RoleOwner {
-		return fmt.Errorf("%w: roles changed by a member without that right", errRule)
+	return r.judgeRoles(next, role == RoleOwner, s)
+}
+
+// judgeRoles lets owners alone give roles and take them, and has a role go with
+// its member: who is added has none but what an owner gives, whatever the state
+// still says of an earlier time.
+func (r rules) judgeRoles(next groupState, owner bool, s *mls.StagedCommit) error {
+	added, after := r.effect(s)
+	for _, one := range next.Roles {
+		given := one.Role != r.state.role(one.Address) || added[one.Address]
+		if given && !(owner && after[one.Address] > 0) {
+			return fmt.Errorf("%w: a role was given by a member without that right, or to nobody", errRule)
+		}
+	}
+	for _, one := range r.state.Roles {
+		taken := next.role(one.Address) == RoleMember
+		if taken && !owner && after[one.Address] > 0 && !added[one.Address] {
+			return fmt.Errorf("%w: a role was taken by a member without that right", errRule)
+		}
 	}
 	return nil
+}
+
+// effect returns who is new by a commit, and how many leaves everybody has
+// after it.
+func (r rules) effect(s *mls.StagedCommit) (added map[string]bool, after map[string]int) {
+	added, after = map[string]bool{}, map[string]int{}
+	for address, leaves := range r.leaves {
+		after[address] = len(leaves)
+	}
+	for _, m := range s.Removed() {
+		if cred, err := leafCredential(m.Leaf); err == nil {
+			after[cred.Address.String()]--
+		}
+	}
+	for _, m := range s.Added() {
+		if cred, err := leafCredential(m.Leaf); err == nil {
+			address := cred.Address.String()
+			after[address]++
+			added[address] = len(r.leaves[address]) == 0
+		}
+	}
+	return added, after
 }

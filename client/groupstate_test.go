@@ -114,6 +114,11 @@ func (p *player) process(t testing.TB, message []byte) mls.Received {
 	return r
 }
 
+// judgeBy judges a commit as a member does who followed the group so far.
+func judgeBy(p *player, state groupState, commit *mls.StagedCommit) (groupState, error) {
+	return rules{state: state, leaves: leavesByAddress(p.group)}.judge(commit)
+}
+
 // cast is a group with everybody that the rules tell apart.
 type cast struct{ owner, admin, admin2, member, member2 *player }
 
@@ -124,6 +129,7 @@ func newCast(t testing.TB) (c cast, state groupState) {
 	}
 	state = groupState{Version: recordVersion, Host: "here", Group: true, Title: "Title"}
 	state = state.withRole("owner@here", RoleOwner).withRole("admin@here", RoleAdmin).withRole("admin2@here", RoleAdmin)
+	state = state.withRole("former@here", RoleOwner) // left when roles stayed
 	c.owner.create(t, state)
 	c.owner.add(t, c.admin, c.admin2, c.member, c.member2)
 	return c, state
@@ -167,32 +173,57 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		plan plan
 		ok   bool
 	}{
-		"a member renews keys":            {member, func(*testing.T, cast, groupState) options { return options{} }, true},
-		"the owner adds":                  {owner, adding, true},
-		"an admin adds":                   {admin, adding, true},
-		"a member adds":                   {member, adding, false},
-		"the owner removes an admin":      {owner, removing(admin), true},
-		"an admin removes a member":       {admin, removing(member), true},
-		"an admin removes an admin":       {admin, removing(admin2), false},
-		"an admin removes the owner":      {admin, removing(owner), false},
-		"a member removes a member":       {member, removing(member2), false},
-		"a member removes the owner":      {member, removing(owner), false},
-		"an admin renames":                {admin, change(renamed), true},
-		"a member renames":                {member, change(renamed), false},
-		"an admin sets the timer":         {admin, change(timed), true},
-		"a member sets the timer":         {member, change(timed), false},
-		"the owner gives a role":          {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
-		"an admin gives a role":           {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin makes itself owner":     {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
-		"a member makes itself admin":     {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin gives up its role":      {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
-		"the owner moves to another host": {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
-		"the owner makes it a direct one": {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
-		"the owner adds a property":       {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
-		"a member adds a property":        {member, change(same, mls.Extension{Type: extensionOther}), false},
-		"the owner removes the state":     {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
-		"the owner sets a title too long": {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
-		"the owner gives an unknown role": {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
+		"a member renews keys":        {member, func(*testing.T, cast, groupState) options { return options{} }, true},
+		"the owner adds":              {owner, adding, true},
+		"an admin adds":               {admin, adding, true},
+		"a member adds":               {member, adding, false},
+		"the owner removes an admin":  {owner, removing(admin), true},
+		"an admin removes a member":   {admin, removing(member), true},
+		"an admin removes an admin":   {admin, removing(admin2), false},
+		"an admin removes the owner":  {admin, removing(owner), false},
+		"a member removes a member":   {member, removing(member2), false},
+		"a member removes the owner":  {member, removing(owner), false},
+		"an admin renames":            {admin, change(renamed), true},
+		"a member renames":            {member, change(renamed), false},
+		"an admin sets the timer":     {admin, change(timed), true},
+		"a member sets the timer":     {member, change(timed), false},
+		"the owner gives a role":      {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
+		"an admin gives a role":       {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin makes itself owner": {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
+		"a member makes itself admin": {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"an admin drops the role of whom it removes": {admin, func(t *testing.T, c cast, s groupState) options {
+			return options{Remove: []mls.LeafIndex{c.member.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+		}, true},
+		"the owner removes an admin with the role": {owner, func(t *testing.T, c cast, s groupState) options {
+			return options{Remove: []mls.LeafIndex{c.admin.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("admin@here", RoleMember))}
+		}, true},
+		"an admin adds an owner of earlier with the role": {admin, func(t *testing.T, _ cast, _ groupState) options {
+			kp, _ := newPlayer(t, "former@here").keyPackage(t)
+			return options{Add: []*mls.KeyPackage{kp}}
+		}, false},
+		"an admin adds an owner of earlier without the role": {admin, func(t *testing.T, _ cast, s groupState) options {
+			kp, _ := newPlayer(t, "former@here").keyPackage(t)
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+		}, true},
+		"the owner adds an owner of earlier with the role": {owner, func(t *testing.T, _ cast, _ groupState) options {
+			kp, _ := newPlayer(t, "former@here").keyPackage(t)
+			return options{Add: []*mls.KeyPackage{kp}}
+		}, true},
+		"an admin adds a new owner": {admin, func(t *testing.T, _ cast, s groupState) options {
+			kp, _ := newPlayer(t, "new@here").keyPackage(t)
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("new@here", RoleOwner))}
+		}, false},
+		"the owner gives a role to nobody":       {owner, change(func(s groupState) groupState { return s.withRole("nobody@here", RoleAdmin) }), false},
+		"a member drops the role of who is gone": {member, change(func(s groupState) groupState { return s.withRole("former@here", RoleMember) }), true},
+		"a member drops a role":                  {member, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
+		"an admin gives up its role":             {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
+		"the owner moves to another host":        {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
+		"the owner makes it a direct one":        {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
+		"the owner adds a property":              {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
+		"a member adds a property":               {member, change(same, mls.Extension{Type: extensionOther}), false},
+		"the owner removes the state":            {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
+		"the owner sets a title too long":        {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
+		"the owner gives an unknown role":        {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
 		"the owner ends the group": {owner, func(_ *testing.T, _ cast, s groupState) options {
 			return options{ReInit: &mls.ReInit{GroupID: []byte("next"), Suite: mls.DefaultCipherSuite, Extensions: extensions(t, s)}}
 		}, false},
@@ -214,7 +245,7 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 			if by == witness {
 				witness = c.member
 			}
-			_, err = judge(state, witness.process(t, staged.Message()).(*mls.StagedCommit))
+			_, err = judgeBy(witness, state, witness.process(t, staged.Message()).(*mls.StagedCommit))
 			if (err == nil) != one.ok {
 				t.Errorf("judgement: %v", err)
 			}
@@ -222,6 +253,30 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 				t.Errorf("%v is not a broken rule", err)
 			}
 		})
+	}
+}
+
+// Anybody may remove a member without a role who makes commits without a
+// purpose, again and again, and nobody else.
+func TestJudgeOfThoseWhoDisturb(t *testing.T) {
+	for name, one := range map[string]struct {
+		who  func(cast) *player
+		made uint8
+		ok   bool
+	}{
+		"a member after four":  {func(c cast) *player { return c.member }, maxIdle, false},
+		"a member after five":  {func(c cast) *player { return c.member }, maxIdle + 1, true},
+		"an admin after five":  {func(c cast) *player { return c.admin }, maxIdle + 1, false},
+		"the owner after five": {func(c cast) *player { return c.owner }, maxIdle + 1, false},
+	} {
+		c, state := newCast(t)
+		who := one.who(c)
+		staged, _, err := c.member2.group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{who.group.OwnLeaf()}})
+		fatal(t, err)
+		r := rules{state: state, leaves: leavesByAddress(c.admin2.group), idle: idleCommits{who.address: one.made}}
+		if _, err := r.judge(c.admin2.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -244,7 +299,7 @@ func TestJudgeLetsNobodyJoinFromOutside(t *testing.T) {
 			},
 		}, mlsConfig())
 		fatal(t, err)
-		if _, err := judge(state, c.owner.process(t, join.Message()).(*mls.StagedCommit)); !errors.Is(err, errRule) {
+		if _, err := judgeBy(c.owner, state, c.owner.process(t, join.Message()).(*mls.StagedCommit)); !errors.Is(err, errRule) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -293,7 +348,7 @@ func TestJudgeLooksAtWhoProposed(t *testing.T) {
 			c.member2.process(t, proposal)
 			staged, _, err := c.owner.group.Stage(mls.CommitOptions{Now: time.Now(), Pending: true})
 			fatal(t, err)
-			_, err = judge(state, c.member2.process(t, staged.Message()).(*mls.StagedCommit))
+			_, err = judgeBy(c.member2, state, c.member2.process(t, staged.Message()).(*mls.StagedCommit))
 			if (err == nil) != one.ok {
 				t.Errorf("judgement: %v", err)
 			}
@@ -322,7 +377,7 @@ func TestJudgeOfDirectConversations(t *testing.T) {
 		one.o.Now = time.Now()
 		staged, _, err := one.by.group.Stage(one.o)
 		fatal(t, err)
-		if _, err := judge(state, one.judge.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
+		if _, err := judgeBy(one.judge, state, one.judge.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 		_, err = one.by.group.Discard(staged)

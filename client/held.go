@@ -8,9 +8,9 @@ import (
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// hold keeps what an unconfirmed member did, other than sending a message,
-// until somebody vouches for them.
-func (c *conversation) hold(tx *sealedTx, rec heldRecord) error {
+// holdUntilConfirmed stores an action of an unconfirmed member, other than
+// sending a message, until their account is confirmed.
+func (c *conversation) holdUntilConfirmed(tx *sealedTx, rec heldRecord) error {
 	c.rec.NextItem++
 	c.rec.Held = true
 	c.touch()
@@ -23,7 +23,7 @@ func (c *conversation) release(tx *sealedTx, from map[string]bool) error {
 	if !c.rec.Held {
 		return nil
 	}
-	c.rec.Held = len(c.doubtful()) > 0
+	c.rec.Held = len(c.unconfirmedMembers()) > 0
 	if err := c.releaseMessages(tx, from); err != nil {
 		return err
 	}

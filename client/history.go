@@ -55,7 +55,15 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil || contact.Blocked || c.rec.Status == StatusLeft || c.rec.Hidden {
 		return err
 	}
-	c.hears(from)
+	c.markActive(from)
+	if c.rec.Unreadable {
+		c.rec.Unreadable = false
+		c.touch()
+	}
+	if !c.rec.Answered && !c.state.Group {
+		c.rec.Answered = true
+		c.touch()
+	}
 	msg, err := content.Decode(m.Data)
 	if err != nil {
 		return nil // nothing that this version understands
@@ -64,14 +72,14 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil {
 		return nil
 	}
-	known, err := c.orderOf(tx, id)
+	known, err := c.messageOrder(tx, id)
 	if err != nil || known != 0 {
 		return err
 	}
 	if msg.View().Kind == content.KindMessage {
 		c.typists.end(c, cred.Address)
-	} else if slices.Contains(c.doubtful(), from) {
-		return c.hold(tx, heldRecord{recordVersion, from, id, m.Data})
+	} else if slices.Contains(c.unconfirmedMembers(), from) {
+		return c.holdUntilConfirmed(tx, heldRecord{recordVersion, from, id, m.Data})
 	}
 	return c.take(tx, from, id, m.Data, msg, StateReceived)
 }
@@ -102,12 +110,13 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 	now := c.now()
 	rec := &messageRecord{
 		Version: recordVersion, ID: id, From: from, Sent: sentAt(msg), Received: millis(now), State: state,
-		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.doubtful(), from),
+		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.unconfirmedMembers(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
 	if life := lasts(msg, now); life > 0 {
 		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
 		rec.Expires = time.UnixMilli(rec.Received).Add(life + time.Second - 1).Unix() // rather late than early
+		rec.Behind = c.lifeClock().secondsBehind()
 	}
 	order, err := c.add(tx, rec)
 	if err != nil || state != StateReceived || rec.Held {
@@ -150,8 +159,9 @@ func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecor
 	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
 }
 
-// orderOf returns a message's place, 0 if there is none.
-func (c *conversation) orderOf(tx *sealedTx, id content.MessageID) (uint64, error) {
+// messageOrder returns the position of a message in the history, 0 if it has
+// none.
+func (c *conversation) messageOrder(tx *sealedTx, id content.MessageID) (uint64, error) {
 	b, err := tx.get(key(tableMessageID, c.id[:], tx.index(id[:])))
 	if err != nil || len(b) != 8 {
 		return 0, err
@@ -160,7 +170,7 @@ func (c *conversation) orderOf(tx *sealedTx, id content.MessageID) (uint64, erro
 }
 
 func (c *conversation) loadMessage(tx *sealedTx, id content.MessageID) (uint64, *messageRecord, error) {
-	order, err := c.orderOf(tx, id)
+	order, err := c.messageOrder(tx, id)
 	if err != nil || order == 0 {
 		return 0, nil, err
 	}
@@ -193,6 +203,8 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 		if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
 			return err
 		}
+	} else if err := forgetSent(tx, c.id, order, rec); err != nil {
+		return err
 	}
 	rec.erase()
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
@@ -261,6 +273,8 @@ func (c *conversation) control(tx *sealedTx, from string, view content.View) err
 	switch view.Control.Name {
 	case controlWake:
 		return c.peerToken(from, view.Control.Body)
+	case controlMail:
+		return c.storePeerToken(tx, from, view.Control.Body)
 	case controlProfile:
 		return c.profile(tx, from, view.Control.Body)
 	}
@@ -273,12 +287,37 @@ func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
 		return nil
 	}
 	contact, err := loadContact(tx, from)
-	if err != nil || contact.Profile == p.Name {
+	if err != nil {
+		return err
+	}
+	renamed := contact.Profile != p.Name
+	tells, err := c.tellsOfName(tx, &contact, p.Name, renamed)
+	if err != nil || !renamed && !tells {
 		return err
 	}
 	contact.Profile = p.Name
 	c.touch() // it may be the conversation's name
+	if tells {
+		contact.ToldProfile = p.Name
+		if err := c.notice(tx, from, noticeRecord{Kind: NoticeProfile, Title: p.Name}); err != nil {
+			return err
+		}
+	}
+	c.out.emit(NameEvent{address(from), contact.shown()})
 	return saveContact(tx, contact)
+}
+
+// tellsOfName reports whether the history gets a notice that a verified person
+// goes by another name: in the conversation with them, or else where they said so.
+func (c *conversation) tellsOfName(tx *sealedTx, contact *contactRecord, name string, renamed bool) (bool, error) {
+	if len(contact.Verified) == 0 || name == contact.ToldProfile {
+		return false, nil
+	}
+	if c.rec.Peer == contact.Address && !c.state.Group {
+		return true, nil
+	}
+	with, err := openDirect(tx, contact.Address)
+	return renamed && with == nil, err
 }
 
 func (c *conversation) enqueueIfForeign(tx *sealedTx, in inboxRecord, held bool) error {
@@ -300,7 +339,7 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.sent()), ReceivedAt: time.UnixMilli(r.Received),
 		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Cause.reason(r.Reason), Notice: r.notice(),
-		Delivered: r.reached(content.StatusDelivered), Read: r.reached(content.StatusRead),
+		Delivered: r.countAtLeast(content.StatusDelivered), Read: r.countAtLeast(content.StatusRead),
 	}
 	if !r.Notice {
 		m.Mentions = mentioned(r.Text)

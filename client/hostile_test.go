@@ -50,6 +50,18 @@ func (x *trio) forge(t *testing.T, act func(*mls.Group) ([]byte, *mls.StagedComm
 	pass(time.Minute)
 }
 
+// forgeAs has a member commit what their client would not, and follow it.
+func (x *trio) forgeAs(t *testing.T, p *person, o mls.CommitOptions) {
+	t.Helper()
+	p.Close()
+	p.open()
+	o.Now = time.Now()
+	entry, next, err := p.ForgeAll(x.id, o)
+	must(t, err)
+	must(t, x.net.Server(host).Commit(x.channel, entry, next))
+	pass(time.Minute)
+}
+
 // claim has mallory send a message that her client would not make.
 func (x *trio) claim(t *testing.T, m content.Message) {
 	t.Helper()
@@ -216,7 +228,7 @@ func TestImpostorsHearNothing(t *testing.T) {
 		net.Server(host).SetFaults(lie)
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		a.say(id, "secret")
 		pass(time.Minute)
 		if conv := a.status(id); conv.Status != client.StatusLost || conv.Waiting != 0 {
@@ -285,13 +297,14 @@ func TestBadEntriesArePassedOver(t *testing.T) {
 }
 
 // An entry that arrives before an earlier one is not what the server promised:
-// the earlier one is gone for this device, and nothing else.
+// the channel is opened again, and nothing is lost.
 func TestReorderedEntries(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		var kept protocol.Body
+		swapped := false
 		x.net.Server(host).SetFaults(fakeserver.Faults{Event: func(who string, body protocol.Body) ([]protocol.Body, bool) {
-			if _, ok := body.(*protocol.Entry); !ok || who != "bob" {
+			if _, ok := body.(*protocol.Entry); !ok || who != "bob" || swapped {
 				return []protocol.Body{body}, false
 			}
 			if kept == nil {
@@ -299,7 +312,7 @@ func TestReorderedEntries(t *testing.T) {
 				return nil, false
 			}
 			both := []protocol.Body{body, kept}
-			kept = nil
+			swapped = true
 			return both, false
 		}})
 		x.alice.say(x.id, "one")
@@ -308,7 +321,7 @@ func TestReorderedEntries(t *testing.T) {
 		pass(100 * time.Millisecond)
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		x.talks(t)
-		want(t, "bob", x.bob.texts(x.id), []string{"two", "still here"})
+		want(t, "bob", x.bob.texts(x.id), []string{"one", "two", "still here"})
 	})
 }
 
@@ -318,7 +331,7 @@ func TestUnreadableCommitsStopTheConversation(t *testing.T) {
 		x := newTrio(t, false)
 		s := x.net.Server(host)
 		s.InjectRaw(x.channel, protocol.Entry{Epoch: s.Epoch(x.channel), Kind: protocol.KindCommit, Ciphertext: make([]byte, 600)})
-		pass(time.Second)
+		pass(time.Minute)
 		x.stopped(t, x.alice, nil)
 		x.stopped(t, x.bob, nil)
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/content"
 )
 
 // InboxKind says what a Received is.
@@ -18,11 +19,14 @@ const (
 	InboxEdit
 	InboxDelete
 	InboxReaction
+	// InboxFiles: files of a message that was taken are still to be saved. See
+	// SaveLater.
+	InboxFiles
 )
 
 // String returns the kind as it stands in JSON.
 func (k InboxKind) String() string {
-	return [...]string{"", "message", "edit", "delete", "reaction"}[min(k, InboxReaction)]
+	return [...]string{"", "message", "edit", "delete", "reaction", "files"}[min(k, InboxFiles)]
 }
 
 // Received is something new that somebody sent.
@@ -49,18 +53,28 @@ func appendInbox(tx *sealedTx, in inboxRecord) error {
 	return tx.save(key(tableInbox, number(next)), &in)
 }
 
+// ErrLater is what the function of TakeInbox returns to leave an item where it is.
+var ErrLater = errors.New("this stays in the inbox")
+
 // TakeInbox calls fn for what was received and not taken yet, oldest first,
 // and forgets each once fn returns nil: after a crash the last may come again.
-// What belongs to requests stays until they are accepted.
+// If fn returns ErrLater, the item stays for the next call of TakeInbox; any other
+// error ends this one. What belongs to requests stays until they are accepted.
 func (c *Client) TakeInbox(fn func(Received) error) error {
+	var after []byte
 	for {
-		keys, items, err := c.nextInbox()
+		keys, items, err := c.nextInbox(after)
 		if err != nil || len(items) == 0 {
 			return err
 		}
+		after = keys[len(keys)-1]
 		for i, item := range items {
 			if item.Kind != 0 {
-				if err := fn(item); err != nil {
+				err := fn(item)
+				if errors.Is(err, ErrLater) {
+					continue
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -69,6 +83,18 @@ func (c *Client) TakeInbox(fn func(Received) error) error {
 			}
 		}
 	}
+}
+
+// SaveLater notes that files of a received message are still to be saved:
+// TakeInbox returns it again, as InboxFiles.
+func (c *Client) SaveLater(conv ConversationID, id content.MessageID) error {
+	by, err := c.attachmentUse(conv, id)
+	if err != nil {
+		return err
+	}
+	return c.store.update(func(tx *sealedTx) error {
+		return appendInbox(tx, inboxRecord{Version: recordVersion, Kind: InboxFiles, CID: by.CID, Order: by.Order})
+	})
 }
 
 // ForgetInbox forgets what TakeInbox would return. It is for interfaces, which
@@ -90,9 +116,14 @@ func (c *Client) ForgetInbox() error {
 // inboxBatch is how many items are read at a time.
 const inboxBatch = 64
 
-func (c *Client) nextInbox() (keys [][]byte, items []Received, err error) {
+// nextInbox reads the items behind one.
+func (c *Client) nextInbox(after []byte) (keys [][]byte, items []Received, err error) {
+	start := key(tableInbox, number(0))
+	if after != nil {
+		start = key(tableInbox, number(lastNumber(after)+1))
+	}
 	err = c.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableInbox), false, func(k, v []byte) (bool, error) {
+		return tx.scanFrom([]byte(tableInbox), start, false, func(k, v []byte) (bool, error) {
 			var rec inboxRecord
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
@@ -131,6 +162,6 @@ func (c *Client) received(tx *sealedTx, rec inboxRecord) (item Received, ready b
 	if !ok || conv.Status == StatusBlocked || msg.expired(c.now()) {
 		return Received{}, true, nil
 	}
-	m, err := c.shower(tx).message(rec.CID, conversationID(conv.Channel), rec.Order, &msg)
+	m, err := c.newViewBuilder(tx).message(rec.CID, conversationID(conv.Channel), rec.Order, &msg)
 	return Received{Kind: rec.Kind, From: address(rec.From), Text: rec.Text, Message: m}, true, err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -33,6 +34,7 @@ type (
 	inputOpened  struct {
 		nonce protocol.Nonce // of the connection
 		epoch uint64
+		state protocol.ChannelState
 		err   error
 	}
 	inputEntry    struct{ entry protocol.Entry }
@@ -45,7 +47,10 @@ type (
 
 // What effects led to.
 type (
-	inputChains   struct{ found map[string]lookup }
+	inputChains struct {
+		found map[string]lookup
+		more  bool // others are still being looked up
+	}
 	inputInvitees struct {
 		n     uint64
 		found map[string]invitee
@@ -80,10 +85,16 @@ type lookup struct {
 func (in inputUp) step(c *conversation, tx *sealedTx) error {
 	c.hello, c.phase = in.hello, phaseClosed
 	c.refusedAt = 0
+	c.credit.narrow = false
 	c.channel.reset()
 	c.posts.reset()
 	c.uploads.reset()
-	return nil
+	var profile profileRecord
+	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+		return err
+	}
+	c.takeovers = profile.Takeovers
+	return c.readAgainOnConnection(tx)
 }
 
 func (inputDown) step(c *conversation, tx *sealedTx) error {
@@ -102,36 +113,49 @@ func (inputTick) step(c *conversation, tx *sealedTx) error { return c.sweep(tx) 
 // connect creates or opens the channel, as far as that is wanted and not done
 // yet.
 func (c *conversation) connect() error {
-	if c.phase != phaseClosed || !c.following() || !c.channel.ready(c.now()) {
+	if c.phase != phaseClosed || !c.needsChannel() && !c.rec.Ending || !c.channel.ready(c.now()) {
 		return nil
 	}
-	access, err := accessKey(c.group, c.rec.Channel)
+	epoch, access, err := c.openEpoch()
 	if err != nil {
 		return err
 	}
 	if !c.rec.Created {
-		c.phase = phaseCreating
-		c.out.do(doRequest{
-			op:   protocol.OpChannelCreate,
-			body: &protocol.ChannelCreate{Channel: c.rec.Channel, Key: protocol.AccessKey(access.Public().(ed25519.PublicKey))},
-			done: func(_ protocol.Body, err error) input { return inputCreated{err} },
-		})
+		c.create(0, access)
 		return nil
 	}
 	c.phase = phaseOpening
 	c.opening++
-	epoch := c.group.Epoch()
+	after := c.openAfter()
 	nonce := c.hello.Nonce
 	challenge := protocol.OpenChallenge(c.hello.Host, nonce, c.rec.Channel, epoch)
 	c.out.do(doRequest{
 		op: protocol.OpChannelOpen,
 		body: &protocol.ChannelOpen{
-			Channel: c.rec.Channel, Epoch: epoch, After: c.rec.Cursor,
+			Channel: c.rec.Channel, Epoch: epoch, After: after, UpTo: c.credit.begin(after),
 			Signature: protocol.Signature(ed25519.Sign(access, challenge)),
 		},
-		done: func(_ protocol.Body, err error) input { return inputOpened{nonce, epoch, err} },
+		done: func(b protocol.Body, err error) input {
+			in := inputOpened{nonce: nonce, epoch: epoch, err: err}
+			if state, ok := b.(*protocol.ChannelState); ok {
+				in.state = *state
+			}
+			return in
+		},
 	})
 	return nil
+}
+
+// create asks for the channel, beginning at an epoch that access opens.
+func (c *conversation) create(epoch uint64, access ed25519.PrivateKey) {
+	c.phase = phaseCreating
+	c.out.do(doRequest{
+		op: protocol.OpChannelCreate,
+		body: &protocol.ChannelCreate{
+			Channel: c.rec.Channel, Epoch: epoch, Key: protocol.AccessKey(access.Public().(ed25519.PublicKey)),
+		},
+		done: func(_ protocol.Body, err error) input { return inputCreated{err} },
+	})
 }
 
 func (in inputCreated) step(c *conversation, tx *sealedTx) error {
@@ -153,15 +177,18 @@ func (in inputCreated) step(c *conversation, tx *sealedTx) error {
 func (in inputOpened) step(c *conversation, tx *sealedTx) error {
 	// A request that was signed for an earlier connection is refused on the
 	// present one, which means nothing.
-	if c.phase != phaseOpening || in.epoch != c.group.Epoch() || in.nonce != c.hello.Nonce {
-		return nil
+	epoch, _, err := c.openEpoch()
+	if err != nil || c.phase != phaseOpening || in.epoch != epoch || in.nonce != c.hello.Nonce {
+		return err
 	}
 	switch {
+	case in.err == nil && c.rewind.at != nil:
+		return c.openedEarlier(tx, in.state)
 	case in.err == nil:
 		c.phase = phaseCatching
+		return c.noteChannelState(tx, in.state)
 	case errors.Is(in.err, &protocol.Error{Code: protocol.CodeForbidden}):
-		c.phase = phaseClosed
-		return c.stop(tx, StatusLost, errors.New("the server no longer has what this device needs to follow the conversation; ask a member to add you again"))
+		return c.openingRefused(tx, in.err)
 	default:
 		c.phase = phaseClosed
 		c.channel.failed(c.now(), in.err)
@@ -170,8 +197,19 @@ func (in inputOpened) step(c *conversation, tx *sealedTx) error {
 }
 
 func (in inputCaughtUp) step(c *conversation, tx *sealedTx) error {
-	if c.phase == phaseCatching {
-		c.phase, c.caughtUp = phaseLive, true
+	if c.phase != phaseCatching {
+		return nil
+	}
+	c.credit.gapAt = time.Time{}
+	if c.readingAgain() {
+		if err := c.caughtUpAgain(tx); err != nil || c.phase != phaseCatching {
+			return err
+		}
+	}
+	c.phase, c.caughtUp = phaseLive, true
+	if c.rec.Takeovers != c.takeovers { // and the other copy wrote nothing
+		c.rec.Takeovers = c.takeovers
+		c.touch()
 	}
 	return nil
 }
@@ -181,12 +219,23 @@ func (in inputEntry) step(c *conversation, tx *sealedTx) error {
 		c.deferred = append(c.deferred, in.entry)
 		return nil
 	}
-	open := c.phase == phaseCatching || c.phase == phaseLive
-	if !open || !c.following() || in.entry.Seq <= c.rec.Cursor {
+	open := c.phase == phaseCatching || c.phase == phaseReplaying || c.phase == phaseLive
+	if !open || !c.needsChannel() || in.entry.Seq <= c.rec.Cursor {
 		return nil
 	}
+	if !c.credit.takes(in.entry.Seq) {
+		c.reopenChannel(errCredit)
+		return nil
+	}
+	c.credit.newest = max(c.credit.newest, in.entry.Seq)
+	if c.readingAgain() {
+		c.noteRead(in.entry)
+		if ok, err := c.replayed(tx, in.entry); ok || err != nil {
+			return err
+		}
+	}
 	if item := c.ownEntry(in.entry); item != nil {
-		if err := c.echoed(tx, item); err != nil {
+		if err := c.confirmOwnEntry(tx, item); err != nil {
 			return err
 		}
 		c.passed(in.entry)
@@ -197,7 +246,11 @@ func (in inputEntry) step(c *conversation, tx *sealedTx) error {
 
 // passed moves the cursor over an entry.
 func (c *conversation) passed(e protocol.Entry) {
-	c.rec.Cursor = max(c.rec.Cursor, e.Seq)
+	if e.Seq > c.rec.Cursor {
+		m := markOf(e.Ciphertext)
+		c.rec.Cursor, c.rec.Mark = e.Seq, m[:]
+	}
+	c.armGapTimer()
 	c.touch()
 }
 
@@ -217,7 +270,7 @@ func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	switch refused.Code {
 	case protocol.CodeStaleEpoch, protocol.CodeForbidden:
 		if present {
-			c.outpaced(in.err)
+			c.reopenAfterLostRace(in.err)
 		}
 		return nil
 	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
@@ -230,9 +283,9 @@ func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	return c.fail(tx, item, in.err)
 }
 
-// outpaced opens the channel again, as somebody's commit came first. If that
-// shows no commit, there is no hurry to ask once more.
-func (c *conversation) outpaced(err error) {
+// reopenAfterLostRace opens the channel again because another commit was accepted
+// first. If that brings no commit, it does not hurry to ask again.
+func (c *conversation) reopenAfterLostRace(err error) {
 	if c.phase != phaseLive {
 		return
 	}

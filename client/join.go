@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
 // join enters a group by a welcome and forgets the letter, in one transaction.
 func (m *mailbox) join(in letter.Invitation, seq uint64) (joined *convRecord, err error) {
+	if err := m.client.checkIdentifier(in.Channel); err != nil {
+		return nil, err
+	}
 	err = m.client.store.update(func(tx *sealedTx) error {
 		joined, err = m.joinTx(tx, in)
 		if err != nil {
@@ -82,6 +86,10 @@ func (m *mailbox) findKeyPackage(tx *sealedTx, w *mls.Welcome) (at []byte, rec k
 	return nil, rec, errors.New("client: the invitation is for a key that was used or never existed")
 }
 
+// errNotYet: somebody was removed and added again while this device was away.
+// First it has to see that, and then the invitation counts.
+var errNotYet = errors.New("client: the invitation leads to a conversation that this device is in")
+
 // errBlocked is not told to anybody: who blocked a person does not want to hear
 // of them.
 var errBlocked = errors.New("client: the invitation comes from somebody who is blocked")
@@ -119,28 +127,86 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	if err != nil {
 		return nil, err
 	}
-	gone, err := goneIn(tx, id)
-	if err != nil {
+	if err := m.client.checkHost(in.Host); err != nil {
 		return nil, err
 	}
-	if gone > 0 && staged.Context().Epoch <= gone || old && (conv.Status == StatusActive || staged.Context().Epoch <= conv.Epoch) {
-		return nil, errors.New("client: the invitation is an old one, or to a conversation that this device is in")
+	if old && conv.Host != in.Host {
+		return nil, fmt.Errorf("%w: the conversation lies elsewhere", errRule)
 	}
-	conv.Epoch = staged.Context().Epoch
+	epoch := staged.Context().Epoch
+	if err := leadsOn(tx, id, conv, old, epoch); err != nil {
+		return nil, err
+	}
 	if old {
-		conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, from, 0
-		conv.Hidden, conv.Tokens = false, nil
-		if err := tx.deleteAll(key(tableOutbox, id[:])); err != nil {
+		if err := enterAgain(tx, id, conv, from); err != nil {
 			return nil, err
 		}
 	}
-	if contact.Known {
-		conv.Status = StatusActive
+	conv.Epoch = epoch
+	conv.Newcomers = true // nobody in it was told the own name, which accepting a request does
+	if err := conv.trustInviter(tx, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
+		return nil, err
 	}
 	if err := noteRecent(tx, id); err != nil {
 		return nil, err
 	}
 	return conv, m.introduce(tx, conv, state, staged, id)
+}
+
+// trustInviter activates a conversation whose inviter is a contact with pinned keys.
+// The invitation of another contact at the conversation's own server is expected to be
+// confirmed there.
+func (r *convRecord) trustInviter(tx *sealedTx, isContact bool, inviter account.Credential, leaf *mls.LeafNode) error {
+	if isContact && pinnedLeaf(tx, inviter, leaf) {
+		r.Status = StatusActive
+		return nil
+	}
+	if !isContact || inviter.Address.Host != r.Host {
+		return nil
+	}
+	pinned, err := pinnedChain(tx, inviter.Address)
+	r.Expected = err == nil && pinned == nil
+	return err
+}
+
+// leadsOn reports, by its error, whether an invitation to an epoch leads beyond
+// what this device had of a conversation. Known says that conv is stored.
+func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) error {
+	gone, err := goneIn(tx, id)
+	switch {
+	case err != nil:
+		return err
+	case known && conv.Status == StatusActive && epoch > conv.Epoch:
+		return errNotYet
+	case gone > 0 && epoch <= gone, known && (conv.Status == StatusActive || epoch <= conv.Epoch):
+		return errors.New("client: the invitation is an old one, or to a conversation that this device is in")
+	}
+	return nil
+}
+
+// enterAgain makes a request of a conversation that this device was in, and
+// forgets what belongs to the membership before.
+func enterAgain(tx *sealedTx, id cid, conv *convRecord, inviter string) error {
+	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, inviter, 0
+	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
+	conv.Mark, conv.Rewind = nil, nil
+	for _, table := range []string{tableOutbox, tableSent, tableReplay} {
+		if err := tx.deleteAll(key(table, id[:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinnedLeaf reports whether a leaf is that of a device that its account is
+// known to have: somebody who writes in the name of a contact is a stranger.
+func pinnedLeaf(tx *sealedTx, who account.Credential, leaf *mls.LeafNode) bool {
+	chain, err := pinnedChain(tx, who.Address)
+	if err != nil || chain == nil {
+		return false
+	}
+	_, err = chain.Leaf(who, leaf.SignatureKey())
+	return err == nil
 }
 
 // introduce notes who is in the conversation: all to be confirmed.
@@ -196,14 +262,21 @@ func (c *Client) joined(rec *convRecord) {
 	id := conversationID(rec.Channel)
 	k := cid(c.store.index(rec.Channel[:]))
 	c.mu.Lock()
-	c.ids[id] = k
+	err := c.registerID(id, k)
 	old := c.actors[k]
 	c.mu.Unlock()
+	if err != nil {
+		c.log.Error("a new conversation cannot be named", "error", err)
+		return
+	}
 	if old != nil {
 		old.tell(inputReload{}, nil)
 	}
-	if _, err := c.actor(id); err != nil {
-		c.log.Error("a new conversation could not be started", "error", err)
+	c.connect(k, rec)
+	if rec.Status == StatusActive {
+		if a, err := c.actor(id); err == nil {
+			a.tell(commandIntroduce{}, nil)
+		}
 	}
 	if conv, err := c.Conversation(id); err == nil {
 		c.emit(ConversationEvent{conv})

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
@@ -76,12 +77,12 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 		state  groupState
 		others []string
 		change func(*letter.Invitation)
-		known  bool // bob is a contact
+		known  bool // bob is a contact, of other keys
 		block  bool
 		want   Status // 0: refused
 	}{
 		"a stranger's group":    {state: groupOf("bob@here"), want: StatusRequest},
-		"a contact's group":     {state: groupOf("bob@here"), known: true, want: StatusActive},
+		"in a contact's name":   {state: groupOf("bob@here"), known: true, want: StatusRequest},
 		"a conversation":        {state: direct, want: StatusRequest},
 		"another channel":       {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Channel[5]++ }},
 		"another host":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Host = "there" }},
@@ -217,8 +218,8 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 		m.waiting = nil
 		give(inputDown{}, inputUp{after})
 		give(inputOpened{nonce: after.Nonce, err: refused})
-		if m.rec.Status != StatusLost {
-			t.Errorf("a refusal: %v", m.rec.Status)
+		if m.rec.Status != StatusActive || m.rec.Refused == 0 {
+			t.Errorf("a refusal: %v since %d", m.rec.Status, m.rec.Refused)
 		}
 		return nil
 	}))
@@ -250,5 +251,45 @@ func TestBackoff(t *testing.T) {
 	b.failed(now, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Hour})
 	if b.until.Sub(now) != time.Hour {
 		t.Errorf("waits %v, asked for an hour", b.until.Sub(now))
+	}
+}
+
+// Whoever writes in the name of a contact, with other keys, asks as a stranger
+// does, and is shown by the address that they claim: not by the contact's name,
+// and not as verified.
+func TestClaimsAreShownAsSuch(t *testing.T) {
+	c := lonely(t)
+	who := account.Address{Name: "bob", Host: "here"}
+	_, key, err := ed25519.GenerateKey(nil)
+	fatal(t, err)
+	recovery, err := account.NewRecoverySecret(random)
+	fatal(t, err)
+	mine, err := c.ownChain()
+	fatal(t, err)
+	statement, err := account.Create(account.CreateParams{
+		Address: who, Time: time.Now(), DeviceKey: key, MailboxKey: mine.Devices()[0].MailboxKey, Recovery: recovery,
+	})
+	fatal(t, err)
+	chain, err := account.Verify(who, [][]byte{statement})
+	fatal(t, err)
+	head := chain.Head()
+	fatal(t, c.store.update(func(tx *sealedTx) error {
+		return errors.Join(pinChain(tx, chain), saveContact(tx, contactRecord{
+			Version: 1, Address: who.String(), Known: true, Name: "My brother", Verified: head[:],
+		}))
+	}))
+	if k, err := c.Contact(who); err != nil || !k.Verified {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	channel := protocol.ChannelID{1}
+	impostor := newPlayer(t, who.String())
+	impostor.create(t, groupState{Version: recordVersion, Host: "here"}.withRole(who.String(), RoleOwner), channel[:]...)
+	kp := offer(t, c, false)
+	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
+	fatal(t, err)
+	conv, err := c.Conversation(conversationID(channel))
+	fatal(t, err)
+	if conv.Status != StatusRequest || conv.Confirmed || conv.Verified || conv.Name != who.String() {
+		t.Errorf("%v, confirmed %v, verified %v, %q", conv.Status, conv.Confirmed, conv.Verified, conv.Name)
 	}
 }

@@ -3,8 +3,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -12,56 +15,83 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// Bounds on letters that cannot be opened yet, so that strangers who send
-// letters that lead nowhere hold nobody up.
-const (
-	maxKept       = 256
-	fetchesAtOnce = 4
-)
-
-// fetchedTree is a letter whose ratchet tree was fetched, or was not.
-type fetchedTree struct {
-	seq uint64
-	in  letter.Invitation
-	err error
-}
+// maxKept bounds the letters that cannot be opened yet.
+const maxKept = 256
 
 // keep makes a letter this device's own business: it is stored, then deleted
-// from the server, then opened, now or when the server that it points to can
-// be reached.
+// from the server, then opened, now or when its tree can be fetched.
 func (m *mailbox) keep(ctx context.Context, l *protocol.Letter) {
-	known := false
+	var n uint64
+	known, tried := false, false
 	store := func() error {
 		return m.client.store.update(func(tx *sealedTx) error {
-			rec := keptLetterRecord{Version: recordVersion, Letter: l.Letter, Received: m.client.now().Unix()}
-			err := updateProfile(tx, func(p *profileRecord) {
-				known = l.Seq <= p.Letters
-				p.Letters = max(p.Letters, l.Seq)
-			})
-			if err != nil {
+			n = letterNumber(tx, l.Letter)
+			at := key(tableLetter, number(n))
+			there, err := tx.get(at)
+			if err != nil || there != nil {
+				known = !tried // or else a disk stored it and failed afterwards
 				return err
 			}
-			at := key(tableLetter, number(l.Seq))
-			if known { // unless a disk stored it and failed afterwards
-				there, err := tx.get(at)
-				known = there == nil
+			tried = true
+			if err := updateProfile(tx, func(p *profileRecord) { p.Letters = max(p.Letters, l.Seq) }); err != nil {
 				return err
 			}
-			return tx.save(at, &rec)
+			return tx.save(at, &keptLetterRecord{Version: recordVersion, Letter: l.Letter, Received: m.client.now().Unix()})
 		})
 	}
+	wait := retryFirst
 	for err := store(); err != nil; err = store() { // the letters after it must not overtake it
 		m.client.log.Error("a letter could not be saved", "error", err)
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(retryFirst):
+		case <-time.After(wait):
 		}
+		wait = min(2*wait, maxSaveRetryDelay)
 	}
-	m.link.request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: l.Seq}, func(protocol.Body, error) {})
-	if !known {
-		m.open(ctx, l.Seq, l.Letter)
+	m.release(l.Seq)
+	if !known && m.isNewLetter(n) {
+		m.open(ctx, n, l.Letter)
 	}
+}
+
+// release has the server delete what is stored, up to a number. While it sends
+// the letters that it had, that waits for the last one; afterwards it waits for
+// the next one if the number leaps, as nothing says what was leaped over.
+func (m *mailbox) release(seq uint64) {
+	leaps := seq > m.newest+1
+	m.newest, m.shown = max(m.newest, seq), max(m.shown, seq)
+	if m.drained && !leaps {
+		m.deleteUpTo(seq)
+	}
+}
+
+func (m *mailbox) deleteUpTo(seq uint64) {
+	if seq > 0 {
+		m.link.request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: seq}, func(protocol.Body, error) {})
+	}
+}
+
+// letterNumber names a letter by its content. Those of the server are not to be
+// relied on: one that is too high must not hide the letters after it.
+func letterNumber(tx *sealedTx, letter []byte) uint64 {
+	return binary.BigEndian.Uint64(tx.index(letter))
+}
+
+// maxHandledLetters limits how many handled letters are remembered.
+const maxHandledLetters = 4096
+
+// isNewLetter reports whether a letter was not dealt with before, since the client was
+// opened: its server may show again what it was told to delete.
+func (m *mailbox) isNewLetter(n uint64) bool {
+	if m.dealt[n] {
+		return false
+	}
+	if len(m.dealt) >= maxHandledLetters {
+		clear(m.dealt)
+	}
+	m.dealt[n] = true
+	return true
 }
 
 // open opens a stored letter.
@@ -71,34 +101,35 @@ func (m *mailbox) open(ctx context.Context, seq uint64, sealed []byte) {
 		err = account.Address{Name: m.client.self.address.Name, Host: in.Host}.Validate()
 	}
 	if err != nil || in.Stash == nil {
-		m.conclude(seq, in, err)
+		m.finishLetter(seq, in, err)
+		return
+	}
+	job, err := m.decideTreeFetch(seq, in)
+	if err != nil {
+		m.finishLetter(seq, in, err)
 		return
 	}
 	m.fetching[seq] = true
-	m.client.spawn(func() {
-		select {
-		case m.room <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		in.Tree, err = m.client.fetchStash(ctx, in.Host, *in.Stash)
-		<-m.room
-		m.push(ctx, mailInput{fetched: &fetchedTree{seq, in, err}})
-	})
+	m.trees.add(job)
+	m.fetchTrees(ctx)
 }
 
-// conclude joins what a letter invites to. A letter that leads nowhere is
-// forgotten; one that may lead somewhere later stays.
-func (m *mailbox) conclude(seq uint64, in letter.Invitation, err error) {
+// finishLetter joins the conversation of an invitation. A letter that leads
+// nowhere is deleted; one that may succeed later is kept.
+func (m *mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
 	var joined *convRecord
 	if err == nil {
 		joined, err = m.join(in, seq)
 	}
-	if err == nil || joined != nil && m.durable(joined) {
+	if err == nil || joined != nil && m.isJoinStored(joined) {
 		m.client.joined(joined)
 		return
 	}
-	if retryable(err) || errors.Is(err, errStore) {
+	if errors.Is(err, errTreesSpent) {
+		m.awaitBudget()
+		return
+	}
+	if retryable(err) || errors.Is(err, errStore) || errors.Is(err, errNotYet) {
 		m.putOff()
 		return
 	}
@@ -114,7 +145,7 @@ func (m *mailbox) conclude(seq uint64, in letter.Invitation, err error) {
 // durable reports whether a conversation that was joined is stored although
 // the store said that it failed: then the letter is gone with that, and nothing
 // would lead to the conversation again.
-func (m *mailbox) durable(joined *convRecord) bool {
+func (m *mailbox) isJoinStored(joined *convRecord) bool {
 	var rec convRecord
 	err := m.client.store.view(func(tx *sealedTx) error {
 		_, err := tx.load(key(tableConversation, tx.index(joined.Channel[:])), &rec)
@@ -143,7 +174,7 @@ func (m *mailbox) openKept(ctx context.Context) {
 	type kept struct {
 		seq    uint64
 		letter []byte
-		old    bool
+		since  int64
 	}
 	var all []kept
 	err := m.client.store.view(func(tx *sealedTx) error {
@@ -152,8 +183,7 @@ func (m *mailbox) openKept(ctx context.Context) {
 			if err := decodeRecord(v, &rec); err != nil {
 				return false, err
 			}
-			old := m.client.now().Sub(time.Unix(rec.Received, 0)) > protocol.DefaultExpiry
-			all = append(all, kept{lastNumber(k), rec.Letter, old})
+			all = append(all, kept{lastNumber(k), rec.Letter, rec.Received})
 			return true, nil
 		})
 	})
@@ -162,10 +192,12 @@ func (m *mailbox) openKept(ctx context.Context) {
 		m.putOff()
 		return
 	}
+	slices.SortStableFunc(all, func(a, b kept) int { return cmp.Compare(a.since, b.since) })
 	for i, l := range all {
+		old := m.client.now().Sub(time.Unix(l.since, 0)) > protocol.DefaultExpiry
 		switch {
 		case m.fetching[l.seq]:
-		case l.old || len(all)-i > maxKept:
+		case old || len(all)-i > maxKept:
 			if err := m.forget(l.seq); err != nil {
 				m.putOff()
 			}

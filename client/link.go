@@ -26,8 +26,15 @@ const (
 // them; they must not block on the link.
 type link struct {
 	host      string
+	own       bool // it is the account's own server
 	transport Transport
 	log       Logger
+	// slots, if not nil, bound the connections that there are at a time.
+	slots *slots
+	// gate, if not nil, is open while there may be a connection.
+	gate *sessionGate
+	// over, if not nil, is closed once there will be no connection any more.
+	over chan struct{}
 
 	mu       sync.Mutex // guards what follows
 	hello    *protocol.Hello
@@ -99,12 +106,19 @@ func (l *link) route(channel protocol.ChannelID, fn func(protocol.EventType, pro
 	l.entries[channel] = fn
 }
 
+// unroute drops the events of a channel.
+func (l *link) unroute(channel protocol.ChannelID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, channel)
+}
+
 // request sends a request. done is called once, with the result or with an
 // error: a *protocol.Error, or one that wraps ErrOffline if the connection
 // ended before the answer came.
 func (l *link) request(op protocol.Op, body protocol.Body, done func(protocol.Body, error)) {
 	l.mu.Lock()
-	err := l.lastErr
+	err := l.named(l.lastErr)
 	if l.hello != nil {
 		l.nextID++
 		var out []byte
@@ -124,6 +138,13 @@ func (l *link) request(op protocol.Op, body protocol.Body, done func(protocol.Bo
 	}
 }
 
+// down returns why there is no connection, nil if there is one.
+func (l *link) down() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.named(l.lastErr)
+}
+
 // call sends a request, once there is a connection, and waits for the answer.
 func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
 	if err := l.ready(ctx); err != nil {
@@ -139,7 +160,7 @@ func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (pr
 	case a := <-answers:
 		return a.body, a.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrOffline, context.Cause(ctx))
+		return nil, l.named(context.Cause(ctx))
 	}
 }
 
@@ -156,13 +177,15 @@ func (l *link) ready(ctx context.Context) error {
 	select {
 	case <-up:
 		return nil
+	case <-l.over:
+		return l.down()
 	case <-ctx.Done():
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.lastErr != nil {
-			return l.lastErr
+			return l.named(l.lastErr)
 		}
-		return fmt.Errorf("%w: %w", ErrOffline, context.Cause(ctx))
+		return l.named(context.Cause(ctx))
 	}
 }
 
@@ -171,7 +194,10 @@ func (l *link) run(ctx context.Context) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := l.session(ctx)
+		changed, err := l.admitted(ctx)
+		if err == nil {
+			err = l.session(ctx)
+		}
 		l.disconnect(err)
 		if time.Since(began) > lastBackoff {
 			backoff = firstBackoff
@@ -180,16 +206,52 @@ func (l *link) run(ctx context.Context) {
 		backoff = min(backoff*2, lastBackoff)
 		select {
 		case <-ctx.Done():
+		case <-changed:
 		case <-time.After(wait):
 		}
 	}
 }
 
+// admitted waits until there may be a connection. Whether that changes later is
+// told by the channel that it returns.
+func (l *link) admitted(ctx context.Context) (changed <-chan struct{}, err error) {
+	if l.gate == nil {
+		return nil, nil
+	}
+	err = l.gate.await(ctx)
+	_, changed = l.gate.cutOff()
+	return changed, err
+}
+
 // session dials and serves one connection until it ends.
 func (l *link) session(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	conn, err := l.transport.Dial(ctx, l.host)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if l.slots != nil {
+		held, err := l.slots.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer held.release()
+		go func() {
+			select {
+			case <-held.due:
+				cancel(errTurn)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	if l.gate != nil {
+		shut, _ := l.gate.cutOff()
+		go func() {
+			select {
+			case <-shut:
+				cancel(ErrProfileCopied)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	conn, err := l.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -204,12 +266,22 @@ func (l *link) session(ctx context.Context) error {
 		written <- err
 	}()
 	err = l.readLoop(ctx, conn)
-	cancel()
+	cancel(nil)
 	_ = conn.Close()
 	if werr := <-written; werr != nil && !errors.Is(werr, context.Canceled) {
 		err = werr
 	}
 	return err
+}
+
+// errTurn ends a connection so that another server gets its turn.
+var errTurn = errors.New("client: there are too many servers to keep all connections open")
+
+// dial opens a connection within the time that transports take at most.
+func (l *link) dial(ctx context.Context) (Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
+	defer cancel()
+	return l.transport.Dial(ctx, l.host)
 }
 
 func (l *link) greet(ctx context.Context, conn Conn) error {
@@ -234,7 +306,7 @@ func (l *link) greet(ctx context.Context, conn Conn) error {
 		return fmt.Errorf("the server speaks version %d of the protocol, this program version %d: update the older of the two", hello.Version, protocol.Version)
 	}
 	if hello.Host != l.host {
-		return fmt.Errorf("the server at %s calls itself %s: use that name", l.host, hello.Host)
+		return fmt.Errorf("the server at %s calls itself %q: use that name", l.host, hello.Host)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -253,7 +325,7 @@ func (l *link) disconnect(err error) {
 	if err == nil {
 		err = ErrOffline
 	}
-	err = offline(err)
+	err = l.named(err)
 	l.mu.Lock()
 	pending, was := l.pending, l.hello != nil
 	l.pending, l.hello, l.lastErr, l.out = map[uint64]pendingCall{}, nil, err, nil
@@ -412,9 +484,10 @@ func (l *link) dispatchEvent(f protocol.Frame) error {
 	return nil
 }
 
-// offline makes sure that an error of the network wraps ErrOffline.
+// offline makes sure that an error of the network wraps ErrOffline, unless the
+// server is not to be contacted.
 func offline(err error) error {
-	if err == nil || errors.Is(err, ErrOffline) {
+	if err == nil || errors.Is(err, ErrOffline) || errors.Is(err, ErrPrivateHost) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrOffline, err)

@@ -91,7 +91,7 @@ func withLink(t *testing.T, fn func(t *testing.T, l *link, conns chan *pipe)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		conns := make(chan *pipe)
-		l := newLink("here", &pipes{conns}, silent{})
+		l := newLink("here", &pipes{conns}, discardLogger{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { l.run(ctx); close(ended) }()
@@ -276,7 +276,7 @@ func FuzzLinkReads(f *testing.F) {
 	fatal(f, err)
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, message []byte) {
-		l := newLink("here", nil, silent{})
+		l := newLink("here", nil, discardLogger{})
 		l.pending[1] = pendingCall{protocol.OpChannelPost, func(protocol.Body, error) {}}
 		if err := l.readLoop(t.Context(), &monologue{message: message}); err == nil {
 			t.Error("reading ended without an error")

@@ -4,13 +4,14 @@ package client
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// A shower makes what interfaces see of conversations out of their records.
-type shower struct {
+// A viewBuilder converts stored records to API types.
+type viewBuilder struct {
 	tx   *sealedTx
 	self string
 	now  time.Time
@@ -19,7 +20,7 @@ type shower struct {
 }
 
 // loadContacts reads all contacts at once, for who shows many conversations.
-func (s *shower) loadContacts() error {
+func (s *viewBuilder) loadContacts() error {
 	s.contacts = map[string]contactRecord{}
 	return s.tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
 		var rec contactRecord
@@ -33,7 +34,7 @@ func (s *shower) loadContacts() error {
 
 // fetchContacts prepares for showing some conversations: who is in them, and
 // who wrote last.
-func (s *shower) fetchContacts(some []stored) error {
+func (s *viewBuilder) fetchContacts(some []stored) error {
 	people := map[string]bool{}
 	for i := range some {
 		rec := &some[i].rec
@@ -50,7 +51,7 @@ func (s *shower) fetchContacts(some []stored) error {
 	return s.tx.fetch(keys)
 }
 
-func (s *shower) contact(address string) (contactRecord, error) {
+func (s *viewBuilder) contact(address string) (contactRecord, error) {
 	if s.contacts != nil {
 		return s.contacts[address], nil
 	}
@@ -59,16 +60,17 @@ func (s *shower) contact(address string) (contactRecord, error) {
 
 // conversation is a record as interfaces see it, except for what waits to be
 // sent.
-func (s *shower) conversation(r *convRecord) (Conversation, error) {
+func (s *viewBuilder) conversation(r *convRecord) (Conversation, error) {
 	id := conversationID(r.Channel)
 	c := Conversation{
-		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(visible(r.Title), string(id)),
-		Peer: address(r.Peer), Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: address(r.Inviter),
+		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(shownTitle(r.Title), id.short()),
+		Peer: address(r.Peer), Host: r.Host, Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: address(r.Inviter), Confirmed: !slices.Contains(r.Unconfirmed, r.Inviter),
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,
 		Last:  r.Last.message(id, s.self, s.now), Members: int(r.Members),
-		Mentioned: r.Unread > 0 && r.MentionedAt > r.readUpTo(),
-		Pinned:    r.Pinned, Archived: r.Archived, Draft: r.Draft,
+		Mentioned:  r.Unread > 0 && r.MentionedAt > r.readUpTo(),
+		Unanswered: !r.Group && r.Status == StatusActive && r.Inviter == "" && !r.Answered, Empty: r.NextOrder == 0,
+		Pinned: r.Pinned, Archived: r.Archived, Draft: r.Draft,
 	}
 	if r.MutedUntil > millis(s.now) {
 		c.MutedUntil = time.UnixMilli(r.MutedUntil)
@@ -77,6 +79,10 @@ func (s *shower) conversation(r *convRecord) (Conversation, error) {
 		c.DraftReply = content.MessageID(r.DraftReply)
 	}
 	if r.Group || r.Peer == "" {
+		return c, nil
+	}
+	if r.Status == StatusRequest && !c.Confirmed { // anybody can claim to be a contact
+		c.Name = r.Peer
 		return c, nil
 	}
 	peer, err := s.contact(r.Peer)

@@ -61,7 +61,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		pass(2 * time.Hour)
 		x.bob.open()
 		check("expired", "three")
-		must(t, x.bob.GoAll())
+		must(t, x.bob.ConnectAll())
 		must(t, x.alice.Delete(t.Context(), x.id, two.ID))
 		pass(time.Second)
 		check("deleted", "")
@@ -136,7 +136,7 @@ func TestNamesAndMembers(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		pass(time.Second)
 		b.accept()
 		pass(time.Second)
@@ -152,7 +152,7 @@ func TestNamesAndMembers(t *testing.T) {
 		}
 		check(b.Address().String(), false)
 		must(t, b.SetProfile(t.Context(), "Bob"))
-		pass(time.Second)
+		pass(time.Minute) // until it is reported, too, of which others are told
 		check("Bob", false)
 		must(t, a.SetContactName(b.Address(), "Bobby"))
 		check("Bobby", false)

@@ -10,9 +10,9 @@ type Logger interface {
 	Error(msg string, args ...any)
 }
 
-// silent discards messages.
-type silent struct{}
+// discardLogger discards all messages.
+type discardLogger struct{}
 
-func (silent) Debug(string, ...any) {}
-func (silent) Warn(string, ...any)  {}
-func (silent) Error(string, ...any) {}
+func (discardLogger) Debug(string, ...any) {}
+func (discardLogger) Warn(string, ...any)  {}
+func (discardLogger) Error(string, ...any) {}

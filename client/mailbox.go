@@ -4,7 +4,6 @@ package client
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"slices"
 	"sync"
@@ -37,13 +36,22 @@ type mailbox struct {
 	// The goroutine of run owns these.
 	hello    protocol.Hello
 	signedIn bool             // on the connection of hello
+	troubled bool             // a person has to do something, and was told
 	drained  bool             // the server has sent all letters that it had
-	fetching map[uint64]bool  // letters whose tree is being fetched
+	fetching map[uint64]bool  // letters whose tree is to be fetched or being fetched
+	tokenSet [32]byte         // the hash of the delivery token that the server knows
+	newToken chan struct{}    // the token is another
+	again    chan struct{}    // somebody wants another attempt to sign in
+	renewal  tokenRenewal     // of the token
+	dealt    map[uint64]bool  // letters that were opened, by letterNumber
+	newest   uint64           // the highest number of a letter so far
+	shown    uint64           // the same, on the connection
 	patience time.Duration    // before the next attempt to sign in
 	retry    <-chan time.Time // the next attempt to sign in
 	later    <-chan time.Time // the next attempt to open what could not be
 	lateness time.Duration    // before that
-	room     chan struct{}    // bounds the fetches at a time
+	trees    treeQueue
+	spent    <-chan time.Time // the next attempt to open what was too much for the day
 
 	mu       sync.Mutex // guards caughtUp, err and changed
 	caughtUp bool
@@ -61,14 +69,17 @@ type mailInput struct {
 func newMailbox(c *Client) *mailbox {
 	return &mailbox{
 		client: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}),
-		fetching: map[uint64]bool{}, room: make(chan struct{}, fetchesAtOnce), lateness: retryFirst,
+		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: retryFirst,
 	}
 }
 
 func (m *mailbox) start() {
 	m.once.Do(func() {
-		m.link = m.client.newLink(m.client.self.address.Host)
-		m.client.spawn(func() { m.run(m.client.ctx) })
+		c := m.client
+		m.link = c.newLink(c.self.address.Host, nil)
+		c.announce(c.ctx, m.link)
+		c.spawn(func() { m.link.run(c.ctx) })
+		c.spawn(func() { m.run(c.ctx) })
 	})
 }
 
@@ -89,7 +100,10 @@ func (m *mailbox) run(ctx context.Context) {
 			}
 			hellos <- h
 		},
-		down: func(error) { m.report(false, nil) },
+		down: func(error) {
+			m.report(false, nil)
+			m.client.session.giveUp()
+		},
 		event: func(t protocol.EventType, b protocol.Body) {
 			if l, ok := b.(*protocol.Letter); ok {
 				m.push(ctx, mailInput{letter: l})
@@ -102,15 +116,31 @@ func (m *mailbox) run(ctx context.Context) {
 	defer stop()
 	m.openKept(ctx)
 	for {
+		newToken := m.newToken
+		if m.renewal.reply != nil {
+			newToken = nil // one after the other
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case h := <-hellos:
-			m.hello, m.signedIn, m.drained, m.patience = h, false, false, retryFirst
+			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, retryFirst
+			m.renewal.reply = nil
 			m.attempt(ctx)
 		case <-m.retry:
 			m.attempt(ctx)
+		case <-m.again:
+			m.attempt(ctx)
+		case <-newToken:
+			if m.signedIn && m.current() {
+				m.renewToken()
+			}
+		case err := <-m.renewal.reply:
+			m.tokenRenewed(err)
 		case <-m.later:
+			m.openKept(ctx)
+		case <-m.spent:
+			m.spent = nil
 			m.openKept(ctx)
 		case in := <-m.inputs:
 			m.handle(ctx, in)
@@ -127,6 +157,7 @@ func (m *mailbox) attempt(ctx context.Context) {
 	}
 	m.report(false, nil)
 	err := m.signIn(ctx)
+	m.tell(err)
 	if err == nil || !m.current() {
 		return
 	}
@@ -143,6 +174,20 @@ func (m *mailbox) attempt(ctx context.Context) {
 	m.retry = time.After(wait)
 }
 
+// tell tells interfaces of what a person has to do something about.
+func (m *mailbox) tell(err error) {
+	if !errors.Is(err, ErrProfileCopied) && !errors.Is(err, ErrNoAccount) {
+		if err != nil || !m.troubled {
+			return
+		}
+		m.troubled = false
+		m.client.emit(AccountEvent{})
+		return
+	}
+	m.troubled = true
+	m.client.emit(AccountEvent{err})
+}
+
 // current reports whether the connection is the one that said hello.
 func (m *mailbox) current() (same bool) {
 	m.link.revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
@@ -153,11 +198,18 @@ func (m *mailbox) handle(ctx context.Context, in mailInput) {
 	switch {
 	case in.caughtUp:
 		m.drained = true
+		m.deleteUpTo(m.shown)
 	case in.letter != nil:
 		m.keep(ctx, in.letter)
 	case in.fetched != nil:
-		delete(m.fetching, in.fetched.seq)
-		m.conclude(in.fetched.seq, in.fetched.in, in.fetched.err)
+		job := in.fetched.job
+		delete(m.fetching, job.seq)
+		m.trees.done(job)
+		if errors.As(in.fetched.err, new(downloadNotStarted)) && retryable(in.fetched.err) {
+			m.refundTree(job)
+		}
+		m.finishLetter(job.seq, job.in, in.fetched.err)
+		m.fetchTrees(ctx)
 	}
 	if m.drained && len(m.fetching) == 0 {
 		m.report(true, nil)
@@ -237,65 +289,61 @@ func (m *mailbox) signIn(ctx context.Context) error {
 		}
 	}
 	if !m.signedIn {
-		if err := m.authenticate(ctx, rec); err != nil {
+		if err := m.authenticate(ctx); err != nil {
 			return err
 		}
 		m.signedIn = true
 	}
-	if err := m.stock(ctx, rec); err != nil {
+	if err := m.setToken(ctx); err != nil {
 		return err
 	}
-	_, err = m.link.call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{After: rec.Letters})
+	if err := m.replenishKeyPackages(ctx, rec); err != nil {
+		return err
+	}
+	m.newest = max(m.newest, rec.Letters)
+	_, err = m.link.call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
 	return err
 }
 
-func (m *mailbox) authenticate(ctx context.Context, rec profileRecord) error {
-	self := m.client.self
-	challenge := protocol.AuthenticateChallenge(m.hello.Host, m.hello.Nonce, self.address.Name, protocol.DeviceID(self.device))
-	signature := protocol.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), challenge))
-	_, err := m.link.call(ctx, protocol.OpAuthenticate, &protocol.Authenticate{
-		Name: self.address.Name, Device: protocol.DeviceID(self.device), Signature: signature,
-	})
-	return err
-}
-
+// register asks the server to create the account. It notes that before, as the
+// answer may be lost.
 func (m *mailbox) register(ctx context.Context, rec profileRecord) error {
+	if err := m.update(func(p *profileRecord) { p.Asked = true }); err != nil {
+		return err
+	}
 	_, err := m.link.call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
-	if errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) && m.isOurs(ctx, rec) {
-		err = nil // registered before, and the answer was lost
+	var refused *protocol.Error
+	if errors.As(err, &refused) {
+		err = m.refused(ctx, rec, refused)
 	}
 	if err != nil {
 		return err
 	}
-	return m.update(func(p *profileRecord) { p.Registered, p.Invite = true, "" })
+	return m.update(func(p *profileRecord) { p.Registered, p.Asked, p.Invite = true, false, "" })
 }
 
-func (m *mailbox) isOurs(ctx context.Context, rec profileRecord) bool {
-	b, err := m.link.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
-	if err != nil {
-		return false
-	}
-	got, ok := b.(*protocol.Accounts)
-	return ok && len(got.Accounts) == 1 && slices.EqualFunc(got.Accounts[0].Statements, [][]byte{rec.Statement}, slices.Equal)
-}
-
-// stock publishes key packages if there are few left, and renews the one of
-// last resort. What it publishes is in the store before.
-func (m *mailbox) stock(ctx context.Context, rec profileRecord) error {
+// replenishKeyPackages publishes key packages when few are left, and renews the
+// last-resort one. It stores them before it publishes them.
+func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) error {
 	b, err := m.link.call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
 	if err != nil {
 		return err
 	}
 	status := b.(*protocol.KeyPackagesStatus)
-	now := m.client.now()
-	renew := !status.LastResort || now.Sub(time.Unix(rec.LastResort, 0)) > lastResortRenewal
+	now := m.client.serverNow()
+	age := now.Sub(time.Unix(rec.LastResort, 0))
+	wrong := rec.LastResort != 0 && age < -ClockTolerance // a clock was ahead when they were made
+	renew := !status.LastResort || age > lastResortRenewal || wrong
+	if wrong {
+		status.Count = 0
+	}
 	if status.Count >= keyPackageLow && !renew {
 		return nil
 	}
 	var publish protocol.KeyPackagesPublish
 	err = m.client.store.update(func(tx *sealedTx) error {
-		publish = protocol.KeyPackagesPublish{}
-		if err := dropExpiredKeys(tx, now); err != nil {
+		publish = protocol.KeyPackagesPublish{Replace: wrong}
+		if err := dropExpiredKeys(tx, m.client.eraseNow()); err != nil {
 			return err
 		}
 		for n := status.Count; n < keyPackageStock && status.Count < keyPackageLow; n++ {
@@ -351,7 +399,7 @@ func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := m.client.now()
+	now := m.client.serverNow()
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: self.signing, Credential: mls.BasicCredential(credential),
 		Capabilities: mls.DefaultCapabilities(extensionGroupState),

@@ -55,7 +55,7 @@ func signInDespite(t *testing.T, op protocol.Op, verdict fakeserver.Verdict) {
 	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: "alice", Host: host}})
 	must(t, err)
 	p.open()
-	p.Mail()
+	p.ConnectMailbox()
 	pass(time.Minute)
 	must(t, p.Sync(soon(t)))
 	if left != 0 {
@@ -81,7 +81,7 @@ func TestLettersSurviveAFailingDisk(t *testing.T) {
 				}
 				id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address()})
 				must(t, err)
-				must(t, a.Go(id))
+				must(t, a.ConnectConversation(id))
 				pass(time.Minute)
 				if b.store.Failures() != 1 {
 					t.Fatal("the disk did not fail")
@@ -121,7 +121,7 @@ func TestLettersSurviveLostAcknowledgements(t *testing.T) {
 				x.bob.Close()
 				x.bob.cfg.Store = disk
 				x.bob.open()
-				must(t, x.bob.GoAll())
+				must(t, x.bob.ConnectAll())
 				pass(time.Minute)
 				must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
 				pass(time.Minute)
@@ -142,9 +142,10 @@ func TestLettersSurviveLostAcknowledgements(t *testing.T) {
 	}
 }
 
-// A letter that points to a server out of reach does not hold up others, is
-// not lost, also not by a restart, and is opened in the end.
-func TestLettersWaitForTheirServer(t *testing.T) {
+// A letter whose tree cannot be fetched yet does not hold up others, is not
+// lost, also not by a restart, and is opened in the end: whether or not the
+// server that it leads to can be reached.
+func TestLettersWaitForTheirTree(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", "there.example")
@@ -153,29 +154,41 @@ func TestLettersWaitForTheirServer(t *testing.T) {
 			people = append(people, join(t, net, fmt.Sprintf("other%d", i), host))
 		}
 		b.way.Partition(host, true)
+		net.Server("there.example").SetFaults(fakeserver.Faults{Blob: func(who, method string) error {
+			if who == "bob" && method == "fetch" {
+				return &protocol.Error{Code: protocol.CodeUnavailable}
+			}
+			return nil
+		}})
 		var others []account.Address
 		for _, p := range people[1:] {
 			others = append(others, p.Address())
 		}
 		id, err := a.CreateGroup(t.Context(), "Large", others)
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		c := join(t, net, "carol", "there.example")
 		direct, err := c.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, c.Go(direct))
-		pass(10 * time.Minute)
+		must(t, c.ConnectConversation(direct))
+		pass(3 * time.Second)
 		if _, err := b.Conversation(direct); err != nil {
-			t.Errorf("the letter from a server in reach: %v", err)
+			t.Errorf("the letter that needs no tree: %v", err)
 		}
 		if _, err := b.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
 			t.Fatalf("the letter was opened too early: %v", err)
 		}
-		must(t, b.Sync(soon(t)))
 		b.restart()
-		pass(time.Minute)
-		b.way.Partition(host, false)
+		must(t, b.Sync(soon(t)))
+		net.Server("there.example").SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
+		if c := b.status(id); c.Status != client.StatusRequest || c.Confirmed {
+			t.Errorf("the request is %v, confirmed %v", c.Status, c.Confirmed)
+		}
+		if err := b.Accept(t.Context(), id); err == nil {
+			t.Error("somebody was let in whom nobody vouched for")
+		}
+		b.way.Partition(host, false)
 		b.accept()
 		a.say(id, "hello")
 		pass(time.Minute)
@@ -205,6 +218,9 @@ func TestJunkLettersArePassedOver(t *testing.T) {
 		a.say(id, "hello")
 		pass(time.Second)
 		want(t, "bob", b.texts(id), []string{"hello"})
+		if n := net.Server(host).Letters("bob"); n != 0 {
+			t.Errorf("%d letters are left on the server", n)
+		}
 		if f := b.failed(); len(f) > 0 || log.n.Load() != 3 {
 			t.Errorf("bob was told of %v; %d warnings were logged", f, log.n.Load())
 		}
@@ -225,7 +241,7 @@ func TestLastResortIsRenewed(t *testing.T) {
 			b.Close()
 			pass(31 * 24 * time.Hour)
 			b.open()
-			must(t, b.GoAll())
+			must(t, b.ConnectAll())
 			must(t, b.Sync(soon(t)))
 		}
 		for net.Server(host).KeyPackages("bob") > 0 {
@@ -235,5 +251,78 @@ func TestLastResortIsRenewed(t *testing.T) {
 		a.say(id, "hello")
 		pass(time.Second)
 		want(t, "bob", b.texts(id), []string{"hello"})
+	})
+}
+
+// A letter whose number is a lie hides none of the letters after it, and what
+// is shown twice is opened once.
+func TestNumbersOfLettersHideNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		var log warnings
+		b.cfg.Log = &log
+		b.restart()
+		lies := 0
+		net.Server(host).SetFaults(fakeserver.Faults{Event: func(who string, body protocol.Body) ([]protocol.Body, bool) {
+			letter, ok := body.(*protocol.Letter)
+			if !ok {
+				return []protocol.Body{body}, false
+			}
+			lies++
+			lie := *letter
+			lie.Seq = 1 << 62
+			return []protocol.Body{&lie, &lie, letter}, false
+		}})
+		net.Server(host).InjectLetter("bob", make([]byte, 2000))
+		pass(time.Minute)
+		net.Server(host).SetFaults(fakeserver.Faults{})
+		if lies != 1 || log.n.Load() != 1 {
+			t.Errorf("%d lies; the letter was opened %d times", lies, log.n.Load())
+		}
+		first := group(t, a, b)
+		b.restart()
+		pass(time.Minute)
+		if n := net.Server(host).Letters("bob"); n != 0 {
+			t.Errorf("%d letters are left", n)
+		}
+		second := group(t, a, b)
+		for _, id := range []client.ConversationID{first, second} {
+			a.say(id, "hello")
+			pass(time.Second)
+			want(t, "bob", b.texts(id), []string{"hello"})
+		}
+	})
+}
+
+// A number that is a lie has no letter deleted that was not delivered.
+func TestUndeliveredLettersAreNotDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		hold := true
+		var held []protocol.Body
+		net.Server(host).SetFaults(fakeserver.Faults{Event: func(who string, body protocol.Body) ([]protocol.Body, bool) {
+			letter, ok := body.(*protocol.Letter)
+			if !ok || !hold {
+				return []protocol.Body{body}, false
+			}
+			held = append(held, letter) // it is on its way while another one is shown
+			return []protocol.Body{&protocol.Letter{Seq: 1 << 62, Letter: make([]byte, 2000)}}, false
+		}})
+		id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address()})
+		must(t, err)
+		must(t, a.ConnectConversation(id))
+		pass(time.Minute)
+		if len(held) != 1 || net.Server(host).Letters("bob") != 1 {
+			t.Fatalf("%d letters held, %d on the server", len(held), net.Server(host).Letters("bob"))
+		}
+		hold = false
+		b.restart()
+		pass(time.Minute)
+		group(t, a, b)
+		if c, err := b.Conversation(id); err != nil || net.Server(host).Letters("bob") != 0 {
+			t.Errorf("%v, %v, %d letters on the server", c.Status, err, net.Server(host).Letters("bob"))
+		}
 	})
 }

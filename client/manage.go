@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -12,7 +13,7 @@ import (
 
 // AddMembers adds people to a group.
 func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
-	add, err := c.known(ctx, people)
+	add, err := c.ensureAccountsExist(ctx, people)
 	if err != nil {
 		return err
 	}
@@ -36,6 +37,10 @@ func (c *Client) Rename(ctx context.Context, conv ConversationID, title string) 
 	if err := checkLabel(title); err != nil {
 		return err
 	}
+	return c.rename(ctx, conv, title)
+}
+
+func (c *Client) rename(ctx context.Context, conv ConversationID, title string) error {
 	return c.tell(ctx, conv, commandChange{changeRecord{Title: &title}})
 }
 
@@ -61,20 +66,29 @@ func (c *Client) Leave(ctx context.Context, conv ConversationID) error {
 // confirming is how long Accept waits for the inviter's server.
 const confirming = 5 * time.Second
 
-// Accept turns a request into a conversation. It waits a little for the inviter's
-// server, which has to confirm who they are.
+// Accept turns a request into a conversation. It asks the inviter's server who
+// they are, unless that is known: before this, no server but the account's own
+// was asked anything.
 func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
 	a, err := c.actor(conv)
 	if err != nil {
 		return err
 	}
 	err = a.ask(ctx, commandAccept{})
-	if !errors.Is(err, errUnconfirmed) {
+	if !errors.Is(err, ErrUnconfirmed) {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, confirming)
+	rec, recErr := c.conversationRecord(a.id)
+	if recErr != nil {
+		return recErr
+	}
+	asking, cancel := context.WithTimeout(ctx, confirming)
 	defer cancel()
-	if a.wait(waiting, func(s snapshot) bool { return !s.checking }) != nil {
+	found := c.lookUp(asking, []string{rec.Inviter})
+	if e := found[rec.Inviter].err; e != nil {
+		return fmt.Errorf("%w (%s)", err, e.Error()) // nothing was accepted, so that it is no error of being off line
+	}
+	if err := a.ask(ctx, inputChains{found: found}); err != nil {
 		return err
 	}
 	return a.ask(ctx, commandAccept{})
@@ -88,25 +102,22 @@ func (c *Client) Block(ctx context.Context, who account.Address) error {
 			return err
 		}
 		rec.Blocked = true
-		return errors.Join(saveContact(tx, rec), renewWake(tx, true))
+		return errors.Join(saveContact(tx, rec), renewWake(tx, true), newMailToken(tx))
 	})
 	if err != nil {
 		return err
 	}
 	c.waker.kick()
-	all, err := c.Conversations()
+	c.home.tokenChanged()
+	all, err := c.conversationsEndedByBlock(who)
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, conv := range all {
-		theirs := !conv.Group && conv.Peer == who || conv.Status == StatusRequest && conv.Inviter == who
-		if theirs && (conv.Status == StatusActive || conv.Status == StatusRequest) {
-			if err := c.tell(ctx, conv.ID, commandBlock{}); err != nil {
-				return err
-			}
-		}
+		failed = append(failed, c.tell(ctx, conv, commandBlock{}))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // Unblock takes a block back; what was refused meanwhile is gone.

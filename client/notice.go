@@ -3,6 +3,7 @@
 package client
 
 import (
+	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -24,9 +25,18 @@ const (
 	NoticeTimer
 	NoticeRole
 	NoticeNotAdded
+	// NoticeServerWentBack: the conversation's server lost what was said last,
+	// and Notice.Count own messages are sent to it again.
+	NoticeServerWentBack
+	// NoticeUnreadable: one or more messages that came here could not be read.
+	NoticeUnreadable
+	// NoticeProfile: a verified person goes by another name now.
+	NoticeProfile
 )
 
-var noticeNames = [...]string{"other", "added", "removed", "left", "renamed", "timer", "role", "not-added"}
+var noticeNames = [...]string{
+	"other", "added", "removed", "left", "renamed", "timer", "role", "not-added", "server-went-back", "unreadable", "profile",
+}
 
 // String returns the kind as it stands in JSON.
 func (k NoticeKind) String() string {
@@ -42,7 +52,7 @@ type Notice struct {
 	Kind NoticeKind
 	// Whom was added, removed, given a role or could not be added.
 	Whom account.Address
-	// Title is the new one, of NoticeRenamed.
+	// Title is the new one, of NoticeRenamed and NoticeProfile.
 	Title string
 	// Timer is the new one, of NoticeTimer; 0 if messages stay.
 	Timer time.Duration
@@ -50,6 +60,8 @@ type Notice struct {
 	Role Role
 	// Reason says in English why somebody could not be added.
 	Reason string
+	// Count is that of NoticeServerWentBack.
+	Count uint64
 }
 
 // A noticeRecord is what a messageRecord has in place of a text.
@@ -60,6 +72,7 @@ type noticeRecord struct {
 	Timer  uint32     `cbor:"4,keyasint,omitempty"` // seconds
 	Role   Role       `cbor:"5,keyasint,omitempty"`
 	Reason string     `cbor:"6,keyasint,omitempty"`
+	Count  uint64     `cbor:"7,keyasint,omitempty"`
 }
 
 // notice returns what the record tells, nil of a message.
@@ -71,7 +84,7 @@ func (r *messageRecord) notice() *Notice {
 		return &Notice{Kind: NoticeOther}
 	}
 	n := r.What
-	return &Notice{n.Kind, address(n.Whom), n.Title, time.Duration(n.Timer) * time.Second, n.Role, n.Reason}
+	return &Notice{n.Kind, address(n.Whom), n.Title, time.Duration(n.Timer) * time.Second, n.Role, n.Reason, n.Count}
 }
 
 // notice enters into the history what somebody did.
@@ -84,8 +97,8 @@ func (c *conversation) notice(tx *sealedTx, from string, what noticeRecord) erro
 	return err
 }
 
-// describe notes in the history what a commit changed.
-func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+// recordNotices adds a notice to the history for each change that a commit made.
+func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
 	who, err := leafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
@@ -106,7 +119,7 @@ func (c *conversation) describe(tx *sealedTx, commit *mls.StagedCommit, next gro
 	for _, whom := range removed {
 		all = append(all, noticeRecord{Kind: NoticeRemoved, Whom: whom})
 	}
-	for _, n := range append(all, c.described(next)...) {
+	for _, n := range append(all, c.noticesOf(next, commit)...) {
 		if err := c.notice(tx, author, n); err != nil {
 			return err
 		}
@@ -135,8 +148,15 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 	return left, removed
 }
 
-// described returns what another state of the group means to its members.
-func (c *conversation) described(next groupState) (all []noticeRecord) {
+// noticesOf returns the notices for the difference between the group state and
+// the next one.
+func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all []noticeRecord) {
+	comes := func(address string) bool { // without the role that it may have had before
+		return slices.ContainsFunc(commit.Added(), func(m mls.Member) bool {
+			cred, err := leafCredential(m.Leaf)
+			return err == nil && cred.Address.String() == address
+		})
+	}
 	if next.Title != c.state.Title {
 		all = append(all, noticeRecord{Kind: NoticeRenamed, Title: next.Title})
 	}
@@ -149,7 +169,7 @@ func (c *conversation) described(next groupState) (all []noticeRecord) {
 		}
 	}
 	for _, r := range c.state.Roles {
-		if next.role(r.Address) == RoleMember && len(c.leavesOf(r.Address)) > 0 {
+		if next.role(r.Address) == RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
 			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address})
 		}
 	}

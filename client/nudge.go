@@ -22,9 +22,9 @@ const (
 	nudgeTime  = 10 * time.Second // for one server to answer
 )
 
-// tellAgain is how long a device waits for more to join before it tells its
-// token again.
-const tellAgain = 10 * time.Second
+// tokenRepeatDelay is how long a device waits for further members to join before
+// it sends its token again.
+const tokenRepeatDelay = 10 * time.Second
 
 // controlWake is the control message that tells a token.
 const controlWake = "wake"
@@ -56,7 +56,8 @@ type nudging struct {
 // zero if not.
 type peerTimes struct{ heard, woken, due time.Time }
 
-// inputToken: this device's token may be another.
+// inputToken: this device's token to be woken by, or its delivery token, may be
+// another.
 type inputToken struct{}
 
 // doNudge wakes devices at one server. There is no answer.
@@ -75,7 +76,11 @@ func (inputToken) step(c *conversation, tx *sealedTx) error { return c.loadToken
 
 func (c *conversation) loadToken(tx *sealedTx) error {
 	rec, err := loadWake(tx)
-	c.nudging.token = rec.Token
+	if err != nil {
+		return err
+	}
+	mail, err := loadMailToken(tx)
+	c.nudging.token, c.mailToken = rec.Token, mail.Token
 	return err
 }
 
@@ -143,7 +148,7 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 		return nil
 	}
 	if came {
-		t.Again, c.nudging.tellAt = true, c.now().Add(tellAgain)
+		t.Again, c.nudging.tellAt = true, c.now().Add(tokenRepeatDelay)
 	}
 	if !went {
 		return nil
@@ -160,8 +165,8 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 	return renewWake(tx, false)
 }
 
-// hears notes that a member is there.
-func (c *conversation) hears(from string) {
+// markActive records that a member was active just now.
+func (c *conversation) markActive(from string) {
 	t := c.rec.Tokens
 	if t != nil && len(t.Peers) > 0 && c.phase == phaseLive { // not before: that is old
 		c.nudging.peers[from] = peerTimes{heard: c.now(), woken: c.nudging.peers[from].woken}
@@ -226,7 +231,7 @@ func (c *conversation) nudgeTimes() (all []time.Time) {
 func (c *Client) nudge(ctx context.Context, n doNudge) {
 	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
-	l := c.aside(ctx, n.host)
+	l := c.dedicatedLink(ctx, n.host)
 	for token := range slices.Chunk(n.tokens, len(protocol.WakeToken{})) {
 		if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
 			return // nobody waits for it

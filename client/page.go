@@ -75,13 +75,13 @@ func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err
 
 // A pager reads the history of one conversation in both directions.
 type pager struct {
-	*shower
+	*viewBuilder
 	id   cid
 	conv ConversationID
 }
 
 func (c *Client) pager(tx *sealedTx, k cid, id ConversationID) *pager {
-	return &pager{shower: c.shower(tx), id: k, conv: id}
+	return &pager{viewBuilder: c.newViewBuilder(tx), id: k, conv: id}
 }
 
 // place returns the order of a position, that of no message yet for the end.
@@ -191,7 +191,7 @@ func (p *pager) firstUnread(conv *convRecord) (first content.MessageID, err erro
 }
 
 // message is a record as interfaces see it.
-func (s *shower) message(id cid, conv ConversationID, order uint64, r *messageRecord) (Message, error) {
+func (s *viewBuilder) message(id cid, conv ConversationID, order uint64, r *messageRecord) (Message, error) {
 	m := r.message(conv, s.self)
 	m.Order = order
 	if m.ReplyTo.IsZero() {

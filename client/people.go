@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -16,40 +17,55 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// reach bounds how long an answer of another server is waited for before it
-// counts as out of reach for now.
-const reach = 20 * time.Second
+// foreignAnswerTimeout is the longest wait for another server's answer.
+const foreignAnswerTimeout = 20 * time.Second
+
+// maxConfirmErrands limits how many servers a conversation asks in parallel for
+// its members. It leaves connections to other conversations, even if none of
+// these servers answers.
+const maxConfirmErrands = maxForeignErrands / 4
 
 // lookUp asks the servers of accounts for their chains.
 func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]lookup {
-	ctx, cancel := context.WithTimeout(ctx, reach)
+	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
 	defer cancel()
-	found := map[string]lookup{}
+	var mu sync.Mutex // guards all
+	all := map[string]lookup{}
+	c.lookUpEach(ctx, addresses, len(addresses), func(found map[string]lookup) {
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(all, found)
+	})
+	return all
+}
+
+// lookUpEach is lookUp that hands out the answers of each server as they come,
+// from several goroutines, and asks so many servers at a time.
+func (c *Client) lookUpEach(ctx context.Context, addresses []string, atOnce int, fn func(map[string]lookup)) {
 	byHost := map[string][]account.Address{}
 	for _, s := range addresses {
 		a, err := account.ParseAddress(s)
 		if err != nil {
-			found[s] = lookup{err: err}
+			fn(map[string]lookup{s: {err: err}})
 			continue
 		}
 		byHost[a.Host] = append(byHost[a.Host], a)
 	}
-	var (
-		mu   sync.Mutex // guards found
-		wait sync.WaitGroup
-	)
-	for host, all := range byHost { // one that is out of reach holds up no other
+	for _, all := range byHost { // in an order that says nothing
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	}
+	var wait sync.WaitGroup
+	room := make(chan struct{}, max(1, atOnce))
+	for host, all := range byHost {
+		room <- struct{}{}
 		wait.Go(func() {
+			defer func() { <-room }()
 			for some := range slices.Chunk(all, protocol.MaxNames) {
-				answers := c.lookUpAt(ctx, host, some)
-				mu.Lock()
-				maps.Copy(found, answers)
-				mu.Unlock()
+				fn(c.lookUpAt(ctx, host, some))
 			}
 		})
 	}
 	wait.Wait()
-	return found
 }
 
 // lookUpAt asks one server for at most MaxNames accounts.
@@ -59,7 +75,7 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	for i, a := range all {
 		names[i] = a.Name
 	}
-	b, err := c.link(host).call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: names})
+	b, err := c.errands.call(ctx, host, errandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names})
 	if err != nil && retryable(err) {
 		err = offline(err)
 	}
@@ -84,8 +100,9 @@ func pick(a account.Address, got *protocol.Accounts) lookup {
 	return lookup{err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
 }
 
-// takeAtOnce is how many accounts' key packages are asked for at a time.
-const takeAtOnce = 8
+// keyPackageConcurrency limits how many accounts are asked for key packages in
+// parallel.
+const keyPackageConcurrency = 8
 
 // invitees finds what adding people needs. Who cannot be added, now or at all,
 // has an error of their own.
@@ -94,14 +111,14 @@ func (c *Client) invitees(ctx context.Context, addresses []string) map[string]in
 		mu   sync.Mutex // guards out
 		out  = map[string]invitee{}
 		wait sync.WaitGroup
-		room = make(chan struct{}, takeAtOnce)
+		room = make(chan struct{}, keyPackageConcurrency)
 	)
 	for who, found := range c.lookUp(ctx, addresses) {
 		room <- struct{}{}
 		wait.Go(func() {
 			one := invitee{chain: found.chain, err: found.err}
 			if one.err == nil {
-				one.packages, one.err = c.takeKeyPackages(ctx, found.chain)
+				one.packages, one.at, one.err = c.takeKeyPackages(ctx, found.chain)
 			}
 			mu.Lock()
 			out[who] = one
@@ -114,29 +131,26 @@ func (c *Client) invitees(ctx context.Context, addresses []string) map[string]in
 }
 
 // takeKeyPackages takes one key package for each device of an account and
-// checks them.
-func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) ([]*mls.KeyPackage, error) {
-	ctx, cancel := context.WithTimeout(ctx, reach)
-	defer cancel()
+// checks them. They hold at the time that it returns.
+func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all []*mls.KeyPackage, at time.Time, err error) {
 	a := chain.Address()
-	b, err := c.link(a.Host).call(ctx, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
+	b, err := c.errands.call(ctx, a.Host, errandTake, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
 	if err != nil {
-		return nil, err
+		return nil, at, err
 	}
 	got := b.(*protocol.KeyPackages)
-	var all []*mls.KeyPackage
 	seen := map[account.DeviceID]bool{}
 	for _, one := range got.KeyPackages {
 		kp, err := mls.ParseKeyPackage(one.KeyPackage)
 		if err != nil {
-			return nil, err
+			return nil, at, err
 		}
-		if err := kp.Verify(c.now()); err != nil {
-			return nil, err
+		if at, err = c.verifyAt(kp, a.Host); err != nil {
+			return nil, at, err
 		}
-		device, err := vouched(chain, kp)
+		device, err := verifyKeyPackage(chain, kp)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrImpostor, err)
+			return nil, at, fmt.Errorf("%w: %w", ErrImpostor, err)
 		}
 		if id := device.ID(); !seen[id] {
 			seen[id] = true
@@ -144,9 +158,9 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) ([]*
 		}
 	}
 	if len(all) == 0 {
-		return nil, errors.New("none of their devices has been set up yet")
+		return nil, at, ErrNotSetUp
 	}
-	return all, nil
+	return all, at, nil
 }
 
 // sendLetter drops a letter into a mailbox.
@@ -155,11 +169,19 @@ func (c *Client) sendLetter(ctx context.Context, l letterRecord) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, reach)
-	defer cancel()
-	_, err = c.link(to.Host).call(ctx, protocol.OpLetterSend, &protocol.LetterSend{
-		Name: to.Name, Device: l.Device, Letter: l.Letter, ID: l.ID,
+	token, err := c.mailTokenOf(l.To, l.Device)
+	if err != nil {
+		return err
+	}
+	if c.isOlder(to.Host) {
+		token = nil
+	}
+	_, err = c.errands.call(ctx, to.Host, errandLetter, protocol.OpLetterSend, &protocol.LetterSend{
+		Name: to.Name, Device: l.Device, Letter: l.Letter, ID: l.ID, Token: token,
 	})
+	if token != nil && c.findsOlder(to.Host, err) {
+		return offline(err) // it goes again, without
+	}
 	return err
 }
 
@@ -219,6 +241,7 @@ func (c *Client) MarkVerified(a account.Address) error {
 		}
 		head := chain.Head()
 		rec.Verified, rec.Known = head[:], true
+		rec.VerifiedProfile, rec.ToldProfile = rec.Profile, rec.Profile
 		return nil
 	})
 }

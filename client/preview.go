@@ -34,6 +34,8 @@ type listRecord struct {
 	DraftReply  []byte `cbor:"48,keyasint,omitempty"` // content.MessageID
 	// Hidden: it was deleted, and is followed only until it can go.
 	Hidden bool `cbor:"49,keyasint,omitempty"`
+	// HiddenAt is when it was deleted, in Unix seconds.
+	HiddenAt int64 `cbor:"50,keyasint,omitempty"`
 }
 
 // readUpTo returns the order of the newest message that counts as read.

@@ -26,8 +26,25 @@ var (
 )
 
 // TestRandomWorlds lets people talk, change their group, restart and lose
-// connections, answers and disks at random. When all is well again, all agree.
+// connections, answers and disks at random, while a hostile host, member and
+// stranger trouble two of them. When all is well again, all agree; and these two
+// heard each other as fast as their own server lets them.
 func TestRandomWorlds(t *testing.T) {
+	inWorlds(t, func(t *testing.T, n uint64) {
+		w := newWorld(t, n)
+		h := newHostility(t, n, w.net)
+		for range 60 {
+			h.step()
+			w.step()
+		}
+		w.heal()
+		w.check()
+		h.check()
+	})
+}
+
+// inWorlds runs a test in each world, named by its number.
+func inWorlds(t *testing.T, fn func(t *testing.T, n uint64)) {
 	first, last := uint64(1), uint64(*worlds)
 	if testing.Short() {
 		last = 5
@@ -37,14 +54,7 @@ func TestRandomWorlds(t *testing.T) {
 	}
 	for n := first; n <= last; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				w := newWorld(t, n)
-				for range 60 {
-					w.step()
-				}
-				w.heal()
-				w.check()
-			})
+			inBubble(t, func(t *testing.T) { fn(t, n) })
 		})
 	}
 }

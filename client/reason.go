@@ -12,8 +12,8 @@ import (
 type Reason struct {
 	Text string // in English, as a part of a sentence
 	// Cause is what errors.Is found in it: ErrClosed, ErrNotAllowed,
-	// ErrImpostor, ErrFileGone, or a protocol.Error with CodeNotFound or
-	// CodeTooLarge; nil if it was something else.
+	// ErrImpostor, ErrFileGone, or a protocol.Error with CodeNotFound,
+	// CodeTooLarge or CodeQuotaExceeded; nil if it was something else.
 	Cause error
 }
 
@@ -23,7 +23,7 @@ type cause uint8
 var causes = [...]error{
 	nil, ErrClosed, ErrNotAllowed, ErrImpostor,
 	&protocol.Error{Code: protocol.CodeNotFound}, &protocol.Error{Code: protocol.CodeTooLarge},
-	ErrFileGone,
+	ErrFileGone, &protocol.Error{Code: protocol.CodeQuotaExceeded},
 }
 
 func causeOf(err error) cause {

@@ -24,8 +24,8 @@ func (c *conversation) ownEntry(e protocol.Entry) *outItem {
 	return c.outbox[i]
 }
 
-// open takes an entry out of its envelope and processes it, or has its
-// message fetched first. What cannot be read is passed over: the server or a
+// open takes an entry out of its envelope and processes it, or has its commit
+// fetched first. What cannot be read is passed over: the server or a
 // member put it there, and the next entry may be fine.
 func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
 	k, ok, err := c.envelopeKey(tx, e.Epoch)
@@ -40,52 +40,43 @@ func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
 		return c.unreadable(tx, e, envelope.ErrOpen)
 	}
 	if payload.Stash != nil {
-		c.waiting = &e
-		c.out.do(doFetch{e.Seq, *payload.Stash})
-		return nil
+		return c.fetchCommit(tx, e, *payload.Stash)
 	}
 	return c.process(tx, e, payload.Message)
 }
 
-func (in inputFetched) step(c *conversation, tx *sealedTx) error {
-	if c.waiting == nil || c.waiting.Seq != in.seq {
-		return nil // asked for before the connection ended, or a write failed
-	}
-	e, deferred := *c.waiting, c.deferred
-	c.waiting, c.deferred = nil, nil
-	var refused *protocol.Error
-	switch {
-	case in.err == nil:
-		c.channel.reset()
-		if err := c.process(tx, e, in.message); err != nil {
-			return err
-		}
-	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused):
-		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
-		c.channel.failed(c.now(), in.err)
-		return nil
-	default:
-		if err := c.unreadable(tx, e, in.err); err != nil {
-			return err
-		}
-	}
-	for _, later := range deferred {
-		if err := (inputEntry{later}).step(c, tx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// commitAttempts is how many times the client fetches a commit that it cannot
+// read before it stops the conversation.
+const commitAttempts = 4
 
-// unreadable passes over an entry, unless it is the commit that all that
-// follows depends on.
+// errAgain is why a channel is opened again: the client could not read a commit.
+var errAgain = errors.New("an entry cannot be read")
+
+// unreadable passes over an entry and leaves a mark where it stood, unless it is
+// the commit that all that follows depends on: that is asked for again, because
+// it may have been damaged on its way.
 func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
+	if errors.Is(why, mls.ErrOwnMessage) && c.rec.Takeovers != c.takeovers && !c.readingAgain() {
+		return c.stop(tx, StatusLost, errCopyWrote)
+	}
 	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
+		if c.badCommits++; c.badCommits < commitAttempts {
+			c.phase, c.caughtUp = min(c.phase, phaseClosed), false
+			c.channel.failed(c.now(), errAgain)
+			return nil
+		}
 		return c.stop(tx, StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
 	}
-	c.out.unread = append(c.out.unread, why)
 	c.passed(e)
-	return nil
+	if c.readingAgain() || errors.Is(why, mls.ErrOwnMessage) || errors.Is(why, mls.ErrKeyUsed) { // it was read before
+		return nil
+	}
+	c.out.unread = append(c.out.unread, why)
+	if e.Kind != protocol.KindMessage || c.rec.Unreadable {
+		return nil
+	}
+	c.rec.Unreadable = true
+	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeUnreadable})
 }
 
 // process hands an MLS message to the group.
@@ -99,12 +90,13 @@ func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) e
 		return c.unreadable(tx, e, errRule)
 	}
 	if isCommit {
-		return c.follow(tx, e, commit)
+		return c.follow(tx, e, message, commit)
 	}
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
 	c.passed(e)
+	c.channel.reset()
 	switch r := received.(type) {
 	case *mls.ApplicationMessage:
 		return c.receive(tx, r)
@@ -136,14 +128,14 @@ func (c *conversation) turn() time.Time {
 			rank++
 		}
 	}
-	return c.now().Add(leaveStep * time.Duration(min(rank, 30)))
+	return c.now().Add(ejectionStagger * time.Duration(min(rank, 30)))
 }
 
 // follow judges somebody else's commit and enters the epoch that it begins.
-func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.StagedCommit) error {
-	next, err := judge(c.state, commit)
+func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
+	next, err := c.rules().judge(commit)
 	if err == nil {
-		err = c.noGhost(commit)
+		err = c.rejectOwnImpersonation(commit)
 	}
 	if err != nil {
 		return c.stop(tx, StatusStopped, err)
@@ -151,18 +143,30 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, commit *mls.Staged
 	if err := c.discardPending(tx); err != nil {
 		return err
 	}
+	access, err := accessKey(c.group, c.rec.Channel)
+	if err != nil {
+		return err
+	}
 	if err := c.applied(tx, commit); err != nil {
 		return err
 	}
+	if !commit.RemovesSelf() {
+		if err := c.keepCommit(tx, access, e.Ciphertext, message); err != nil {
+			return err
+		}
+	}
 	c.passed(e)
+	c.channel.reset()
+	c.badCommits = 0
 	if len(commit.Added()) > 0 {
 		c.rec.Newcomers = true
 	}
-	return c.entered(tx, commit, next)
+	return c.enterEpoch(tx, commit, next)
 }
 
-// noGhost refuses a member that speaks in the name of this very account.
-func (c *conversation) noGhost(commit *mls.StagedCommit) error {
+// rejectOwnImpersonation refuses a commit that adds a leaf in the name of the own
+// account.
+func (c *conversation) rejectOwnImpersonation(commit *mls.StagedCommit) error {
 	for _, m := range commit.Added() {
 		if err := c.self.notSelf(m.Leaf); err != nil {
 			return err
@@ -207,16 +211,22 @@ func (c *conversation) discardPending(tx *sealedTx) error {
 	return nil
 }
 
-// entered does what every new epoch needs, whoever committed.
-func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
-	if err := c.describe(tx, commit, next); err != nil {
+// enterEpoch updates the state for a new epoch after an own or a foreign commit.
+func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+	if err := c.recordNotices(tx, commit, next); err != nil {
 		return err
 	}
+	c.countIdleCommit(commit, next)
 	c.state, c.commitAt = next, time.Time{}
+	c.scheduleEjection()
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
 	c.rec.Epoch, c.rec.Signals = commit.Epoch(), 0
 	c.rec.Members = uint64(len(c.index()))
 	c.touch()
+	c.noteRemoval(commit)
+	if len(commit.Added()) > 0 {
+		c.scheduleMailToken()
+	}
 	if err := c.membership(tx, len(commit.Added()) > 0, len(commit.Removed()) > 0); err != nil {
 		return err
 	}
@@ -229,6 +239,7 @@ func (c *conversation) entered(tx *sealedTx, commit *mls.StagedCommit, next grou
 	}
 	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
 		c.rec.Gone = true
+		c.planChannelDeletion()
 		return c.stop(tx, StatusRemoved, nil) // nobody would read what is written here
 	}
 	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
@@ -265,9 +276,9 @@ func (c *conversation) departed(commit *mls.StagedCommit) {
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, gone)
 }
 
-// doubtful returns the addresses of those nobody vouched for yet, present
-// members or not.
-func (c *conversation) doubtful() []string {
+// unconfirmedMembers returns the addresses whose accounts no server has confirmed
+// yet, including former members.
+func (c *conversation) unconfirmedMembers() []string {
 	all := slices.Clone(c.rec.Unconfirmed)
 	for _, claim := range c.rec.Departed {
 		if !slices.Contains(all, claim.Address) {
@@ -280,6 +291,7 @@ func (c *conversation) doubtful() []string {
 func (c *conversation) unconfirmed(address string) {
 	if address != c.self.address.String() && !slices.Contains(c.rec.Unconfirmed, address) {
 		c.rec.Unconfirmed = append(c.rec.Unconfirmed, address)
+		c.lookups.reset() // who came before may have a server that keeps everybody waiting
 		c.touch()
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"slices"
 )
 
-// recentRoom is how many conversations are remembered as the last ones. Those
-// of the first half stay where they are, which spares most messages a write.
-const recentRoom = 48
+// recentCapacity is the number of conversations in the stored list of recent
+// ones. Those in its first half keep their position, which saves most messages
+// a write.
+const recentCapacity = 48
 
 // A recentRecord names conversations that a list begins with, so that these can
-// be shown before all are read. The half of recentRoom in which something
+// be shown before all are read. The half of recentCapacity in which something
 // happened last is always among Last.
 type recentRecord struct {
 	Version uint8 `cbor:"1,keyasint"`
@@ -43,11 +44,11 @@ func noteRecent(tx *sealedTx, id cid) error {
 	if err != nil {
 		return err
 	}
-	if at := slices.Index(rec.Last, id); at >= 0 && at < recentRoom/2 {
+	if at := slices.Index(rec.Last, id); at >= 0 && at < recentCapacity/2 {
 		return nil
 	}
 	rec.Last = append([]cid{id}, without(rec.Last, id)...)
-	rec.Last = rec.Last[:min(len(rec.Last), recentRoom)]
+	rec.Last = rec.Last[:min(len(rec.Last), recentCapacity)]
 	return tx.save([]byte(tableRecent), &rec)
 }
 
@@ -103,7 +104,7 @@ func (c *Client) recent() (all []stored, err error) {
 		}
 		return nil
 	})
-	c.know(all)
+	c.trackHost(all)
 	return all, err
 }
 
@@ -127,26 +128,28 @@ func (c *Client) part(after []byte, n int) (some []stored, next []byte, err erro
 		})
 	})
 	if err == nil {
-		c.know(some)
+		c.trackHost(some)
 	}
 	return some, next, err
 }
 
-// know remembers where conversations are. It is not called within a
-// transaction: there the client's lock is not taken.
-func (c *Client) know(all []stored) {
+// trackHost records the conversations' server. It must not be called within a
+// transaction, which does not take the client's lock.
+func (c *Client) trackHost(all []stored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range all {
-		c.ids[conversationID(all[i].rec.Channel)] = all[i].k
+		if err := c.registerID(conversationID(all[i].rec.Channel), all[i].k); err != nil {
+			c.log.Error("a conversation cannot be named", "error", err)
+		}
 	}
 }
 
-// showAll is what interfaces see of conversations.
-func (c *Client) showAll(some []stored) (all []Conversation, err error) {
+// viewAll converts stored conversations to API types.
+func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
 	err = c.store.view(func(tx *sealedTx) (err error) {
-		show := c.shower(tx)
-		if len(some) > surveyStep {
+		show := c.newViewBuilder(tx)
+		if len(some) > conversationBatch {
 			err = show.loadContacts()
 		} else {
 			err = show.fetchContacts(some)
@@ -182,7 +185,7 @@ func (c *Client) Recent() ([]Conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.showAll(some)
+	all, err := c.viewAll(some)
 	sortConversations(all)
 	return all, err
 }
@@ -202,37 +205,18 @@ func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, ne
 	if err != nil {
 		return nil, "", err
 	}
-	all, err = c.showAll(some)
+	all, err = c.viewAll(some)
 	return all, hex.EncodeToString(to), err
 }
 
-// find returns where a conversation is. Who asks for one that was not seen yet
-// waits until all have been.
-func (c *Client) find(id ConversationID) (cid, error) {
-	c.mu.Lock()
-	k, ok := c.ids[id]
-	surveyed := c.surveyed
-	c.mu.Unlock()
-	if ok {
-		return k, nil
-	}
-	if surveyed {
-		return k, ErrNoConversation
-	}
-	if err := c.survey(func(stored) error { return nil }); err != nil {
-		return k, err
-	}
-	return c.find(id)
-}
+// conversationBatch is the number of conversations read in one transaction.
+const conversationBatch = 200
 
-// surveyStep is how many conversations are read before others get their turn.
-const surveyStep = 200
-
-// survey calls fn for all conversations, outside of transactions.
-func (c *Client) survey(fn func(stored) error) error {
+// forEachConversation calls fn for every conversation, outside of transactions.
+func (c *Client) forEachConversation(fn func(stored) error) error {
 	var after []byte
 	for {
-		some, next, err := c.part(after, surveyStep)
+		some, next, err := c.part(after, conversationBatch)
 		for i := range some {
 			if err == nil {
 				err = fn(some[i])

@@ -30,7 +30,7 @@ const (
 	tableOutbox       = "o" // + cid + n: outboxRecord
 	tableDelivery     = "l" // + cid + n: deliveryRecord
 	tableInbox        = "q" // + n: inboxRecord
-	tableLetter       = "v" // + n: keptLetterRecord
+	tableLetter       = "v" // + letterNumber: keptLetterRecord
 	tableHeld         = "h" // + cid + n: heldRecord
 	tableExpiry       = "x" // + cid + time + n: empty
 	tableFile         = "f" // + index of a blob's identifier: fileRecord
@@ -39,6 +39,10 @@ const (
 	tableSettings     = "s" // settingsRecord
 	tableWake         = "u" // wakeRecord
 	tableRecent       = "r" // recentRecord
+	tableTrees        = "z" // treeBudget
+	tableMailToken    = "e" // mailTokenRecord; + index of an address: peerTokensRecord
+	tableSent         = "n" // + cid + n: sentRecord
+	tableReplay       = "j" // + cid + epoch: replayRecord
 )
 
 // recordVersion is in every record that may have to change one day.
@@ -62,12 +66,28 @@ type profileRecord struct {
 	Registered bool   `cbor:"6,keyasint"`
 	Invite     string `cbor:"7,keyasint,omitempty"` // until registered
 	Name       string `cbor:"8,keyasint,omitempty"` // shown to others
-	Letters    uint64 `cbor:"9,keyasint"`           // cursor of the mailbox
+	Letters    uint64 `cbor:"9,keyasint"`           // highest number of a letter
 	// LastResort is when the key package of last resort was published, in
 	// Unix seconds.
 	LastResort int64 `cbor:"10,keyasint,omitempty"`
 	// Recovery is the recovery secret as text, until its owner has noted it.
 	Recovery string `cbor:"11,keyasint,omitempty"`
+	// Asked: the server was asked to register the account, and may have done it.
+	Asked bool `cbor:"12,keyasint,omitempty"`
+	// Session is that of the last sign-in, at SignedIn in Unix seconds, and
+	// NextSession that of the one under way. TakeOver has that one win over
+	// another copy of the profile; Takeovers counts how often it was set.
+	Session     protocol.SessionMark `cbor:"13,keyasint,omitzero"`
+	NextSession protocol.SessionMark `cbor:"14,keyasint,omitzero"`
+	SignedIn    int64                `cbor:"15,keyasint,omitempty"`
+	TakeOver    bool                 `cbor:"16,keyasint,omitempty"`
+	Takeovers   uint32               `cbor:"17,keyasint,omitempty"`
+	// Seen is when the account's server was seen last, by the earlier of both
+	// clocks, in Unix seconds.
+	Seen int64 `cbor:"18,keyasint,omitempty"`
+	// Duress: the interface that opens the store has a passphrase of duress,
+	// which what lies beside the store does not tell.
+	Duress bool `cbor:"40,keyasint,omitempty"`
 }
 
 // A keptLetterRecord is a letter that this device has taken from the server
@@ -76,6 +96,8 @@ type keptLetterRecord struct {
 	Version  uint8  `cbor:"1,keyasint"`
 	Letter   []byte `cbor:"2,keyasint"`
 	Received int64  `cbor:"3,keyasint"` // Unix seconds
+	// Fetches counts the attempts to fetch its tree.
+	Fetches uint8 `cbor:"4,keyasint,omitempty"`
 }
 
 type contactRecord struct {
@@ -86,6 +108,11 @@ type contactRecord struct {
 	Verified []byte `cbor:"5,keyasint,omitempty"` // head of the chain that was verified
 	Blocked  bool   `cbor:"6,keyasint"`
 	Known    bool   `cbor:"7,keyasint"` // this account talked to them or accepted them
+	// VerifiedProfile is Profile as it was when the person was verified; they
+	// are called by it from then on. ToldProfile is the name that the
+	// conversation with them has a notice of.
+	VerifiedProfile string `cbor:"8,keyasint,omitempty"`
+	ToldProfile     string `cbor:"9,keyasint,omitempty"`
 }
 
 type chainRecord struct {
@@ -142,6 +169,36 @@ type convRecord struct {
 	// Newcomers: somebody was added by another member since the own name was
 	// told, and does not know it.
 	Newcomers bool `cbor:"34,keyasint,omitempty"`
+	// Idle counts commits without a purpose.
+	Idle idleCommits `cbor:"35,keyasint,omitempty"`
+	// Mail is nil if no delivery token was told.
+	Mail *mailToldRecord `cbor:"36,keyasint,omitempty"`
+	// Removal is when somebody was removed last, in Unix seconds, 0 if nobody
+	// was. Ending: the channel is to be deleted.
+	Removal int64 `cbor:"37,keyasint,omitempty"`
+	Ending  bool  `cbor:"38,keyasint,omitempty"`
+	// Refused is since when the server does not let this device open the
+	// channel, in Unix seconds, 0 if it does.
+	Refused int64 `cbor:"39,keyasint,omitempty"`
+	// Mark tells the entry at Cursor from others, as mark does; Incarnation is
+	// that of the server when the channel was opened last.
+	Mark        []byte               `cbor:"70,keyasint,omitempty"`
+	Incarnation protocol.Incarnation `cbor:"71,keyasint,omitzero"`
+	// Rewind is nil unless the channel is being read again. Resends counts how
+	// often something was sent again since ResentAt, in Unix seconds.
+	Rewind   *rewindRecord `cbor:"72,keyasint,omitempty"`
+	ResentAt int64         `cbor:"74,keyasint,omitempty"`
+	Resends  uint8         `cbor:"77,keyasint,omitempty"`
+	// Takeovers is the profile's when this conversation was last up to date.
+	Takeovers uint32 `cbor:"75,keyasint,omitempty"`
+	// Unreadable: the last entries could not be read, which stands in the
+	// history.
+	Unreadable bool `cbor:"76,keyasint,omitempty"`
+	// Expected: it is a request in the name of a contact whose chain was not
+	// seen yet, at that contact's server. It is accepted once it is confirmed.
+	Expected bool `cbor:"60,keyasint,omitempty"`
+	// Answered: something came from the peer of a conversation between two.
+	Answered bool `cbor:"90,keyasint,omitempty"`
 	listRecord
 }
 
@@ -175,7 +232,7 @@ type messageRecord struct {
 	Edited    bool             `cbor:"10,keyasint"`
 	Deleted   bool             `cbor:"11,keyasint"`
 	Notice    bool             `cbor:"12,keyasint"`
-	Expires   int64            `cbor:"13,keyasint,omitempty"` // Unix seconds
+	Expires   int64            `cbor:"13,keyasint,omitempty"` // Unix seconds, by this device's clock
 	Reactions []reactionRecord `cbor:"14,keyasint,omitempty"`
 	// Paths are where attachments were saved or came from.
 	Paths []pathRecord `cbor:"15,keyasint,omitempty"`
@@ -188,6 +245,11 @@ type messageRecord struct {
 	// What a notice tells; nil if it is as old as to say it in Text.
 	What  *noticeRecord `cbor:"50,keyasint,omitempty"`
 	Cause cause         `cbor:"51,keyasint,omitempty"` // of Reason
+	// SentAs is the number of the sentRecord of an own message, 0 if there is none.
+	SentAs uint64 `cbor:"61,keyasint,omitempty"`
+	// Behind is by how many seconds that clock was behind the server's when Expires
+	// was set. If it was set right since, the message stays for as much longer.
+	Behind int64 `cbor:"62,keyasint,omitempty"`
 	// Undo takes back what was done to the message and is not sent yet.
 	Undo []undoRecord `cbor:"60,keyasint,omitempty"`
 }
@@ -252,7 +314,7 @@ type uploadRecord struct {
 	Secret [attach.SecretSize]byte  `cbor:"5,keyasint"`
 	Token  protocol.UploadToken     `cbor:"6,keyasint"`
 	Done   bool                     `cbor:"7,keyasint"`
-	// Kept: the file is on the profile's shelf, not at Path.
+	// Kept: the file is in the attachment cache, not at Path.
 	Kept bool   `cbor:"8,keyasint,omitempty"`
 	Type string `cbor:"9,keyasint,omitempty"` // media type, if it was given
 }
@@ -295,11 +357,22 @@ type changeRecord struct {
 	Refresh bool `cbor:"7,keyasint"`
 	// What follows is there once the commit is staged.
 	NextKey *protocol.AccessKey `cbor:"8,keyasint,omitempty"`
-	// Stash is a commit that was too long for an entry, Tree the ratchet tree
-	// for those who join: both are uploaded before they are pointed to.
+	// Stash is a commit that was too long for an entry, Trees are the ratchet
+	// tree for those who join, at their servers: all are uploaded before they
+	// are pointed to. Tree is one at the conversation's server, as programs made
+	// it that did not know Trees.
 	Stash   *stashRecord   `cbor:"9,keyasint,omitempty"`
 	Tree    *stashRecord   `cbor:"10,keyasint,omitempty"`
 	Letters []letterRecord `cbor:"11,keyasint,omitempty"`
+	Trees   []treeRecord   `cbor:"12,keyasint,omitempty"`
+	// Eject removes those who disturb the group; nobody asked for it.
+	Eject bool `cbor:"20,keyasint,omitempty"`
+}
+
+// A treeRecord is a ratchet tree for those who have their mailbox at a server.
+type treeRecord struct {
+	Host  string      `cbor:"1,keyasint"`
+	Stash stashRecord `cbor:"2,keyasint"`
 }
 
 type stashRecord struct {
@@ -321,6 +394,10 @@ type deliveryRecord struct {
 	Version uint8         `cbor:"1,keyasint"`
 	Stash   *stashRecord  `cbor:"2,keyasint,omitempty"`
 	Letter  *letterRecord `cbor:"3,keyasint,omitempty"`
+	// Host is where Stash goes; empty is the conversation's server.
+	Host string `cbor:"4,keyasint,omitempty"`
+	// Since is when it was to be brought first, in Unix seconds.
+	Since int64 `cbor:"5,keyasint,omitempty"`
 }
 
 // An inboxRecord is something received that TakeInbox has not handed out.

@@ -4,19 +4,29 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"sync/atomic"
+
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // registerAttempts is how often a server may fail to answer before Register
 // gives up.
 const registerAttempts = 3
 
+// ErrUnanswered means that the server was asked to create the account and may
+// have done it: what was lost is its answer. The profile's keys are needed.
+var ErrUnanswered = errors.New("the server may have created the account, but its answer did not arrive")
+
 // Register waits until the account's server knows it. The error wraps ErrOffline
-// if nobody answers, and is the server's *protocol.Error if it refuses.
+// if nobody answers, ErrUnanswered, too, if the account may be there already,
+// and is the server's *protocol.Error if it refuses.
 func (c *Client) Register(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c.Mail()
+	c.ConnectMailbox()
 	var failures atomic.Int32
 	stop := c.home.link.watch(watcher{down: func(error) {
 		if failures.Add(1) >= registerAttempts {
@@ -24,5 +34,41 @@ func (c *Client) Register(ctx context.Context) error {
 		}
 	}})
 	defer stop()
-	return c.home.sync(ctx)
+	err := c.home.sync(ctx)
+	if err == nil {
+		return nil
+	}
+	rec, lost := c.home.profile()
+	if lost == nil && rec.Asked {
+		return fmt.Errorf("%w (%w)", ErrUnanswered, err)
+	}
+	return err
+}
+
+// refused decides what the refusal of a registration means. The account may be
+// there from an earlier attempt.
+func (m *mailbox) refused(ctx context.Context, rec profileRecord, refusal *protocol.Error) error {
+	exists := refusal.Code == protocol.CodeExists
+	if rec.Asked || exists {
+		ours, err := m.isOurs(ctx, rec)
+		if err != nil && retryable(err) {
+			return err
+		}
+		if ours {
+			return nil
+		}
+	} else if refusal.Code == protocol.CodeInternal || refusal.Code == protocol.CodeUnavailable {
+		return refusal // after what it did, or before
+	}
+	return errors.Join(refusal, m.update(func(p *profileRecord) { p.Asked = false }))
+}
+
+// isOurs reports whether the server has this very account.
+func (m *mailbox) isOurs(ctx context.Context, rec profileRecord) (bool, error) {
+	b, err := m.link.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
+	if err != nil {
+		return false, err
+	}
+	got, ok := b.(*protocol.Accounts)
+	return ok && len(got.Accounts) == 1 && slices.EqualFunc(got.Accounts[0].Statements, [][]byte{rec.Statement}, slices.Equal), nil
 }

@@ -16,8 +16,8 @@ import (
 const MaxReporting = 100
 
 const (
-	reportAfter  = time.Second // what happens meanwhile goes into the same report
-	reportAtOnce = 256         // messages in one report
+	reportAfter          = time.Second // what happens meanwhile goes into the same report
+	maxMessagesPerReport = 256         // messages in one report
 )
 
 // A reportedRecord says up to which order the messages of others were dealt
@@ -57,7 +57,7 @@ func (in commandRead) step(c *conversation, tx *sealedTx) error {
 	order := c.rec.NextOrder
 	if !in.upTo.IsZero() {
 		var err error
-		if order, err = c.orderOf(tx, in.upTo); err != nil {
+		if order, err = c.messageOrder(tx, in.upTo); err != nil {
 			return err
 		}
 		if order == 0 {
@@ -113,8 +113,9 @@ func (c *conversation) reportable(rec *messageRecord) bool {
 	return !rec.Notice && !rec.Held && rec.From != c.self.address.String() && !rec.expired(c.now())
 }
 
-// few reports whether there are so few members that they report to each other.
-func (c *conversation) few() bool {
+// isSmallGroup reports whether the members are few enough to send each other
+// receipts.
+func (c *conversation) isSmallGroup() bool {
 	n := 0
 	for range c.group.Members() {
 		if n++; n > MaxReporting {
@@ -124,9 +125,9 @@ func (c *conversation) few() bool {
 	return true
 }
 
-// unsaid reports whether something arrived or was read of which the others
-// have not heard.
-func (c *conversation) unsaid() bool {
+// hasUnsentReceipts reports whether a message arrived or was read without a
+// receipt to the other members.
+func (c *conversation) hasUnsentReceipts() bool {
 	r := c.rec.Reported
 	return c.rec.Status == StatusActive && (r.Delivered < c.rec.NextOrder || r.ReadSent < r.Read)
 }
@@ -139,7 +140,7 @@ func (c *conversation) reporting() bool {
 // report sees to it that the others hear of what arrived and was read.
 func (c *conversation) report(tx *sealedTx) error {
 	r := c.rec.Reported
-	if !c.unsaid() {
+	if !c.hasUnsentReceipts() {
 		c.reportAt = time.Time{}
 		return nil
 	}
@@ -155,7 +156,7 @@ func (c *conversation) report(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
-	if !c.few() {
+	if !c.isSmallGroup() {
 		settings.ReadReports, settings.DeliveryReports = false, false
 	}
 	statuses, upTo, err := c.statuses(tx, settings)
@@ -188,10 +189,10 @@ func (c *conversation) statuses(tx *sealedTx, settings Settings) (all []content.
 		case settings.DeliveryReports && order > r.Delivered:
 			all = append(all, content.MessageStatus{ID: rec.ID, Status: content.StatusDelivered})
 		}
-		if len(all) == reportAtOnce {
+		if len(all) == maxMessagesPerReport {
 			upTo = order
 		}
-		return len(all) < reportAtOnce
+		return len(all) < maxMessagesPerReport
 	})
 	return all, upTo, err
 }
@@ -237,7 +238,8 @@ func (c *conversation) nothingToReport(order uint64, rec *messageRecord) {
 }
 
 // sent notes that an own message stands in the channel, and for whom.
-func (c *conversation) sent(tx *sealedTx, order uint64) error {
+func (c *conversation) sent(tx *sealedTx, item *outItem) error {
+	order := item.Order
 	if order == 0 {
 		return nil
 	}
@@ -246,8 +248,11 @@ func (c *conversation) sent(tx *sealedTx, order uint64) error {
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause, rec.Recipients = StateSent, "", 0, nil
-	if c.few() {
+	rec.State, rec.Reason, rec.Cause, rec.Recipients, rec.SentAs = StateSent, "", 0, nil, item.n
+	if rec.Expires != 0 && rec.Behind == 0 && rec.Received <= millis(c.now()) { // it may have been written off line
+		rec.Behind = c.lifeClock().secondsBehind()
+	}
+	if c.isSmallGroup() {
 		for _, a := range c.members() {
 			if a != c.self.address.String() {
 				rec.Recipients = append(rec.Recipients, recipientRecord{Address: a})
@@ -267,7 +272,7 @@ func (c *conversation) reported(tx *sealedTx, from string, statuses []content.Me
 		return err
 	}
 	for _, s := range statuses {
-		level, ok := settings.level(s.Status)
+		level, ok := settings.allowedReceipt(s.Status)
 		if !ok {
 			continue
 		}
@@ -275,7 +280,7 @@ func (c *conversation) reported(tx *sealedTx, from string, statuses []content.Me
 		if err != nil {
 			return err
 		}
-		if rec == nil || !rec.raise(from, level) {
+		if rec == nil || !rec.advanceStatus(from, level) {
 			continue
 		}
 		if err := c.saveMessage(tx, order, rec, false); err != nil {
@@ -285,8 +290,9 @@ func (c *conversation) reported(tx *sealedTx, from string, statuses []content.Me
 	return nil
 }
 
-// level returns what of a status this account wants to know.
-func (s Settings) level(status content.Status) (content.Status, bool) {
+// allowedReceipt returns the strongest receipt up to status that the settings
+// allow.
+func (s Settings) allowedReceipt(status content.Status) (content.Status, bool) {
 	switch {
 	case status == content.StatusRead && s.ReadReports:
 		return content.StatusRead, true
@@ -296,9 +302,9 @@ func (s Settings) level(status content.Status) (content.Status, bool) {
 	return 0, false
 }
 
-// raise notes what became of an own message at one of its recipients, and
-// reports whether that is news.
-func (r *messageRecord) raise(from string, level content.Status) bool {
+// advanceStatus records the status of an own message at one recipient, and
+// reports whether it changed.
+func (r *messageRecord) advanceStatus(from string, level content.Status) bool {
 	i := slices.IndexFunc(r.Recipients, func(p recipientRecord) bool { return p.Address == from })
 	if i < 0 || r.Recipients[i].Status >= level {
 		return false
@@ -317,8 +323,8 @@ func (r *messageRecord) raise(from string, level content.Status) bool {
 	return true
 }
 
-// reached counts the recipients at whom a message came at least so far.
-func (r *messageRecord) reached(level content.Status) (n int) {
+// countAtLeast returns the number of recipients whose status is level or later.
+func (r *messageRecord) countAtLeast(level content.Status) (n int) {
 	for _, p := range r.Recipients {
 		if p.Status >= level {
 			n++

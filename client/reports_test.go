@@ -150,7 +150,7 @@ func TestRequestsAreNotReported(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		a.say(id, "one")
 		pass(time.Hour)
 		want(t, "before", a.became(id), []string{"one sent 0 0"})
@@ -281,7 +281,7 @@ func TestForgedReports(t *testing.T) {
 			t.Errorf("alice was told %v", f)
 		}
 		x.bob.open()
-		must(t, x.bob.GoAll())
+		must(t, x.bob.ConnectAll())
 		x.talks(t)
 	})
 }

@@ -65,7 +65,7 @@ func (in commandRetry) step(c *conversation, tx *sealedTx) error {
 	}
 	lasts := time.Duration(0)
 	if rec.Expires != 0 {
-		lasts = time.Unix(rec.Expires, 0).Sub(c.now())
+		lasts = time.Unix(rec.Expires+rec.Behind, 0).Sub(c.now())
 	}
 	out := outboxRecord{Message: rec.Content, Order: order, Uploads: rec.Uploads, Expire: uint64(blobExpiry(lasts) / time.Second)}
 	for i := range out.Uploads {

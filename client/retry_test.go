@@ -144,7 +144,7 @@ func TestProgressNamesTheMessage(t *testing.T) {
 			}
 		}
 		x.alice.open()
-		must(t, x.alice.GoAll())
+		must(t, x.alice.ConnectAll())
 		path := filepath.Join(t.TempDir(), "file.bin")
 		must(t, os.WriteFile(path, make([]byte, 2<<20), 0o600))
 		m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Files: []string{path}})

@@ -22,9 +22,6 @@ func (c *Client) Save(ctx context.Context, conv ConversationID, id content.Messa
 	if c.config.Files == nil {
 		return "", errNoFiles
 	}
-	if !utf8.ValidString(dir) {
-		return "", errPath
-	}
 	ext, name, err := c.attachment(conv, id, index)
 	if err != nil {
 		return "", err
@@ -41,12 +38,15 @@ func (c *Client) Save(ctx context.Context, conv ConversationID, id content.Messa
 	if err != nil {
 		return "", err
 	}
-	if err := c.download(ctx, place{host, blob, name, conv, id, index}, ext, part); err != nil {
+	if err := c.download(ctx, attachmentLocation{host, blob, name, conv, id, index}, ext, part); err != nil {
 		return "", err
 	}
 	path, err := part.Finish(name)
 	if err != nil {
 		return "", err
+	}
+	if !utf8.ValidString(path) {
+		return "", errPath
 	}
 	return path, c.tell(ctx, conv, commandSaved{id, index, path})
 }
@@ -72,8 +72,9 @@ func (c *Client) attachment(conv ConversationID, id content.MessageID, index int
 	return nil, "", ErrNoMessage
 }
 
-// A place is where an attachment lies, and what it is called.
-type place struct {
+// An attachmentLocation says where the blob of an attachment is stored, and to
+// which message it belongs.
+type attachmentLocation struct {
 	host string
 	blob protocol.BlobID
 	name string
@@ -84,21 +85,44 @@ type place struct {
 }
 
 // download decrypts an attachment into part, which may hold the beginning of
-// it already. If it fails, part is closed.
-func (c *Client) download(ctx context.Context, at place, ext *content.External, part Part) error {
+// it already. If it fails, part is closed. Its file stays if the download was
+// interrupted, so that the next one goes on from there; otherwise, as when the
+// file is damaged or the disk is full, nothing is left.
+func (c *Client) download(ctx context.Context, at attachmentLocation, ext *content.External, part Part) error {
 	ok, err := c.fill(ctx, at, ext, part)
-	switch {
-	case err != nil:
-		return errors.Join(err, part.Close())
-	case !ok:
-		return errors.Join(attach.ErrCorrupt, part.Discard())
+	if err == nil && ok {
+		return nil
 	}
-	return nil
+	if err == nil {
+		err = attach.ErrCorrupt
+	}
+	have, lost := part.Seek(0, io.SeekEnd)
+	if lost != nil || have == 0 || errors.Is(err, attach.ErrCorrupt) || errors.As(err, new(unwritten)) {
+		return errors.Join(err, part.Discard())
+	}
+	return errors.Join(err, part.Close())
+}
+
+// unwritten is why a part could not be written.
+type unwritten struct{ error }
+
+func (u unwritten) Unwrap() error { return u.error }
+
+// A sink is a Writer that says which errors are its own.
+type sink struct{ io.Writer }
+
+// Write implements io.Writer.
+func (s sink) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	if err != nil {
+		err = unwritten{err}
+	}
+	return n, err
 }
 
 // fill downloads what part lacks and reports whether it then holds what the
 // sender attached.
-func (c *Client) fill(ctx context.Context, at place, ext *content.External, part Part) (bool, error) {
+func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.External, part Part) (bool, error) {
 	have, err := part.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, err
@@ -107,7 +131,7 @@ func (c *Client) fill(ctx context.Context, at place, ext *content.External, part
 	if err := errors.Join(part.Truncate(keep), seek(part, keep)); err != nil {
 		return false, err
 	}
-	if err := c.fetch(ctx, at, ext, part, keep); err != nil {
+	if err := c.fetch(ctx, at, ext, sink{part}, keep); err != nil {
 		return false, err
 	}
 	if err := seek(part, 0); err != nil {
@@ -119,19 +143,22 @@ func (c *Client) fill(ctx context.Context, at place, ext *content.External, part
 
 // fetch downloads and decrypts an attachment from keep on, where attach.Resume
 // lets it begin.
-func (c *Client) fetch(ctx context.Context, at place, ext *content.External, to io.Writer, keep int64) error {
+func (c *Client) fetch(ctx context.Context, at attachmentLocation, ext *content.External, to io.Writer, keep int64) error {
 	size := int64(ext.Size)
 	_, offset := attach.Resume(keep)
 	if offset >= attach.SealedSize(size) {
 		return nil
 	}
+	ctx, stall, stop := unstalled(ctx, nil)
+	defer stop()
 	body, err := c.config.Transport.Blobs(at.host).Fetch(ctx, at.blob, offset)
 	if err != nil {
 		return gone(err)
 	}
 	defer func() { _ = body.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = body.Close() })() // ends a read that waits
 	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
-	src := c.meter(body, ProgressEvent{
+	src := c.meter(stall.of(body), ProgressEvent{
 		Conversation: at.conv, Message: at.msg, Index: at.index,
 		File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
 	})
@@ -153,7 +180,7 @@ func gone(err error) error {
 func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
 	at, blob, err := blobOf(ext)
 	if err == nil && at != host {
-		err = fmt.Errorf("the attachment lies at %s, not on the conversation's own server", at)
+		err = fmt.Errorf("%w (it lies at %q)", ErrElsewhere, at)
 	}
 	return blob, err
 }

@@ -102,7 +102,15 @@ func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
 	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); !errors.Is(err, attach.ErrCorrupt) {
 		t.Errorf("a changed blob: %v", err)
 	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("a changed blob left %q", got)
+	}
 	blob.Data[200_000] ^= 1
+	blob.Cut = 150_000
+	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
+		t.Error("half a file was saved")
+	}
+	blob.Cut = 0
 	clear(blob.Data[:100]) // which is not asked for again
 	path, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir)
 	must(t, err)

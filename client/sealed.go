@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -19,7 +20,7 @@ import (
 )
 
 // errDamaged means that a value in the store is not what was put there.
-var errDamaged = errors.New("client: the store is damaged or was changed by someone else")
+var errDamaged = errors.New("client: the store is damaged or was changed by someone else: restore the profile from a backup")
 
 // storable is s with what is not UTF-8 replaced: a record with such a string could
 // not be read again.
@@ -51,6 +52,7 @@ func newSealedStore(store Store, key keyring.StoreKey) (*sealedStore, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	aead, err := chacha20poly1305.NewX(values)
+	clear(values) // the cipher has a copy
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
@@ -152,12 +154,14 @@ func (t *sealedTx) scanFrom(prefix, from []byte, reverse bool, fn func(key, valu
 	})
 }
 
-// load decodes the record at key into v and reports whether there is one.
+// load decodes the record at key into v and reports whether there is one: if so,
+// nothing of what v held before stays, else all of it.
 func (t *sealedTx) load(key []byte, v any) (bool, error) {
 	b, err := t.get(key)
 	if err != nil || b == nil {
 		return false, err
 	}
+	reflect.ValueOf(v).Elem().SetZero() // what a record leaves out is zero
 	if err := dcbor.Unmarshal(b, v); err != nil {
 		return false, t.note(errors.Join(errDamaged, err))
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -15,16 +16,24 @@ import (
 
 // mapStore is a store of a few values.
 type mapStore struct {
+	mu   sync.Mutex // guards all
 	data map[string][]byte
 	fail error // of the next write
 }
 
 func newMapStore() *mapStore { return &mapStore{data: map[string][]byte{}} }
 
-func (s *mapStore) View(fn func(Tx) error) error { return fn(mapTx{s}) }
-func (s *mapStore) Close() error                 { return nil }
+func (s *mapStore) View(fn func(Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fn(mapTx{s})
+}
+
+func (s *mapStore) Close() error { return nil }
 
 func (s *mapStore) Update(fn func(Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	old := maps.Clone(s.data)
 	err := fn(mapTx{s})
 	if err != nil {

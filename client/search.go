@@ -19,10 +19,14 @@ import (
 // must not hold up what arrives.
 const searchStep = 512
 
-// leastFile is by how many bytes a message with a file is at least longer than
-// its text: what leads to the file are a place, keys and a hash. Others need
-// not be decoded, which takes half of the time of a search.
-const leastFile = 160
+// minAttachmentOverhead is the least number of bytes that an attachment adds to
+// the text of a message: its location, keys and hash. Shorter messages need no
+// decoding, which takes half of the time of a search.
+const minAttachmentOverhead = 160
+
+// Fold returns what a search compares a text by: without regard to case and
+// accents, however the text was typed.
+func Fold(text string) string { return fold.Text(text) }
 
 // A SearchQuery says which messages are looked for: those to which all that is
 // set applies.
@@ -89,7 +93,7 @@ func (s *searcher) goOn(all []Conversation) ([]Conversation, error) {
 	for i, conv := range all {
 		err := s.client.viewConversation(conv.ID, func(tx *sealedTx, k cid, _ *convRecord) error {
 			machine := conversation{id: k}
-			order, err := machine.orderOf(tx, s.query.Before)
+			order, err := machine.messageOrder(tx, s.query.Before)
 			if order > 0 {
 				s.from = order - 1
 			}
@@ -184,7 +188,7 @@ func (s *searcher) contains(text string) bool {
 // fileNames returns the names of a message's attachments, and whether there
 // are any.
 func fileNames(rec *messageRecord) (names string, any bool) {
-	if len(rec.Content) == 0 || rec.Text != "" && !rec.Edited && len(rec.Content) < len(rec.Text)+leastFile {
+	if len(rec.Content) == 0 || rec.Text != "" && !rec.Edited && len(rec.Content) < len(rec.Text)+minAttachmentOverhead {
 		return "", false
 	}
 	msg, err := content.Decode(rec.Content)

@@ -53,27 +53,39 @@ func (c *conversation) pendingItems() int {
 func (o *outItem) unstage() {
 	o.Epoch, o.Ciphertext, o.posted, o.packages = 0, nil, 0, nil
 	if o.Change != nil {
-		o.Change.NextKey, o.Change.Stash, o.Change.Tree, o.Change.Letters = nil, nil, nil, nil
+		o.Change.NextKey, o.Change.Stash, o.Change.Tree, o.Change.Trees, o.Change.Letters = nil, nil, nil, nil, nil
 	}
 }
 
 // pump does whatever can be done next.
 func (c *conversation) pump(tx *sealedTx) error {
+	if err := c.resumeRewind(tx); err != nil {
+		return err
+	}
 	if err := c.connect(); err != nil {
 		return err
 	}
+	c.deleteChannel()
 	c.confirm()
-	c.carry()
-	leaving := c.rec.Status == StatusLeft && c.following()
+	c.sendInvitations()
+	leaving := c.rec.Status == StatusLeft && c.needsChannel()
 	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
 		return nil
 	}
-	if err := errors.Join(c.report(tx), c.tellToken(tx), c.planCommit(tx)); err != nil {
+	if err := errors.Join(c.report(tx), c.tellToken(tx), c.tellMailToken(tx), c.planCommit(tx), c.planEjection(tx)); err != nil {
 		return err
 	}
 	inFlight := 0
+	var behind filesAhead
 	for _, item := range slices.Clone(c.outbox) {
-		if item.Seen || c.passable(item) {
+		if item.Seen || c.canSkip(item) {
+			continue
+		}
+		if c.waitsForFiles(item, &behind) {
+			c.startUpload(item, behind)
+			if c.now().Before(c.filesFirst) {
+				return nil
+			}
 			continue
 		}
 		if item.posted != 0 {
@@ -98,9 +110,9 @@ func (c *conversation) pump(tx *sealedTx) error {
 // may be under way.
 func (o *outItem) plain() bool { return o.Change == nil && !o.Leave }
 
-// passable reports whether the rest need not wait for an item: it adds people
-// to a group whose servers are out of reach.
-func (c *conversation) passable(item *outItem) bool {
+// canSkip reports whether later items may be sent before this one: it adds people
+// to a group whose servers cannot be reached.
+func (c *conversation) canSkip(item *outItem) bool {
 	return item.Change != nil && c.state.Group && len(item.Change.Add) > 0 && len(item.Ciphertext) == 0 &&
 		item.packages == nil && item.lookups.wait > 0 && (item.working || !item.lookups.ready(c.now()))
 }
@@ -137,10 +149,16 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 	}
 	if item.Change != nil {
 		err := c.advanceChange(tx, item)
-		return item.Change == nil || c.passable(item), err // nothing was left to change
+		gone := item.Change == nil || !slices.Contains(c.outbox, item) // nothing was left to change, or it failed
+		return gone || c.canSkip(item), err
 	}
-	if c.startUploads(item) {
-		return false, nil
+	if item.Leave && len(c.members()) == 1 { // the others have left meanwhile, and nobody could grant it
+		c.rec.Gone = true
+		c.planChannelDeletion()
+		return false, errors.Join(c.dropItem(tx, item), c.stop(tx, StatusLeft, nil))
+	}
+	if item.Leave && c.isLastOwner(c.state) {
+		return true, c.fail(tx, item, ErrLastOwner) // the successor has left meanwhile
 	}
 	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
 		return false, nil // nothing is said to somebody nobody vouched for
@@ -155,39 +173,6 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 	}
 	c.post(item)
 	return !item.Leave, nil
-}
-
-// startUploads begins the next upload of an item, if there is one.
-func (c *conversation) startUploads(item *outItem) bool {
-	for i, u := range item.Uploads {
-		if !u.Done && !c.uploads.ready(c.now()) {
-			return true
-		}
-		if !u.Done {
-			item.working = true
-			c.out.do(c.upload(item, i))
-			return true
-		}
-	}
-	return false
-}
-
-func (in inputUploaded) step(c *conversation, tx *sealedTx) error {
-	item := c.item(in.n)
-	if item == nil || in.index >= len(item.Uploads) {
-		return nil
-	}
-	item.working = false
-	switch {
-	case in.err == nil:
-		c.uploads.reset()
-		item.Uploads[in.index].Done = true
-		return c.saveItem(tx, item)
-	case retryable(in.err):
-		c.uploads.failed(c.now(), in.err)
-		return nil
-	}
-	return c.fail(tx, item, in.err)
 }
 
 // sealed reports whether an item has an envelope that the channel still takes.
@@ -262,8 +247,8 @@ func (c *conversation) post(item *outItem) {
 	}, done})
 }
 
-// echoed is told that an own entry stands in the channel.
-func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
+// confirmOwnEntry handles an own entry that came back from the channel.
+func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 	c.posts.reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
@@ -275,13 +260,13 @@ func (c *conversation) echoed(tx *sealedTx, item *outItem) error {
 		}
 		return c.stop(tx, StatusLeft, nil)
 	}
-	if err := errors.Join(c.dropItem(tx, item), c.settle(tx, item, false)); err != nil {
+	if err := errors.Join(c.logSent(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, false)); err != nil {
 		return err
 	}
 	if item.Order != 0 {
 		c.nudge()
 	}
-	return c.sent(tx, item.Order)
+	return c.sent(tx, item)
 }
 
 // abandon drops what can no longer be sent.
@@ -294,10 +279,16 @@ func (c *conversation) abandon(tx *sealedTx) error {
 	return nil
 }
 
+// commits reports whether the group's pending commit, if there is one, is that
+// of an item.
+func (c *conversation) commits(item *outItem) bool {
+	return !slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o != item && o.Change != nil && len(o.Ciphertext) > 0 })
+}
+
 // fail gives up on an item, takes back what it did to other messages, and says
 // why.
 func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
-	if item.Change != nil {
+	if item.Change != nil && c.commits(item) {
 		if err := c.discardPending(tx); err != nil {
 			return err
 		}
@@ -305,10 +296,10 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if item.Leave && c.rec.Status == StatusActive {
 		c.rec.Hidden = false // it goes on, and whoever is in it should know
 	}
-	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.settle(tx, item, true)); err != nil {
+	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, true)); err != nil {
 		return err
 	}
-	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending
+	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
 	if asked { // by a person
 		c.out.emit(FailureEvent{conversationID(c.rec.Channel), item.Order != 0, why})
 	}
@@ -322,32 +313,6 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	}
 	rec.State, rec.Reason, rec.Cause = StateFailed, why.Error(), causeOf(why)
 	return c.saveMessage(tx, item.Order, &rec, false)
-}
-
-// carry brings letters and stashes on their way, one after the other: a tree
-// before the letters that point to it.
-func (c *conversation) carry() {
-	if len(c.deliver) == 0 || c.phase == phaseOffline || !c.letters.ready(c.now()) {
-		return
-	}
-	if first := c.deliver[0]; first.Stash != nil {
-		if !first.working {
-			first.working = true
-			c.out.do(doStash{n: first.n, token: first.Stash.Token, box: first.Stash.Box})
-		}
-		return
-	}
-	under := 0
-	for _, d := range c.deliver {
-		if d.Stash != nil || under >= maxInFlight {
-			return
-		}
-		under++
-		if !d.working {
-			d.working = true
-			c.out.do(doLetter{d.n, *d.Letter})
-		}
-	}
 }
 
 func (in inputStashed) step(c *conversation, tx *sealedTx) error {
@@ -368,29 +333,4 @@ func (in inputStashed) step(c *conversation, tx *sealedTx) error {
 		return nil
 	}
 	return c.fail(tx, item, in.err)
-}
-
-func (in inputLetter) step(c *conversation, tx *sealedTx) error { return c.delivered(tx, in.n, in.err) }
-
-func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
-	i := slices.IndexFunc(c.deliver, func(d *delivery) bool { return d.n == n })
-	if i < 0 {
-		return nil
-	}
-	d := c.deliver[i]
-	d.working = false
-	if err != nil && (retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded})) {
-		c.letters.failed(c.now(), err)
-		if d.Letter != nil { // those to other servers go first the next time
-			c.deliver = append(slices.Delete(c.deliver, i, i+1), d)
-		}
-		return nil
-	}
-	c.letters.reset()
-	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
-	}
-	c.deliver = slices.Delete(c.deliver, i, i+1)
-	c.touch()
-	return tx.delete(key(tableDelivery, c.id[:], number(n)))
 }

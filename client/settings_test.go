@@ -51,7 +51,7 @@ func TestSettings(t *testing.T) {
 
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		a.say(id, "one")
 		pass(time.Minute)
 		b.accept()

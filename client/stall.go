@@ -24,20 +24,39 @@ type stallWatch struct {
 	timer *time.Timer
 }
 
-// unstalled watches the reading of src. The returned context and reader end
-// when nothing was read for stallTime.
-func unstalled(ctx context.Context, src io.ReadSeeker) (context.Context, *stallWatch, func()) {
-	return unstalledFor(ctx, src, stallTime)
-}
+// errStalled: the other side of a transfer does nothing.
+var errStalled = fmt.Errorf("%w: a transfer stood still", ErrOffline)
 
-func unstalledFor(ctx context.Context, src io.ReadSeeker, d time.Duration) (context.Context, *stallWatch, func()) {
+// unstalled watches the reading of src, or of a body given to of. The returned
+// context and reader end when nothing was read for stallTime.
+func unstalled(ctx context.Context, src io.ReadSeeker) (context.Context, *stallWatch, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &stallWatch{ReadSeeker: src, ctx: ctx}
-	w.timer = time.AfterFunc(d, func() { cancel(fmt.Errorf("%w: a transfer stood still", ErrOffline)) })
+	w.timer = time.AfterFunc(stallTime, func() { cancel(errStalled) })
 	return ctx, w, func() {
 		w.timer.Stop()
 		cancel(nil)
 	}
+}
+
+// of returns a download's body, the reading of which is watched.
+func (w *stallWatch) of(body io.Reader) io.Reader { return watchedBody{w, body} }
+
+type watchedBody struct {
+	watch *stallWatch
+	body  io.Reader
+}
+
+// Read implements io.Reader.
+func (b watchedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	if b.watch.ctx.Err() != nil {
+		return n, context.Cause(b.watch.ctx)
+	}
+	if n > 0 {
+		b.watch.timer.Reset(stallTime)
+	}
+	return n, err
 }
 
 // Read implements io.Reader.

@@ -15,11 +15,23 @@ import (
 // at the moment.
 var ErrOffline = errors.New("the server cannot be reached")
 
+// ErrTurnedAway is wrapped by errors that mean that a server, or what is in front
+// of it, answers and takes no connections at the moment. It wraps ErrOffline.
+var ErrTurnedAway error = turnedAway{}
+
+type turnedAway struct{}
+
+func (turnedAway) Error() string { return "the server takes no connections at the moment" }
+
+// Unwrap returns ErrOffline.
+func (turnedAway) Unwrap() error { return ErrOffline }
+
 // A Transport reaches servers by their host, the part of an address after the
 // @. It connects by TLS, except to the machine that it runs on.
 type Transport interface {
 	// Dial opens a connection that carries WebSocket messages. The error
-	// wraps ErrOffline if trying again later may help.
+	// wraps ErrOffline if trying again later may help, and ErrPrivateHost if the
+	// server is not to be contacted.
 	Dial(ctx context.Context, host string) (Conn, error)
 	// Blobs returns the blobs of a server.
 	Blobs(host string) Blobs

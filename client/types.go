@@ -3,14 +3,11 @@
 package client
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/content"
-	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Errors that callers tell apart with errors.Is.
@@ -20,34 +17,48 @@ var (
 	// ErrAmbiguous: several conversations or messages fit.
 	ErrAmbiguous = errors.New("this fits more than one; use the identifier")
 	// ErrNoMessage: there is no message with that identifier.
-	ErrNoMessage = errors.New("no such message")
+	ErrNoMessage = errors.New("no such message: it may be deleted; choose one that is there")
 	// ErrNotAllowed: the conversation's rules do not let this member do it.
-	ErrNotAllowed = errors.New("only an administrator of the group may do this")
+	ErrNotAllowed = errors.New("only an administrator of the group may do this: ask one of them")
+	// ErrLastOwner: this account is the only owner of a group with others in it,
+	// and can neither leave it nor give the role away before somebody else owns it.
+	ErrLastOwner = errors.New("you are the only owner of this group; make another member an owner first")
 	// ErrClosed: the conversation takes no more messages; its status says why.
 	ErrClosed = errors.New("this conversation is closed")
 	// ErrRequest: the conversation is a request that must be accepted first.
 	ErrRequest = errors.New("accept the request first")
 	// ErrNotYours: only the author may change a message.
-	ErrNotYours = errors.New("only the author can do this")
+	ErrNotYours = errors.New("only the author can do this: ask them")
 	// ErrNoProfile: the store holds no profile.
 	ErrNoProfile = errors.New("no profile here yet")
 	// ErrSelf: one's own address, where somebody else's is needed.
-	ErrSelf = errors.New("this is your own address")
+	ErrSelf = errors.New("this is your own address: enter another one")
 	// ErrFileGone: a file is no longer on its server, which keeps it for a
 	// month at most.
-	ErrFileGone = errors.New("the server no longer has this file")
+	ErrFileGone = errors.New("the server no longer has this file: ask the sender for it again")
+	// ErrElsewhere: an attachment lies where it is not fetched from.
+	ErrElsewhere = errors.New("the attachment does not lie on the conversation's own server, and is not fetched: ask the sender to send it again")
+	// ErrTooLong: a message, or a name, is longer than this program allows.
+	ErrTooLong = errors.New("this is too long: shorten it")
+	// ErrBlocked: this account blocked the person.
+	ErrBlocked = errors.New("you blocked them; unblock them first")
+	// ErrUnconfirmed: the server of the person who sent a request has not
+	// confirmed yet who they are.
+	ErrUnconfirmed = errors.New("the sender's server has not confirmed who they are yet; try again when it can be reached")
+	// ErrNotSetUp: an account has no device that could be written to.
+	ErrNotSetUp = errors.New("none of their devices has been set up yet: ask them to connect once")
 	// ErrImpostor: the keys that somebody uses are not those of the account.
-	ErrImpostor = errors.New("the keys are not those of this person's account")
+	ErrImpostor = errors.New("the keys are not those of this person's account: ask them in another way before you write")
 )
 
-// A ConversationID names a conversation for people and programs: 16
-// hexadecimal digits, the same for all its members.
-type ConversationID string
-
-func conversationID(channel protocol.ChannelID) ConversationID {
-	h := sha256.Sum256(append([]byte("securecrypt/v1/conversation"), channel[:]...))
-	return ConversationID(hex.EncodeToString(h[:8]))
+// A worded error is one of the above in words that say more.
+type worded struct {
+	kind error
+	text string
 }
+
+func (e worded) Error() string { return e.text }
+func (e worded) Unwrap() error { return e.kind }
 
 // A Status says where a conversation stands.
 type Status uint8
@@ -91,23 +102,32 @@ type Conversation struct {
 	Peer   account.Address // of a conversation between two
 	Status Status
 	// Reason says why the status is what it is.
-	Reason   Reason
-	Inviter  account.Address // who brought this account into it, if not itself
-	Unread   int
-	Activity time.Time
+	Reason  Reason
+	Host    string          // the server that it lies on
+	Inviter account.Address // who brought this account into it, if not itself
+	// Confirmed means that the inviter's own server vouched for their keys:
+	// before that, the inviter of a request is whom it claims to come from.
+	Confirmed bool
+	Unread    int
+	Activity  time.Time
 	// Waiting counts what is still to be sent.
 	Waiting int
 	// Timer is after what time messages disappear; 0 is never.
 	Timer time.Duration
-	// Name is what to call it: the title of a group, or its identifier if
-	// nothing of the title can be seen; of a conversation between two the name
+	// Name is what to call it: the title of a group, in quotation marks if it looks
+	// like an address, or the beginning of its identifier if nothing of the title can
+	// be seen; of a conversation between two the name
 	// that this account gave the peer, else the one that the peer goes by, else
-	// the address.
+	// the address, which it is of a request that is not confirmed.
 	Name string
 	// Members counts the accounts in it, this one included.
 	Members int
 	// Verified means that the peer's safety number was compared.
 	Verified bool
+	// Unanswered means that this account began a conversation between two, and
+	// nothing has come from the peer, who may not have accepted it. Empty means
+	// that nothing was ever written in it.
+	Unanswered, Empty bool
 	// Last is the newest message, nil if there is none. Of a long text it has
 	// the beginning, and of many attachments the first.
 	Last *Message
@@ -156,8 +176,12 @@ type Contact struct {
 	Address account.Address
 	// Name is the name that this account gave them; nobody else sees it.
 	Name string
-	// Profile is the name that they gave themselves, if it can be seen.
+	// Profile is the name that they gave themselves, if it can be seen and does
+	// not look like an address.
 	Profile string
+	// VerifiedProfile is Profile as it was when the person was verified: they are
+	// called by it until they are verified again, whatever they call themselves.
+	VerifiedProfile string
 	// Verified means that the safety numbers were compared.
 	Verified bool
 	Blocked  bool
@@ -270,7 +294,14 @@ type MessageEvent struct {
 // ConversationEvent: a conversation is new or changed.
 type ConversationEvent struct{ Conversation Conversation }
 
-// ConnectionEvent: a server is reached, or no longer (Err says why).
+// NameEvent: somebody is called by another name here.
+type NameEvent struct {
+	Address account.Address
+	Name    string
+}
+
+// ConnectionEvent: a server is reached, or no longer: Err says why, and is nil
+// if no conversation needs the server any more.
 type ConnectionEvent struct {
 	Host   string
 	Online bool
@@ -286,6 +317,15 @@ type ProgressEvent struct {
 	File         FileID
 	Name         string
 	Done, Total  int64 // bytes
+}
+
+// DelayEvent: a file of a message cannot be uploaded at the moment, and is tried
+// again.
+type DelayEvent struct {
+	Conversation ConversationID
+	Message      content.MessageID
+	Err          error
+	Until        time.Time // not before
 }
 
 // GoneEvent: a message, or a whole conversation if Message is zero, is no
@@ -306,7 +346,16 @@ type FailureEvent struct {
 
 func (MessageEvent) event()      {}
 func (ConversationEvent) event() {}
-func (ConnectionEvent) event()   {}
-func (ProgressEvent) event()     {}
-func (GoneEvent) event()         {}
-func (FailureEvent) event()      {}
+func (NameEvent) event()         {}
+
+// AccountEvent: the account cannot be used until a person does something. Err
+// wraps ErrProfileCopied (see Client.TakeOver) or ErrNoAccount (see
+// Client.RegisterAgain), and is nil once that is over.
+type AccountEvent struct{ Err error }
+
+func (AccountEvent) event()    {}
+func (ConnectionEvent) event() {}
+func (ProgressEvent) event()   {}
+func (DelayEvent) event()      {}
+func (GoneEvent) event()       {}
+func (FailureEvent) event()    {}

@@ -16,9 +16,8 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// TypingLasts is how long somebody is taken to be typing who does not say so
-// again.
-const TypingLasts = 6 * time.Second
+// TypingDuration is how long a typing event counts when no other follows.
+const TypingDuration = 6 * time.Second
 
 // Every signal takes a key of the sender's ratchet, and who is away sees none
 // of them: the next message must not be further ahead than package mls lets
@@ -80,7 +79,7 @@ func (in commandTyping) step(c *conversation, tx *sealedTx) error {
 func (c *conversation) maySignal() bool {
 	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted != 0 }
 	return c.rec.Status == StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
-		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.few()
+		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.isSmallGroup()
 }
 
 // signal shows the others something that is not stored. The ratchet and the
@@ -137,7 +136,7 @@ func (c *conversation) signalPlace(epoch uint64) envelope.Place {
 func (in inputSignal) step(c *conversation, tx *sealedTx) error {
 	s := in.signal
 	open := c.phase == phaseCatching || c.phase == phaseLive
-	if !open || c.rec.Status != StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.few() {
+	if !open || c.rec.Status != StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
 		return nil
 	}
 	k, ok, err := c.envelopeKey(tx, s.Epoch)
@@ -171,7 +170,7 @@ func (in inputSignal) step(c *conversation, tx *sealedTx) error {
 // being stored.
 func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
 	cred, err := leafCredential(m.Leaf)
-	if err != nil || cred.Address == c.self.address || slices.Contains(c.doubtful(), cred.Address.String()) {
+	if err != nil || cred.Address == c.self.address || slices.Contains(c.unconfirmedMembers(), cred.Address.String()) {
 		return nil
 	}
 	contact, err := loadContact(tx, cred.Address.String())
@@ -182,7 +181,7 @@ func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil || !settings.Typing {
 		return err
 	}
-	c.hears(cred.Address.String())
+	c.markActive(cred.Address.String())
 	msg, err := content.Decode(m.Data)
 	if err != nil {
 		return nil
@@ -206,7 +205,7 @@ type typists map[account.Address]time.Time
 
 func (t typists) begin(c *conversation, who account.Address) {
 	_, already := t[who]
-	t[who] = c.now().Add(TypingLasts)
+	t[who] = c.now().Add(TypingDuration)
 	if !already {
 		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, true})
 	}
@@ -219,8 +218,8 @@ func (t typists) end(c *conversation, who account.Address) {
 	}
 }
 
-// lapse ends those who have not said for a while that they are typing.
-func (t typists) lapse(c *conversation) {
+// expire ends the typing state of members whose last typing event is too old.
+func (t typists) expire(c *conversation) {
 	for who, until := range t {
 		if !c.now().Before(until) {
 			t.end(c, who)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -40,8 +41,10 @@ func (p *person) watch() *typed {
 	return w
 }
 
-// take returns what was seen since it was last called.
+// take returns what was seen since it was last called, once all events are
+// delivered.
 func (w *typed) take() []string {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer func() { w.seen = nil }()
@@ -66,7 +69,7 @@ func TestTyping(t *testing.T) {
 		if n := x.net.Server(host).Signals(); n != 5 {
 			t.Errorf("%d signals in 20 seconds", n)
 		}
-		pass(client.TypingLasts)
+		pass(client.TypingDuration)
 		want(t, "bob, a while later", bob.take(), []string{"alice false"})
 
 		key(true)
@@ -307,7 +310,7 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		one := join(t, net, "one-more", host)
 		id, err := a.CreateGroup(t.Context(), "Group", others)
 		must(t, err)
-		must(t, a.Go(id))
+		must(t, a.ConnectConversation(id))
 		pass(time.Minute)
 		b.accept()
 		bob := b.watch()

@@ -56,9 +56,9 @@ func (c *conversation) change(tx *sealedTx, id content.MessageID, raw []byte, m 
 	return target, tx.save(key(tableMessage, c.id[:], number(target)), rec)
 }
 
-// settle is told that what an item did to a message holds, or that it was
-// refused. The message may be gone meanwhile.
-func (c *conversation) settle(tx *sealedTx, item *outItem, refused bool) error {
+// resolvePending commits or rolls back the optimistic effect of an item on a
+// message. The message may be deleted already.
+func (c *conversation) resolvePending(tx *sealedTx, item *outItem, refused bool) error {
 	if item.Target == 0 {
 		return nil
 	}

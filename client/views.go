@@ -4,11 +4,12 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -17,6 +18,18 @@ import (
 func (c *Client) Profile() (name string, registered bool, err error) {
 	rec, err := c.home.profile()
 	return rec.Name, rec.Registered, err
+}
+
+// Duress reports what NoteDuress noted last.
+func (c *Client) Duress() (bool, error) {
+	rec, err := c.home.profile()
+	return rec.Duress, err
+}
+
+// NoteDuress notes whether the interface has a passphrase of duress, so that the
+// settings of an open profile can show it.
+func (c *Client) NoteDuress(set bool) error {
+	return c.home.update(func(p *profileRecord) { p.Duress = set })
 }
 
 // Recovery returns the recovery secret as text if it is kept, because its
@@ -35,30 +48,45 @@ func (c *Client) RecoveryNoted(ctx context.Context) error {
 }
 
 // SetProfile changes the name that this account shows to others, and tells
-// them.
+// them. The error says in which conversations they could not be told.
 func (c *Client) SetProfile(ctx context.Context, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
+	return c.setProfile(ctx, name)
+}
+
+func (c *Client) setProfile(ctx context.Context, name string) error {
 	if err := c.home.update(func(p *profileRecord) { p.Name = name }); err != nil {
-		return err
-	}
-	all, err := c.Conversations()
-	if err != nil {
 		return err
 	}
 	m, err := profileMessage(name)
 	if err != nil {
 		return err
 	}
+	return c.each(func(conv Conversation) error {
+		if conv.Status != StatusActive {
+			return nil
+		}
+		_, err := c.send(ctx, conv.ID, commandSend{message: m})
+		return err
+	})
+}
+
+// each calls fn for all conversations, whatever it says of some, and returns
+// what it said, by their names.
+func (c *Client) each(fn func(Conversation) error) error {
+	all, err := c.Conversations()
+	if err != nil {
+		return err
+	}
+	var failed []error
 	for _, conv := range all {
-		if conv.Status == StatusActive {
-			if _, err := c.send(ctx, conv.ID, commandSend{message: m}); err != nil {
-				return err
-			}
+		if err := fn(conv); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", conv.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // Conversations returns all conversations, the most recent first.
@@ -67,7 +95,7 @@ func (c *Client) Conversations() ([]Conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.showAll(some)
+	all, err := c.viewAll(some)
 	sortConversations(all)
 	return all, err
 }
@@ -77,13 +105,13 @@ func sortConversations(all []Conversation) {
 	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
-func (c *Client) shower(tx *sealedTx) *shower {
-	return &shower{tx: tx, self: c.self.address.String(), now: c.now()}
+func (c *Client) newViewBuilder(tx *sealedTx) *viewBuilder {
+	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
 }
 
 // describe makes a summary from the record alone; the machine is not needed.
 func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
-	s, err := c.shower(tx).conversation(rec)
+	s, err := c.newViewBuilder(tx).conversation(rec)
 	if err != nil {
 		return s, err
 	}
@@ -203,7 +231,7 @@ func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) 
 		return Message{}, err
 	}
 	for _, conv := range all {
-		if in != "" && in != conv.ID {
+		if in != "" && !conv.ID.fits(string(in)) {
 			continue
 		}
 		err := c.History(conv.ID, func(m Message) bool {
@@ -223,47 +251,4 @@ func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) 
 		return found[0], nil
 	}
 	return Message{}, ErrAmbiguous
-}
-
-// Find finds a conversation by its identifier, a group's title, or the address
-// or private name of the other person. It begins none: see Direct.
-func (c *Client) Find(target string) (ConversationID, error) {
-	all, err := c.Conversations()
-	if err != nil {
-		return "", err
-	}
-	contacts, err := c.Contacts()
-	if err != nil {
-		return "", err
-	}
-	named := map[account.Address]string{}
-	for _, contact := range contacts {
-		named[contact.Address] = contact.Name
-	}
-	var found []Conversation
-	for _, conv := range all {
-		direct := !conv.Group && (conv.Peer.String() == strings.ToLower(target) || named[conv.Peer] != "" && named[conv.Peer] == target)
-		if string(conv.ID) == target || conv.Group && conv.Title == target || direct {
-			found = append(found, conv)
-		}
-	}
-	open := slices.DeleteFunc(slices.Clone(found), func(conv Conversation) bool {
-		return conv.Status != StatusActive && conv.Status != StatusRequest
-	})
-	if len(open) > 0 {
-		found = open
-	}
-	if len(found) > 1 && !slices.ContainsFunc(found, func(conv Conversation) bool { return conv.Group || conv.Peer != found[0].Peer }) {
-		id, err := c.directWith(found[0].Peer) // both people began one
-		if err != nil || id != "" {
-			return id, err
-		}
-	}
-	switch len(found) {
-	case 0:
-		return "", ErrNoConversation
-	case 1:
-		return found[0].ID, nil
-	}
-	return "", ErrAmbiguous
 }

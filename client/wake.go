@@ -67,7 +67,7 @@ func (r *wakeRecord) renew() error {
 // key of P-256, uncompressed. The error is a protocol.Error with
 // CodeUnsupported where the account's server wakes nobody.
 func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
-	b, err := c.askAside(ctx, protocol.OpWakeKey, &protocol.Empty{})
+	b, err := c.requestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -109,19 +109,20 @@ func (c *Client) Waking() (on bool, err error) {
 	return on, err
 }
 
-// aside returns a connection until ctx ends that carries nothing else: the
-// server cannot tie what is asked on it to conversations.
-func (c *Client) aside(ctx context.Context, host string) *link {
-	l := newLink(host, c.config.Transport, c.log)
+// dedicatedLink returns a connection for one purpose, which lasts until ctx
+// ends, so that the server cannot link its requests to conversations.
+func (c *Client) dedicatedLink(ctx context.Context, host string) *link {
+	l := c.newLink(host, c.errands.foreign)
 	c.spawn(func() { l.run(ctx) })
 	return l
 }
 
-// askAside asks the account's server something on a connection of its own.
-func (c *Client) askAside(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
-	ctx, cancel := context.WithTimeout(ctx, reach)
+// requestOnDedicatedLink sends a request to the account's server on a connection
+// of its own.
+func (c *Client) requestOnDedicatedLink(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
 	defer cancel()
-	return c.aside(ctx, c.self.address.Host).call(ctx, op, body)
+	return c.dedicatedLink(ctx, c.self.address.Host).call(ctx, op, body)
 }
 
 // A waker keeps this device's registration. Conversations tell the token.
@@ -260,7 +261,7 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 	if token == nil {
 		token = rec.Token
 	}
-	_, err := w.client.askAside(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
+	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
 		Token: protocol.WakeToken(token), Endpoint: rec.Endpoint,
 	})
 	if err != nil {
@@ -285,7 +286,7 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 }
 
 func (w *waker) forget(ctx context.Context, token []byte) error {
-	_, err := w.client.askAside(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
+	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
 	if err != nil && retryable(err) {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestWaitingMessagesWakeLater(t *testing.T) {
 		pass(time.Minute)
 		x.alice.open()
 		x.alice.say(x.id, "two")
-		must(t, x.alice.Settled(t.Context(), x.id))
+		must(t, x.alice.WaitUntilSent(t.Context(), x.id))
 		x.alice.Close()
 		want(t, "a short program", s.Woken(), []string{endpoint(x.bob)})
 	})
@@ -187,7 +187,7 @@ func TestNewMembersLearnTokens(t *testing.T) {
 		pass(time.Second)
 		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{dora.Address()}))
 		pass(time.Minute)
-		if n := x.entries() - before; n != 2+1 { // the second waited for bob to tell both
+		if n := x.entries() - before; n != 2+1+3 { // the second waited for bob to tell both, and for three delivery tokens
 			t.Errorf("%d entries for two members", n)
 		}
 		x.bob.away(true)
@@ -225,7 +225,7 @@ func TestTokensChangeWhenSomebodyGoes(t *testing.T) {
 				x := newTrio(t, false)
 				direct, err := x.bob.Direct(t.Context(), x.alice.Address())
 				must(t, err)
-				must(t, x.bob.Go(direct))
+				must(t, x.bob.ConnectConversation(direct))
 				pass(time.Minute)
 				x.bob.wakeable()
 				old := x.token(t)

@@ -61,7 +61,7 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: name, Host: host}})
 	must(t, err)
 	p.open()
-	must(t, p.GoAll())
+	must(t, p.ConnectAll())
 	must(t, p.Sync(soon(t)))
 	return p
 }
@@ -77,15 +77,19 @@ func (p *person) note(e client.Event) {
 	}
 }
 
-// heard returns the conversation that interfaces were told of last.
+// heard returns the conversation of the last event, once all events are
+// delivered.
 func (p *person) heard() client.Conversation {
+	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.shown
 }
 
-// failed returns what could not be done since it was last called.
+// failed returns what could not be done since it was last called, once all
+// events are delivered.
 func (p *person) failed() []error {
+	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := p.failures
@@ -105,7 +109,7 @@ func (p *person) restart() {
 	p.t.Helper()
 	p.Close()
 	p.open()
-	must(p.t, p.GoAll())
+	must(p.t, p.ConnectAll())
 }
 
 func must(t testing.TB, err error) {
@@ -177,8 +181,8 @@ func group(t testing.TB, people ...*person) client.ConversationID {
 	}
 	id, err := people[0].CreateGroup(t.Context(), "Group", others)
 	must(t, err)
-	must(t, people[0].Go(id))
-	must(t, people[0].Settled(soon(t), id))
+	must(t, people[0].ConnectConversation(id))
+	must(t, people[0].WaitUntilSent(soon(t), id))
 	pass(time.Second)
 	for _, p := range people[1:] {
 		p.accept()

@@ -288,7 +288,7 @@ func TestMentions(t *testing.T) {
 func TestSafeFilename(t *testing.T) {
 	for in, want := range map[string]string{
 		"report.pdf": "report.pdf", "../../etc/passwd": "_.._etc_passwd", `C:\x.txt`: "C__x.txt", ".bashrc": "bashrc",
-		"con.txt": "_con.txt", "a\u202Egpj.exe": "agpj.exe", " . ": "", "": "", "ünï.txt": "ünï.txt", "a\nb": "ab",
+		"con.txt": "_con.txt", "a\u202Egpj.exe": "agpj.exe", " . ": "", "": "", "ünï.txt": "ünï.txt", "a\nb": "ab", "-rf": "_-rf", ".-rf": "_-rf", "a-b": "a-b",
 		strings.Repeat("a", 300) + ".pdf": strings.Repeat("a", 196) + ".pdf",
 	} {
 		if got := content.SafeFilename(in); got != want {

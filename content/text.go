@@ -15,7 +15,8 @@ const maxSafeFilename = 200
 
 // SafeFilename returns a sender's file name as a name that can be created in a
 // folder on any system: no path, no control or direction characters, no
-// reserved name, none that is hidden. It is empty if nothing remains.
+// reserved name, none that is hidden or that a command would take for an option.
+// It is empty if nothing remains.
 func SafeFilename(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
@@ -31,7 +32,7 @@ func SafeFilename(name string) string {
 		name = trimFilename(shorten(name))
 	}
 	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
-	if reservedName(strings.TrimSpace(stem)) {
+	if reservedName(strings.TrimSpace(stem)) || strings.HasPrefix(name, "-") {
 		name = "_" + name
 	}
 	return name

@@ -16,6 +16,9 @@
 // connections are anonymous. The server can therefore not tie a conversation
 // to an account, even for itself.
 //
+// Blobs are announced, uploaded and fetched by HTTP, at [BlobPath]: headers,
+// statuses and refusals of that are here as well.
+//
 // The package describes and checks messages. It opens no connection, holds no
 // state and decrypts nothing: ciphertexts, letters and key packages are byte
 // strings to it.

@@ -19,7 +19,7 @@ const (
 	// EventLetter is a letter of this device's mailbox: Letter.
 	EventLetter
 	// EventMailboxCaughtUp follows the last letter that was stored when the
-	// mailbox was opened: Empty.
+	// mailbox was opened: MailboxState.
 	EventMailboxCaughtUp
 	// EventSignal is what somebody shows to those who have a channel open:
 	// Signal.
@@ -34,6 +34,11 @@ type Hello struct {
 	Host string `cbor:"2,keyasint"`
 	// Nonce is what signatures on this connection must cover.
 	Nonce Nonce `cbor:"3,keyasint"`
+	// Incarnation tells clients that the server's data was begun again or
+	// restored since they were last here. Zeros: the server does not tell.
+	Incarnation Incarnation `cbor:"4,keyasint,omitzero"`
+	// Time is the server's clock in Unix seconds; 0: the server does not tell.
+	Time uint64 `cbor:"5,keyasint,omitempty"`
 }
 
 // EntryKind tells commits from messages.
@@ -64,6 +69,12 @@ type CaughtUp struct {
 	Seq     uint64    `cbor:"2,keyasint"`
 }
 
+// MailboxState is where a mailbox stands.
+type MailboxState struct {
+	// Last is the highest sequence number that the mailbox ever gave; 0: none.
+	Last uint64 `cbor:"1,keyasint,omitempty"`
+}
+
 // Letter is one sealed letter.
 type Letter struct {
 	Seq    uint64 `cbor:"1,keyasint"`
@@ -91,7 +102,7 @@ func NewEvent(t EventType) (Body, error) {
 	case EventLetter:
 		return &Letter{}, nil
 	case EventMailboxCaughtUp:
-		return &Empty{}, nil
+		return &MailboxState{}, nil
 	case EventSignal:
 		return &Signal{}, nil
 	}

@@ -18,6 +18,11 @@ type ChannelID [32]byte
 // SHA-256 hash of its signature public key.
 type DeviceID [16]byte
 
+// An Incarnation names one life of a server's data folder: 16 random bytes that
+// change when the folder is begun, restored from a backup, or found to be a copy.
+// Zeros stand for a server that does not tell.
+type Incarnation [16]byte
+
 // A Nonce is a server's challenge to one connection.
 type Nonce [32]byte
 
@@ -40,6 +45,28 @@ type WakeToken [32]byte
 
 // String redacts the token.
 func (t WakeToken) String() string { return "wake token (secret)" }
+
+// A SessionMark names one sign-in of a device, so that a server can tell the
+// device from a copy of its profile.
+type SessionMark struct {
+	// Counter is one more than that of the sign-in before.
+	Counter uint64 `cbor:"1,keyasint"`
+	// ID is random.
+	ID [16]byte `cbor:"2,keyasint"`
+}
+
+// IsZero reports whether there is no mark.
+func (m SessionMark) IsZero() bool { return m == SessionMark{} }
+
+// markLen is the length of an EntryMark.
+const markLen = 16
+
+// EntryMark returns what ChannelState.Mark says of an entry: the first 16 bytes
+// of the SHA-256 hash of its ciphertext.
+func EntryMark(ciphertext []byte) []byte {
+	hash := sha256.Sum256(ciphertext)
+	return hash[:markLen]
+}
 
 // A PushKey is a server's public key towards push services (RFC 8292): a point
 // of P-256, uncompressed.

@@ -28,6 +28,8 @@ const (
 	MaxDisclosurePart = 256 << 10
 	// MaxLetter bounds one sealed letter.
 	MaxLetter = 64 << 10
+	// MaxDeliveryToken bounds the delivery token of a mailbox.
+	MaxDeliveryToken = 64
 	// MaxKeyPackage bounds one key package.
 	MaxKeyPackage = 8 << 10
 	// MaxStatement bounds one statement of an account chain.

@@ -2,70 +2,84 @@
 
 package protocol
 
-import "fmt"
-
 // An Op names what a request asks for.
 type Op uint16
 
-// The operations. Who may ask: anyone (A), anonymous connections alone (N),
-// identified ones alone (I).
+// The operations. The table in operations.go has the request, the result and the
+// audience of each.
 const (
-	// OpRegister (A) creates an account: Register → Empty.
+	// OpRegister creates an account: Register → Empty. The same statements
+	// again succeed, for a client that lost the answer.
 	OpRegister Op = iota + 1
-	// OpAuthenticate (A) identifies the connection: Authenticate → Empty.
+	// OpAuthenticate identifies the connection: Authenticate → Empty. An
+	// account or device that does not exist is refused as not found.
 	OpAuthenticate
-	// OpAccountGet (A) returns account chains: AccountGet → Accounts.
+	// OpAccountGet returns account chains: AccountGet → Accounts.
 	OpAccountGet
-	// OpKeyPackagesPublish (I) adds key packages of this device:
+	// OpKeyPackagesPublish adds key packages of this device:
 	// KeyPackagesPublish → KeyPackagesStatus.
 	OpKeyPackagesPublish
-	// OpKeyPackagesStatus (I) counts them: Empty → KeyPackagesStatus.
+	// OpKeyPackagesStatus counts them: Empty → KeyPackagesStatus.
 	OpKeyPackagesStatus
-	// OpKeyPackagesTake (N) takes one for each device of an account:
+	// OpKeyPackagesTake takes one for each device of an account:
 	// KeyPackagesTake → KeyPackages.
 	OpKeyPackagesTake
-	// OpLetterSend (N) drops a sealed letter: LetterSend → Empty.
+	// OpLetterSend drops a sealed letter: LetterSend → Empty.
 	OpLetterSend
-	// OpMailboxOpen (I) starts the delivery of this device's letters:
+	// OpMailboxOpen starts the delivery of this device's letters:
 	// MailboxOpen → Empty, then EventLetter… and EventMailboxCaughtUp.
 	OpMailboxOpen
-	// OpMailboxDelete (I) deletes letters: MailboxDelete → Empty.
+	// OpMailboxDelete deletes letters: MailboxDelete → Empty.
 	OpMailboxDelete
-	// OpChannelCreate (N) creates a channel at epoch 0: ChannelCreate → Empty.
+	// OpChannelCreate creates a channel: ChannelCreate → Empty.
 	OpChannelCreate
-	// OpChannelOpen (N) proves membership of an epoch and starts the delivery
+	// OpChannelOpen proves membership of an epoch and starts the delivery
 	// of entries: ChannelOpen → ChannelState, then EventEntry… and
 	// EventCaughtUp. An epoch's members get the entries from its first up to
 	// and including the commit that ends it; to go on they open the next
 	// epoch. A new open on the same channel replaces the one before.
 	OpChannelOpen
-	// OpChannelPost (N) adds a message to a channel that this connection has
+	// OpChannelPost adds a message to a channel that this connection has
 	// opened at its current epoch: ChannelPost → Posted. Posted comes once
 	// the entry is durable.
 	OpChannelPost
-	// OpChannelCommit (N) adds the commit that ends the current epoch:
+	// OpChannelCommit adds the commit that ends the current epoch:
 	// ChannelCommit → Posted.
 	OpChannelCommit
-	// OpChannelClose (N) ends the delivery: ChannelClose → Empty.
+	// OpChannelClose ends the delivery: ChannelClose → Empty.
 	OpChannelClose
-	// OpChannelSignal (N) shows something to those who have a channel open
+	// OpChannelSignal shows something to those who have a channel open
 	// right now, at the epoch that this connection has it open at:
 	// ChannelSignal → Empty. It is not stored, and may be lost.
 	OpChannelSignal
-	// OpAccountDisclose (I) returns a part of all that the server has on this
+	// OpAccountDisclose returns a part of all that the server has on this
 	// account: AccountDisclose → Disclosure.
 	OpAccountDisclose
-	// OpWakeKey (N) returns the key that push services know this server by:
+	// OpWakeKey returns the key that push services know this server by:
 	// Empty → WakeKey. It is unsupported where the operator switched
 	// waking off.
 	OpWakeKey
-	// OpWakeRegister (N) has a device woken by a token: WakeRegister → Empty.
+	// OpWakeRegister has a device woken by a token: WakeRegister → Empty.
 	OpWakeRegister
-	// OpWakeForget (N) ends that: WakeForget → Empty.
+	// OpWakeForget ends that: WakeForget → Empty.
 	OpWakeForget
-	// OpWake (N) has the device of a token told that something arrived:
+	// OpWake has the device of a token told that something arrived:
 	// Wake → Empty, whether or not there is such a token.
 	OpWake
+	// OpChannelGrant lets the server deliver more entries of an opened
+	// channel: ChannelGrant → Empty.
+	OpChannelGrant
+	// OpChannelDelete deletes a channel that this connection has opened at
+	// its current epoch, with all of its entries: ChannelDelete → Empty.
+	OpChannelDelete
+	// OpMailboxToken sets the delivery token of this device's mailbox:
+	// MailboxToken → Empty.
+	OpMailboxToken
+	// OpAccountDelete deletes this account with its key packages, its
+	// mailboxes and all that belongs to them, and ends its identified
+	// connections: Empty → Empty. The name stays reserved for the account's
+	// first statement.
+	OpAccountDelete
 	lastOp
 )
 
@@ -87,6 +101,15 @@ type Authenticate struct {
 	Device DeviceID `cbor:"2,keyasint"`
 	// Signature is over AuthenticateChallenge, by the device's signature key.
 	Signature Signature `cbor:"3,keyasint"`
+	// Session is the mark of this sign-in, which the device stored before it
+	// asked: a counter that is one more than Previous's, and a random
+	// identifier. An attempt that is repeated carries the same. Zero: the
+	// device keeps no marks, and copies of it are not noticed.
+	Session SessionMark `cbor:"4,keyasint,omitzero"`
+	// Previous is the mark of the device's last successful sign-in; zero: none.
+	Previous SessionMark `cbor:"5,keyasint,omitzero"`
+	// Takeover makes this copy of a profile the one that may go on.
+	Takeover bool `cbor:"6,keyasint,omitempty"`
 }
 
 // AccountGet asks for account chains by name.
@@ -110,6 +133,8 @@ type Account struct {
 type KeyPackagesPublish struct {
 	KeyPackages [][]byte `cbor:"1,keyasint"`
 	LastResort  []byte   `cbor:"2,keyasint,omitempty"`
+	// Replace deletes the one-time key packages that were there before.
+	Replace bool `cbor:"3,keyasint,omitempty"`
 }
 
 // KeyPackagesStatus says what the server holds for this device.
@@ -142,6 +167,16 @@ type LetterSend struct {
 	Letter []byte `cbor:"3,keyasint"`
 	// ID is random; sending the same letter again with it stores it once.
 	ID [16]byte `cbor:"4,keyasint"`
+	// Token is the delivery token that the recipient gives to its contacts; it
+	// is absent in the letters of strangers. A letter with the right token is
+	// not subject to the limits for strangers; a wrong one counts as none.
+	Token []byte `cbor:"5,keyasint,omitempty"`
+}
+
+// MailboxToken replaces the delivery token of this device's mailbox.
+type MailboxToken struct {
+	// Hash is the SHA-256 hash of the token; zeros: no token counts.
+	Hash [32]byte `cbor:"1,keyasint"`
 }
 
 // MailboxOpen asks for the letters after a cursor (0: all).
@@ -154,10 +189,12 @@ type MailboxDelete struct {
 	UpTo uint64 `cbor:"1,keyasint"`
 }
 
-// ChannelCreate creates a channel whose epoch 0 has the given access key.
+// ChannelCreate creates a channel that begins at Epoch, whose access key is Key.
+// Members create one at a later epoch than 0 again that a server has lost.
 type ChannelCreate struct {
 	Channel ChannelID `cbor:"1,keyasint"`
 	Key     AccessKey `cbor:"2,keyasint"`
+	Epoch   uint64    `cbor:"3,keyasint,omitempty"`
 }
 
 // ChannelOpen proves that the sender is a member of an epoch.
@@ -168,6 +205,21 @@ type ChannelOpen struct {
 	Signature Signature `cbor:"3,keyasint"`
 	// After is the cursor: the last sequence number that the client has.
 	After uint64 `cbor:"4,keyasint"`
+	// UpTo is the last sequence number that the client has room for; the server
+	// delivers no entry beyond it until ChannelGrant raises it. 0: no bound.
+	UpTo uint64 `cbor:"5,keyasint,omitempty"`
+}
+
+// ChannelGrant raises the bound that ChannelOpen.UpTo set. A lower one than
+// before has no effect.
+type ChannelGrant struct {
+	Channel ChannelID `cbor:"1,keyasint"`
+	UpTo    uint64    `cbor:"2,keyasint"`
+}
+
+// ChannelDelete deletes a channel for all of its members.
+type ChannelDelete struct {
+	Channel ChannelID `cbor:"1,keyasint"`
 }
 
 // ChannelState is where a channel stands.
@@ -176,6 +228,11 @@ type ChannelState struct {
 	Epoch uint64 `cbor:"1,keyasint"`
 	// Last is the sequence number of the channel's newest entry.
 	Last uint64 `cbor:"2,keyasint"`
+	// Mark is the EntryMark of the entry number ChannelOpen.After, by which a
+	// client sees that the server still has the channel that it knows. It is
+	// absent if After is 0, beyond Last, or the number of an entry that is no
+	// longer stored.
+	Mark []byte `cbor:"3,keyasint,omitempty"`
 }
 
 // ChannelPost adds a message. Behind one that was refused, an opening takes
@@ -255,71 +312,4 @@ type WakeForget struct {
 // Wake shows a token.
 type Wake struct {
 	Token WakeToken `cbor:"1,keyasint"`
-}
-
-// NewRequest returns a new, empty body for requests of op, or an error that
-// wraps [ErrMalformed] for an unknown op.
-func NewRequest(op Op) (Body, error) {
-	if op == 0 || op >= lastOp {
-		return nil, fmt.Errorf("%w: unknown operation", ErrMalformed)
-	}
-	return ops[op].request(), nil
-}
-
-// NewResult returns a new, empty body for what answers op.
-func NewResult(op Op) (Body, error) {
-	if op == 0 || op >= lastOp {
-		return nil, fmt.Errorf("%w: unknown operation", ErrMalformed)
-	}
-	return ops[op].result(), nil
-}
-
-// String returns the operation's name, as used in logs and metrics.
-func (op Op) String() string {
-	if op == 0 || op >= lastOp {
-		return "unknown"
-	}
-	return ops[op].name
-}
-
-// Ops returns all operations in order.
-func Ops() []Op {
-	all := make([]Op, 0, lastOp-1)
-	for op := OpRegister; op < lastOp; op++ {
-		all = append(all, op)
-	}
-	return all
-}
-
-var ops = [lastOp]struct {
-	name            string
-	request, result func() Body
-}{
-	OpRegister:           {"register", body[Register], body[Empty]},
-	OpAuthenticate:       {"authenticate", body[Authenticate], body[Empty]},
-	OpAccountGet:         {"account_get", body[AccountGet], body[Accounts]},
-	OpKeyPackagesPublish: {"key_packages_publish", body[KeyPackagesPublish], body[KeyPackagesStatus]},
-	OpKeyPackagesStatus:  {"key_packages_status", body[Empty], body[KeyPackagesStatus]},
-	OpKeyPackagesTake:    {"key_packages_take", body[KeyPackagesTake], body[KeyPackages]},
-	OpLetterSend:         {"letter_send", body[LetterSend], body[Empty]},
-	OpMailboxOpen:        {"mailbox_open", body[MailboxOpen], body[Empty]},
-	OpMailboxDelete:      {"mailbox_delete", body[MailboxDelete], body[Empty]},
-	OpChannelCreate:      {"channel_create", body[ChannelCreate], body[Empty]},
-	OpChannelOpen:        {"channel_open", body[ChannelOpen], body[ChannelState]},
-	OpChannelPost:        {"channel_post", body[ChannelPost], body[Posted]},
-	OpChannelCommit:      {"channel_commit", body[ChannelCommit], body[Posted]},
-	OpChannelClose:       {"channel_close", body[ChannelClose], body[Empty]},
-	OpChannelSignal:      {"channel_signal", body[ChannelSignal], body[Empty]},
-	OpAccountDisclose:    {"account_disclose", body[AccountDisclose], body[Disclosure]},
-	OpWakeKey:            {"wake_key", body[Empty], body[WakeKey]},
-	OpWakeRegister:       {"wake_register", body[WakeRegister], body[Empty]},
-	OpWakeForget:         {"wake_forget", body[WakeForget], body[Empty]},
-	OpWake:               {"wake", body[Wake], body[Empty]},
-}
-
-func body[T any, P interface {
-	*T
-	Body
-}]() Body {
-	return P(new(T))
 }

@@ -80,6 +80,9 @@ func (s shape) decode(frame []byte) error {
 func (s shape) plain() protocol.Body {
 	b := s.body()
 	fill(reflect.ValueOf(b).Elem(), byte(1))
+	if state, ok := b.(*protocol.ChannelState); ok {
+		state.Mark = protocol.EntryMark([]byte("ciphertext"))
+	}
 	return b
 }
 

@@ -131,7 +131,8 @@ func TestSchemaAndPackageRefuse(t *testing.T) {
 		{"a response without identifier", []any{1, 0, 0, m{}}},
 		{"a refusal without code", []any{2, 1, 0, m{}}},
 		{"a refusal with text", []any{2, 1, 1, "no"}},
-		{"a refusal with an unknown detail", []any{2, 1, 1, m{3: 1}}},
+		{"a refusal with an unknown detail", []any{2, 1, 1, m{4: 1}}},
+		{"a mark without a counter", []any{0, 1, 2, m{1: "a", 2: key[:16], 3: make([]byte, 64), 4: m{1: 0, 2: append(make([]byte, 15), 1)}}}},
 		{"an event with identifier", []any{3, 1, 5, m{}}},
 		{"an unknown event", []any{3, 0, 6, m{}}},
 		{"a body that is null", []any{0, 1, 5, nil}},
@@ -220,6 +221,7 @@ func TestSchemaNamesTheLimits(t *testing.T) {
 		"max-key-package": protocol.MaxKeyPackage, "max-statement": protocol.MaxStatement, "max-invite": protocol.MaxInvite,
 		"max-name": protocol.MaxName, "max-blob": protocol.MaxBlob, "max-expiry": int64(protocol.DefaultExpiry / time.Second),
 		"max-signal": protocol.MaxSignal, "max-endpoint": protocol.MaxEndpoint, "max-disclosure-part": protocol.MaxDisclosurePart,
+		"max-delivery-token": protocol.MaxDeliveryToken,
 	}
 	for _, m := range regexp.MustCompile(`(?m)^(max-[a-z-]+) += (\d+)`).FindAllStringSubmatch(string(text), -1) {
 		n, err := strconv.ParseInt(m[2], 10, 64)

@@ -46,7 +46,14 @@ func (r *Register) Validate() error {
 }
 
 // Validate implements [Body].
-func (a *Authenticate) Validate() error { return checkName(a.Name) }
+func (a *Authenticate) Validate() error {
+	for _, mark := range []SessionMark{a.Session, a.Previous} {
+		if mark.Counter == 0 && !mark.IsZero() {
+			return fmt.Errorf("%w: session mark without a counter", ErrMalformed)
+		}
+	}
+	return checkName(a.Name)
+}
 
 // Validate implements [Body].
 func (a *AccountGet) Validate() error {
@@ -112,8 +119,14 @@ func (l *LetterSend) Validate() error {
 	if err := checkName(l.Name); err != nil {
 		return err
 	}
+	if err := checkLen("delivery token", len(l.Token), 0, MaxDeliveryToken); err != nil {
+		return err
+	}
 	return checkLen("letter", len(l.Letter), 1, MaxLetter)
 }
+
+// Validate implements [Body].
+func (*MailboxToken) Validate() error { return nil }
 
 // Validate implements [Body].
 func (*MailboxOpen) Validate() error { return nil }
@@ -128,7 +141,12 @@ func (*ChannelCreate) Validate() error { return nil }
 func (*ChannelOpen) Validate() error { return nil }
 
 // Validate implements [Body].
-func (*ChannelState) Validate() error { return nil }
+func (s *ChannelState) Validate() error {
+	if len(s.Mark) != 0 {
+		return checkLen("mark", len(s.Mark), markLen, markLen)
+	}
+	return nil
+}
 
 // Validate implements [Body].
 func (p *ChannelPost) Validate() error {
@@ -148,6 +166,12 @@ func (*Posted) Validate() error { return nil }
 
 // Validate implements [Body].
 func (*ChannelClose) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelGrant) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*ChannelDelete) Validate() error { return nil }
 
 // Validate implements [Body].
 func (s *ChannelSignal) Validate() error {
@@ -180,6 +204,9 @@ func (e *Entry) Validate() error {
 
 // Validate implements [Body].
 func (*CaughtUp) Validate() error { return nil }
+
+// Validate implements [Body].
+func (*MailboxState) Validate() error { return nil }
 
 // Validate implements [Body].
 func (l *Letter) Validate() error { return checkLen("letter", len(l.Letter), 1, MaxLetter) }

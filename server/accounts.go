@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 
@@ -14,12 +13,22 @@ import (
 
 func refuse(code protocol.ErrorCode) error { return &protocol.Error{Code: code} }
 
+// refuseFor is refuse that says more.
+func refuseFor(code protocol.ErrorCode, reason protocol.Reason) error {
+	return &protocol.Error{Code: code, Reason: reason}
+}
+
+// register creates an account. One that exists with the same first statement is
+// left as it is, whatever else holds for new ones: the client lost the answer.
 func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 	s := ss.s
+	if known, err := s.registeredBefore(r.Statements); known || err != nil {
+		return &protocol.Empty{}, err
+	}
 	if s.registration == RegistrationClosed {
 		return nil, refuse(protocol.CodeRegistrationClosed)
 	}
-	if err := ss.limited(s.limiters.register, 1); err != nil {
+	if err := ss.limited(rateRegister, 1); err != nil {
 		return nil, err
 	}
 	row, err := s.newAccount(r.Statements)
@@ -32,7 +41,10 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 			return err
 		}
 		if n >= s.limits.MaxAccounts {
-			return refuse(protocol.CodeQuotaExceeded)
+			return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonAccounts)
+		}
+		if err := takeReserved(tx.Accounts(), row); err != nil {
+			return err
 		}
 		if err := tx.Accounts().Create(row); err != nil {
 			return err
@@ -40,28 +52,56 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 		if s.registration != RegistrationInvite {
 			return nil
 		}
-		err = tx.Invites().Take(sha256.Sum256([]byte(r.Invite)), s.now())
+		err = tx.Invites().Take(sha256.Sum256([]byte(r.Invite)), s.clock.expiry())
 		if errors.Is(err, ErrNotFound) {
 			return refuse(protocol.CodeInviteRequired)
 		}
 		return err
 	})
 	if errors.Is(err, ErrExists) {
-		err = s.registeredBefore(row)
+		err = refuse(protocol.CodeExists)
+		if known, lookErr := s.registeredBefore(r.Statements); known { // by another connection, meanwhile
+			err = lookErr
+		}
 	}
 	return &protocol.Empty{}, err
 }
 
-// registeredBefore lets a client repeat a registration whose answer it lost.
-func (s *Server) registeredBefore(row AccountRow) error {
-	old, err := s.account(s.ctx, row.Name)
+// takeReserved frees a name that is reserved for the account's first statement,
+// and refuses one that is reserved for another.
+func takeReserved(accounts AccountWriter, row AccountRow) error {
+	reserved, err := accounts.Reserved(row.Name)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if len(old.Statements) == 0 || string(old.Statements[0]) != string(row.Statements[0]) {
+	if reserved.Hash != sha256.Sum256(row.Statements[0]) {
 		return refuse(protocol.CodeExists)
 	}
-	return nil
+	return accounts.Free(row.Name)
+}
+
+// registeredBefore reports whether there is an account that begins with these
+// statements. It verifies nothing: the ones that are stored were.
+func (s *Server) registeredBefore(statements [][]byte) (bool, error) {
+	if len(statements) != 1 {
+		return false, nil
+	}
+	first, err := account.ParseStatement(statements[0])
+	if err != nil {
+		return false, nil
+	}
+	create, ok := first.Content.(account.CreateContent)
+	if !ok || create.Address.Host != s.host {
+		return false, nil
+	}
+	row, err := s.account(s.ctx, create.Address.Name)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && len(row.Statements) > 0 && string(row.Statements[0]) == string(statements[0]), err
 }
 
 // newAccount checks a chain that asks to be registered.
@@ -100,41 +140,16 @@ func (s *Server) chain(row AccountRow) (*account.Chain, error) {
 	return c, nil
 }
 
-// authenticate costs the same whether or not there is such a device.
-func (ss *session) authenticate(r *protocol.Authenticate) (protocol.Body, error) {
-	s := ss.s
-	if ss.anonymous || ss.identity != nil {
-		return nil, refuse(protocol.CodeInvalid)
-	}
-	if err := ss.limited(s.limiters.authenticate, 1); err != nil {
-		return nil, err
-	}
-	row, err := s.account(s.ctx, r.Name)
-	if errors.Is(err, ErrNotFound) {
-		return nil, refuse(protocol.CodeUnauthenticated)
-	}
-	if err != nil {
-		return nil, err
-	}
-	chain, err := s.chain(row)
-	if err != nil {
-		return nil, err
-	}
-	device, ok := chain.Device(account.DeviceID(r.Device))
-	if !ok {
-		return nil, refuse(protocol.CodeUnauthenticated)
-	}
-	challenge := protocol.AuthenticateChallenge(s.host, ss.nonce, r.Name, r.Device)
-	if !ed25519.Verify(device.SignatureKey[:], challenge, r.Signature[:]) {
-		return nil, refuse(protocol.CodeUnauthenticated)
-	}
-	ss.identity = &DeviceRef{Name: r.Name, Device: r.Device}
-	return &protocol.Empty{}, nil
-}
+// lookupCost is what a lookup costs besides its names.
+const lookupCost = 10
 
 func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(s.limiters.lookup, float64(len(r.Names))); err != nil {
+	if err := ss.limited(rateLookup, float64(lookupCost+len(r.Names))); err != nil {
+		return nil, err
+	}
+	// Members look up names that exist; who guesses names does not know them.
+	if err := ss.limited(rateMiss, 0); err != nil {
 		return nil, err
 	}
 	var out protocol.Accounts
@@ -159,6 +174,9 @@ func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		ss.from.spend(rateMiss, float64(len(r.Names)-len(out.Accounts)), s.now())
+	}
 	return &out, err
 }
 
@@ -192,15 +210,30 @@ func (s *Server) devicesOf(name string) (refs []DeviceRef, err error) {
 
 func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.Body, error) {
 	s, ref := ss.s, *ss.identity
+	size := int64(len(r.LastResort))
+	for _, b := range r.KeyPackages {
+		size += int64(len(b))
+	}
+	if err := ss.reserveStoredBytes(size); err != nil {
+		return nil, err
+	}
 	var status protocol.KeyPackagesStatus
 	err := s.store.Update(s.ctx, func(tx WriteTx) error {
+		if _, err := tx.Accounts().Account(ref.Name); err != nil {
+			return accountNotFound(err) // deleted meanwhile
+		}
 		kps := tx.KeyPackages()
+		if r.Replace {
+			if err := kps.DeleteOneTime(ref); err != nil {
+				return err
+			}
+		}
 		n, _, err := kps.Count(ref)
 		if err != nil {
 			return err
 		}
 		if n+len(r.KeyPackages) > s.limits.MaxKeyPackages {
-			return refuse(protocol.CodeQuotaExceeded)
+			return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonKeyPackages)
 		}
 		if err := kps.Add(ref, r.KeyPackages); err != nil {
 			return err
@@ -213,7 +246,23 @@ func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.
 		status, err = keyPackagesStatus(kps, ref)
 		return err
 	})
+	if err != nil {
+		s.shares.unkeep(ss.from, keptRows, size)
+	}
 	return &status, err
+}
+
+// reserveStoredBytes counts bytes that will be stored for the connection's
+// origin, or refuses them.
+func (ss *session) reserveStoredBytes(n int64) error {
+	usage, err := ss.s.usage(ss.s.ctx)
+	if err != nil {
+		return err
+	}
+	if !ss.s.shares.keep(ss.from, keptRows, n, int64(usage.RowBytes)) {
+		return refuseFor(protocol.CodeQuotaExceeded, ss.s.shares.keptReason(keptRows, n, int64(usage.RowBytes)))
+	}
+	return nil
 }
 
 func keyPackagesStatus(kps KeyPackageReader, ref DeviceRef) (protocol.KeyPackagesStatus, error) {
@@ -235,14 +284,11 @@ func (ss *session) keyPackagesStatus() (protocol.Body, error) {
 // little.
 func (ss *session) keyPackagesTake(r *protocol.KeyPackagesTake) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(s.limiters.takeKeys, 1); err != nil {
-		return nil, err
-	}
 	refs, err := s.devicesOf(r.Name)
 	if err != nil {
 		return nil, err
 	}
-	_, fresh := s.limiters.targetTake.take(r.Name, 1, s.now())
+	_, fresh := s.targets.keyPackages.take(r.Name, ss.from, 1, s.now())
 	var out protocol.KeyPackages
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		out.KeyPackages = nil

@@ -62,6 +62,38 @@ func TestRegistrationByInvitation(t *testing.T) {
 	}
 }
 
+// A client that lost the answer to its registration repeats it, when the
+// invitation is used, the rate is used up and nobody else may register any more.
+func TestRepeatedRegistration(t *testing.T) {
+	dir := t.TempDir()
+	host := "chat.example"
+	bob := servertest.NewPerson(t, host, "bob")
+	for _, registration := range []server.Registration{server.RegistrationInvite, server.RegistrationClosed} {
+		i := servertest.Start(t, servertest.Options{
+			Dir: dir, Host: host,
+			Change: func(c *server.Config) { c.Registration = registration },
+			Limits: func(l *server.Limits) { l.Register, l.MaxAccounts = server.Rate{Burst: 1, PerSecond: 1e-6}, 1 },
+		})
+		c := servertest.Dial(t, i)
+		r := bob.Registration()
+		if registration == server.RegistrationInvite {
+			codes, err := server.CreateInvites(t.Context(), i.Store, rand.Reader, time.Now(), 1, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Invite = codes[0]
+			c.Must(protocol.OpRegister, r, &protocol.Empty{})
+		}
+		for range 3 {
+			c.Must(protocol.OpRegister, r, &protocol.Empty{})
+		}
+		if err := c.Do(protocol.OpRegister, servertest.NewPerson(t, host, "bob").Registration(), &protocol.Empty{}); err == nil {
+			t.Errorf("%s: another person takes the name", registration)
+		}
+		i.Stop(t)
+	}
+}
+
 func TestClosedRegistration(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Registration = server.RegistrationClosed }})
 	servertest.Dial(t, i).Refused(protocol.CodeRegistrationClosed, protocol.OpRegister, servertest.NewPerson(t, i.Host, "bob").Registration())
@@ -73,57 +105,67 @@ func TestAuthenticationIsBoundToTheConnection(t *testing.T) {
 	second := servertest.Dial(t, i)
 	second.Refused(protocol.CodeUnauthenticated, protocol.OpAuthenticate, bob.Authentication(first))
 	stranger := servertest.NewPerson(t, i.Host, "eve")
-	second.Refused(protocol.CodeUnauthenticated, protocol.OpAuthenticate, stranger.Authentication(second))
+	second.Refused(protocol.CodeNotFound, protocol.OpAuthenticate, stranger.Authentication(second))
 	stolen := bob.Authentication(second)
 	stolen.Device = stranger.Device
-	second.Refused(protocol.CodeUnauthenticated, protocol.OpAuthenticate, stolen)
+	second.Refused(protocol.CodeNotFound, protocol.OpAuthenticate, stolen)
 	second.Must(protocol.OpAuthenticate, bob.Authentication(second), &protocol.Empty{})
 }
 
-// TestKindsOfConnection checks who may ask what, for every operation.
+// TestOperationsHaveHandlers compares the protocol's table with the server's.
+func TestOperationsHaveHandlers(t *testing.T) {
+	for _, op := range protocol.Ops() {
+		if !server.HasHandler(op) {
+			t.Errorf("%v has no handler", op)
+		}
+	}
+	if n := server.HandlerCount(); n != len(protocol.Ops()) {
+		t.Errorf("%d handlers for %d operations", n, len(protocol.Ops()))
+	}
+}
+
+// TestKindsOfConnection checks who may ask what, for every operation of the
+// protocol's table.
 func TestKindsOfConnection(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true})
 	bob, identified := servertest.Register(t, i, "bob")
 	channel := protocol.ChannelID{1}
-	anonymous := map[protocol.Op]protocol.Body{
+	eve := servertest.NewPerson(t, i.Host, "eve")
+	// The requests that cannot be empty.
+	bodies := map[protocol.Op]protocol.Body{
+		protocol.OpRegister:        eve.Registration(),
+		protocol.OpAuthenticate:    eve.Authentication(identified), // of another connection
+		protocol.OpAccountGet:      &protocol.AccountGet{Names: []string{"bob"}},
 		protocol.OpKeyPackagesTake: &protocol.KeyPackagesTake{Name: "bob"},
 		protocol.OpLetterSend:      &protocol.LetterSend{Name: "bob", Device: bob.Device, Letter: []byte("x")},
-		protocol.OpChannelCreate:   &protocol.ChannelCreate{Channel: channel},
-		protocol.OpChannelOpen:     &protocol.ChannelOpen{Channel: channel},
 		protocol.OpChannelPost:     &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")},
 		protocol.OpChannelCommit:   &protocol.ChannelCommit{Channel: channel, Ciphertext: []byte("x")},
-		protocol.OpChannelClose:    &protocol.ChannelClose{Channel: channel},
 		protocol.OpChannelSignal:   &protocol.ChannelSignal{Channel: channel, Ciphertext: []byte("x")},
-		protocol.OpWakeKey:         &protocol.Empty{},
 		protocol.OpWakeRegister:    &protocol.WakeRegister{Endpoint: "https://push.example/1"},
-		protocol.OpWakeForget:      &protocol.WakeForget{},
-		protocol.OpWake:            &protocol.Wake{},
 	}
-	known := map[protocol.Op]bool{protocol.OpRegister: true, protocol.OpAuthenticate: true, protocol.OpAccountGet: true}
-	for op, body := range anonymous {
-		known[op] = true
-		identified.Refused(protocol.CodeIdentified, op, body)
-		c := servertest.Dial(t, i)
+	for _, op := range protocol.Ops() {
+		body := bodies[op]
+		if body == nil {
+			var err error
+			if body, err = protocol.NewRequest(op); err != nil {
+				t.Fatal(err)
+			}
+		}
 		result, err := protocol.NewResult(op)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.Do(op, body, result) // whatever comes of it
-		c.Refused(protocol.CodeInvalid, protocol.OpAuthenticate, bob.Authentication(c))
-	}
-	for op, body := range map[protocol.Op]protocol.Body{
-		protocol.OpKeyPackagesPublish: &protocol.KeyPackagesPublish{},
-		protocol.OpKeyPackagesStatus:  &protocol.Empty{},
-		protocol.OpMailboxOpen:        &protocol.MailboxOpen{},
-		protocol.OpMailboxDelete:      &protocol.MailboxDelete{},
-		protocol.OpAccountDisclose:    &protocol.AccountDisclose{},
-	} {
-		known[op] = true
-		servertest.Dial(t, i).Refused(protocol.CodeUnauthenticated, op, body)
-	}
-	for _, op := range protocol.Ops() {
-		if !known[op] {
-			t.Errorf("%v is not tested", op)
+		c := servertest.Dial(t, i)
+		switch op.Audience() {
+		case protocol.Identified:
+			c.Refused(protocol.CodeUnauthenticated, op, body)
+		case protocol.Anonymous:
+			identified.Refused(protocol.CodeIdentified, op, body)
+			_ = c.Do(op, body, result) // whatever comes of it
+			c.Refused(protocol.CodeInvalid, protocol.OpAuthenticate, bob.Authentication(c))
+		case protocol.Anyone:
+			_ = c.Do(op, body, result) // whatever comes of it
+			c.Must(protocol.OpAuthenticate, bob.Authentication(c), &protocol.Empty{})
 		}
 	}
 }

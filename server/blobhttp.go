@@ -14,60 +14,63 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// Headers of the HTTP interface to blobs.
-const (
-	headerLength    = "Upload-Length"
-	headerOffset    = "Upload-Offset"
-	headerExpiresIn = "Upload-Expires-In" // seconds
-	uploadType      = "application/offset+octet-stream"
-)
-
 func (s *Server) handleBlobs(mux *http.ServeMux) {
 	one := protocol.BlobPath + "/{blob}"
-	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+	for pattern, serve := range map[string]blobHandler{
 		"POST " + protocol.BlobPath:    s.createBlob,
 		"HEAD " + one:                  s.headBlob,
-		"PATCH " + one:                 s.patchBlob,
-		"GET " + one:                   s.getBlob,
+		"PATCH " + one:                 s.transfer(s.patchBlob),
+		"GET " + one:                   s.transfer(s.getBlob),
 		"DELETE " + one:                s.deleteBlob,
 		"OPTIONS " + protocol.BlobPath: allowOrigins,
 		"OPTIONS " + one:               allowOrigins,
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		mux.Handle(pattern, s.limitRequestTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.serveBlob(w, r, serve)
-		})
+		})))
+	}
+}
+
+// blobHandler answers a request about a blob, or returns why not.
+type blobHandler func(http.ResponseWriter, *http.Request, *origin) error
+
+// transfer lets a handler that moves content run while its origin has a place
+// for it. Requests that move none need no place, and are answered even if all
+// are taken.
+func (s *Server) transfer(serve blobHandler) blobHandler {
+	return func(w http.ResponseWriter, r *http.Request, from *origin) error {
+		if !s.shares.take(from, transfers, 1) {
+			return problemUnavailable.after(unavailableFor)
+		}
+		defer s.shares.give(from, transfers, 1)
+		return serve(w, r, from)
 	}
 }
 
 // serveBlob does what all requests about blobs have in common. No cookie or
 // other ambient right exists, so that pages of any origin may ask.
-func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request) error) {
+func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve blobHandler) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // for pages that demand it (COEP)
-	h.Set("Access-Control-Expose-Headers", "Location, Content-Range, Retry-After, "+headerLength+", "+headerOffset)
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
-		s.writeProblem(w, problemUnavailable.after(unavailableFor))
-		return
-	}
+	h.Set("Access-Control-Expose-Headers", "Location, Content-Range, "+protocol.HeaderRetryAfter+", "+protocol.HeaderUploadLength+", "+protocol.HeaderUploadOffset)
+	from := s.enter(r)
+	defer from.leave()
 	s.work.begin()
 	defer s.work.end(1)
 	if s.ctx.Err() != nil || s.sessions.isStopping() {
 		s.writeProblem(w, problemUnavailable.after(unavailableFor))
 		return
 	}
-	if err := serve(w, r); err != nil {
+	if err := serve(w, r, from); err != nil {
 		s.writeProblem(w, err)
 	}
 }
 
-func allowOrigins(w http.ResponseWriter, _ *http.Request) error {
+func allowOrigins(w http.ResponseWriter, _ *http.Request, _ *origin) error {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, "+headerLength+", "+headerOffset+", "+headerExpiresIn)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, "+protocol.HeaderUploadLength+", "+protocol.HeaderUploadOffset+", "+protocol.HeaderUploadExpiresIn)
 	h.Set("Access-Control-Max-Age", "86400")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -116,12 +119,12 @@ func headerNumber(r *http.Request, name string) (uint64, error) {
 	return n, nil
 }
 
-func (s *Server) createBlob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) createBlob(w http.ResponseWriter, r *http.Request, from *origin) error {
 	id, err := tokenOf(r)
 	if err != nil {
 		return err
 	}
-	length, err := headerNumber(r, headerLength)
+	length, err := headerNumber(r, protocol.HeaderUploadLength)
 	if err != nil {
 		return err
 	}
@@ -132,8 +135,8 @@ func (s *Server) createBlob(w http.ResponseWriter, r *http.Request) error {
 		return problemTooLarge
 	}
 	keep := uint64(protocol.DefaultExpiry / time.Second)
-	if r.Header.Get(headerExpiresIn) != "" {
-		asked, err := headerNumber(r, headerExpiresIn)
+	if r.Header.Get(protocol.HeaderUploadExpiresIn) != "" {
+		asked, err := headerNumber(r, protocol.HeaderUploadExpiresIn)
 		if err != nil || asked > keep {
 			return problemMalformed
 		}
@@ -141,40 +144,41 @@ func (s *Server) createBlob(w http.ResponseWriter, r *http.Request) error {
 			keep = asked
 		}
 	}
-	if wait, ok := s.limiters.create.take(remoteOf(r), 1, s.now()); !ok {
+	if wait, ok := from.take(rateAnnounce, 1, s.now()); !ok {
 		return problemRateLimited.after(wait)
 	}
-	row, err := s.reserveBlob(id, length, time.Duration(keep)*time.Second)
+	usage, err := s.usage(r.Context())
+	if err != nil {
+		return err
+	}
+	if int64(length) > s.shares.limit[keptBlobs].Load()-int64(usage.BlobBytes) {
+		return problemQuota // it could not arrive
+	}
+	row, err := s.announceBlob(id, length, time.Duration(keep)*time.Second)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Location", protocol.BlobPath+"/"+id.String())
-	w.Header().Set(headerOffset, strconv.FormatUint(row.Offset, 10))
+	w.Header().Set(protocol.HeaderUploadOffset, strconv.FormatUint(row.Offset, 10))
 	w.WriteHeader(http.StatusCreated)
 	return nil
 }
 
-// reserveBlob stores a new row, or returns the one that the same token made.
-func (s *Server) reserveBlob(id protocol.BlobID, length uint64, keep time.Duration) (row BlobRow, err error) {
+// announceBlob stores a new row, or returns the one that the same token made. It
+// reserves no room: that is taken as content arrives.
+func (s *Server) announceBlob(id protocol.BlobID, length uint64, keep time.Duration) (row BlobRow, err error) {
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		row, err = tx.Blobs().Blob(id)
 		if err == nil {
 			if row.Length != length {
-				return problemConflict
+				return problemExists
 			}
 			return nil
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		total, err := tx.Blobs().Bytes()
-		if err != nil {
-			return err
-		}
-		if length > s.limits.MaxBlobBytes || total > s.limits.MaxBlobBytes-length {
-			return problemQuota
-		}
-		row = BlobRow{Blob: id, Length: length, Expires: unix(s.now(), keep), UploadUntil: unix(s.now(), s.limits.UploadTimeout)}
+		row = BlobRow{Blob: id, Length: length, Expires: unix(s.clock.stamp(), keep), UploadUntil: unix(s.clock.stamp(), s.limits.AnnounceFor)}
 		return tx.Blobs().Put(row)
 	})
 	return row, err
@@ -186,13 +190,13 @@ func (s *Server) blob(ctx context.Context, id protocol.BlobID) (row BlobRow, err
 		row, err = tx.Blobs().Blob(id)
 		return err
 	})
-	if err == nil && row.Due() <= s.now().Unix() {
+	if err == nil && row.Due() <= s.clock.expiry().Unix() {
 		err = ErrNotFound
 	}
 	return row, err
 }
 
-func (s *Server) headBlob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) headBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
 	id, err := pathBlob(r)
 	if err != nil {
 		return err
@@ -208,26 +212,26 @@ func (s *Server) headBlob(w http.ResponseWriter, r *http.Request) error {
 }
 
 func setProgress(w http.ResponseWriter, row BlobRow) {
-	w.Header().Set(headerOffset, strconv.FormatUint(row.Offset, 10))
-	w.Header().Set(headerLength, strconv.FormatUint(row.Length, 10))
+	w.Header().Set(protocol.HeaderUploadOffset, strconv.FormatUint(row.Offset, 10))
+	w.Header().Set(protocol.HeaderUploadLength, strconv.FormatUint(row.Length, 10))
 }
 
-func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *origin) error {
 	id, err := uploaderOf(r)
 	if err != nil {
 		return err
 	}
-	if r.Header.Get("Content-Type") != uploadType {
+	if r.Header.Get("Content-Type") != protocol.UploadType {
 		return problemMediaType
 	}
-	offset, err := headerNumber(r, headerOffset)
+	offset, err := headerNumber(r, protocol.HeaderUploadOffset)
 	if err != nil {
 		return err
 	}
 	rc := http.NewResponseController(w)
 	release := s.uploading.acquire(r.Context(), id, func() { _ = rc.SetReadDeadline(s.now()) })
 	if release == nil {
-		return problemUnavailable
+		return problemUnavailable.after(unavailableFor)
 	}
 	defer release()
 	row, err := s.blob(s.ctx, id)
@@ -236,36 +240,38 @@ func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request) error {
 	}
 	setProgress(w, row)
 	if row.Offset != offset {
-		return problemConflict
+		return problemWrongOffset
 	}
 	if r.ContentLength > int64(row.Length-row.Offset) {
 		return problemTooLarge
 	}
-	return s.receive(w, r, rc, row)
+	return s.receive(w, r, rc, row, from)
 }
 
 // receive stores the body as far as it comes.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow) error {
-	body := &uploadReader{s: s, r: r.Body, rc: rc, from: remoteOf(r), left: row.Length - row.Offset}
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow, from *origin) error {
+	body := &uploadReader{s: s, r: r.Body, from: from, row: &row, hash: resumeHash(&row), pace: pace{now: s.now, window: s.limits.WriteTimeout, set: rc.SetReadDeadline}, left: row.Length - row.Offset}
 	n, writeErr := s.blobs.Write(s.ctx, row.Blob, row.Offset, body)
 	s.metrics.blobReceived(int64(n))
-	if errors.Is(body.err, problemTooLarge) {
-		return problemTooLarge
+	var err error
+	if errors.Is(body.err, problemTooLarge) { // not what was announced
+		n, err = s.blobs.Write(s.ctx, row.Blob, row.Offset, http.NoBody) // takes back what came
 	}
-	if n > 0 {
-		row.Offset += n
-		row.UploadUntil = unix(s.now(), s.limits.UploadTimeout)
-		err := s.store.Update(s.ctx, func(tx WriteTx) error {
-			if _, err := tx.Blobs().Blob(row.Blob); err != nil {
-				return err // deleted meanwhile
-			}
-			return tx.Blobs().Put(row)
-		})
+	err = errors.Join(err, s.recordReceived(&row, n, body.hash))
+	s.received.Add(-body.kept)
+	if stored := int64(n); err != nil || stored < body.kept {
 		if err != nil {
-			return err
+			stored = 0
 		}
-		setProgress(w, row)
+		s.shares.unkeep(from, keptBlobs, body.kept-stored)
 	}
+	switch {
+	case errors.Is(body.err, problemTooLarge):
+		return problemTooLarge
+	case err != nil:
+		return err
+	}
+	setProgress(w, row)
 	switch {
 	case body.err != nil && !errors.Is(body.err, io.EOF):
 		return body.err
@@ -276,14 +282,51 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.Respon
 	return nil
 }
 
+// prolong gives an upload of which something arrives more time when its own
+// runs out: one request may take hours.
+func (s *Server) prolong(row *BlobRow) error {
+	if row.UploadUntil > unix(s.clock.stamp(), s.limits.AnnounceFor/2) {
+		return nil
+	}
+	row.UploadUntil = unix(s.clock.stamp(), s.limits.UploadTimeout)
+	return s.putBlob(row)
+}
+
+// recordReceived adds n bytes to a blob's row; h has the hash of what was received.
+func (s *Server) recordReceived(row *BlobRow, n uint64, h *contentHash) error {
+	if n == 0 {
+		return nil
+	}
+	before := *row
+	row.Offset += n
+	if err := s.hashContent(s.ctx, &before, row, h); err != nil {
+		return err
+	}
+	row.UploadUntil = unix(s.clock.stamp(), s.limits.UploadTimeout)
+	return s.putBlob(row)
+}
+
+// putBlob stores the row of a blob that is being uploaded.
+func (s *Server) putBlob(row *BlobRow) error {
+	return s.store.Update(s.ctx, func(tx WriteTx) error {
+		if _, err := tx.Blobs().Blob(row.Blob); err != nil {
+			return err // deleted meanwhile
+		}
+		return tx.Blobs().Put(*row)
+	})
+}
+
 // uploadReader reads a body that must keep coming, may not exceed what is left
-// of the blob, and counts against the sender's rate.
+// of the blob, and counts against the sender's rate and share of the room.
 type uploadReader struct {
 	s    *Server
 	r    io.Reader
-	rc   *http.ResponseController
-	from origin
+	from *origin
+	row  *BlobRow
+	pace pace
 	left uint64
+	kept int64 // bytes that were counted for the origin
+	hash *contentHash
 	err  error // how it ended
 }
 
@@ -297,7 +340,7 @@ func (u *uploadReader) Read(p []byte) (int, error) {
 }
 
 func (u *uploadReader) read(p []byte) (int, error) {
-	_ = u.rc.SetReadDeadline(u.s.now().Add(u.s.limits.WriteTimeout)) // not supported in some tests
+	u.pace.expect()
 	if u.left == 0 {
 		p = p[:1] // one more byte would be too many
 	}
@@ -306,18 +349,42 @@ func (u *uploadReader) read(p []byte) (int, error) {
 		return 0, problemTooLarge
 	}
 	u.left -= uint64(n)
+	u.hash.add(p[:n])
+	u.pace.moved(n)
 	if n > 0 {
-		if wait, ok := u.s.limiters.upload.take(u.from, float64(n), u.s.now()); !ok {
+		if wait, ok := u.from.take(rateUpload, float64(n), u.s.now()); !ok {
 			return 0, problemRateLimited.after(wait)
 		}
+		if err := u.keep(int64(n)); err != nil {
+			return 0, err
+		}
+		if err := u.s.prolong(u.row); err != nil {
+			return 0, err
+		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		u.pace.end()
+	} else if err != nil {
 		err = problemUnavailable // the connection was cut; nobody reads this
 	}
 	return n, err
 }
 
-func (s *Server) getBlob(w http.ResponseWriter, r *http.Request) error {
+// keep counts bytes as kept for the origin, or refuses them.
+func (u *uploadReader) keep(n int64) error {
+	usage, err := u.s.usage(u.s.ctx)
+	if err != nil {
+		return err
+	}
+	if !u.s.shares.keep(u.from, keptBlobs, n, int64(usage.BlobBytes)+u.s.received.Load()) {
+		return problemQuota
+	}
+	u.s.received.Add(n)
+	u.kept += n
+	return nil
+}
+
+func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
 	id, err := pathBlob(r)
 	if err != nil {
 		return err
@@ -329,40 +396,49 @@ func (s *Server) getBlob(w http.ResponseWriter, r *http.Request) error {
 	if !row.Complete() {
 		return problemNotFound
 	}
+	if startsAfterEnd(r.Header.Get("Range"), row.Length) {
+		return problemRange
+	}
 	content, err := s.blobs.Open(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = content.Close() }() // only read from
 	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Cache-Control", "private, no-transform, immutable, max-age="+strconv.FormatInt(min(86400, row.Expires-s.now().Unix()), 10))
+	h.Set("Content-Type", protocol.DownloadType)
+	h.Set("Cache-Control", "private, no-transform, immutable, max-age="+strconv.FormatInt(max(0, min(86400, row.Expires-s.clock.expiry().Unix())), 10))
 	h.Set("ETag", `"`+id.String()+`"`)
-	paced := &pacedReader{s: s, ReadSeeker: content, rc: http.NewResponseController(w)}
-	http.ServeContent(w, r, "", time.Time{}, paced)
+	http.ServeContent(w, r, "", time.Time{}, &countedReader{s: s, ReadSeeker: content})
 	return nil
 }
 
-// pacedReader gives a slow reader time for as long as it makes progress.
-type pacedReader struct {
-	io.ReadSeeker
-	s  *Server
-	rc *http.ResponseController
+// startsAfterEnd reports whether a Range starts after the end of a blob. net/http
+// handles ranges that our clients do not send.
+func startsAfterEnd(text string, length uint64) bool {
+	from, ok := strings.CutPrefix(text, "bytes=")
+	from, rest, open := strings.Cut(from, "-")
+	n, err := strconv.ParseUint(from, 10, 64)
+	return ok && open && rest == "" && err == nil && n >= length
 }
 
-func (p *pacedReader) Read(b []byte) (int, error) {
-	_ = p.rc.SetWriteDeadline(p.s.now().Add(p.s.limits.WriteTimeout)) // not supported in some tests
-	n, err := p.ReadSeeker.Read(b)
-	p.s.metrics.blobSent(int64(n))
+// countedReader counts what is sent of a blob.
+type countedReader struct {
+	io.ReadSeeker
+	s *Server
+}
+
+func (c *countedReader) Read(b []byte) (int, error) {
+	n, err := c.ReadSeeker.Read(b)
+	c.s.metrics.blobSent(int64(n))
 	return n, err
 }
 
-func (s *Server) deleteBlob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) deleteBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
 	id, err := uploaderOf(r)
 	if err != nil {
 		return err
 	}
-	err = s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Blobs().Delete(id) })
+	err = s.store.Update(Freeing(s.ctx), func(tx WriteTx) error { return tx.Blobs().Delete(id) })
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,12 @@ type Blobs interface {
 	All(ctx context.Context, fn func(id protocol.BlobID, size uint64) error) error
 }
 
-// Sweep deletes all that has expired.
+// Sweep deletes all that has expired, unless the clock is doubted.
 func (s *Server) Sweep(ctx context.Context) error {
-	for {
+	for s.clock.trusted() {
 		var gone Expired
-		err := s.store.Update(ctx, func(tx WriteTx) (err error) {
-			gone, err = tx.Expire(s.now(), sweepRows)
+		err := s.store.Update(Freeing(ctx), func(tx WriteTx) (err error) {
+			gone, err = tx.Expire(s.clock.expiry(), sweepRows)
 			return err
 		})
 		if err != nil {
@@ -44,9 +44,10 @@ func (s *Server) Sweep(ctx context.Context) error {
 			}
 		}
 		if !gone.More {
-			return nil
+			break
 		}
 	}
+	return nil
 }
 
 // sweepRows is about how many rows are deleted in one transaction.

@@ -2,25 +2,17 @@
 
 package server
 
-import (
-	"crypto/sha256"
-	"net/netip"
-	"sync"
-	"time"
-)
+import "time"
 
 // bucket is a token bucket. Its zero value is full.
 type bucket struct {
 	spent float64 // tokens missing at the time of last
-	last  time.Time
+	last  int64   // in nanoseconds since the Unix epoch
 }
 
 // take takes n tokens, or says how long to wait for them.
 func (b *bucket) take(r Rate, n float64, now time.Time) (wait time.Duration, ok bool) {
-	if !b.last.IsZero() {
-		b.spent = max(0, b.spent-r.PerSecond*now.Sub(b.last).Seconds())
-	}
-	b.last = now
+	b.refill(r, now)
 	if missing := b.spent + n - r.Burst; missing > 0 {
 		if r.PerSecond <= 0 || n > r.Burst {
 			return time.Hour, false
@@ -31,99 +23,83 @@ func (b *bucket) take(r Rate, n float64, now time.Time) (wait time.Duration, ok 
 	return 0, true
 }
 
+func (b *bucket) refill(r Rate, now time.Time) {
+	at := now.UnixNano()
+	if b.last != 0 {
+		b.spent = max(0, b.spent-r.PerSecond*max(0, float64(at-b.last)/1e9))
+	}
+	b.last = at
+}
+
 func (b *bucket) full(r Rate, now time.Time) bool {
-	return b.spent <= r.PerSecond*now.Sub(b.last).Seconds()
+	return b.spent <= r.PerSecond*float64(now.UnixNano()-b.last)/1e9
 }
 
-// maxBuckets bounds a limiter's memory. When it is reached and all buckets are
-// in use, newcomers share one.
-const maxBuckets = 1 << 16
+// A rateName names one of the rates of an origin.
+type rateName int
 
-// limiter has a bucket for each key, in memory only.
-type limiter[K comparable] struct {
-	rate Rate
+const (
+	rateRegister rateName = iota
+	rateAuthenticate
+	rateLookup
+	rateMiss
+	rateTake
+	rateLetter
+	rateLetterBytes
+	rateCreate
+	rateAnnounce
+	ratePost
+	ratePostBytes
+	rateOpen
+	rateConnect
+	rateUpload
+	rateDisclose
+	rateWakeRegister
+	rateWake
+	rateCount
 
-	mu       sync.Mutex
-	buckets  map[K]*bucket
-	overflow bucket
-}
+	noRate rateName = -1
+)
 
-func newLimiter[K comparable](r Rate) *limiter[K] {
-	return &limiter[K]{rate: r, buckets: map[K]*bucket{}}
-}
-
-func (l *limiter[K]) take(key K, n float64, now time.Time) (wait time.Duration, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.buckets[key]
-	if b == nil {
-		if len(l.buckets) >= maxBuckets {
-			return l.overflow.take(l.rate, n, now)
-		}
-		b = new(bucket)
-		l.buckets[key] = b
-	}
-	return b.take(l.rate, n, now)
-}
-
-// forget drops the buckets that are full again.
-func (l *limiter[K]) forget(now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key, b := range l.buckets {
-		if b.full(l.rate, now) {
-			delete(l.buckets, key)
-		}
-	}
-}
-
-// origin is what one rate-limited party looks like from here: an IPv4 address
-// or an IPv6 /64. It stays in memory.
-type origin struct{ addr netip.Addr }
-
-func originOf(a netip.Addr) origin {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			a = p.Addr()
-		}
-	}
-	return origin{a}
-}
-
-// limiters are all that a node keeps by address and by target.
-type limiters struct {
-	register, authenticate, lookup, takeKeys, letter, create, open, connect, upload, disclose, wakeRegister, wake *limiter[origin]
-	targetTake                                                                                                    *limiter[string]
-	targetLetter                                                                                                  *limiter[DeviceRef]
-	targetWake                                                                                                    *limiter[[sha256.Size]byte]
-}
-
-func newLimiters(l *Limits) *limiters {
-	return &limiters{
-		register:     newLimiter[origin](l.Register),
-		authenticate: newLimiter[origin](l.Authenticate),
-		lookup:       newLimiter[origin](l.Lookup),
-		takeKeys:     newLimiter[origin](l.Take),
-		letter:       newLimiter[origin](l.Letter),
-		create:       newLimiter[origin](l.Create),
-		open:         newLimiter[origin](l.Open),
-		connect:      newLimiter[origin](l.Connect),
-		upload:       newLimiter[origin](l.Upload),
-		disclose:     newLimiter[origin](l.Disclose),
-		wakeRegister: newLimiter[origin](l.WakeRegister),
-		wake:         newLimiter[origin](l.Wake),
-		targetTake:   newLimiter[string](l.TargetTake),
-		targetLetter: newLimiter[DeviceRef](l.TargetLetter),
-		targetWake:   newLimiter[[sha256.Size]byte](l.TargetWake),
+// rates returns where the limits have each rate, under the names that operators
+// set them by.
+func (l *Limits) rates() [rateCount]struct {
+	name string
+	rate *Rate
+} {
+	return [rateCount]struct {
+		name string
+		rate *Rate
+	}{
+		rateRegister:     {"register", &l.Register},
+		rateAuthenticate: {"authenticate", &l.Authenticate},
+		rateLookup:       {"lookup", &l.Lookup},
+		rateMiss:         {"miss", &l.Miss},
+		rateTake:         {"key-packages", &l.Take},
+		rateLetter:       {"letter", &l.Letter},
+		rateLetterBytes:  {"letter-bytes", &l.LetterBytes},
+		rateCreate:       {"channel", &l.Create},
+		rateAnnounce:     {"upload", &l.Announce},
+		ratePost:         {"post", &l.Post},
+		ratePostBytes:    {"post-bytes", &l.PostBytes},
+		rateOpen:         {"open", &l.Open},
+		rateConnect:      {"connect", &l.Connect},
+		rateUpload:       {"upload-bytes", &l.Upload},
+		rateDisclose:     {"disclose", &l.Disclose},
+		rateWakeRegister: {"wake-register", &l.WakeRegister},
+		rateWake:         {"wake", &l.Wake},
 	}
 }
 
-func (l *limiters) forget(now time.Time) {
-	for _, o := range []*limiter[origin]{l.register, l.authenticate, l.lookup, l.takeKeys, l.letter, l.create, l.open, l.connect, l.upload, l.disclose, l.wakeRegister, l.wake} {
-		o.forget(now)
+// Rates returns the rates of one address by the names that operators set them
+// by.
+func (l *Limits) Rates() map[string]*Rate {
+	named := map[string]*Rate{}
+	for _, r := range l.rates() {
+		named[r.name] = r.rate
 	}
-	l.targetTake.forget(now)
-	l.targetLetter.forget(now)
-	l.targetWake.forget(now)
+	return named
 }
+
+// times returns a rate that is n times as high.
+func (r Rate) times(n float64) Rate { return Rate{Burst: r.Burst * n, PerSecond: r.PerSecond * n} }

@@ -2,19 +2,15 @@
 
 package server
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
-// budget bounds a number of bytes; who wants more than is free waits.
+// budget bounds the bytes of one connection's unanswered posts.
 type budget struct {
 	limit int64
-	used  atomic.Int64
 
-	mu      sync.Mutex // taken by those who wait or let others go on
-	cond    sync.Cond
-	waiting atomic.Int64
+	mu   sync.Mutex
+	cond sync.Cond
+	used int64
 }
 
 func newBudget(limit int64) *budget {
@@ -26,31 +22,17 @@ func newBudget(limit int64) *budget {
 // acquire waits until something is free and takes n, which may exceed the
 // limit by this one time.
 func (b *budget) acquire(n int64) {
-	if b.used.Load() < b.limit {
-		b.used.Add(n)
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting.Add(1)
-	defer b.waiting.Add(-1)
-	for b.used.Load() >= b.limit {
+	for b.used >= b.limit {
 		b.cond.Wait()
 	}
-	b.used.Add(n)
+	b.used += n
 }
-
-// force takes n without waiting.
-func (b *budget) force(n int64) { b.used.Add(n) }
 
 func (b *budget) release(n int64) {
-	b.used.Add(-n)
-	if b.waiting.Load() > 0 {
-		b.mu.Lock()
-		b.cond.Broadcast()
-		b.mu.Unlock()
-	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	b.cond.Signal() // the connection's reader alone waits
 }
-
-// exhausted reports whether acquire would wait.
-func (b *budget) exhausted() bool { return b.used.Load() >= b.limit }

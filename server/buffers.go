@@ -4,14 +4,15 @@ package server
 
 import "sync"
 
-// Buffers of two sizes are used again: for usual messages, and for what the
-// writers gather.
+// Buffers of these sizes are used again: for short messages, for others, and
+// for what the writers gather.
 var pools = [...]struct {
 	size int
 	pool *sync.Pool
 }{
+	{shortMessage, new(sync.Pool)},
 	{firstChunk, new(sync.Pool)},
-	{gatherSize, new(sync.Pool)},
+	{batchMessageSize, new(sync.Pool)},
 }
 
 // getBuffer returns an empty buffer with room for at least n bytes.

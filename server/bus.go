@@ -5,8 +5,8 @@ package server
 import "github.com/securecrypt/securecrypt/protocol"
 
 // A Wake tells other nodes on the same store that there is something new to
-// read. It carries nothing that is stored, and one that is lost delays delivery
-// only.
+// read or to end. It carries nothing that is stored. One that is lost delays
+// delivery, or leaves a connection that should have ended.
 type Wake struct {
 	// Either a channel and the sequence number of its newest entry,
 	Channel protocol.ChannelID
@@ -17,6 +17,9 @@ type Wake struct {
 	// a random number of the publisher, which has shown it to its own.
 	Signal *protocol.Signal
 	Node   uint64
+	// or a device, or with a name alone an account, whose identified connections
+	// are to end. The publisher has ended its own.
+	Ended DeviceRef
 }
 
 // A Bus carries wakes between nodes.

@@ -35,6 +35,7 @@ type Config struct {
 	Blobs        Blobs
 	Bus          Bus // nil: this is the only node
 	Now          func() time.Time
+	Uptime       Uptime // nil: jumps of the clock are told by Now's monotonic readings
 	Random       io.Reader
 	Log          *slog.Logger          // nil: no log
 	Metrics      prometheus.Registerer // nil: no metrics
@@ -43,6 +44,15 @@ type Config struct {
 	Pusher Pusher
 	// Limits are DefaultLimits if nil.
 	Limits *Limits
+	// Proxies are the reverse proxies that are trusted to say where requests
+	// come from.
+	Proxies Proxies
+	// Room returns how many bytes the disk can still take before nothing more
+	// is stored; nil: that is not known.
+	Room func() (uint64, error)
+	// Noted is told what was stored each time that the store's state changes; nil:
+	// nobody is.
+	Noted func(StateRow)
 	// Page answers what is not the protocol's: the application for browsers.
 	// It is nil if there is none.
 	Page http.Handler

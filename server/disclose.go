@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -42,54 +42,50 @@ type WithheldTable struct {
 // Disclose returns all that the store has about an account, or an error that
 // wraps ErrNotFound.
 func Disclose(ctx context.Context, store Store, addr account.Address) (*Disclosure, error) {
-	var rows map[string][]any
-	err := store.View(ctx, func(tx ReadTx) (err error) {
-		rows, err = rowsOf(tx, addr)
-		return err
+	var d *Disclosure
+	err := store.View(ctx, func(tx ReadTx) error {
+		d = &Disclosure{Address: addr.String()}
+		o, err := ownerOf(tx, addr)
+		if err != nil {
+			return err
+		}
+		for _, t := range Tables() {
+			if !t.Disclosed {
+				d.Withheld = append(d.Withheld, WithheldTable{t.Name, t.Reason})
+				continue
+			}
+			out := DisclosedTable{Table: t.Name, Rows: []map[string]any{}}
+			err := o.visit(tx, t.Name, func(row any) error {
+				out.Rows = append(out.Rows, fieldsOf(row))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			d.Tables = append(d.Tables, out)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server: gathering what is stored: %w", err)
 	}
-	d := &Disclosure{Address: addr.String()}
-	for _, t := range Tables() {
-		if !t.Disclosed {
-			d.Withheld = append(d.Withheld, WithheldTable{t.Name, t.Reason})
-			continue
-		}
-		out := DisclosedTable{Table: t.Name, Rows: []map[string]any{}}
-		for _, row := range rows[t.Name] {
-			out.Rows = append(out.Rows, fieldsOf(row))
-		}
-		d.Tables = append(d.Tables, out)
-	}
 	return d, nil
 }
 
-// accountDisclose returns a part of what the store has about the account of
-// this connection.
-func (ss *session) accountDisclose(b *protocol.AccountDisclose) (protocol.Body, error) {
-	if err := ss.limited(ss.s.limiters.disclose, 1); err != nil {
-		return nil, err
-	}
-	d, err := Disclose(ss.s.ctx, ss.s.store, account.Address{Name: ss.identity.Name, Host: ss.s.host})
-	if err != nil {
-		return nil, err
-	}
-	whole, err := json.Marshal(d)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	if b.Offset >= uint64(len(whole)) {
-		return nil, refuse(protocol.CodeInvalid)
-	}
-	part := whole[b.Offset:]
-	return &protocol.Disclosure{
-		Hash: sha256.Sum256(whole), Size: uint64(len(whole)), Part: part[:min(len(part), protocol.MaxDisclosurePart)],
-	}, nil
+// owner is an account whose rows are disclosed. Of one that was deleted there is
+// the reserved name alone.
+type owner struct {
+	account  *AccountRow
+	reserved *ReservedNameRow
+	devices  []DeviceRef
 }
 
-func rowsOf(tx ReadTx, addr account.Address) (map[string][]any, error) {
+func ownerOf(tx ReadTx, addr account.Address) (*owner, error) {
 	row, err := tx.Accounts().Account(addr.Name)
+	if errors.Is(err, ErrNotFound) {
+		reserved, err := tx.Accounts().Reserved(addr.Name)
+		return &owner{reserved: &reserved}, err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,39 +93,81 @@ func rowsOf(tx ReadTx, addr account.Address) (map[string][]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := map[string][]any{"account": {row}}
+	o := &owner{account: &row}
 	for _, d := range chain.Devices() {
-		if err := deviceRows(tx, DeviceRef{Name: addr.Name, Device: protocol.DeviceID(d.ID())}, rows); err != nil {
-			return nil, err
-		}
+		o.devices = append(o.devices, DeviceRef{Name: addr.Name, Device: protocol.DeviceID(d.ID())})
 	}
-	return rows, nil
+	return o, nil
 }
 
-func deviceRows(tx ReadTx, ref DeviceRef, rows map[string][]any) error {
-	kps, err := tx.KeyPackages().All(ref)
-	if err != nil {
-		return err
+// visit calls fn with each row of a table that belongs to the account.
+func (o *owner) visit(tx ReadTx, table string, fn func(row any) error) error {
+	switch {
+	case table == "account" && o.account != nil:
+		return fn(*o.account)
+	case table == "reserved_name" && o.reserved != nil:
+		return fn(*o.reserved)
+	case table == "account", table == "reserved_name":
+		return nil
 	}
-	addRows(rows, "key_package", kps)
-	box, err := tx.Mailboxes().Mailbox(ref)
-	if err != nil {
-		return err
+	for _, ref := range o.devices {
+		if err := visitDevice(tx, ref, table, fn); err != nil {
+			return err
+		}
 	}
-	addRows(rows, "mailbox", []MailboxRow{box})
-	letters, err := tx.Mailboxes().Letters(ref, 0, int(^uint(0)>>1))
-	if err != nil {
-		return err
+	return nil
+}
+
+func visitDevice(tx ReadTx, ref DeviceRef, table string, fn func(row any) error) error {
+	boxes := tx.Mailboxes()
+	switch table {
+	case "session":
+		row, err := tx.Sessions().Session(ref)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return visitAll([]SessionRow{row}, err, fn)
+	case "key_package":
+		rows, err := tx.KeyPackages().All(ref)
+		return visitAll(rows, err, fn)
+	case "mailbox":
+		row, err := boxes.Mailbox(ref)
+		return visitAll([]MailboxRow{row}, err, fn)
+	case "letter":
+		return visitLetters(boxes, ref, fn)
+	case "letter_seen":
+		rows, err := boxes.AllSeen(ref)
+		return visitAll(rows, err, fn)
+	case "mailbox_token":
+		hash, err := boxes.Token(ref)
+		if err != nil || hash == [sha256.Size]byte{} {
+			return err
+		}
+		return fn(TokenRow{Name: ref.Name, Device: ref.Device, Hash: hash})
 	}
-	addRows(rows, "letter", letters)
-	seen, err := tx.Mailboxes().AllSeen(ref)
-	addRows(rows, "letter_seen", seen)
+	return fmt.Errorf("server: the table %s is to be disclosed, but not how", table)
+}
+
+func visitAll[R any](rows []R, err error, fn func(row any) error) error {
+	for _, row := range rows {
+		if err == nil {
+			err = fn(row)
+		}
+	}
 	return err
 }
 
-func addRows[R any](rows map[string][]any, table string, more []R) {
-	for _, r := range more {
-		rows[table] = append(rows[table], r)
+func visitLetters(boxes MailboxReader, ref DeviceRef, fn func(row any) error) error {
+	after := uint64(0)
+	for {
+		rows, err := boxes.Letters(ref, after, slowReadSize)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := visitAll(rows, nil, fn); err != nil {
+			return err
+		}
+		after = rows[len(rows)-1].Seq
 	}
 }
 

@@ -4,6 +4,8 @@ package server_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -20,9 +22,13 @@ import (
 // printed, or belongs to a table that names nobody and says why.
 func TestDisclosureCoversEveryColumn(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{})
-	p, bob := servertest.Register(t, i, "bob")
+	p := servertest.NewPerson(t, i.Host, "bob")
+	bob := servertest.Dial(t, i)
+	bob.Must(protocol.OpRegister, p.Registration(), &protocol.Empty{})
+	bob.Must(protocol.OpAuthenticate, p.SignIn(bob, mark(1, 1), protocol.SessionMark{}), &protocol.Empty{})
 	bob.Must(protocol.OpKeyPackagesPublish, &protocol.KeyPackagesPublish{KeyPackages: [][]byte{[]byte("marked key package")}, LastResort: []byte("last")}, &protocol.KeyPackagesStatus{})
 	servertest.Dial(t, i).Must(protocol.OpLetterSend, &protocol.LetterSend{Name: "bob", Device: p.Device, Letter: []byte("marked letter"), ID: [16]byte{1}}, &protocol.Empty{})
+	bob.Must(protocol.OpMailboxToken, &protocol.MailboxToken{Hash: [32]byte{1}}, &protocol.Empty{})
 
 	addr, err := account.ParseAddress("bob@" + i.Host)
 	if err != nil {
@@ -49,6 +55,9 @@ func TestDisclosureCoversEveryColumn(t *testing.T) {
 				t.Errorf("%s: the text does not say why it is not disclosed", table.Name)
 			}
 			continue
+		}
+		if table.Name == "reserved_name" {
+			continue // of accounts that were deleted: TestDisclosureOfADeletedAccount
 		}
 		rows := rowsOf(d, table.Name)
 		if len(rows) == 0 {
@@ -90,5 +99,30 @@ func TestDisclosureOfNobody(t *testing.T) {
 	}
 	if _, err := server.Disclose(context.Background(), i.Store, addr); !errors.Is(err, server.ErrNotFound) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Of an account that was deleted there is its name and a hash.
+func TestDisclosureOfADeletedAccount(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{Memory: true})
+	p, bob := servertest.Register(t, i, "bob")
+	bob.Must(protocol.OpAccountDelete, &protocol.Empty{}, &protocol.Empty{})
+	addr, err := account.ParseAddress("bob@" + i.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := server.Disclose(t.Context(), i.Store, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256(p.Statement)
+	for _, table := range d.Tables {
+		if table.Table != "reserved_name" && len(table.Rows) > 0 {
+			t.Errorf("%s: %v", table.Table, table.Rows)
+		}
+	}
+	want := []map[string]any{{"Name": "bob", "Hash": hex.EncodeToString(hash[:])}}
+	if got := rowsOf(d, "reserved_name"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

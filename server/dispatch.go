@@ -2,53 +2,61 @@
 
 package server
 
-import (
-	"time"
+import "github.com/securecrypt/securecrypt/protocol"
 
-	"github.com/securecrypt/securecrypt/protocol"
-)
+// A handler answers the requests of one operation.
+type handler struct {
+	// limit is the rate of the connection's origin that each request takes one
+	// from. Without one, the handler takes from the rates itself: what it costs
+	// depends on the request.
+	limit  rateName
+	answer func(ss *session, r request, body protocol.Body) (protocol.Body, error)
+}
 
-// who says which connections may use an operation.
-type who int
+// handlers has a handler for each operation of the protocol.
+var handlers = map[protocol.Op]handler{
+	protocol.OpRegister:           {noRate, withBody((*session).register)},
+	protocol.OpAuthenticate:       {noRate, withBody((*session).authenticate)},
+	protocol.OpAccountGet:         {noRate, withBody((*session).accountGet)},
+	protocol.OpKeyPackagesPublish: {noRate, withBody((*session).keyPackagesPublish)},
+	protocol.OpKeyPackagesStatus:  {noRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.keyPackagesStatus() }},
+	protocol.OpKeyPackagesTake:    {rateTake, withBody((*session).keyPackagesTake)},
+	protocol.OpLetterSend:         {rateLetter, withBody((*session).letterSend)},
+	protocol.OpMailboxOpen:        {noRate, withRequest((*session).mailboxOpen)},
+	protocol.OpMailboxDelete:      {noRate, withBody((*session).mailboxDelete)},
+	protocol.OpChannelCreate:      {rateCreate, withBody((*session).channelCreate)},
+	protocol.OpChannelOpen:        {rateOpen, withRequest((*session).channelOpen)},
+	protocol.OpChannelPost:        {noRate, withRequest((*session).channelPost)},
+	protocol.OpChannelCommit:      {noRate, withRequest((*session).channelCommit)},
+	protocol.OpChannelClose:       {noRate, withBody((*session).channelClose)},
+	protocol.OpChannelSignal:      {noRate, withBody((*session).channelSignal)},
+	protocol.OpAccountDisclose:    {noRate, withBody((*session).accountDisclose)},
+	protocol.OpWakeKey:            {noRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.wakeKey() }},
+	protocol.OpWakeRegister:       {noRate, withBody((*session).wakeRegister)},
+	protocol.OpWakeForget:         {rateWakeRegister, withBody((*session).wakeForget)},
+	protocol.OpWake:               {rateWake, withBody((*session).wake)},
+	protocol.OpChannelGrant:       {noRate, withBody((*session).channelGrant)},
+	protocol.OpChannelDelete:      {noRate, withBody((*session).channelDelete)},
+	protocol.OpMailboxToken:       {noRate, withBody((*session).mailboxToken)},
+	protocol.OpAccountDelete:      {noRate, func(ss *session, r request, _ protocol.Body) (protocol.Body, error) { return ss.accountDelete(r) }},
+}
 
-const (
-	anyone who = iota
-	anonymousOnly
-	identifiedOnly
-)
+func withBody[B protocol.Body](fn func(*session, B) (protocol.Body, error)) func(*session, request, protocol.Body) (protocol.Body, error) {
+	return func(ss *session, _ request, body protocol.Body) (protocol.Body, error) { return fn(ss, body.(B)) }
+}
 
-// audience of the operations, as protocol's comments have it.
-var audience = map[protocol.Op]who{
-	protocol.OpRegister:           anyone,
-	protocol.OpAuthenticate:       anyone,
-	protocol.OpAccountGet:         anyone,
-	protocol.OpKeyPackagesPublish: identifiedOnly,
-	protocol.OpKeyPackagesStatus:  identifiedOnly,
-	protocol.OpKeyPackagesTake:    anonymousOnly,
-	protocol.OpLetterSend:         anonymousOnly,
-	protocol.OpMailboxOpen:        identifiedOnly,
-	protocol.OpMailboxDelete:      identifiedOnly,
-	protocol.OpChannelCreate:      anonymousOnly,
-	protocol.OpChannelOpen:        anonymousOnly,
-	protocol.OpChannelPost:        anonymousOnly,
-	protocol.OpChannelCommit:      anonymousOnly,
-	protocol.OpChannelClose:       anonymousOnly,
-	protocol.OpChannelSignal:      anonymousOnly,
-	protocol.OpAccountDisclose:    identifiedOnly,
-	protocol.OpWakeKey:            anonymousOnly,
-	protocol.OpWakeRegister:       anonymousOnly,
-	protocol.OpWakeForget:         anonymousOnly,
-	protocol.OpWake:               anonymousOnly,
+func withRequest[B protocol.Body](fn func(*session, request, B) (protocol.Body, error)) func(*session, request, protocol.Body) (protocol.Body, error) {
+	return func(ss *session, r request, body protocol.Body) (protocol.Body, error) { return fn(ss, r, body.(B)) }
 }
 
 func (ss *session) admit(op protocol.Op) error {
-	switch audience[op] {
-	case anonymousOnly:
+	switch op.Audience() {
+	case protocol.Anonymous:
 		if ss.identity != nil {
 			return &protocol.Error{Code: protocol.CodeIdentified}
 		}
 		ss.anonymous = true
-	case identifiedOnly:
+	case protocol.Identified:
 		if ss.identity == nil {
 			return &protocol.Error{Code: protocol.CodeUnauthenticated}
 		}
@@ -61,61 +69,22 @@ func (ss *session) dispatch(r request, body protocol.Body) (protocol.Body, error
 	if err := ss.admit(r.op); err != nil {
 		return nil, err
 	}
-	switch b := body.(type) {
-	case *protocol.Register:
-		return ss.register(b)
-	case *protocol.Authenticate:
-		return ss.authenticate(b)
-	case *protocol.AccountGet:
-		return ss.accountGet(b)
-	case *protocol.KeyPackagesPublish:
-		return ss.keyPackagesPublish(b)
-	case *protocol.KeyPackagesTake:
-		return ss.keyPackagesTake(b)
-	case *protocol.LetterSend:
-		return ss.letterSend(b)
-	case *protocol.MailboxOpen:
-		return ss.mailboxOpen(r, b)
-	case *protocol.MailboxDelete:
-		return ss.mailboxDelete(b)
-	case *protocol.ChannelCreate:
-		return ss.channelCreate(b)
-	case *protocol.ChannelOpen:
-		return ss.channelOpen(r, b)
-	case *protocol.ChannelPost:
-		return ss.channelPost(r, b)
-	case *protocol.ChannelCommit:
-		return ss.channelCommit(r, b)
-	case *protocol.ChannelClose:
-		return ss.channelClose(b)
-	case *protocol.ChannelSignal:
-		return ss.channelSignal(b)
-	case *protocol.AccountDisclose:
-		return ss.accountDisclose(b)
-	case *protocol.WakeRegister:
-		return ss.wakeRegister(b)
-	case *protocol.WakeForget:
-		return ss.wakeForget(b)
-	case *protocol.Wake:
-		return ss.wake(b)
+	h, ok := handlers[r.op]
+	if !ok {
+		return nil, &protocol.Error{Code: protocol.CodeUnsupported}
 	}
-	switch r.op {
-	case protocol.OpKeyPackagesStatus:
-		return ss.keyPackagesStatus()
-	case protocol.OpWakeKey:
-		return ss.wakeKey()
+	if h.limit != noRate {
+		if err := ss.limited(h.limit, 1); err != nil {
+			return nil, err
+		}
 	}
-	return nil, &protocol.Error{Code: protocol.CodeUnsupported}
+	return h.answer(ss, r, body)
 }
 
-// limited asks a limiter of this connection's origin.
-func (ss *session) limited(l *limiter[origin], n float64) error {
-	return limitedBy(l, ss.from, n, ss.s.now())
-}
-
-func limitedBy[K comparable](l *limiter[K], key K, n float64, now time.Time) error {
-	if wait, ok := l.take(key, n, now); !ok {
-		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
+// limited takes n from a rate of this connection's origin.
+func (ss *session) limited(r rateName, n float64) error {
+	if wait, ok := ss.from.take(r, n, ss.s.now()); !ok {
+		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait, Reason: protocol.ReasonShare}
 	}
 	return nil
 }

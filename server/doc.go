@@ -23,9 +23,14 @@
 //   - A push wakes a device whose application is closed, on a goroutine of its
 //     own, of which there are few. Whoever shows the device's token sets it off;
 //     the answer to them does not wait for it.
-//   - Bounded are: frames being worked on, frames waiting to be sent,
-//     connections, requests by address and by connection, and everything that
-//     is stored, registrations of tokens by the rates of requests alone.
+//   - An origin is whom the server holds responsible: an address, the network
+//     that it belongs to, and the web site whose page connects. Every resource
+//     (connections, memory for requests and queues, openings, transfers, pushes,
+//     requests being worked on, disclosures, what is stored) is shared among
+//     origins by [shares]: one may hold no more than a part of what stays free.
+//     Rates count what each origin asks for; [targets] divide what strangers may
+//     do to one account. Announced lengths cost nothing: what is counted has
+//     arrived. The limits are in limits.go.
 //
 // Invariants: nothing is acknowledged or delivered before it is durable; an
 // entry is delivered to all openings of its epoch or read by them later;

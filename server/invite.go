@@ -34,6 +34,13 @@ func CreateInvites(ctx context.Context, store Store, random io.Reader, now time.
 		codes[i] = code
 	}
 	err := store.Update(ctx, func(tx WriteTx) error {
+		state, err := tx.State().Get()
+		if err != nil {
+			return err
+		}
+		if newest := time.Unix(state.Newest, 0); newest.After(now) { // the clock is behind
+			now = newest
+		}
 		for _, code := range codes {
 			row := InviteRow{Hash: sha256.Sum256([]byte(code)), Hint: code[:inviteHint], Created: now.Unix(), Expires: unix(now, keep)}
 			if err := tx.Invites().Put(row); err != nil {

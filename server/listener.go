@@ -35,23 +35,13 @@ func (s *Server) HTTPServer() *http.Server {
 }
 
 // Guard returns a listener that closes at once what is over the bounds for
-// connections, before anything is read or allocated for it.
-func (s *Server) Guard(l net.Listener) net.Listener {
-	return &guard{
-		Listener: l, s: s,
-		most: s.limits.MaxConnections + spareConnections, mostOfOne: s.limits.MaxAddressConnections + spareConnections/4,
-		byOrigin: map[origin]int{},
-	}
-}
+// connections, before anything is read or allocated for it. Connections of
+// trusted proxies are bounded together alone.
+func (s *Server) Guard(l net.Listener) net.Listener { return &guard{Listener: l, s: s} }
 
 type guard struct {
 	net.Listener
-	s               *Server
-	most, mostOfOne int
-
-	mu       sync.Mutex
-	count    int
-	byOrigin map[origin]int
+	s *Server
 }
 
 // Accept implements [net.Listener].
@@ -61,41 +51,26 @@ func (g *guard) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := originOfConn(c)
-		if g.enter(from) {
-			return &guarded{Conn: c, leave: sync.OnceFunc(func() { g.leave(from) })}, nil
+		from := g.s.origins.enter(g.addressOf(c), "")
+		if g.s.shares.take(from, sockets, 1) {
+			return &guarded{Conn: c, leave: sync.OnceFunc(func() {
+				g.s.shares.give(from, sockets, 1)
+				from.leave()
+			})}, nil
 		}
+		from.leave()
 		g.s.metrics.refused("connections")
 		_ = c.Close() // nothing was said on it
 	}
 }
 
-func originOfConn(c net.Conn) origin {
+// addressOf returns the address that a connection counts for, none for a proxy.
+func (g *guard) addressOf(c net.Conn) netip.Addr {
 	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return origin{}
+	if err != nil || g.s.proxies.Trusts(ap.Addr()) {
+		return netip.Addr{}
 	}
-	return originOf(ap.Addr())
-}
-
-func (g *guard) enter(from origin) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.count >= g.most || g.byOrigin[from] >= g.mostOfOne {
-		return false
-	}
-	g.count++
-	g.byOrigin[from]++
-	return true
-}
-
-func (g *guard) leave(from origin) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.count--
-	if g.byOrigin[from]--; g.byOrigin[from] == 0 {
-		delete(g.byOrigin, from)
-	}
+	return ap.Addr()
 }
 
 // guarded is a connection that gives its place back when it is closed.

@@ -5,6 +5,7 @@ package server
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"slices"
 	"sync"
@@ -12,26 +13,44 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
+// letterUnit is what a stranger's letter counts for at least, and in what its
+// size is counted.
+const letterUnit = 8 << 10
+
+// letterSend stores a letter. Those of contacts, who show the mailbox's token,
+// may fill all of it. Those of strangers may fill half, and each origin its share
+// of that half, in time and in room.
 func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(s.limiters.letter, 1); err != nil {
-		return nil, err
-	}
-	refs, err := s.devicesOf(r.Name)
-	if err != nil {
+	if err := ss.limited(rateLetterBytes, float64(len(r.Letter))); err != nil {
 		return nil, err
 	}
 	ref := DeviceRef{Name: r.Name, Device: r.Device}
-	if !slices.Contains(refs, ref) {
-		return nil, refuse(protocol.CodeNotFound)
-	}
-	if err := limitedBy(s.limiters.targetLetter, ref, 1, s.now()); err != nil {
+	stranger, err := s.isStranger(ref, r.Token)
+	if err != nil {
 		return nil, err
 	}
-	now := s.now()
+	size := int64(len(r.Letter))
+	if stranger {
+		if err := ss.limitStranger(ref, size); err != nil {
+			return nil, err
+		}
+	}
+	if err := ss.reserveStoredBytes(size); err != nil {
+		return nil, err
+	}
+	now := s.clock.stamp()
 	letter := LetterRow{Name: r.Name, Device: r.Device, Expires: unix(now, protocol.DefaultExpiry), Letter: r.Letter}
 	seen := SeenRow{Name: r.Name, Device: r.Device, ID: r.ID, Hash: sha256.Sum256(r.Letter), Expires: unix(now, s.limits.SeenFor)}
-	err = s.store.Update(s.ctx, func(tx WriteTx) error { return s.addLetter(tx.Mailboxes(), ref, letter, seen) })
+	err = s.store.Update(s.ctx, func(tx WriteTx) error {
+		if _, err := tx.Accounts().Account(ref.Name); err != nil {
+			return accountNotFound(err) // deleted meanwhile
+		}
+		return s.addLetter(tx.Mailboxes(), ref, letter, seen, stranger)
+	})
+	if err != nil {
+		s.shares.unkeep(ss.from, keptRows, size)
+	}
 	if errors.Is(err, errSeen) {
 		return &protocol.Empty{}, nil
 	}
@@ -43,10 +62,61 @@ func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	return &protocol.Empty{}, nil
 }
 
+// isStranger reports whether a letter's token is not that of the mailbox.
+func (s *Server) isStranger(ref DeviceRef, token []byte) (stranger bool, err error) {
+	if len(token) == 0 {
+		return true, nil
+	}
+	got := sha256.Sum256(token)
+	err = s.store.View(s.ctx, func(tx ReadTx) error {
+		want, err := tx.Mailboxes().Token(ref)
+		stranger = want == [sha256.Size]byte{} || subtle.ConstantTimeCompare(want[:], got[:]) != 1
+		return err
+	})
+	return stranger, err
+}
+
+// limitStranger takes a letter from the origin's share of what strangers may
+// send to a device, and of the room that they may fill. It refuses letters to
+// devices that do not exist; of one that got letters lately that is known.
+func (ss *session) limitStranger(ref DeviceRef, size int64) error {
+	s, now := ss.s, ss.s.now()
+	units := float64((size + letterUnit - 1) / letterUnit)
+	wait, ok, known := s.targets.letter.takeKnown(ref, ss.from, units, now)
+	if !known {
+		refs, err := s.devicesOf(ref.Name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(refs, ref) {
+			return refuse(protocol.CodeNotFound)
+		}
+		wait, ok = s.targets.letter.take(ref, ss.from, units, now)
+	}
+	if !ok {
+		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait, Reason: protocol.ReasonRecipient}
+	}
+	if _, ok := s.targets.room.take(ref, ss.from, units*letterUnit, now); !ok {
+		return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonMailbox)
+	}
+	return nil
+}
+
+// mailboxToken sets by which token contacts are told from strangers.
+func (ss *session) mailboxToken(b *protocol.MailboxToken) (protocol.Body, error) {
+	err := ss.s.store.Update(ss.s.ctx, func(tx WriteTx) error {
+		if _, err := tx.Accounts().Account(ss.identity.Name); err != nil {
+			return accountNotFound(err) // deleted meanwhile
+		}
+		return tx.Mailboxes().SetToken(*ss.identity, b.Hash)
+	})
+	return &protocol.Empty{}, err
+}
+
 // errSeen says that the letter has been stored before.
 var errSeen = errors.New("server: letter seen before")
 
-func (s *Server) addLetter(boxes MailboxWriter, ref DeviceRef, letter LetterRow, seen SeenRow) error {
+func (s *Server) addLetter(boxes MailboxWriter, ref DeviceRef, letter LetterRow, seen SeenRow, stranger bool) error {
 	before, err := boxes.Seen(ref, seen.ID)
 	switch {
 	case err == nil && before.Hash == seen.Hash:
@@ -60,8 +130,12 @@ func (s *Server) addLetter(boxes MailboxWriter, ref DeviceRef, letter LetterRow,
 	if err != nil {
 		return err
 	}
-	if box.Letters >= s.limits.MaxMailboxLetters || box.Bytes+uint64(len(letter.Letter)) > s.limits.MaxMailboxBytes {
-		return refuse(protocol.CodeQuotaExceeded)
+	letters, bytes := s.limits.MaxMailboxLetters, s.limits.MaxMailboxBytes
+	if stranger {
+		letters, bytes = (letters+1)/2, (bytes+1)/2
+	}
+	if box.Letters >= letters || box.Bytes+uint64(len(letter.Letter)) > bytes {
+		return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonMailbox)
 	}
 	return boxes.Add(letter, seen)
 }
@@ -79,14 +153,20 @@ func (ss *session) mailboxOpen(r request, b *protocol.MailboxOpen) (protocol.Bod
 }
 
 func (ss *session) mailboxDelete(b *protocol.MailboxDelete) (protocol.Body, error) {
-	err := ss.s.store.Update(ss.s.ctx, func(tx WriteTx) error {
-		return tx.Mailboxes().Delete(*ss.identity, b.UpTo)
+	empty := false
+	err := ss.s.store.Update(Freeing(ss.s.ctx), func(tx WriteTx) error {
+		if err := tx.Mailboxes().Delete(*ss.identity, b.UpTo); err != nil {
+			return err
+		}
+		box, err := tx.Mailboxes().Mailbox(*ss.identity)
+		empty = box.Letters == 0
+		return err
 	})
+	if err == nil && empty {
+		ss.s.targets.room.reset(*ss.identity)
+	}
 	return &protocol.Empty{}, err
 }
-
-// letterChunk is how many bytes of letters are read at a time.
-const letterChunk = 128 << 10
 
 // letterFeed delivers a mailbox. The writer of its outbox alone uses after and
 // caughtUp.
@@ -107,20 +187,24 @@ func (f *letterFeed) isClosed() bool {
 	return f.closed
 }
 
-func (f *letterFeed) next(ctx context.Context) (frames []byte, more bool, err error) {
+func (f *letterFeed) next(ctx context.Context, most int) (frames []byte, more bool, err error) {
 	if f.isClosed() {
 		return nil, false, nil
 	}
 	var letters []LetterRow
+	var box MailboxRow
 	err = f.s.store.View(ctx, func(tx ReadTx) error {
-		letters, err = tx.Mailboxes().Letters(f.ref, f.after, letterChunk)
+		if box, err = tx.Mailboxes().Mailbox(f.ref); err != nil {
+			return err
+		}
+		letters, err = tx.Mailboxes().Letters(f.ref, f.after, most)
 		return err
 	})
 	if err != nil {
 		return nil, false, err
 	}
 	frames = make([]byte, headerRoom, headerRoom+1024)
-	now := f.s.now().Unix()
+	now := f.s.clock.expiry().Unix()
 	for _, l := range letters {
 		f.after = l.Seq
 		if l.Expires <= now {
@@ -136,7 +220,7 @@ func (f *letterFeed) next(ctx context.Context) (frames []byte, more bool, err er
 	}
 	if !f.caughtUp {
 		f.caughtUp = true
-		frames, err = protocol.Append(frames, protocol.KindEvent, 0, uint16(protocol.EventMailboxCaughtUp), &protocol.Empty{})
+		frames, err = protocol.Append(frames, protocol.KindEvent, 0, uint16(protocol.EventMailboxCaughtUp), &protocol.MailboxState{Last: box.Last})
 	}
 	return frames, false, err
 }

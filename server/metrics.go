@@ -54,11 +54,23 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 		m.requests = append(m.requests, byCode)
 	}
 	var errs []error
+	for i, name := range resourceNames[:keptRows] {
+		errs = append(errs, r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "securecrypt", Name: "shared_used", Help: "What origins hold of a resource that they share.",
+			ConstLabels: prometheus.Labels{"resource": name},
+		}, func() float64 { return float64(s.shares.used[i].Load()) })))
+	}
 	for _, c := range []prometheus.Collector{
 		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
+		gauge("clock_doubted", "1 while the clock is not what it should be and nothing expires.", func() float64 {
+			if s.clock.trusted() {
+				return 0
+			}
+			return 1
+		}),
 		gauge("connections", "Connections now.", func() float64 { return float64(s.sessions.count()) }),
-		gauge("request_bytes", "Bytes of requests being worked on.", func() float64 { return float64(s.memory.used.Load()) }),
-		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.queued.used.Load()) }),
+		gauge("request_bytes", "Bytes of requests being received or worked on, short ones excepted.", func() float64 { return float64(s.shares.used[requestMemory].Load() + s.shares.used[postMemory].Load()) }),
+		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.shares.used[queuedMemory].Load()) }),
 	} {
 		errs = append(errs, r.Register(c))
 	}

@@ -53,7 +53,7 @@ func TestTwoNodesShareAStore(t *testing.T) {
 	}
 	person, mailbox := servertest.Register(t, two, "bob")
 	mailbox.Must(protocol.OpMailboxOpen, &protocol.MailboxOpen{}, &protocol.Empty{})
-	servertest.Next[*protocol.Empty](mailbox)
+	servertest.Next[*protocol.MailboxState](mailbox)
 	servertest.Dial(t, one).Must(protocol.OpLetterSend, &protocol.LetterSend{Name: "bob", Device: person.Device, Letter: []byte("x")}, &protocol.Empty{})
 	servertest.Next[*protocol.Letter](mailbox)
 }
@@ -134,7 +134,7 @@ func TestEachEpochShowsItsEntriesAlone(t *testing.T) {
 		for after := uint64(0); after <= last+1; after++ {
 			reader := servertest.Dial(t, i)
 			state := reader.Open(channel, epoch, after)
-			if state != (protocol.ChannelState{Epoch: epochs, Last: last}) {
+			if state.Epoch != epochs || state.Last != last {
 				t.Fatalf("state %+v", state)
 			}
 			for want := max(first, after+1); want <= end; want++ {

@@ -33,6 +33,7 @@ type opening struct {
 
 	state    openingState
 	cursor   uint64 // the last entry that was sent or queued
+	granted  uint64 // the last entry that the client has room for; the topic's lock guards it
 	target   uint64 // CaughtUp is due when cursor reaches it
 	caughtUp bool   // CaughtUp was sent
 
@@ -45,7 +46,7 @@ func (o *opening) offer(r run) {
 	if o.state != openingLive || r.last <= o.cursor {
 		return
 	}
-	if r.first != o.cursor+1 || !o.out.offer(r.pieces, r.size) {
+	if r.first != o.cursor+1 || r.last > o.granted || !o.out.offer(r.pieces, r.size) {
 		o.fallBehind()
 		return
 	}
@@ -62,24 +63,42 @@ func (o *opening) fallBehind() {
 	o.out.read(o)
 }
 
-// entryChunk is how many bytes of entries are read at a time.
-const entryChunk = 512 << 10
+// grant raises the bound on what is delivered.
+func (o *opening) grant(upTo uint64) {
+	o.topic.mu.Lock()
+	defer o.topic.mu.Unlock()
+	if upTo <= o.granted {
+		return
+	}
+	o.granted = upTo
+	if o.state == openingBehind {
+		o.out.read(o)
+	}
+}
+
+// readEntries bounds the entries that are read at a time: with a quickRead of
+// bytes they fit into a message even if they are tiny.
+const readEntries = 2048
 
 // next implements feed.
-func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error) {
+func (o *opening) next(ctx context.Context, most int) (frames []byte, more bool, err error) {
 	o.topic.mu.Lock()
-	behind := o.state == openingBehind
+	behind, granted, told := o.state == openingBehind, o.granted, o.topic.last
 	o.topic.mu.Unlock()
 	if !behind {
 		return nil, false, nil
 	}
-	page, err := o.read(ctx)
+	granted = min(granted, o.cursor+readEntries)
+	page, err := o.read(ctx, granted, most)
 	if err != nil {
 		return nil, false, err
 	}
+	if !page.gone && !page.ended && page.upTo < told {
+		o.topic.begin(told, page.upTo)
+	}
 	entries, upTo := page.entries, page.upTo
-	frames = make([]byte, headerRoom, headerRoom+gatherSize)
-	now, size := o.s.now().Unix(), 0
+	frames = make([]byte, headerRoom, headerRoom+batchMessageSize)
+	now, size := o.s.clock.expiry().Unix(), 0
 	cursor := o.cursor
 	for i := range entries {
 		e := &entries[i]
@@ -91,8 +110,8 @@ func (o *opening) next(ctx context.Context) (frames []byte, more bool, err error
 		frames = appendEntryFrame(frames, e)
 	}
 	o.s.metrics.delivered(len(entries))
-	if size < entryChunk {
-		cursor = max(cursor, upTo)
+	if size < most {
+		cursor = max(cursor, min(upTo, granted))
 	}
 	ended := page.gone || page.ended && cursor >= upTo
 	if !o.caughtUp && (ended || cursor >= o.target) {
@@ -113,8 +132,8 @@ type page struct {
 	gone    bool   // all of the epoch has expired
 }
 
-// read returns entries after the cursor.
-func (o *opening) read(ctx context.Context) (p page, err error) {
+// read returns entries after the cursor and up to granted, of about most bytes.
+func (o *opening) read(ctx context.Context, granted uint64, most int) (p page, err error) {
 	err = o.s.store.View(ctx, func(tx ReadTx) error {
 		p = page{upTo: o.cursor}
 		channel, epoch, err := channelAt(tx.Channels(), o.topic.id, o.epoch)
@@ -129,14 +148,15 @@ func (o *opening) read(ctx context.Context) (p page, err error) {
 		if p.ended {
 			p.upTo = epoch.End
 		}
-		p.entries, err = tx.Channels().Entries(o.topic.id, o.cursor, p.upTo, entryChunk)
+		p.entries, err = tx.Channels().Entries(o.topic.id, o.cursor, min(p.upTo, granted), most)
 		return err
 	})
 	return p, err
 }
 
 // advance sets the cursor and reports whether there is more to read now: up to
-// the newest entry of the store, or what was stored after that was looked up.
+// the newest entry of the store, or what was stored after that was looked up, as
+// far as the client has room for it. Otherwise grant has it read on.
 func (o *opening) advance(cursor, upTo uint64, ended bool) bool {
 	o.topic.mu.Lock()
 	defer o.topic.mu.Unlock()
@@ -151,5 +171,5 @@ func (o *opening) advance(cursor, upTo uint64, ended bool) bool {
 		o.state = openingLive
 		return false
 	}
-	return true
+	return cursor < o.granted
 }

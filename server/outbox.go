@@ -6,20 +6,30 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// gatherSize is how many bytes of frames travel in one WebSocket message,
-// unless one frame alone is larger.
-const gatherSize = 64 << 10
+// batchMessageSize is the number of bytes of frames in one WebSocket message,
+// unless a single frame is larger.
+const batchMessageSize = 64 << 10
 
 // A feed is read from the store at the pace of the connection.
 type feed interface {
-	// next returns more frames. The feed is asked again while more is true;
+	// next returns more frames, for which it reads about size bytes: at most
+	// one entry or letter beyond. The feed is asked again while more is true;
 	// when it is false the feed must ask to be read with outbox.read.
-	next(ctx context.Context) (frames []byte, more bool, err error)
+	next(ctx context.Context, size int) (frames []byte, more bool, err error)
 }
+
+// The number of bytes read from a feed at a time. It is small for a connection
+// that was slow to take the last ones, because they stay in memory until sent.
+const (
+	slowReadSize = 64 << 10
+	fastReadSize = 512 << 10
+	fastSendTime = 100 * time.Millisecond
+)
 
 // outbox is what is to be sent on one connection. Its writer goroutine exists
 // while there is something.
@@ -27,8 +37,11 @@ type outbox struct {
 	send   func(b []byte) error // frames after headerRoom bytes
 	failed func(error)          // called once, by the writer
 	limit  int64
-	memory *budget // of all outboxes
+	shares *shares
+	from   *origin
 	ctx    context.Context
+	now    func() time.Time
+	quick  bool // the last send from a feed was; the writer owns it
 
 	mu       sync.Mutex
 	room     sync.Cond // signalled when the queue gets shorter
@@ -40,8 +53,8 @@ type outbox struct {
 	closed   bool
 }
 
-func newOutbox(ctx context.Context, limit int64, memory *budget, send func([]byte) error, failed func(error)) *outbox {
-	o := &outbox{send: send, failed: failed, limit: limit, memory: memory, ctx: ctx}
+func newOutbox(ctx context.Context, now func() time.Time, limit int64, sh *shares, from *origin, send func([]byte) error, failed func(error)) *outbox {
+	o := &outbox{send: send, failed: failed, limit: limit, shares: sh, from: from, ctx: ctx, now: now}
 	o.room.L = &o.mu
 	return o
 }
@@ -58,15 +71,14 @@ func (o *outbox) push(frames []byte) {
 func (o *outbox) offer(frames [][]byte, size int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.bytes+size > o.limit && o.bytes > 0 || o.memory.exhausted() {
-		return false
-	}
 	if o.closed {
 		return true
 	}
+	if o.bytes+size > o.limit && o.bytes > 0 || !o.shares.take(o.from, queuedMemory, size) {
+		return false
+	}
 	o.queue = append(o.queue, frames...)
 	o.bytes += size
-	o.memory.force(size)
 	o.start()
 	return true
 }
@@ -77,7 +89,7 @@ func (o *outbox) add(frames []byte, size int64) {
 	}
 	o.queue = append(o.queue, frames)
 	o.bytes += size
-	o.memory.force(size)
+	o.shares.force(o.from, queuedMemory, size)
 	o.start()
 }
 
@@ -100,15 +112,31 @@ func (o *outbox) start() {
 	}
 }
 
-// waitRoom waits until the queue is within its limit; it reports false when
-// the outbox is closed.
+// waitRoom waits until the queue is within its limit and all queues of the
+// origin within their share; it reports false when the outbox is closed.
 func (o *outbox) waitRoom() bool {
+	for o.withinLimit() {
+		if !o.shares.exceeded(o.from, queuedMemory) {
+			return true
+		}
+		time.Sleep(retryInterval)
+	}
+	return false
+}
+
+func (o *outbox) withinLimit() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.bytes > o.limit && !o.closed {
 		o.room.Wait()
 	}
 	return !o.closed
+}
+
+func (o *outbox) isClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
 }
 
 // drain stops the feeds and waits until what is queued has been handed to the
@@ -130,7 +158,7 @@ func (o *outbox) close() {
 		return
 	}
 	o.closed = true
-	o.memory.release(o.bytes)
+	o.shares.give(o.from, queuedMemory, o.bytes)
 	o.queue, o.feeds, o.bytes = nil, nil, 0
 	o.room.Broadcast()
 }
@@ -152,7 +180,7 @@ func (o *outbox) write() {
 		switch {
 		case queue != nil:
 			err = o.gather(queue)
-			o.memory.release(size)
+			o.shares.give(o.from, queuedMemory, size)
 		case f != nil:
 			err = o.follow(f)
 		default:
@@ -194,10 +222,10 @@ func (o *outbox) fail(err error) {
 
 // gather sends queued frames in as few messages as it may.
 func (o *outbox) gather(queue [][]byte) error {
-	b := getBuffer(gatherSize)[:headerRoom]
+	b := getBuffer(batchMessageSize)[:headerRoom]
 	defer func() { putBuffer(b[:0]) }()
 	for _, frames := range queue {
-		if len(b) > headerRoom && len(b)+len(frames) > gatherSize {
+		if len(b) > headerRoom && len(b)+len(frames) > batchMessageSize {
 			if err := o.send(b); err != nil {
 				return err
 			}
@@ -214,8 +242,21 @@ func (o *outbox) gather(queue [][]byte) error {
 	return o.send(b)
 }
 
+// follow reads from a feed and sends that, once the origin's share allows it:
+// until then what is queued goes before.
 func (o *outbox) follow(f feed) error {
-	frames, more, err := f.next(o.ctx)
+	size := slowReadSize
+	if o.quick {
+		size = fastReadSize
+	}
+	held := int64(size + protocol.MaxCiphertext)
+	if !o.shares.take(o.from, queuedMemory, held) {
+		o.read(f)
+		time.Sleep(retryInterval)
+		return nil
+	}
+	defer func() { o.shares.give(o.from, queuedMemory, held) }()
+	frames, more, err := f.next(o.ctx, size)
 	if err != nil {
 		return err
 	}
@@ -225,5 +266,11 @@ func (o *outbox) follow(f feed) error {
 	if len(frames) <= headerRoom {
 		return nil
 	}
-	return o.send(frames)
+	unused := held - int64(len(frames))
+	o.shares.give(o.from, queuedMemory, unused)
+	held -= unused
+	began := o.now()
+	err = o.send(frames)
+	o.quick = o.now().Sub(began) < fastSendTime
+	return err
 }

@@ -3,48 +3,41 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// A problem is a refusal of the HTTP interface to blobs, sent as
-// application/problem+json (RFC 9457). The set is closed.
+// A problem is a refusal of the HTTP interface to blobs.
 type problem struct {
-	Type       string        `json:"type"`
-	Title      string        `json:"title"`
-	Status     int           `json:"status"`
-	Code       string        `json:"code"`
+	refusal    protocol.BlobRefusal
 	retryAfter time.Duration // in a header
 }
 
-// Error returns the title.
-func (p *problem) Error() string { return p.Title }
+// Error returns what the refusal says to people.
+func (p *problem) Error() string { return p.refusal.String() }
 
-// The problems.
+// The problems. Two are the same if they are the same pointer.
 var (
-	problemMalformed    = newProblem(http.StatusBadRequest, "malformed", "a header of the request is missing or wrong")
-	problemUnauthorized = newProblem(http.StatusUnauthorized, "unauthorized", "the upload token is missing or is not this blob's")
-	problemNotFound     = newProblem(http.StatusNotFound, "not_found", "there is no such blob, or not yet")
-	problemConflict     = newProblem(http.StatusConflict, "conflict", "the upload stands elsewhere; ask with HEAD and go on from there")
-	problemTooLarge     = newProblem(http.StatusRequestEntityTooLarge, "too_large", "too large for this server, or longer than announced")
-	problemMediaType    = newProblem(http.StatusUnsupportedMediaType, "media_type", "an upload has the type application/offset+octet-stream")
-	problemRateLimited  = newProblem(http.StatusTooManyRequests, "rate_limited", "too much in too short a time; try again later")
-	problemQuota        = newProblem(http.StatusInsufficientStorage, "quota_exceeded", "no room left on the server")
-	problemUnavailable  = newProblem(http.StatusServiceUnavailable, "unavailable", "the server is unavailable for the moment")
-	problemInternal     = newProblem(http.StatusInternalServerError, "internal", "the server failed")
+	problemMalformed    = &problem{refusal: protocol.BlobMalformed}
+	problemUnauthorized = &problem{refusal: protocol.BlobUnauthorized}
+	problemNotFound     = &problem{refusal: protocol.BlobNotFound}
+	problemExists       = &problem{refusal: protocol.BlobExists}
+	problemWrongOffset  = &problem{refusal: protocol.BlobWrongOffset}
+	problemTooLarge     = &problem{refusal: protocol.BlobTooLarge}
+	problemMediaType    = &problem{refusal: protocol.BlobMediaType}
+	problemRange        = &problem{refusal: protocol.BlobRange}
+	problemRateLimited  = &problem{refusal: protocol.BlobRateLimited}
+	problemQuota        = &problem{refusal: protocol.BlobQuotaExceeded}
+	problemUnavailable  = &problem{refusal: protocol.BlobUnavailable}
+	problemInternal     = &problem{refusal: protocol.BlobInternal}
 )
 
-func newProblem(status int, code, title string) *problem {
-	return &problem{Type: "about:blank", Title: title, Status: status, Code: code}
-}
-
+// after returns the problem with the wait that the client is asked for.
 func (p *problem) after(d time.Duration) *problem {
-	q := *p
-	q.retryAfter = d
-	return &q
+	return &problem{p.refusal, d}
 }
 
 func (s *Server) problemOf(err error) *problem {
@@ -63,10 +56,10 @@ func (s *Server) problemOf(err error) *problem {
 
 func (s *Server) writeProblem(w http.ResponseWriter, err error) {
 	p := s.problemOf(err)
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Type", protocol.ProblemType)
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(max(1, p.retryAfter.Seconds()))))
+		w.Header().Set(protocol.HeaderRetryAfter, protocol.RetryAfter(p.retryAfter))
 	}
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client may have gone
+	w.WriteHeader(p.refusal.Status())
+	_, _ = w.Write(p.refusal.Problem()) // the client may have gone
 }

@@ -4,10 +4,13 @@ package server_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
@@ -130,7 +133,7 @@ func TestLettersArriveOnceAndInOrder(t *testing.T) {
 	if l := servertest.Next[*protocol.Letter](bob); l.Seq != 1 || string(l.Letter) != "first" {
 		t.Fatalf("got %+v", l)
 	}
-	servertest.Next[*protocol.Empty](bob)
+	servertest.Next[*protocol.MailboxState](bob)
 	if err := send(2, "second"); err != nil {
 		t.Fatal(err)
 	}
@@ -228,5 +231,50 @@ func TestRefusedPostsKeepTheirOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTinyEntriesFitIntoMessages reads a backlog of entries of one byte, which
+// are less than what they are wrapped into.
+func TestTinyEntriesFitIntoMessages(t *testing.T) {
+	const many, together = 30_000, 1000
+	i := servertest.Start(t, servertest.Options{Memory: true})
+	channel := protocol.ChannelID{1}
+	poster := servertest.Dial(t, i)
+	poster.Create(channel)
+	poster.Open(channel, 0, 0)
+	for n := 0; n < many; n += together {
+		var frames []byte
+		for k := range uint64(together) {
+			var err error
+			frames, err = protocol.Append(frames, protocol.KindRequest, 1000+k, uint16(protocol.OpChannelPost), &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := poster.SendRaw(frames); err != nil {
+			t.Fatal(err)
+		}
+		if err := poster.Answer(1000+together-1, &protocol.Posted{}); err != nil {
+			t.Fatal(err)
+		}
+		poster.Forget()
+	}
+	reader := servertest.Dial(t, i)
+	if _, err := reader.Send(protocol.OpChannelOpen, reader.OpenBody(channel, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for read := int64(0); read < many*40; {
+		h, err := ws.ReadHeader(reader.Conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Length > protocol.MaxMessage {
+			t.Fatalf("a message of %d bytes", h.Length)
+		}
+		if _, err := io.CopyN(io.Discard, reader.Conn, h.Length); err != nil {
+			t.Fatal(err)
+		}
+		read += h.Length
 	}
 }

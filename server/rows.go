@@ -46,6 +46,39 @@ type LetterRow struct {
 	Letter  []byte
 }
 
+// A TokenRow is how letters of a device's contacts are recognised.
+type TokenRow struct {
+	Name   string
+	Device protocol.DeviceID
+	Hash   [sha256.Size]byte // of the delivery token that the device gives to its contacts
+}
+
+// A SessionRow is the mark of a device's last sign-in, by which a second copy of
+// its profile is noticed. It holds no time.
+type SessionRow struct {
+	Name    string
+	Device  protocol.DeviceID
+	Counter uint64
+	ID      [16]byte
+	Highest uint64 // counter that the device ever signed in with
+	Copied  bool   // two copies signed in, and none of them has taken over
+}
+
+// A ReservedNameRow keeps the name of an account that was deleted from being
+// taken by somebody else.
+type ReservedNameRow struct {
+	Name string
+	Hash [sha256.Size]byte // of the account's first statement
+}
+
+// A StateRow is what the store knows about itself.
+type StateRow struct {
+	Incarnation protocol.Incarnation
+	Newest      int64  // the newest time that the server has seen and trusted
+	Boot        string // the start of the machine in which it saw that; "": not known
+	Uptime      int64  // of the machine at that time, in nanoseconds
+}
+
 // A SeenRow remembers a letter's identifier, so that a letter that is sent
 // again is stored once.
 type SeenRow struct {
@@ -64,6 +97,7 @@ type ChannelRow struct {
 	Last    uint64 // sequence number of the newest entry ever
 	Entries uint64
 	Bytes   uint64 // of ciphertext
+	Expires int64  // when it ends unless somebody uses it; counted from the end of the day of its last use
 }
 
 // An EpochRow is the right of access to the entries Start+1 to End of a
@@ -93,6 +127,12 @@ type BlobRow struct {
 	Offset      uint64 // bytes that are durable
 	Expires     int64
 	UploadUntil int64 // when the upload is given up, while it is under way
+	// Hash is the SHA-256 of the content once it is whole. It is empty for a
+	// blob that was whole before servers kept it.
+	Hash []byte
+	// HashState is the state of that hash at Offset, while the upload is under
+	// way, in the form of crypto/sha256.
+	HashState []byte
 }
 
 // Complete reports whether the blob can be fetched.
@@ -121,10 +161,19 @@ type WakeRow struct {
 	Expires  int64             // counted from the end of the day of its registration
 }
 
-// TotalsRow counts what quotas of the whole server bound.
+// TotalsRow counts rows. BlobBytes is the sum of the lengths of all blobs,
+// announced ones included.
 type TotalsRow struct {
 	Accounts  uint64
 	Channels  uint64
+	BlobBytes uint64
+}
+
+// Usage is how many bytes the store holds of what strangers may store: of
+// statements, key packages, letters, entries and endpoints, and of blobs as far
+// as they have arrived.
+type Usage struct {
+	RowBytes  uint64
 	BlobBytes uint64
 }
 
@@ -152,7 +201,7 @@ type Table struct {
 	Reason    string
 }
 
-const noOwner = "names no account: the server does not know whose it is"
+const noOwnerReason = "names no account: the server does not know whose it is"
 
 // Tables lists every kind of row that a store may hold.
 func Tables() []Table {
@@ -162,12 +211,16 @@ func Tables() []Table {
 		{Name: "mailbox", Row: MailboxRow{}, Disclosed: true},
 		{Name: "letter", Row: LetterRow{}, Disclosed: true},
 		{Name: "letter_seen", Row: SeenRow{}, Disclosed: true},
-		{Name: "channel", Row: ChannelRow{}, Reason: noOwner},
-		{Name: "epoch", Row: EpochRow{}, Reason: noOwner},
-		{Name: "entry", Row: EntryRow{}, Reason: noOwner},
-		{Name: "blob", Row: BlobRow{}, Reason: noOwner},
+		{Name: "mailbox_token", Row: TokenRow{}, Disclosed: true},
+		{Name: "session", Row: SessionRow{}, Disclosed: true},
+		{Name: "reserved_name", Row: ReservedNameRow{}, Disclosed: true},
+		{Name: "channel", Row: ChannelRow{}, Reason: noOwnerReason},
+		{Name: "epoch", Row: EpochRow{}, Reason: noOwnerReason},
+		{Name: "entry", Row: EntryRow{}, Reason: noOwnerReason},
+		{Name: "blob", Row: BlobRow{}, Reason: noOwnerReason},
 		{Name: "invite", Row: InviteRow{}, Reason: "unused invitations only; a used one is deleted, and nobody is named in it"},
 		{Name: "wake", Row: WakeRow{}, Reason: "a browser's address at its push service, under the hash of a token; names no account and no channel: the server does not know whose it is"},
+		{Name: "state", Row: StateRow{}, Reason: "about the server itself: which life of its folder this is, and its clock; one row for all"},
 		{Name: "totals", Row: TotalsRow{}, Reason: "sums over the whole server"},
 		{Name: "format", Row: FormatRow{}, Reason: "the version of the store's format"},
 		{Name: "expiry", Row: ExpiryRow{}, Reason: "repeats the expiry times and keys of rows of the other tables, to find them when it is time"},

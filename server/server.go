@@ -10,9 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -27,26 +27,38 @@ type Server struct {
 	blobs        Blobs
 	bus          Bus
 	now          func() time.Time
+	began        time.Time // a reading of now, for its monotonic part
+	clock        *clock
+	noted        func(StateRow)
 	random       *lockedReader
 	log          *slog.Logger
 	registration Registration
 	limits       Limits
 	page         http.Handler
 	pusher       Pusher
+	room         func() (uint64, error)
+	full         bool // the disk was, when it was last looked at; Run owns it
 
-	limiters  *limiters
-	memory    *budget // of requests
-	queued    *budget // of what is to be sent
-	uploads   chan struct{}
+	proxies   *Proxies
+	shares    *shares
+	origins   *originSet
+	targets   *targetSets
+	received  atomic.Int64 // bytes of blobs that are not in the store's count yet
 	uploading *blobLocks
-	pushing   chan struct{} // one element for each push under way
+	pushing   work // pushes under way
+	used      channelUse
+	warner    *proxyWarner
 	metrics   *metrics
 	channels  *channelHub
 	mailbox   *mailboxHub
 	sessions  *sessionSet
-	work      work // what a shutdown waits for
-	stopBus   func()
-	node      uint64 // a random number, to know own signals by
+	// identified are those of them that speak for a device.
+	identified *identifiedSet
+	// incarnation is which life of its data the store is in.
+	incarnation protocol.Incarnation
+	work        work // what a shutdown waits for
+	stopBus     func()
+	node        uint64 // a random number, to know own signals by
 
 	// ctx ends when the server stops.
 	ctx    context.Context
@@ -66,15 +78,17 @@ func New(c Config) (*Server, error) {
 		limits:       *c.Limits,
 		page:         c.Page,
 		pusher:       c.Pusher,
-		limiters:     newLimiters(c.Limits),
-		memory:       newBudget(c.Limits.MaxMemory),
-		queued:       newBudget(c.Limits.MaxMemory),
-		uploads:      make(chan struct{}, c.Limits.MaxUploads),
+		proxies:      &c.Proxies,
+		shares:       newShares(c.Limits),
+		targets:      newTargetSets(c.Limits),
+		room:         c.Room,
+		noted:        c.Noted,
 		uploading:    newBlobLocks(),
-		pushing:      make(chan struct{}, c.Limits.MaxPushes),
+		warner:       &proxyWarner{log: c.Log},
 		ctx:          ctx,
 		cancel:       cancel,
 	}
+	s.origins = newOriginSet(c.Limits, s.shares)
 	var node [8]byte
 	if _, err := s.random.Read(node[:]); err != nil {
 		cancel()
@@ -83,7 +97,12 @@ func New(c Config) (*Server, error) {
 	s.node = binary.BigEndian.Uint64(node[:])
 	s.channels = newChannelHub(s)
 	s.mailbox = newMailboxHub()
-	s.sessions = newSessionSet(s.limits.MaxConnections, s.limits.MaxAddressConnections)
+	s.sessions = newSessionSet()
+	s.identified = newIdentifiedSet()
+	if err := s.resume(ctx, c.Uptime); err != nil {
+		cancel()
+		return nil, fmt.Errorf("server: reading its state: %w", err)
+	}
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics, s); err != nil {
 		cancel()
@@ -96,9 +115,30 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// resume goes on from what the store knows about itself.
+func (s *Server) resume(ctx context.Context, uptime Uptime) (err error) {
+	if s.incarnation, err = Incarnation(ctx, s.store, s.random); err != nil {
+		return err
+	}
+	var row StateRow
+	err = s.store.View(ctx, func(tx ReadTx) error {
+		row, err = tx.State().Get()
+		return err
+	})
+	s.began = s.now()
+	s.clock = newClock(s.now, uptime, row)
+	return err
+}
+
 func (s *Server) wake(w Wake) {
 	if w.Mailbox != (DeviceRef{}) {
 		s.mailbox.wake(w.Mailbox)
+		return
+	}
+	if w.Ended != (DeviceRef{}) {
+		if w.Node != s.node {
+			s.identified.end(w.Ended, nil)
+		}
 		return
 	}
 	if w.Signal != nil {
@@ -116,22 +156,22 @@ func (s *Server) publish(w Wake) {
 	}
 }
 
-// Handler returns the server's HTTP face: the WebSocket, the blobs, /health and
-// the page.
+// Handler returns the server's HTTP interface: the WebSocket, the blobs,
+// /health and the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.WebSocketPath, s.serveSocket)
-	mux.HandleFunc("GET /health", s.serveHealth)
+	mux.Handle("GET /health", s.limitRequestTime(http.HandlerFunc(s.serveHealth)))
 	s.handleBlobs(mux)
 	if s.page != nil {
-		mux.Handle("/", s.page)
+		mux.Handle("/", s.limitRequestTime(s.page))
 	}
-	return inert(mux)
+	return denyAllCSP(mux)
 }
 
-// inert keeps whatever a browser shows of an answer from doing anything. The
-// page, which is to do something, says itself what.
-func inert(h http.Handler) http.Handler {
+// denyAllCSP keeps browsers from running, framing or guessing the type of an
+// answer. The page, which has scripts, sets its own policy instead.
+func denyAllCSP(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -154,6 +194,18 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "the store does not answer\n")
 		return
 	}
+	if s.room != nil {
+		if free, err := s.room(); err == nil && free == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "the disk has no more room than the reserve: nothing new is stored\n")
+			return
+		}
+	}
+	if !s.clock.trusted() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "the clock is not what it should be: all else works, but nothing expires until it is right, or: securecryptd clock confirm\n")
+		return
+	}
 	_, _ = io.WriteString(w, "ok\n")
 }
 
@@ -163,15 +215,6 @@ func (s *Server) channelCount(ctx context.Context) (n uint64, err error) {
 		return err
 	})
 	return n, err
-}
-
-// remoteOf returns where a request comes from, for rate limits.
-func remoteOf(r *http.Request) origin {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return origin{}
-	}
-	return originOf(ap.Addr())
 }
 
 // serveSocket takes connections from pages of any origin, as conversations lie
@@ -184,49 +227,63 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this address is for WebSockets", http.StatusBadRequest)
 		return
 	}
-	from := remoteOf(r)
-	if _, ok := s.limiters.connect.take(from, 1, s.now()); !ok {
+	from := s.enter(r)
+	s.warner.see(s.proxies, r)
+	if _, ok := from.take(rateConnect, 1, s.now()); !ok {
+		from.leave()
 		s.metrics.refused("rate")
 		http.Error(w, "too many connections; try again later", http.StatusTooManyRequests)
 		return
 	}
-	if !s.sessions.reserve(from) {
+	if s.sessions.isStopping() || !s.shares.take(from, connections, 1) {
+		from.leave()
 		s.metrics.refused("connections")
 		http.Error(w, "too many connections", http.StatusServiceUnavailable)
 		return
 	}
-	conn, rw, _, err := ws.HTTPUpgrader{Timeout: s.limits.HeaderTimeout}.Upgrade(r, w)
-	if err != nil {
-		s.sessions.unreserve(from)
-		if conn != nil {
-			_ = conn.Close() // the handshake failed; nothing to save
-		}
-		return
-	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
-	k := newSocket(conn, early, s)
-	ss, err := newSession(s, k, from)
-	if err != nil {
-		s.sessions.unreserve(from)
-		_ = conn.Close() // nothing was said on it
-		return
-	}
-	if !s.sessions.add(ss) {
-		s.sessions.unreserve(from)
-		_ = k.closeWith(ws.StatusGoingAway) // the server stops
+	ss := s.upgrade(w, r, from)
+	if ss == nil {
+		s.shares.give(from, connections, 1)
+		from.leave()
 		return
 	}
 	// A goroutine of its own lets go of all that the HTTP server kept for the
 	// handshake.
 	go func() {
-		defer s.sessions.remove(ss, from)
 		ss.run()
+		s.shares.give(from, connections, 1)
+		from.leave()
+		s.sessions.remove(ss)
 	}()
+}
+
+// upgrade makes a session of a request, or returns nil.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from *origin) *session {
+	conn, rw, _, err := ws.HTTPUpgrader{Timeout: s.limits.HeaderTimeout}.Upgrade(r, w)
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close() // the handshake failed; nothing to save
+		}
+		return nil
+	}
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
+	k := newSocket(conn, early, s, from)
+	ss, err := newSession(s, k, from)
+	if err != nil {
+		_ = conn.Close() // nothing was said on it
+		return nil
+	}
+	if !s.sessions.add(ss) {
+		_ = k.closeWith(ws.StatusGoingAway) // the server stops
+		return nil
+	}
+	return ss
 }
 
 // Run does what is to be done from time to time, until ctx ends: it deletes
 // what has expired, pings connections and forgets rate limits.
 func (s *Server) Run(ctx context.Context) {
+	s.tidy(ctx)
 	ping := time.NewTicker(s.limits.PingInterval)
 	defer ping.Stop()
 	sweep := time.NewTicker(DefaultSweepInterval)
@@ -238,18 +295,34 @@ func (s *Server) Run(ctx context.Context) {
 		case <-ping.C:
 			s.pingAll()
 		case <-sweep.C:
-			s.limiters.forget(s.now())
-			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("deleting what has expired failed; it is tried again later", "kind", errorKind(err))
-			}
+			s.tidy(ctx)
 		}
 	}
 }
 
-func (s *Server) pingAll() {
+// tidy does what is to be done each minute.
+func (s *Server) tidy(ctx context.Context) {
 	now := s.now()
+	s.origins.forget(now)
+	s.targets.forget(now)
+	if err := s.measure(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("the room on the disk could not be measured", "kind", errorKind(err))
+	}
+	if err := s.saveChannelUse(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("noting which channels are used failed; it is tried again later", "kind", errorKind(err))
+	}
+	if !s.checkClock(ctx) {
+		return
+	}
+	if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("deleting what has expired failed; it is tried again later", "kind", errorKind(err))
+	}
+}
+
+func (s *Server) pingAll() {
+	now := s.now().Sub(s.began)
 	for _, ss := range s.sessions.all() {
-		idle := now.Sub(time.Unix(0, ss.lastSeen.Load()))
+		idle := now - time.Duration(ss.lastSeen.Load())
 		switch {
 		case idle > s.limits.IdleTimeout:
 			s.metrics.dropped("idle")
@@ -287,10 +360,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.cancel()
 	s.stopBus()
-	for range cap(s.pushing) { // pushes may write to the store, and no new one is to begin
-		s.pushing <- struct{}{}
-	}
-	return err
+	return errors.Join(err, s.pushing.wait(context.Background())) // pushes may write to the store; they end with s.ctx
 }
 
 // lockedReader serves randomness to many goroutines.

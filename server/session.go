@@ -33,7 +33,7 @@ const requestCost = 512
 type session struct {
 	s      *Server
 	wire   wire
-	from   origin
+	from   *origin
 	nonce  protocol.Nonce
 	out    *outbox
 	budget *budget // of unanswered posts
@@ -45,16 +45,19 @@ type session struct {
 	openings  map[protocol.ChannelID]*opening
 	letters   *letterFeed
 
+	disclosed *builtDisclosure // that is being read
+	pause     time.Duration    // of the last slowDown
+
 	lastSeen atomic.Int64
 	stopping atomic.Bool
 }
 
-func newSession(s *Server, w wire, from origin) (*session, error) {
+func newSession(s *Server, w wire, from *origin) (*session, error) {
 	ss := &session{s: s, wire: w, from: from, budget: newBudget(s.limits.MaxInFlight)}
 	if _, err := s.random.Read(ss.nonce[:]); err != nil {
 		return nil, err
 	}
-	ss.out = newOutbox(s.ctx, s.limits.MaxQueue, s.queued, w.writeMessage, func(err error) {
+	ss.out = newOutbox(s.ctx, s.now, s.limits.MaxQueue, s.shares, from, w.writeMessage, func(err error) {
 		if !errors.Is(err, errClosed) {
 			s.metrics.dropped("send")
 		}
@@ -64,12 +67,14 @@ func newSession(s *Server, w wire, from origin) (*session, error) {
 	return ss, nil
 }
 
-func (ss *session) seen() { ss.lastSeen.Store(ss.s.now().UnixNano()) }
+// seen notes when the connection gave a sign of life, without the wall clock:
+// that may jump.
+func (ss *session) seen() { ss.lastSeen.Store(int64(ss.s.now().Sub(ss.s.began))) }
 
 // run serves the connection until it ends.
 func (ss *session) run() {
 	defer ss.end()
-	ss.event(protocol.EventHello, &protocol.Hello{Version: protocol.Version, Host: ss.s.host, Nonce: ss.nonce})
+	ss.event(protocol.EventHello, ss.hello())
 	for {
 		message, err := ss.wire.readMessage(ss.seen)
 		if err != nil {
@@ -84,10 +89,24 @@ func (ss *session) run() {
 	}
 }
 
+// hello says who the server is, which life of its data this is, and what its
+// clock says, so that clients notice a server that went back and a wrong clock.
+func (ss *session) hello() *protocol.Hello {
+	return &protocol.Hello{
+		Version: protocol.Version, Host: ss.s.host, Nonce: ss.nonce,
+		Incarnation: ss.s.incarnation, Time: uint64(max(0, ss.s.now().Unix())),
+	}
+}
+
+// statusTryAgainLater is the close code 1013 of the IANA registry for RFC 6455.
+const statusTryAgainLater ws.StatusCode = 1013
+
 func closeCode(err error) ws.StatusCode {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return ws.StatusMessageTooBig
+	case errors.Is(err, errNoMemory):
+		return statusTryAgainLater
 	case errors.Is(err, errProtocol):
 		return ws.StatusProtocolError
 	case errors.Is(err, errClosed):
@@ -156,19 +175,55 @@ func (ss *session) handleBody(r request, body protocol.Body) {
 	ss.s.work.begin()
 	defer ss.s.work.end(1)
 	if ss.stopping.Load() {
-		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor})
+		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor, Reason: protocol.ReasonStopping})
 		return
 	}
 	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
 		r.limited = &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
 		if r.op != protocol.OpChannelPost && r.op != protocol.OpChannelCommit {
 			ss.answer(r.id, r.op, nil, r.limited)
+			ss.slowDown(r.limited)
 			return
 		}
 	}
-	result, err := ss.dispatch(r, body)
+	result, err := ss.work(r, body)
 	if !errors.Is(err, errLater) {
 		ss.answer(r.id, r.op, result, err)
+	}
+	ss.slowDown(err)
+}
+
+// work carries a request out, in its turn among those of its origin.
+func (ss *session) work(r request, body protocol.Body) (protocol.Body, error) {
+	if r.op != protocol.OpChannelPost {
+		if !ss.s.shares.wait(ss.from, working, 1, func() bool { return !ss.out.isClosed() }) {
+			return nil, refuse(protocol.CodeUnavailable)
+		}
+		defer ss.s.shares.give(ss.from, working, 1)
+	}
+	return ss.dispatch(r, body)
+}
+
+// How long a connection is not read after one, and after many, requests beyond
+// a rate. Clients that wait as they are asked to do not notice.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// slowDown stops reading for a moment from a connection that asks for too much
+// in too short a time.
+func (ss *session) slowDown(err error) {
+	if !errors.Is(err, &protocol.Error{Code: protocol.CodeRateLimited}) {
+		if err == nil {
+			ss.pause = 0
+		}
+		return
+	}
+	ss.pause = min(max(2*ss.pause, firstPause), lastPause)
+	select {
+	case <-ss.s.ctx.Done():
+	case <-time.After(ss.pause):
 	}
 }
 
@@ -217,8 +272,10 @@ func (s *Server) refusal(op protocol.Op, err error) *protocol.Error {
 	switch {
 	case errors.As(err, &refusal):
 		return refusal
-	case errors.Is(err, ErrFull), s.ctx.Err() != nil:
-		return &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor}
+	case errors.Is(err, ErrFull):
+		return &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor, Reason: protocol.ReasonSpace}
+	case s.ctx.Err() != nil:
+		return &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor, Reason: protocol.ReasonStopping}
 	}
 	s.log.Error("a request failed inside the server", "operation", op.String(), "kind", errorKind(err))
 	return &protocol.Error{Code: protocol.CodeInternal}
@@ -251,11 +308,16 @@ func (ss *session) stopReading() { ss.stopping.Store(true) }
 
 func (ss *session) end() {
 	ss.shut(ws.StatusGoingAway)
+	if ss.identity != nil {
+		ss.s.identified.remove(*ss.identity, ss)
+	}
 	for _, o := range ss.openings {
 		o.topic.remove(o)
 	}
+	ss.s.shares.give(ss.from, openings, int64(len(ss.openings)))
 	if ss.letters != nil {
 		ss.s.mailbox.remove(ss.letters)
 	}
+	ss.dropDisclosure()
 	ss.out.wait() // it reads from the store
 }

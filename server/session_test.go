@@ -4,6 +4,7 @@ package server
 
 import (
 	"io"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func FuzzSession(f *testing.F) {
 			t.Skip("longer than a connection lets through")
 		}
 		wire := &script{message: message}
-		ss, err := newSession(s, wire, origin{})
+		ss, err := newSession(s, wire, s.origins.enter(netip.MustParseAddr("192.0.2.1"), ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,26 +108,30 @@ func TestServerLinksNothingThatDecrypts(t *testing.T) {
 
 func TestBucketsRefillAndAreForgotten(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	l := newLimiter[string](Rate{Burst: 2, PerSecond: 1})
+	limits := DefaultLimits()
+	limits.Register = Rate{Burst: 2, PerSecond: 1}
+	set := newOriginSet(&limits, newShares(&limits))
+	from := set.enter(netip.MustParseAddr("192.0.2.1"), "")
 	take := func(at time.Duration) bool {
-		_, ok := l.take("a", 1, now.Add(at))
+		_, ok := from.take(rateRegister, 1, now.Add(at))
 		return ok
 	}
 	if first, second, third := take(0), take(0), take(0); !first || !second || third {
 		t.Error("a burst of 2 is not 2")
 	}
-	if wait, ok := l.take("a", 1, now); ok || wait != time.Second {
+	if wait, ok := from.take(rateRegister, 1, now); ok || wait != time.Second {
 		t.Errorf("wait %s", wait)
 	}
 	if take(900*time.Millisecond) || !take(1100*time.Millisecond) {
 		t.Error("refill")
 	}
-	l.forget(now.Add(1200 * time.Millisecond))
-	if len(l.buckets) != 1 {
+	from.leave()
+	set.forget(now.Add(1200 * time.Millisecond))
+	if len(set.levels) != 1 {
 		t.Error("forgot a bucket in use")
 	}
-	l.forget(now.Add(time.Hour))
-	if len(l.buckets) != 0 {
+	set.forget(now.Add(time.Hour))
+	if len(set.levels) != 0 {
 		t.Error("kept a full bucket")
 	}
 }

@@ -7,48 +7,16 @@ import (
 	"sync"
 )
 
-// sessionSet is the set of all connections, with places that are reserved
-// before the handshake.
+// sessionSet is the set of all connections.
 type sessionSet struct {
-	most, mostOfOne int
-
 	mu       sync.Mutex
 	sessions map[*session]struct{}
-	byOrigin map[origin]int
-	reserved int
 	stopping bool
 	empty    chan struct{} // closed when stopping and nobody is left
 }
 
-func newSessionSet(most, mostOfOne int) *sessionSet {
-	return &sessionSet{
-		most: most, mostOfOne: mostOfOne,
-		sessions: map[*session]struct{}{}, byOrigin: map[origin]int{}, empty: make(chan struct{}),
-	}
-}
-
-func (s *sessionSet) reserve(from origin) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping || s.reserved >= s.most || s.byOrigin[from] >= s.mostOfOne {
-		return false
-	}
-	s.reserved++
-	s.byOrigin[from]++
-	return true
-}
-
-func (s *sessionSet) unreserve(from origin) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free(from)
-}
-
-func (s *sessionSet) free(from origin) {
-	s.reserved--
-	if s.byOrigin[from]--; s.byOrigin[from] == 0 {
-		delete(s.byOrigin, from)
-	}
+func newSessionSet() *sessionSet {
+	return &sessionSet{sessions: map[*session]struct{}{}, empty: make(chan struct{})}
 }
 
 func (s *sessionSet) add(ss *session) bool {
@@ -61,11 +29,10 @@ func (s *sessionSet) add(ss *session) bool {
 	return true
 }
 
-func (s *sessionSet) remove(ss *session, from origin) {
+func (s *sessionSet) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, ss)
-	s.free(from)
 	if s.stopping && len(s.sessions) == 0 {
 		close(s.empty)
 	}

@@ -19,9 +19,18 @@ import (
 // larger is read past it.
 const readBuffer = 1 << 10
 
-// firstChunk is how much is allocated for a message whatever length it
+// shortMessage is the length up to which a message takes no share of the memory
+// for requests, so that short requests are served whatever others hold. What
+// all of them take is bounded by the number of connections.
+const shortMessage = 4 << 10
+
+// firstChunk is how much is allocated for a longer message whatever length it
 // announces; more follows only as bytes arrive.
 const firstChunk = 16 << 10
+
+// readPiece is how much of a message must arrive in its time before more time
+// is given.
+const readPiece = 64 << 10
 
 // slowestRate, in bytes a second, is what a large message must arrive at.
 const slowestRate = 8 << 10
@@ -34,6 +43,7 @@ var (
 	errProtocol = errors.New("server: WebSocket protocol error")
 	errTooLarge = errors.New("server: message too large")
 	errClosed   = errors.New("server: connection closed by the client")
+	errNoMemory = errors.New("server: the origin's share of the memory for requests is used up")
 )
 
 // socket is the server's side of a WebSocket connection, RFC 6455, without
@@ -41,7 +51,10 @@ var (
 type socket struct {
 	conn    net.Conn
 	r       *bufio.Reader
-	memory  *budget
+	shares  *shares
+	from    *origin
+	held    int64         // of the memory for requests, for the message being read or handled
+	beyond  bool          // the origin's share, which one connection of an address may be
 	message time.Duration // for a message to arrive
 	write   time.Duration // without progress in sending
 	now     func() time.Time
@@ -49,10 +62,11 @@ type socket struct {
 	writing sync.Mutex
 }
 
-func newSocket(conn net.Conn, early []byte, s *Server) *socket {
+func newSocket(conn net.Conn, early []byte, s *Server, from *origin) *socket {
 	k := &socket{
 		conn:    conn,
-		memory:  s.memory,
+		shares:  s.shares,
+		from:    from,
 		message: s.limits.MessageTimeout,
 		write:   s.limits.WriteTimeout,
 		now:     s.now,
@@ -66,7 +80,7 @@ func newSocket(conn net.Conn, early []byte, s *Server) *socket {
 }
 
 // readMessage returns the next binary message. The bytes count against the
-// server's memory until release is called, and are valid until then.
+// origin's share until free is called, and are valid until then.
 func (k *socket) readMessage(seen func()) (message []byte, err error) {
 	var fragments []byte
 	begun := false
@@ -106,10 +120,15 @@ func (k *socket) readMessage(seen func()) (message []byte, err error) {
 
 // free gives a message back.
 func (k *socket) free(message []byte) {
-	if message != nil {
-		k.memory.release(int64(cap(message)))
-		putBuffer(message)
+	if k.held > 0 {
+		k.shares.give(k.from, requestMemory, k.held)
+		k.held = 0
 	}
+	if k.beyond {
+		k.from.repay()
+		k.beyond = false
+	}
+	putBuffer(message)
 }
 
 // readHeader waits for a frame. Its first byte may take any time unless the
@@ -136,21 +155,25 @@ func (k *socket) readHeader(begun bool) (ws.Header, error) {
 	return h, nil
 }
 
-// readPayload appends a frame's payload. It takes memory as bytes arrive.
+// readPayload appends a frame's payload. It takes memory as bytes arrive, and
+// time as well.
 func (k *socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
 	left := int(h.Length)
-	if left > firstChunk {
-		patience := k.message + time.Duration(left)*time.Second/slowestRate
-		if err := k.conn.SetReadDeadline(k.now().Add(patience)); err != nil {
-			return message, err
-		}
-	}
 	start := len(message)
 	for {
 		if left > 0 && len(message) == cap(message) || message == nil {
-			message = k.grow(message, len(message)+left)
+			bigger, err := k.grow(message, len(message)+left)
+			if err != nil {
+				return message, err
+			}
+			message = bigger
 		}
-		n := min(left, cap(message)-len(message))
+		n := min(left, cap(message)-len(message), readPiece)
+		if left > shortMessage {
+			if err := k.conn.SetReadDeadline(k.now().Add(k.message + time.Duration(n)*time.Second/slowestRate)); err != nil {
+				return message, err
+			}
+		}
 		part := message[len(message) : len(message)+n]
 		if _, err := io.ReadFull(k.r, part); err != nil {
 			return message, err
@@ -164,17 +187,43 @@ func (k *socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
 }
 
 // grow returns message with room for more, at most for want bytes in all.
-func (k *socket) grow(message []byte, want int) []byte {
+func (k *socket) grow(message []byte, want int) ([]byte, error) {
 	size := max(firstChunk, 2*cap(message))
-	if size > want && want > firstChunk {
+	switch {
+	case want <= shortMessage:
+		size = shortMessage
+	case size > want && want > firstChunk:
 		size = want
 	}
-	k.memory.acquire(int64(size))
-	bigger := getBuffer(size)
-	k.memory.force(int64(cap(bigger) - size))
-	bigger = append(bigger, message...)
-	k.free(message)
-	return bigger
+	if more := int64(size) - k.held; size > shortMessage && more > 0 {
+		if !k.waitMemory(more) {
+			return nil, errNoMemory
+		}
+		k.held += more
+	}
+	bigger := append(getBuffer(size), message...)
+	putBuffer(message)
+	return bigger, nil
+}
+
+// waitMemory waits for memory that the message being read needs.
+func (k *socket) waitMemory(n int64) bool {
+	giveUp := k.now().Add(k.message)
+	for !k.shares.take(k.from, requestMemory, n) {
+		if k.beyond && k.shares.fits(requestMemory, n) {
+			k.shares.force(k.from, requestMemory, n)
+			return true
+		}
+		if !k.beyond && k.shares.overdraw(k.from, requestMemory, n) {
+			k.beyond = true
+			return true
+		}
+		if !k.now().Before(giveUp) {
+			return false
+		}
+		time.Sleep(retryInterval)
+	}
+	return true
 }
 
 func (k *socket) control(h ws.Header) error {
@@ -255,12 +304,12 @@ func (k *socket) closeWith(code ws.StatusCode) error {
 	return k.conn.Close()
 }
 
-// early is what a client sent together with its handshake.
-type early struct{ b []byte }
+// earlyData is what a client sent together with its handshake.
+type earlyData struct{ b []byte }
 
-func newEarly(b []byte) *early { return &early{append([]byte(nil), b...)} }
+func newEarly(b []byte) *earlyData { return &earlyData{append([]byte(nil), b...)} }
 
-func (e *early) Read(p []byte) (int, error) {
+func (e *earlyData) Read(p []byte) (int, error) {
 	if len(e.b) == 0 {
 		return 0, io.EOF
 	}

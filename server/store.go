@@ -38,15 +38,31 @@ type Store interface {
 	Update(ctx context.Context, fn func(WriteTx) error) error
 }
 
+type freeingKey struct{}
+
+// Freeing returns a context for updates that only delete. A store carries them
+// out when its disk has no more room than the reserve: they make some.
+func Freeing(ctx context.Context) context.Context {
+	return context.WithValue(ctx, freeingKey{}, true)
+}
+
+// IsFreeing reports whether a context is one of [Freeing].
+func IsFreeing(ctx context.Context) bool { return ctx.Value(freeingKey{}) != nil }
+
 // A ReadTx is a consistent view of the store.
 type ReadTx interface {
 	Accounts() AccountReader
 	KeyPackages() KeyPackageReader
 	Mailboxes() MailboxReader
+	Sessions() SessionReader
 	Channels() ChannelReader
 	Blobs() BlobReader
 	Invites() InviteReader
 	Wakes() WakeReader
+	State() StateReader
+	// Usage counts what is stored. It may miss, or have too much, what
+	// transactions that are under way change.
+	Usage() (Usage, error)
 }
 
 // A WriteTx reads what it wrote.
@@ -54,10 +70,13 @@ type WriteTx interface {
 	Accounts() AccountWriter
 	KeyPackages() KeyPackageWriter
 	Mailboxes() MailboxWriter
+	Sessions() SessionWriter
 	Channels() ChannelWriter
 	Blobs() BlobWriter
 	Invites() InviteWriter
 	Wakes() WakeWriter
+	State() StateWriter
+	Usage() (Usage, error)
 	// Expire deletes at most about limit rows whose time has come at now,
 	// with the epochs that no entry needs any more.
 	Expire(now time.Time, limit int) (Expired, error)
@@ -75,6 +94,8 @@ type AccountReader interface {
 	// Account returns ErrNotFound for a name that is not taken.
 	Account(name string) (AccountRow, error)
 	Count() (uint64, error)
+	// Reserved returns ErrNotFound for a name that is not reserved.
+	Reserved(name string) (ReservedNameRow, error)
 }
 
 // AccountWriter writes accounts.
@@ -82,6 +103,11 @@ type AccountWriter interface {
 	AccountReader
 	// Create returns ErrExists for a name that is taken.
 	Create(AccountRow) error
+	// Delete deletes an account with every row that names it or a device of it.
+	Delete(name string) error
+	Reserve(ReservedNameRow) error
+	// Free returns ErrNotFound for a name that is not reserved.
+	Free(name string) error
 }
 
 // DeviceRef names a device of an account on this server.
@@ -106,6 +132,35 @@ type KeyPackageWriter interface {
 	// Take removes and returns the first key package; where none is left, or
 	// onlyLastResort is set, it returns the last-resort one and keeps it.
 	Take(ref DeviceRef, onlyLastResort bool) ([]byte, error)
+	// DeleteOneTime deletes the key packages of a device but the last-resort one.
+	DeleteOneTime(DeviceRef) error
+	// DeleteAllOneTime does so for all devices.
+	DeleteAllOneTime() error
+}
+
+// SessionReader reads the marks of sign-ins.
+type SessionReader interface {
+	// Session returns ErrNotFound for a device that never left a mark.
+	Session(DeviceRef) (SessionRow, error)
+}
+
+// SessionWriter writes them.
+type SessionWriter interface {
+	SessionReader
+	// Put creates or replaces a row.
+	Put(SessionRow) error
+}
+
+// StateReader reads what the store knows about itself.
+type StateReader interface {
+	// Get returns a zero row for a store that nobody has served.
+	Get() (StateRow, error)
+}
+
+// StateWriter writes it.
+type StateWriter interface {
+	StateReader
+	Put(StateRow) error
 }
 
 // MailboxReader reads letters.
@@ -117,6 +172,8 @@ type MailboxReader interface {
 	Letters(ref DeviceRef, after uint64, maxBytes int) ([]LetterRow, error)
 	Seen(ref DeviceRef, id [16]byte) (SeenRow, error)
 	AllSeen(DeviceRef) ([]SeenRow, error)
+	// Token returns zeros for a mailbox without a delivery token.
+	Token(DeviceRef) (hash [sha256.Size]byte, err error)
 }
 
 // MailboxWriter writes letters.
@@ -127,6 +184,8 @@ type MailboxWriter interface {
 	Add(LetterRow, SeenRow) error
 	// Delete deletes the letters up to and including a sequence number.
 	Delete(ref DeviceRef, upTo uint64) error
+	// SetToken replaces the delivery token; zeros delete it.
+	SetToken(ref DeviceRef, hash [sha256.Size]byte) error
 }
 
 // ChannelReader reads channels.
@@ -147,13 +206,15 @@ type ChannelWriter interface {
 	// Append stores entries and the channel's new row.
 	Append(ChannelRow, []EntryRow) error
 	PutEpoch(EpochRow) error
+	// Extend sets when a channel expires, unless that is later already.
+	Extend(channel protocol.ChannelID, expires int64) error
+	// Delete deletes a channel with its epochs and entries.
+	Delete(protocol.ChannelID) error
 }
 
 // BlobReader reads what is known about blobs.
 type BlobReader interface {
 	Blob(protocol.BlobID) (BlobRow, error)
-	// Bytes is the sum of the lengths of all blobs.
-	Bytes() (uint64, error)
 }
 
 // BlobWriter writes it.

@@ -26,6 +26,8 @@ type submission struct {
 	entry   EntryRow
 	nextKey protocol.AccessKey // of a commit
 	refusal error              // what is known before it is its turn
+	kept    bool               // it is counted for its origin
+	turn    bool               // a commit has had its turn
 
 	err error // set by store
 }
@@ -78,7 +80,8 @@ type topic struct {
 	openings map[*opening]struct{}
 	pending  []*submission
 	working  bool
-	last     uint64 // newest entry that openings have been told of
+	turns    commitTurns // of commits; the worker owns it
+	last     uint64      // newest entry that openings have been told of
 }
 
 func (t *topic) remove(o *opening) {
@@ -88,8 +91,35 @@ func (t *topic) remove(o *opening) {
 	defer t.mu.Unlock()
 	o.state = openingClosed
 	delete(t.openings, o)
-	if len(t.openings) == 0 && t.hub.topics[t.id] == t {
+	t.dropUnused()
+}
+
+// dropUnused removes the topic from its hub once nobody has it open and nothing
+// is being stored: whoever opens the channel meanwhile must hear of that. Hub
+// and topic are locked.
+func (t *topic) dropUnused() {
+	if len(t.openings) == 0 && !t.working && t.hub.topics[t.id] == t {
 		delete(t.hub.topics, t.id)
+	}
+}
+
+// end ends all openings: the channel is gone.
+func (t *topic) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = 0 // of a new channel with that identifier
+	for o := range t.openings {
+		o.state = openingEnded
+	}
+}
+
+// begin sets the newest entry back to the store's where the channel was deleted
+// and made again: told, of which openings knew, was of the one before.
+func (t *topic) begin(told, last uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == told {
+		t.last = last
 	}
 }
 
@@ -120,48 +150,51 @@ func (t *topic) work() {
 	delivered := make(chan struct{})
 	close(delivered)
 	for {
-		batch := t.take()
+		batch := t.takeBatch()
 		if batch == nil {
 			<-delivered
-			if t.rest() {
+			if t.stopWorking() {
 				return
 			}
 			continue
 		}
-		stored := t.hub.s.append(t.hub.s.ctx, t.id, batch)
+		stored := t.hub.s.append(t.hub.s.ctx, t.id, batch, &t.turns)
 		<-delivered
 		delivered = make(chan struct{})
-		if t.idle() {
-			t.conclude(batch, stored, delivered)
+		if t.isIdle() {
+			t.publishBatch(batch, stored, delivered)
 		} else {
-			go t.conclude(batch, stored, delivered)
+			go t.publishBatch(batch, stored, delivered)
 		}
 	}
 }
 
-// idle reports whether nothing is pending.
-func (t *topic) idle() bool {
+// isIdle reports whether nothing is pending.
+func (t *topic) isIdle() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.pending) == 0
 }
 
-// rest ends the work if nothing is pending.
-func (t *topic) rest() bool {
+// stopWorking ends the work if nothing is pending.
+func (t *topic) stopWorking() bool {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.working = len(t.pending) > 0
+	t.dropUnused()
 	return !t.working
 }
 
-// conclude delivers and acknowledges a batch, then closes done.
-func (t *topic) conclude(batch []*submission, stored []EntryRow, done chan struct{}) {
+// publishBatch delivers and acknowledges a batch, then closes done.
+func (t *topic) publishBatch(batch []*submission, stored []EntryRow, done chan struct{}) {
 	defer close(done)
 	t.deliver(stored)
 	t.acknowledge(batch)
 }
 
-func (t *topic) take() []*submission {
+func (t *topic) takeBatch() []*submission {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pending) == 0 {
@@ -202,7 +235,7 @@ func (t *topic) acknowledge(batch []*submission) {
 			ss.out.push(acks)
 		}
 		ss.budget.release(cost)
-		s.memory.release(cost)
+		s.shares.give(ss.from, postMemory, cost)
 		s.work.end(n)
 		batch = batch[n:]
 	}
@@ -211,7 +244,7 @@ func (t *topic) acknowledge(batch []*submission) {
 // append stores what it may of a batch, in its order, in one transaction, and
 // returns it; the others have an error. An opening in which something was
 // refused takes nothing more: what was posted in one go would change its order.
-func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission) (stored []EntryRow) {
+func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission, turns *commitTurns) (stored []EntryRow) {
 	err := s.store.Update(ctx, func(tx WriteTx) error {
 		stored = make([]EntryRow, 0, len(batch))
 		channels := tx.Channels()
@@ -222,11 +255,17 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		if err != nil {
 			return err
 		}
+		usage, err := tx.Usage()
+		if err != nil {
+			return err
+		}
+		rowBytes := int64(usage.RowBytes)
 		for _, sub := range batch {
-			if sub.err = s.admissible(&row, sub); sub.err != nil {
+			if sub.err = s.admissible(&row, sub, turns, rowBytes); sub.err != nil {
 				sub.o.refused = true
 				continue
 			}
+			rowBytes += int64(len(sub.entry.Ciphertext))
 			row.Last++
 			row.Entries++
 			row.Bytes += uint64(len(sub.entry.Ciphertext))
@@ -241,20 +280,36 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		if len(stored) == 0 {
 			return nil
 		}
+		row.Expires = channelUntil(s.clock.stamp(), row.Last)
 		return channels.Append(row, stored)
 	})
-	if err != nil {
-		for _, sub := range batch {
+	for _, sub := range batch {
+		if err != nil {
 			sub.err, sub.o.refused = err, true
 		}
+		if sub.err != nil {
+			s.releaseStoredBytes(sub)
+		}
+	}
+	if err != nil {
 		return nil
 	}
 	return stored
 }
 
+// releaseStoredBytes undoes the count of admissible for an entry that was not
+// stored.
+func (s *Server) releaseStoredBytes(sub *submission) {
+	if sub.kept {
+		sub.kept = false
+		s.shares.unkeep(sub.ss.from, keptRows, int64(len(sub.entry.Ciphertext)))
+	}
+}
+
 // admissible applies the rules of order: nothing behind what was refused,
-// compare-and-swap for commits, recent epochs for messages.
-func (s *Server) admissible(row *ChannelRow, sub *submission) error {
+// compare-and-swap for commits, recent epochs for messages. Then it counts the
+// entry as kept for its origin. rowBytes is what the store has already.
+func (s *Server) admissible(row *ChannelRow, sub *submission, turns *commitTurns, rowBytes int64) error {
 	epoch := sub.entry.Epoch
 	stale := sub.o.epoch != row.Epoch || epoch > row.Epoch
 	if sub.entry.Kind == protocol.KindCommit {
@@ -271,9 +326,21 @@ func (s *Server) admissible(row *ChannelRow, sub *submission) error {
 	if sub.o.refused {
 		return refuse(protocol.CodeUnavailable)
 	}
-	if row.Entries >= s.limits.MaxChannelEntries || row.Bytes+uint64(len(sub.entry.Ciphertext)) > s.limits.MaxChannelBytes {
-		return refuse(protocol.CodeQuotaExceeded)
+	if sub.entry.Kind == protocol.KindCommit && !sub.turn {
+		wait, ok := turns.take(s.limits.Commit, sub.ss.from, s.now())
+		if !ok {
+			return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
+		}
+		sub.turn = true
 	}
+	if row.Entries >= s.limits.MaxChannelEntries || row.Bytes+uint64(len(sub.entry.Ciphertext)) > s.limits.MaxChannelBytes {
+		return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonChannel)
+	}
+	size := int64(len(sub.entry.Ciphertext))
+	if !sub.kept && !s.shares.keep(sub.ss.from, keptRows, size, rowBytes) {
+		return refuseFor(protocol.CodeQuotaExceeded, s.shares.keptReason(keptRows, size, rowBytes))
+	}
+	sub.kept = true
 	return nil
 }
 

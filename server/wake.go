@@ -50,26 +50,30 @@ func (ss *session) wakeRegister(b *protocol.WakeRegister) (protocol.Body, error)
 	if s.pusher == nil {
 		return nil, refuse(protocol.CodeUnsupported)
 	}
-	if err := ss.limited(s.limiters.wakeRegister, 1); err != nil {
+	if err := ss.limited(rateWakeRegister, 1); err != nil {
 		return nil, err
 	}
 	if !s.pusher.Allows(b.Endpoint) {
 		return nil, refuse(protocol.CodeInvalid)
 	}
-	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.now())}
+	size := int64(len(b.Endpoint))
+	if err := ss.reserveStoredBytes(size); err != nil {
+		return nil, err
+	}
+	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.stamp())}
 	err := s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Wakes().Put(row) })
+	if err != nil {
+		s.shares.unkeep(ss.from, keptRows, size)
+	}
 	return &protocol.Empty{}, err
 }
 
 func (ss *session) wakeForget(b *protocol.WakeForget) (protocol.Body, error) {
-	if err := ss.limited(ss.s.limiters.wakeRegister, 1); err != nil {
-		return nil, err
-	}
 	return &protocol.Empty{}, ss.s.forgetWake(sha256.Sum256(b.Token[:]))
 }
 
 func (s *Server) forgetWake(hash [sha256.Size]byte) error {
-	err := s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Wakes().Delete(hash) })
+	err := s.store.Update(Freeing(s.ctx), func(tx WriteTx) error { return tx.Wakes().Delete(hash) })
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -79,9 +83,6 @@ func (s *Server) forgetWake(hash [sha256.Size]byte) error {
 // wake answers the same for every token, and before the push service does.
 func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(s.limiters.wake, 1); err != nil {
-		return nil, err
-	}
 	hash := sha256.Sum256(b.Token[:])
 	var row WakeRow
 	err := s.store.View(s.ctx, func(tx ReadTx) (err error) {
@@ -91,24 +92,29 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	known := err == nil && row.Expires > s.now().Unix()
-	if _, ok := s.limiters.targetWake.take(hash, 1, s.now()); ok && known && s.pusher != nil {
-		s.push(row)
+	known := err == nil && row.Expires > s.clock.expiry().Unix()
+	if _, ok := s.targets.wake.take(hash, ss.from, 1, s.now()); ok && known && s.pusher != nil {
+		s.push(row, ss.from)
 	}
 	return &protocol.Empty{}, nil
 }
 
-// push has a device woken, unless too many are being woken already: nobody
-// waits for it, and the next message wakes it.
-func (s *Server) push(row WakeRow) {
-	select {
-	case s.pushing <- struct{}{}:
-	default:
+// push has a device woken, unless the origin is having too many woken already:
+// nobody waits for it, and the next message wakes it.
+func (s *Server) push(row WakeRow, from *origin) {
+	if !s.shares.take(from, pushes, 1) {
 		s.metrics.pushed("dropped")
 		return
 	}
+	s.pushing.begin()
+	if s.ctx.Err() != nil { // Close does not wait for what begins now
+		s.shares.give(from, pushes, 1)
+		s.pushing.end(1)
+		return
+	}
 	go func() {
-		defer func() { <-s.pushing }()
+		defer s.pushing.end(1)
+		defer s.shares.give(from, pushes, 1)
 		err := s.pusher.Push(s.ctx, row.Endpoint)
 		switch {
 		case err == nil:

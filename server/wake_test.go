@@ -250,3 +250,34 @@ func TestPushesEndWithTheServer(t *testing.T) {
 	<-w.pushes
 	w.Stop(t)
 }
+
+// failingStore stores nothing while it fails.
+type failingStore struct {
+	server.Store
+	fails atomic.Bool
+}
+
+func (f *failingStore) Update(ctx context.Context, fn func(server.WriteTx) error) error {
+	if f.fails.Load() {
+		return server.ErrFull
+	}
+	return f.Store.Update(ctx, fn)
+}
+
+// TestFailedRegistrationsTakeNoRoom registers while nothing can be stored, more
+// than an address may have stored.
+func TestFailedRegistrationsTakeNoRoom(t *testing.T) {
+	store := new(failingStore)
+	w := newWakeful(t, servertest.Options{
+		Store:  func(s server.Store) server.Store { store.Store = s; return store },
+		Limits: func(l *server.Limits) { l.MaxRowBytes, l.KeptPart = 1000, server.DefaultKeptPart },
+	})
+	c := servertest.Dial(t, w.Instance)
+	register := &protocol.WakeRegister{Token: protocol.WakeToken{1}, Endpoint: "https://push.example/" + strings.Repeat("x", 79)}
+	store.fails.Store(true)
+	for range 20 {
+		c.Refused(protocol.CodeUnavailable, protocol.OpWakeRegister, register)
+	}
+	store.fails.Store(false)
+	c.Must(protocol.OpWakeRegister, register, &protocol.Empty{})
+}

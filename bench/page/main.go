@@ -27,7 +27,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "page:", err)
 		os.Exit(1)
 	}
@@ -40,16 +40,19 @@ type options struct {
 	traffic, every          time.Duration
 }
 
-func run(ctx context.Context) (err error) {
+func run(ctx context.Context, args []string) (err error) {
 	var o options
-	flag.StringVar(&o.dir, "dir", "", "folder that keeps server and profiles for the next run; default: a temporary one")
-	flag.StringVar(&o.measure, "measure", "start,open,scroll,burst,send,memory", "which measurements; none only fills the folder")
-	flag.IntVar(&o.conversations, "conversations", 10_000, "of the crowded profile")
-	flag.IntVar(&o.messages, "messages", 50_000, "of its longest conversation")
-	flag.IntVar(&o.runs, "runs", 5, "of each measurement")
-	flag.DurationVar(&o.traffic, "traffic", 5*time.Minute, "for which memory is watched")
-	flag.DurationVar(&o.every, "every", time.Second, "between two messages of each side meanwhile")
-	flag.Parse()
+	flags := flag.NewFlagSet("page", flag.ExitOnError)
+	flags.StringVar(&o.dir, "dir", "", "folder that keeps server and profiles for the next run; default: a temporary one")
+	flags.StringVar(&o.measure, "measure", "start,open,scroll,burst,send,memory", "which measurements; none only fills the folder")
+	flags.IntVar(&o.conversations, "conversations", 10_000, "of the crowded profile")
+	flags.IntVar(&o.messages, "messages", 50_000, "of its longest conversation")
+	flags.IntVar(&o.runs, "runs", 5, "of each measurement")
+	flags.DurationVar(&o.traffic, "traffic", 5*time.Minute, "for which memory is watched")
+	flags.DurationVar(&o.every, "every", time.Second, "between two messages of each side meanwhile")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
 	if !webapp.Built() {
 		return errors.New("this program was built without the application; run `make web` first")
 	}

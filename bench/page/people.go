@@ -132,6 +132,9 @@ func (t *town) settle(ctx context.Context, name string) (d *device, c *client.Cl
 	}
 	p := profile{Address: name + "@" + t.host, Device: d.aes}
 	err = do("create", app.Create{Host: t.host, Name: name, Profile: name})
+	if err == nil {
+		err = do("recoveryNoted", app.None{}) // or it is what the page shows
+	}
 	p.Open = d.keys
 	if err == nil {
 		err = do("setPassphrase", app.Passphrase{New: passphrase})
@@ -144,7 +147,7 @@ func (t *town) settle(ctx context.Context, name string) (d *device, c *client.Cl
 	if c, err = client.Open(client.Config{Store: d.store, Key: d.key, Transport: t.transport}); err != nil {
 		return nil, nil, err
 	}
-	return d, c, c.GoAll()
+	return d, c, c.ConnectAll()
 }
 
 // openBob opens the client in this process, which is made if there is none.
@@ -171,7 +174,7 @@ func (t *town) openBob(ctx context.Context) (*client.Client, func() error, error
 		c.Close()
 		return store.Close()
 	}
-	if err := c.GoAll(); err != nil {
+	if err := c.ConnectAll(); err != nil {
 		return nil, nil, errors.Join(err, end())
 	}
 	return c, end, c.Sync(ctx)
@@ -189,17 +192,17 @@ func (t *town) stranger(ctx context.Context, name string) (account.Address, erro
 		return at, err
 	}
 	defer c.Close()
-	c.Mail()
+	c.ConnectMailbox()
 	return at, c.Sync(ctx)
 }
 
-// meet makes two people talk.
+// meet makes two people talk, one of whom says something.
 func meet(ctx context.Context, a, b *client.Client) (client.ConversationID, error) {
 	id, err := a.Direct(ctx, b.Address())
 	if err != nil {
 		return id, err
 	}
-	if err := a.Settled(ctx, id); err != nil {
+	if err := a.WaitUntilSent(ctx, id); err != nil {
 		return id, err
 	}
 	err = until(ctx, "a request", func() (bool, error) {
@@ -209,7 +212,10 @@ func meet(ctx context.Context, a, b *client.Client) (client.ConversationID, erro
 		}
 		return err == nil, err
 	})
-	return id, errors.Join(err, b.Settled(ctx, id))
+	if err == nil {
+		_, err = a.Send(ctx, id, client.Draft{Text: "Good to meet you"})
+	}
+	return id, errors.Join(err, a.WaitUntilSent(ctx, id), b.WaitUntilSent(ctx, id))
 }
 
 // writersAtOnce share transactions, as people who write at once do.
@@ -254,7 +260,7 @@ func (t *town) crowd(ctx context.Context, c *client.Client, conversations, peopl
 	})
 	for _, id := range ids {
 		if err == nil {
-			err = c.Settled(ctx, id)
+			err = c.WaitUntilSent(ctx, id)
 		}
 	}
 	return err
@@ -266,5 +272,5 @@ func say(ctx context.Context, c *client.Client, to client.ConversationID, n int,
 		_, err := c.Send(ctx, to, client.Draft{Text: text(i)})
 		return err
 	})
-	return errors.Join(err, c.Settled(ctx, to))
+	return errors.Join(err, c.WaitUntilSent(ctx, to))
 }

@@ -73,19 +73,18 @@ var errInUse = errors.New("this profile is open in another tab or window of this
 // without a passphrase is opened; if that fails, hello says why, and tries again.
 func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) *App {
 	a := &App{platform: p, transport: t, host: host, events: newQueue(tell)}
-	_ = a.begin(ctx)
+	_ = a.openKeys(ctx)
 	return a
 }
 
-// begin reads the keys, if that was not done, and opens a profile that has no
-// passphrase.
-func (a *App) begin(ctx context.Context) error {
+// openKeys reads the key file, once, and opens a profile without a passphrase.
+func (a *App) openKeys(ctx context.Context) error {
 	if !a.hasBegun() {
 		keys, err := a.read(ctx)
 		if err != nil {
 			return err
 		}
-		a.have(keys)
+		a.rememberKeys(keys)
 	}
 	return a.resume(ctx)
 }
@@ -105,8 +104,8 @@ func (a *App) read(ctx context.Context) (*keyFile, error) {
 	return decodeKeys(raw)
 }
 
-// have remembers what is kept.
-func (a *App) have(keys *keyFile) {
+// rememberKeys sets the key file in memory.
+func (a *App) rememberKeys(keys *keyFile) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.begun, a.keys = true, keys
@@ -156,7 +155,7 @@ func (a *App) Do(ctx context.Context, name string, params []byte, files []io.Rea
 	return answer, nil
 }
 
-var errPhase = errors.New("this is not possible now")
+var errPhase = errors.New("this is not possible now: reload the page")
 
 // client returns the open profile.
 func (a *App) client() (*profile, error) {

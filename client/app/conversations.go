@@ -9,9 +9,9 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 )
 
-// listed is how many conversations one answer has: what takes longer would
-// keep others waiting.
-const listed = 200
+// conversationsPerPage is the number of conversations in one answer, so that a
+// list does not delay other calls.
+const conversationsPerPage = 200
 
 func (a *App) conversations(_ context.Context, q ListQuery) (Conversations, error) {
 	p, err := a.client()
@@ -24,7 +24,7 @@ func (a *App) conversations(_ context.Context, q ListQuery) (Conversations, erro
 		defer p.show()
 		all, err = p.Recent()
 	} else {
-		all, next, err = p.ConversationsAfter(q.After, listed)
+		all, next, err = p.ConversationsAfter(q.After, conversationsPerPage)
 	}
 	if err != nil {
 		return Conversations{}, err
@@ -56,7 +56,7 @@ func (a *App) direct(ctx context.Context, q AddressRef) (out ConversationRef, er
 		if err != nil {
 			return err
 		}
-		out, err = a.began(p, id)
+		out, err = a.announceConversation(p, id)
 		return err
 	})
 	return out, err
@@ -75,11 +75,12 @@ func (a *App) createGroup(ctx context.Context, q NewGroup) (ConversationRef, err
 	if err != nil {
 		return ConversationRef{}, err
 	}
-	return a.began(p, id)
+	return a.announceConversation(p, id)
 }
 
-// began tells every interface of a conversation before its caller goes there.
-func (a *App) began(p *profile, id client.ConversationID) (ConversationRef, error) {
+// announceConversation sends a new conversation to all interfaces before its
+// caller opens it.
+func (a *App) announceConversation(p *profile, id client.ConversationID) (ConversationRef, error) {
 	c, err := p.Conversation(id)
 	if err != nil {
 		return ConversationRef{}, err
@@ -88,8 +89,8 @@ func (a *App) began(p *profile, id client.ConversationID) (ConversationRef, erro
 	return ConversationRef{string(id)}, nil
 }
 
-// in calls fn with the open profile and a conversation.
-func (a *App) in(conversation string, fn func(*profile, client.ConversationID) error) (None, error) {
+// withConversation calls fn with the open profile and a conversation.
+func (a *App) withConversation(conversation string, fn func(*profile, client.ConversationID) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
@@ -98,33 +99,45 @@ func (a *App) in(conversation string, fn func(*profile, client.ConversationID) e
 }
 
 func (a *App) rename(ctx context.Context, q TextOf) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Rename(ctx, id, q.Text) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Rename(ctx, id, q.Text) })
 }
 
 func (a *App) setTimer(ctx context.Context, q Until) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error {
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
 		return p.SetTimer(ctx, id, q.Time.duration())
 	})
 }
 
-func (a *App) leave(ctx context.Context, q ConversationRef) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Leave(ctx, id) })
+func (a *App) leave(ctx context.Context, q Leaving) (None, error) {
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
+		if q.Successor == "" {
+			return p.Leave(ctx, id)
+		}
+		who, err := parseAddress(q.Successor)
+		if err != nil {
+			return err
+		}
+		if err := p.SetRole(ctx, id, who, client.RoleOwner); err != nil {
+			return err
+		}
+		return p.Leave(ctx, id)
+	})
 }
 
 func (a *App) accept(ctx context.Context, q ConversationRef) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Accept(ctx, id) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Accept(ctx, id) })
 }
 
 func (a *App) pin(ctx context.Context, q Switch) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetPinned(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetPinned(ctx, id, q.On) })
 }
 
 func (a *App) archive(ctx context.Context, q Switch) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetArchived(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetArchived(ctx, id, q.On) })
 }
 
 func (a *App) mute(ctx context.Context, q Until) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetMuted(ctx, id, q.Time.time()) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetMuted(ctx, id, q.Time.time()) })
 }
 
 func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
@@ -132,9 +145,9 @@ func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
 }
 
 func (a *App) deleteConversation(ctx context.Context, q ConversationRef) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.DeleteConversation(ctx, id) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.DeleteConversation(ctx, id) })
 }

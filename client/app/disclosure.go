@@ -22,7 +22,7 @@ func (a *App) disclosure(ctx context.Context, _ None) (Disclosure, error) {
 	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, raw, "", "  "); err != nil {
-		return Disclosure{}, fmt.Errorf("the server's answer cannot be read: %w", err)
+		return Disclosure{}, fmt.Errorf("the server's answer cannot be read (%w): update this program", err)
 	}
 	return Disclosure{begun(p.Address(), raw), pretty.String()}, nil
 }

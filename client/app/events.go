@@ -3,6 +3,7 @@
 package app
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -24,12 +25,15 @@ type queue struct {
 	wake    *sync.Cond
 	waiting []any // client.Event, or an Event that is ready
 	from    *profile
+	away    map[string]client.ConnectionEvent // by server, of those that cannot be reached
+	account client.AccountEvent               // the last one
+	clock   client.ClockEvent                 // the last one
 	closed  bool
 	idle    sync.WaitGroup
 }
 
 func newQueue(tell func([]Event)) *queue {
-	q := &queue{out: tell}
+	q := &queue{out: tell, away: map[string]client.ConnectionEvent{}}
 	q.wake = sync.NewCond(&q.mu)
 	q.idle.Go(q.run)
 	return q
@@ -43,9 +47,61 @@ func (q *queue) tell(e Event) { q.add(e) }
 
 func (q *queue) add(e any) {
 	q.mu.Lock()
-	q.waiting = append(q.waiting, e)
+	switch was := q.trouble(); now := e.(type) {
+	case client.AccountEvent:
+		q.account = now
+		e = q.troubleSince(was)
+	case client.ClockEvent:
+		q.clock = now
+		e = q.troubleSince(was)
+	}
+	if e != nil {
+		q.waiting = append(q.waiting, e)
+	}
+	if c, ok := e.(client.ConnectionEvent); ok {
+		delete(q.away, c.Host)
+		if !c.Online && c.Err != nil {
+			q.away[c.Host] = c
+		}
+	}
 	q.mu.Unlock()
 	q.wake.Signal()
+}
+
+// repeat tells of the servers that cannot be reached, and of trouble: an
+// interface that has just begun did not hear of them.
+func (q *queue) repeat() {
+	q.mu.Lock()
+	for _, c := range q.away {
+		q.waiting = append(q.waiting, c)
+	}
+	if e := q.troubleSince(Trouble{}); e != nil {
+		q.waiting = append(q.waiting, e)
+	}
+	q.mu.Unlock()
+	q.wake.Signal()
+}
+
+// trouble returns what a person has to do something about: one thing at a time,
+// the account first. The lock is held.
+func (q *queue) trouble() Trouble {
+	switch {
+	case errors.Is(q.account.Err, client.ErrProfileCopied):
+		return Trouble{Kind: "copied"}
+	case errors.Is(q.account.Err, client.ErrNoAccount):
+		return Trouble{Kind: "gone"}
+	case q.clock.Ahead != 0:
+		return Trouble{"clock", int64(q.clock.Ahead.Seconds())}
+	}
+	return Trouble{}
+}
+
+// troubleSince returns the event that tells of trouble, nil if it is as it was.
+func (q *queue) troubleSince(was Trouble) any {
+	if now := q.trouble(); now != was {
+		return Event{"trouble", now}
+	}
+	return nil
 }
 
 // profile says whose events these are from now on; those of another are dropped.
@@ -54,7 +110,8 @@ func (q *queue) profile(p *profile) {
 	defer q.mu.Unlock()
 	q.from = p
 	if p == nil {
-		q.waiting = nil
+		q.waiting, q.account, q.clock = nil, client.AccountEvent{}, client.ClockEvent{}
+		clear(q.away)
 	}
 }
 
@@ -81,7 +138,7 @@ func (q *queue) run() {
 		if out := convert(from, batch); len(out) > 0 {
 			q.out(out)
 		}
-		if from != nil && slices.ContainsFunc(batch, isNews) {
+		if from != nil && slices.ContainsFunc(batch, isNewMessage) {
 			_ = from.ForgetInbox() // what is left goes the next time
 		}
 	}
@@ -114,7 +171,7 @@ func convert(from *profile, batch []any) []Event {
 	return out
 }
 
-func isNews(e any) bool {
+func isNewMessage(e any) bool {
 	m, ok := e.(client.MessageEvent)
 	return ok && m.New
 }

@@ -44,16 +44,21 @@ func newKeys(ctx context.Context, p Platform, key keyring.StoreKey, host, passph
 	return f, err
 }
 
-// withDuress returns the file with another passphrase of duress.
+// withDuress returns the file with another passphrase of duress, or without one.
 func (f *keyFile) withDuress(passphrase string) (*keyFile, error) {
 	next := *f
 	var err error
+	if passphrase == "" {
+		next.Duress, err = keyring.NoneBeside(f.Slot)
+		return &next, err
+	}
 	next.Duress, err = keyring.SealBeside(f.Slot, keyring.NewStoreKey(), []byte(passphrase))
 	return &next, err
 }
 
-// surrendered returns the file in which the key of duress is the only one.
-func (f *keyFile) surrendered() (*keyFile, error) {
+// withOnlyDuressKey returns a key file that opens with the second passphrase
+// only.
+func (f *keyFile) withOnlyDuressKey() (*keyFile, error) {
 	next := &keyFile{Version: keyFileVersion, Host: f.Host, Slot: f.Duress}
 	var err error
 	next.Duress, err = keyring.NoneBeside(next.Slot)
@@ -90,7 +95,7 @@ func (f *keyFile) open(passphrase string) (key keyring.StoreKey, duress bool, er
 	return key, which == 1, err
 }
 
-var errKeys = errors.New("the key of this profile is damaged, or was made by a newer version")
+var errKeys = errors.New("the key of this profile is damaged, or was made by a newer version: update this one")
 
 func decodeKeys(b []byte) (*keyFile, error) {
 	var f keyFile

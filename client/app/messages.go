@@ -12,8 +12,8 @@ import (
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// on calls fn with the open profile and a message.
-func (a *App) on(conversation, message string, fn func(*profile, client.ConversationID, content.MessageID) error) (None, error) {
+// withMessage calls fn with the open profile and a message.
+func (a *App) withMessage(conversation, message string, fn func(*profile, client.ConversationID, content.MessageID) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
@@ -37,29 +37,30 @@ func parseMessage(s string) (id content.MessageID, err error) {
 }
 
 func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) {
-	_, err = a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		m, err := p.Message(conv, id)
 		v := view{profile: p}
 		out = v.message(m)
+		out.Text, out.Length = m.Text, 0
 		return err
 	})
 	return out, err
 }
 
 func (a *App) edit(ctx context.Context, q TextOf) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Edit(ctx, conv, id, q.Text)
 	})
 }
 
 func (a *App) react(ctx context.Context, q React) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.React(ctx, conv, id, q.Emoji, q.Remove)
 	})
 }
 
 func (a *App) delete(ctx context.Context, q MessageRef) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Delete(ctx, conv, id)
 	})
 }
@@ -72,7 +73,12 @@ func (a *App) page(_ context.Context, q PageQuery) (out Page, err error) {
 	if err != nil {
 		return out, err
 	}
-	_, err = a.in(q.Conversation, func(p *profile, id client.ConversationID) error {
+	_, err = a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
+		if c, err := p.Conversation(id); err == nil && c.Status == client.StatusRequest {
+			if err := p.ConnectConversation(id); err != nil { // few requests are open at a time: those that are looked at
+				return err
+			}
+		}
 		got, err := p.Page(id, at, max(1, min(q.Limit, maxPage)))
 		v := view{profile: p}
 		out = Page{v.messages(got.Messages), got.MoreBefore, got.MoreAfter, messageID(got.FirstUnread)}
@@ -109,7 +115,7 @@ func position(q PageQuery) (at client.Position, err error) {
 
 // markRead marks messages up to one as read, or all.
 func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		if id.IsZero() {
 			return p.MarkRead(ctx, conv)
 		}
@@ -119,23 +125,23 @@ func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
 
 // typing is told that the own person types, or stopped.
 func (a *App) typing(ctx context.Context, q Switch) (None, error) {
-	return a.in(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Typing(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Typing(ctx, id, q.On) })
 }
 
 func (a *App) forget(_ context.Context, q MessageRef) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Forget(conv, id)
 	})
 }
 
 func (a *App) retry(ctx context.Context, q MessageRef) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Retry(ctx, conv, id)
 	})
 }
 
 func (a *App) cancel(ctx context.Context, q MessageRef) (None, error) {
-	return a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		return p.Cancel(ctx, conv, id)
 	})
 }

@@ -17,7 +17,7 @@ import (
 func parseAddress(s string) (account.Address, error) {
 	a, err := account.ParseAddress(strings.TrimSpace(s))
 	if err != nil {
-		return a, fmt.Errorf("%w: %q is not an address such as name@host", errInput, s)
+		return a, &Problem{CodeAddress, fmt.Sprintf("%q is not an address such as name@host", s)}
 	}
 	return a, nil
 }
@@ -112,7 +112,7 @@ func (a *App) compare(ctx context.Context, q Compare) (out Compared, err error) 
 			case errors.Is(err, account.ErrSafetyMismatch):
 				return nil
 			case err != nil:
-				return fmt.Errorf("%w: %w", errInput, err)
+				return &Problem{CodeNoSafetyCode, err.Error()}
 			}
 		}
 		out.Match = true

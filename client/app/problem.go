@@ -8,6 +8,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -33,6 +34,7 @@ const (
 	CodeClosed     ErrorCode = "closed"
 	CodeFull       ErrorCode = "full"      // the device's storage
 	CodeTooLarge   ErrorCode = "too-large" // for the server
+	CodeNoRoom     ErrorCode = "no-room"   // on the server
 	CodeInput      ErrorCode = "input"
 	CodeImpostor   ErrorCode = "impostor"
 	CodeCanceled   ErrorCode = "canceled"
@@ -41,13 +43,28 @@ const (
 	CodeInUse      ErrorCode = "in-use"      // the store, by another tab
 	CodeLost       ErrorCode = "lost"        // there are keys, and no store any more
 	CodePhase      ErrorCode = "phase"       // not in this phase
-	CodeFailed     ErrorCode = "failed"
+	CodeUsed       ErrorCode = "used"        // the passphrase, already
+	CodeAddress    ErrorCode = "address"     // this is no address
+	CodeHost       ErrorCode = "host"        // this is no address of a server
+	CodeTooLong    ErrorCode = "too-long"    // a message or a name
+	CodeBlocked    ErrorCode = "blocked"     // this account blocked the person
+	CodeLastOwner  ErrorCode = "last-owner"  // nobody else owns the group
+	CodeBusy       ErrorCode = "busy"        // the server, or it limits how often
+	// CodeUnconfirmed: the server of who sent a request has not said who they are.
+	CodeUnconfirmed ErrorCode = "unconfirmed"
+	// CodeNotSetUp: an account without a device that could be written to.
+	CodeNotSetUp ErrorCode = "not-set-up"
+	// CodeNoSafetyCode: what was scanned is no safety code.
+	CodeNoSafetyCode ErrorCode = "no-code"
+	CodeFailed       ErrorCode = "failed"
 )
 
 // ErrorCodes are all codes.
 var ErrorCodes = []string{
 	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeSelf), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
+	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeNoRoom), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeSelf), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
+	string(CodeUsed), string(CodeAddress), string(CodeHost), string(CodeTooLong), string(CodeBlocked), string(CodeLastOwner), string(CodeBusy), string(CodeUnconfirmed),
+	string(CodeNotSetUp), string(CodeNoSafetyCode),
 }
 
 // Error returns the text.
@@ -62,6 +79,11 @@ var codes = []struct {
 	{errPhase, CodePhase},
 	{errInput, CodeInput},
 	{client.ErrFull, CodeFull},
+	{client.ErrLastOwner, CodeLastOwner},
+	{client.ErrTooLong, CodeTooLong},
+	{client.ErrBlocked, CodeBlocked},
+	{client.ErrUnconfirmed, CodeUnconfirmed},
+	{client.ErrNotSetUp, CodeNotSetUp},
 	{client.ErrNotAllowed, CodeNotAllowed},
 	{client.ErrNotYours, CodeNotAllowed},
 	{client.ErrNoConversation, CodeGone},
@@ -78,6 +100,9 @@ var codes = []struct {
 	{&protocol.Error{Code: protocol.CodeInviteRequired}, CodeInvite},
 	{&protocol.Error{Code: protocol.CodeNotFound}, CodeNoPerson},
 	{&protocol.Error{Code: protocol.CodeTooLarge}, CodeTooLarge},
+	{&protocol.Error{Code: protocol.CodeQuotaExceeded}, CodeNoRoom},
+	{&protocol.Error{Code: protocol.CodeRateLimited}, CodeBusy},
+	{&protocol.Error{Code: protocol.CodeUnavailable}, CodeBusy},
 	{client.ErrOffline, CodeOffline},
 	{context.DeadlineExceeded, CodeOffline},
 	{context.Canceled, CodeCanceled},
@@ -91,8 +116,8 @@ func ProblemOf(err error) *Problem {
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.is) {
-			return &Problem{c.code, err.Error()}
+			return &Problem{c.code, termtext.Line(err.Error())}
 		}
 	}
-	return &Problem{CodeFailed, err.Error()}
+	return &Problem{CodeFailed, termtext.Line(err.Error())}
 }

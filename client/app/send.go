@@ -71,7 +71,7 @@ type Body struct {
 }
 
 func (a *App) attachment(ctx context.Context, q AttachmentRef) (out Body, err error) {
-	_, err = a.on(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
 		out.ReadCloser, out.Size, err = p.OpenAttachment(ctx, conv, id, q.Index)
 		return err
 	})

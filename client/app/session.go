@@ -14,7 +14,8 @@ import (
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
 
-// registerTime bounds how long a new account waits for its server.
+// registerTime bounds how long a new account waits for its server, and one that
+// is deleted.
 const registerTime = 30 * time.Second
 
 // hello begins an interface: the profile is opened if nothing but a rest keeps
@@ -26,10 +27,11 @@ func (a *App) hello(ctx context.Context, _ None) (Session, error) {
 	if resting {
 		a.turn.Lock()
 		defer a.turn.Unlock()
-		if err := a.begin(ctx); err != nil {
+		if err := a.openKeys(ctx); err != nil {
 			return Session{}, err
 		}
 	}
+	a.events.repeat()
 	return a.session()
 }
 
@@ -73,6 +75,9 @@ func (a *App) session() (Session, error) {
 		return s, err
 	}
 	s.Phase, s.Address, s.Name, s.Registered = PhaseOpen, open.Address().String(), name, registered
+	if s.Duress, err = open.Duress(); err != nil {
+		return s, err
+	}
 	s.Recovery, err = open.Recovery()
 	return s, err
 }
@@ -88,8 +93,8 @@ func (a *App) changed() (Session, error) {
 	return s, err
 }
 
-// create makes a profile. If the server refuses it or cannot be reached,
-// nothing is left of it.
+// create makes a profile. If the server refuses it or was never asked, nothing
+// is left of it.
 func (a *App) create(ctx context.Context, p Create) (Session, error) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
@@ -109,8 +114,11 @@ func (a *App) create(ctx context.Context, p Create) (Session, error) {
 		return Session{}, err
 	}
 	params := client.CreateParams{Address: address, Invite: p.Invite, Profile: p.Profile, KeepRecovery: true}
-	if err = a.make(ctx, keys, key, params); err == nil {
+	if err = a.createStore(ctx, keys, key, params); err == nil {
 		err = a.register(ctx, key)
+	}
+	if errors.Is(err, client.ErrUnanswered) {
+		err = nil // the account may be there: its keys are kept, and it goes on once the server answers
 	}
 	if err != nil {
 		return Session{}, errors.Join(err, a.destroy(context.WithoutCancel(ctx)))
@@ -142,6 +150,9 @@ func newAddress(p Create) (account.Address, error) {
 	}
 	address, err := account.ParseAddress(p.Name + "@" + p.Host)
 	if err != nil {
+		if _, e := account.ParseAddress(p.Name + "@localhost"); e == nil {
+			return address, &Problem{CodeHost, "this is not the address of a server"}
+		}
 		return address, fmt.Errorf("%w: a name has 2 to 32 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit", errInput)
 	}
 	return address, nil
@@ -149,9 +160,9 @@ func newAddress(p Create) (account.Address, error) {
 
 // make makes the store of some keys, with a new account in it. A passphrase that
 // was kept before opens what a crash leaves; without one that is nothing.
-func (a *App) make(ctx context.Context, keys *keyFile, key keyring.StoreKey, p client.CreateParams) error {
+func (a *App) createStore(ctx context.Context, keys *keyFile, key keyring.StoreKey, p client.CreateParams) error {
 	if keys.protected() {
-		if err := a.keep(ctx, keys.as(false)); err != nil {
+		if err := a.saveKeys(ctx, keys.as(false)); err != nil {
 			return err
 		}
 	}
@@ -166,7 +177,7 @@ func (a *App) make(ctx context.Context, keys *keyFile, key keyring.StoreKey, p c
 	if err != nil {
 		return err
 	}
-	return a.keep(ctx, keys.as(true))
+	return a.saveKeys(ctx, keys.as(true))
 }
 
 // register waits for the server to take the account of a closed profile.
@@ -192,8 +203,8 @@ func (a *App) within(ctx context.Context, fn func(client.Store) error) error {
 	return errors.Join(fn(store), store.Close())
 }
 
-// keep writes the keys and remembers them.
-func (a *App) keep(ctx context.Context, keys *keyFile) error {
+// saveKeys writes the key file and sets it in memory.
+func (a *App) saveKeys(ctx context.Context, keys *keyFile) error {
 	raw, err := keys.encode()
 	if err != nil {
 		return err
@@ -201,7 +212,7 @@ func (a *App) keep(ctx context.Context, keys *keyFile) error {
 	if err := a.platform.SetKeys(ctx, raw); err != nil {
 		return err
 	}
-	a.have(keys)
+	a.rememberKeys(keys)
 	return nil
 }
 
@@ -219,7 +230,7 @@ func (a *App) unlock(ctx context.Context, p Secret) (Session, error) {
 		return Session{}, err
 	}
 	if duress || keys.Unmade {
-		err = a.surrender(ctx, keys, key, duress)
+		err = a.wipeAndReplace(ctx, keys, key, duress)
 	}
 	if err == nil {
 		err = a.enter(ctx, key)
@@ -263,45 +274,63 @@ func (a *App) setPassphrase(ctx context.Context, p Passphrase) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	if err := a.keep(ctx, keys); err != nil {
+	if err := errors.Join(open.NoteDuress(false), a.saveKeys(ctx, keys)); err != nil {
 		return None{}, err
 	}
 	_, err = a.changed()
 	return None{}, err
 }
 
-// setDuress sets the passphrase that erases the profile and opens an empty one.
+// weakness judges a passphrase that is being chosen.
+func (a *App) weakness(_ context.Context, p Secret) (Weakness, error) {
+	return Weakness{keyring.Weak(p.Passphrase)}, nil
+}
+
+// setDuress sets the passphrase that erases the profile and opens an empty one;
+// an empty one removes it. The note of it never tells of one that is not there:
+// it is written after the passphrase was set, and goes before that is removed.
 func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
-	if _, err := a.client(); err != nil {
+	open, err := a.client()
+	if err != nil {
 		return None{}, err
 	}
-	switch {
-	case !a.keys.protected():
+	if !a.keys.protected() {
 		return None{}, fmt.Errorf("%w: set a passphrase first", errInput)
-	case p.Passphrase == "":
-		return None{}, fmt.Errorf("%w: the second passphrase needs at least one letter", errInput)
 	}
 	if _, _, err := a.keys.open(p.Passphrase); err == nil {
-		return None{}, fmt.Errorf("%w: this passphrase is in use", errInput)
+		return None{}, &Problem{CodeUsed, "this passphrase is in use: choose another one"}
 	}
 	keys, err := a.keys.withDuress(p.Passphrase)
 	if err != nil {
 		return None{}, err
 	}
-	return None{}, a.keep(ctx, keys)
+	if p.Passphrase == "" {
+		if err := open.NoteDuress(false); err != nil {
+			return None{}, err
+		}
+	}
+	if err := a.saveKeys(ctx, keys); err != nil {
+		return None{}, err
+	}
+	if p.Passphrase != "" {
+		if err := open.NoteDuress(true); err != nil {
+			return None{}, err
+		}
+	}
+	_, err = a.changed()
+	return None{}, err
 }
 
-// surrender makes an empty profile in the place of that which was there, for
-// good, on the same server. The old key goes first, by the same write that puts
-// the other in its place: without it the rest is noise, and if that is as far as
-// it gets, the next time goes on from there. Whatever the server says to a new
-// account would tell, and so would waiting for it: the account is registered
-// once it is open, if the server lets it.
-func (a *App) surrender(ctx context.Context, keys *keyFile, key keyring.StoreKey, duress bool) (err error) {
+// wipeAndReplace replaces the profile with an empty one on the same server. One
+// write deletes the old key and stores the new one: without its key the old data
+// cannot be read, and after a crash the next start continues from there. The new
+// account is registered only after the profile is open, because the answer of the
+// server, or the wait for it, would show what happened.
+func (a *App) wipeAndReplace(ctx context.Context, keys *keyFile, key keyring.StoreKey, duress bool) (err error) {
 	if duress {
-		if keys, err = keys.surrendered(); err != nil {
+		if keys, err = keys.withOnlyDuressKey(); err != nil {
 			return err
 		}
 	}
@@ -309,26 +338,41 @@ func (a *App) surrender(ctx context.Context, keys *keyFile, key keyring.StoreKey
 	if err != nil {
 		return err
 	}
-	return a.make(ctx, keys, key, client.CreateParams{Address: address})
+	return a.createStore(ctx, keys, key, client.CreateParams{Address: address})
 }
 
 func (a *App) destroy(ctx context.Context) error {
 	if err := a.platform.SetKeys(ctx, nil); err != nil {
 		return err
 	}
-	a.have(nil)
+	a.rememberKeys(nil)
 	return errors.Join(a.leaveProfile(), a.platform.EraseStore(ctx))
 }
 
 // erase removes everything from this device, at once and without a question,
-// whatever the phase.
-func (a *App) erase(ctx context.Context, _ None) (Session, error) {
+// whatever the phase. The account on the server goes before that, if it is to.
+func (a *App) erase(ctx context.Context, q Erasing) (Session, error) {
 	a.turn.Lock()
 	defer a.turn.Unlock()
+	if q.Account {
+		if err := a.deleteAccount(ctx); err != nil {
+			return Session{}, err
+		}
+	}
 	if err := a.destroy(ctx); err != nil {
 		return Session{}, err
 	}
 	return a.changed()
+}
+
+func (a *App) deleteAccount(ctx context.Context) error {
+	open, err := a.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, registerTime)
+	defer cancel()
+	return open.DeleteAccount(ctx)
 }
 
 func (a *App) setName(ctx context.Context, p Name) (None, error) {

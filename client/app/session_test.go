@@ -126,8 +126,7 @@ func TestDuress(t *testing.T) {
 				u := newUser(t, net, "ana")
 				u.create("ana", "mine")
 				before := len(u.device.keys)
-				u.fails(app.CodeInput, "setDuress", app.Secret{Passphrase: "mine"})
-				u.fails(app.CodeInput, "setDuress", app.Secret{})
+				u.fails(app.CodeUsed, "setDuress", app.Secret{Passphrase: "mine"})
 				do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
 				if len(u.device.keys) != before {
 					t.Error("the keys tell whether there is a passphrase of duress")
@@ -303,9 +302,30 @@ func TestCreateIsInterrupted(t *testing.T) {
 			}
 			return v
 		}})
-		u.fails(app.CodeOffline, "create", app.Create{Host: host, Name: "ana"})
+		u.fails(app.CodeFailed, "create", app.Create{Host: host, Name: "ana"})
 		net.Server(host).SetFaults(fakeserver.Faults{})
 		u.device.fault = nil
+		u.restart()
+		pass(time.Minute)
+		if s := u.phase(app.PhaseOpen); s.Address != "ana@"+host || !s.Registered {
+			t.Errorf("after a restart: %+v", s)
+		}
+	})
+}
+
+// An account whose registration was not answered is kept, and goes on once the
+// server answers.
+func TestCreateIsNotAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) (v fakeserver.Verdict) {
+			v.Silent = op == protocol.OpRegister
+			return v
+		}})
+		if s := do[app.Session](u, "create", app.Create{Host: host, Name: "ana"}); s.Phase != app.PhaseOpen || s.Registered || s.Recovery == "" {
+			t.Errorf("%+v", s)
+		}
+		net.Server(host).SetFaults(fakeserver.Faults{})
 		u.restart()
 		pass(time.Minute)
 		if s := u.phase(app.PhaseOpen); s.Address != "ana@"+host || !s.Registered {
@@ -321,7 +341,7 @@ func TestTwoPeople(t *testing.T) {
 		ana.create("ana", "")
 		bea.create("bea", "secret")
 		do[app.Conversations](bea, "conversations", app.ListQuery{Recent: true}) // as an interface does at first
-		ana.fails(app.CodeInput, "direct", app.AddressRef{Address: "nonsense"})
+		ana.fails(app.CodeAddress, "direct", app.AddressRef{Address: "nonsense"})
 		ana.fails(app.CodeNoPerson, "direct", app.AddressRef{Address: "nobody@" + host})
 		with := do[app.ConversationRef](ana, "direct", app.AddressRef{Address: "bea@" + host})
 		do[app.Sent](ana, "send", app.Send{Conversation: with.Conversation, Text: "hello *you*"})
@@ -405,6 +425,61 @@ func TestFiles(t *testing.T) {
 		}
 		if after := ana.device.size(t); after != before {
 			t.Errorf("%d bytes remain of a file that was not sent", after-before)
+		}
+	})
+}
+
+// A passphrase of duress is shown to who has opened the profile, and removed by
+// them or with the passphrase that it belongs to.
+func TestDuressIsShownAndRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "mine")
+		set := func(want bool) {
+			t.Helper()
+			if s := do[app.Session](u, "hello", app.None{}); s.Duress != want {
+				t.Errorf("it says %v", s.Duress)
+			}
+		}
+		set(false)
+		do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
+		set(true)
+		do[app.Session](u, "lock", app.None{})
+		set(false) // nothing is told before the profile is open
+		do[app.Session](u, "unlock", app.Secret{Passphrase: "mine"})
+		set(true)
+		do[app.None](u, "setDuress", app.Secret{})
+		set(false)
+		do[app.None](u, "setDuress", app.Secret{Passphrase: "theirs"})
+		do[app.None](u, "setPassphrase", app.Passphrase{Old: "mine", New: "my own"})
+		set(false)
+		do[app.Session](u, "lock", app.None{})
+		u.fails(app.CodePassphrase, "unlock", app.Secret{Passphrase: "theirs"})
+	})
+}
+
+// An interface that begins is told which servers cannot be reached.
+func TestNewInterfacesHearOfServersThatAreAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
+		u := newUser(t, net, "ana")
+		u.create("ana", "")
+		pass(time.Minute)
+		u.way.Partition("", true)
+		u.way.Cut("")
+		pass(time.Minute)
+		told[app.Connection](u)
+		do[app.Session](u, "hello", app.None{})
+		pass(0)
+		if got := told[app.Connection](u); len(got) != 1 || got[0].Online {
+			t.Errorf("it is told %+v", got)
+		}
+		u.way.Partition("", false)
+		pass(10 * time.Minute)
+		told[app.Connection](u)
+		do[app.Session](u, "hello", app.None{})
+		pass(0)
+		if got := told[app.Connection](u); len(got) != 0 {
+			t.Errorf("later it is told %+v", got)
 		}
 	})
 }

@@ -26,6 +26,9 @@ type Session struct {
 	Phase   Phase `json:"phase"`
 	// Protected means that a passphrase opens the profile.
 	Protected bool `json:"protected"`
+	// Duress means that a second passphrase erases the profile; false unless it
+	// is open.
+	Duress bool `json:"duress"`
 	// Address and Name are empty unless the profile is open.
 	Address string `json:"address"`
 	Name    string `json:"name"`
@@ -58,20 +61,26 @@ type Conversation struct {
 	Peer   string `json:"peer"`
 	Status string `json:"status"`
 	// Reason says why the status is what it is, if there is something to say.
-	Reason     *Problem `json:"reason"`
-	Inviter    string   `json:"inviter"`
-	Unread     int      `json:"unread"`
-	Mentioned  bool     `json:"mentioned"`
-	Activity   Millis   `json:"activity"`
-	Waiting    int      `json:"waiting"`
-	Timer      Millis   `json:"timer"`
-	Pinned     bool     `json:"pinned"`
-	Archived   bool     `json:"archived"`
-	MutedUntil Millis   `json:"mutedUntil"`
-	Draft      string   `json:"draft"`
-	DraftReply string   `json:"draftReply"`
-	Members    int      `json:"members"`
-	Verified   bool     `json:"verified"`
+	Reason  *Problem `json:"reason"`
+	Inviter string   `json:"inviter"`
+	// Confirmed means that the inviter's own server vouched for them.
+	Confirmed  bool   `json:"confirmed"`
+	Unread     int    `json:"unread"`
+	Mentioned  bool   `json:"mentioned"`
+	Activity   Millis `json:"activity"`
+	Waiting    int    `json:"waiting"`
+	Timer      Millis `json:"timer"`
+	Pinned     bool   `json:"pinned"`
+	Archived   bool   `json:"archived"`
+	MutedUntil Millis `json:"mutedUntil"`
+	Draft      string `json:"draft"`
+	DraftReply string `json:"draftReply"`
+	Members    int    `json:"members"`
+	Verified   bool   `json:"verified"`
+	// Unanswered: this account began it, and the other one has not answered.
+	// Empty: nothing was ever written in it.
+	Unanswered bool     `json:"unanswered"`
+	Empty      bool     `json:"empty"`
 	Last       *Message `json:"last"`
 }
 
@@ -84,9 +93,12 @@ type Message struct {
 	Order uint64 `json:"order"`
 	From  string `json:"from"`
 	// Author is what to show for From.
-	Author      string       `json:"author"`
-	Own         bool         `json:"own"`
-	Text        string       `json:"text"` // Markdown
+	Author string `json:"author"`
+	Own    bool   `json:"own"`
+	Text   string `json:"text"` // Markdown
+	// Length is that of the whole text in bytes, if Text is its beginning
+	// alone; the call "message" has all of it.
+	Length      int          `json:"length,omitempty"`
 	SentAt      Millis       `json:"sentAt"`
 	ReplyTo     string       `json:"replyTo"`
 	Quote       *Quote       `json:"quote"`
@@ -114,7 +126,8 @@ type NoticeKind string
 // by the text.
 var NoticeKinds = []string{
 	client.NoticeAdded.String(), client.NoticeRemoved.String(), client.NoticeLeft.String(), client.NoticeRenamed.String(), client.NoticeTimer.String(),
-	client.NoticeRole.String(), client.NoticeNotAdded.String(), client.NoticeOther.String(),
+	client.NoticeRole.String(), client.NoticeNotAdded.String(), client.NoticeServerWentBack.String(), client.NoticeUnreadable.String(),
+	client.NoticeProfile.String(), client.NoticeOther.String(),
 }
 
 // Notice is something that happened in a conversation. The message's author did
@@ -297,6 +310,12 @@ type TextOf struct {
 	Text         string `json:"text"`
 }
 
+// Weakness says what a passphrase is worth.
+type Weakness struct {
+	// Weak: it is easy to guess for whoever gets a copy of the profile.
+	Weak bool `json:"weak"`
+}
+
 // React adds a reaction, or takes it back.
 type React struct {
 	Conversation string `json:"conversation"`
@@ -334,6 +353,21 @@ type NewGroup struct {
 type PeopleOf struct {
 	Conversation string   `json:"conversation"`
 	People       []string `json:"people"`
+}
+
+// Erasing removes the profile from this device.
+type Erasing struct {
+	// Account has the server delete the account before; if that fails, nothing
+	// is removed.
+	Account bool `json:"account"`
+}
+
+// Leaving leaves a conversation.
+type Leaving struct {
+	Conversation string `json:"conversation"`
+	// Successor is the member who owns the group from then on, empty if it has
+	// another owner.
+	Successor string `json:"successor"`
 }
 
 // SetRole gives a member another role.
@@ -421,55 +455,3 @@ type Disclosure struct {
 	// JSON is the server's answer: see server.Disclosure.
 	JSON string `json:"json"`
 }
-
-// The events. Each is told as soon as it is true, those of one moment together.
-type (
-	// SessionChanged: the phase, the name or the address is another.
-	SessionChanged struct {
-		Session Session `json:"session"`
-	}
-	// ConversationChanged: one is new or changed.
-	ConversationChanged struct {
-		Conversation Conversation `json:"conversation"`
-	}
-	// ConversationGone: one was deleted from this device.
-	ConversationGone struct {
-		Conversation string `json:"conversation"`
-	}
-	// MessageChanged: a message is new or changed.
-	MessageChanged struct {
-		Message Message `json:"message"`
-		New     bool    `json:"new"`
-	}
-	// MessageGone: a message disappeared.
-	MessageGone struct {
-		Conversation string `json:"conversation"`
-		Message      string `json:"message"`
-	}
-	// Typing: somebody writes, or no longer does.
-	Typing struct {
-		Conversation string `json:"conversation"`
-		From         string `json:"from"`
-		Author       string `json:"author"`
-		On           bool   `json:"on"`
-	}
-	// Progress: a file is on its way up or down.
-	Progress struct {
-		Conversation string `json:"conversation"`
-		Message      string `json:"message"`
-		Index        int    `json:"index"`
-		Done         int64  `json:"done"`  // bytes
-		Total        int64  `json:"total"` // bytes
-	}
-	// Connection: a server is reached, or no longer.
-	Connection struct {
-		Host   string `json:"host"`
-		Online bool   `json:"online"`
-		Reason string `json:"reason"`
-	}
-	// Failure: something that was asked for could not be done.
-	Failure struct {
-		Conversation string  `json:"conversation"`
-		Error        Problem `json:"error"`
-	}
-)

@@ -4,11 +4,13 @@ package app
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
 // view words what the core says. It remembers names, and so lives for one
@@ -81,6 +83,9 @@ func (v *view) message(m client.Message) Message {
 		Attachments: attachments(m.Attachments), Reactions: make([]Reaction, len(m.Reactions)),
 		Mentions: make([]string, len(m.Mentions)), MentionsMe: m.MentionsMe,
 	}
+	if !m.Own {
+		out.Text, out.Length = beginning(m.Text)
+	}
 	for i, r := range m.Reactions {
 		out.Reactions[i] = Reaction{address(r.From), r.Emoji}
 	}
@@ -93,14 +98,41 @@ func (v *view) message(m client.Message) Message {
 	return out
 }
 
+// A text of others that is longer than one of the first two is shown by its
+// beginning, of the other two at most, until somebody asks for all of it: laying
+// out thousands of long texts takes a page longer than they took to arrive.
+const (
+	longestText, longestLines = 3000, 40 // bytes, lines
+	shownText, shownLines     = 2000, 25
+)
+
+// beginning returns what is shown of a text, and the length of the whole if that
+// is more.
+func beginning(text string) (shown string, length int) {
+	if len(text) <= longestText && strings.Count(text, "\n") <= longestLines {
+		return text, 0
+	}
+	end, lines := 0, 0
+	for i, r := range text {
+		if i > shownText || lines >= shownLines {
+			break
+		}
+		if r == '\n' {
+			lines++
+		}
+		end = i
+	}
+	return text[:end], len(text)
+}
+
 func reason(r client.Reason) *Problem {
 	switch {
 	case r.Text == "":
 		return nil
 	case r.Cause == nil:
-		return &Problem{CodeFailed, r.Text}
+		return &Problem{CodeFailed, termtext.Line(r.Text)}
 	default:
-		return &Problem{ProblemOf(r.Cause).Code, r.Text}
+		return &Problem{ProblemOf(r.Cause).Code, termtext.Line(r.Text)}
 	}
 }
 
@@ -144,9 +176,9 @@ func (v *view) messages(all []client.Message) []Message {
 func (v *view) conversation(c client.Conversation) Conversation {
 	out := Conversation{
 		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: reason(c.Reason),
-		Inviter: address(c.Inviter), Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
+		Inviter: address(c.Inviter), Confirmed: c.Confirmed, Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
 		Timer: duration(c.Timer), Pinned: c.Pinned, Archived: c.Archived, MutedUntil: millis(c.MutedUntil), Draft: c.Draft,
-		DraftReply: messageID(c.DraftReply), Members: c.Members, Verified: c.Verified,
+		DraftReply: messageID(c.DraftReply), Members: c.Members, Verified: c.Verified, Unanswered: c.Unanswered, Empty: c.Empty,
 	}
 	if c.Last != nil {
 		last := v.message(*c.Last)
@@ -157,7 +189,7 @@ func (v *view) conversation(c client.Conversation) Conversation {
 
 func (v *view) contact(c client.Contact) Contact {
 	return Contact{
-		Address: address(c.Address), Name: c.Shown(), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
+		Address: address(c.Address), Name: c.DisplayName(), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
 		Conversation: string(c.Conversation),
 	}
 }
@@ -182,6 +214,8 @@ func (v *view) event(e client.Event) []Event {
 		return []Event{{"conversation", ConversationChanged{v.conversation(e.Conversation)}}}
 	case client.MessageEvent:
 		return []Event{{"message", MessageChanged{v.message(e.Message), e.New}}}
+	case client.NameEvent:
+		return []Event{{"name", NameChanged{address(e.Address), e.Name}}}
 	case client.ProgressEvent:
 		return []Event{{"progress", Progress{string(e.Conversation), messageID(e.Message), e.Index, e.Done, e.Total}}}
 	case client.GoneEvent:
@@ -192,9 +226,9 @@ func (v *view) event(e client.Event) []Event {
 	case client.TypingEvent:
 		return []Event{{"typing", Typing{string(e.Conversation), address(e.From), v.name(e.From), e.On}}}
 	case client.ConnectionEvent:
-		c := Connection{Host: e.Host, Online: e.Online}
+		c := Connection{Host: e.Host, Online: e.Online || e.Err == nil} // a connection that nobody needs misses nobody
 		if e.Err != nil {
-			c.Reason = e.Err.Error()
+			c.Reason = termtext.Line(e.Err.Error())
 		}
 		return []Event{{"connection", c}}
 	case client.FailureEvent:

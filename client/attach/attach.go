@@ -39,10 +39,10 @@ const (
 )
 
 // ErrCorrupt means that the ciphertext is not what the sender encrypted.
-var ErrCorrupt = errors.New("attach: the file was damaged or changed on its way")
+var ErrCorrupt = errors.New("attach: the file was damaged or changed on its way: fetch it again")
 
 // ErrTooLarge means that a file is over MaxSize.
-var ErrTooLarge = errors.New("attach: files of more than 2 GiB are not supported")
+var ErrTooLarge = errors.New("attach: files of more than 2 GiB are not supported: send it in parts")
 
 // Keys are the key and nonce prefix of one file.
 type Keys struct {

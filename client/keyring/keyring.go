@@ -37,7 +37,7 @@ func NewStoreKey() StoreKey {
 
 // ErrPassphrase means that the passphrase is not the one that the key was
 // sealed with, or that the sealed key was changed.
-var ErrPassphrase = errors.New("keyring: wrong passphrase")
+var ErrPassphrase = errors.New("keyring: wrong passphrase: try again")
 
 // ErrFormat means that the bytes are not a sealed key that this version
 // reads.

@@ -38,9 +38,12 @@ type Invitation struct {
 	Channel protocol.ChannelID `cbor:"3,keyasint"`
 	// Welcome is the MLS Welcome for one of the device's key packages.
 	Welcome []byte `cbor:"4,keyasint"`
-	// Tree is the ratchet tree; if it is long, Stash says where it lies.
+	// Tree is the ratchet tree; one that is long lies at the recipient's own
+	// server, and Stash leads to it.
 	Tree  []byte          `cbor:"5,keyasint,omitempty"`
 	Stash *envelope.Stash `cbor:"6,keyasint,omitempty"`
+	// Sender is who wants the tree to be fetched.
+	Sender *Sender `cbor:"7,keyasint,omitempty"`
 }
 
 const version = 1
@@ -88,7 +91,7 @@ func parse(plain []byte) (Invitation, error) {
 	if err := dcbor.Unmarshal(plain[lengthSize:lengthSize+n], &in); err != nil || in.Version != version {
 		return Invitation{}, ErrOpen
 	}
-	if (in.Tree == nil) == (in.Stash == nil) {
+	if (in.Tree == nil) == (in.Stash == nil) || in.Stash == nil && in.Sender != nil {
 		return Invitation{}, ErrOpen
 	}
 	return in, nil

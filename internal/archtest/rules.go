@@ -25,12 +25,12 @@ var Rules = []Rule{
 	{
 		Why:  "keytrans is a library of its own",
 		Of:   []string{"./keytrans/..."},
-		Only: []string{"std", "golang.org/x/mod/..."},
+		Only: []string{"std", "golang.org/x/mod/...", "filippo.io/mostly-harmless/vrf-r255", "filippo.io/mldsa"},
 	},
 	{
-		Why: "keytrans does not link net/http",
+		Why: "keytrans links nothing that knows a network",
 		Of:  []string{"./keytrans/..."}, Linked: true,
-		Never: []string{"net/http"},
+		Never: []string{"net/...", "crypto/tls", "crypto/x509"},
 	},
 	{
 		Why:   "protocol and formats do no input and output",
@@ -41,6 +41,21 @@ var Rules = []Rule{
 		Why:  "formats are built on deterministic CBOR alone",
 		Of:   []string{"./account/...", "./content/...", "./protocol/..."},
 		Only: []string{"std", "./internal/dcbor"},
+	},
+	{
+		Why:   "a vault does input and output through its storage alone",
+		Of:    []string{"./vault", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/keys", "./vault/oplog", "./vault/pack", "./vault/storage", "./vault/tree"},
+		Never: append([]string{"./vault/localfs", "./vault/storage/folder"}, outside...),
+	},
+	{
+		Why:   "vaults know nothing of conversations and servers",
+		Of:    []string{"./vault/..."},
+		Never: []string{"./client/...", "./content/...", "./keytrans/...", "./mls/...", "./protocol/...", "./server/...", "./internal/cli", "./internal/tui/..."},
+	},
+	{
+		Why: "vaults do not link net/http",
+		Of:  []string{"./vault/..."}, Linked: true,
+		Never: []string{"net/http"},
 	},
 	{
 		Why:   "the core knows neither its stores nor its transports",
@@ -95,7 +110,7 @@ var BrowserPackages = []string{
 }
 
 // Timeless are the packages that read no clock: they are told the time.
-var Timeless = []string{"./account/...", "./content/...", "./keytrans/...", "./mls/...", "./protocol/...", "./internal/dcbor", "./internal/tlsenc", "./internal/padme"}
+var Timeless = []string{"./account/...", "./content/...", "./keytrans/...", "./mls/...", "./protocol/...", "./vault/...", "./internal/dcbor", "./internal/tlsenc", "./internal/padme"}
 
 // clocks are the functions of package time that read or wait for the clock.
 var clocks = map[string]bool{

@@ -126,6 +126,9 @@ func launch(more ...chromedp.ExecAllocatorOption) (ctx context.Context, end func
 	return ctx, end, nil
 }
 
+// Installed reports whether there is a Chromium on this machine.
+func Installed() bool { return find() != "" }
+
 func find() string {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {

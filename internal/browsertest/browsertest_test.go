@@ -31,6 +31,7 @@ func serve(t *testing.T, script string) (url string) {
 	}
 	answer("/script.js", "text/javascript", script)
 	answer("/console.js", "text/javascript", `console.error("said by a worker"); postMessage("done");`)
+	answer("/now.js", "text/javascript", `postMessage(Date.now())`)
 	answer("/throw.js", "text/javascript", `throw new Error("thrown by a worker");`)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)

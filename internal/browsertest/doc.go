@@ -6,6 +6,8 @@
 // it and ends at last. Each Profile is a browser context of its own, as if it
 // were another person's device: storage, workers and locks are not shared.
 // What Film shows is before the camera of them all.
+// A Device is a browser process of its own beside that one: its profile lies in a
+// folder, which can be copied and put back, and its clock can be put wrong.
 // Whatever a page or one of its workers complains of (uncaught errors, console
 // errors, violations of the Content Security Policy or of Trusted Types) fails
 // the test, unless the test expects it.

@@ -169,6 +169,14 @@ func (p *Page) Problems() []string {
 	return all
 }
 
+// Blame has what the page is asked from now on fail tb, such as a subtest that
+// uses it. It returns what undoes that, which has to happen before tb ends.
+func (p *Page) Blame(tb testing.TB) (undo func()) {
+	before := p.tb
+	p.tb = tb
+	return func() { p.tb = before }
+}
+
 // Context returns the page's context, for package chromedp.
 func (p *Page) Context() context.Context { return p.ctx }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -59,7 +60,7 @@ func (cmd *appCmd) listen(ctx context.Context) (net.Listener, error) {
 	switch {
 	case errors.Is(err, loopback.ErrTaken):
 		return nil, coded{fmt.Errorf("%w, and your browser might open that instead; end it, or choose another port with --listen. "+
-			"What the browser keeps belongs to the port: with another one you begin anew", err), exitError}
+			"What the browser keeps belongs to the port: with another one you start over", err), exitError}
 	case err != nil:
 		return nil, coded{fmt.Errorf("%w; choose another address with --listen", err), exitError}
 	}
@@ -68,7 +69,11 @@ func (cmd *appCmd) listen(ctx context.Context) (net.Listener, error) {
 
 // serve answers until the program is interrupted.
 func (a *app) serve(ln net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: pageHeaderTimeout}
+	return a.serveUntilInterrupted(&http.Server{Handler: h, ReadHeaderTimeout: pageHeaderTimeout, ErrorLog: log.New(a.stderr, "securecrypt: ", 0)}, ln)
+}
+
+// serveUntilInterrupted has a server answer, and lets it finish what is under way.
+func (a *app) serveUntilInterrupted(s *http.Server, ln net.Listener) error {
 	stop := context.AfterFunc(a.ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), pageShutdown)
 		defer cancel()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/termtext"
 	"github.com/securecrypt/securecrypt/internal/webapp"
 )
 
@@ -29,7 +30,7 @@ func opened(t *testing.T, args ...string) (port string) {
 	var errs bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: in, stderr: &errs}
+		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: termtext.NewWriter(in), stderr: termtext.NewWriter(&errs)}
 		ended <- a.main(append([]string{"app"}, args...))
 		_ = in.Close() // a pipe's end always closes
 	}()
@@ -119,7 +120,7 @@ func TestAppRefusesWhatIsNotItsOwn(t *testing.T) {
 		"localhost":         {exitUsage, "on this machine alone"},
 	} {
 		var out, errs bytes.Buffer
-		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: termtext.NewWriter(&out), stderr: termtext.NewWriter(&errs)}
 		if code := a.main([]string{"app", "--listen", listen}); code != want.code || !strings.Contains(errs.String(), want.says) || out.Len() != 0 {
 			t.Errorf("%s: exit %d, %q %q; want %d and %q", listen, code, out.String(), errs.String(), want.code, want.says)
 		}

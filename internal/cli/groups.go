@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -34,13 +35,52 @@ func (cmd *groupCreateCmd) Run(a *app) error {
 		return err
 	}
 	return a.with(func(s *session) error {
-		id, err := s.CreateGroup(a.ctx, cmd.Title, people)
-		if err != nil {
+		var id client.ConversationID
+		err := s.addEach(people, func(people []account.Address) (err error) {
+			id, err = s.CreateGroup(a.ctx, cmd.Title, people)
+			return err
+		})
+		if id == "" {
 			return err
 		}
-		err = s.settle(id)
-		return errors.Join(err, s.printConversation(id))
+		var failed refusals
+		failed.add("", err)
+		failed.add("", s.settle(id))
+		failed.add("", s.printConversation(id))
+		return failed.err()
 	})
+}
+
+// addEach calls add with people. If they cannot be added together, it is called
+// again with those that nothing speaks against; then the error is a refusals.
+func (s *session) addEach(people []account.Address, add func([]account.Address) error) error {
+	s.adding = people
+	err := add(people)
+	if err == nil || len(people) < 2 {
+		return err
+	}
+	var failed refusals
+	var some []account.Address
+	for _, a := range people {
+		contact, cerr := s.Contact(a)
+		_, rerr := s.Resolve(s.ctx, a)
+		switch {
+		case cerr == nil && contact.Blocked:
+			failed.add(a.String(), coded{fmt.Errorf("not added, as you blocked them: securecrypt block --undo %s first", a), exitRefused})
+		case rerr != nil && !errors.Is(rerr, client.ErrOffline):
+			failed.add("not added", rerr)
+		default:
+			some = append(some, a)
+		}
+	}
+	if len(failed.all) == 0 || len(some) == 0 {
+		return cmp.Or(failed.err(), err)
+	}
+	s.adding = some
+	if err := add(some); err != nil {
+		return err
+	}
+	return failed.err()
 }
 
 // printConversation prints the identifier, or all of it as JSON.
@@ -58,21 +98,36 @@ func (s *session) printConversation(id client.ConversationID) error {
 
 // group runs fn on a group and waits until it is done.
 func (a *app) group(title string, fn func(*session, client.ConversationID) error) error {
-	return a.with(func(s *session) error {
-		id, err := s.find(title, false)
+	return a.conversation(title, func(s *session, id client.ConversationID) error {
+		c, err := s.Conversation(id)
+		if err == nil && !c.Group {
+			err = coded{fmt.Errorf("%q is a person, not a group: use the identifier of the group; securecrypt group list prints it", title), exitUsage}
+		}
 		if err != nil {
 			return err
 		}
-		if err := fn(s, id); err != nil {
+		return fn(s, id)
+	})
+}
+
+// conversation runs fn on a conversation and waits until it is done.
+func (a *app) conversation(target string, fn func(*session, client.ConversationID) error) error {
+	return a.with(func(s *session) error {
+		id, err := s.find(target, false)
+		if err != nil {
 			return err
 		}
-		if err := s.settle(id); err != nil {
+		err = fn(s, id)
+		if err != nil && !errors.As(err, new(*refusals)) {
 			return err
 		}
-		if a.JSON {
+		var failed refusals
+		failed.add("", err)
+		failed.add("", s.settle(id))
+		if a.JSON && len(failed.all) == 0 {
 			return s.printConversation(id)
 		}
-		return nil
+		return failed.err()
 	})
 }
 
@@ -87,7 +142,9 @@ func (cmd *groupAddCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.AddMembers(a.ctx, id, people) })
+	return a.group(cmd.Group, func(s *session, id client.ConversationID) error {
+		return s.addEach(people, func(people []account.Address) error { return s.AddMembers(a.ctx, id, people) })
+	})
 }
 
 type groupRemoveCmd struct {
@@ -169,7 +226,7 @@ func (a *app) printMember(n names, m client.Member, self account.Address) {
 		})
 		return
 	}
-	line := n.person(m.Address.String())
+	line := n.person(m.Address)
 	if m.Address == self {
 		line = m.Address.String() + " (you)"
 	}
@@ -212,7 +269,7 @@ func (cmd *timerCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Conversation, func(s *session, id client.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
+	return a.conversation(cmd.Conversation, func(s *session, id client.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
 }
 
 // timerOf reads a time after which messages disappear.

@@ -12,14 +12,24 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
+	"github.com/securecrypt/securecrypt/client/files/picture"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
+	"github.com/securecrypt/securecrypt/internal/english"
+	"github.com/securecrypt/securecrypt/internal/marktext"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
 func parseAddress(s string) (account.Address, error) {
-	a, err := account.ParseAddress(s)
+	a, err := addressbook.ParseAddress(s)
 	if err != nil {
-		return a, coded{fmt.Errorf("%q is not an address: it should look like name@server", s), exitUsage}
+		return a, noAddress(s)
 	}
 	return a, nil
+}
+
+func noAddress(s string) error {
+	return coded{fmt.Errorf("%q is not an address: it should look like name@server", s), exitUsage}
 }
 
 func parseAddresses(all []string) ([]account.Address, error) {
@@ -35,11 +45,13 @@ func parseAddresses(all []string) ([]account.Address, error) {
 }
 
 type sendCmd struct {
-	Target string        `arg:"" help:"Address, group title, private name or conversation identifier."`
-	Text   []string      `arg:"" optional:"" help:"Text of the message; - reads it from standard input."`
-	Attach []string      `help:"Attach FILE; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
-	Reply  string        `help:"Reply to the message with identifier ID." placeholder:"ID"`
-	Expire time.Duration `help:"Let the message disappear for everybody after this time, such as 1h." placeholder:"1h"`
+	Target string   `arg:"" help:"Address, group title, private name or conversation identifier."`
+	Text   []string `arg:"" optional:"" help:"Text of the message; - reads it from standard input, which other users of the machine do not see."`
+	Attach []string `help:"Attach FILE; may be repeated. A picture goes without the place, time and camera that it names." type:"path" sep:"none" placeholder:"FILE"`
+	// AttachUnchanged is a flag of its own so that nobody sends it by accident.
+	AttachUnchanged []string      `help:"Attach FILE to the last bit as it is, pictures too; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
+	Reply           string        `help:"Reply to the message with identifier ID." placeholder:"ID"`
+	Expire          time.Duration `help:"Let the message disappear for everybody after this time, such as 1h." placeholder:"1h"`
 }
 
 // Run sends a message and waits until the server has it.
@@ -56,7 +68,11 @@ func (cmd *sendCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		draft := client.Draft{Text: text, Files: cmd.Attach, Expire: cmd.Expire}
+		files, err := cmd.files()
+		if err != nil {
+			return err
+		}
+		draft := client.Draft{Text: text, Files: files, Expire: cmd.Expire}
 		if cmd.Reply != "" {
 			original, err := s.FindMessage(id, cmd.Reply)
 			if err != nil {
@@ -68,10 +84,18 @@ func (cmd *sendCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		err = s.settle(id)
+		settle := s.settle
+		if len(files) > 0 {
+			settle = s.settleFiles
+		}
+		err = settle(id)
 		now, merr := s.Message(id, sent.ID)
 		if merr != nil && err == nil {
 			now = sent // it has disappeared already
+		}
+		if err != nil && codeOf(err) != exitWaiting && merr == nil && now.State != client.StateWaiting && now.State != client.StateFailed {
+			a.say("this message was sent; another one of the conversation was not: %s", err)
+			err = nil
 		}
 		if a.JSON {
 			a.printJSON(messageJSON(now))
@@ -80,6 +104,20 @@ func (cmd *sendCmd) Run(a *app) error {
 		}
 		return err
 	})
+}
+
+// files are what is attached: first what may be changed, then what may not.
+func (cmd *sendCmd) files() (all []string, err error) {
+	var failed refusals
+	for _, path := range cmd.Attach {
+		bare, err := disk.Bare(path)
+		if errors.Is(err, picture.ErrUnknown) || errors.Is(err, picture.ErrDamaged) {
+			err = coded{fmt.Errorf("%w; it may say where it was taken. Attach it in another form, such as JPEG or PNG, or as it is by --attach-unchanged", err), exitRefused}
+		}
+		failed.add("", err)
+		all = append(all, bare)
+	}
+	return append(all, cmd.AttachUnchanged...), failed.err()
 }
 
 // text joins the words of a message, or reads it from standard input.
@@ -129,13 +167,17 @@ func (cmd *reactCmd) Run(a *app) error {
 
 type editCmd struct {
 	ID   string   `arg:"" help:"Identifier of the message."`
-	Text []string `arg:"" help:"The new text."`
+	Text []string `arg:"" help:"The new text; - reads it from standard input."`
 }
 
 // Run edits a message.
 func (cmd *editCmd) Run(a *app) error {
+	text, err := a.text(cmd.Text)
+	if err != nil {
+		return err
+	}
 	return a.message(cmd.ID, func(s *session, m client.Message) error {
-		return s.Edit(a.ctx, m.Conversation, m.ID, strings.Join(cmd.Text, " "))
+		return s.Edit(a.ctx, m.Conversation, m.ID, text)
 	})
 }
 
@@ -153,7 +195,7 @@ func (cmd *deleteCmd) Run(a *app) error {
 type historyCmd struct {
 	Conversation string `arg:"" help:"Address, group title, private name or conversation identifier."`
 	Limit        int    `help:"Print at most the newest N messages; 0 prints all." default:"0" placeholder:"N"`
-	Search       string `help:"Print only messages that contain TEXT." placeholder:"TEXT"`
+	Search       string `help:"Print only messages that contain all words of TEXT, or have files whose names do." placeholder:"TEXT"`
 }
 
 // Run prints the history, oldest first.
@@ -168,12 +210,15 @@ func (cmd *historyCmd) Run(a *app) error {
 			return err
 		}
 		var all []client.Message
-		err = s.History(id, func(m client.Message) bool {
-			if cmd.Search == "" || strings.Contains(strings.ToLower(m.Text), strings.ToLower(cmd.Search)) {
-				all = append(all, m)
-			}
+		take := func(m client.Message) bool {
+			all = append(all, m)
 			return cmd.Limit == 0 || len(all) < cmd.Limit
-		})
+		}
+		if cmd.Search == "" {
+			err = s.History(id, take)
+		} else {
+			err = s.Search(a.ctx, client.SearchQuery{Text: cmd.Search, In: id}, take)
+		}
 		for _, m := range slices.Backward(all) {
 			if a.JSON {
 				a.printJSON(messageJSON(m))
@@ -181,7 +226,7 @@ func (cmd *historyCmd) Run(a *app) error {
 				a.printMessage(a.stdout, n, m, false)
 			}
 		}
-		if err == nil && n.conversations[id].Unread > 0 {
+		if err == nil && a.stdout.Err() == nil && n.conversations[id].Unread > 0 {
 			err = s.MarkRead(a.ctx, id)
 		}
 		return err
@@ -210,41 +255,57 @@ func (a *app) printConversations(s *session, all []client.Conversation, none str
 	for _, c := range all {
 		if a.JSON {
 			a.printJSON(conversationJSON(c))
-			continue
-		}
-		state := ""
-		if c.Status != client.StatusActive {
-			state = "  (" + c.Status.String() + ")"
-		}
-		if c.Unread > 0 {
-			state += fmt.Sprintf("  %d unread", c.Unread)
-		}
-		if c.Waiting > 0 {
-			state += fmt.Sprintf("  %d waiting", c.Waiting)
-		}
-		_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", c.ID, shortTime(c.Activity), n.conversation(c.ID), state)
-		if c.Reason.Text != "" {
-			_, _ = fmt.Fprintf(a.stdout, "    %s\n", c.Reason.Text)
+		} else {
+			a.printConversationLine(n, c)
 		}
 	}
 	return err
 }
 
-type saveCmd struct {
-	ID  string `arg:"" help:"Identifier of the message."`
-	Dir string `arg:"" optional:"" default:"." help:"Folder to save to." type:"path"`
+// printConversationLine prints a conversation for people.
+func (a *app) printConversationLine(n names, c client.Conversation) {
+	state := ""
+	if c.Status != client.StatusActive {
+		state = "  (" + c.Status.String() + ")"
+	}
+	if c.Unread > 0 {
+		state += fmt.Sprintf("  %d unread", c.Unread)
+	}
+	if c.Waiting > 0 {
+		state += fmt.Sprintf("  %d waiting", c.Waiting)
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", termtext.Line(string(c.ID)), shortTime(c.Activity), n.conversation(c.ID), state)
+	if c.Reason.Text != "" {
+		_, _ = fmt.Fprintf(a.stdout, "  %s\n", termtext.Line(c.Reason.Text))
+	}
+	if said := n.preview(c.Last); said != "" && c.Status != client.StatusRequest {
+		_, _ = fmt.Fprintf(a.stdout, "    %s\n", said)
+	}
 }
 
-// Run downloads the attachments of a message.
-func (cmd *saveCmd) Run(a *app) error {
-	return a.with(func(s *session) error {
-		m, err := s.FindMessage("", cmd.ID)
-		if err != nil {
-			return fmt.Errorf("%s: %w", cmd.ID, err)
-		}
-		if len(m.Attachments) == 0 {
-			return errors.New("the message has no attachments")
-		}
-		return s.saveAll(&m, cmd.Dir, true)
-	})
+// longestPreview is how many letters of the newest message a list shows.
+const longestPreview = 72
+
+// preview is the newest message of a conversation in one line.
+func (n names) preview(m *client.Message) string {
+	if m == nil {
+		return ""
+	}
+	if m.Notice != nil {
+		return "· " + termtext.Line(english.Notice(m, n.self, n.person))
+	}
+	said := termtext.Line(marktext.Line(m.Text))
+	switch {
+	case m.Deleted:
+		said = "(deleted)"
+	case said == "" && len(m.Attachments) > 0:
+		said = "+ " + termtext.Quote(m.Attachments[0].Name)
+	}
+	if letters := []rune(said); len(letters) > longestPreview {
+		said = string(letters[:longestPreview]) + "…"
+	}
+	if m.Own {
+		return "you: " + said
+	}
+	return n.person(m.From) + ": " + said
 }

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,8 +12,11 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
 	"github.com/securecrypt/securecrypt/internal/english"
+	"github.com/securecrypt/securecrypt/internal/marktext"
 	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
@@ -60,27 +64,31 @@ type (
 		Emoji string `json:"emoji"`
 	}
 	jsonConversation struct {
-		ID       string    `json:"id"`
-		Kind     string    `json:"kind"`
-		Title    string    `json:"title"`
-		Peer     string    `json:"peer,omitempty"`
-		Status   string    `json:"status"`
-		Reason   string    `json:"reason,omitempty"`
-		Inviter  string    `json:"inviter,omitempty"`
-		Unread   int       `json:"unread"`
-		Waiting  int       `json:"waiting"`
-		Activity time.Time `json:"activity"`
-		Timer    int       `json:"timer"`
+		ID        string    `json:"id"`
+		Kind      string    `json:"kind"`
+		Title     string    `json:"title"`
+		Peer      string    `json:"peer,omitempty"`
+		Status    string    `json:"status"`
+		Reason    string    `json:"reason,omitempty"`
+		Inviter   string    `json:"inviter,omitempty"`
+		Confirmed *bool     `json:"confirmed,omitempty"` // of the inviter
+		Unread    int       `json:"unread"`
+		Waiting   int       `json:"waiting"`
+		Activity  time.Time `json:"activity"`
+		Timer     int       `json:"timer"`
 	}
 )
 
 // printJSON prints one line.
 func (a *app) printJSON(v any) {
-	enc := json.NewEncoder(a.stdout)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		_, _ = fmt.Fprintf(a.stderr, "securecrypt: printing: %v\n", err)
+		a.say("this should not have happened: %v; please report it", err)
+		return
 	}
+	_, _ = a.stdout.Write(termtext.JSON(b.Bytes())) // the writer keeps the error
 }
 
 func messageJSON(m client.Message) jsonMessage {
@@ -99,7 +107,7 @@ func messageJSON(m client.Message) jsonMessage {
 		j.ExpiresAt = &at
 	}
 	for _, x := range m.Attachments {
-		j.Attachments = append(j.Attachments, jsonAttachment{x.Index, x.Name, x.Type, x.Size, x.Path})
+		j.Attachments = append(j.Attachments, jsonAttachment{x.Index, x.Name, x.Type, x.Size, disk.Path(x.Path)})
 	}
 	for _, r := range m.Reactions {
 		j.Reactions = append(j.Reactions, jsonReaction{r.From.String(), r.Emoji})
@@ -155,6 +163,7 @@ func conversationJSON(c client.Conversation) jsonConversation {
 	}
 	if !c.Inviter.IsZero() {
 		j.Inviter = c.Inviter.String()
+		j.Confirmed = &c.Confirmed
 	}
 	return j
 }
@@ -171,26 +180,24 @@ func shortTime(t time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-// names finds what to call people and conversations.
+// names finds what to call people and conversations. What others chose stands
+// in quotation marks, so that it cannot look like something that the program
+// says about it, and beside what people call themselves stands their address.
 type names struct {
 	self          account.Address
-	people        map[string]string
+	book          *addressbook.Book
 	conversations map[client.ConversationID]client.Conversation
+	// contact reads what is known of somebody who is no contact, nil for nobody.
+	contact func(account.Address) (client.Contact, error)
 }
 
 func (s *session) names() (names, error) {
-	n := names{self: s.Address(), people: map[string]string{}, conversations: map[client.ConversationID]client.Conversation{}}
+	n := names{self: s.Address(), contact: s.Contact, conversations: map[client.ConversationID]client.Conversation{}}
 	contacts, err := s.Contacts()
 	if err != nil {
 		return n, err
 	}
-	for _, c := range contacts {
-		if c.Name != "" {
-			n.people[c.Address.String()] = c.Name
-		} else if c.Profile != "" {
-			n.people[c.Address.String()] = c.Profile + " (" + c.Address.String() + ")"
-		}
-	}
+	n.book = addressbook.New(n.self, contacts)
 	all, err := s.Conversations()
 	for _, c := range all {
 		n.conversations[c.ID] = c
@@ -198,32 +205,43 @@ func (s *session) names() (names, error) {
 	return n, err
 }
 
-func (n names) person(address string) string {
-	if name := n.people[address]; name != "" {
-		return termtext.Line(name)
+func (n names) person(a account.Address) string {
+	if n.contact != nil && !n.book.Knows(a) {
+		if c, err := n.contact(a); err == nil { // otherwise the address has to do
+			n.book.Learn(c)
+		}
 	}
-	return address
+	name := n.book.Person(a)
+	if name.Chosen {
+		return termtext.Quote(name.Text) + " (" + a.String() + ")"
+	}
+	return name.Text
 }
 
 func (n names) conversation(id client.ConversationID) string {
 	c, ok := n.conversations[id]
 	switch {
 	case !ok:
-		return string(id)
+		return termtext.Line(string(id))
+	case c.Group && n.book.Imitates(c.Title):
+		return "the group " + termtext.Quote(c.Title)
 	case c.Group:
-		return termtext.Line(c.Title)
+		return termtext.Quote(c.Title)
+	case c.Status == client.StatusRequest && !c.Confirmed: // anybody can claim to be a contact
+		return c.Peer.String()
 	}
-	return n.person(c.Peer.String())
+	return n.person(c.Peer)
 }
 
-// printMessage prints a message for people.
+// printMessage prints a message for people. Its text is indented more than all
+// else, so that no line of it looks like another line of the program.
 func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
 	if m.Notice != nil {
-		said := english.Notice(&m, n.self, func(a account.Address) string { return n.person(a.String()) })
+		said := english.Notice(&m, n.self, n.person)
 		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(said))
 		return
 	}
-	who := n.person(m.From.String())
+	who := n.person(m.From)
 	if m.Own {
 		who = "you"
 	}
@@ -247,28 +265,54 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	}
 	_, _ = fmt.Fprintf(w, "%s  %s  [%s]%s\n", shortTime(m.SentAt), who, shortID(m.ID), suffix)
 	if !m.ReplyTo.IsZero() {
-		_, _ = fmt.Fprintf(w, "    in reply to [%s]\n", shortID(m.ReplyTo))
+		_, _ = fmt.Fprintf(w, "  in reply to [%s]\n", shortID(m.ReplyTo))
 	}
 	if m.Deleted {
-		_, _ = fmt.Fprintln(w, "    (deleted)")
+		_, _ = fmt.Fprintln(w, "  (deleted)")
 		return
 	}
 	if m.Text != "" {
-		_, _ = fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(termtext.Clean(m.Text), "\n", "\n    "))
+		text, rest := shortened(termtext.Clean(marktext.Text(m.Text)))
+		_, _ = fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(text, "\n", "\n    "))
+		if rest > 0 {
+			_, _ = fmt.Fprintf(w, "  … and %s more; --json prints all of it\n", size(int64(rest)))
+		}
 	}
 	for _, x := range m.Attachments {
 		where := ""
 		if x.Path != "" {
-			where = " → " + x.Path
+			where = " → " + termtext.Line(disk.Path(x.Path))
 		}
-		_, _ = fmt.Fprintf(w, "    + %s (%s)%s\n", termtext.Line(x.Name), size(x.Size), where)
+		_, _ = fmt.Fprintf(w, "  + %s (%s)%s\n", termtext.Quote(x.Name), size(x.Size), where)
 	}
 	for _, r := range m.Reactions {
-		_, _ = fmt.Fprintf(w, "    %s %s\n", termtext.Line(r.Emoji), n.person(r.From.String()))
+		_, _ = fmt.Fprintf(w, "  %s: %s\n", n.person(r.From), termtext.Name(r.Emoji))
 	}
 	if m.Reason.Text != "" {
-		_, _ = fmt.Fprintf(w, "    not sent: %s\n", m.Reason.Text)
+		_, _ = fmt.Fprintf(w, "  not sent: %s\n", termtext.Line(m.Reason.Text))
 	}
+}
+
+// What is printed of a text for people: a stranger's must not scroll away all
+// that stands above it.
+const (
+	longestText  = 8 << 10 // bytes
+	longestLines = 100
+)
+
+// shortened returns what is printed of a text, and how many bytes are not.
+func shortened(text string) (shown string, rest int) {
+	end, lines := len(text), 0
+	for i, r := range text {
+		if r == '\n' {
+			lines++
+		}
+		if lines >= longestLines || i > longestText {
+			end = i
+			break
+		}
+	}
+	return text[:end], len(text) - end
 }
 
 // partly says how far an own message came that is not yet where all others

@@ -16,6 +16,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
 	"github.com/securecrypt/securecrypt/internal/termtext"
 	"github.com/securecrypt/securecrypt/internal/tui"
 )
@@ -70,10 +71,11 @@ func (a *app) printContact(c client.Contact) {
 		return
 	}
 	line := c.Address.String()
-	for _, s := range []string{c.Name, c.Profile} {
-		if s != "" {
-			line += "  " + termtext.Line(s)
-		}
+	if c.Name != "" {
+		line += "  " + termtext.Name(c.Name)
+	}
+	if c.Profile != "" {
+		line += "  " + termtext.Quote(c.Profile)
 	}
 	if c.Verified {
 		line += "  verified"
@@ -84,8 +86,7 @@ func (a *app) printContact(c client.Contact) {
 	_, _ = fmt.Fprintln(a.stdout, line)
 }
 
-// requests returns what waits to be accepted, as far as the inviter's server
-// has confirmed who they are.
+// requests returns what waits to be accepted.
 func (s *session) requests() ([]client.Conversation, error) {
 	all, err := s.Conversations()
 	return slices.DeleteFunc(all, func(c client.Conversation) bool { return c.Status != client.StatusRequest }), err
@@ -99,7 +100,7 @@ type requestsCmd struct {
 func (cmd *requestsCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if err := s.fetch(cmd.Timeout); err != nil {
-			_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s; showing what is here already\n", err)
+			a.say("%s; showing what is here already", err)
 		}
 		all, err := s.requests()
 		if err != nil {
@@ -113,19 +114,27 @@ func (cmd *requestsCmd) Run(a *app) error {
 				a.printJSON(conversationJSON(c))
 				continue
 			}
-			what := "wants to talk"
-			if c.Group {
-				what = fmt.Sprintf("invites you to the group %q", termtext.Line(c.Title))
-			}
-			_, _ = fmt.Fprintf(a.stdout, "%s  %s %s\n", c.ID, c.Inviter, what)
+			a.printRequest(c)
 		}
 		return nil
 	})
 }
 
+// printRequest prints a request for people.
+func (a *app) printRequest(c client.Conversation) {
+	what := "wants to talk"
+	if c.Group {
+		what = "invites you to the group " + termtext.Quote(c.Title)
+	}
+	if !c.Confirmed {
+		what += " (nobody has confirmed this address yet; that happens when you accept)"
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%s  %s %s\n", termtext.Line(string(c.ID)), c.Inviter, what)
+}
+
 // fetch receives what the servers have.
 func (s *session) fetch(timeout time.Duration) error {
-	if err := s.GoAll(); err != nil {
+	if err := s.ConnectAll(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
@@ -133,27 +142,40 @@ func (s *session) fetch(timeout time.Duration) error {
 	return s.Sync(ctx)
 }
 
-// request finds a request by its identifier, title or inviter.
+// request finds requests: one by its identifier or title, or all that somebody
+// sent. A title that is an address or a private name finds nothing: that is
+// somebody.
 func (s *session) request(target string) ([]client.Conversation, error) {
 	all, err := s.requests()
 	if err != nil {
 		return nil, err
 	}
+	who, perr := s.FindPerson(addressbook.Target(target))
+	byTitle := errors.Is(perr, client.ErrNoPerson)
 	found := slices.DeleteFunc(all, func(c client.Conversation) bool {
-		return string(c.ID) != target && c.Inviter.String() != strings.ToLower(target) && (!c.Group || c.Title != target)
+		switch {
+		case string(c.ID) == target:
+			return false
+		case byTitle:
+			return !c.Group || c.Title != target
+		}
+		return perr != nil || c.Inviter != who
 	})
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0:
 		return nil, coded{fmt.Errorf("%q: no such request; securecrypt requests lists them", target), exitNotFound}
+	case byTitle && len(found) > 1:
+		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, client.ErrAmbiguous)
 	}
 	return found, nil
 }
 
 type acceptCmd struct {
-	Target  string        `arg:"" help:"Address of the sender, or title or identifier of the request."`
+	Target  string        `arg:"" help:"Address or private name of the sender, or title or identifier of the request."`
 	Timeout time.Duration `help:"How long to wait for the server." default:"10s"`
 }
 
-// Run accepts requests.
+// Run accepts requests. If some cannot be accepted, the others are all the same.
 func (cmd *acceptCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		fetched := s.fetch(cmd.Timeout)
@@ -161,23 +183,26 @@ func (cmd *acceptCmd) Run(a *app) error {
 		if err != nil {
 			return errors.Join(err, fetched)
 		}
+		var failed refusals
 		for _, c := range found {
-			if err := s.Accept(a.ctx, c.ID); err != nil {
-				return err
-			}
-			if err := s.settle(c.ID); err != nil && codeOf(err) != exitWaiting {
-				return err
-			}
-			if err := s.printConversation(c.ID); err != nil {
-				return err
-			}
+			failed.add(string(c.ID), s.accept(c.ID))
 		}
-		return nil
+		return failed.err()
 	})
 }
 
+func (s *session) accept(id client.ConversationID) error {
+	if err := s.Accept(s.ctx, id); err != nil {
+		return err
+	}
+	if err := s.settle(id); err != nil && codeOf(err) != exitWaiting {
+		return err
+	}
+	return s.printConversation(id)
+}
+
 type blockCmd struct {
-	Target string `arg:"" help:"Address, or identifier of a request."`
+	Target string `arg:"" help:"Address or private name, or identifier of a request."`
 	Undo   bool   `help:"Unblock."`
 }
 
@@ -204,22 +229,24 @@ func (cmd *blockCmd) Run(a *app) error {
 	})
 }
 
-// whom finds out which person is meant.
+// whom finds out which person is meant: by an address, a private name, or the
+// identifier of their request or conversation. Titles are nobody's.
 func (s *session) whom(target string) (account.Address, error) {
-	if who, err := account.ParseAddress(target); err == nil {
-		return who, nil
+	who, err := s.FindPerson(addressbook.Target(target))
+	if err == nil || errors.Is(err, client.ErrAmbiguous) {
+		return who, err
 	}
-	if found, err := s.request(target); err == nil {
-		return found[0].Inviter, nil
-	}
-	id, err := s.Find(target)
-	if err == nil {
-		var c client.Conversation
-		if c, err = s.Conversation(id); err == nil && !c.Group {
+	if id, err := s.Find(target); err == nil {
+		switch c, err := s.Conversation(id); {
+		case err != nil:
+			return account.Address{}, err
+		case c.Status == client.StatusRequest:
+			return c.Inviter, nil
+		case !c.Group:
 			return c.Peer, nil
 		}
 	}
-	return parseAddress(target)
+	return account.Address{}, coded{fmt.Errorf("%q is nobody's address or private name; securecrypt contacts lists both", target), exitUsage}
 }
 
 type verifyCmd struct {
@@ -265,13 +292,25 @@ func (a *app) printSafety(who account.Address, safety account.Safety, verified b
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s\n%s\n\n", picture, strings.TrimSpace(safety.Digits()))
+	if a.coloured() {
+		_, _ = fmt.Fprintln(a.stdout.Raw(), picture)
+	} else {
+		_, _ = fmt.Fprintf(a.stdout, "Code: %s\n\n", safety.Code())
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%s\n\n", strings.TrimSpace(safety.Digits()))
 	if verified {
 		_, _ = fmt.Fprintf(a.stdout, "%s is verified.\n", who)
 		return nil
 	}
 	_, _ = fmt.Fprintf(a.stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
 	return nil
+}
+
+// coloured reports whether standard output shows colours: whether it is a
+// terminal, and none that is called dumb.
+func (a *app) coloured() bool {
+	out, ok := a.stdout.Raw().(*os.File)
+	return ok && term.IsTerminal(int(out.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 // drawQR draws a QR code with half blocks, dark on light whatever the
@@ -311,9 +350,12 @@ type chatCmd struct {
 
 // Run starts the terminal interface.
 func (cmd *chatCmd) Run(a *app) error {
-	out, ok := a.stdout.(*os.File)
+	out, ok := a.stdout.Raw().(*os.File)
 	if !ok || !term.IsTerminal(int(out.Fd())) {
 		return coded{errors.New("chat needs a terminal; see send and receive"), exitUsage}
+	}
+	if os.Getenv("TERM") == "dumb" {
+		return coded{errors.New("this terminal shows lines alone (TERM=dumb); use send and receive --follow, or another terminal"), exitUsage}
 	}
 	here, err := os.Getwd()
 	if err != nil {
@@ -325,7 +367,7 @@ func (cmd *chatCmd) Run(a *app) error {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id
 			if errors.Is(err, client.ErrNoConversation) {
-				peer, perr := account.ParseAddress(cmd.Target)
+				peer, perr := s.FindPerson(addressbook.Target(cmd.Target))
 				if perr != nil {
 					return err
 				}
@@ -335,7 +377,7 @@ func (cmd *chatCmd) Run(a *app) error {
 				return err
 			}
 		}
-		if err := s.GoAll(); err != nil {
+		if err := s.ConnectAll(); err != nil {
 			return err
 		}
 		return tui.Run(a.ctx, options)

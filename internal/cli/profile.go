@@ -3,23 +3,28 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/term"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
+	"github.com/securecrypt/securecrypt/internal/english"
+	"github.com/securecrypt/securecrypt/internal/secretmem"
 )
 
 // The files of a profile's folder.
@@ -48,6 +53,9 @@ type folder struct {
 // While another process has it, openFolder waits, or has that process run the
 // command: then the error is a lentExit.
 func (a *app) openFolder() (*folder, error) {
+	if err := a.keepPrivate(); err != nil {
+		return nil, err
+	}
 	f := &folder{app: a, path: a.Home, lock: flock.New(filepath.Join(a.Home, fileLock))}
 	deadline := time.Now().Add(lockWait)
 	for {
@@ -72,6 +80,50 @@ func (a *app) openFolder() (*folder, error) {
 	}
 }
 
+// keepPrivate takes from the profile's folder, and from the files in it, what
+// others may do with them. It says so, and refuses a folder that it cannot
+// change, or that is there for other things.
+func (a *app) keepPrivate() error {
+	if runtime.GOOS == "windows" { // which has other rights than these
+		return nil
+	}
+	mended := false
+	for _, name := range []string{"", fileLock, fileStore, fileStore + "-wal", fileStore + "-shm", fileSealed, fileKey} {
+		path := filepath.Join(a.Home, name)
+		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err == nil && name == "" && info.Mode().Perm()&0o077 != 0 && a.shared(info) {
+			return coded{fmt.Errorf("%s is open to other users of this machine and holds other things; use a --home of its own", a.Home), exitUsage}
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err, mended = os.Chmod(path, info.Mode().Perm()&0o700), true
+		}
+		if err != nil {
+			return fmt.Errorf("other users of this machine can read the profile in %s, and that cannot be changed; use another --home (%w)", a.Home, err)
+		}
+	}
+	if mended {
+		a.say("the profile in %s was open to other users of this machine; it is closed to them now", a.Home)
+	}
+	return nil
+}
+
+// shared reports whether a folder is there for other things than a profile.
+func (a *app) shared(info os.FileInfo) bool {
+	if info.Mode()&os.ModeSticky != 0 { // such as /tmp
+		return true
+	}
+	entries, err := os.ReadDir(a.Home)
+	for _, e := range entries {
+		if e.Name() == fileStore || e.Name() == fileKey || e.Name() == fileSealed {
+			return false
+		}
+	}
+	return err != nil || len(entries) > 0
+}
+
 func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 
 func (f *folder) close() error {
@@ -83,6 +135,14 @@ func (f *folder) close() error {
 }
 
 func (f *folder) openStore() (err error) {
+	// SQLite makes its other files as open as this one.
+	db, err := os.OpenFile(f.file(fileStore), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
 	f.store, err = sqlite.Open(f.file(fileStore))
 	return err
 }
@@ -97,24 +157,48 @@ func (f *folder) exists(name string) bool {
 func (f *folder) key() (keyring.StoreKey, error) {
 	var k keyring.StoreKey
 	if plain, err := os.ReadFile(f.file(fileKey)); err == nil {
+		secretmem.Lock(plain)
+		defer clear(plain)
 		raw, err := hex.DecodeString(strings.TrimSpace(string(plain)))
 		if err != nil || len(raw) != len(k) {
-			return k, fmt.Errorf("%s is damaged", f.file(fileKey))
+			return k, fmt.Errorf("%s is damaged: put it back from a backup", f.file(fileKey))
 		}
 		return keyring.StoreKey(raw), nil
 	}
 	sealed, err := os.ReadFile(f.file(fileSealed))
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist) && f.exists(fileStore):
+		return k, coded{fmt.Errorf("the key of the profile in %s is gone: neither %s nor %s is there, and without it nobody can read %s. "+
+			"Put the file back from a copy of it; if there is none, begin again with another --home", f.path, fileSealed, fileKey, fileStore), exitError}
+	case errors.Is(err, os.ErrNotExist):
 		return k, coded{fmt.Errorf("%w in %s; create one with securecrypt init", client.ErrNoProfile, f.path), exitNotFound}
 	}
 	if err != nil {
 		return k, err
 	}
 	passphrase, err := f.app.passphrase("Passphrase: ", false)
+	defer clear(passphrase)
 	if err != nil {
 		return k, err
 	}
-	return keyring.Open(sealed, passphrase)
+	k, err = keyring.Open(sealed, passphrase)
+	if errors.Is(err, keyring.ErrPassphrase) && f.app.markedFile() {
+		marked := append([]byte(byteOrderMark), passphrase...) // as it was sealed by earlier versions
+		defer clear(marked)
+		return keyring.Open(sealed, marked)
+	}
+	return k, err
+}
+
+// byteOrderMark is what some editors put at the beginning of a file. It is no
+// part of a passphrase.
+const byteOrderMark = "\ufeff"
+
+// markedFile reports whether the passphrase's file begins with such a mark.
+func (a *app) markedFile() bool {
+	b, err := os.ReadFile(a.PassphraseFile)
+	defer clear(b)
+	return a.PassphraseFile != "" && err == nil && bytes.HasPrefix(b, []byte(byteOrderMark))
 }
 
 // newKey makes a store key and keeps it.
@@ -124,11 +208,15 @@ func (f *folder) newKey(noPassphrase bool) (keyring.StoreKey, error) {
 		return k, writeFile(f.file(fileKey), []byte(hex.EncodeToString(k[:])+"\n"))
 	}
 	passphrase, err := f.app.passphrase("New passphrase: ", true)
+	defer clear(passphrase)
 	if err != nil {
 		return k, err
 	}
 	if len(passphrase) == 0 {
 		return k, coded{errors.New("the passphrase is empty; to do without one, say --no-passphrase"), exitLocked}
+	}
+	if keyring.Weak(string(passphrase)) {
+		f.app.say("this passphrase is easy to guess for whoever gets a copy of the profile: four or more words that have nothing to do with each other are better")
 	}
 	sealed, err := keyring.Seal(k, passphrase)
 	if err != nil {
@@ -147,16 +235,27 @@ func writeFile(path string, b []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// passphrase finds the passphrase: in a file, in the environment or by asking,
-// twice if it is a new one.
+// passphrase finds the passphrase, and keeps it out of swap. Who asked for it
+// clears it.
 func (a *app) passphrase(prompt string, isNew bool) ([]byte, error) {
+	b, err := a.findPassphrase(prompt, isNew)
+	secretmem.Lock(b)
+	return b, err
+}
+
+// findPassphrase looks for the passphrase in a file, in the environment, or
+// asks for it, twice if it is a new one.
+func (a *app) findPassphrase(prompt string, isNew bool) ([]byte, error) {
 	if a.PassphraseFile != "" {
 		b, err := os.ReadFile(a.PassphraseFile)
 		if err != nil {
 			return nil, coded{fmt.Errorf("reading the passphrase: %w", err), exitLocked}
 		}
-		line, _, _ := strings.Cut(string(b), "\n")
-		return []byte(strings.TrimSuffix(line, "\r")), nil
+		if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
+			return nil, coded{fmt.Errorf("%s is in UTF-16: save it as UTF-8", a.PassphraseFile), exitLocked}
+		}
+		line, _, _ := bytes.Cut(bytes.TrimPrefix(b, []byte(byteOrderMark)), []byte("\n"))
+		return bytes.TrimSuffix(line, []byte("\r")), nil
 	}
 	if s, ok := os.LookupEnv(passphraseVar); ok {
 		return []byte(s), nil
@@ -170,8 +269,9 @@ func (a *app) passphrase(prompt string, isNew bool) ([]byte, error) {
 		return first, err
 	}
 	again, err := a.ask(stdin, "The same again: ")
+	defer clear(again)
 	if err == nil && string(again) != string(first) {
-		err = coded{errors.New("the two differ; nothing was created"), exitLocked}
+		err = coded{errors.New("the two differ; nothing was created: try again"), exitLocked}
 	}
 	return first, err
 }
@@ -192,6 +292,7 @@ type session struct {
 	transport *websocket.Transport
 	hub       *hub
 	events    *queue
+	adding    []account.Address // whom a command adds to a group
 }
 
 // open opens the profile, off line.
@@ -215,10 +316,19 @@ func (f *folder) session() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	info, err := os.Stat(f.file(fileStore))
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && info.Size() == 0:
+		return nil, coded{fmt.Errorf("the profile in %s is empty: %s is gone or has 0 bytes, as after a power cut, and its key alone holds no message. "+
+			"Nothing of it can be got back from here. Begin again with another --home, and give people your new address", f.path, fileStore), exitError}
+	case err != nil:
+		return nil, err
+	}
 	if err := f.openStore(); err != nil {
 		return nil, err
 	}
 	s := &session{app: f.app, folder: f, key: k, transport: websocket.New(), hub: &hub{}}
+	secretmem.Lock(&s.key)
 	s.events = s.hub.listen()
 	s.Client, err = client.Open(f.app.config(f, k, s.transport, s.hub.push))
 	return s, err
@@ -230,7 +340,7 @@ func (a *app) config(f *folder, k keyring.StoreKey, t client.Transport, onEvent 
 		level = slog.LevelDebug
 	}
 	return client.Config{
-		Store: f.store, Key: k, Transport: t, Files: disk.Files{}, OnEvent: onEvent,
+		Store: f.store, Key: k, Transport: t, Files: disk.Files{}, OnEvent: onEvent, Lock: secretmem.Lock, Now: a.now,
 		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
@@ -253,14 +363,18 @@ func (a *app) with(fn func(*session) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(s), s.close())
+	err = fn(s)
+	if ahead := s.ClockAhead(); ahead != 0 {
+		a.say("%s", english.Clock(ahead))
+	}
+	return errors.Join(err, s.close())
 }
 
 // staying is with for commands that go on: meanwhile they lend the profile to
 // others. There is one at a time.
 func (a *app) staying(fn func(*session) error) error {
 	if a.lender != nil {
-		return coded{errors.New("another process receives for this profile already"), exitBusy}
+		return coded{errors.New("another process receives for this profile already: stop it first"), exitBusy}
 	}
 	return a.with(func(s *session) error {
 		stop := s.lend()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
 type receiveCmd struct {
@@ -23,8 +25,12 @@ var errTimeout = errors.New("the time is over")
 
 // Run prints what was received.
 func (cmd *receiveCmd) Run(a *app) error {
+	if a.noStdout {
+		return unwritten{errors.New("standard output is closed, and messages are printed once: nothing was received. " +
+			"Give receive somewhere to print to; with > /dev/null what comes is thrown away")}
+	}
 	return a.staying(func(s *session) error {
-		if err := s.GoAll(); err != nil {
+		if err := s.ConnectAll(); err != nil {
 			return err
 		}
 		ctx := a.ctx
@@ -36,20 +42,21 @@ func (cmd *receiveCmd) Run(a *app) error {
 			ctx, cancel = context.WithTimeoutCause(ctx, cmd.Timeout, errTimeout)
 			defer cancel()
 		}
-		r := &receiver{session: s, dir: cmd.Save}
+		r := &receiver{session: s, saver: saver{session: s, dir: cmd.Save, away: map[string]bool{}, later: map[content.MessageID]bool{}}, own: s.Address().Host}
 		if cmd.Follow {
-			return r.follow(ctx)
+			return r.ended(r.follow(ctx))
 		}
-		return r.once(ctx)
+		return r.ended(r.once(ctx))
 	})
 }
 
 // receiver prints the inbox.
 type receiver struct {
 	*session
-	dir     string
+	saver
 	printed int
-	offline error
+	own     string // the account's server
+	offline error  // why that cannot be reached
 }
 
 // once prints what there is, after waiting for the first message or request if
@@ -75,6 +82,9 @@ func (r *receiver) once(ctx context.Context) error {
 	}
 	r.hint()
 	r.drain()
+	for _, why := range r.Unreached() {
+		r.mayBeMore(why)
+	}
 	if r.ctx.Err() != nil || err == nil {
 		return err
 	}
@@ -83,13 +93,17 @@ func (r *receiver) once(ctx context.Context) error {
 	case late && r.offline == nil:
 		return nil // there was nothing
 	case r.printed > 0:
-		_, _ = fmt.Fprintf(r.stderr, "securecrypt: there may be more: %s\n", r.offline)
+		r.mayBeMore(r.offline)
 		return nil
 	case late:
 		return coded{r.offline, exitWaiting}
 	}
 	return err
 }
+
+// mayBeMore says why not everything came. A server has a say in that: it names
+// itself in its certificate.
+func (a *app) mayBeMore(why error) { a.say("there may be more: %s", why) }
 
 func (r *receiver) follow(ctx context.Context) error {
 	if err := r.print(); err != nil {
@@ -132,35 +146,47 @@ func (r *receiver) drain() {
 func (r *receiver) note(e client.Event) {
 	switch e := e.(type) {
 	case client.ConnectionEvent:
-		r.offline = e.Err
+		if e.Host == r.own {
+			r.offline = e.Err
+		}
 		if r.Verbose {
-			_, _ = fmt.Fprintf(r.stderr, "%s: online %v %v\n", e.Host, e.Online, e.Err)
+			r.say("%s: online %v %v", e.Host, e.Online, e.Err)
 		}
 	case client.FailureEvent:
-		_, _ = fmt.Fprintf(r.stderr, "securecrypt: %s\n", e.Err)
+		r.say("%s", e.Err)
 	case client.ConversationEvent:
 		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason.Text != "" {
-			_, _ = fmt.Fprintf(r.stderr, "securecrypt: conversation %s: %s\n", c.ID, c.Reason.Text)
+			r.say("conversation %s: %s", c.ID, c.Reason.Text)
 		}
 	}
 }
 
-// print prints the inbox as it is.
+// print prints the inbox as it is. What cannot be printed stays in it.
 func (r *receiver) print() error {
 	var n names
 	err := r.TakeInbox(func(item client.Received) (err error) {
-		if n.people == nil {
+		if n.book == nil {
 			if n, err = r.names(); err != nil {
 				return err
 			}
 		}
+		if item.Kind == client.InboxFiles {
+			return r.saveAgain(item)
+		}
+		later := false
 		if item.Kind == client.InboxMessage && r.dir != "" && !item.Message.Deleted {
-			if err := r.saveAll(&item.Message, r.dir, false); err != nil {
+			if later, err = r.saver.save(&item.Message, true); err != nil {
 				return err
 			}
 		}
 		r.printed++
 		r.show(n, item)
+		if err := r.stdout.Err(); err != nil {
+			return unwritten{fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err)}
+		}
+		if later {
+			return r.SaveLater(item.Message.Conversation, item.Message.ID)
+		}
 		return nil
 	})
 	if errors.Is(err, context.Canceled) && r.ctx.Err() != nil {
@@ -174,12 +200,12 @@ func (r *receiver) show(n names, item client.Received) {
 		r.printJSON(receivedJSON(item))
 		return
 	}
-	who := n.person(item.From.String())
+	who := n.person(item.From)
 	switch {
 	case item.Kind == client.InboxReaction && item.Text == "":
 		_, _ = fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
 	case item.Kind == client.InboxReaction:
-		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, item.Text, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, termtext.Quote(item.Text), shortID(item.Message.ID))
 	case item.Kind == client.InboxDelete:
 		_, _ = fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
 	default:
@@ -193,30 +219,4 @@ func (r *receiver) hint() {
 	if err == nil && len(all) > 0 && !r.JSON {
 		_, _ = fmt.Fprintf(r.stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
 	}
-}
-
-// saveAll saves the attachments of a message and notes their paths in it.
-// Unless strict, one that the server no longer has is reported and passed
-// over.
-func (s *session) saveAll(m *client.Message, dir string, strict bool) error {
-	for i := range m.Attachments {
-		x := &m.Attachments[i]
-		path, err := s.Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
-		if err != nil {
-			err = fmt.Errorf("saving %s: %w", x.Name, err)
-			if strict || errors.Is(err, client.ErrOffline) {
-				return err
-			}
-			_, _ = fmt.Fprintf(s.stderr, "securecrypt: %s\n", err)
-			continue
-		}
-		x.Path = path
-		if strict && !s.JSON {
-			_, _ = fmt.Fprintln(s.stdout, path)
-		}
-	}
-	if strict && s.JSON {
-		s.printJSON(messageJSON(*m))
-	}
-	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
 // A profile has one process at a time. While that process is one that stays
@@ -36,18 +37,23 @@ const maxSocketPath = 100
 // lendTimeout bounds the handshake.
 const lendTimeout = 10 * time.Second
 
-// lentExit is the outcome of a command that another process ran and reported.
+// lentExit is the outcome of a command of which everything was reported, by
+// another process that ran it or before the end.
 type lentExit struct{ code int }
 
-func (lentExit) Error() string { return "another process ran the command" }
+func (lentExit) Error() string { return "what went wrong was reported" }
 
 // lentRequest is what a borrower sends after the nonce.
 type lentRequest struct {
 	Proof []byte   `json:"proof"`
 	Args  []string `json:"args"`
 	Dir   string   `json:"dir"`
-	JSON  bool     `json:"json"`
-	Stdin []byte   `json:"stdin,omitempty"`
+	// RawArgs and RawDir are the same to the last byte: paths need not be UTF-8.
+	// A program of an earlier version sends and reads the two before alone.
+	RawArgs [][]byte `json:"raw_args"`
+	RawDir  []byte   `json:"raw_dir"`
+	JSON    bool     `json:"json"`
+	Stdin   []byte   `json:"stdin,omitempty"`
 }
 
 // lentOutput is a piece of what the lender answers: output, or the end.
@@ -149,10 +155,16 @@ func (s *session) serve(ctx context.Context, conn net.Conn) {
 	}()
 	out := &lentWriter{enc: json.NewEncoder(conn)}
 	a := &app{
-		ctx: ctx, stdin: bytes.NewReader(req.Stdin), stdout: lentStream{out, 1}, stderr: lentStream{out, 2},
+		ctx: ctx, stdin: bytes.NewReader(req.Stdin), stdout: termtext.NewWriter(lentStream{out, 1}), stderr: termtext.NewWriter(lentStream{out, 2}),
 		dir: req.Dir, lender: s,
 	}
 	args := req.Args
+	if len(req.RawArgs) > 0 {
+		args, a.dir = nil, string(req.RawDir)
+		for _, arg := range req.RawArgs {
+			args = append(args, string(arg))
+		}
+	}
 	if req.JSON {
 		args = append([]string{"--json"}, args...)
 	}
@@ -200,9 +212,13 @@ func (a *app) borrow(f *folder) (lent bool, err error) {
 		return true, err
 	}
 	req := lentRequest{Proof: proof(key, nonce), Args: a.args, JSON: a.JSON}
+	for _, arg := range a.args {
+		req.RawArgs = append(req.RawArgs, []byte(arg))
+	}
 	if req.Dir, err = os.Getwd(); err != nil {
 		return true, err
 	}
+	req.RawDir = []byte(req.Dir)
 	if slices.Contains(a.args, "-") {
 		if req.Stdin, err = io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2)); err != nil {
 			return true, err
@@ -229,12 +245,12 @@ func (a *app) relay(in *json.Decoder) error {
 		if o.Exit != nil {
 			return lentExit{*o.Exit}
 		}
-		w := a.stdout
+		w := a.stdout.Raw() // the lender's edge was passed already
 		if o.Stream == 2 {
-			w = a.stderr
+			w = a.stderr.Raw()
 		}
 		if _, err := w.Write(o.Data); err != nil {
-			return fmt.Errorf("printing: %w", err)
+			return unwritten{fmt.Errorf("the output cannot be written (%w); the command may have been done all the same: check before you run it again", err)}
 		}
 	}
 }

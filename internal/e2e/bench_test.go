@@ -41,7 +41,7 @@ func BenchmarkMessage(b *testing.B) {
 	}
 	id, err := people[0].Direct(soon(b), people[1].Address())
 	must(b, err)
-	must(b, people[0].Settled(soon(b), id))
+	must(b, people[0].WaitUntilSent(soon(b), id))
 	people[1].accept()
 	text := strings.Repeat("x", 1024)
 	before, began := cpu(b), time.Now()

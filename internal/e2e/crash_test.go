@@ -76,7 +76,7 @@ func child(dir string) int {
 		return 1
 	}
 	defer closeAll()
-	if err := c.GoAll(); err != nil {
+	if err := c.ConnectAll(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -146,10 +146,10 @@ func prepare(t *testing.T, host string, dirs []string) {
 	}
 	id, err := people[0].Direct(soon(t), people[1].Address())
 	must(t, err)
-	must(t, people[0].GoAll())
-	must(t, people[0].Settled(soon(t), id))
+	must(t, people[0].ConnectAll())
+	must(t, people[0].WaitUntilSent(soon(t), id))
 	people[1].accept()
-	must(t, people[1].Settled(soon(t), id))
+	must(t, people[1].WaitUntilSent(soon(t), id))
 }
 
 // liveAndDie runs a child for a while, kills it and returns the last number
@@ -186,14 +186,14 @@ func compare(t *testing.T, dirs []string, last []int) {
 		c, closeAll, err := openStored(dir)
 		must(t, err)
 		defer closeAll()
-		must(t, c.GoAll())
+		must(t, c.ConnectAll())
 		clients = append(clients, c)
 	}
 	all, err := clients[0].Conversations()
 	must(t, err)
 	id := all[0].ID
 	for _, c := range clients {
-		must(t, c.Settled(soon(t), id))
+		must(t, c.WaitUntilSent(soon(t), id))
 	}
 	for i, c := range clients {
 		sent := own(c, id)

@@ -38,7 +38,7 @@ func TestThousandMembers(t *testing.T) {
 	owner := people[0]
 	id, err := owner.CreateGroup(soon(t), "Everybody", addresses[1:])
 	must(t, err)
-	must(t, owner.Settled(soon(t), id))
+	must(t, owner.WaitUntilSent(soon(t), id))
 	t.Logf("group of %d in %v", size, time.Since(began))
 	members, err := owner.Members(id)
 	must(t, err)
@@ -55,7 +55,7 @@ func TestThousandMembers(t *testing.T) {
 	eventually(t, func() error { return agrees(people[1], id, size, []string{"from the owner"}) })
 	people[1].say(id, "from a member")
 	must(t, owner.RemoveMembers(soon(t), id, addresses[size-1:]))
-	must(t, owner.Settled(soon(t), id))
+	must(t, owner.WaitUntilSent(soon(t), id))
 	eventually(t, func() error { return agrees(people[2], id, size-1, []string{"from the owner", "from a member"}) })
 	people[2].say(id, "after the removal")
 	want := []string{"from the owner", "from a member", "after the removal"}

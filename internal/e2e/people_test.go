@@ -47,7 +47,7 @@ func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	must(t, err)
 	secret.Erase()
 	p.open()
-	p.Mail()
+	p.ConnectMailbox()
 	must(t, p.Sync(soon(t)))
 	return p
 }
@@ -80,7 +80,7 @@ func soon(t testing.TB) context.Context {
 // accept waits for a request and accepts it.
 func (p *person) accept() (id client.ConversationID) {
 	p.t.Helper()
-	must(p.t, p.GoAll())
+	must(p.t, p.ConnectAll())
 	eventually(p.t, func() error {
 		all, err := p.Conversations()
 		if err != nil {
@@ -102,7 +102,7 @@ func (p *person) say(to client.ConversationID, text string) {
 	p.t.Helper()
 	_, err := p.Send(soon(p.t), to, client.Draft{Text: text})
 	must(p.t, err)
-	must(p.t, p.Settled(soon(p.t), to))
+	must(p.t, p.WaitUntilSent(soon(p.t), to))
 }
 
 // texts returns what others said in a conversation, oldest first.

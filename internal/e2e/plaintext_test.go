@@ -169,15 +169,15 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	first, err := a.Send(soon(t), direct, client.Draft{Text: marks["text"], Files: []string{file}})
 	must(t, err)
 	must(t, a.Edit(soon(t), direct, first.ID, marks["edit"]))
-	must(t, a.Settled(soon(t), direct))
-	must(t, a.GoAll())
+	must(t, a.WaitUntilSent(soon(t), direct))
+	must(t, a.ConnectAll())
 	b.accept()
 	must(t, b.Sync(soon(t)))
 	reply := client.Draft{Text: marks["reply"], ReplyTo: first.ID}
 	_, err = b.Send(soon(t), direct, reply)
 	must(t, err)
 	must(t, b.React(soon(t), direct, first.ID, "👍", false))
-	must(t, b.Settled(soon(t), direct))
+	must(t, b.WaitUntilSent(soon(t), direct))
 	got, err := b.Message(direct, first.ID)
 	must(t, err)
 	if got.Text != marks["edit"] || len(got.Attachments) != 1 {
@@ -192,15 +192,15 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	group, err := a.CreateGroup(soon(t), marks["title"], []account.Address{b.Address()})
 	must(t, err)
 	must(t, a.Rename(soon(t), group, marks["new title"]))
-	must(t, a.Settled(soon(t), group))
+	must(t, a.WaitUntilSent(soon(t), group))
 	eventually(t, func() error {
 		_, err := b.Find(marks["new title"])
 		return err
 	})
 	must(t, a.Delete(soon(t), direct, first.ID))
-	must(t, a.Settled(soon(t), direct))
+	must(t, a.WaitUntilSent(soon(t), direct))
 	must(t, b.Leave(soon(t), group))
-	must(t, b.Settled(soon(t), group))
+	must(t, b.WaitUntilSent(soon(t), group))
 }
 
 // reportsAndTyping has alice read in the end that bob read something, bob see

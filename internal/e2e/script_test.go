@@ -30,12 +30,21 @@ func TestMain(m *testing.M) {
 		os.Exit(child(dir))
 	}
 	testscript.Main(m, map[string]func(){
-		"securecrypt": func() { os.Exit(cli.Main(os.Args[1:])) },
+		"securecrypt": func() { os.Exit(cli.MainAt(skewedClock("--home"), os.Args[1:])) },
 		"securecryptd": func() {
-			os.Exit(daemon.Main(os.Args[1:], os.Stdout, os.Stderr))
+			os.Exit(daemon.MainAt(skewedClock("--data"), os.Args[1:], os.Stdout, os.Stderr))
 		},
 	})
 }
+
+// pictures are those that the package picture is tested with.
+var pictures = func() string {
+	path, err := filepath.Abs(filepath.Join("..", "..", "client", "files", "picture", "testdata"))
+	if err != nil {
+		panic(err)
+	}
+	return path
+}()
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,6 +58,7 @@ func TestScripts(t *testing.T) {
 func setUp(env *testscript.Env) error {
 	env.Setenv("SECURECRYPT_PASSPHRASE", "correct horse battery staple")
 	env.Values[serversKey{}] = map[string]*process{}
+	env.Values[lossyKey{}] = map[string]*lossyNetwork{}
 	return nil
 }
 
@@ -61,12 +71,19 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"kill-server": func(ts *testscript.TestScript, neg bool, args []string) { endServer(ts, args, syscall.SIGKILL) },
 	"capture":     capture,
 	"mkfile":      makeFile,
+	"picture":     copyPicture,
 	"same":        sameFiles,
 	"crash":       crash,
 	"lines":       countLines,
 	"waitfor":     waitForFile,
+	"hostile":     startHostile,
+	"harmless":    checkHarmless,
 	"certificate": makeCertificate,
 	"proxy":       startProxy,
+	"lossy":       lossy,
+	"within":      within,
+	"exits":       exits,
+	"clock":       setClock,
 }
 
 // A process is a server that a script started.
@@ -96,9 +113,9 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		p = &process{dir: ts.MkAbs("server-" + name), args: args[1:]}
 		servers(ts)[name] = p
 	}
-	listen := "127.0.0.1:0"
+	listen := "localhost:0" // both addresses, so that clients reach no other test's server
 	if p.listens != "" {
-		listen = p.listens
+		listen = strings.Replace(p.listens, "127.0.0.1:", "localhost:", 1)
 	}
 	serve := append([]string{"serve", "--data", p.dir, "--listen", listen}, p.args...)
 	p.cmd = exec.Command(filepath.Join(binDir(ts), "securecryptd"), serve...)
@@ -132,6 +149,9 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(name+"_URL", m[1])
 		ts.Setenv(name+"_HOST", m[2])
 		ts.Setenv(name+"_LISTENS", m[3])
+		if n := networks(ts)[name]; n != nil {
+			n.address.Store(&m[3])
+		}
 	case <-p.done:
 		ts.Fatalf("the server ended at once: %v", p.cmd.ProcessState)
 	case <-time.After(20 * time.Second):
@@ -186,6 +206,13 @@ func makeFile(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = io.CopyN(f, rand.NewChaCha8(sha256.Sum256([]byte(args[0]))), int64(mib)<<20)
 	ts.Check(errors.Join(err, f.Close()))
+}
+
+// copyPicture brings a picture that says where it was taken: picture NAME.
+func copyPicture(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(filepath.Join(pictures, args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
 // sameFiles compares files by their hashes.
@@ -257,6 +284,36 @@ func waitForFile(ts *testscript.TestScript, neg bool, args []string) {
 		<-tick.C
 	}
 	ts.Fatalf("%s did not appear", args[0])
+}
+
+// within runs a program that has to end in time: within DURATION PROGRAM….
+func within(ts *testscript.TestScript, neg bool, args []string) {
+	limit, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	began := time.Now()
+	if err := ts.Exec(args[1], args[2:]...); (err != nil) != neg {
+		ts.Fatalf("%s ended with %v", args[1], err)
+	}
+	if took := time.Since(began); took > limit {
+		ts.Fatalf("it took %v", took)
+	}
+}
+
+// exits runs a command that must end with a code: exits CODE COMMAND….
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("it ended with %d, want %d", got, want)
+	}
 }
 
 // countLines checks how many lines the last output has: lines N [REGEXP].

@@ -31,6 +31,22 @@ func Duration(d time.Duration) string {
 	return Count(int(d.Round(time.Second)/time.Second), "second")
 }
 
+// Clock says how far the clock of this device is ahead of its server's.
+func Clock(ahead time.Duration) string {
+	way := "ahead of"
+	if ahead < 0 {
+		way = "behind"
+	}
+	unit := time.Minute
+	switch d := ahead.Abs(); {
+	case d >= 2*day:
+		unit = day
+	case d >= 2*time.Hour:
+		unit = time.Hour
+	}
+	return fmt.Sprintf("the clock of this device is %s %s that of its server: check its date, time and time zone, or tell the server's operator", Duration(ahead.Abs().Round(unit)), way)
+}
+
 // Count writes a number of things.
 func Count(n int, thing string) string {
 	if n == 1 {
@@ -65,10 +81,27 @@ func Notice(m *client.Message, self account.Address, name func(account.Address) 
 		return who + " set messages to disappear after " + Duration(n.Timer)
 	case client.NoticeRole:
 		return who + " made " + whom + " " + role(n.Role)
+	case client.NoticeProfile:
+		return fmt.Sprintf("%s now goes by %q; here they keep the name that you verified", who, n.Title)
 	case client.NoticeNotAdded:
 		return whom + " could not be added: " + n.Reason
+	case client.NoticeUnreadable:
+		return "Something that was sent here could not be read; if a message is missing, ask for it again"
+	case client.NoticeServerWentBack:
+		return "The server was put back to an earlier state; " + again(n.Count)
 	}
 	return m.Text
+}
+
+// again says how many messages are sent a second time.
+func again(count uint64) string {
+	switch count {
+	case 0:
+		return "nothing that you sent was lost"
+	case 1:
+		return "your last message is sent again"
+	}
+	return fmt.Sprintf("your last %d messages are sent again", count)
 }
 
 func role(r client.Role) string {

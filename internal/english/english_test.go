@@ -43,6 +43,7 @@ func TestNotice(t *testing.T) {
 		{ana, client.Notice{Kind: client.NoticeRole, Whom: me}, "Ana made you an ordinary member"},
 		{me, client.Notice{Kind: client.NoticeRole, Whom: bo, Role: client.RoleOwner}, "You made Bo an owner"},
 		{me, client.Notice{Kind: client.NoticeNotAdded, Whom: bo, Reason: "no such account"}, "Bo could not be added: no such account"},
+		{ana, client.Notice{Kind: client.NoticeProfile, Title: "Bo"}, `Ana now goes by "Bo"; here they keep the name that you verified`},
 		{me, client.Notice{}, "what was stored"},
 	} {
 		m := client.Message{From: c.from, Text: "what was stored", Notice: &c.notice}

@@ -28,6 +28,7 @@ func TestLinkAndRandomAddress(t *testing.T) {
 	ana := w.settle(t, desktop, "ana", "")
 	bea := w.visit(t, phone, "bea")
 	bea.Go(w.home() + "/#/add/" + ana.address())
+	bea.shows(ana.address() + " invites you to talk.")
 	bea.Click("button", "Get started")
 	bea.Click("button", "Create account")
 	bea.Click("checkbox", "I have written it down")
@@ -73,7 +74,8 @@ func TestMistakenAddresses(t *testing.T) {
 	ana.Click("button", "Continue")
 
 	ana.Click("button", "New conversation")
-	ana.asks("somebody", "An address looks like name@server.")
+	ana.asks("some body", "An address looks like name@server.")
+	ana.asks("somebody", "Nobody has this address. Check its spelling.") // on the own server
 	ana.asks("nobody@"+w.Host, "Nobody has this address. Check its spelling.")
 	ana.asks("ana@"+w.Host, "your own address")
 }

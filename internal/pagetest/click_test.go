@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
@@ -42,8 +44,25 @@ type click struct {
 // clicks clicks on a notification, any if the tag is empty.
 func (p *person) clicks(tag string) click {
 	p.t.Helper()
+	return inServiceWorker[click](p, clicked+"("+quote(tag)+")")
+}
+
+// leaves goes to another site, and waits until the service worker knows that
+// no page of the application is left.
+func (p *person) leaves() {
+	p.t.Helper()
+	p.Go("about:blank")
+	eventually(p.t, "no page in the service worker's eyes", func() bool {
+		return inServiceWorker[int](p, `clients.matchAll({ type: "window", includeUncontrolled: true }).then(all => all.length)`) == 0
+	})
+}
+
+// inServiceWorker evaluates an expression in a person's service worker, which
+// it starts where it rests, and waits for it.
+func inServiceWorker[T any](p *person, expression string) T {
+	p.t.Helper()
 	var id target.ID
-	eventually(p.t, "the service worker", func() bool {
+	find := func() bool {
 		all, err := chromedp.Call(p.Context(), target.GetTargets, target.GetTargetsParams{Filter: target.Filter{{Type: "service_worker"}}})
 		must(p.t, err)
 		for _, x := range all.TargetInfos {
@@ -52,12 +71,18 @@ func (p *person) clicks(tag string) click {
 			}
 		}
 		return id != ""
-	})
+	}
+	if !find() {
+		browsertest.Call(p.Page, serviceworker.Enable, cdp.Empty{})
+		browsertest.Call(p.Page, serviceworker.StartWorker, serviceworker.StartWorkerParams{ScopeURL: p.town.home() + "/"})
+		eventually(p.t, "the service worker", find)
+		browsertest.Call(p.Page, serviceworker.Disable, cdp.Empty{})
+	}
 	ctx, cancel := chromedp.NewContext(p.Context(), chromedp.WithTargetID(id), chromedp.WithDetachOnCancel())
 	defer cancel()
-	done, err := chromedp.Run(ctx, chromedp.Evaluate[click](clicked+"("+quote(tag)+")", chromedp.EvalAwaitPromise))
+	result, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	must(p.t, err)
-	return done
+	return result
 }
 
 // A click on a notification leads to the conversation in a page that is open,
@@ -84,8 +109,8 @@ func TestNotificationIsClicked(t *testing.T) {
 	bea.Until(place + " === " + quote(at))
 	bea.Until(notifications + `.then(n => n.length === 0)`)
 
-	bea.Go("about:blank")
-	bea.push()
+	bea.leaves()
+	bea.wakes()
 	if done := bea.clicks("wake"); done.Focused != 0 || strings.Join(done.Opened, " ") != "/" {
 		t.Errorf("without a page, a click did %+v", done)
 	}

@@ -36,7 +36,7 @@ func (w *town) absent(t *testing.T, n int) []account.Address {
 				return
 			}
 			defer c.Close()
-			c.Mail()
+			c.ConnectMailbox()
 			if err := c.Sync(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -55,7 +55,7 @@ func TestCrowdedGroup(t *testing.T) {
 	people := append(w.absent(t, size-2), account.Address{Name: "ana", Host: w.Host})
 	id, err := ted.CreateGroup(t.Context(), "Everybody", people)
 	must(t, err)
-	must(t, ted.Settled(t.Context(), id))
+	must(t, ted.WaitUntilSent(t.Context(), id))
 	_, err = ted.Send(t.Context(), id, client.Draft{Text: "Welcome, all of you"})
 	must(t, err)
 	ana.Click("button", "Requests")

@@ -94,7 +94,7 @@ func TestScannedCodeOfOthers(t *testing.T) {
 
 	filmText(t, w.home()+"/#/add/"+bea.address())
 	ana.Click("button", "Scan their code")
-	ana.shows("not a safety number")
+	ana.shows("This is no code to compare.")
 	if ana.Sees("image", "Verified") {
 		t.Error("who was not verified has a seal")
 	}

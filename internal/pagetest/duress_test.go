@@ -32,6 +32,7 @@ func TestDuressWithoutInvitation(t *testing.T) {
 	ana.Click("button", "Settings")
 	ana.Click("button", "Lock and safety")
 	ana.Write("Second passphrase", "their words")
+	ana.Write("Confirm passphrase", "their words")
 	ana.Until(`(() => { const b = [...document.querySelectorAll("form")].find(f => f.textContent.includes("Second passphrase"))?.querySelector("[type=submit]"); b?.click(); return !!b })()`)
 	ana.shows("Saved")
 	ana.Click("button", "Lock now")

@@ -51,6 +51,8 @@ func TestKeyboardAlone(t *testing.T) {
 	ana.Insert("Ana")
 	ana.tab("Passphrase")
 	ana.Insert("my words")
+	ana.tab("Confirm passphrase")
+	ana.Insert("my words")
 	ana.tab("Create account")
 	ana.Press(kb.Enter)
 	ana.Await("checkbox", "I have written it down")

@@ -32,7 +32,7 @@ func TestDeviceKeyGoesWithAPassphrase(t *testing.T) {
 	ana.Click("button", "Settings")
 	ana.Click("button", "Lock and safety")
 	ana.Write("New passphrase", "my own words")
-	ana.Write("Once more", "my own words")
+	ana.Write("Confirm passphrase", "my own words")
 	ana.Click("button", "Save")
 	ana.shows("Saved")
 	ana.shows("A second passphrase, if you set one, goes with the old one.")

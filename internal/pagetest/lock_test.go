@@ -88,7 +88,7 @@ func TestPassphraseIsChanged(t *testing.T) {
 			ana.Write("Present passphrase", old)
 		}
 		ana.Write("New passphrase", fresh)
-		ana.Write("Once more", again)
+		ana.Write("Confirm passphrase", again)
 		ana.Until(`(() => { const b = document.querySelector("form [type=submit]:not([disabled])"); b?.click(); return b })()`)
 	}
 	change("", "first words", "first word")
@@ -144,10 +144,10 @@ func TestEraseLeavesNothing(t *testing.T) {
 	}
 	ana.Go(w.home() + "/#/settings/security")
 	ana.Click("button", "Erase everything")
-	ana.shows("Without your recovery key the account is lost.")
+	ana.shows("The account cannot be recovered yet")
 	ana.Click("button", "Cancel")
 	ana.Click("button", "Erase everything")
-	ana.shows("Without your recovery key the account is lost.")
+	ana.shows("The account cannot be recovered yet")
 	ana.Until(`(document.querySelector("dialog button.danger").click(), true)`)
 	ana.Await("button", "Get started")
 	ana.Until(kept + `.then(all => all.length === 0)`)

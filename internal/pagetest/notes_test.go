@@ -9,7 +9,7 @@ func TestNotesInDialogs(t *testing.T) {
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "")
 	ana.Click("button", "Share your address")
-	ana.Click("button", "Copy")
+	ana.Click("button", "Copy address")
 	ana.sees("dialog [role=status] .toast")
 	ana.Until(`(() => { const b = document.querySelector("dialog .toast").getBoundingClientRect(); return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2).closest("dialog .toast") !== null })()`)
 }

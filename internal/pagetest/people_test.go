@@ -12,12 +12,15 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/chromedp/cdproto/page"
+
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/internal/e2e/fault"
 	"github.com/securecrypt/securecrypt/internal/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -49,6 +52,7 @@ type town struct {
 	at  string // address that it listens on
 	// pusher wakes closed pages, if it is not nil.
 	pusher server.Pusher
+	skew   atomic.Int64 // by which its clock is wrong, in nanoseconds
 
 	version  atomic.Int32 // of the application
 	coreless atomic.Bool  // the core is not there
@@ -85,6 +89,7 @@ func (w *town) serve(ln net.Listener) {
 	w.at = ln.Addr().String()
 	w.Instance = servertest.StartOn(w.t, ln, servertest.Options{Dir: w.dir, Change: func(c *server.Config) {
 		c.Limits.MaxBlob = largestFile
+		c.Now = func() time.Time { return fault.SetWall(time.Now(), time.Duration(w.skew.Load())) }
 		c.Page = w.released(webapp.Handler(webapp.Options{Server: c.Host, Loopback: true}))
 		c.Pusher = w.pusher
 	}})
@@ -107,6 +112,7 @@ func (w *town) visit(t *testing.T, s screen, name string) *person {
 	p := &person{browsertest.Open(t), t, w, name}
 	p.Size(s.width, s.height, s.touch)
 	p.Theme(s.theme)
+	browsertest.Call(p.Page, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: inTurn})
 	p.Go(w.home())
 	return p
 }
@@ -136,6 +142,7 @@ func (p *person) begins(passphrase string) {
 	p.Write("Your name", strings.ToUpper(name[:1])+name[1:])
 	if passphrase != "" {
 		p.Write("Passphrase", passphrase)
+		p.Write("Confirm passphrase", passphrase)
 	}
 	p.Click("DisclosureTriangle", "More options")
 	p.Write("Address", name)
@@ -262,7 +269,7 @@ func (w *town) terminal(t *testing.T, name string) *client.Client {
 	must(t, err)
 	t.Cleanup(c.Close)
 	must(t, c.Register(t.Context()))
-	must(t, c.GoAll())
+	must(t, c.ConnectAll())
 	return c
 }
 

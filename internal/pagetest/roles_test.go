@@ -79,6 +79,12 @@ func (p *person) mayLead(may bool) {
 	}
 }
 
+// hasRole waits until the details show the role of a member, "" for an ordinary one.
+func (p *person) hasRole(member, role string) {
+	p.t.Helper()
+	p.Until(`[...document.querySelectorAll(".details button.row")].some(r => r.querySelector(".name")?.textContent === ` + quote(member) + ` && (r.querySelector(".when")?.textContent ?? "") === ` + quote(role) + `)`)
+}
+
 // Roles decide what is offered, change while somebody looks, and all are told.
 func TestRoles(t *testing.T) {
 	for _, screens := range [][3]screen{{phone, desktop, phoneLight}, {desktopDark, phoneLight, desktop}} {
@@ -119,7 +125,7 @@ func TestRoles(t *testing.T) {
 			if got := bea.offered("Eve"); !slices.Equal(got, []string{"Contact", "Remove"}) {
 				t.Errorf("an admin is offered %q of a member", got)
 			}
-			if got := ana.offered("Bea"); !slices.Equal(got, []string{"Contact", "Make ordinary member", "Remove"}) {
+			if got := ana.offered("Bea"); !slices.Equal(got, []string{"Contact", "Make owner", "Make ordinary member", "Remove"}) {
 				t.Errorf("the owner is offered %q of an admin", got)
 			}
 
@@ -138,8 +144,9 @@ func TestRoles(t *testing.T) {
 			bea.reads("Ana made you an ordinary member")
 			bea.mayLead(false)
 			ana.Click("button", "Leave group")
+			ana.shows("Who takes over?") // nobody else owns it
 			ana.Click("button", "Leave group")
-			ana.Click("button", "Back")
+			ana.Click("button", map[bool]string{true: "Back", false: "Close"}[screens[0].touch])
 			ana.shows("You left this group.")
 			ana.Gone("textbox", "Message to")
 			bea.reads("Ana left")
@@ -147,4 +154,25 @@ func TestRoles(t *testing.T) {
 			bea.mayLead(true)
 		})
 	}
+}
+
+// An owner is offered to make another owner an ordinary member, and to remove them
+// only then: before that the group would refuse it.
+func TestOwnersAreNotRemoved(t *testing.T) {
+	w := newTown(t)
+	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
+	ana.found("Choir", bea)
+	ana.Click("button", "Details of")
+	ana.does("Bea", "Make owner")
+	ana.reads("You made Bea an owner")
+	ana.hasRole("Bea", "Owner")
+	if got, want := ana.offered("Bea"), []string{"Contact", "Make ordinary member"}; !slices.Equal(got, want) {
+		t.Errorf("an owner is offered %q of another one", got)
+	}
+	ana.does("Bea", "Make ordinary member")
+	ana.reads("You made Bea an ordinary member")
+	ana.hasRole("Bea", "")
+	ana.does("Bea", "Remove")
+	ana.Click("button", "Remove")
+	ana.reads("You removed Bea")
 }

@@ -46,7 +46,7 @@ func TestHostileMessages(t *testing.T) {
 	ana, eve := w.settle(t, phone, "ana", ""), w.terminal(t, "eve")
 	with, err := eve.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
-	must(t, eve.SetProfile(t.Context(), "<b>Eve</b>\u202e"))
+	must(t, eve.SetProfile(t.Context(), "<b>Eve</b>"))
 	for _, text := range hostile {
 		_, err := eve.Send(t.Context(), with, client.Draft{Text: text})
 		must(t, err)
@@ -98,6 +98,7 @@ func TestLockAndDuress(t *testing.T) {
 	ana.Click("button", "Settings")
 	ana.Click("button", "Lock and safety")
 	ana.Write("Second passphrase", "their words")
+	ana.Write("Confirm passphrase", "their words")
 	ana.Until(`(() => { const b = [...document.querySelectorAll("form")].find(f => f.textContent.includes("Second passphrase"))?.querySelector("[type=submit]"); b?.click(); return !!b })()`)
 	ana.shows("Saved")
 	ana.Click("button", "Lock now")

@@ -81,9 +81,17 @@ func (p *person) switchWake() {
 	p.Click("switch", "While SecureCrypt is closed")
 }
 
-// push hands a push to the service worker of somebody whose page is closed.
+// wakes pushes to somebody whose page is closed, and waits until that is shown.
+func (p *person) wakes() {
+	p.t.Helper()
+	p.push()
+	eventually(p.t, "a notification", func() bool { return inServiceWorker[int](p, "shown") > 0 })
+}
+
+// push hands a push to somebody's service worker.
 func (p *person) push() {
 	p.t.Helper()
+	inServiceWorker[bool](p, inTurn)
 	ids := make(chan serviceworker.RegistrationID, 16)
 	must(p.t, chromedp.Listen(p.Context(), func(event any) {
 		if e, ok := event.(*serviceworker.EventWorkerRegistrationUpdated); ok {
@@ -106,6 +114,22 @@ func (p *person) push() {
 	}
 	browsertest.Call(p.Page, serviceworker.Disable, cdp.Empty{})
 }
+
+// inTurn lets notifications be shown and looked for one after the other, in the
+// page or service worker that runs it, and counts in "shown" those that are
+// shown. Chromium forgets a notification whose display has not begun when
+// somebody asks for all of them.
+const inTurn = `(() => {
+	const asked = globalThis.ServiceWorkerRegistration?.prototype
+	if (!asked || globalThis.shown !== undefined) return true
+	globalThis.shown = 0
+	const { showNotification: show, getNotifications: get } = asked
+	let last = Promise.resolve()
+	const next = task => { const done = last.then(task); last = done.catch(() => undefined); return done }
+	asked.showNotification = function (...how) { return next(() => show.apply(this, how).then(() => void globalThis.shown++)) }
+	asked.getNotifications = function (...how) { return next(() => get.apply(this, how)) }
+	return true
+})()`
 
 // notifications are what the system shows of the page.
 const notifications = `(async () => (await (await navigator.serviceWorker.getRegistration("/")).getNotifications()).map(n => [n.tag, n.title, n.body, JSON.stringify(n.data)].join("|")))()`
@@ -142,13 +166,19 @@ func TestClosedPagesAreWoken(t *testing.T) {
 	w := newTownWith(t, pusher)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
+	at := browsertest.Eval[string](bea.Page, place)
 	bea.Permit("notifications", true)
 	bea.subscribe(service.URL + "/bea")
 	bea.switchWake()
 	bea.Until(`document.querySelector("[role=switch]").checked && !document.querySelector("[role=switch]").disabled`)
 	bea.Do(reload())
 	bea.Until(`document.querySelector("[role=switch]")?.checked`)
-	bea.Go("about:blank")
+	bea.at(at)
+	bea.say("I am leaving") // who has this knows how to wake her
+	ana.reads("I am leaving")
+	bea.leaves()
+	const ofOne = 2 // with an open page: one that is signed in, and one for channels
+	eventually(t, "that the connections of a page that was left end", func() bool { return w.Connections(t) <= ofOne })
 
 	ana.say("secret words")
 	select {
@@ -158,7 +188,7 @@ func TestClosedPagesAreWoken(t *testing.T) {
 		t.Fatal("nobody was woken")
 	}
 	ana.say("more secret words")
-	bea.push()
+	bea.wakes()
 	bea.Expect("favicon")
 	bea.Go(w.home() + "/icon.svg") // of the same origin, but not the application
 	got := browsertest.Eval[[]string](bea.Page, notifications)

@@ -64,7 +64,7 @@ func TestWorkerEndsAfterTheLastPage(t *testing.T) {
 func TestMalformedMessagesHarmNobody(t *testing.T) {
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
-	ana.Expect("understands|begin anew|cannot start")
+	ana.Expect("understands|start over|cannot start")
 	other := ana.Another()
 	for _, message := range []string{
 		`{kind: "call", id: 9991, name: "settings", params: {}}`,
@@ -96,7 +96,7 @@ func TestStoreIsDeleted(t *testing.T) {
 	ana.Await("button", "Erase everything")
 	ana.shows("is gone")
 	ana.Click("button", "Erase everything")
-	ana.shows("Without your recovery key the account is lost.")
+	ana.shows("The account cannot be recovered yet")
 	ana.Until(`(document.querySelector("dialog button.danger").click(), true)`)
 	ana.Await("button", "Get started")
 }

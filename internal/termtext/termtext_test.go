@@ -3,6 +3,8 @@
 package termtext_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/internal/termtext"
@@ -25,5 +27,38 @@ func TestNothingReachesTheTerminalThatActs(t *testing.T) {
 	}
 	if got := termtext.Line("a\nb"); got != "a b" {
 		t.Errorf("Line = %q", got)
+	}
+}
+
+func TestWriterLetsNothingThroughThatActs(t *testing.T) {
+	var b strings.Builder
+	w := termtext.NewWriter(&b)
+	n, err := w.Write([]byte("a\tb\r\n\x1b]0;PWNED\a\u202e\xff\n"))
+	if want := "a\tb\n\ufffd]0;PWNED\ufffd\ufffd\ufffd\n"; err != nil || n != 20 || b.String() != want {
+		t.Errorf("%d, %v: %q", n, err, b.String())
+	}
+}
+
+// JSON stays JSON, has the same value, and nothing in it acts.
+func TestJSONIsEscaped(t *testing.T) {
+	var all strings.Builder
+	for r := rune(0); r < 0x2100; r++ {
+		all.WriteRune(r)
+	}
+	for _, indent := range []string{"", "\t"} {
+		raw, err := json.MarshalIndent(map[string]string{"key\u202e\u009b": all.String()}, "", indent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		escaped := termtext.JSON(raw)
+		var got map[string]string
+		if err := json.Unmarshal(escaped, &got); err != nil || got["key\u202e\u009b"] != all.String() {
+			t.Errorf("not the same value: %v", err)
+		}
+		for _, r := range string(escaped) {
+			if termtext.Clean(string(r)) != string(r) && r != '\n' && r != '\t' {
+				t.Errorf("%U is there as it is", r)
+			}
+		}
 	}
 }

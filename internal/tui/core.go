@@ -79,6 +79,7 @@ type device interface {
 	Address() account.Address
 	Conversations() ([]client.Conversation, error)
 	Contacts() ([]client.Contact, error)
+	Contact(account.Address) (client.Contact, error)
 	Members(client.ConversationID) ([]client.Member, error)
 	History(client.ConversationID, func(client.Message) bool) error
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
 )
 
 // quiet is for overlays that only take keys.
@@ -187,7 +189,7 @@ func (p *prompt) lines(m *model, width, _ int) []string {
 func (m *model) askNew() tea.Cmd {
 	about := "Enter the address of the person. Yours is " + m.self.String() + "."
 	return m.ask("New conversation", about, "name@server", func(m *model, p *prompt, text string) tea.Cmd {
-		who, err := account.ParseAddress(text)
+		who, err := addressbook.ParseAddress(text)
 		if err != nil {
 			p.failure = "This is not an address: it should look like name@server."
 			return nil
@@ -219,18 +221,31 @@ func (m *model) gotDirect(msg directMsg) tea.Cmd {
 
 // askFile asks for a file to attach.
 func (m *model) askFile() tea.Cmd {
-	return m.ask("Attach a file", "Enter the path of a file. It is encrypted on this device before it leaves.", "~/report.pdf",
+	return m.ask("Attach a file", "Enter the path of a file. It is encrypted on this device before it leaves; a picture goes without its place and camera.", "~/report.pdf",
 		func(m *model, p *prompt, text string) tea.Cmd {
 			path, err := expand(text)
 			if err != nil {
 				p.failure = sentence(err)
 				return nil
 			}
-			d := m.drafts[m.open.id]
-			d.files = append(d.files, path)
-			m.drafts[m.open.id] = d
-			return m.dismiss()
+			bare, err := disk.Bare(path)
+			if err != nil {
+				return m.show(question{
+					title: "Attach it as it is?", yes: "attach it with all that it says",
+					text: sentence(err) + ". As it is, the picture may say where, when and with what it was taken.",
+					then: func() tea.Cmd { return m.attach(path) },
+				})
+			}
+			return tea.Batch(m.dismiss(), m.attach(bare))
 		})
+}
+
+// attach adds a file to what is being written.
+func (m *model) attach(path string) tea.Cmd {
+	d := m.drafts[m.open.id]
+	d.files = append(d.files, path)
+	m.drafts[m.open.id] = d
+	return nil
 }
 
 func expand(path string) (string, error) {
@@ -244,11 +259,11 @@ func expand(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return "", errors.New("there is no such file")
+		return "", errors.New("there is no such file: check the path")
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		return "", errors.New("this is not a file")
+		return "", errors.New("this is not a file: choose one")
 	}
 	return filepath.Abs(path)
 }

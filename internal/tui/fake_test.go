@@ -27,6 +27,7 @@ type fake struct {
 	mu            sync.Mutex // guards all
 	conversations []client.Conversation
 	contacts      []client.Contact
+	strangers     []client.Contact
 	history       map[client.ConversationID][]client.Message // oldest first
 	asked         []string
 	err           error // of whatever is asked for next
@@ -46,6 +47,15 @@ func (f *fake) Conversations() ([]client.Conversation, error) {
 }
 
 func (f *fake) Contacts() ([]client.Contact, error) { return f.contacts, nil }
+
+func (f *fake) Contact(a account.Address) (client.Contact, error) {
+	for _, c := range append(slices.Clone(f.contacts), f.strangers...) {
+		if c.Address == a {
+			return c, nil
+		}
+	}
+	return client.Contact{Address: a}, nil
+}
 
 func (f *fake) Members(client.ConversationID) ([]client.Member, error) {
 	return []client.Member{{Address: addr("me"), Confirmed: true}, {Address: addr("ana"), Confirmed: true}, {Address: addr("bo")}}, nil

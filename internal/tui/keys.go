@@ -351,7 +351,7 @@ func (m *model) keyFind(k tea.KeyPressMsg) tea.Cmd {
 
 // findNext goes to the next message, upwards or downwards, that fits.
 func (m *model) findNext(by int) tea.Cmd {
-	r, term := m.open, strings.ToLower(m.term())
+	r, term := m.open, m.term()
 	if term == "" {
 		return nil
 	}

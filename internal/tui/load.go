@@ -14,6 +14,9 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
+	"github.com/securecrypt/securecrypt/internal/marktext"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 )
 
 type (
@@ -33,6 +36,7 @@ type (
 	membersMsg struct {
 		id      client.ConversationID
 		members []client.Member
+		people  []client.Contact // what is known of them
 	}
 	sentMsg struct {
 		id    client.ConversationID
@@ -84,6 +88,9 @@ func (m *model) loadList() tea.Cmd {
 	}
 }
 
+// longestGist is how many bytes of a message its gist is made from.
+const longestGist = 2000
+
 // gist is a message in one line.
 func (m *model) gist(msg client.Message) string {
 	var s string
@@ -93,7 +100,7 @@ func (m *model) gist(msg client.Message) string {
 	case msg.Deleted:
 		s = "Deleted message"
 	case msg.Text != "":
-		s = msg.Text
+		s = marktext.Line(msg.Text[:min(len(msg.Text), longestGist)])
 	case len(msg.Attachments) == 1:
 		s = msg.Attachments[0].Name
 	case len(msg.Attachments) > 1:
@@ -119,6 +126,8 @@ func (m *model) gotList(msg listMsg) tea.Cmd {
 		for _, c := range msg.contacts {
 			m.contacts[c.Address] = c
 		}
+		m.book = addressbook.New(m.self, msg.contacts)
+		m.book.Learn(m.people...)
 		m.order()
 		m.keepSelection()
 		if m.open != nil {
@@ -289,6 +298,9 @@ func (m *model) markRead() tea.Cmd {
 	}
 }
 
+// mostNamed is of how many members the names are read each time.
+const mostNamed = 256
+
 func (m *model) loadMembers() tea.Cmd {
 	c := m.current()
 	if c == nil || !c.Group {
@@ -300,7 +312,13 @@ func (m *model) loadMembers() tea.Cmd {
 		if err != nil {
 			return nil // it is only a number in the header
 		}
-		return membersMsg{id, members}
+		msg := membersMsg{id: id, members: members}
+		for _, member := range members[:min(len(members), mostNamed)] {
+			if c, err := device.Contact(member.Address); err == nil { // otherwise the address has to do
+				msg.people = append(msg.people, c)
+			}
+		}
+		return msg
 	}
 }
 
@@ -315,30 +333,41 @@ func (m *model) do(said string, fn func() error) tea.Cmd {
 }
 
 // name is what to call somebody: the own name for them, the one that they
-// gave themselves (marked, for anybody may call themselves anything), or the
-// address.
+// gave themselves (marked, for anybody may call themselves anything, and with the
+// address if it looks like somebody else's), or the address.
 func (m *model) name(a account.Address) string {
-	c := m.contacts[a]
-	switch {
-	case a == m.self:
+	if a == m.self {
 		return "You"
-	case c.Name != "":
-		return line(c.Name)
-	case c.Profile != "":
-		return "~" + line(c.Profile)
 	}
-	return a.String()
+	name := m.book.Person(a)
+	text := called(name.Text)
+	switch {
+	case text == "":
+		return a.String()
+	case name.Imitates:
+		return "~" + text + " (" + a.String() + ")"
+	case name.Chosen:
+		return "~" + text
+	}
+	return text
 }
 
 // title is what to call a conversation.
 func (m *model) title(c *client.Conversation) string {
-	switch {
-	case c.Group && c.Title != "":
-		return line(c.Title)
-	case c.Group:
-		return "Group"
+	if !c.Group && c.Status == client.StatusRequest && !c.Confirmed { // anybody can claim to be a contact
+		return c.Peer.String()
 	}
-	return m.name(c.Peer)
+	if !c.Group {
+		return m.name(c.Peer)
+	}
+	title := called(c.Title)
+	switch {
+	case title == "":
+		return "Group"
+	case m.book.Imitates(c.Title):
+		return "Group " + termtext.Quote(title)
+	}
+	return title
 }
 
 // sentence makes an error a sentence.

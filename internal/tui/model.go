@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
 )
 
 // A mode says where keys go.
@@ -45,6 +46,8 @@ type model struct {
 	loading       pending
 	conversations []client.Conversation
 	contacts      map[account.Address]client.Contact
+	book          *addressbook.Book // what to call them
+	people        []client.Contact  // who is in the open group, contacts or not
 	previews      map[client.ConversationID]preview
 	hosts         map[string]error // of servers: nil is online
 	progress      map[string]client.ProgressEvent
@@ -189,7 +192,11 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.gotRoom(msg)
 	case membersMsg:
 		if m.open != nil && m.open.id == msg.id {
-			m.open.members = msg.members
+			m.open.members, m.people = msg.members, msg.people
+			if m.book != nil {
+				m.book.Learn(m.people...)
+			}
+			clear(m.open.blocks) // names may have changed
 		}
 		return m, nil
 	case sentMsg:
@@ -232,9 +239,6 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 			room = room || m.open != nil && e.Conversation.ID == m.open.id
 		case client.ConnectionEvent:
 			m.hosts[e.Host] = e.Err
-			if !e.Online && e.Err == nil {
-				m.hosts[e.Host] = client.ErrOffline
-			}
 		case client.ProgressEvent:
 			m.progress[e.Name] = e
 			if e.Done >= e.Total {
@@ -242,6 +246,10 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 			}
 			if m.open != nil {
 				clear(m.open.blocks)
+			}
+		case client.AccountEvent:
+			if e.Err != nil {
+				m.say("", e.Err)
 			}
 		case client.FailureEvent:
 			m.failed(e)

@@ -38,7 +38,7 @@ func everyday() *fake {
 	f.conversations = []client.Conversation{
 		{ID: "ana", Peer: addr("ana"), Status: client.StatusActive, Activity: noon.Add(-10 * time.Minute), Unread: 2},
 		{ID: "desk", Group: true, Title: "News desk", Status: client.StatusActive, Activity: noon.Add(-26 * time.Hour), Timer: 24 * time.Hour, Waiting: 1},
-		{ID: "ask", Peer: addr("zed"), Inviter: addr("zed"), Status: client.StatusRequest, Activity: noon.Add(-50 * time.Hour), Unread: 1},
+		{ID: "ask", Peer: addr("zed"), Inviter: addr("zed"), Status: client.StatusRequest, Confirmed: true, Activity: noon.Add(-50 * time.Hour), Unread: 1},
 		{ID: "old", Group: true, Title: "Old group", Status: client.StatusRemoved, Activity: noon.Add(-400 * 24 * time.Hour)},
 		{ID: "bad", Peer: addr("mal"), Status: client.StatusStopped, Reason: client.Reason{Text: "The keys are not those of this person's account."}, Activity: noon.Add(-500 * 24 * time.Hour)},
 	}

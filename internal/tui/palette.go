@@ -4,14 +4,16 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/addressbook"
+	"github.com/securecrypt/securecrypt/internal/marktext"
 )
 
 // finder is the overlay that finds everything: what can be done, people,
@@ -138,27 +140,31 @@ func (m *model) searchAll(ctx context.Context, term string) tea.Cmd {
 	}
 }
 
-// mentions reports whether a message or the name of one of its files contains
-// a term, which is in lower case.
+// words are what a search looks for.
+func words(term string) []string { return strings.Fields(client.Fold(term)) }
+
+// contains reports whether a text has all words of a term.
+func contains(text, term string) bool {
+	text = client.Fold(text)
+	return !slices.ContainsFunc(words(term), func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// mentions reports whether a message, or the names of its files, contain a term.
 func mentions(msg *client.Message, term string) bool {
 	if msg.Deleted || msg.Notice != nil {
 		return false
 	}
-	if strings.Contains(strings.ToLower(msg.Text), term) {
-		return true
-	}
+	text := msg.Text
 	for _, a := range msg.Attachments {
-		if strings.Contains(strings.ToLower(a.Name), term) {
-			return true
-		}
+		text += "\n" + a.Name
 	}
-	return false
+	return contains(text, term)
 }
 
 // choices are what fits, by group.
 func (f *finder) choices(m *model) []choice {
 	term := f.term()
-	fits := func(s string) bool { return strings.Contains(strings.ToLower(s), term) }
+	fits := func(s string) bool { return contains(s, term) }
 	var all []choice
 	for i := range m.conversations {
 		c := &m.conversations[i]
@@ -175,14 +181,14 @@ func (f *finder) choices(m *model) []choice {
 			all = append(all, a)
 		}
 	}
-	if who, err := account.ParseAddress(term); err == nil && who != m.self {
+	if who, err := addressbook.ParseAddress(term); err == nil && who != m.self {
 		all = append(all, choice{"Actions", "Write to " + who.String(), "", func() tea.Cmd {
 			m.say("Looking for "+who.String()+" …", nil)
 			return m.direct(who)
 		}})
 	}
 	for _, hit := range f.messages {
-		all = append(all, choice{"Messages", excerpt(hit.message.Text, term), hit.title + "  " + short(hit.message.SentAt.Local(), m.now().Local()), func() tea.Cmd {
+		all = append(all, choice{"Messages", excerpt(marktext.Line(hit.message.Text), term), hit.title + "  " + short(hit.message.SentAt.Local(), m.now().Local()), func() tea.Cmd {
 			return m.goTo(hit.message)
 		}})
 	}
@@ -201,8 +207,11 @@ func standing(c *client.Conversation) string {
 // excerpt is the part of a text around a term, in one line.
 func excerpt(text, term string) string {
 	text = line(text)
-	i := strings.Index(strings.ToLower(text), term)
-	if i <= 24 || len(strings.ToLower(text)) != len(text) {
+	folded, i := client.Fold(text), -1
+	if all := words(term); len(all) > 0 {
+		i = strings.Index(folded, all[0])
+	}
+	if i <= 24 || len(folded) != len(text) { // folding moved the letters
 		return text
 	}
 	return "…" + strings.ToValidUTF8(text[i-20:], "")

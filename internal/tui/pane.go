@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/internal/english"
 )
 
@@ -140,7 +141,7 @@ func (m *model) foot(width int) []string {
 		lines = append(lines, m.styles.quiet.Render(fit(" Reply to "+said, width)))
 	}
 	for _, path := range d.files {
-		lines = append(lines, fit(" ▤ "+middle(line(filepath.Base(path)), width-4), width))
+		lines = append(lines, fit(" ▤ "+middle(line(filepath.Base(disk.Path(path))), width-4), width))
 	}
 	return append(lines, strings.Split(m.compose.View(), "\n")...)
 }
@@ -168,12 +169,19 @@ func (m *model) instead(c *client.Conversation, width int) []string {
 	switch c.Status {
 	case client.StatusRequest:
 		style = m.styles.caution
-		text = m.name(c.Inviter) + " wants to talk to you."
-		if c.Group {
-			text = m.name(c.Inviter) + " invites you to this group."
+		who := m.name(c.Inviter)
+		if !c.Confirmed {
+			who = c.Inviter.String()
 		}
-		if !c.Inviter.IsZero() && m.name(c.Inviter) != c.Inviter.String() {
+		text = who + " wants to talk to you."
+		if c.Group {
+			text = who + " invites you to this group."
+		}
+		if !c.Inviter.IsZero() && who != c.Inviter.String() {
 			text += " (" + c.Inviter.String() + ")"
+		}
+		if !c.Confirmed {
+			text += " Nobody has confirmed this address yet; that happens when you accept."
 		}
 		text += " Press a to accept or b to block."
 	case client.StatusLeft:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/marktext"
 )
 
 // startPick selects the newest message.
@@ -78,7 +79,7 @@ func (m *model) keyPick(s string) tea.Cmd {
 		return m.startFind()
 	case "c":
 		m.say("Copied.", nil)
-		return tea.SetClipboard(msg.Text)
+		return tea.SetClipboard(marktext.Text(msg.Text))
 	case "enter", "space":
 		m.open.whole[msg.ID] = !m.open.whole[msg.ID]
 		delete(m.open.blocks, msg.ID)

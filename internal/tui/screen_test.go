@@ -80,8 +80,8 @@ func TestScreens(t *testing.T) {
 	}
 }
 
-// hostile are texts that try to be more than texts.
-var hostile = []string{
+// hostileTexts are texts that try to be more than texts.
+var hostileTexts = []string{
 	"\x1b[31mred\x1b[0m", "\x1b]0;owned\x07", "\x1b]52;c;aGk=\x07", "\u009b2J", "\x9b2J", "a\rb", "\x08\x08", "exe.\u202egpj", "\u2066\u2069", "\u2028\u2029", "\x00",
 	strings.Repeat("w", 4000), strings.Repeat("漢", 64), strings.Repeat("👩‍👩‍👧‍👦", 60), strings.Repeat("\n", 500), "مرحبا hello שלום", strings.Repeat("e\u0301", 100), "z" + strings.Repeat("\u0301", 500), "\t\t", "\u200b\ufeff", "\xff\xfe",
 }
@@ -112,7 +112,7 @@ func checkScreen(m *model) error {
 
 func TestWhatOthersWriteIsHarmless(t *testing.T) {
 	f := everyday()
-	for i, text := range hostile {
+	for i, text := range hostileTexts {
 		msg := said("ana", "ana", byte(20+i), text)
 		msg.Attachments = []client.Attachment{{Name: text, Size: 1}}
 		msg.Reactions = []client.Reaction{{From: addr("bo"), Emoji: text}}
@@ -165,11 +165,11 @@ func TestAnythingMayHappen(t *testing.T) {
 				case 0:
 					u.feed(tea.WindowSizeMsg{Width: sizes[i], Height: sizes[i+1] / 3})
 				case 1:
-					u.fake.arrive(u, said("ana", "ana", byte(60+i), hostile[i%len(hostile)]))
+					u.fake.arrive(u, said("ana", "ana", byte(60+i), hostileTexts[i%len(hostileTexts)]))
 				case 2:
 					u.tell(client.ConnectionEvent{Host: "chat.example", Err: client.ErrOffline})
 				case 3:
-					u.feed(tea.PasteMsg{Content: hostile[i%len(hostile)]})
+					u.feed(tea.PasteMsg{Content: hostileTexts[i%len(hostileTexts)]})
 				case 4:
 					u.fake.mu.Lock()
 					u.fake.err = errBoom

@@ -144,3 +144,10 @@ func typed(s string) string {
 
 // line makes what others wrote fit for one line.
 func line(s string) string { return strings.TrimSpace(termtext.Line(s)) }
+
+// marks are what the interface itself says something by.
+var marks = strings.NewReplacer("✓", "", "●", "", "○", "", "◷", "", "▸", "", "▤", "", "│", "", "▌", "", "▐", "", "~", "-")
+
+// called makes a name that somebody chose fit for one line: nothing of it is
+// invisible, or looks like a mark of the interface.
+func called(s string) string { return termtext.Name(marks.Replace(s)) }

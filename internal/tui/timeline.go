@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/english"
+	"github.com/securecrypt/securecrypt/internal/marktext"
 )
 
 const (
@@ -213,7 +214,7 @@ func (m *model) text(msg *client.Message, width int) []string {
 	if msg.Text == "" {
 		return nil
 	}
-	lines := wrap(msg.Text, width)
+	lines := wrap(marktext.Text(msg.Text), width)
 	if hidden := len(lines) - longest; hidden > 1 && !m.open.whole[msg.ID] {
 		lines = append(slices.Clone(lines[:longest]), m.styles.quiet.Render(fmt.Sprintf("… %d more lines", hidden)))
 	}
@@ -233,21 +234,46 @@ func (m *model) term() string {
 	return strings.TrimSpace(m.find.Value())
 }
 
-// highlight marks where a term stands in a line, whatever its case.
+// highlight marks where the words of a term stand in a line, as a search compares
+// them.
 func highlight(l, term string, style lipgloss.Style) string {
-	lower, want := strings.ToLower(l), strings.ToLower(term)
-	if len(lower) != len(l) || want == "" { // folding moved the letters
-		return l
+	var folded strings.Builder
+	var from []int // where in l each byte of what is folded comes from
+	for i, r := range l {
+		f := client.Fold(string(r))
+		folded.WriteString(f)
+		for range len(f) {
+			from = append(from, i)
+		}
+	}
+	from = append(from, len(l))
+	marked := make([]bool, len(l)+1)
+	for _, word := range words(term) {
+		for at := 0; ; {
+			i := strings.Index(folded.String()[at:], word)
+			if i < 0 {
+				break
+			}
+			at += i + len(word)
+			for n := from[at-len(word)]; n < from[at]; n++ {
+				marked[n] = true
+			}
+		}
 	}
 	var b strings.Builder
-	for {
-		i := strings.Index(lower, want)
-		if i < 0 {
-			return b.String() + l
+	for at := 0; at < len(l); {
+		end := at + 1
+		for end < len(l) && marked[end] == marked[at] {
+			end++
 		}
-		b.WriteString(l[:i] + style.Render(l[i:i+len(want)]))
-		l, lower = l[i+len(want):], lower[i+len(want):]
+		if part := l[at:end]; marked[at] {
+			b.WriteString(style.Render(part))
+		} else {
+			b.WriteString(part)
+		}
+		at = end
 	}
+	return b.String()
 }
 
 func (m *model) attachment(a client.Attachment, received bool, width int) string {

@@ -13,7 +13,7 @@ import (
 // The most that a visitor downloads, in bytes of brotli.
 const (
 	BudgetUI   = 80_000
-	BudgetCore = 1_600_000
+	BudgetCore = 1_700_000
 )
 
 // ErrTooBig means that the bundle is over budget.
@@ -29,8 +29,9 @@ type Sizes struct {
 	// stands apart from UI because a session in English never loads one, and
 	// any other loads just one, when the interface is already there.
 	Locale int
-	// Scanner is loaded when somebody scans a code and the browser cannot.
-	Scanner int
+	// Codes is loaded when somebody shows a code, or scans one and the browser
+	// cannot.
+	Codes int
 }
 
 func measure(out files, locales []string) Sizes {
@@ -46,8 +47,8 @@ func measure(out files, locales []string) Sizes {
 			s.Core += n
 		case strings.HasPrefix(base, "worker-"):
 			s.Worker += n
-		case strings.HasPrefix(base, "jsQR-"):
-			s.Scanner += n
+		case strings.HasPrefix(base, "jsQR-"), strings.HasPrefix(base, "encode-"):
+			s.Codes += n
 		case slices.Contains(locales, plain):
 			s.Locale = max(s.Locale, n)
 		case path.Ext(plain) == ".js" || path.Ext(plain) == ".css":
@@ -69,6 +70,6 @@ func (s Sizes) check() error {
 
 // String is one line for people.
 func (s Sizes) String() string {
-	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, scanner %.1f kB, largest catalogue %.1f kB",
-		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Scanner)/1e3, float64(s.Locale)/1e3)
+	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, codes %.1f kB, largest catalogue %.1f kB",
+		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Codes)/1e3, float64(s.Locale)/1e3)
 }

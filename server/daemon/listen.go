@@ -42,9 +42,10 @@ func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {
 }
 
 // open takes both addresses of localhost, so that nobody else on this machine
-// gets what is meant for this server.
+// gets what is meant for this server. One address is taken alone.
 func (c *serveCmd) open(ctx context.Context, address string) (net.Listener, error) {
-	if c.TLS == "plain" && loopback.Is(address) {
+	host, _, err := net.SplitHostPort(address)
+	if err == nil && c.TLS == "plain" && host == "localhost" {
 		return loopback.Listen(ctx, address)
 	}
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -121,7 +122,7 @@ func (c *serveCmd) automatic(ctx context.Context, host, data string) (*tls.Confi
 		CA: certmagic.LetsEncryptProductionCA, Email: c.ACMEEmail, Agreed: true, DisableHTTPChallenge: true, Logger: zap.NewNop(),
 	})}
 	if err := config.ManageAsync(ctx, []string{name}); err != nil {
-		return nil, fmt.Errorf("cannot manage a certificate for %s: %w", name, err)
+		return nil, fmt.Errorf("cannot get a certificate for %s: %w. Check that the name leads to this machine, or pass a certificate with --tls=files", name, err)
 	}
 	out := config.TLSConfig()
 	out.MinVersion = tls.VersionTLS13
@@ -135,8 +136,9 @@ func (c *serveCmd) files() (*tls.Config, error) {
 		return nil, usage("--tls=files needs --tls-cert and --tls-key")
 	}
 	p := &pair{cert: c.TLSCert, key: c.TLSKey}
+	c.certificate = p
 	if _, err := p.get(nil); err != nil {
-		return nil, fmt.Errorf("cannot use the certificate: %w", err)
+		return nil, fmt.Errorf("cannot use the certificate: %w. Check --tls-cert and --tls-key", err)
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: p.get, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
@@ -148,6 +150,21 @@ type pair struct {
 	mu      sync.Mutex
 	loaded  *tls.Certificate
 	changed time.Time
+}
+
+// reload reads the files again whatever their times say.
+func (p *pair) reload() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh, err := tls.LoadX509KeyPair(p.cert, p.key)
+	if err != nil {
+		return err
+	}
+	p.loaded = &fresh
+	if info, err := os.Stat(p.cert); err == nil {
+		p.changed = info.ModTime()
+	}
+	return nil
 }
 
 func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -12,12 +12,16 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/securecrypt/securecrypt/internal/secretmem"
+	"github.com/securecrypt/securecrypt/internal/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
+	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
 // Exit codes.
@@ -39,12 +43,17 @@ type cli struct {
 	Invite   inviteCmd   `cmd:"" help:"Create or list invitation codes. Works while the server runs and when it does not."`
 	Check    checkCmd    `cmd:"" help:"Verify the whole data folder. The server must not be running."`
 	Disclose discloseCmd `cmd:"" help:"Print everything that is stored about an account. Works while the server runs and when it does not."`
+	Backup   backupCmd   `cmd:"" help:"Copy everything that the server keeps into a folder, and verify it. Works while the server runs and when it does not."`
+	Restore  restoreCmd  `cmd:"" help:"Put a backup back, after all of it was verified. The server must not be running."`
+	Clock    clockCmd    `cmd:"" help:"Show whether the server trusts its clock, or confirm that it is right."`
+	Account  accountCmd  `cmd:"" help:"Free the name of an account that was deleted."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
-// console is where a command writes.
+// console is where a command writes, and the clock of the server that serve runs.
 type console struct {
 	out, err io.Writer
+	now      func() time.Time
 }
 
 // errUsage is wrapped by errors about flags and configuration.
@@ -53,27 +62,33 @@ var errUsage = errors.New("usage")
 // Main runs the command and returns its exit code. It stops on an interrupt or
 // a termination signal.
 func Main(args []string, stdout, stderr io.Writer) int {
+	return MainAt(time.Now, args, stdout, stderr)
+}
+
+// MainAt is Main with another clock for the server that the command serve runs.
+func MainAt(now func() time.Time, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return Run(ctx, args, stdout, stderr)
+	if err := secretmem.Harden(); err != nil {
+		_, _ = fmt.Fprintf(stderr, "securecryptd: a crash may leave what is in memory on the disk (%s)\n", err)
+	}
+	return run(ctx, now, args, stdout, stderr)
 }
 
 // Run is Main that stops when ctx ends.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return run(ctx, time.Now, args, stdout, stderr)
+}
+
+func run(ctx context.Context, now func() time.Time, args []string, stdout, stderr io.Writer) (code int) {
+	keepPrivate()
+	stdout, stderr = termtext.NewWriter(stdout), termtext.NewWriter(stderr)
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("securecryptd"),
-		kong.Description("The SecureCrypt server: it relays and keeps what it cannot read.\n\n"+
-			"Every flag can also be set in the environment, as shown, or in a TOML file given with --config, "+
-			"under the flag's name without the dashes. Flags go before the environment, the environment before the file."),
-		kong.DefaultEnvars("SECURECRYPTD"),
-		kong.Writers(stdout, stderr),
+	parser, err := newParser(&c, stdout, stderr,
 		kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: true}),
-		variables(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&console{stdout, stderr}),
+		kong.Bind(&console{stdout, stderr, now}, commandLine(args)),
 	)
 	if err != nil {
 		return fail(stderr, err)
@@ -91,6 +106,22 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	return ExitOK
 }
 
+// commandLine is what the command was started with.
+type commandLine []string
+
+func newParser(c *cli, stdout, stderr io.Writer, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("securecryptd"),
+		kong.Description("The SecureCrypt server: it relays and keeps what it cannot read.\n\n" +
+			"Every flag can also be set in the environment, as shown, or in a TOML file given with --config, " +
+			"under the flag's name without the dashes. Flags go before the environment, the environment before the file."),
+		kong.DefaultEnvars("SECURECRYPTD"),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: true}),
+		variables(),
+	}, more...)...)
+}
+
 // variables are the defaults that help texts name.
 func variables() kong.Vars {
 	l := server.DefaultLimits()
@@ -104,6 +135,13 @@ func variables() kong.Vars {
 		"maxChannels":           fmt.Sprint(l.MaxChannels),
 		"maxChannelMiB":         fmt.Sprint(l.MaxChannelBytes >> 20),
 		"maxMailboxLetters":     fmt.Sprint(l.MaxMailboxLetters),
+		"maxOpenings":           fmt.Sprint(l.MaxAllOpenings),
+		"maxTransfers":          fmt.Sprint(l.MaxTransfers),
+		"maxRowsMiB":            fmt.Sprint(l.MaxRowBytes >> 20),
+		"reserveMiB":            fmt.Sprint(pebble.DefaultReserve >> 20),
+		"heldShare":             fmt.Sprint(int(100 * l.HeldPart)),
+		"keptShare":             fmt.Sprint(int(100 * l.KeptPart)),
+		"rates":                 rateTexts(&l),
 		"maxBlobMiB":            fmt.Sprint(l.MaxBlob >> 20),
 		"maxBlobsMiB":           fmt.Sprint(l.MaxBlobBytes >> 20),
 		"maxMemoryMiB":          fmt.Sprint(l.MaxMemory >> 20),

@@ -45,11 +45,36 @@ func Dial(tb testing.TB, i *Instance) *Client {
 	return c
 }
 
+// DialFrom is Dial from another of this machine's loopback addresses.
+func DialFrom(tb testing.TB, i *Instance, address string) *Client {
+	tb.Helper()
+	c, err := ConnectFrom(i.URL, address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c.tb = tb
+	tb.Cleanup(func() { _ = c.Conn.Close() }) // closed by the test, perhaps
+	return c
+}
+
 // Connect is Dial for use outside a test's goroutine.
-func Connect(url string) (*Client, error) {
+func Connect(url string) (*Client, error) { return ConnectFrom(url, "") }
+
+// Dialer returns a dialer from an address of this machine; "" is any.
+func Dialer(address string) *net.Dialer {
+	d := &net.Dialer{Timeout: patience}
+	if address != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(address)}
+	}
+	return d
+}
+
+// ConnectFrom is DialFrom for use outside a test's goroutine.
+func ConnectFrom(url, address string) (*Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, r, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+protocol.WebSocketPath)
+	dialer := ws.Dialer{NetDial: Dialer(address).DialContext}
+	conn, r, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+protocol.WebSocketPath)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +109,10 @@ func (c *Client) ReadFrame() (protocol.Frame, error) {
 		switch h.OpCode {
 		case ws.OpBinary:
 			c.left = b
+		case ws.OpPing:
+			if err := ws.WriteFrame(c.Conn, ws.MaskFrame(ws.NewPongFrame(b))); err != nil {
+				return protocol.Frame{}, err
+			}
 		case ws.OpClose:
 			return protocol.Frame{}, io.EOF
 		}

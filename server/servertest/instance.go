@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -165,16 +166,22 @@ func (i *Instance) Connections(tb testing.TB) int {
 	return int(i.Metric(tb, "securecrypt_connections"))
 }
 
-// Metric returns the value of a gauge.
+// Metric returns the value of a gauge; name{label} is that of one label.
 func (i *Instance) Metric(tb testing.TB, name string) float64 {
 	tb.Helper()
 	families, err := i.Metrics.Gather()
 	if err != nil {
 		tb.Fatal(err)
 	}
+	name, label, _ := strings.Cut(strings.TrimSuffix(name, "}"), "{")
 	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if label == "" || m.GetLabel()[0].GetValue() == label {
+				return m.GetGauge().GetValue()
+			}
 		}
 	}
 	tb.Fatalf("no metric %s", name)

@@ -71,6 +71,14 @@ func (p Person) Authentication(c *Client) *protocol.Authenticate {
 	return &protocol.Authenticate{Name: p.Name, Device: p.Device, Signature: protocol.Signature(ed25519.Sign(p.Key, challenge))}
 }
 
+// SignIn returns the request that identifies a connection as p's and continues
+// the sign-in of the mark previous.
+func (p Person) SignIn(c *Client, session, previous protocol.SessionMark) *protocol.Authenticate {
+	r := p.Authentication(c)
+	r.Session, r.Previous = session, previous
+	return r
+}
+
 // Register makes up and registers an account and returns an identified
 // connection of it.
 func Register(tb testing.TB, i *Instance, name string) (Person, *Client) {

@@ -2,7 +2,7 @@
 
 import { h, render } from 'preact';
 import type { Core } from './core/core';
-import { Elsewhere } from './core/seat';
+import { HeldElsewhere } from './core/tab-lock';
 import { connect } from './core/worker-core';
 import { App } from './model/app';
 import { clock } from './model/i18n';
@@ -33,9 +33,9 @@ function refuse(e: DragEvent): void {
 function start(core: Core): void {
   const app = new App(core, surroundings());
   running = app;
-  if (core instanceof Failing && core.why instanceof Elsewhere) app.elsewhere.value = true;
+  if (core instanceof Failing && core.why instanceof HeldElsewhere) app.elsewhere.value = true;
   else if (core instanceof Failing) app.fail(core.why);
-  addEventListener('popstate', () => app.router.follow(location.hash));
+  addEventListener('popstate', () => app.follow(location.hash));
   guard(app);
   notify(app);
   place.replaceChildren();

@@ -14,7 +14,7 @@ test('an own message is removed from this device where nothing can be said any m
     item.run();
     const sheet = app.sheet.value;
     assert.ok(sheet?.kind === 'confirm');
-    await sheet.run();
+    await sheet.run('');
     return [item.label, sheet.action, core.calls.at(-1)!.name];
   };
   assert.deepEqual(await remove('active'), [en.delete, en.delete, 'delete']);

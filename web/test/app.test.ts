@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { en } from '../src/locale/en';
 import { CoreError } from '../src/core/core';
 import type { ErrorCode } from '../src/core/api.gen';
-import { App, wording, type Sheet } from '../src/model/app';
+import { App, type Sheet } from '../src/model/app';
+import { wording } from '../src/model/problem';
 import { conversation, FakeCore, leaving, message, opened, page, session, settled, World } from './fake';
 
 test('an open profile shows its conversations, a locked one nothing', async () => {

@@ -16,6 +16,7 @@ const usual = {
     { table: 'mailbox', rows: [{ ...device, Last: 41, Letters: 1, Bytes: 2000 }] },
     { table: 'letter', rows: [{ ...device, Seq: 41, Expires: expires(30), Letter: 'EE' }] },
     { table: 'letter_seen', rows: [{ ...device, ID: '01', Seq: 40, Hash: '02', Expires: expires(7) }, { ...device, ID: '03', Seq: 41, Hash: '04', Expires: expires(8) }] },
+    { table: 'mailbox_token', rows: [{ ...device, Hash: '05' }] },
   ],
   not_attributable: [{ table: 'channel', reason: 'names no account' }],
 };
@@ -31,6 +32,7 @@ test('what the server stores is told in words, with how many, since when and how
     'Sealed letters that wait for you | 1 (2 kB) |  | Until your device fetches them, or until February 13, 2026',
     'A count of the letters that you ever got | 41 | January 14, 2026 | As long as the account exists',
     'Marks of the letters that came last, so that none is kept twice | 2 |  | Until January 22, 2026',
+    'Mark of the token by which letters of your contacts are recognised | 1 |  | As long as the account exists',
   ]);
   assert.deepEqual(ask(usual).odd, []);
 });
@@ -51,7 +53,7 @@ test('what there are no words for is shown as it came', () => {
   const { odd, facts } = ask(strange);
   for (const part of ['seen at ten', 'bo@here.example', 'watched', 'because', 'hello']) assert.ok(odd.some((o) => o.data.includes(part)), part);
   assert.deepEqual(odd.map((o) => o.name), ['comment', 'diary', 'letter', 'account', 'account', 'undefined', 'ledger']);
-  assert.equal(facts.length, 7);
+  assert.equal(facts.length, 8);
 });
 
 test('every value of an answer is in the table or shown as it came', () => {

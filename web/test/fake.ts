@@ -96,8 +96,8 @@ export function page(from: number, to: number, more: Partial<Page> = {}): Page {
 
 export function conversation(id: string, more: Partial<Conversation> = {}): Conversation {
   return {
-    id, group: false, name: id, peer: `${id}@example.org`, status: 'active', reason: null, inviter: '', unread: 0, mentioned: false, activity: 0, waiting: 0, timer: 0, pinned: false,
-    archived: false, mutedUntil: 0, draft: '', draftReply: '', members: 2, verified: false, last: null, ...more,
+    id, group: false, name: id, peer: `${id}@example.org`, status: 'active', reason: null, inviter: '', confirmed: true, unread: 0, mentioned: false, activity: 0, waiting: 0, timer: 0, pinned: false,
+    archived: false, mutedUntil: 0, draft: '', draftReply: '', members: 2, verified: false, unanswered: false, empty: false, last: null, ...more,
   };
 }
 
@@ -106,7 +106,7 @@ export function member(name: string, more: Partial<Member> = {}): Member {
 }
 
 export function session(phase: Session['phase'], more: Partial<Session> = {}): Session {
-  return { version: 1, phase, protected: true, address: 'me@example.org', name: 'Me', registered: true, host: 'example.org', recovery: '', ...more };
+  return { version: 1, phase, protected: true, duress: false, address: 'me@example.org', name: 'Me', registered: true, host: 'example.org', recovery: '', ...more };
 }
 
 /** The surroundings of an application, with a clock and a history of the test's own. */

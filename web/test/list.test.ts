@@ -86,3 +86,10 @@ test('ten thousand conversations take many changes with one sort', () => {
   assert.equal(list.main.value[0]!.id, 'c4999');
   assert.equal(list.main.value.length, 10_000);
 });
+
+test('somebody to whom nothing was said is not in the list', () => {
+  const list = new List((fn) => fn(), () => noon);
+  list.fill([conversation('silent', { empty: true, unanswered: true }), conversation('draft', { empty: true, unanswered: true, draft: 'x' }), conversation('said', { unanswered: true })]);
+  assert.deepEqual(list.main.value.map((c) => c.id).sort(), ['draft', 'said']);
+  assert.equal(list.withPeer('silent@example.org')?.id, 'silent');
+});

@@ -93,7 +93,7 @@ test('a link that looks like another address names the real one', () => {
   assert.equal(shown('www.example.org'), 'www.example.org');
   assert.match(shown('<https://раураl.com>'), /\(xn--.*\)$/);
   for (const [text, where] of [
-    ['bank.com', 'evilbank.com'], ['bank.com', 'bank.com.evil.org'], ['https://bank.com/login', 'evil.com'], ['BANK.COM', 'evil.com'], ['bank․com', 'evil.com'], ['bank。com', 'evil.com'],
+    ['bank.com', 'evilbank.com'], ['bank.com', 'bank.com.evil.org'], ['https://bank.com/login', 'evil.com'], ['BANK.COM', 'evil.com'], ['bank․com', 'evil.com'], ['bank。com', 'evil.com'], ...[...'·٠۔۰܁܂ᐧ•‧∙⋅⸱⸳。・ꓸ꘎𐄁𐩐𝅭․﹒．｡･·'].map((dot) => [`bank${dot}com`, 'evil.com'] as const),
     ['go to evil.com or bank.com', 'evil.com'], ['раураl.com', 'paypal.com'], ['Log in: bank.com', 'evil.com:8443'], ['good\u200d.example', 'evil.com'], ['see good\ufe0f.example', 'evil.com'], ['good\u17b4.example', 'evil.com'], ['\u200c', 'evil.com'], ['\u2800', 'evil.com'], [' ', 'evil.com'], ['ceo@bank.com', 'me@evil.com'], ['x'.repeat(20_000), 'evil.com'], ['bank.com@evil.com', 'evil.com'],
   ] as const) assert.equal(disguised(text, where), true, text.slice(0, 40));
   for (const [text, where] of [

@@ -28,7 +28,15 @@ test('what happened is said with names', () => {
   assert.equal(by({ kind: 'role', role: 'admin', ...bo }), 'Ana made Bo an admin');
   assert.equal(by({ kind: 'role', role: 'owner', ...me }), 'Ana made you an owner');
   assert.equal(by({ kind: 'role', ...bo }, mine), 'You made Bo an ordinary member');
-  assert.equal(by({ kind: 'not-added', ...bo }, mine), 'Bo could not be added');
+  assert.equal(by({ kind: 'not-added', ...bo }, mine), 'Bo could not be added. Try again later.');
+  assert.equal(by({ kind: 'profile', title: 'Alice' }), 'Ana now goes by “Alice”. You still see the name that you verified.');
+});
+
+test('those who were added together are named together, the first of many', () => {
+  const added = (name: string) => message(1, { notice: notice({ kind: 'added', whom: name, name }) });
+  assert.equal(happened(added('Bo'), [added('Cy')]), 'Ana added Bo and Cy');
+  assert.equal(happened(added('Bo'), [added('Cy'), added('Di')]), 'Ana added Bo, Cy, and Di');
+  assert.equal(happened(added('Bo'), ['Cy', 'Di', 'Ed', 'Fay'].map(added)), 'Ana added Bo, Cy, and 3 others');
 });
 
 test('what an early version stored is shown as it is, and harmless', () => {

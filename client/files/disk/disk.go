@@ -16,24 +16,33 @@ import (
 // Files is the client.Files of a machine with a file system.
 type Files struct{}
 
-// Open implements client.Files.
+// Open implements client.Files. The path is one of the file system, or of the
+// form that Bare returns.
 func (Files) Open(path string) (client.Source, error) {
-	abs, err := filepath.Abs(path)
+	kept := parseKept(path)
+	abs, err := filepath.Abs(kept.path)
 	if err != nil {
 		return client.Source{}, err
 	}
+	kept.path = abs
 	info, err := os.Stat(abs) // before it is opened: opening a pipe waits
 	if err != nil {
 		return client.Source{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return client.Source{}, fmt.Errorf("%s is not a file", path)
+		return client.Source{}, fmt.Errorf("%s is not a file: choose one", abs)
 	}
 	f, err := os.Open(abs)
 	if err != nil {
 		return client.Source{}, err
 	}
-	return client.Source{ReadSeekCloser: f, Path: abs, Name: filepath.Base(abs)}, nil
+	src := client.Source{ReadSeekCloser: f, Path: kept.String(), Name: textOf(filepath.Base(abs))}
+	if kept.bare {
+		if src.ReadSeekCloser, err = bared(f, abs); err != nil {
+			return client.Source{}, errors.Join(err, f.Close())
+		}
+	}
+	return src, nil
 }
 
 // Part implements client.Files.
@@ -58,7 +67,7 @@ func openPart(path string) (*os.File, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is in the way", path)
+		return nil, fmt.Errorf("%s is in the way: choose another name", path)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -66,7 +75,7 @@ func openPart(path string) (*os.File, error) {
 	}
 	now, err := f.Stat()
 	if err == nil && !os.SameFile(info, now) {
-		err = fmt.Errorf("%s was replaced", path)
+		err = fmt.Errorf("%s was replaced: attach it again", path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -82,10 +91,15 @@ type part struct {
 
 // Finish implements client.Part.
 func (p part) Finish(name string) (string, error) {
-	if err := errors.Join(p.Sync(), p.Close()); err != nil {
-		return "", err
+	err := errors.Join(p.Sync(), p.Close())
+	path := ""
+	if err == nil {
+		path, err = place(p.Name(), p.dir, name)
 	}
-	return place(p.Name(), p.dir, name)
+	if err != nil {
+		return "", errors.Join(err, os.Remove(p.Name()))
+	}
+	return kept{path: path}.String(), nil
 }
 
 // Discard implements client.Part.
@@ -113,5 +127,5 @@ func place(part, dir, name string) (string, error) {
 		}
 		return path, os.Remove(part)
 	}
-	return "", fmt.Errorf("there are too many files called %s", name)
+	return "", fmt.Errorf("there are too many files called %s: choose another folder", name)
 }

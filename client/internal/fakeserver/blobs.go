@@ -88,18 +88,61 @@ func (b blobs) Append(_ context.Context, token protocol.UploadToken, offset int6
 	return nil
 }
 
-func (b blobs) Fetch(_ context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
+func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
 	s, err := b.server("fetch")
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	one := s.blobs[id]
-	if one == nil || int64(len(one.data)) < one.length || offset > one.length {
+	one, delay := s.blobs[id], s.faults.BlobDelay
+	found := one != nil && int64(len(one.data)) >= one.length && offset <= one.length
+	var data []byte
+	if found {
+		data = one.data[offset:]
+		s.fetched += int64(len(data))
+	}
+	s.mu.Unlock()
+	if !found {
 		return nil, refuse(protocol.CodeNotFound)
 	}
-	return io.NopCloser(bytes.NewReader(one.data[offset:])), nil
+	return &download{ctx, time.NewTimer(delay), bytes.NewReader(data)}, nil
+}
+
+// download is the body of a blob, all of which comes after a while.
+type download struct {
+	ctx   context.Context
+	ready *time.Timer
+	data  *bytes.Reader
+}
+
+// Read implements io.Reader.
+func (d *download) Read(p []byte) (int, error) {
+	if d.ready != nil {
+		select {
+		case <-d.ready.C:
+			d.ready = nil
+		case <-d.ctx.Done():
+			return 0, context.Cause(d.ctx)
+		}
+	}
+	return d.data.Read(p)
+}
+
+// Close implements io.Closer.
+func (*download) Close() error { return nil }
+
+// Fetched returns how many bytes of blobs were downloaded.
+func (s *Server) Fetched() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fetched
+}
+
+// Store keeps a blob as if somebody had uploaded it.
+func (s *Server) Store(id protocol.BlobID, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blobs[id] = &blob{length: int64(len(data)), data: data}
 }
 
 // LoseBlobs forgets all blobs, also those half uploaded.

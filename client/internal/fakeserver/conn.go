@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -39,9 +40,10 @@ type Transport struct {
 	net  *Net
 	name string
 
-	mu   sync.Mutex // guards down and all
-	down map[string]bool
-	all  bool
+	mu    sync.Mutex // guards what follows
+	down  map[string]bool
+	all   bool
+	delay time.Duration
 }
 
 // Transport returns a way into the network for the client of that name.
@@ -82,6 +84,13 @@ func (t *Transport) Cut(host string) {
 	}
 }
 
+// Delay is how long messages take from now on, each way, on new connections.
+func (t *Transport) Delay(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.delay = d
+}
+
 func (t *Transport) reaches(host string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,13 +111,16 @@ func (t *Transport) Dial(_ context.Context, host string) (client.Conn, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%w: no such host", client.ErrOffline)
 	}
+	t.mu.Lock()
+	delay := t.delay
+	t.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &conn{server: s, client: t.name, open: map[protocol.ChannelID]uint64{}, refused: map[protocol.ChannelID]bool{}, ready: make(chan struct{}, 1)}
+	c := &conn{server: s, client: t.name, delay: delay, open: map[protocol.ChannelID]*opening{}, refused: map[protocol.ChannelID]bool{}, ready: make(chan struct{}, 1)}
 	s.nonces++
 	binary.BigEndian.PutUint64(c.nonce[:], s.nonces)
 	s.conns[c] = true
-	c.send(protocol.KindEvent, 0, uint16(protocol.EventHello), &protocol.Hello{Version: protocol.Version, Host: host, Nonce: c.nonce})
+	c.send(protocol.KindEvent, 0, uint16(protocol.EventHello), s.hello(c.nonce))
 	return c, nil
 }
 
@@ -119,11 +131,19 @@ type conn struct {
 	nonce    protocol.Nonce
 	identity *deviceRef
 	mailOpen bool
-	open     map[protocol.ChannelID]uint64 // the epochs of openings that are live
-	refused  map[protocol.ChannelID]bool   // those in which something was refused
-	out      [][]byte
+	people   bool // it was asked about accounts
+	open     map[protocol.ChannelID]*opening
+	refused  map[protocol.ChannelID]bool // those in which something was refused
+	delay    time.Duration               // of each message, each way
+	out      []sent
 	closed   bool
 	ready    chan struct{}
+}
+
+// sent is a message on its way to the client.
+type sent struct {
+	at      time.Time
+	message []byte
 }
 
 func (c *conn) cut() {
@@ -147,7 +167,7 @@ func (c *conn) send(kind protocol.Kind, id uint64, code uint16, body protocol.Bo
 	if err != nil {
 		panic(err)
 	}
-	c.out = append(c.out, frame)
+	c.out = append(c.out, sent{time.Now(), frame})
 	c.signal()
 }
 
@@ -169,14 +189,25 @@ func (c *conn) event(t protocol.EventType, body protocol.Body) {
 func (c *conn) Read(ctx context.Context) ([]byte, error) {
 	for {
 		c.server.mu.Lock()
+		var wait time.Duration
 		if len(c.out) > 0 {
 			m := c.out[0]
-			c.out = c.out[1:]
-			c.server.mu.Unlock()
-			return m, nil
+			if wait = c.delay - time.Since(m.at); wait <= 0 {
+				c.out = c.out[1:]
+				c.server.mu.Unlock()
+				return m.message, nil
+			}
 		}
 		closed := c.closed
 		c.server.mu.Unlock()
+		if wait > 0 {
+			select {
+			case <-time.After(wait):
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
 		if closed {
 			return nil, errCut
 		}
@@ -189,7 +220,14 @@ func (c *conn) Read(ctx context.Context) ([]byte, error) {
 }
 
 // Write implements client.Conn.
-func (c *conn) Write(_ context.Context, message []byte) error {
+func (c *conn) Write(ctx context.Context, message []byte) error {
+	if c.delay > 0 {
+		select {
+		case <-time.After(c.delay):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
 	if len(message) > protocol.MaxMessage {
@@ -233,6 +271,9 @@ func (c *conn) request(f protocol.Frame) {
 	case v.Refuse != nil:
 		c.refuse(body)
 		c.send(protocol.KindError, f.ID, uint16(v.Refuse.Code), v.Refuse.Body())
+		if v.DropAfter {
+			c.cut()
+		}
 		return
 	}
 	result, after, err := c.server.handle(c, body)

@@ -2,11 +2,16 @@
 
 package fakeserver
 
-import "github.com/securecrypt/securecrypt/protocol"
+import (
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
 
 // A Verdict says what becomes of a request.
 type Verdict struct {
-	// Refuse, if not nil, is the answer; the request is not carried out.
+	// Refuse, if not nil, is the answer; the request is not carried out. With
+	// DropAfter it is the last one of the connection.
 	Refuse *protocol.Error
 	// DropBefore ends the connection before the request is carried out, and
 	// DropAfter after it, so that the answer is lost.
@@ -32,6 +37,12 @@ type Faults struct {
 	Disclosure func(name string) string
 	// Blob, if it returns an error, makes a blob request fail with it.
 	Blob func(client, method string) error
+	// Opened changes what openings of channels are answered.
+	Opened func(state *protocol.ChannelState)
+	// IgnoreCredit delivers entries that there is no credit for.
+	IgnoreCredit bool
+	// BlobDelay is how long each download of a blob takes.
+	BlobDelay time.Duration
 	// CutUpload is after how many bytes an upload breaks off; 0 is never.
 	CutUpload int
 }

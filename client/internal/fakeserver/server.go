@@ -4,8 +4,10 @@ package fakeserver
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -22,11 +24,26 @@ type Server struct {
 	boxes    map[deviceRef]*mailbox
 	channels map[protocol.ChannelID]*channel
 	blobs    map[protocol.BlobID]*blob
+	fetched  int64 // bytes of blobs
+	turns    bool  // see ShareCommits
 	conns    map[*conn]bool
 	nonces   uint64
 	signals  int
 	wakes    map[protocol.WakeToken]string // endpoints
 	woken    []string
+	sent     []Sent
+	// incarnation changes when the server is restored or emptied; fast is how
+	// far its clock is ahead.
+	incarnation protocol.Incarnation
+	fast        time.Duration
+	sessions    map[deviceRef]session
+	gone        map[string][]byte // first statements of deleted accounts
+}
+
+// session is what the server knows of a device's sign-ins.
+type session struct {
+	mark     protocol.SessionMark
+	conflict bool
 }
 
 type deviceRef struct {
@@ -43,13 +60,22 @@ type mailbox struct {
 	letters []protocol.Letter
 	next    uint64
 	seen    map[[16]byte]bool
+	token   [32]byte // the hash of its delivery token
+}
+
+// A Sent is a letter that somebody sent.
+type Sent struct {
+	To    string
+	Token []byte
+	// Contact: it shows the delivery token of the mailbox.
+	Contact bool
 }
 
 func newServer(host string) *Server {
 	return &Server{
 		host: host, accounts: map[string][][]byte{}, keys: map[deviceRef]*keyPackages{}, boxes: map[deviceRef]*mailbox{},
 		channels: map[protocol.ChannelID]*channel{}, blobs: map[protocol.BlobID]*blob{}, conns: map[*conn]bool{},
-		wakes: map[protocol.WakeToken]string{},
+		wakes: map[protocol.WakeToken]string{}, incarnation: newIncarnation(), sessions: map[deviceRef]session{}, gone: map[string][]byte{},
 	}
 }
 
@@ -57,6 +83,9 @@ func refuse(code protocol.ErrorCode) error { return &protocol.Error{Code: code} 
 
 // handle carries out one request. after is run once the answer is queued.
 func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, after func(), err error) {
+	if tied(c, body) {
+		return nil, nil, refuse(protocol.CodeForbidden)
+	}
 	switch b := body.(type) {
 	case *protocol.Register:
 		return s.register(b)
@@ -86,8 +115,25 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 		return &protocol.Empty{}, nil, nil
 	case *protocol.ChannelSignal:
 		return s.signal(c, b)
+	case *protocol.ChannelDelete:
+		return s.channelDelete(c, b)
+	case *protocol.ChannelGrant:
+		return s.grant(c, b)
 	}
 	return s.handleWake(c, body)
+}
+
+// tied reports whether a request would let a server tie accounts to channels:
+// one connection must not be used for both.
+func tied(c *conn, body protocol.Body) bool {
+	switch body.(type) {
+	case *protocol.AccountGet, *protocol.KeyPackagesTake, *protocol.LetterSend:
+		c.people = true
+		return len(c.open) > 0
+	case *protocol.ChannelCreate, *protocol.ChannelOpen:
+		return c.people
+	}
+	return false
 }
 
 // handleWake refuses connections that carry conversations: a server could tie
@@ -118,6 +164,9 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 	switch b := body.(type) {
 	case *protocol.KeyPackagesPublish:
 		k := s.keys[*c.identity]
+		if b.Replace {
+			k.list = nil
+		}
 		k.list = append(k.list, b.KeyPackages...)
 		if len(b.LastResort) > 0 {
 			k.lastResort = b.LastResort
@@ -132,6 +181,9 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 		for len(box.letters) > 0 && box.letters[0].Seq <= b.UpTo {
 			box.letters = box.letters[1:]
 		}
+		return &protocol.Empty{}, nil, nil
+	case *protocol.MailboxToken:
+		s.boxes[*c.identity].token = b.Hash
 		return &protocol.Empty{}, nil, nil
 	case *protocol.AccountDisclose:
 		return s.disclose(c, b)
@@ -195,14 +247,21 @@ func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body,
 	}
 	chain := s.chain(b.Name)
 	if chain == nil {
-		return nil, nil, refuse(protocol.CodeUnauthenticated)
+		return nil, nil, refuse(protocol.CodeNotFound)
 	}
 	device, ok := chain.Device(account.DeviceID(b.Device))
+	if !ok {
+		return nil, nil, refuse(protocol.CodeNotFound)
+	}
 	challenge := protocol.AuthenticateChallenge(s.host, c.nonce, b.Name, b.Device)
-	if !ok || !ed25519.Verify(device.SignatureKey[:], challenge, b.Signature[:]) {
+	if !ed25519.Verify(device.SignatureKey[:], challenge, b.Signature[:]) {
 		return nil, nil, refuse(protocol.CodeUnauthenticated)
 	}
-	c.identity = &deviceRef{b.Name, b.Device}
+	ref := deviceRef{b.Name, b.Device}
+	if !s.bind(ref, b) {
+		return nil, nil, refuse(protocol.CodeProfileCopied)
+	}
+	c.identity = &ref
 	return &protocol.Empty{}, nil, nil
 }
 
@@ -236,6 +295,7 @@ func (s *Server) letterSend(b *protocol.LetterSend) (protocol.Body, func(), erro
 		return &protocol.Empty{}, nil, nil
 	}
 	box.seen[b.ID] = true
+	s.sent = append(s.sent, Sent{b.Name, b.Token, len(b.Token) > 0 && sha256.Sum256(b.Token) == box.token})
 	s.deliverLetter(ref, b.Letter)
 	return &protocol.Empty{}, nil, nil
 }
@@ -258,7 +318,7 @@ func (s *Server) openMailbox(c *conn, after uint64) {
 			c.event(protocol.EventLetter, &l)
 		}
 	}
-	c.event(protocol.EventMailboxCaughtUp, &protocol.Empty{})
+	c.event(protocol.EventMailboxCaughtUp, &protocol.MailboxState{Last: s.boxes[*c.identity].next})
 	c.mailOpen = true
 }
 
@@ -271,6 +331,18 @@ func (s *Server) InjectLetter(name string, letter []byte) {
 			s.deliverLetter(ref, letter)
 		}
 	}
+}
+
+// Letters returns how many letters wait in the mailboxes of an account.
+func (s *Server) Letters(name string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref, box := range s.boxes {
+		if ref.name == name {
+			n += len(box.letters)
+		}
+	}
+	return n
 }
 
 // Statements returns an account's chain.
@@ -308,6 +380,14 @@ func (s *Server) Wakes() map[protocol.WakeToken]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.wakes)
+}
+
+// Sent returns the letters that were sent since it was last called.
+func (s *Server) Sent() []Sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.sent = nil }()
+	return s.sent
 }
 
 // Woken returns the endpoints that were woken since it was last called.

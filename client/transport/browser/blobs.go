@@ -32,24 +32,24 @@ type blobs struct{ url, host string }
 
 // Create implements client.Blobs.
 func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
-	resp, err := b.do(ctx, headerTimeout, "POST", "", map[string]any{
-		"Authorization":          "Bearer " + token.Text(),
-		endpoint.HeaderLength:    strconv.FormatInt(length, 10),
-		endpoint.HeaderExpiresIn: strconv.FormatInt(int64(expiry/time.Second), 10),
+	resp, err := b.do(ctx, headerTimeout, protocol.BlobCreated, "POST", "", map[string]any{
+		"Authorization":                "Bearer " + token.Text(),
+		protocol.HeaderUploadLength:    strconv.FormatInt(length, 10),
+		protocol.HeaderUploadExpiresIn: strconv.FormatInt(int64(expiry/time.Second), 10),
 	}, js.Undefined())
 	if err != nil {
 		return 0, err
 	}
 	resp.drop()
-	if s := resp.header(endpoint.HeaderOffset); s != "" {
+	if s := resp.header(protocol.HeaderUploadOffset); s != "" {
 		return endpoint.ParseOffset(s, length)
 	}
-	resp, err = b.do(ctx, headerTimeout, "HEAD", "/"+token.BlobID().String(), nil, js.Undefined())
+	resp, err = b.do(ctx, headerTimeout, protocol.BlobWhole, "HEAD", "/"+token.BlobID().String(), nil, js.Undefined())
 	if err != nil {
 		return 0, err
 	}
 	resp.drop()
-	return endpoint.ParseOffset(resp.header(endpoint.HeaderOffset), length)
+	return endpoint.ParseOffset(resp.header(protocol.HeaderUploadOffset), length)
 }
 
 // Append implements client.Blobs.
@@ -86,10 +86,10 @@ func nextPiece(size int, took time.Duration) int {
 }
 
 func (b blobs) append(ctx context.Context, token protocol.UploadToken, offset int64, piece []byte) error {
-	resp, err := b.do(ctx, 0, "PATCH", "/"+token.BlobID().String(), map[string]any{
-		"Authorization":       "Bearer " + token.Text(),
-		endpoint.HeaderOffset: strconv.FormatInt(offset, 10),
-		"Content-Type":        endpoint.UploadType,
+	resp, err := b.do(ctx, 0, protocol.BlobAppended, "PATCH", "/"+token.BlobID().String(), map[string]any{
+		"Authorization":             "Bearer " + token.Text(),
+		protocol.HeaderUploadOffset: strconv.FormatInt(offset, 10),
+		"Content-Type":              protocol.UploadType,
 	}, jsbridge.Array(piece))
 	if err != nil {
 		return err
@@ -100,24 +100,26 @@ func (b blobs) append(ctx context.Context, token protocol.UploadToken, offset in
 
 // Fetch implements client.Blobs.
 func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
-	header := map[string]any{}
+	header, want := map[string]any{}, protocol.BlobWhole
 	if offset > 0 {
 		header["Range"] = fmt.Sprintf("bytes=%d-", offset)
+		want = protocol.BlobPart
 	}
-	resp, err := b.do(ctx, headerTimeout, "GET", "/"+id.String(), header, js.Undefined())
+	resp, err := b.do(ctx, headerTimeout, want, "GET", "/"+id.String(), header, js.Undefined())
 	if err != nil {
 		return nil, err
 	}
-	if offset > 0 && resp.status() != 206 {
+	if resp.header("Content-Type") != protocol.DownloadType {
 		resp.drop()
-		return nil, fmt.Errorf("%w: it does not send files from the middle", client.ErrOffline)
+		return nil, endpoint.ErrForeign
 	}
 	return resp, nil
 }
 
-// do sends a request and turns refusals into errors. The answer must come
-// within wait, if that is not zero; its body ends with ctx.
-func (b blobs) do(ctx context.Context, wait time.Duration, method, path string, header map[string]any, body js.Value) (*response, error) {
+// do sends a request and turns every answer but the one with status want into an
+// error. The answer must come within wait, if that is not zero; its body ends
+// with ctx.
+func (b blobs) do(ctx context.Context, wait time.Duration, want int, method, path string, header map[string]any, body js.Value) (*response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	abort := js.Global().Get("AbortController").New()
 	context.AfterFunc(ctx, func() { abort.Call("abort") })
@@ -128,34 +130,40 @@ func (b blobs) do(ctx context.Context, wait time.Duration, method, path string, 
 	promise, err := jsbridge.Try(func() js.Value {
 		return js.Global().Call("fetch", b.url+path, map[string]any{
 			"method": method, "headers": header, "body": body, "signal": abort.Get("signal"),
-			"mode": "cors", "credentials": "omit", "cache": "no-store", "redirect": "error", "referrerPolicy": "no-referrer",
+			"mode": "cors", "credentials": "omit", "cache": "no-store", "redirect": "manual", "referrerPolicy": "no-referrer",
 		})
 	})
 	if err == nil {
 		var answer js.Value
 		if answer, err = jsbridge.Await(ctx, promise); err == nil {
-			return accept(ctx, cancel, answer)
+			return accept(ctx, cancel, answer, want)
 		}
+	}
+	if ctx.Err() == nil { // what an exception says is for those who look at the console
+		err = errors.New("no answer, or a proxy in between refuses requests by pages")
 	}
 	cancel(nil)
 	return nil, fmt.Errorf("%w: %s: %w", client.ErrOffline, b.host, err)
 }
 
-// accept returns an answer that is no refusal.
-func accept(ctx context.Context, cancel context.CancelCauseFunc, answer js.Value) (*response, error) {
+// accept returns an answer that has the wanted status.
+func accept(ctx context.Context, cancel context.CancelCauseFunc, answer js.Value, want int) (*response, error) {
 	r := &response{ctx: ctx, cancel: cancel, answer: answer}
 	if body := answer.Get("body"); jsbridge.Exists(body) {
 		r.reader = body.Call("getReader")
 	}
-	if r.status() < 300 {
+	if r.status() == want {
 		return r, nil
 	}
 	defer r.drop()
-	start, err := io.ReadAll(io.LimitReader(r, endpoint.MaxProblem))
+	if answer.Get("type").String() == "opaqueredirect" { // the browser tells no more
+		return nil, endpoint.Refusal(302, "", "", nil)
+	}
+	start, err := io.ReadAll(io.LimitReader(r, protocol.MaxProblem))
 	if err != nil {
 		start = nil // the status has to do
 	}
-	return nil, endpoint.Refusal(r.status(), r.header("Retry-After"), start)
+	return nil, endpoint.Refusal(r.status(), r.header("Content-Type"), r.header(protocol.HeaderRetryAfter), start)
 }
 
 // A response is an answer whose body is read as it comes.

@@ -15,6 +15,7 @@ import (
 
 	ws "github.com/coder/websocket"
 
+	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
 	"github.com/securecrypt/securecrypt/internal/browsertest"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -32,15 +33,23 @@ func TestInBrowser(t *testing.T) {
 	// The browser itself reports each of these; the tests see to the rest.
 	page.Expect(`WebSocket connection to .* failed`)
 	page.Expect(`Failed to load resource`)
-	page.Expect(`blocked by CORS policy: .*[Rr]edirect|net::ERR`)
+	page.Expect(`blocked by CORS policy|net::ERR`)
 	server := servertest.Start(t, servertest.Options{Memory: true})
 	suite := browsertest.Build(t, ".")
-	suite.Run(t, page, browsertest.Options{Skip: "^TestPart", Env: map[string]string{
+	env := map[string]string{
 		"SERVER":  server.Host,
 		"SOCKETS": serve(t, sockets),
-		"BLOBS":   serve(t, anyOrigin(refuse)),
+		"BLOBS":   serve(t, anyOrigin(reply)),
+		"CLOSED":  serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }), // to pages
 		"NOWHERE": "127.0.0.1:1",
-	}})
+	}
+	for r, host := range servertest.Refusing(t) {
+		env["REFUSES_"+string(r)] = host
+	}
+	for n, one := range blobtest.Foreigns {
+		env[fmt.Sprint("FOREIGN_", n)] = serve(t, anyOrigin(foreign(one)))
+	}
+	suite.Run(t, page, browsertest.Options{Skip: "^TestPart", Env: env})
 }
 
 // serve starts a server and returns its host.
@@ -97,39 +106,35 @@ func anyOrigin(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// refuse answers as the blob, or its token, asks for.
-func refuse(w http.ResponseWriter, r *http.Request) {
+func foreign(one blobtest.Foreign) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range map[string]string{"Content-Type": one.Type, "Retry-After": one.RetryAfter, "Location": one.Location} {
+			if value != "" {
+				w.Header().Set(name, value)
+			}
+		}
+		w.WriteHeader(one.Status)
+		_, _ = io.WriteString(w, one.Body)
+	}
+}
+
+// reply answers as the blob, or its token, asks for.
+func reply(w http.ResponseWriter, r *http.Request) {
 	n := int(numberOf(r))
 	if n == wholeBlob {
 		_, _ = io.WriteString(w, "0123456789") // whatever the range
 		return
 	}
-	if n >= firstOffset {
-		w.Header().Set("Upload-Offset", offsets[n-firstOffset].text)
-		w.WriteHeader(http.StatusCreated)
-		return
-	}
-	one := refusals[n]
-	if one.retry != "" {
-		w.Header().Set("Retry-After", one.retry)
-	}
-	if one.status == http.StatusFound {
-		w.Header().Set("Location", "/elsewhere")
-	}
-	w.WriteHeader(one.status)
-	_, _ = io.WriteString(w, one.body)
+	w.Header().Set("Upload-Offset", offsets[n-firstOffset].text)
+	w.WriteHeader(http.StatusCreated)
 }
 
-// numberOf returns the number that a test put into a blob's identifier, or one
-// that is refused.
+// numberOf returns the number that a test put into a blob's identifier.
 func numberOf(r *http.Request) byte {
-	for n := range byte(wholeBlob) {
+	for n := byte(firstOffset); n < wholeBlob; n++ {
 		if r.Header.Get("Authorization") == "Bearer "+tokenOf(n).Text() || strings.HasSuffix(r.URL.Path, blobOf(n).String()) {
 			return n
 		}
 	}
-	if strings.HasSuffix(r.URL.Path, blobOf(wholeBlob).String()) {
-		return wholeBlob
-	}
-	return 0
+	return wholeBlob
 }

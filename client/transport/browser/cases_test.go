@@ -3,14 +3,10 @@
 package browser_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -45,24 +41,6 @@ const (
 // A request about the blob or token n gets answer n.
 func blobOf(n byte) protocol.BlobID       { return protocol.BlobID{1, n} }
 func tokenOf(n byte) protocol.UploadToken { return protocol.UploadToken{1, n} }
-
-var refusals = []struct {
-	status      int
-	body, retry string
-	want        error
-	wait        time.Duration
-}{
-	{429, `{"code":11}`, "7", &protocol.Error{Code: protocol.CodeRateLimited}, 7 * time.Second},
-	{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "nonsense", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
-	{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "999999999", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
-	{404, "", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
-	{410, "not json", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
-	{413, `{"code":0}`, "", &protocol.Error{Code: protocol.CodeTooLarge}, 0},
-	{429, "", "", &protocol.Error{Code: protocol.CodeRateLimited}, 0},
-	{500, strings.Repeat("x", 1<<20), "", client.ErrOffline, 0},
-	{302, "", "", client.ErrOffline, 0},
-	{401, `{"code":-1}`, "", client.ErrOffline, 0},
-}
 
 // firstOffset is the first blob of length 10 that answers with an offset, want
 // being -1 for those that cannot be; wholeBlob is one that knows no ranges.

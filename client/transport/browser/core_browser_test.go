@@ -67,7 +67,7 @@ func native(t *testing.T, host, name string) (*client.Client, <-chan client.Even
 	c, err := client.Open(cfg)
 	must(t, err)
 	t.Cleanup(c.Close)
-	must(t, c.GoAll())
+	must(t, c.ConnectAll())
 	must(t, c.Sync(t.Context()))
 	return c, events
 }
@@ -96,7 +96,7 @@ func answer(t *testing.T, bob *client.Client, events <-chan client.Event) {
 					must(t, err)
 					_, err = bob.Send(ctx, m.Conversation, client.Draft{Text: "thanks", Attached: []client.FileID{file}})
 					must(t, err)
-					must(t, bob.Settled(ctx, m.Conversation))
+					must(t, bob.WaitUntilSent(ctx, m.Conversation))
 					return
 				}
 			}

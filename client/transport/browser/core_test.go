@@ -40,7 +40,7 @@ func TestPartQueue(t *testing.T) {
 	must(t, err)
 	c, err := client.Open(cfg)
 	must(t, err)
-	must(t, c.GoAll())
+	must(t, c.ConnectAll())
 	must(t, c.Sync(t.Context()))
 	bob, err := account.ParseAddress(os.Getenv("BOB"))
 	must(t, err)
@@ -59,7 +59,7 @@ func TestPartArrive(t *testing.T) {
 	c, err := client.Open(cfg)
 	must(t, err)
 	defer c.Close()
-	must(t, c.GoAll())
+	must(t, c.ConnectAll())
 	for e := range events {
 		m, ok := e.(client.MessageEvent)
 		if !ok || m.Message.Own || len(m.Message.Attachments) != 1 {

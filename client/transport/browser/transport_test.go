@@ -18,6 +18,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/transport/browser"
+	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -97,28 +98,20 @@ func TestDialSaysWhereItFails(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfBlobsAreErrors(t *testing.T) {
-	blobs := transport.Blobs(os.Getenv("BLOBS"))
-	for n, one := range refusals {
-		token := tokenOf(byte(n))
-		calls := map[string]func() error{
-			"create": func() error { _, err := blobs.Create(t.Context(), token, 1, time.Hour); return err },
-			"append": func() error { return blobs.Append(t.Context(), token, 0, strings.NewReader("x")) },
-			"fetch":  func() error { _, err := blobs.Fetch(t.Context(), blobOf(byte(n)), 0); return err },
+func TestRefusalsOfARealServer(t *testing.T) {
+	blobtest.TestRefusals(t, transport, func(r protocol.BlobRefusal) string { return os.Getenv("REFUSES_" + string(r)) })
+}
+
+func TestForeignAnswersAreSaidToBeForeign(t *testing.T) {
+	blobtest.TestForeigns(t, transport, func(n int) string { return os.Getenv(fmt.Sprint("FOREIGN_", n)) })
+}
+
+func TestBlobsOfNobody(t *testing.T) {
+	for _, host := range []string{os.Getenv("NOWHERE"), os.Getenv("CLOSED")} {
+		_, err := transport.Blobs(host).Fetch(t.Context(), protocol.BlobID{}, 0)
+		if !errors.Is(err, client.ErrOffline) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "TypeError") {
+			t.Errorf("a server that is not there: %v", err)
 		}
-		for name, call := range calls {
-			err := call()
-			if !errors.Is(err, one.want) {
-				t.Errorf("%s, %d %.20s: %v, want %v", name, one.status, one.body, err, one.want)
-			}
-			var refused *protocol.Error
-			if errors.As(err, &refused) && refused.RetryAfter != one.wait {
-				t.Errorf("%s, %d: wait %v, want %v", name, one.status, refused.RetryAfter, one.wait)
-			}
-		}
-	}
-	if _, err := transport.Blobs(os.Getenv("NOWHERE")).Fetch(t.Context(), protocol.BlobID{}, 0); !errors.Is(err, client.ErrOffline) {
-		t.Errorf("a server that is not there: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"code.dny.dev/ssrf"
 	ws "github.com/coder/websocket"
 
 	"github.com/securecrypt/securecrypt/client"
@@ -24,22 +25,27 @@ import (
 const (
 	dialTimeout   = 20 * time.Second
 	headerTimeout = 30 * time.Second
+	// continueTimeout is how long an upload waits for a refusal before it sends.
+	continueTimeout = 2 * time.Second
 )
 
 // Transport is a client.Transport. The zero value is not usable.
 type Transport struct {
 	http *http.Client
+	near *gate
 }
 
-// New returns a transport. It uses the proxy that the environment names
-// (HTTPS_PROXY and its kin; socks5:// works).
+// New returns a transport. It uses the proxy that the environment names: see
+// proxyFromEnvironment.
 func New() *Transport {
-	return &Transport{http: &http.Client{
+	g := newGate(net.DefaultResolver)
+	return &Transport{near: g, http: &http.Client{
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+			Proxy:                 g.proxy,
+			DialContext:           g.dial,
 			TLSHandshakeTimeout:   dialTimeout,
 			ResponseHeaderTimeout: headerTimeout,
+			ExpectContinueTimeout: continueTimeout,
 			MaxIdleConnsPerHost:   4,
 			IdleConnTimeout:       time.Minute,
 			WriteBufferSize:       64 << 10,
@@ -48,6 +54,9 @@ func New() *Transport {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
+
+// SetHome implements client.HomeTransport.
+func (t *Transport) SetHome(host string) { t.near.setHome(host) }
 
 // Close releases idle connections.
 func (t *Transport) Close() { t.http.CloseIdleConnections() }
@@ -66,12 +75,20 @@ func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) 
 	})
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			return nil, fmt.Errorf("%w: %s answered %s", client.ErrOffline, host, resp.Status)
+			return nil, endpoint.Unconnected(resp.StatusCode, resp.Header.Get(protocol.HeaderRetryAfter))
 		}
-		return nil, fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
+		return nil, failed(host, err)
 	}
 	c.SetReadLimit(protocol.MaxMessage)
 	return conn{c}, nil
+}
+
+// failed is what an attempt to connect ended with.
+func failed(host string, err error) error {
+	if errors.Is(err, ssrf.ErrProhibitedIP) {
+		return fmt.Errorf("%s: %w", host, client.ErrPrivateHost)
+	}
+	return fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
 }
 
 // shorten takes the repetition out of an error of net/http.
@@ -101,47 +118,48 @@ func (c conn) Close() error { return c.c.CloseNow() }
 
 // Blobs implements client.Transport.
 func (t *Transport) Blobs(host string) client.Blobs {
-	return blobs{http: t.http, url: endpoint.URL("http", host, protocol.BlobPath)}
+	return blobs{http: t.http, host: host, url: endpoint.URL("http", host, protocol.BlobPath)}
 }
 
 type blobs struct {
-	http *http.Client
-	url  string
+	http      *http.Client
+	host, url string
 }
 
 func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
 	header := http.Header{
-		"Authorization":          {"Bearer " + token.Text()},
-		endpoint.HeaderLength:    {strconv.FormatInt(length, 10)},
-		endpoint.HeaderExpiresIn: {strconv.FormatInt(int64(expiry/time.Second), 10)},
+		"Authorization":                {"Bearer " + token.Text()},
+		protocol.HeaderUploadLength:    {strconv.FormatInt(length, 10)},
+		protocol.HeaderUploadExpiresIn: {strconv.FormatInt(int64(expiry/time.Second), 10)},
 	}
-	resp, err := b.do(ctx, http.MethodPost, "", header, nil)
+	resp, err := b.do(ctx, http.MethodPost, "", header, nil, protocol.BlobCreated)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if s := resp.Header.Get(endpoint.HeaderOffset); s != "" {
+	if s := resp.Header.Get(protocol.HeaderUploadOffset); s != "" {
 		return endpoint.ParseOffset(s, length)
 	}
 	return b.offset(ctx, token.BlobID(), length)
 }
 
 func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (int64, error) {
-	resp, err := b.do(ctx, http.MethodHead, "/"+id.String(), nil, nil)
+	resp, err := b.do(ctx, http.MethodHead, "/"+id.String(), nil, nil, protocol.BlobWhole)
 	if err != nil {
 		return 0, err
 	}
 	_ = resp.Body.Close()
-	return endpoint.ParseOffset(resp.Header.Get(endpoint.HeaderOffset), length)
+	return endpoint.ParseOffset(resp.Header.Get(protocol.HeaderUploadOffset), length)
 }
 
 func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
 	header := http.Header{
-		"Authorization":       {"Bearer " + token.Text()},
-		endpoint.HeaderOffset: {strconv.FormatInt(offset, 10)},
-		"Content-Type":        {endpoint.UploadType},
+		"Authorization":             {"Bearer " + token.Text()},
+		protocol.HeaderUploadOffset: {strconv.FormatInt(offset, 10)},
+		"Content-Type":              {protocol.UploadType},
+		"Expect":                    {"100-continue"}, // a refusal comes before the body goes
 	}
-	resp, err := b.do(ctx, http.MethodPatch, "/"+token.BlobID().String(), header, body)
+	resp, err := b.do(ctx, http.MethodPatch, "/"+token.BlobID().String(), header, body, protocol.BlobAppended)
 	if err != nil {
 		return err
 	}
@@ -149,23 +167,24 @@ func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset in
 }
 
 func (b blobs) Fetch(ctx context.Context, id protocol.BlobID, offset int64) (io.ReadCloser, error) {
-	header := http.Header{}
+	header, want := http.Header{}, protocol.BlobWhole
 	if offset > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+		want = protocol.BlobPart
 	}
-	resp, err := b.do(ctx, http.MethodGet, "/"+id.String(), header, nil)
+	resp, err := b.do(ctx, http.MethodGet, "/"+id.String(), header, nil, want)
 	if err != nil {
 		return nil, err
 	}
-	if offset > 0 && resp.StatusCode != http.StatusPartialContent {
+	if resp.Header.Get("Content-Type") != protocol.DownloadType {
 		_ = resp.Body.Close()
-		return nil, fmt.Errorf("%w: it does not send files from the middle", client.ErrOffline)
+		return nil, endpoint.ErrForeign
 	}
 	return resp.Body, nil
 }
 
-// do sends a request and turns refusals into errors.
-func (b blobs) do(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+// do sends a request and turns every answer but the wanted one into an error.
+func (b blobs) do(ctx context.Context, method, path string, header http.Header, body io.Reader, want int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, b.url+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("websocket: %w", err)
@@ -175,15 +194,15 @@ func (b blobs) do(ctx context.Context, method, path string, header http.Header, 
 	}
 	resp, err := b.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
+		return nil, failed(b.host, err)
 	}
-	if resp.StatusCode < 300 {
+	if resp.StatusCode == want {
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
-	start, err := io.ReadAll(io.LimitReader(resp.Body, endpoint.MaxProblem))
+	start, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxProblem))
 	if err != nil {
 		start = nil // the status has to do
 	}
-	return nil, endpoint.Refusal(resp.StatusCode, resp.Header.Get("Retry-After"), start)
+	return nil, endpoint.Refusal(resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get(protocol.HeaderRetryAfter), start)
 }

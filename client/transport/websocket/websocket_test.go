@@ -6,20 +6,22 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	ws "github.com/coder/websocket"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
 // serve starts a server and returns its host.
@@ -94,73 +96,80 @@ func TestDialSaysWhyItFails(t *testing.T) {
 	moved, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+refused+"/", http.StatusFound)
 	})
-	for host, want := range map[string]string{refused: "503", moved: "302", "127.0.0.1:1": "refused"} {
+	limited, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "47")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	for host, want := range map[string]string{
+		refused: "full or off, or has too many connections from your network address (status 503); try again in a minute", moved: "leads elsewhere", "127.0.0.1:1": "refused",
+		limited: "the server takes no connections at the moment: too many connections or requests came from your network address (status 429); try again in 47s",
+	} {
 		_, err := transport.Dial(t.Context(), host)
 		if !errors.Is(err, client.ErrOffline) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", host, err, want)
 		}
+		if turned := host == refused || host == limited; turned != errors.Is(err, client.ErrTurnedAway) {
+			t.Errorf("%s: %v is an error of being turned away: %v", host, err, !turned)
+		}
 	}
 }
 
-func TestRefusalsOfBlobsAreErrors(t *testing.T) {
-	var status int
-	var body, retry string
+func TestRefusalsOfARealServer(t *testing.T) {
+	transport := websocket.New()
+	defer transport.Close()
+	hosts := servertest.Refusing(t)
+	blobtest.TestRefusals(t, transport, func(r protocol.BlobRefusal) string { return hosts[r] })
+}
+
+func TestForeignAnswersAreSaidToBeForeign(t *testing.T) {
+	var foreign blobtest.Foreign
 	host, transport := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if retry != "" {
-			w.Header().Set("Retry-After", retry)
+		for name, value := range map[string]string{"Content-Type": foreign.Type, "Retry-After": foreign.RetryAfter, "Location": foreign.Location} {
+			if value != "" {
+				w.Header().Set(name, value)
+			}
 		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
+		w.WriteHeader(foreign.Status)
+		_, _ = io.WriteString(w, foreign.Body)
 	})
-	blobs := transport.Blobs(host)
-	calls := map[string]func() error{
-		"create": func() error { _, err := blobs.Create(t.Context(), protocol.UploadToken{}, 1, time.Hour); return err },
-		"append": func() error { return blobs.Append(t.Context(), protocol.UploadToken{}, 0, strings.NewReader("x")) },
-		"fetch":  func() error { _, err := blobs.Fetch(t.Context(), protocol.BlobID{}, 0); return err },
+	blobtest.TestForeigns(t, transport, func(n int) string {
+		foreign = blobtest.Foreigns[n]
+		return host
+	})
+}
+
+func TestBlobsOfNobody(t *testing.T) {
+	transport := websocket.New()
+	defer transport.Close()
+	_, err := transport.Blobs("127.0.0.1:1").Create(t.Context(), protocol.UploadToken{}, 1, 0)
+	if !errors.Is(err, client.ErrOffline) {
+		t.Error(err)
 	}
-	for _, one := range []struct {
-		status      int
-		body, retry string
-		want        error
-		wait        time.Duration
-	}{
-		{429, `{"code":11}`, "7", &protocol.Error{Code: protocol.CodeRateLimited}, 7 * time.Second},
-		{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "nonsense", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
-		{503, fmt.Sprintf(`{"code":%d}`, protocol.CodeUnavailable), "999999999", &protocol.Error{Code: protocol.CodeUnavailable}, 0},
-		{404, "", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
-		{410, "not json", "", &protocol.Error{Code: protocol.CodeNotFound}, 0},
-		{413, `{"code":0}`, "", &protocol.Error{Code: protocol.CodeTooLarge}, 0},
-		{429, "", "", &protocol.Error{Code: protocol.CodeRateLimited}, 0},
-		{500, strings.Repeat("x", 1<<20), "", client.ErrOffline, 0},
-		{302, "", "", client.ErrOffline, 0},
-		{401, `{"code":-1}`, "", client.ErrOffline, 0},
-	} {
-		status, body, retry = one.status, one.body, one.retry
-		for name, call := range calls {
-			err := call()
-			if !errors.Is(err, one.want) {
-				t.Errorf("%s, %d %.20s: %v, want %v", name, one.status, one.body, err, one.want)
-			}
-			var refused *protocol.Error
-			if errors.As(err, &refused) && refused.RetryAfter != one.wait {
-				t.Errorf("%s, %d: wait %v, want %v", name, one.status, refused.RetryAfter, one.wait)
-			}
-		}
+	if _, err := transport.Blobs("127.0.0.1:1").Fetch(t.Context(), protocol.BlobID{}, 0); !errors.Is(err, client.ErrOffline) {
+		t.Error(err)
 	}
-	for name, call := range map[string]func() error{
-		"create": func() error {
-			_, err := transport.Blobs("127.0.0.1:1").Create(t.Context(), protocol.UploadToken{}, 1, 0)
-			return err
-		},
-		"fetch": func() error {
-			_, err := transport.Blobs("127.0.0.1:1").Fetch(t.Context(), protocol.BlobID{}, 0)
-			return err
-		},
-	} {
-		if err := call(); !errors.Is(err, client.ErrOffline) {
-			t.Errorf("%s: %v", name, err)
-		}
+}
+
+// A refusal comes before the file has gone: nothing of it is read.
+func TestRefusedUploadsAreNotSent(t *testing.T) {
+	host, transport := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", protocol.ProblemType)
+		w.WriteHeader(protocol.BlobQuotaExceeded.Status())
+		_, _ = w.Write(protocol.BlobQuotaExceeded.Problem())
+	})
+	file := &counter{}
+	err := transport.Blobs(host).Append(t.Context(), protocol.UploadToken{}, 0, file)
+	if !errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || file.n.Load() > 0 {
+		t.Errorf("%v, after %d bytes", err, file.n.Load())
 	}
+}
+
+// A counter is an endless file that counts what is read of it.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) Read(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
 }
 
 func TestUploadOffsets(t *testing.T) {
@@ -194,6 +203,7 @@ func TestFetchFromTheMiddle(t *testing.T) {
 		if !ranges {
 			r.Header.Del("Range")
 		}
+		w.Header().Set("Content-Type", protocol.DownloadType)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	})
 	body, err := transport.Blobs(host).Fetch(t.Context(), protocol.BlobID{}, 4)

@@ -76,7 +76,7 @@ func freePort(ctx context.Context, wanted int) (int, error) {
 func serve(ctx context.Context, port int, home string) error {
 	address, host := fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("localhost:%d", port)
 	cmd := shown(exec.CommandContext(ctx, binary("securecryptd"), "serve",
-		"--listen", address, "--host", host, "--data", filepath.Join(home, "server")))
+		"--listen", host, "--host", host, "--data", filepath.Join(home, "server")))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {

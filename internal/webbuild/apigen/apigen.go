@@ -92,7 +92,11 @@ func (g *generator) declare(t reflect.Type) {
 	g.known[t] = true
 	body := ""
 	for f := range t.Fields() {
-		body += fmt.Sprintf("  %s: %s;\n", f.Tag.Get("json"), g.name(f.Type))
+		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if option == "omitempty" {
+			name += "?"
+		}
+		body += fmt.Sprintf("  %s: %s;\n", name, g.name(f.Type))
 	}
 	fmt.Fprintf(&g.types, "\nexport interface %s {\n%s}\n", t.Name(), body)
 }

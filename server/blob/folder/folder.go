@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/securecrypt/securecrypt/protocol"
@@ -22,6 +23,9 @@ import (
 type Folder struct {
 	dir  string
 	room func(need uint64) error
+
+	mu      sync.Mutex
+	holding bool
 }
 
 // New returns the blobs in dir, which is created if need be. room, which may
@@ -33,7 +37,57 @@ func New(dir string, room func(need uint64) error) (*Folder, error) {
 	if room == nil {
 		room = func(uint64) error { return nil }
 	}
-	return &Folder{dir: dir, room: room}, nil
+	f := &Folder{dir: dir, room: room}
+	if err := os.RemoveAll(f.heldDir()); err != nil { // of a process that was killed
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	return f, nil
+}
+
+// heldDir is where content is that was deleted while it was held.
+func (f *Folder) heldDir() string { return f.dir + "-held" }
+
+// Hold keeps content that is deleted until release is called, so that it can be
+// read with OpenHeld. One caller at a time may hold.
+func (f *Folder) Hold() (release func() error, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.holding {
+		return nil, errors.New("folder: held already")
+	}
+	if err := os.MkdirAll(f.heldDir(), 0o700); err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	f.holding = true
+	return f.release, nil
+}
+
+func (f *Folder) release() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.holding = false
+	if err := os.RemoveAll(f.heldDir()); err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	return nil
+}
+
+// OpenHeld opens a blob as it was when Hold was called, as far as it had arrived
+// then: what is deleted and uploaded again meanwhile is another file.
+func (f *Folder) OpenHeld(id protocol.BlobID) (*os.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file, err := os.Open(filepath.Join(f.heldDir(), hex.EncodeToString(id[:])))
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = os.Open(f.path(id))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, server.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	return file, nil
 }
 
 func (f *Folder) path(id protocol.BlobID) string {
@@ -136,6 +190,15 @@ func (f *Folder) Open(_ context.Context, id protocol.BlobID) (io.ReadSeekCloser,
 
 // Delete implements [server.Blobs].
 func (f *Folder) Delete(_ context.Context, id protocol.BlobID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	held := filepath.Join(f.heldDir(), hex.EncodeToString(id[:]))
+	if _, err := os.Lstat(held); f.holding && errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(f.path(id), held); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("folder: %w", err)
+		}
+		return nil
+	}
 	if err := os.Remove(f.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("folder: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+
+	"code.dny.dev/ssrf"
 )
 
 // DefaultServices are those of the common browsers: Chromium and its kin,
@@ -22,6 +24,9 @@ type services struct {
 	suffixes []string        // with the dot in front
 	loopback map[string]bool // ports that may be dialled on this machine
 }
+
+// public knows the addresses of the public internet.
+var public = ssrf.New()
 
 var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*$`)
 
@@ -88,54 +93,8 @@ func (s services) control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("webpush: %w", err)
 	}
 	ip := at.Addr().Unmap()
-	if isPublic(ip) && port == "443" || ip.IsLoopback() && s.loopback[port] {
+	if public.SafeAddr(ip) == nil && port == "443" || ip.IsLoopback() && s.loopback[port] {
 		return nil
 	}
 	return errElsewhere
-}
-
-// special are ranges that are not reached through the public internet or lead
-// back from it (the IANA registries of special-purpose addresses), besides
-// those that package netip knows.
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("192.88.99.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-}
-
-// global is where IPv6 addresses of the public internet lie; in it are ranges
-// that stand for others.
-var (
-	global  = netip.MustParsePrefix("2000::/3")
-	stands6 = []netip.Prefix{
-		netip.MustParsePrefix("2001::/23"),
-		netip.MustParsePrefix("2001:db8::/32"),
-		netip.MustParsePrefix("2002::/16"),
-		netip.MustParsePrefix("3fff::/20"),
-	}
-)
-
-func isPublic(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return false
-	}
-	ranges := special
-	if ip.Is6() {
-		ranges = stands6
-		if !global.Contains(ip) {
-			return false
-		}
-	}
-	for _, r := range ranges {
-		if r.Contains(ip) {
-			return false
-		}
-	}
-	return true
 }

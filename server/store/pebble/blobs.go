@@ -5,6 +5,7 @@ package pebble
 import (
 	"errors"
 
+	"github.com/securecrypt/securecrypt/internal/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 )
@@ -20,13 +21,20 @@ func (t blobs) Blob(id protocol.BlobID) (server.BlobRow, error) {
 }
 
 func decodeBlob(id protocol.BlobID, b []byte) (server.BlobRow, error) {
-	v, err := decodeValue[valueBlob](b)
-	return server.BlobRow{Blob: id, Length: v.Length, Offset: v.Offset, Expires: v.Expires, UploadUntil: v.UploadUntil}, err
-}
-
-func (t blobs) Bytes() (uint64, error) {
-	totals, err := t.totals()
-	return totals.BlobBytes, err
+	var v valueBlob
+	err := dcbor.Unmarshal(b, &v)
+	if err != nil || v.V != blobVersion {
+		v1, err := decodeValue[valueBlob1](b)
+		return server.BlobRow{Blob: id, Length: v1.Length, Offset: v1.Offset, Expires: v1.Expires, UploadUntil: v1.UploadUntil}, err
+	}
+	row := server.BlobRow{Blob: id, Length: v.Length, Offset: v.Offset, Expires: v.Expires, UploadUntil: v.UploadUntil}
+	if len(v.Hash) > 0 { // empty ones are nil, as they were put
+		row.Hash = v.Hash
+	}
+	if len(v.HashState) > 0 {
+		row.HashState = v.HashState
+	}
+	return row, nil
 }
 
 func (t blobs) Put(row server.BlobRow) error {
@@ -34,13 +42,17 @@ func (t blobs) Put(row server.BlobRow) error {
 	if err != nil && !errors.Is(err, server.ErrNotFound) {
 		return err
 	}
+	t.blobBytes += int64(row.Offset) - int64(before.Offset)
 	if before.Length != row.Length {
 		if err := t.changeTotals(func(v *valueTotals) { v.BlobBytes += row.Length - before.Length }); err != nil {
 			return err
 		}
 	}
 	key := key32(prefixBlob, row.Blob)
-	v := valueBlob{V: valueVersion, Length: row.Length, Offset: row.Offset, Expires: row.Expires, UploadUntil: row.UploadUntil}
+	v := valueBlob{
+		V: blobVersion, Length: row.Length, Offset: row.Offset, Expires: row.Expires, UploadUntil: row.UploadUntil,
+		Hash: row.Hash, HashState: row.HashState,
+	}
 	return errors.Join(t.set(key, encodeValue(v)), t.expires(row.Due(), key, 1))
 }
 
@@ -49,6 +61,7 @@ func (t blobs) Delete(id protocol.BlobID) error {
 	if err != nil {
 		return err
 	}
+	t.blobBytes -= int64(row.Offset)
 	if err := t.delete(key32(prefixBlob, id)); err != nil {
 		return err
 	}

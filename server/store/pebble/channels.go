@@ -62,13 +62,51 @@ func (t channels) Create(row server.ChannelRow, epoch server.EpochRow) error {
 	if taken, err := t.has(key); err != nil || taken {
 		return orExists(err)
 	}
-	if err := t.set(key, encodeChannel(&row)); err != nil {
+	if err := t.put(row); err != nil {
 		return err
 	}
 	if err := t.PutEpoch(epoch); err != nil {
 		return err
 	}
 	return t.changeTotals(func(v *valueTotals) { v.Channels++ })
+}
+
+// put stores a channel's row and when to look whether it has expired.
+func (t channels) put(row server.ChannelRow) error {
+	key := key32(prefixChannel, row.Channel)
+	if err := t.set(key, encodeChannel(&row)); err != nil {
+		return err
+	}
+	return t.expires(row.Expires, key, 1)
+}
+
+// Extend changes the row alone: the index has it looked at earlier, and again
+// then.
+func (t channels) Extend(id protocol.ChannelID, expires int64) error {
+	row, err := t.Channel(id)
+	if err != nil || row.Expires >= expires {
+		return err
+	}
+	row.Expires = expires
+	return t.set(key32(prefixChannel, id), encodeChannel(&row))
+}
+
+func (t channels) Delete(id protocol.ChannelID) error {
+	row, err := t.Channel(id)
+	if err != nil {
+		return err
+	}
+	t.rowBytes -= int64(row.Bytes)
+	for _, prefix := range []byte{prefixEpoch, prefixEntry} {
+		all := key32(prefix, id)
+		if err := t.b.DeleteRange(all, after(all), nil); err != nil {
+			return wrap(err)
+		}
+	}
+	if err := t.delete(key32(prefixChannel, id)); err != nil {
+		return err
+	}
+	return t.changeTotals(func(v *valueTotals) { v.Channels-- })
 }
 
 func (t channels) PutEpoch(row server.EpochRow) error {
@@ -86,6 +124,7 @@ func (t channels) Append(row server.ChannelRow, entries []server.EntryRow) error
 			return err
 		}
 		count++
+		t.rowBytes += int64(len(e.Ciphertext))
 		last := i == len(entries)-1
 		if last || minuteOf(entries[i+1].Expires) != minuteOf(e.Expires) || entries[i+1].Seq != e.Seq+1 {
 			run = e.Seq - count + 1

@@ -4,6 +4,7 @@ package pebble
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -35,6 +36,12 @@ type checker struct {
 	channels map[protocol.ChannelID]*channelCount
 	due      map[string]uint64 // expiry index: key → count
 	wakes    []string          // keys
+	letters  map[letterKey][sha256.Size]byte
+}
+
+type letterKey struct {
+	ref server.DeviceRef
+	seq uint64
 }
 
 type channelCount struct {
@@ -56,6 +63,7 @@ func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
 		boxes:    map[server.DeviceRef]server.MailboxRow{},
 		channels: map[protocol.ChannelID]*channelCount{},
 		due:      map[string]uint64{},
+		letters:  map[letterKey][sha256.Size]byte{},
 	}
 	err := c.scan([]byte{0}, []byte{255}, func(k, v []byte) error {
 		c.row(k, v)
@@ -106,6 +114,19 @@ func (c *checker) decode(k, v []byte) (err error) {
 			_, err = decodeValue[valueBytes](v)
 		}
 		c.refers("key_package", k)
+	case prefixToken:
+		c.refers("mailbox_token", k)
+		_, err = decodeValue[valueToken](v)
+	case prefixSession:
+		c.refers("session", k)
+		_, err = decodeValue[valueSession](v)
+	case prefixReserved:
+		_, err = decodeValue[valueReserved](v)
+		if taken, hasErr := c.has(keyAccount(string(k[1:]))); taken || hasErr != nil {
+			c.problem("reserved_name: a name that an account has")
+		}
+	case prefixState:
+		_, err = decodeValue[valueState](v)
 	case prefixMailbox, prefixLetter, prefixSeen:
 		err = c.mail(k, v)
 	case prefixChannel, prefixEpoch, prefixEntry:
@@ -179,12 +200,16 @@ func (c *checker) mail(k, v []byte) error {
 		row.Letters++
 		row.Bytes += uint64(len(l.Letter))
 		c.boxes[ref] = row
+		c.letters[letterKey{ref, l.Seq}] = sha256.Sum256(l.Letter)
 		if l.Seq > row.Last {
 			c.problem("letter: a number beyond the mailbox's last")
 		}
 		return err
 	}
-	_, err = decodeValue[valueSeen](v)
+	seen, err := decodeValue[valueSeen](v)
+	if hash, ok := c.letters[letterKey{ref, seen.Seq}]; ok && hash != seen.Hash { // letters come first
+		c.problem("letter: its content is not what was received")
+	}
 	return err
 }
 
@@ -271,6 +296,11 @@ func (c *checker) willExpire() {
 	}
 	if covered < uint64(c.out.Rows["entry"]) {
 		c.problem("expiry: entries that would never expire")
+	}
+	for id := range c.channels {
+		if _, ok := c.due[string(key32(prefixChannel, id))]; !ok {
+			c.problem("expiry: a channel that would never expire")
+		}
 	}
 	for id := range c.out.Blobs {
 		if _, ok := c.due[string(key32(prefixBlob, id))]; !ok {

@@ -66,11 +66,39 @@ func (t writeTx) expireRow(key []byte, count uint64, now time.Time, out *server.
 	case prefixInvite:
 		return expireSimple(t.tx, key, now, out, func(v valueInvite) int64 { return v.Expires })
 	case prefixWake:
-		return expireSimple(t.tx, key, now, out, func(v valueWake) int64 { return v.Expires })
+		return expireSimple(t.tx, key, now, out, func(v valueWake) int64 {
+			if v.Expires <= now.Unix() {
+				t.rowBytes -= int64(len(v.Endpoint))
+			}
+			return v.Expires
+		})
 	case prefixBlob:
 		return t.expireBlob(key, now, out)
+	case prefixChannel:
+		return t.expireChannel(key, now, out)
 	}
 	return errKey
+}
+
+// expireChannel deletes a channel that nobody used for long, or looks at it
+// again when that may be so.
+func (t writeTx) expireChannel(key []byte, now time.Time, out *server.Expired) error {
+	if len(key) != 33 {
+		return errKey
+	}
+	id := protocol.ChannelID(key[1:])
+	row, err := channels{t.tx}.Channel(id)
+	if errors.Is(err, server.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if row.Expires > now.Unix() {
+		return t.expires(row.Expires, key, 1)
+	}
+	out.Rows++
+	return channels{t.tx}.Delete(id)
 }
 
 func expireSimple[V interface{ version() uint64 }](t *tx, key []byte, now time.Time, out *server.Expired, expires func(V) int64) error {
@@ -124,6 +152,9 @@ func (t writeTx) expireBlob(key []byte, now time.Time, out *server.Expired) erro
 
 func (t writeTx) expireEntries(id protocol.ChannelID, first, count uint64, now time.Time, out *server.Expired) error {
 	row, err := channels{t.tx}.Channel(id)
+	if errors.Is(err, server.ErrNotFound) {
+		return nil // deleted with its entries
+	}
 	if err != nil {
 		return err
 	}
@@ -141,6 +172,7 @@ func (t writeTx) expireEntries(id protocol.ChannelID, first, count uint64, now t
 		out.Rows++
 		row.Entries--
 		row.Bytes -= uint64(len(e.Ciphertext))
+		t.rowBytes -= int64(len(e.Ciphertext))
 	}
 	return t.set(key32(prefixChannel, id), encodeChannel(&row))
 }

@@ -20,6 +20,10 @@ import (
 //	b name 0 device                  mailbox
 //	l name 0 device seq              letter
 //	s name 0 device id               letter seen
+//	d name 0 device                  delivery token of a mailbox
+//	g name 0 device                  session
+//	r name                           reserved name
+//	v                                state
 //	c channel                        channel
 //	e channel epoch                  epoch
 //	n channel seq                    entry
@@ -36,6 +40,10 @@ const (
 	prefixMailbox    = 'b'
 	prefixLetter     = 'l'
 	prefixSeen       = 's'
+	prefixToken      = 'd'
+	prefixSession    = 'g'
+	prefixReserved   = 'r'
+	prefixState      = 'v'
 	prefixChannel    = 'c'
 	prefixEpoch      = 'e'
 	prefixEntry      = 'n'
@@ -48,16 +56,28 @@ const (
 // tableOf names the table of each prefix.
 var tableOf = map[byte]string{
 	prefixFormat: "format", prefixTotals: "totals", prefixAccount: "account", prefixKeyPackage: "key_package",
-	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixChannel: "channel",
+	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixToken: "mailbox_token",
+	prefixSession: "session", prefixReserved: "reserved_name", prefixState: "state", prefixChannel: "channel",
 	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixWake: "wake", prefixExpiry: "expiry",
 }
 
 var (
 	keyFormat = []byte{prefixFormat}
 	keyTotals = []byte{prefixTotals}
+	keyState  = []byte{prefixState}
 )
 
-func keyAccount(name string) []byte { return append([]byte{prefixAccount}, name...) }
+// ownedPrefixes are of the tables whose keys begin with an account's name and a
+// zero byte.
+var ownedPrefixes = []byte{prefixKeyPackage, prefixMailbox, prefixLetter, prefixSeen, prefixToken, prefixSession}
+
+func keyAccount(name string) []byte  { return append([]byte{prefixAccount}, name...) }
+func keyReserved(name string) []byte { return append([]byte{prefixReserved}, name...) }
+
+// keyOwner is what the keys of all devices of an account begin with.
+func keyOwner(prefix byte, name string) []byte {
+	return append(append([]byte{prefix}, name...), 0)
+}
 
 func keyDevice(prefix byte, ref server.DeviceRef, more int) []byte {
 	k := make([]byte, 0, 2+len(ref.Name)+len(ref.Device)+more)

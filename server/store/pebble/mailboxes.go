@@ -92,6 +92,7 @@ func (t mailboxes) Add(letter server.LetterRow, seen server.SeenRow) error {
 	box.Last++
 	box.Letters++
 	box.Bytes += uint64(len(letter.Letter))
+	t.rowBytes += int64(len(letter.Letter))
 	letterKey, seenKey := keyDeviceNumber(prefixLetter, ref, box.Last), keySeen(ref, seen.ID)
 	return errors.Join(
 		t.put(box),
@@ -120,6 +121,7 @@ func (t mailboxes) deleteLetters(ref server.DeviceRef, from, to []byte) error {
 		row, err := decodeLetter(k, b)
 		box.Letters--
 		box.Bytes -= uint64(len(row.Letter))
+		t.rowBytes -= int64(len(row.Letter))
 		keys = append(keys, append([]byte(nil), k...))
 		return err
 	})
@@ -132,4 +134,24 @@ func (t mailboxes) deleteLetters(ref server.DeviceRef, from, to []byte) error {
 		}
 	}
 	return t.put(box)
+}
+
+func (t mailboxes) Token(ref server.DeviceRef) (hash [32]byte, err error) {
+	b, err := t.get(keyDevice(prefixToken, ref, 0))
+	if errors.Is(err, server.ErrNotFound) {
+		return hash, nil
+	}
+	if err != nil {
+		return hash, err
+	}
+	v, err := decodeValue[valueToken](b)
+	return v.Hash, err
+}
+
+func (t mailboxes) SetToken(ref server.DeviceRef, hash [32]byte) error {
+	key := keyDevice(prefixToken, ref, 0)
+	if hash == [32]byte{} {
+		return t.delete(key)
+	}
+	return t.set(key, encodeValue(valueToken{V: valueVersion, Hash: hash}))
 }

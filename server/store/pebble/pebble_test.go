@@ -73,7 +73,7 @@ func TestKeysAndValuesHoldTheRegisteredTables(t *testing.T) {
 	}
 	for table, value := range map[string]any{
 		"format": valueFormat{}, "totals": valueTotals{}, "account": valueAccount{}, "mailbox": valueMailbox{}, "letter": valueLetter{},
-		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "invite": valueInvite{}, "wake": valueWake{},
+		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "session": valueSession{}, "reserved_name": valueReserved{}, "state": valueState{}, "invite": valueInvite{}, "wake": valueWake{},
 	} {
 		v := reflect.TypeOf(value)
 		for i := range v.NumField() {
@@ -114,7 +114,7 @@ func crash(t *testing.T, seed uint64) {
 	fs := vfs.NewCrashableMem()
 	s := openTest(t, "db", Options{FS: fs, Reserve: 1})
 	err := s.Update(t.Context(), func(tx server.WriteTx) error {
-		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+		return tx.Channels().Create(server.ChannelRow{Channel: channel, Expires: 1 << 40}, server.EpochRow{Channel: channel})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestCheckFindsDamage(t *testing.T) {
 			}
 			defer func() { _ = s.Close() }() // in memory
 			err = s.Update(t.Context(), func(tx server.WriteTx) error {
-				return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+				return tx.Channels().Create(server.ChannelRow{Channel: channel, Expires: 1 << 40}, server.EpochRow{Channel: channel})
 			})
 			if _, appendErr := appendOne(s, 1); err != nil || appendErr != nil {
 				t.Fatal(err, appendErr)
@@ -269,7 +269,7 @@ func TestCheckReadsEveryFile(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir, Options{Reserve: 1})
 	err := s.Update(t.Context(), func(tx server.WriteTx) error {
-		row := server.ChannelRow{Channel: channel}
+		row := server.ChannelRow{Channel: channel, Expires: 1 << 40}
 		if err := tx.Channels().Create(row, server.EpochRow{Channel: channel}); err != nil {
 			return err
 		}
@@ -340,33 +340,35 @@ func TestUnknownFormatIsRefused(t *testing.T) {
 	}
 }
 
-// TestFormats pins keys and values: data folders last longer than programs.
-func TestFormats(t *testing.T) {
-	ref := server.DeviceRef{Name: "bob", Device: protocol.DeviceID{1}}
-	entry := &server.EntryRow{Channel: channel, Seq: 258, Epoch: 300, Kind: protocol.KindCommit, Expires: 1_800_000_000, Ciphertext: []byte{0xaa}}
-	for name, c := range map[string]struct{ got, want []byte }{
-		"account key": {keyAccount("bob"), []byte("abob")},
-		"letter key":  {keyDeviceNumber(prefixLetter, ref, 258), append([]byte("lbob\x00\x01"), append(make([]byte, 15), 0, 0, 0, 0, 0, 0, 1, 2)...)},
-		"entry key":   {keyChannelNumber(prefixEntry, channel, 258), append([]byte{'n', 1}, append(make([]byte, 31), 0, 0, 0, 0, 0, 0, 1, 2)...)},
-		"expiry key":  {keyExpiry(258, []byte("o")), []byte{'x', 0, 0, 0, 0, 0, 0, 1, 2, 'o'}},
-		"entry":       {appendEntry(nil, entry), []byte{1, 1, 0xac, 2, 0x80, 0xa4, 0xa7, 0xda, 6, 0xaa}},
-		"channel":     {encodeChannel(&server.ChannelRow{Epoch: 1, Last: 2, Entries: 3, Bytes: 300}), []byte{1, 1, 2, 3, 0xac, 2}},
-		"run":         {encodeRun(5), []byte{1, 5}},
-		"format":      {encodeValue(valueFormat{Version: 1}), []byte{0x81, 1}},
-		"key package": {encodeValue(valueBytes{V: 1, B: []byte{0xaa}}), []byte{0x82, 1, 0x41, 0xaa}},
-		"mailbox":     {encodeValue(valueMailbox{V: 1, Last: 2, Letters: 3, Bytes: 4}), []byte{0x84, 1, 2, 3, 4}},
-		"wake key":    {key32(prefixWake, [32]byte{1}), append([]byte{'w', 1}, make([]byte, 31)...)},
-		"wake":        {encodeValue(valueWake{V: 1, Endpoint: "a", Expires: 2}), []byte{0x83, 1, 0x61, 'a', 2}},
-		"blob":        {encodeValue(valueBlob{V: 1, Length: 2, Offset: 3, Expires: 4, UploadUntil: 5}), []byte{0x85, 1, 2, 3, 4, 5}},
-	} {
-		if !bytes.Equal(c.got, c.want) {
-			t.Errorf("%s: %x, want %x", name, c.got, c.want)
+// TestFullDiskLetsRoomBeMade refuses new rows on a disk that has come to its
+// reserve, and still deletes.
+func TestFullDiskLetsRoomBeMade(t *testing.T) {
+	dir := t.TempDir()
+	write := func(s *Store, ctx context.Context, id byte) error {
+		return s.Update(ctx, func(tx server.WriteTx) error {
+			return tx.Blobs().Put(server.BlobRow{Blob: protocol.BlobID{id}, Length: 5, Expires: 60})
+		})
+	}
+	for _, reserve := range []uint64{1, 1 << 60} {
+		s, err := Open(dir, Options{Reserve: reserve})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if got, err := decodeEntry(keyChannelNumber(prefixEntry, channel, 258), appendEntry(nil, entry)); err != nil || !reflect.DeepEqual(got, *entry) {
-		t.Errorf("entry decodes as %+v, %v", got, err)
-	}
-	if minuteOf(time.Unix(61, 0).Unix()) != 2 || minuteOf(60) != 1 {
-		t.Error("minutes")
+		if err := write(s, t.Context(), byte(reserve)+1); (err == nil) != (reserve == 1) || err != nil && !errors.Is(err, server.ErrFull) {
+			t.Errorf("with a reserve of %d: %v", reserve, err)
+		}
+		if reserve > 1 {
+			var gone server.Expired
+			err := s.Update(server.Freeing(t.Context()), func(tx server.WriteTx) (err error) {
+				gone, err = tx.Expire(time.Unix(3600, 0), 10)
+				return err
+			})
+			if err != nil || len(gone.Blobs) != 1 {
+				t.Errorf("what has expired on a full disk: %v, %v", gone, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package pebble
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/securecrypt/securecrypt/server"
@@ -33,7 +34,62 @@ func (t accounts) Create(row server.AccountRow) error {
 	if err := t.set(key, encodeValue(valueAccount{V: valueVersion, Statements: row.Statements})); err != nil {
 		return err
 	}
+	t.rowBytes += int64(sizeOf(row.Statements))
 	return t.changeTotals(func(v *valueTotals) { v.Accounts++ })
+}
+
+// Delete deletes whole ranges of keys, also of devices that the account had
+// before.
+func (t accounts) Delete(name string) error {
+	row, err := t.Account(name)
+	if err != nil {
+		return err
+	}
+	t.rowBytes -= int64(sizeOf(row.Statements))
+	err = errors.Join(
+		t.scanPrefix(keyOwner(prefixKeyPackage, name), func(_, b []byte) error {
+			v, err := decodeValue[valueBytes](b)
+			t.rowBytes -= int64(len(v.B))
+			return err
+		}),
+		t.scanPrefix(keyOwner(prefixMailbox, name), func(_, b []byte) error {
+			v, err := decodeValue[valueMailbox](b)
+			t.rowBytes -= int64(v.Bytes)
+			return err
+		}))
+	if err != nil {
+		return err
+	}
+	for _, prefix := range ownedPrefixes {
+		all := keyOwner(prefix, name)
+		if err := t.b.DeleteRange(all, after(all), nil); err != nil {
+			return wrap(err)
+		}
+	}
+	if err := t.delete(keyAccount(name)); err != nil {
+		return err
+	}
+	return t.changeTotals(func(v *valueTotals) { v.Accounts-- })
+}
+
+func (t accounts) Reserved(name string) (server.ReservedNameRow, error) {
+	b, err := t.get(keyReserved(name))
+	if err != nil {
+		return server.ReservedNameRow{}, err
+	}
+	v, err := decodeValue[valueReserved](b)
+	return server.ReservedNameRow{Name: name, Hash: v.Hash}, err
+}
+
+func (t accounts) Reserve(row server.ReservedNameRow) error {
+	return t.set(keyReserved(row.Name), encodeValue(valueReserved{V: valueVersion, Hash: row.Hash}))
+}
+
+func (t accounts) Free(name string) error {
+	if _, err := t.Reserved(name); err != nil {
+		return err
+	}
+	return t.delete(keyReserved(name))
 }
 
 func orExists(err error) error {
@@ -87,85 +143,4 @@ func (t invites) Take(hash [sha256.Size]byte, now time.Time) error {
 		return server.ErrNotFound
 	}
 	return t.delete(key)
-}
-
-// Key packages: number 0 is the last-resort one.
-type keyPackages struct{ *tx }
-
-func (t keyPackages) All(ref server.DeviceRef) (rows []server.KeyPackageRow, err error) {
-	err = t.scanPrefix(keyDevice(prefixKeyPackage, ref, 0), func(k, b []byte) error {
-		_, n, err := splitDeviceNumber(k)
-		if err != nil {
-			return err
-		}
-		v, err := decodeValue[valueBytes](b)
-		rows = append(rows, server.KeyPackageRow{Name: ref.Name, Device: ref.Device, Number: n, KeyPackage: v.B})
-		return err
-	})
-	return rows, err
-}
-
-func (t keyPackages) Count(ref server.DeviceRef) (n int, lastResort bool, err error) {
-	err = t.scanPrefix(keyDevice(prefixKeyPackage, ref, 0), func(k, _ []byte) error {
-		_, number, err := splitDeviceNumber(k)
-		if number == 0 {
-			lastResort = true
-		} else {
-			n++
-		}
-		return err
-	})
-	return n, lastResort, err
-}
-
-func (t keyPackages) Add(ref server.DeviceRef, keyPackages [][]byte) error {
-	next := uint64(1)
-	err := t.scanPrefix(keyDevice(prefixKeyPackage, ref, 0), func(k, _ []byte) error {
-		_, n, err := splitDeviceNumber(k)
-		next = n + 1
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, b := range keyPackages {
-		if err := t.put(ref, next, b); err != nil {
-			return err
-		}
-		next++
-	}
-	return nil
-}
-
-func (t keyPackages) SetLastResort(ref server.DeviceRef, b []byte) error { return t.put(ref, 0, b) }
-
-func (t keyPackages) put(ref server.DeviceRef, n uint64, b []byte) error {
-	return t.set(keyDeviceNumber(prefixKeyPackage, ref, n), encodeValue(valueBytes{V: valueVersion, B: b}))
-}
-
-func (t keyPackages) Take(ref server.DeviceRef, onlyLastResort bool) ([]byte, error) {
-	var value, key []byte
-	first := keyDeviceNumber(prefixKeyPackage, ref, 1)
-	if !onlyLastResort {
-		err := t.scan(first, after(keyDevice(prefixKeyPackage, ref, 0)), func(k, v []byte) error {
-			key, value = append(key, k...), append(value, v...)
-			return errStop
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if key == nil {
-		b, err := t.get(keyDeviceNumber(prefixKeyPackage, ref, 0))
-		if err != nil {
-			return nil, err
-		}
-		v, err := decodeValue[valueBytes](b)
-		return v.B, err
-	}
-	v, err := decodeValue[valueBytes](value)
-	if err != nil {
-		return nil, err
-	}
-	return v.B, t.delete(key)
 }

@@ -20,8 +20,10 @@ import (
 	"github.com/securecrypt/securecrypt/server"
 )
 
-// formatVersion is the version of keys and values together.
-const formatVersion = 1
+// formatVersion is the version of keys and values together. In format 1,
+// channels did not expire; in format 2, there were no sessions, reserved names
+// and state, and blobs had no hashes.
+const formatVersion = 3
 
 // Sizes of the engine's memory and files. A large memtable means fewer
 // flushes; what is in memtables is read back from the log when a server starts
@@ -74,6 +76,7 @@ type Store struct {
 	// first.
 	write sync.Mutex
 	order durability
+	usage usage
 }
 
 // Open opens the store in dir, creating it if need be.
@@ -92,6 +95,9 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s.db = db
 	if err := s.checkFormat(o.ReadOnly); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := s.countUsage(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -152,7 +158,7 @@ func (l engineLog) Errorf(string, ...any) {
 // cannot be served; everything else can.
 func (l engineLog) damaged(i pebble.DataCorruptionInfo) {
 	if l.log != nil {
-		l.log.Error("a file of the store is damaged: stop the server, run its check, and restore the folder from a backup", "file", filepath.Base(i.Path))
+		l.log.Error("a file of the store is damaged: stop the server, run securecryptd check, and put a backup back with securecryptd restore", "file", filepath.Base(i.Path))
 	}
 }
 
@@ -168,7 +174,7 @@ func (l engineLog) Fatalf(format string, args ...any) {
 }
 
 func (s *Store) checkFormat(readOnly bool) error {
-	t := tx{r: s.db}
+	t := tx{r: s.db, usage: &s.usage}
 	b, err := t.get(keyFormat)
 	if errors.Is(err, server.ErrNotFound) && !readOnly {
 		return s.db.Set(keyFormat, encodeValue(valueFormat{Version: formatVersion}), pebble.Sync)
@@ -179,6 +185,12 @@ func (s *Store) checkFormat(readOnly bool) error {
 	v, err := decodeFormat(b)
 	if err != nil {
 		return err
+	}
+	if v.Version == 1 || v.Version == 2 {
+		if readOnly {
+			return nil
+		}
+		return s.upgrade(v.Version)
 	}
 	if v.Version != formatVersion {
 		return fmt.Errorf("pebble: the store has format %d, this program knows %d: use the version of the program that fits", v.Version, formatVersion)
@@ -203,7 +215,7 @@ func (s *Store) View(ctx context.Context, fn func(server.ReadTx) error) error {
 	}
 	snapshot := s.db.NewSnapshot()
 	ticket := s.order.applied.Load()
-	err := fn(readTx{&tx{r: snapshot}})
+	err := fn(readTx{&tx{r: snapshot, usage: &s.usage}})
 	if err := snapshot.Close(); err != nil {
 		return wrap(err)
 	}
@@ -218,7 +230,7 @@ func (s *Store) Update(ctx context.Context, fn func(server.WriteTx) error) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	batch, ticket, err := s.apply(fn)
+	batch, ticket, err := s.apply(fn, server.IsFreeing(ctx))
 	if err != nil {
 		return err
 	}
@@ -235,14 +247,14 @@ func (s *Store) Update(ctx context.Context, fn func(server.WriteTx) error) error
 
 // apply runs fn and puts what it wrote into the log, in the order of the
 // tickets that it returns.
-func (s *Store) apply(fn func(server.WriteTx) error) (*pebble.Batch, uint64, error) {
+func (s *Store) apply(fn func(server.WriteTx) error, freeing bool) (*pebble.Batch, uint64, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
-	if err := s.checkRoom(); err != nil {
+	if err := s.checkRoom(freeing); err != nil {
 		return nil, 0, err
 	}
 	batch := s.db.NewIndexedBatch()
-	t := &tx{r: batch, b: batch}
+	t := &tx{r: batch, b: batch, usage: &s.usage}
 	if err := fn(writeTx{t}); err != nil {
 		return nil, 0, errors.Join(err, batch.Close())
 	}
@@ -257,6 +269,8 @@ func (s *Store) apply(fn func(server.WriteTx) error) (*pebble.Batch, uint64, err
 		s.order.done(ticket, err)
 		return nil, 0, err
 	}
+	s.usage.rowBytes.Add(t.rowBytes)
+	s.usage.blobBytes.Add(t.blobBytes)
 	return batch, ticket, nil
 }
 
@@ -264,8 +278,14 @@ func (s *Store) apply(fn func(server.WriteTx) error) (*pebble.Batch, uint64, err
 // can write is little beside the reserve. A full disk is looked at each time.
 const roomEvery = 16
 
-func (s *Store) checkRoom() error {
-	if s.updates > 0 {
+// freeingReserve is what must be left on the disk for updates that only delete.
+const freeingReserve = 32 << 20
+
+func (s *Store) checkRoom(freeing bool) error {
+	reserve := s.reserve
+	if freeing {
+		reserve = min(reserve, freeingReserve)
+	} else if s.updates > 0 {
 		s.updates--
 		return nil
 	}
@@ -276,10 +296,12 @@ func (s *Store) checkRoom() error {
 	if err != nil {
 		return fmt.Errorf("pebble: asking for the room on the disk: %w", err)
 	}
-	if usage.AvailBytes < s.reserve {
+	if usage.AvailBytes < reserve {
 		return server.ErrFull
 	}
-	s.updates = roomEvery - 1
+	if !freeing {
+		s.updates = roomEvery - 1
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -15,8 +16,24 @@ import (
 
 // tx reads from r and, in an update, writes to b, which is then also r.
 type tx struct {
-	r pebble.Reader
-	b *pebble.Batch
+	r     pebble.Reader
+	b     *pebble.Batch
+	usage *usage
+
+	// What the transaction adds to the usage, once it is applied.
+	rowBytes, blobBytes int64
+}
+
+// usage counts the bytes that the store holds. It is counted when the store is
+// opened and kept up to date in memory.
+type usage struct{ rowBytes, blobBytes atomic.Int64 }
+
+// Usage returns what applied transactions and this one have stored.
+func (t *tx) Usage() (server.Usage, error) {
+	return server.Usage{
+		RowBytes:  uint64(max(0, t.usage.rowBytes.Load()+t.rowBytes)),
+		BlobBytes: uint64(max(0, t.usage.blobBytes.Load()+t.blobBytes)),
+	}, nil
 }
 
 type readTx struct{ *tx }
@@ -28,6 +45,8 @@ func (t readTx) Channels() server.ChannelReader       { return channels{t.tx} }
 func (t readTx) Blobs() server.BlobReader             { return blobs{t.tx} }
 func (t readTx) Invites() server.InviteReader         { return invites{t.tx} }
 func (t readTx) Wakes() server.WakeReader             { return wakes{t.tx} }
+func (t readTx) Sessions() server.SessionReader       { return sessions{t.tx} }
+func (t readTx) State() server.StateReader            { return state{t.tx} }
 
 type writeTx struct{ *tx }
 
@@ -38,6 +57,8 @@ func (t writeTx) Channels() server.ChannelWriter       { return channels{t.tx} }
 func (t writeTx) Blobs() server.BlobWriter             { return blobs{t.tx} }
 func (t writeTx) Invites() server.InviteWriter         { return invites{t.tx} }
 func (t writeTx) Wakes() server.WakeWriter             { return wakes{t.tx} }
+func (t writeTx) Sessions() server.SessionWriter       { return sessions{t.tx} }
+func (t writeTx) State() server.StateWriter            { return state{t.tx} }
 
 // get returns a copy of a value, or ErrNotFound.
 func (t *tx) get(key []byte) ([]byte, error) {

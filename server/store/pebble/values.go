@@ -14,14 +14,20 @@ import (
 // The values. A value does not repeat what its key holds. Most are arrays in
 // deterministic CBOR whose first element is the version, 1. Those that are
 // written with each message have a form of their own that begins with the
-// version as a byte:
+// version as a byte, and a blob's array has version 2 (1, without hash: written by
+// formats 1 and 2):
 //
 //	entry    1, kind (1 byte), epoch, expires, then the ciphertext
-//	channel  1, epoch, last, entries, bytes
+//	channel  2, epoch, last, entries, bytes, expires
+//	         (1, without expires: written by format 1)
 //	expiry   1, count
 //
 // where the numbers are unsigned varints as in encoding/binary.
-const valueVersion = 1
+const (
+	valueVersion   = 1
+	channelVersion = 2
+	blobVersion    = 2
+)
 
 type (
 	valueFormat struct {
@@ -61,6 +67,32 @@ type (
 		Hash    [32]byte
 		Expires int64
 	}
+	valueToken struct {
+		_    struct{} `cbor:",toarray"`
+		V    uint64
+		Hash [32]byte
+	}
+	valueSession struct {
+		_       struct{} `cbor:",toarray"`
+		V       uint64
+		Counter uint64
+		ID      [16]byte
+		Highest uint64
+		Copied  bool
+	}
+	valueReserved struct {
+		_    struct{} `cbor:",toarray"`
+		V    uint64
+		Hash [32]byte
+	}
+	valueState struct {
+		_           struct{} `cbor:",toarray"`
+		V           uint64
+		Incarnation protocol.Incarnation
+		Newest      int64
+		Boot        string
+		Uptime      int64
+	}
 	valueEpoch struct {
 		_          struct{} `cbor:",toarray"`
 		V          uint64
@@ -68,6 +100,13 @@ type (
 		Start, End uint64
 	}
 	valueBlob struct {
+		_                    struct{} `cbor:",toarray"`
+		V                    uint64
+		Length, Offset       uint64
+		Expires, UploadUntil int64
+		Hash, HashState      []byte
+	}
+	valueBlob1 struct {
 		_                    struct{} `cbor:",toarray"`
 		V                    uint64
 		Length, Offset       uint64
@@ -87,16 +126,20 @@ type (
 	}
 )
 
-func (v valueTotals) version() uint64  { return v.V }
-func (v valueAccount) version() uint64 { return v.V }
-func (v valueBytes) version() uint64   { return v.V }
-func (v valueMailbox) version() uint64 { return v.V }
-func (v valueLetter) version() uint64  { return v.V }
-func (v valueSeen) version() uint64    { return v.V }
-func (v valueEpoch) version() uint64   { return v.V }
-func (v valueBlob) version() uint64    { return v.V }
-func (v valueInvite) version() uint64  { return v.V }
-func (v valueWake) version() uint64    { return v.V }
+func (v valueTotals) version() uint64   { return v.V }
+func (v valueAccount) version() uint64  { return v.V }
+func (v valueBytes) version() uint64    { return v.V }
+func (v valueMailbox) version() uint64  { return v.V }
+func (v valueLetter) version() uint64   { return v.V }
+func (v valueSeen) version() uint64     { return v.V }
+func (v valueToken) version() uint64    { return v.V }
+func (v valueSession) version() uint64  { return v.V }
+func (v valueReserved) version() uint64 { return v.V }
+func (v valueState) version() uint64    { return v.V }
+func (v valueEpoch) version() uint64    { return v.V }
+func (v valueBlob1) version() uint64    { return v.V }
+func (v valueInvite) version() uint64   { return v.V }
+func (v valueWake) version() uint64     { return v.V }
 
 func decodeValue[V interface{ version() uint64 }](b []byte) (v V, err error) {
 	if err := dcbor.Unmarshal(b, &v); err != nil {
@@ -148,23 +191,28 @@ func decodeEntry(k, v []byte) (row server.EntryRow, err error) {
 }
 
 func encodeChannel(row *server.ChannelRow) []byte {
-	b := append(make([]byte, 0, 1+4*binary.MaxVarintLen64), valueVersion)
-	for _, n := range [...]uint64{row.Epoch, row.Last, row.Entries, row.Bytes} {
+	b := append(make([]byte, 0, 1+5*binary.MaxVarintLen64), channelVersion)
+	for _, n := range [...]uint64{row.Epoch, row.Last, row.Entries, row.Bytes, uint64(row.Expires)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	return b
 }
 
 func decodeChannel(id protocol.ChannelID, v []byte) (row server.ChannelRow, err error) {
-	if len(v) < 1 || v[0] != valueVersion {
+	var nums [5]uint64
+	fields := 5
+	switch {
+	case len(v) > 0 && v[0] == channelVersion:
+	case len(v) > 0 && v[0] == valueVersion:
+		fields = 4
+	default:
 		return row, fmt.Errorf("%w: channel", server.ErrCorrupt)
 	}
-	var nums [4]uint64
-	rest, err := uvarints(v[1:], nums[:])
+	rest, err := uvarints(v[1:], nums[:fields])
 	if err != nil || len(rest) != 0 {
 		return row, fmt.Errorf("%w: channel", server.ErrCorrupt)
 	}
-	return server.ChannelRow{Channel: id, Epoch: nums[0], Last: nums[1], Entries: nums[2], Bytes: nums[3]}, nil
+	return server.ChannelRow{Channel: id, Epoch: nums[0], Last: nums[1], Entries: nums[2], Bytes: nums[3], Expires: int64(nums[4])}, nil
 }
 
 func encodeRun(count uint64) []byte { return binary.AppendUvarint([]byte{valueVersion}, count) }

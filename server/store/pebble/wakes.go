@@ -22,21 +22,21 @@ func (t wakes) Wake(hash [sha256.Size]byte) (server.WakeRow, error) {
 
 func (t wakes) Put(row server.WakeRow) error {
 	key := key32(prefixWake, row.Hash)
+	before, err := t.Wake(row.Hash)
+	if err != nil && !errors.Is(err, server.ErrNotFound) {
+		return err
+	}
+	t.rowBytes += int64(len(row.Endpoint)) - int64(len(before.Endpoint))
 	v := valueWake{V: valueVersion, Endpoint: row.Endpoint, Expires: row.Expires}
 	return errors.Join(t.set(key, encodeValue(v)), t.expires(row.Expires, key, 1))
 }
 
 func (t wakes) Delete(hash [sha256.Size]byte) error {
 	key := key32(prefixWake, hash)
-	if there, err := t.has(key); err != nil || !there {
-		return orNotFound(err)
+	row, err := t.Wake(hash)
+	if err != nil {
+		return err
 	}
+	t.rowBytes -= int64(len(row.Endpoint))
 	return t.delete(key)
-}
-
-func orNotFound(err error) error {
-	if err == nil {
-		return server.ErrNotFound
-	}
-	return err
 }

@@ -17,16 +17,28 @@ import (
 
 var start = time.Unix(1_800_000_000, 0)
 
+// never is when the channel of a test expires that is about something else.
+var never = start.AddDate(1, 0, 0).Unix()
+
 // Run checks a kind of store; open returns a new, empty one.
 func Run(t *testing.T, open func(t *testing.T) server.Store) {
 	for name, test := range map[string]func(*testing.T, server.Store){
 		"accounts are created once":                  accounts,
+		"a deleted account leaves nothing":           deletedAccount,
+		"names are reserved and freed":               reservedNames,
+		"one-time key packages are deleted":          deletedKeyPackages,
+		"marks of sign-ins are replaced":             sessions,
+		"the store's state is replaced":              state,
 		"invitations are taken once":                 invites,
 		"wakes are replaced and deleted":             wakes,
 		"key packages are taken in order":            keyPackages,
 		"mailboxes keep letters in order":            mailboxes,
 		"channels keep entries in order":             channels,
-		"blobs are counted":                          blobs,
+		"channels expire unless they are used":       unusedChannels,
+		"a deleted channel leaves nothing":           deletedChannel,
+		"delivery tokens are replaced":               deliveryTokens,
+		"what is stored is counted":                  counted,
+		"blobs are counted as they arrive":           blobs,
 		"rows expire in their time and no other":     expiry,
 		"an epoch's key goes with its last entry":    epochs,
 		"a failing update stores nothing":            failing,
@@ -69,37 +81,6 @@ func wantErr(t *testing.T, err, target error) {
 	}
 }
 
-func accounts(t *testing.T, s server.Store) {
-	row := server.AccountRow{Name: "bob", Statements: [][]byte{[]byte("a"), []byte("b")}}
-	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row) })
-	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Create(row) }), server.ErrExists)
-	view(t, s, func(tx server.ReadTx) error {
-		got, err := tx.Accounts().Account("bob")
-		want(t, got, row)
-		n, _ := tx.Accounts().Count()
-		want(t, n, uint64(1))
-		_, missing := tx.Accounts().Account("bo")
-		wantErr(t, missing, server.ErrNotFound)
-		return err
-	})
-}
-
-func invites(t *testing.T, s server.Store) {
-	row := server.InviteRow{Hash: [32]byte{1}, Hint: "abcd", Created: 1, Expires: start.Unix() + 60}
-	update(t, s, func(tx server.WriteTx) error { return tx.Invites().Put(row) })
-	view(t, s, func(tx server.ReadTx) error {
-		all, err := tx.Invites().All()
-		want(t, all, []server.InviteRow{row})
-		return err
-	})
-	take := func(now time.Time) error {
-		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Invites().Take(row.Hash, now) })
-	}
-	wantErr(t, take(start.Add(time.Hour)), server.ErrNotFound)
-	wantErr(t, take(start), nil)
-	wantErr(t, take(start), server.ErrNotFound)
-}
-
 func wakes(t *testing.T, s server.Store) {
 	row := server.WakeRow{Hash: [32]byte{1}, Endpoint: "https://push.example/1", Expires: start.Unix() + 60}
 	other := server.WakeRow{Hash: [32]byte{2}, Endpoint: "https://push.example/2", Expires: start.Unix() + 60}
@@ -130,85 +111,12 @@ func wakes(t *testing.T, s server.Store) {
 
 var ref = server.DeviceRef{Name: "bob", Device: protocol.DeviceID{7}}
 
-func keyPackages(t *testing.T, s server.Store) {
-	update(t, s, func(tx server.WriteTx) error {
-		kps := tx.KeyPackages()
-		_, err := kps.Take(ref, false)
-		wantErr(t, err, server.ErrNotFound)
-		other := server.DeviceRef{Name: "bo", Device: protocol.DeviceID{7}}
-		return errors.Join(kps.Add(other, [][]byte{[]byte("x")}), kps.Add(ref, [][]byte{[]byte("a"), []byte("b")}),
-			kps.SetLastResort(ref, []byte("z")), kps.Add(ref, [][]byte{[]byte("c")}))
-	})
-	for _, text := range []string{"a", "b", "c", "z", "z"} {
-		update(t, s, func(tx server.WriteTx) error {
-			if text == "b" {
-				last, err := tx.KeyPackages().Take(ref, true)
-				want(t, string(last), "z")
-				wantErr(t, err, nil)
-			}
-			got, err := tx.KeyPackages().Take(ref, false)
-			want(t, string(got), text)
-			return err
-		})
-	}
-	view(t, s, func(tx server.ReadTx) error {
-		n, last, err := tx.KeyPackages().Count(ref)
-		want(t, n, 0)
-		want(t, last, true)
-		return err
-	})
-}
-
-func letter(seq uint64, text string, expires int64) server.LetterRow {
-	return server.LetterRow{Name: ref.Name, Device: ref.Device, Seq: seq, Expires: expires, Letter: []byte(text)}
-}
-
-func addLetter(tx server.WriteTx, id byte, text string, expires int64) error {
-	return tx.Mailboxes().Add(letter(0, text, expires), server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{id}, Hash: [32]byte{id}, Expires: expires})
-}
-
-func mailboxes(t *testing.T, s server.Store) {
-	later := start.Unix() + 3600
-	update(t, s, func(tx server.WriteTx) error {
-		return errors.Join(addLetter(tx, 1, "one", later), addLetter(tx, 2, "two", later), addLetter(tx, 3, "three", later))
-	})
-	view(t, s, func(tx server.ReadTx) error {
-		box := tx.Mailboxes()
-		all, err := box.Letters(ref, 0, 1000)
-		want(t, all, []server.LetterRow{letter(1, "one", later), letter(2, "two", later), letter(3, "three", later)})
-		some, _ := box.Letters(ref, 1, 1)
-		want(t, some, []server.LetterRow{letter(2, "two", later)})
-		none, _ := box.Letters(ref, ^uint64(0), 1)
-		want(t, len(none), 0)
-		row, _ := box.Mailbox(ref)
-		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 3, Letters: 3, Bytes: 11})
-		seen, _ := box.Seen(ref, [16]byte{2})
-		want(t, seen.Seq, uint64(2))
-		every, _ := box.AllSeen(ref)
-		want(t, len(every), 3)
-		return err
-	})
-	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, 2) })
-	update(t, s, func(tx server.WriteTx) error { return addLetter(tx, 4, "four", later) })
-	view(t, s, func(tx server.ReadTx) error {
-		all, err := tx.Mailboxes().Letters(ref, 0, 1000)
-		want(t, all, []server.LetterRow{letter(3, "three", later), letter(4, "four", later)})
-		return err
-	})
-	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, ^uint64(0)) })
-	view(t, s, func(tx server.ReadTx) error {
-		row, err := tx.Mailboxes().Mailbox(ref)
-		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 4})
-		return err
-	})
-}
-
 var channel = protocol.ChannelID{9}
 
 func createChannel(t *testing.T, s server.Store) {
 	t.Helper()
 	update(t, s, func(tx server.WriteTx) error {
-		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel, Key: protocol.AccessKey{1}})
+		return tx.Channels().Create(server.ChannelRow{Channel: channel, Expires: never}, server.EpochRow{Channel: channel, Key: protocol.AccessKey{1}})
 	})
 }
 
@@ -243,7 +151,7 @@ func seqs(t *testing.T, s server.Store, after, upTo uint64, maxBytes int) (out [
 func channels(t *testing.T, s server.Store) {
 	createChannel(t, s)
 	err := s.Update(t.Context(), func(tx server.WriteTx) error {
-		return tx.Channels().Create(server.ChannelRow{Channel: channel}, server.EpochRow{Channel: channel})
+		return tx.Channels().Create(server.ChannelRow{Channel: channel, Expires: never}, server.EpochRow{Channel: channel})
 	})
 	wantErr(t, err, server.ErrExists)
 	later := start.Unix() + 3600
@@ -255,7 +163,7 @@ func channels(t *testing.T, s server.Store) {
 	want(t, seqs(t, s, 4, 2, 1000), []uint64(nil))
 	view(t, s, func(tx server.ReadTx) error {
 		row, err := tx.Channels().Channel(channel)
-		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 4, Bytes: 12})
+		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 4, Bytes: 12, Expires: never})
 		n, _ := tx.Channels().Count()
 		want(t, n, uint64(1))
 		_, missing := tx.Channels().Channel(protocol.ChannelID{8})
@@ -266,6 +174,101 @@ func channels(t *testing.T, s server.Store) {
 	})
 }
 
+func unusedChannels(t *testing.T, s server.Store) {
+	other := protocol.ChannelID{99}
+	soon, later := start.Unix()+3600, start.Unix()+7200
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(
+			tx.Channels().Create(server.ChannelRow{Channel: channel, Expires: soon}, server.EpochRow{Channel: channel}),
+			tx.Channels().Create(server.ChannelRow{Channel: other, Expires: soon}, server.EpochRow{Channel: other}),
+			tx.Channels().Extend(other, later), tx.Channels().Extend(other, soon),
+		)
+	})
+	err := s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Channels().Extend(protocol.ChannelID{8}, later) })
+	wantErr(t, err, server.ErrNotFound)
+	want(t, expireAll(t, s, start).Rows, 0)
+	want(t, expireAll(t, s, start.Add(61*time.Minute)).Rows, 1)
+	left := func() (n uint64) {
+		view(t, s, func(tx server.ReadTx) (err error) {
+			n, err = tx.Channels().Count()
+			return err
+		})
+		return n
+	}
+	want(t, left(), uint64(1))
+	want(t, expireAll(t, s, start.Add(121*time.Minute)).Rows, 1)
+	want(t, left(), uint64(0))
+}
+
+func deletedChannel(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	later := start.Unix() + 3600
+	update(t, s, func(tx server.WriteTx) error { return post(tx, later, later) })
+	update(t, s, func(tx server.WriteTx) error { return tx.Channels().Delete(channel) })
+	err := s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Channels().Delete(channel) })
+	wantErr(t, err, server.ErrNotFound)
+	view(t, s, func(tx server.ReadTx) error {
+		_, missing := tx.Channels().Channel(channel)
+		wantErr(t, missing, server.ErrNotFound)
+		_, missing = tx.Channels().Epoch(channel, 0)
+		wantErr(t, missing, server.ErrNotFound)
+		n, err := tx.Channels().Count()
+		want(t, n, uint64(0))
+		usage, _ := tx.Usage()
+		want(t, usage, server.Usage{})
+		return err
+	})
+	want(t, seqs(t, s, 0, 100, 1000), []uint64(nil))
+	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 0)
+	createChannel(t, s) // the identifier is free again
+	want(t, seqs(t, s, 0, 100, 1000), []uint64(nil))
+}
+
+func counted(t *testing.T, s server.Store) {
+	createChannel(t, s)
+	later := start.Unix() + 3600
+	usage := func() (u server.Usage) {
+		view(t, s, func(tx server.ReadTx) (err error) {
+			u, err = tx.Usage()
+			return err
+		})
+		return u
+	}
+	for _, step := range []struct {
+		what string
+		rows uint64
+		do   func(server.WriteTx) error
+	}{
+		{"an account", 2, func(tx server.WriteTx) error {
+			return tx.Accounts().Create(server.AccountRow{Name: "bob", Statements: [][]byte{{1, 2}}})
+		}},
+		{"entries", 2 + 6, func(tx server.WriteTx) error { return post(tx, later, later) }},
+		{"a letter", 8 + 4, func(tx server.WriteTx) error { return addLetter(tx, 1, "four", later) }},
+		{"key packages", 12 + 5, func(tx server.WriteTx) error {
+			return errors.Join(tx.KeyPackages().Add(ref, [][]byte{{1}, {2, 2}}), tx.KeyPackages().SetLastResort(ref, []byte{3, 3}))
+		}},
+		{"another one of last resort", 17 + 1, func(tx server.WriteTx) error { return tx.KeyPackages().SetLastResort(ref, []byte{3, 3, 3}) }},
+		{"one taken", 18 - 1, func(tx server.WriteTx) error {
+			_, err := tx.KeyPackages().Take(ref, false)
+			return err
+		}},
+		{"a wake", 17 + 3, func(tx server.WriteTx) error {
+			return tx.Wakes().Put(server.WakeRow{Hash: [32]byte{1}, Endpoint: "abc", Expires: later})
+		}},
+		{"the letter deleted", 20 - 4, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, 9) }},
+		{"the channel deleted", 16 - 6, func(tx server.WriteTx) error { return tx.Channels().Delete(channel) }},
+		{"the wake deleted", 10 - 3, func(tx server.WriteTx) error { return tx.Wakes().Delete([32]byte{1}) }},
+	} {
+		failed := errors.New("failed")
+		err := s.Update(t.Context(), func(tx server.WriteTx) error { return errors.Join(step.do(tx), failed) })
+		wantErr(t, err, failed) // and is not counted
+		update(t, s, step.do)
+		if got := usage().RowBytes; got != step.rows {
+			t.Errorf("%s: %d bytes, want %d", step.what, got, step.rows)
+		}
+	}
+}
+
 func blobs(t *testing.T, s server.Store) {
 	row := server.BlobRow{Blob: protocol.BlobID{1}, Length: 10, Expires: start.Unix() + 60, UploadUntil: start.Unix() + 30}
 	update(t, s, func(tx server.WriteTx) error { return tx.Blobs().Put(row) })
@@ -274,16 +277,16 @@ func blobs(t *testing.T, s server.Store) {
 	view(t, s, func(tx server.ReadTx) error {
 		got, err := tx.Blobs().Blob(row.Blob)
 		want(t, got, row)
-		n, _ := tx.Blobs().Bytes()
-		want(t, n, uint64(10))
+		usage, _ := tx.Usage()
+		want(t, usage, server.Usage{BlobBytes: 10})
 		return err
 	})
 	update(t, s, func(tx server.WriteTx) error { return tx.Blobs().Delete(row.Blob) })
 	err := s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Blobs().Delete(row.Blob) })
 	wantErr(t, err, server.ErrNotFound)
 	view(t, s, func(tx server.ReadTx) error {
-		n, err := tx.Blobs().Bytes()
-		want(t, n, uint64(0))
+		usage, err := tx.Usage()
+		want(t, usage, server.Usage{})
 		return err
 	})
 }
@@ -324,11 +327,11 @@ func expiry(t *testing.T, s server.Store) {
 	want(t, seqs(t, s, 0, 100, 1000), []uint64{1, 4})
 	view(t, s, func(tx server.ReadTx) error {
 		row, err := tx.Channels().Channel(channel)
-		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 2, Bytes: 6})
+		want(t, row, server.ChannelRow{Channel: channel, Last: 4, Entries: 2, Bytes: 6, Expires: never})
 		box, _ := tx.Mailboxes().Mailbox(ref)
 		want(t, box.Letters, uint64(1))
-		n, _ := tx.Blobs().Bytes()
-		want(t, n, uint64(5))
+		usage, _ := tx.Usage()
+		want(t, usage, server.Usage{RowBytes: 6 + 5, BlobBytes: 5})
 		return err
 	})
 	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 2+2+1)
@@ -451,7 +454,7 @@ func mates(t *testing.T, s server.Store) {
 func roundTrip(t *testing.T, s server.Store) {
 	entry := server.EntryRow{Channel: channel, Seq: 1, Epoch: 1 << 40, Kind: protocol.KindCommit, Expires: 1 << 33, Ciphertext: []byte{0, 1, 2}}
 	epoch := server.EpochRow{Channel: channel, Epoch: 3, Key: protocol.AccessKey{9}, Start: 4, End: 5}
-	row := server.ChannelRow{Channel: channel, Epoch: 1, Last: 2, Entries: 3, Bytes: 4}
+	row := server.ChannelRow{Channel: channel, Epoch: 1, Last: 2, Entries: 3, Bytes: 4, Expires: never}
 	update(t, s, func(tx server.WriteTx) error {
 		return errors.Join(tx.Channels().Create(row, epoch), tx.Channels().Append(row, []server.EntryRow{entry}))
 	})

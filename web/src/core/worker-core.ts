@@ -4,7 +4,7 @@ import type { Request, Response } from '../worker/wire';
 import type { AttachmentRef, Calls, Events, Problem } from './api.gen';
 import { type Core, CoreError } from './core';
 import type { Line } from './line';
-import { take, takes } from './seat';
+import { acquire, reacquires } from './tab-lock';
 
 const { begin, early, first, url } = securecryptLine;
 
@@ -24,7 +24,7 @@ type Listener = (event: never) => void;
  * Connects to the core, which runs in a worker: in one for all tabs, if the
  * browser has shared workers. Otherwise one tab at a time has a worker. When
  * another tab takes over, yields is called, and the worker ends after it.
- * Rejects with Elsewhere if the core runs in another tab. If the core cannot
+ * Rejects with HeldElsewhere if the core runs in another tab. If the core cannot
  * begin, or ends, all calls are rejected with the reason, and fails is told.
  */
 export async function connect(yields: () => Promise<void>, fails: (reason: CoreError) => void): Promise<Core> {
@@ -34,12 +34,12 @@ export async function connect(yields: () => Promise<void>, fails: (reason: CoreE
 /** Starts a worker of this tab's own. */
 async function alone(yields: () => Promise<void>): Promise<Line> {
   let worker: Worker | undefined;
-  const seat = await take(navigator.locks, takes() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
+  const lock = await acquire(navigator.locks, reacquires() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
   const mine = (worker = new Worker(url));
   const leave = (kept: boolean) => {
     if (!kept) return; // it ends with the page, and has a moment until then
     mine.terminate();
-    seat.leave();
+    lock.leave();
   };
   return begin(mine, { port: mine, outlives: false, leave });
 }

@@ -4,15 +4,17 @@ import { batch, computed, effect, signal, untracked } from '@preact/signals';
 import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, MessageRef, Problem, Session } from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
-import { t, type Key } from './i18n';
+import { t } from './i18n';
 import { List, type Schedule } from './list';
 import { linked, named, unlinked } from './mention';
+import { told, wording } from './problem';
 import { Router, type History } from './route';
 import { Search } from './search';
 import { Settings, type Shelf, type System, type Tabs } from './settings';
-import { harmless, plain, sentence } from './text';
+import { harmless, plain } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
+import { Troubles } from './trouble';
 import { Waking, type Push } from './wake';
 
 /** What the model needs of its surroundings. */
@@ -56,7 +58,20 @@ export type Sheet =
   | { kind: 'viewer'; message: Message; index: number }
   | { kind: 'verify'; address: string }
   | { kind: 'share' }
-  | { kind: 'confirm'; title: string; text: string; action: string; danger: boolean; of?: Subject; run: () => Promise<void> | void };
+  | Question;
+
+/** Asks before something is done that cannot be undone. */
+export interface Question {
+  kind: 'confirm';
+  title: string;
+  text: string;
+  action: string;
+  danger: boolean;
+  of?: Subject;
+  /** What else has to be chosen, and the values with their names. The first is chosen until another is. */
+  choice?: { label: string; options: [value: string, name: string][] };
+  run: (chosen: string) => Promise<void> | void;
+}
 
 const typingLasts = 6000;
 /** How many messages are taken in before the page gets to answer. */
@@ -81,6 +96,7 @@ export class App {
   readonly sheet = signal<Sheet | null>(null);
   readonly offline = signal<Record<string, boolean>>({});
   /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
+  readonly trouble: Troubles;
   readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
   readonly typing = signal<Record<string, Record<string, string>>>({});
   readonly progress = signal<Record<string, number>>({});
@@ -98,6 +114,8 @@ export class App {
   /** Of each person who types what told of it last. */
   private readonly heard = new Map<string, object>();
   private asked = false;
+  /** Counts the people whom somebody wanted to write to. */
+  private sought = 0;
   private readonly arrived: MessageChanged[] = [];
   /** Conversations that are being marked as read, and whether there was more meanwhile. */
   private readonly marking = new Map<string, boolean>();
@@ -113,6 +131,7 @@ export class App {
     this.settings = new Settings(core, around.shelf, around.system, around.tabs);
     this.search = new Search(core);
     this.toasts = new Toasts(around.later);
+    this.trouble = new Troubles(core, this.toasts);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
     this.listen();
   }
@@ -271,17 +290,43 @@ export class App {
     }
   }
 
-  /** Opens the conversation with a person, beginning it if there is none that goes on. */
+  /**
+   * Opens the conversation with a person, beginning it if there is none that
+   * goes on. A look-up may take long: a reader who went elsewhere meanwhile stays there.
+   */
   async write(address: string): Promise<void> {
+    const turn = ++this.sought;
+    const from = this.router.route.value;
+    const stays = () => turn === this.sought && this.router.route.value === from;
+    const go = (id: string, replace = false) => this.router.go({ at: 'conversation', id, panel: false }, replace);
     const known = this.list.withPeer(address);
-    const id = known && ['active', 'request'].includes(known.status) ? known.id : (await this.core.call('direct', { address })).conversation;
-    this.router.go({ at: 'conversation', id, panel: false }, this.router.route.value.at === 'new');
+    if (known && ['active', 'request'].includes(known.status)) return go(known.id, from.at === 'new');
+    try {
+      const { conversation } = await this.core.call('direct', { address });
+      if (stays()) go(conversation, from.at === 'new');
+      else this.toasts.add(t('found', { name: address }), { label: t('write'), run: () => go(conversation) });
+    } catch (e) {
+      if (stays()) throw e;
+      this.toasts.add(`${address}: ${wording(e)}`);
+    }
+  }
+
+  /** Follows the browser's back and forward, or a link. Back leads to no list of requests in which none is left. */
+  follow(hash: string): void {
+    this.router.follow(hash);
+    const done = !hash && this.router.route.value.at === 'requests' && this.list.state.value === 'ready' && !this.list.requests.value.length;
+    if (done) this.router.back();
+  }
+
+  /** A message with all of its text. */
+  async whole(m: Message): Promise<Message> {
+    return m.length ? this.core.call('message', reference(m)) : m;
   }
 
   /** Takes a message along, for another conversation. */
   async forward(m: Message): Promise<void> {
     const files = await Promise.all(m.attachments.map((a) => this.fetch(m, a)));
-    this.passing.value = { text: unlinked(m), files, asFiles: true, of: reference(m) };
+    this.passing.value = { text: unlinked(await this.whole(m)), files, asFiles: true, of: reference(m) };
   }
 
   /** Downloads an attachment; however that ends, nothing of it moves any more. */
@@ -339,6 +384,7 @@ export class App {
       this.still(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
+    core.on('name', ({ address, name }) => this.renamed(address, name));
     core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
     core.on('failure', (e) => this.failed(e.conversation, told(e.error)));
@@ -367,6 +413,15 @@ export class App {
     const open = route.at === 'conversation' && route.id === m.conversation;
     if (open) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
     if (timeline && (!open || this.around.hidden())) timeline.firstUnread.value ||= m.id; // it stays loaded, and knows no other way where to begin
+  }
+
+  /** Somebody is called by another name, wherever they are shown. */
+  private renamed(address: string, name: string): void {
+    this.takeIn();
+    batch(() => {
+      this.timelines.forEach((x) => x.rename(address, name));
+      this.list.rename(address, name);
+    });
   }
 
   /** What is the same as before would not be read out. */
@@ -439,19 +494,4 @@ export function reference(m: Message): MessageRef {
 
 function subject(sheet: Sheet | null): Subject | undefined {
   return sheet?.kind === 'viewer' ? reference(sheet.message) : sheet?.kind === 'confirm' ? sheet.of : undefined;
-}
-
-/** Says in the reader's language why something failed. */
-export function wording(e: unknown): string {
-  return e instanceof CoreError ? told({ code: e.code, text: e.message }) : t('error.failed');
-}
-
-/** Words a problem, in English where there are no others. */
-export function told({ code, text }: Problem): string {
-  if (code === 'failed' || code === 'input' || code === 'phase') return text ? sentence(text) : t('error.failed');
-  return t(`error.${code}` as Key);
-}
-
-export function progressKey(m: Message, a: Attachment): string {
-  return `${m.id}/${a.index}`;
 }

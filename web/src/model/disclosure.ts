@@ -35,10 +35,13 @@ const covered: Record<string, string[]> = {
   mailbox: ['Name', 'Device', 'Last', 'Letters', 'Bytes'],
   letter: ['Name', 'Device', 'Seq', 'Expires', 'Letter'],
   letter_seen: ['Name', 'Device', 'ID', 'Seq', 'Hash', 'Expires'],
+  mailbox_token: ['Name', 'Device', 'Hash'],
+  reserved_name: ['Name'], // of accounts that are no more: of this one there is none
+  session: ['Name', 'Device', 'Counter', 'ID', 'Highest', 'Copied'],
 };
 
 /** What a server stores without a name on it, as the page says. */
-const nameless = ['channel', 'epoch', 'entry', 'blob', 'wake', 'invite', 'totals', 'format', 'expiry'];
+const nameless = ['channel', 'epoch', 'entry', 'blob', 'wake', 'invite', 'totals', 'format', 'expiry', 'state'];
 
 /** Words a disclosure. */
 export function knowledge({ json, begun }: Disclosure): Knowledge {
@@ -69,6 +72,8 @@ function facts(rows: Rows, begun: number): Fact[] {
     ['letter', { what: t('fact.waiting'), many: many(letters.length, sum(boxes, (r) => Number(r.Bytes))), since: '', kept: until('kept.fetched', letters) }],
     ['mailbox', { what: t('fact.counted'), many: number(sum(boxes, (r) => Number(r.Last))), since: since(begun), kept: t('kept.account') }],
     ['letter_seen', { what: t('fact.marks'), many: number(rows.letter_seen?.length ?? 0), since: '', kept: until('kept.until', rows.letter_seen ?? []) }],
+    ['session', { what: t('fact.session'), many: number(sum(rows.session, (r) => Number(r.Counter))), since: since(begun), kept: t('kept.account') }],
+    ['mailbox_token', { what: t('fact.token'), many: number(rows.mailbox_token?.length ?? 0), since: '', kept: t('kept.account') }],
   ];
   return out.filter(([kind]) => rows[kind]).map(([, fact]) => fact);
 }

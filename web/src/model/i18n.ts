@@ -70,6 +70,11 @@ function set(value: string, rules: Intl.PluralRules): string {
   return foreign.test(clean) ? `\u2068${clean}\u2069` : clean;
 }
 
+/** Several things in a sentence. */
+export function listed(all: string[]): string {
+  return new Intl.ListFormat(language.value).format(all.map(harmless));
+}
+
 export function number(n: number): string {
   return numbers.value.format(n);
 }
@@ -143,7 +148,8 @@ export function size(bytes: number): string {
     bytes /= 1000;
     unit++;
   }
-  return new Intl.NumberFormat(language.value, { style: 'unit', unit: units[unit], unitDisplay: 'short', maximumFractionDigits: bytes < 10 && unit > 0 ? 1 : 0 }).format(bytes);
+  const written = new Intl.NumberFormat(language.value, { style: 'unit', unit: units[unit], unitDisplay: unit ? 'short' : 'narrow', maximumFractionDigits: bytes < 10 && unit > 0 ? 1 : 0 }).format(bytes);
+  return written.replace(/(\d)(?=\p{L})/u, '$1\u00a0');
 }
 
 /** A duration in milliseconds in its largest whole unit. */

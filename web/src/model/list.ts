@@ -29,7 +29,7 @@ export class List {
     this.version.value;
     return [...this.all.values()].sort(byPlace);
   });
-  readonly main = computed(() => this.filtered((c) => c.status !== 'request' && !c.archived));
+  readonly main = computed(() => this.filtered((c) => c.status !== 'request' && !c.archived && !silent(c)));
   readonly archived = computed(() => this.filtered((c) => c.status !== 'request' && c.archived));
   readonly requests = computed(() => this.sorted.value.filter((c) => c.status === 'request'));
   readonly unread = computed(() => this.sorted.value.reduce((n, c) => n + (counts(c, this.now()) ? 1 : 0), 0));
@@ -75,6 +75,11 @@ export class List {
     if (this.all.delete(id)) this.changed();
   }
 
+  /** Somebody is called by another name. */
+  rename(address: string, name: string): void {
+    for (const c of this.all.values()) if (c.last?.from === address) this.put({ ...c, last: { ...c.last, author: name } });
+  }
+
   /** The neighbour of a conversation in the list, step rows away. */
   neighbour(id: string, step: number): Conversation | undefined {
     const rows = this.main.value;
@@ -100,6 +105,11 @@ export class List {
 /** Whether a conversation counts as unread outside of itself. */
 export function counts(c: Conversation, now: number): boolean {
   return c.unread > 0 && !c.archived && (c.mutedUntil <= now || c.mentioned);
+}
+
+/** Somebody was looked up, and nothing was said to them: they are a contact, and nothing to go back to. */
+function silent(c: Conversation): boolean {
+  return c.empty && c.unanswered && !c.draft && !c.pinned;
 }
 
 function byPlace(a: Conversation, b: Conversation): number {

@@ -134,6 +134,18 @@ export class Timeline {
     this.messages.value = this.messages.value.toSpliced(at, 1);
   }
 
+  /** Somebody is called by another name: as an author, in notices and where they are answered. */
+  rename(address: string, name: string): void {
+    const theirs = new Set(this.messages.value.filter((m) => m.from === address).map((m) => m.id));
+    this.messages.value = this.messages.value.map((m) => {
+      const author = m.from === address;
+      const whom = m.notice?.whom === address;
+      const quoted = !!m.quote && theirs.has(m.replyTo);
+      if (!author && !whom && !quoted) return m;
+      return { ...m, ...(author && { author: name }), ...(whom && { notice: { ...m.notice!, name } }), ...(quoted && { quote: { ...m.quote!, author: name } }) };
+    });
+  }
+
   /** Shows a message at once and asks the core to send it. */
   async send(out: Outgoing, self: { address: string; name: string }): Promise<void> {
     const local = this.sketch(out, self);
@@ -260,7 +272,7 @@ function changed(messages: Message[], c: Change, toEnd: boolean): Message[] {
 export type Row =
   | { kind: 'day'; key: string; at: number }
   | { kind: 'new'; key: string }
-  | { kind: 'notice'; key: string; message: Message }
+  | { kind: 'notice'; key: string; message: Message; more: Message[] }
   | { kind: 'message'; key: string; message: Message; first: boolean; last: boolean };
 
 /** Groups messages by day, author and time. */
@@ -272,7 +284,9 @@ export function rows(messages: Message[], firstUnread: string): Row[] {
     if (newDay) out.push({ kind: 'day', key: `day-${dayOf(m.sentAt)}-${m.id}`, at: m.sentAt });
     const mark = m.id === firstUnread;
     if (mark) out.push({ kind: 'new', key: 'new' });
-    if (m.notice) out.push({ kind: 'notice', key: m.id, message: m });
+    const above = out.at(-1);
+    if (m.notice && above?.kind === 'notice' && alike(above.message, m)) above.more.push(m);
+    else if (m.notice) out.push({ kind: 'notice', key: m.id, message: m, more: [] });
     else {
       const next = messages[i + 1];
       const first = newDay || mark || !joined(before, m);
@@ -282,6 +296,11 @@ export function rows(messages: Message[], firstUnread: string): Row[] {
     before = m;
   }
   return out;
+}
+
+/** Whether one line can tell of both: somebody added several others. */
+function alike(a: Message, b: Message): boolean {
+  return a.notice?.kind === 'added' && b.notice?.kind === 'added' && a.from === b.from && !a.notice.self && !b.notice.self;
 }
 
 function joined(a: Message | undefined, b: Message): boolean {

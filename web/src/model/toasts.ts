@@ -8,7 +8,9 @@ export interface Toast {
   action?: { label: string; run: () => void };
 }
 
-const lasting = 5000;
+/** How long a note stays, in milliseconds: at least, and for each letter. */
+const lasting = 1500;
+const perLetter = 60;
 
 /** Short notes at the edge of the screen that go by themselves. */
 export class Toasts {
@@ -20,7 +22,7 @@ export class Toasts {
   add(text: string, action?: Toast['action']): void {
     const key = ++this.keys;
     this.list.value = [...this.list.value.filter((x) => x.text !== text).slice(-2), { key, text, ...(action && { action }) }];
-    if (!action) this.later(() => this.dismiss(key), lasting);
+    if (!action) this.later(() => this.dismiss(key), lasting + perLetter * text.length);
   }
 
   dismiss(key: number): void {

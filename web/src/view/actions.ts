@@ -7,6 +7,7 @@ import { reference, type App } from '../model/app';
 import { duration, t } from '../model/i18n';
 import { unlinked } from '../model/mention';
 import { muteEnd, muteLengths, muteUntil } from '../model/mute';
+import { harmless } from '../model/text';
 import { localPrefix } from '../model/timeline';
 import { preview } from './side';
 import type { Item } from './menu';
@@ -17,7 +18,7 @@ export const quickEmoji = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 export function conversationItems(app: App, c: Conversation): Item[] {
   if (c.status === 'request') return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
   const items: Item[] = [pinItem(app, c), muteItem(app, c), archiveItem(app, c)];
-  if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => confirmLeave(app, c) });
+  if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => app.attempt(() => confirmLeave(app, c)) });
   else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
   return items;
 }
@@ -31,11 +32,11 @@ export function conversationSwipes(app: App, c: Conversation): Partial<Record<Wa
 }
 
 function pinItem(app: App, c: Conversation): Item {
-  return { icon: c.pinned ? 'pinOff' : 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => app.attempt(() => app.core.call('pin', { conversation: c.id, on: !c.pinned })) };
+  return { icon: 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => app.attempt(() => app.core.call('pin', { conversation: c.id, on: !c.pinned })) };
 }
 
 function archiveItem(app: App, c: Conversation): Item {
-  return { icon: c.archived ? 'archiveOut' : 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => archive(app, c) };
+  return { icon: 'archive', label: t(c.archived ? 'unarchive' : 'to-archive'), run: () => archive(app, c) };
 }
 
 function muteItem(app: App, c: Conversation): Item {
@@ -53,33 +54,63 @@ async function archive(app: App, c: Conversation): Promise<void> {
   app.around.later(() => app.toasts.list.value.filter((x) => x.text === t('archived')).forEach((x) => app.toasts.dismiss(x.key)), 6000);
 }
 
-export function confirmLeave(app: App, c: Conversation): void {
+/** Asks before a group is left; its only owner says who owns it from then on. */
+export async function confirmLeave(app: App, c: Conversation): Promise<void> {
+  const { members, role } = await app.members(c.id);
+  const others = members.filter((m) => !m.self).sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin') || a.name.localeCompare(b.name));
+  const last = role === 'owner' && others.length > 0 && !others.some((m) => m.role === 'owner');
   app.sheet.value = {
     kind: 'confirm', title: t('leave.title', { name: c.name }), text: t('leave.text'), action: t('leave'), danger: true, of: { conversation: c.id },
-    run: () => app.core.call('leave', { conversation: c.id }).then(() => undefined),
+    ...(last && { choice: { label: t('leave.owner'), options: others.map((m): [string, string] => [m.address, harmless(m.name)]) } }),
+    run: (successor) => app.core.call('leave', { conversation: c.id, successor }).then(() => undefined),
   };
 }
 
 export function confirmDelete(app: App, c: Conversation): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t('delete-conversation.text'), action: t('delete'), danger: true, of: { conversation: c.id },
+    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t(writable(c) && !c.empty ? 'delete-conversation.leaves' : 'delete-conversation.text', { name: c.name }), action: t('delete'), danger: true, of: { conversation: c.id },
     run: async () => {
-      if (writable(c)) await app.core.call('leave', { conversation: c.id }); // what goes on cannot be deleted
+      if (writable(c)) await app.core.call('leave', { conversation: c.id, successor: '' }); // what goes on cannot be deleted
       await app.core.call('deleteConversation', { conversation: c.id });
     },
   };
 }
 
+/** What can be done with all requests. */
+export function requestsItems(app: App, requests: Conversation[]): Item[] {
+  const all = (blocks: boolean) => {
+    app.sheet.value = {
+      kind: 'confirm', title: t(blocks ? 'requests.block' : 'requests.delete'), text: t(blocks ? 'block.text' : 'requests.delete.text'), action: t(blocks ? 'block' : 'delete'), danger: true,
+      run: () => forEach(requests, async (c) => {
+        if (blocks) await app.core.call('block', { address: c.inviter || c.peer });
+        await app.core.call('deleteConversation', { conversation: c.id });
+      }),
+    };
+  };
+  return [
+    { icon: 'trash', label: t('requests.delete'), danger: true, run: () => all(false) },
+    { icon: 'ban', label: t('requests.block'), danger: true, run: () => all(true) },
+  ];
+}
+
+/** Does something for each, whatever fails for some, and then says that it did. */
+async function forEach<T>(all: T[], work: (one: T) => Promise<void>): Promise<void> {
+  let failed: unknown;
+  for (const one of all) await work(one).catch((e: unknown) => (failed = e));
+  if (failed) throw failed;
+}
+
 export function confirmErase(app: App): void {
   app.sheet.value = {
     kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
-    run: async () => app.enter(await app.core.call('erase', {})),
+    ...(app.session.value?.registered && { choice: { label: t('erase.server'), options: [['', t('erase.keep')], ['account', t('erase.account')]] } }),
+    run: async (chosen) => app.enter(await app.core.call('erase', { account: !!chosen })),
   };
 }
 
 export function confirmBlock(app: App, address: string, name: string): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('block.title', { name }), text: t('block.text'), action: t('block'), danger: true,
+    kind: 'confirm', title: t('block.title', { name: name === address ? name : `${name} (${address})` }), text: t('block.text'), action: t('block'), danger: true,
     run: () => app.core.call('block', { address }).then(() => undefined),
   };
 }
@@ -94,11 +125,11 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   const ref = reference(m);
   const composer = app.composer(m.conversation);
   const items: Item[] = [];
-  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) }];
+  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void app.whole(m).then((all) => copy(app, unlinked(all))) }];
   if (m.state === 'failed') items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
   if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
   if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });
-  if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'pencil', label: t('edit'), run: () => composer.edit(m) });
+  if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'edit', label: t('edit'), run: () => composer.edit(m) });
   if (!m.deleted && !m.notice) items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
   if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) });
   items.push({ icon: 'trash', label: t(m.own && !m.deleted && writable(c) ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, c, m) });
@@ -120,11 +151,21 @@ export function react(app: App, m: Message, emoji: string): void {
   void app.attempt(() => app.core.call('react', { conversation: m.conversation, message: m.id, emoji, remove: mine }));
 }
 
-export async function copy(app: App, text: string): Promise<void> {
+/** How long a secret may stay in the clipboard, in milliseconds. */
+const secretTime = 6e4;
+
+export async function copy(app: App, text: string, secret = false): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
     app.toasts.add(t('copied'));
+    if (secret) setTimeout(() => void uncopy(text), secretTime);
   } catch {
     app.toasts.add(t('copy.failed'));
   }
+}
+
+/** Empties the clipboard if it still holds a text. Browsers let a page look while it has the focus alone. */
+async function uncopy(text: string): Promise<void> {
+  if (!document.hasFocus()) return addEventListener('focus', () => void uncopy(text), { once: true });
+  if ((await navigator.clipboard.readText().catch(() => '')) === text) await navigator.clipboard.writeText('');
 }

@@ -3,9 +3,9 @@
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Problem } from '../core/api.gen';
-import { takeAnew } from '../core/seat';
+import { reacquire } from '../core/tab-lock';
 import type { App } from '../model/app';
-import { direction, language, t } from '../model/i18n';
+import { direction, language, t, type Key } from '../model/i18n';
 import { level } from '../model/route';
 import { confirmErase } from './actions';
 import { ConversationPane } from './conversation';
@@ -85,7 +85,7 @@ function Away(): VNode {
         <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
         <h1>{t('elsewhere.title')}</h1>
         <p class="lead">{t('elsewhere.text')}</p>
-        <Button primary wide autofocus onClick={takeAnew}>{t('elsewhere.here')}</Button>
+        <Button primary wide autofocus onClick={reacquire}>{t('elsewhere.here')}</Button>
       </div>
     </main>
   );
@@ -112,6 +112,18 @@ function Broken({ code, text }: Problem): VNode {
   );
 }
 
+/** Says what is wrong with the account, and offers what can be done about it. */
+function Troubled({ kind }: { kind: string }): VNode {
+  const app = useApp();
+  const remedy = app.trouble.remedy(kind);
+  return (
+    <div class="strip caution" role="status">
+      <span>{t(`trouble.${kind}` as Key)}</span>
+      {remedy && <button type="button" onClick={() => void remedy()}>{t(`trouble.${kind}.do` as Key)}</button>}
+    </div>
+  );
+}
+
 function Frame(): VNode {
   const app = useApp();
   const route = app.router.route.value;
@@ -122,7 +134,8 @@ function Frame(): VNode {
       <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
         {t('skip')}
       </a>
-      {app.cut.value && (
+      {app.trouble.kind.value && <Troubled kind={app.trouble.kind.value} />}
+      {app.cut.value && !app.trouble.kind.value && (
         <div class="strip" role="status">
           <Icon name="offline" size="small" />
           <span>{t('offline')}</span>

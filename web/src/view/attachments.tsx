@@ -3,13 +3,17 @@
 import type { VNode } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
-import { progressKey } from '../model/app';
 import { size, t } from '../model/i18n';
 import { harmless } from '../model/text';
 import { useOffered } from './blobs';
 import { download, shape } from './media';
 import { Button, FileName, Icon, useApp, type IconName } from './parts';
 import { Voice } from './voice';
+
+/** The key of a file in what the application knows of progress. */
+function progressKey(m: Message, a: Attachment): string {
+  return `${m.id}/${a.index}`;
+}
 
 /** Kinds of pictures that browsers draw without running anything. */
 const shown = /^image\/(jpeg|png|webp|gif|avif|bmp)$/;
@@ -78,8 +82,8 @@ export function Ring({ m, a }: { m: Message; a: Attachment }): VNode | null {
 }
 
 function sign(a: Attachment): IconName {
-  if (a.type.startsWith('video/')) return 'fileVideo';
-  if (/zip|tar|compress/.test(a.type)) return 'fileZip';
+  if (a.type.startsWith('video/')) return 'play';
+  if (/zip|tar|compress/.test(a.type)) return 'archive';
   if (/pdf|text|document|markdown/.test(a.type)) return 'fileText';
   return 'file';
 }

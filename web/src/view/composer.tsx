@@ -96,7 +96,7 @@ function Above({ id }: { id: string }): VNode | null {
   if (!m) return null;
   return (
     <div class="above">
-      <Icon name={composer.editing.value ? 'pencil' : 'reply'} size="small" />
+      <Icon name={composer.editing.value ? 'edit' : 'reply'} size="small" />
       <span class="body">
         <b>{composer.editing.value ? t('editing') : t('replying', { name: m.own ? t('yourself') : m.author })}</b>
         <span class="clip" dir="auto">{preview(m)}</span>

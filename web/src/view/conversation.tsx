@@ -3,8 +3,8 @@
 import type { VNode } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
-import { told } from '../model/app';
 import { duration, t } from '../model/i18n';
+import { told } from '../model/problem';
 import { confirmBlock, confirmDelete, conversationItems } from './actions';
 import { ComposerView } from './composer';
 import { openMenu } from './menu';
@@ -44,6 +44,7 @@ export function ConversationPane({ id }: { id: string }): VNode {
       <Head c={c} />
       <Trouble c={c} />
       <TimelineView key={id} c={c} timeline={app.timeline(id)} />
+      <Awaited c={c} />
       {c.status === 'active' ? <ComposerView key={id} c={c} /> : <Closed c={c} />}
     </>
   );
@@ -67,7 +68,7 @@ function Head({ c }: { c: Conversation }): VNode {
             <b class="title clip"><Name of={c.name} /></b>
             {c.verified && !c.group && <Seal />}
           </span>
-          <span class={`second clip ${second.typing ? 'typing' : ''}`}><bdi>{second.text}</bdi></span>
+          {second.text && <span class={`second clip ${second.typing ? 'typing' : ''}`}><bdi>{second.text}</bdi></span>}
         </span>
       </button>
       <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, conversationItems(app, c))} />
@@ -80,9 +81,19 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
   if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
+  if (!c.group && c.status === 'removed') return { text: t('notice.left', { name: c.name }), typing: false };
   if (c.status !== 'active' && c.status !== 'request') return { text: t(`status.${c.status as 'left'}`), typing: false };
   const facts = [c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
-  return { text: facts.join(' · ') || c.peer, typing: false };
+  return { text: facts.join(' · ') || (c.name === c.peer ? '' : c.peer), typing: false };
+}
+
+/** Why nothing has come back for what was written first. */
+function Awaited({ c }: { c: Conversation }): VNode | null {
+  const app = useApp();
+  const said = app.timeline(c.id).messages.value.filter((m) => !m.notice);
+  const away = c.members < 2; // not even the invitation is with them
+  if (!c.unanswered || !said.length || said.some((m) => !m.own || m.delivered) || (away && app.cut.value)) return null;
+  return <p class={`awaited hint ${away ? 'late' : ''}`} role="status">{t(away ? 'awaits.server' : 'awaits.person', { name: c.name, server: c.peer.split('@')[1]! })}</p>;
 }
 
 /** What needs an answer stays until it has one. */
@@ -119,14 +130,15 @@ function Closed({ c }: { c: Conversation }): VNode {
   }
   const stopped = c.status === 'stopped';
   const left = !c.group && c.status === 'removed';
+  const lost = !c.group && c.status === 'lost'; // nobody could add this account again
   return (
     <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
       {stopped && <Icon name="shieldOff" size="large" />}
-      <p>{stopped ? t('stopped.text') : left ? t('notice.left', { name: c.name }) : t(`closed.${c.status as 'left'}`)}</p>
-      {c.reason && <p class="hint">{told(c.reason)}</p>}
+      <p>{stopped ? t('stopped.text') : left ? t('notice.left', { name: c.name }) : t(lost ? 'closed.lost.person' : `closed.${c.status as 'left'}`)}</p>
+      {c.reason && !lost && <p class="hint">{told(c.reason)}</p>}
       <Problem text={work.problem} />
       <div class="actions">
-        {left && <Button primary disabled={work.busy} onClick={() => void work.run(() => app.write(c.peer))}>{t('write')}</Button>}
+        {(left || lost) && <Button primary disabled={work.busy} onClick={() => void work.run(() => app.write(c.peer))}>{t('write')}</Button>}
         {stopped && c.peer && <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>{t('compare-codes')}</Button>}
         <Button onClick={() => confirmDelete(app, c)}>{t('delete-conversation')}</Button>
       </div>
@@ -141,10 +153,10 @@ function Request({ c }: { c: Conversation }): VNode {
   return (
     <footer class="closed request">
       <p>{t(c.group ? 'request.group' : 'request.text', { name: c.group ? who : c.name })}</p>
-      <p class="hint">{t('request.hint')}</p>
+      <p class="hint">{t(c.confirmed ? 'request.hint' : 'request.claim')}</p>
       <Problem text={work.problem} />
       <div class="actions">
-        <Button danger disabled={work.busy} onClick={() => confirmBlock(app, who, who)}>{t('block')}</Button>
+        <Button danger disabled={work.busy} onClick={() => confirmBlock(app, who, c.group ? who : c.name)}>{t('block')}</Button>
         <Button disabled={work.busy} onClick={() => confirmDelete(app, c)}>{t('delete')}</Button>
         <Button primary disabled={work.busy} onClick={() => void work.run(() => app.core.call('accept', { conversation: c.id }))}>{t('accept')}</Button>
       </div>

@@ -28,7 +28,7 @@ export function Details({ id }: { id: string }): VNode | null {
   if (!c) return null;
   return (
     <section class="details" aria-label={t('details')}>
-      <Bar title={t(c.group ? 'group' : 'contact')} back={() => app.router.back()} keepBack />
+      <Bar title={t(c.group ? 'group' : 'contact')} back={() => app.router.back()} beside />
       <div class="scroll">{c.group ? <GroupBody key={id} c={c} /> : <PersonBody key={c.peer} address={c.peer} c={c} />}</div>
     </section>
   );
@@ -58,7 +58,7 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
   const [person, setPerson] = useState<Contact | null>(null);
   const work = useWork();
   const load = () => void work.run(async () => setPerson(await app.core.call('contact', { address })));
-  useEffect(load, [address, c?.verified, c?.name, c?.status]);
+  useEffect(load, [address, c?.verified, c?.name, c?.status, c?.activity]);
   if (!person) return work.problem ? <Empty icon="failed" title={work.problem}><Button onClick={load}>{t('try-again')}</Button></Empty> : <Skeletons n={3} />;
   const inConversation = app.router.route.value.at === 'conversation';
   return (
@@ -67,7 +67,7 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
         <Avatar name={person.name} address={address} size="s96" />
         <h2><Name of={person.name} />{person.verified && <Seal />}</h2>
         <button type="button" class="address ltr" title={t('copy')} onClick={() => void copy(app, address)}>{address}<Icon name="copy" size="small" /></button>
-        {person.private && person.profile && <p class="hint">{t('calls-themselves', { name: person.profile })}</p>}
+        {person.profile && person.profile !== person.name && <p class="hint">{t('calls-themselves', { name: person.profile })}</p>}
       </div>
       <section class="group-of">
         {!person.blocked && !(inConversation && writable(c)) && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
@@ -148,7 +148,7 @@ function GroupBody({ c }: { c: Conversation }): VNode {
       <Problem text={work.problem} />
       {members?.members.length ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !members && !work.problem && <Skeletons n={4} />}
       <section class="group-of">
-        {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => confirmLeave(app, c)} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
+        {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => void app.attempt(() => confirmLeave(app, c))} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
       </section>
       {adding && <AddMembers c={c} have={members?.members ?? []} onClose={() => { setAdding(false); load(); }} />}
     </>
@@ -163,7 +163,7 @@ function TitleForm({ c }: { c: Conversation }): VNode {
     return (
       <h2>
         <Name of={c.name} />
-        <IconButton icon="pencil" label={t('rename')} onClick={() => setTitle(c.name)} />
+        <IconButton icon="edit" label={t('rename')} onClick={() => setTitle(c.name)} />
       </h2>
     );
   }
@@ -197,7 +197,7 @@ function MemberList(p: { c: Conversation; members: Members; onChanged: () => voi
       {p.members.members.length > 12 && (
         <div class="find flat"><Icon name="search" /><input class="input" type="search" aria-label={t('search.members')} placeholder={t('search.members')} value={query} onInput={(e) => setQuery(e.currentTarget.value)} /></div>
       )}
-      {p.onAdd && !wanted && <button type="button" class="row" onClick={p.onAdd}><span class="glyph"><Icon name="userPlus" /></span><span class="name">{t('add-people')}</span></button>}
+      {p.onAdd && !wanted && <button type="button" class="row" onClick={p.onAdd}><span class="glyph"><Icon name="plus" /></span><span class="name">{t('add-people')}</span></button>}
       {shown.map((m) => <MemberRow key={m.address} m={m} {...p} />)}
       {shown.length < sorted.length && <Button plain wide onClick={() => setAll(true)}>{t('show-all', { n: sorted.length })}</Button>}
     </section>
@@ -212,8 +212,9 @@ function MemberRow({ m, c, members, onChanged }: { m: Member; c: Conversation; m
   };
   const items: Item[] = [];
   if (!m.self) items.push({ icon: 'user', label: t('contact'), run: () => app.router.go({ at: 'person', address: m.address }) });
-  if (members.role === 'owner' && !m.self) items.push(m.role === 'admin' ? { icon: 'shieldOff', label: t('make-member'), run: role('member') } : { icon: 'shield', label: t('make-admin'), run: role('admin') });
-  if (!m.self && ((members.role === 'owner') || (members.role === 'admin' && m.role === 'member'))) items.push({ icon: 'trash', label: t('remove.action'), danger: true, run: remove });
+  if (members.role === 'owner' && !m.self && m.role !== 'owner') items.push({ icon: 'key', label: t('make-owner'), run: role('owner') });
+  if (members.role === 'owner' && !m.self) items.push(m.role !== 'member' ? { icon: 'shieldOff', label: t('make-member'), run: role('member') } : { icon: 'shield', label: t('make-admin'), run: role('admin') });
+  if (!m.self && (members.role === 'owner' ? m.role !== 'owner' : members.role === 'admin' && m.role === 'member')) items.push({ icon: 'trash', label: t('remove.action'), danger: true, run: remove });
   return (
     <button type="button" class="row" disabled={!items.length} onClick={(e) => openMenu(e.currentTarget, items)}>
       <Avatar name={m.name} address={m.address} size="s36" />

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 export { default as archive } from 'icon:archive';
-export { default as archiveOut } from 'icon:archive-restore';
 export { default as at } from 'icon:at-sign';
 export { default as back } from 'icon:arrow-left';
 export { default as ban } from 'icon:ban';
@@ -18,12 +17,9 @@ export { default as disk } from 'icon:hard-drive';
 export { default as down } from 'icon:arrow-down';
 export { default as download } from 'icon:download';
 export { default as edit } from 'icon:square-pen';
-export { default as pencil } from 'icon:pencil';
 export { default as failed } from 'icon:circle-alert';
 export { default as file } from 'icon:file';
 export { default as fileText } from 'icon:file-text';
-export { default as fileVideo } from 'icon:file-play';
-export { default as fileZip } from 'icon:file-archive';
 export { default as forward } from 'icon:forward';
 export { default as globe } from 'icon:globe';
 export { default as image } from 'icon:image';
@@ -37,7 +33,6 @@ export { default as out } from 'icon:log-out';
 export { default as palette } from 'icon:palette';
 export { default as pause } from 'icon:pause';
 export { default as pin } from 'icon:pin';
-export { default as pinOff } from 'icon:pin-off';
 export { default as play } from 'icon:play';
 export { default as plus } from 'icon:plus';
 export { default as qr } from 'icon:qr-code';
@@ -55,6 +50,5 @@ export { default as smile } from 'icon:smile-plus';
 export { default as timer } from 'icon:timer';
 export { default as trash } from 'icon:trash-2';
 export { default as user } from 'icon:user';
-export { default as userPlus } from 'icon:user-plus';
 export { default as users } from 'icon:users';
 export { default as eye } from 'icon:eye';

@@ -181,8 +181,11 @@ function decoded(text: string): string {
 
 /** A text that is longer says too much to be compared with an address. */
 const longestName = 300;
-/** A host within a sentence; 。 is a dot to browsers as well. */
-const hosts = /[\p{L}\p{N}-]+(?:[.。][\p{L}\p{N}-]+)+/gu;
+/** A host within a sentence. */
+const hosts = /[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu;
+
+/** What is a dot to eyes or to browsers, by Unicode's list of what is confusable, but for what NFKC makes one of. */
+const dots = /[·٠۔۰܁܂ᐧ•‧∙⋅⸱⸳。・ꓸ꘎𐄁𐩐𝅭]/gu;
 
 /** What changes a text for programs, and little or nothing for eyes. */
 const unseen = /[\p{Cf}\p{M}\u2800]/gu;
@@ -191,7 +194,7 @@ const unseen = /[\p{Cf}\p{M}\u2800]/gu;
 export function disguised(text: string, where: string): boolean {
   if (text.length > longestName) return true;
   const to = where.toLowerCase().replace(/:\d+$/, '');
-  const said = text.normalize('NFKC').replace(unseen, '').toLowerCase().trim();
+  const said = text.normalize('NFKC').replace(dots, '.').replace(unseen, '').toLowerCase().trim();
   if (!said) return true;
   if (to.includes('@')) return /[@.]/.test(said) && said.replace(/^mailto:/, '') !== to;
   if (/xn--/.test(to) && /[^\u0000-\u007f]/.test(said)) return true;

@@ -99,7 +99,7 @@ export function MenuLayer(): VNode | null {
           </div>
         )}
         {menu.items.map((item) => (
-          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))} aria-haspopup={item.more && 'menu'}>
+          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onPointerMove={(e) => e.currentTarget.focus()} onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))} aria-haspopup={item.more && 'menu'}>
             <Icon name={item.icon} />
             <span>{item.label}{item.text && <small>{item.text}</small>}</span>
           </button>

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { VNode } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
-import { told } from '../model/app';
-import { clock, moment, number, t } from '../model/i18n';
+import { clock, moment, number, size, t } from '../model/i18n';
+import { told } from '../model/problem';
 import { localPrefix } from '../model/timeline';
 import { harmless, hue, onlyEmoji, plain } from '../model/text';
 import { messageItems, quickEmoji, react, writable } from './actions';
 import { Attachments, isPicture } from './attachments';
 import { Markdown } from './markdown';
 import { longPress, openMenu } from './menu';
-import { Avatar, Icon, IconButton, Name, useApp } from './parts';
+import { Avatar, Button, Icon, IconButton, Name, useApp } from './parts';
 import { preview } from './side';
 import { useSwipe } from './swipe';
 import { stateName, Ticks } from './ticks';
@@ -67,17 +67,22 @@ export function MessageView(p: Props): VNode {
 
 function Bubble(p: Props & { onMenu: (at: MouseEvent) => void }): VNode {
   const { m } = p;
+  const app = useApp();
+  const [all, setAll] = useState('');
+  const open = () => void app.whole(m).then((w) => setAll(w.text));
+  useEffect(() => void (all && open()), [m]);
   const big = m.deleted || m.quote || m.attachments.length ? 0 : onlyEmoji(m.text);
-  const open = (e: MouseEvent) => {
+  const menu = (e: MouseEvent) => {
     if (!window.getSelection()?.toString() && !(e.target as Element).closest('a')) p.onMenu(e);
   };
-  if (m.deleted) return <div class="bubble deleted" onContextMenu={open}><Icon name="ban" size="small" />{t(m.own ? 'deleted.own' : 'deleted')}</div>;
+  if (m.deleted) return <div class="bubble deleted" onContextMenu={menu}><Icon name="ban" size="small" />{t(m.own ? 'deleted.own' : 'deleted')}</div>;
   const pictures = m.attachments.length > 0 && m.attachments.every(isPicture);
   return (
-    <div class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`} onContextMenu={open} {...longPress(open)}>
+    <div class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`} onContextMenu={menu} {...longPress(menu)}>
       {m.quote && <Quoted m={m} onJump={p.onJump} />}
       {m.attachments.length > 0 && <Attachments m={m} />}
-      {m.text && <Markdown text={m.text} />}
+      {m.text && <Markdown text={(m.length && all) || m.text} />}
+      {m.length && !all && <Button plain onClick={open}>{t('show-all', { n: size(m.length) })}</Button>}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Contact } from '../core/api.gen';
+import type { App } from '../model/app';
 import { t } from '../model/i18n';
 import { fold } from '../model/text';
 import { Avatar, Bar, Button, Icon, Name, Problem, Seal, Skeletons, useApp, useWork, rove } from './parts';
@@ -14,12 +15,22 @@ export function addressIn(text: string): string {
   return found ? found[1]!.toLowerCase() : '';
 }
 
+/** An address at a server: what was typed, or the name of an account there. */
+export function addressAt(text: string, host: string): string {
+  const name = text.trim().toLowerCase();
+  return addressIn(text) || (host && /^[a-z0-9][a-z0-9._-]{1,31}$/.test(name) ? `${name}@${host}` : '');
+}
+
 function safeDecode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
     return text;
   }
+}
+
+function hostOf(app: App): string {
+  return app.session.value?.address.split('@')[1] ?? '';
 }
 
 export function useContacts(): Contact[] | null {
@@ -38,7 +49,7 @@ export function NewConversation({ address }: { address: string }): VNode {
   const work = useWork();
   const begin = (to: string) => void work.run(() => app.write(to));
   const wanted = fold(text.trim());
-  const typed = addressIn(text);
+  const typed = addressAt(text, hostOf(app));
   const fitting = contacts?.filter((c) => !c.blocked && (!wanted || fold(c.name).includes(wanted) || c.address.includes(wanted)));
   return (
     <>
@@ -61,6 +72,7 @@ export function NewConversation({ address }: { address: string }): VNode {
           </div>
         )}
         {!contacts && <Skeletons n={4} />}
+        {fitting?.length === 0 && text && !typed && <p class="hint panel">{t('people.none')}</p>}
         {fitting && fitting.length > 0 && <h2 class="section">{t('contacts')}</h2>}
         <div class="rows">{fitting?.slice(0, 300).map((c) => <PersonRow key={c.address} c={c} onClick={() => begin(c.address)} />)}</div>
       </div>
@@ -129,14 +141,15 @@ export function usePicked(): Picked {
 
 /** Chooses people among contacts, or by address. */
 export function Picker({ picked, without }: { picked: Picked; without: string[] }): VNode {
+  const host = hostOf(useApp());
   const contacts = useContacts();
   const [text, setText] = useState('');
   const wanted = fold(text.trim());
-  const typed = addressIn(text);
   const known = new Set(contacts?.map((c) => c.address));
   const strangers = picked.people.filter((p) => !known.has(p)).map(stranger);
   const all = [...strangers, ...(contacts ?? [])].filter((c) => !c.blocked && !without.includes(c.address));
   const fitting = all.filter((c) => !wanted || fold(c.name).includes(wanted) || c.address.includes(wanted));
+  const typed = addressIn(text) || (fitting.length ? '' : addressAt(text, host));
   const first = () => {
     const one = typed ? (without.includes(typed) ? '' : typed) : wanted ? (fitting[0]?.address ?? '') : '';
     if (!one) return;

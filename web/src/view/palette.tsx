@@ -3,12 +3,14 @@
 import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { App, Passed } from '../model/app';
-import { t } from '../model/i18n';
+import { t, type Key } from '../model/i18n';
 import { rank, type Command } from '../model/palette';
-import { writable } from './actions';
+import { harmless } from '../model/text';
+import { confirmBlock, conversationItems, writable } from './actions';
 import { addFiles } from './composer';
 import { useContacts } from './new';
 import { Avatar, Dialog, Icon, Name, useApp } from './parts';
+import { sections } from './settings';
 
 export function PaletteSheet(): VNode {
   const app = useApp();
@@ -39,10 +41,10 @@ function Chooser({ title, placeholder, commands, onClose }: { title: string; pla
   const keys = (e: KeyboardEvent) => {
     if (e.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
-    if (step) setAt((at + step + found.length) % Math.max(1, found.length));
-    else if (e.key === 'Enter') run(found[at]);
-    else return;
+    if (!step && e.key !== 'Enter') return;
     e.preventDefault();
+    if (step) setAt((at + step + found.length) % Math.max(1, found.length));
+    else run(found[at]);
   };
   return (
     <Dialog title={title} onClose={onClose} class="palette" bare>
@@ -82,8 +84,18 @@ function places(app: App, passed: Passed): Command[] {
   }));
 }
 
+/** What can be done with the conversation that is open. */
+function here(app: App): Command[] {
+  const { value: route } = app.router.route;
+  const c = route.at === 'conversation' && app.list.get(route.id);
+  if (!c) return [];
+  const items = conversationItems(app, c).flatMap((i) => (i.more ? i.more.map((m) => ({ ...m, label: `${i.label}: ${m.label}` })) : i));
+  if (c.peer) items.push({ icon: 'shield', label: t('verify'), run: () => (app.sheet.value = { kind: 'verify', address: c.peer }) }, { icon: 'ban', label: t('block'), run: () => confirmBlock(app, c.peer, c.name) });
+  return items.map((i) => ({ id: i.label, title: i.label, hint: harmless(c.name), kind: 'action', run: () => void i.run() }));
+}
+
 function actions(app: App): Command[] {
-  const go = (id: string, title: string, run: () => void): Command => ({ id, title, hint: '', kind: 'action', run });
+  const go = (id: string, title: string, run: () => void, hint = ''): Command => ({ id, title, hint, kind: 'action', run });
   const { router, settings } = app;
   const list = [
     go('new', t('new'), () => router.go({ at: 'new', address: '' })),
@@ -92,7 +104,9 @@ function actions(app: App): Command[] {
     go('archive', t('archive'), () => router.go({ at: 'archive' })),
     go('requests', t('requests'), () => router.go({ at: 'requests' })),
     go('settings', t('settings'), () => router.go({ at: 'settings', section: '' })),
-    go('theme', t(settings.shown.value.theme === 'dark' ? 'theme.to-light' : 'theme.to-dark'), () => void app.attempt(() => settings.set('theme', settings.shown.value.theme === 'dark' ? 'light' : 'dark'))),
+    go('theme', t(settings.shown.value.theme === 'dark' ? 'theme.to-light' : 'theme.to-dark'), () => void app.attempt(() => settings.set('theme', settings.shown.value.theme === 'dark' ? 'light' : 'dark')), `${t('look.theme')}: ${t('look.light')}, ${t('look.dark')}`),
+    ...sections.map(([id, , title]) => go(id, t(title), () => router.go({ at: 'settings', section: id }), t(`${title}.hint` as Key))),
+    ...here(app),
   ];
   if (app.session.value?.protected) list.push(go('lock', t('lock'), () => void app.attempt(() => app.lock())));
   return list;

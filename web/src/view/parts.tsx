@@ -3,10 +3,10 @@
 // The small parts that every screen is made of.
 
 import { Component, createContext, h, type ComponentChildren, type VNode } from 'preact';
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { App } from '../model/app';
-import { wording } from '../model/app';
 import { t } from '../model/i18n';
+import { wording } from '../model/problem';
 import { harmless, hue, initials, parted } from '../model/text';
 import * as icons from './icons';
 
@@ -64,7 +64,7 @@ export function Seal(): VNode {
   );
 }
 
-export function Bar(p: { title: string; back?: () => void; children?: ComponentChildren; large?: boolean; keepBack?: boolean }): VNode {
+export function Bar(p: { title: string; back?: () => void; children?: ComponentChildren; large?: boolean; keepBack?: boolean; beside?: boolean }): VNode {
   const app = useApp();
   return (
     <header class="bar">
@@ -73,8 +73,19 @@ export function Bar(p: { title: string; back?: () => void; children?: ComponentC
         {p.title}
       </h1>
       {p.children}
+      {p.beside && <IconButton icon="close" label={t('close')} onClick={p.back!} class="shuts" />}
     </header>
   );
+}
+
+/**
+ * A screen of its own. What comes first in it has the focus: the attribute
+ * autofocus works once in the life of a page.
+ */
+export function FullScreen({ step, children }: { step?: unknown; children: ComponentChildren }): VNode {
+  const ref = useRef<HTMLElement>(null);
+  useEffect(() => (ref.current!.querySelector<HTMLElement>('[autofocus]') ?? ref.current!.querySelector('h1'))?.focus(), [step]);
+  return <main class="screen" ref={ref}>{children}</main>;
 }
 
 export function Problem({ text }: { text: string }): VNode | null {
@@ -270,5 +281,37 @@ export function Button(p: { children: ComponentChildren; onClick?: (e: MouseEven
     <button type={p.submit ? 'submit' : 'button'} class={`button ${kind}`} onClick={p.onClick} disabled={p.disabled} autoFocus={p.autofocus}>
       {p.children}
     </button>
+  );
+}
+
+/** A field for a passphrase. Of a new one the core says if it is easy to guess. */
+export function Secret(p: { label: string; hint?: string; value: string; onChange: (v: string) => void; current?: boolean; repeated?: boolean }): VNode {
+  const app = useApp();
+  const [weak, setWeak] = useState(false);
+  const input = (value: string) => {
+    p.onChange(value);
+    if (!p.current && !p.repeated) void app.core.call('weakness', { passphrase: value.normalize() }).then((w) => setWeak(w.weak));
+  };
+  const id = useId();
+  const [shown, show] = useState(false);
+  return (
+    <div class="field">
+      <label for={id}>{p.label}</label>
+      <span class="secret">
+        <input id={id} class="input" type={(shown ? 'text' : 'password') as 'text'} autocomplete={p.current ? 'current-password' : 'new-password'} autocapitalize="none" spellcheck={false} value={p.value} onInput={(e) => input(e.currentTarget.value)} />
+        <IconButton icon="eye" label={t('passphrase.show')} pressed={shown} onClick={() => show(!shown)} />
+      </span>
+      <small role="status">{weak && p.value ? t('passphrase.weak') : p.hint}</small>
+    </div>
+  );
+}
+
+/** A new passphrase, typed twice once there is one: it cannot be looked up again. */
+export function NewSecret(p: { label: string; hint?: string; value: string; again: string; onChange: (v: string) => void; onAgain: (v: string) => void }): VNode {
+  return (
+    <>
+      <Secret label={p.label} {...(p.hint && { hint: p.hint })} value={p.value} onChange={p.onChange} />
+      {p.value && <Secret label={t('passphrase.again')} value={p.again} onChange={p.onAgain} repeated />}
+    </>
   );
 }

@@ -4,7 +4,7 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { confirmErase } from './actions';
-import { Button, Problem, useApp, useWork } from './parts';
+import { Button, Icon, NewSecret, Problem, Secret, useApp, useWork } from './parts';
 import { Group, LookChoice } from './settings';
 
 /** Passphrases, the lock, and the way to leave nothing behind. */
@@ -23,15 +23,6 @@ export function Security(): VNode {
       {shielded && <Duress />}
       <Erase />
     </>
-  );
-}
-
-function Secret(p: { label: string; value: string; onChange: (v: string) => void; current?: boolean }): VNode {
-  return (
-    <label class="field">
-      <span>{p.label}</span>
-      <input class="input" type="password" autocomplete={p.current ? 'current-password' : 'new-password'} value={p.value} onInput={(e) => p.onChange(e.currentTarget.value)} />
-    </label>
   );
 }
 
@@ -57,8 +48,7 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
     <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={`${t('create.passphrase.hint')} ${shielded ? t('passphrase.second') : ''}`}>
       <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(next); }}>
         {shielded && <Secret label={t('passphrase.old')} value={old} onChange={setOld} current />}
-        <Secret label={t('passphrase.new')} value={next} onChange={setNext} />
-        <Secret label={t('passphrase.again')} value={again} onChange={setAgain} />
+        <NewSecret label={t('passphrase.new')} value={next} again={again} onChange={setNext} onAgain={setAgain} />
         <Problem text={work.problem} />
         <div class="actions">
           {shielded && <Button disabled={work.busy || !old || !!next} onClick={() => void change('')}>{t('passphrase.remove')}</Button>}
@@ -72,19 +62,26 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
 function Duress(): VNode {
   const app = useApp();
   const [passphrase, set] = useState('');
+  const [again, setAgain] = useState('');
   const work = useWork();
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    if (!(await work.run(() => app.core.call('setDuress', { passphrase: passphrase.normalize() })))) return;
+  const there = app.session.value!.duress;
+  const change = async (to: string) => {
+    if (to && to !== again) return work.fail(t('passphrase.differ'));
+    if (!(await work.run(() => app.core.call('setDuress', { passphrase: to.normalize() })))) return;
     set('');
+    setAgain('');
     app.toasts.add(t('saved'));
   };
   return (
     <Group title={t('duress')} text={t('duress.text')}>
-      <form class="padded stack" onSubmit={(e) => void submit(e)}>
-        <Secret label={t('duress.field')} value={passphrase} onChange={set} />
+      <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(passphrase); }}>
+        {there && <p class="known"><Icon name="check" size="small" />{t('duress.there')}</p>}
+        <NewSecret label={t('duress.field')} value={passphrase} again={again} onChange={set} onAgain={setAgain} />
         <Problem text={work.problem} />
-        <div class="actions"><Button primary submit disabled={work.busy || !passphrase}>{t('save')}</Button></div>
+        <div class="actions">
+          {there && <Button disabled={work.busy || !!passphrase} onClick={() => void change('')}>{t('passphrase.remove')}</Button>}
+          <Button primary submit disabled={work.busy || !passphrase}>{t('save')}</Button>
+        </div>
       </form>
     </Group>
   );

@@ -11,7 +11,7 @@ import { timerOptions } from './details';
 import { Avatar, Bar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, rove, useApp, useWork, type IconName } from './parts';
 import { Security } from './security';
 
-const sections: [string, IconName, Key][] = [
+export const sections: [string, IconName, Key][] = [
   ['privacy', 'eye', 'settings.privacy'],
   ['security', 'lock', 'settings.security'],
   ['appearance', 'palette', 'settings.appearance'],

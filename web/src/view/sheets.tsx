@@ -5,7 +5,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Safety } from '../core/api.gen';
-import type { Sheet } from '../model/app';
+import type { Question } from '../model/app';
 import { t } from '../model/i18n';
 import { invitation } from '../model/route';
 import { copy } from './actions';
@@ -34,18 +34,27 @@ export function Sheets(): VNode | null {
   return null;
 }
 
-export function Confirm({ s }: { s: Extract<Sheet, { kind: 'confirm' }> }): VNode {
+export function Confirm({ s }: { s: Question }): VNode {
   const { sheet } = useApp();
   const work = useWork();
+  const [chosen, choose] = useState(s.choice?.options[0]![0] ?? '');
   const close = () => (sheet.value = null);
   const act = async () => {
-    if (await work.run(async () => s.run())) close();
+    if (await work.run(async () => s.run(chosen))) close();
   };
   return (
     <Dialog title={s.title} onClose={close} class="small" bare>
       <div class="confirm">
         <h1 class="title">{s.title}</h1>
         <p>{s.text}</p>
+        {s.choice && (
+          <label class="field">
+            <span>{s.choice.label}</span>
+            <select class="input" value={chosen} onChange={(e) => choose(e.currentTarget.value)}>
+              {s.choice.options.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+            </select>
+          </label>
+        )}
         <Problem text={work.problem} />
         <div class="actions">
           <Button autofocus onClick={close}>{t('cancel')}</Button>
@@ -61,6 +70,7 @@ function Share(): VNode {
   const app = useApp();
   const address = app.session.value?.address ?? '';
   const link = invitation(address);
+  const shares = typeof navigator.share === 'function';
   const pass = () => void navigator.share({ url: link }).catch(() => undefined);
   return (
     <Dialog title={t('share.yours')} onClose={() => (app.sheet.value = null)} class="small">
@@ -69,8 +79,9 @@ function Share(): VNode {
         <p class="code-line ltr">{address}</p>
         <p class="hint">{t('share.text')}</p>
         <div class="actions">
-          <Button onClick={() => void copy(app, address)}><Icon name="copy" />{t('copy')}</Button>
-          {typeof navigator.share === 'function' && <Button primary onClick={pass}><Icon name="share" />{t('share')}</Button>}
+          <Button onClick={() => void copy(app, address)}>{t('copy.address')}</Button>
+          <Button primary={!shares} onClick={() => void copy(app, link)}><Icon name="copy" />{t('copy.link')}</Button>
+          {shares && <Button primary onClick={pass}><Icon name="share" />{t('share')}</Button>}
         </div>
       </div>
     </Dialog>

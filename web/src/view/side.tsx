@@ -9,7 +9,7 @@ import { brief, number, t } from '../model/i18n';
 import { happened } from '../model/notice';
 import { link, type Route } from '../model/route';
 import { harmless, plain } from '../model/text';
-import { conversationItems, conversationSwipes } from './actions';
+import { conversationItems, conversationSwipes, requestsItems } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
 import { Avatar, Bar, Button, Empty, Icon, IconButton, Kept, Name, Seal, Skeletons, rove, useApp, useNow } from './parts';
@@ -81,13 +81,14 @@ function Find(): VNode {
 }
 
 function HomeRows(): VNode {
-  const { list, router } = useApp();
+  const { list, router, session } = useApp();
   const rows = list.main.value;
   const query = list.query.value.trim();
   const requests = query ? [] : list.requests.value;
-  if (!list.sorted.value.length) {
+  if (!query && !rows.length && !requests.length && !list.archived.value.length) {
     return (
       <Empty icon="inbox" title={t('list.empty')} text={t('list.empty.text')}>
+        <p class="code-line ltr">{session.value?.address}</p>
         <ShareButton />
         <Button primary onClick={() => router.go({ at: 'new', address: '' })}>{t('new')}</Button>
       </Empty>
@@ -134,11 +135,14 @@ function Place(p: { icon: 'inbox' | 'archive'; title: string; text: string; coun
 }
 
 function Shelf({ kind }: { kind: 'requests' | 'archive' }): VNode {
-  const { list, router } = useApp();
+  const app = useApp();
+  const { list, router } = app;
   const rows = (kind === 'requests' ? list.requests : list.archived).value;
   return (
     <>
-      <Bar title={t(kind)} back={() => router.go({ at: 'home' })} keepBack />
+      <Bar title={t(kind)} back={() => router.go({ at: 'home' })} keepBack>
+        {kind === 'requests' && rows.length > 0 && <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, requestsItems(app, rows))} />}
+      </Bar>
       {rows.length ? <Rows rows={rows} head={0} foot={null} /> : <Empty icon={kind === 'requests' ? 'inbox' : 'archive'} title={t(`${kind}.empty`)} text={t(`${kind}.text`)} />}
     </>
   );
@@ -236,15 +240,15 @@ function Preview({ c }: { c: Conversation }): VNode {
   const { typing } = useApp();
   const writing = Object.values(typing.value[c.id] ?? {});
   if (writing.length) return <span class="preview clip"><b>{t('typing')}</b></span>;
-  if (c.draft) return <span class="preview clip"><em>{t('draft')}</em> <bdi>{plain(c.draft)}</bdi></span>;
+  if (c.draft) return <span class="preview said"><em>{t('draft')}</em> <bdi class="clip">{plain(c.draft)}</bdi></span>;
   if (c.status === 'removed' && !c.group) return <span class="preview clip">{t('notice.left', { name: c.name })}</span>;
   if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
   if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
   const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
   return (
-    <span class="preview clip">
-      {who && <>{t('said', { name: who })} </>}
-      <bdi>{preview(c.last)}</bdi>
+    <span class="preview said">
+      {who && <><span class="clip">{t('said', { name: who })}</span> </>}
+      <bdi class="clip">{preview(c.last)}</bdi>
     </span>
   );
 }

@@ -56,7 +56,7 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
                 case 'new':
                   return <div role="listitem" class="new-line" key="new" data-key="new"><span>{t('new-messages')}</span></div>;
                 case 'notice':
-                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message)}</div>;
+                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message, line.more)}</div>;
                 case 'message':
                   return (
                     <Kept key={line.key} on={[line.message, line.first, line.last, line.key === last, c.status]}
@@ -91,7 +91,7 @@ function Beginning({ c }: { c: Conversation }): VNode {
     <div class="beginning">
       <Icon name="lock" size="small" />
       <p>{t('beginning')}</p>
-      {!c.last && c.status === 'active' && <p>{t('beginning.empty')}</p>}
+      {(!c.last || c.last.notice) && c.status === 'active' && <p>{t('beginning.empty')}</p>}
     </div>
   );
 }

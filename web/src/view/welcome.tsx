@@ -4,28 +4,31 @@ import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { copy } from './actions';
-import { Button, Icon, Problem, useApp, useWork } from './parts';
+import { Button, FullScreen, Icon, NewSecret, Problem, useApp, useWork } from './parts';
 
 /** The first screens. Restoring and linking get their places beside Create. */
 export function Welcome(): VNode {
   const [step, setStep] = useState<'hello' | 'create'>('hello');
   return (
-    <main class="screen">
+    <FullScreen step={step}>
       {step === 'hello' ? <Hello onNext={() => setStep('create')} /> : <CreateForm onBack={() => setStep('hello')} />}
-    </main>
+    </FullScreen>
   );
 }
 
 function Hello({ onNext }: { onNext: () => void }): VNode {
+  const route = useApp().router.route.value;
   return (
     <div class="inner">
       <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
       <h1>{t('welcome.title')}</h1>
+      {route.at === 'new' && route.address && <p class="lead">{t('welcome.invited', { name: route.address })}</p>}
       <p class="lead">{t('welcome.text')}</p>
       <ul class="points">
         <li><Icon name="user" /><span>{t('welcome.point1')}</span></li>
         <li><Icon name="key" /><span>{t('welcome.point2')}</span></li>
         <li><Icon name="shield" /><span>{t('welcome.point3')}</span></li>
+        <li><Icon name="failed" /><span>{t('welcome.recovery')}</span></li>
       </ul>
       <Button primary wide autofocus onClick={onNext}>{t('begin')}</Button>
     </div>
@@ -40,9 +43,11 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
   const [name, setName] = useState('');
   const [invite, setInvite] = useState('');
   const [passphrase, setPassphrase] = useState('');
+  const [again, setAgain] = useState('');
   const work = useWork();
   const submit = async (e: Event) => {
     e.preventDefault();
+    if (passphrase && passphrase !== again) return work.fail(t('passphrase.differ'));
     await work.run(async () => {
       await app.enter(await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase: passphrase.normalize() }));
     });
@@ -63,11 +68,7 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
             <small>{t('create.host.hint')}</small>
           </label>
         )}
-        <label class="field">
-          <span>{t('create.passphrase')}</span>
-          <input class="input" type="password" autocomplete="new-password" value={passphrase} onInput={(e) => setPassphrase(e.currentTarget.value)} />
-          <small>{t('create.passphrase.hint')}</small>
-        </label>
+        <NewSecret label={t('create.passphrase')} hint={t('create.passphrase.hint')} value={passphrase} again={again} onChange={setPassphrase} onAgain={setAgain} />
         <details>
           <summary>{t('create.more')}</summary>
           <label class="field">
@@ -96,18 +97,18 @@ export function Recovery({ recovery }: { recovery: string }): VNode {
   const [kept, setKept] = useState(false);
   const parts = recovery.split(/[\s-]+/);
   return (
-    <main class="screen">
+    <FullScreen>
       <div class="inner">
-        <h1>{t('recovery.title')}</h1>
+        <h1 tabIndex={-1}>{t('recovery.title')}</h1>
         <p class="lead">{t('recovery.text')}</p>
         <div class="recovery" aria-label={t('recovery.title')} role="group">{parts.map((p, i) => <span key={i}>{p}</span>)}</div>
-        <Button onClick={() => void copy(app, recovery)}><Icon name="copy" />{t('copy')}</Button>
+        <Button onClick={() => void copy(app, recovery, true)}><Icon name="copy" />{t('copy')}</Button>
         <label class="check">
           <input type="checkbox" checked={kept} onChange={(e) => setKept(e.currentTarget.checked)} />
           <span>{t('recovery.kept')}</span>
         </label>
         <Button primary wide disabled={!kept} onClick={() => void app.attempt(async () => app.enter(await app.core.call('recoveryNoted', {})))}>{t('continue')}</Button>
       </div>
-    </main>
+    </FullScreen>
   );
 }

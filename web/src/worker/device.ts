@@ -57,7 +57,12 @@ async function write(change: (table: IDBObjectStore) => void): Promise<void> {
       const t = db.transaction(TABLE, 'readwrite', { durability: 'strict' });
       t.oncomplete = () => resolve();
       t.onabort = () => reject(t.error);
-      change(t.objectStore(TABLE));
+      try {
+        change(t.objectStore(TABLE));
+      } catch (e) {
+        t.abort(); // or what came before would be stored without the rest
+        reject(e);
+      }
     });
   } finally {
     db.close();

@@ -25,41 +25,41 @@ const (
 	// pieceSize is what a kept file is cut into, in bytes: a multiple of the
 	// segments of package attach, so that downloads go on from whole pieces.
 	pieceSize = 512 << 10
-	// unsentFor is how long a file that was attached waits to be sent.
-	unsentFor = 7 * 24 * time.Hour
-	// roomStep is for how much of a download room is made at a time: a sender
-	// can claim any size, but what has arrived is there.
-	roomStep = 32 * pieceSize
-	// touchEvery is how exactly it is known when a file was last opened.
-	touchEvery = time.Hour
+	// unsentFileLifetime is how long an attached file is kept without being sent.
+	unsentFileLifetime = 7 * 24 * time.Hour
+	// reserveStep is the number of bytes for which a download reserves room at
+	// a time: a sender can claim any size, but received bytes are real.
+	reserveStep = 32 * pieceSize
+	// lastOpenedPrecision is the precision of the stored time of the last use.
+	lastOpenedPrecision = time.Hour
 )
 
 // errNotKept means that a file is not, or no longer, in the profile.
 var errNotKept = errors.New("the file is no longer kept on this device")
 
-// A shelf keeps files in the profile's store, in pieces, sealed like
-// everything else: what was attached until it is sent, and what was opened for
-// as long as there is room. A file goes with the last message that has it.
-type shelf struct {
+// An attachmentCache stores files in the profile's store, in sealed pieces:
+// attached files until they are sent, and opened files as long as there is room.
+// A file is deleted with the last message that refers to it.
+type attachmentCache struct {
 	store *sealedStore
 	now   func() time.Time
 	room  int64
 
 	mu   sync.Mutex
-	busy map[shelfKey]chan struct{} // being written; closed at the end
+	busy map[cacheKey]chan struct{} // being written; closed at the end
 }
 
-func newShelf(store *sealedStore, now func() time.Time) *shelf {
-	return &shelf{store: store, now: now, room: MaxKept, busy: map[shelfKey]chan struct{}{}}
+func newAttachmentCache(store *sealedStore, now func() time.Time) *attachmentCache {
+	return &attachmentCache{store: store, now: now, room: MaxKept, busy: map[cacheKey]chan struct{}{}}
 }
 
-// A shelfKey is a file's place in the store.
-type shelfKey [16]byte
+// A cacheKey is the key of a file in the cache.
+type cacheKey [16]byte
 
-func keyOfFile(s *sealedStore, blob protocol.BlobID) shelfKey { return shelfKey(s.index(blob[:])) }
+func keyOfFile(s *sealedStore, blob protocol.BlobID) cacheKey { return cacheKey(s.index(blob[:])) }
 
 // claim waits until nobody writes a file, and keeps others from it.
-func (s *shelf) claim(ctx context.Context, k shelfKey) (release func(), err error) {
+func (s *attachmentCache) claim(ctx context.Context, k cacheKey) (release func(), err error) {
 	for {
 		s.mu.Lock()
 		other, taken := s.busy[k]
@@ -84,7 +84,7 @@ func (s *shelf) claim(ctx context.Context, k shelfKey) (release func(), err erro
 }
 
 // find returns a file's record, nil if there is none.
-func (s *shelf) find(k shelfKey) (rec *fileRecord, err error) {
+func (s *attachmentCache) find(k cacheKey) (rec *fileRecord, err error) {
 	err = s.store.view(func(tx *sealedTx) error {
 		rec, err = loadFile(tx, k)
 		return err
@@ -92,7 +92,7 @@ func (s *shelf) find(k shelfKey) (rec *fileRecord, err error) {
 	return rec, err
 }
 
-func loadFile(tx *sealedTx, k shelfKey) (*fileRecord, error) {
+func loadFile(tx *sealedTx, k cacheKey) (*fileRecord, error) {
 	var rec fileRecord
 	ok, err := tx.load(key(tableFile, k[:]), &rec)
 	if err != nil || !ok {
@@ -101,12 +101,12 @@ func loadFile(tx *sealedTx, k shelfKey) (*fileRecord, error) {
 	return &rec, nil
 }
 
-func saveFile(tx *sealedTx, k shelfKey, rec *fileRecord) error {
+func saveFile(tx *sealedTx, k cacheKey, rec *fileRecord) error {
 	return tx.save(key(tableFile, k[:]), rec)
 }
 
 // dropFile removes a file and all of its pieces, if it is there.
-func dropFile(tx *sealedTx, k shelfKey) error {
+func dropFile(tx *sealedTx, k cacheKey) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
@@ -122,7 +122,7 @@ func dropFile(tx *sealedTx, k shelfKey) error {
 // letGo is told that a message is gone, and drops the file if it was the last
 // that has it. Whoever got a file can send a message that leads to the same
 // one, and end it: those who were sent it before keep it.
-func letGo(tx *sealedTx, k shelfKey, by useRecord) error {
+func letGo(tx *sealedTx, k cacheKey, by useRecord) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
@@ -138,12 +138,12 @@ func letGo(tx *sealedTx, k shelfKey, by useRecord) error {
 	return saveFile(tx, k, rec)
 }
 
-func (s *shelf) drop(k shelfKey) error {
+func (s *attachmentCache) drop(k cacheKey) error {
 	return s.store.update(func(tx *sealedTx) error { return dropFile(tx, k) })
 }
 
 // change changes the record of a file that is still there.
-func (s *shelf) change(k shelfKey, fn func(tx *sealedTx, rec *fileRecord) error) error {
+func (s *attachmentCache) change(k cacheKey, fn func(tx *sealedTx, rec *fileRecord) error) error {
 	return s.store.update(func(tx *sealedTx) error {
 		rec, err := loadFile(tx, k)
 		if err != nil {
@@ -173,7 +173,7 @@ func (r *fileRecord) use(tx *sealedTx, by useRecord) error {
 }
 
 // add begins a file that a message has.
-func (s *shelf) add(k shelfKey, rec *fileRecord, by useRecord) error {
+func (s *attachmentCache) add(k cacheKey, rec *fileRecord, by useRecord) error {
 	rec.Used = s.now().Unix()
 	return s.store.update(func(tx *sealedTx) error {
 		if err := rec.use(tx, by); err != nil {
@@ -184,9 +184,9 @@ func (s *shelf) add(k shelfKey, rec *fileRecord, by useRecord) error {
 }
 
 // touch notes that a file is in use, for a message that has it.
-func (s *shelf) touch(k shelfKey, rec *fileRecord, by useRecord) error {
+func (s *attachmentCache) touch(k cacheKey, rec *fileRecord, by useRecord) error {
 	now := s.now().Unix()
-	if now-rec.Used < int64(touchEvery/time.Second) && slices.Contains(rec.Uses, by) {
+	if now-rec.Used < int64(lastOpenedPrecision/time.Second) && slices.Contains(rec.Uses, by) {
 		return nil
 	}
 	return s.change(k, func(tx *sealedTx, rec *fileRecord) error {
@@ -195,16 +195,16 @@ func (s *shelf) touch(k shelfKey, rec *fileRecord, by useRecord) error {
 	})
 }
 
-// A keptFile is a file on the shelf and its place.
+// A keptFile is a cached file and its position in the order of use.
 type keptFile struct {
-	k   shelfKey
+	k   cacheKey
 	rec fileRecord
 }
 
 // keptFiles returns all files, what was not opened for longest first.
 func keptFiles(tx *sealedTx) (all []keptFile, err error) {
 	err = tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
-		one := keptFile{k: shelfKey(k[1:])}
+		one := keptFile{k: cacheKey(k[1:])}
 		err := decodeRecord(v, &one.rec)
 		all = append(all, one)
 		return true, err
@@ -216,7 +216,7 @@ func keptFiles(tx *sealedTx) (all []keptFile, err error) {
 // makeRoom drops what was not opened for longest until need more bytes fit.
 // What does not fit by itself takes no other's place: it is kept for as long as
 // nobody makes room.
-func (s *shelf) makeRoom(need int64) error {
+func (s *attachmentCache) makeRoom(need int64) error {
 	return s.store.update(func(tx *sealedTx) error {
 		all, err := keptFiles(tx)
 		if err != nil {
@@ -248,7 +248,7 @@ func (s *shelf) makeRoom(need int64) error {
 	})
 }
 
-func (s *shelf) writing(k shelfKey) bool {
+func (s *attachmentCache) writing(k cacheKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.busy[k] != nil
@@ -256,12 +256,12 @@ func (s *shelf) writing(k shelfKey) bool {
 
 // unsent reports whether a file was attached and still waits for its message.
 func (r *fileRecord) unsent(now time.Time) bool {
-	return r.Whole && r.Attached != 0 && now.Sub(time.Unix(r.Attached, 0)) < unsentFor
+	return r.Whole && r.Attached != 0 && now.Sub(time.Unix(r.Attached, 0)) < unsentFileLifetime
 }
 
 // filesToSend returns the kept files that outboxes wait to send.
-func filesToSend(tx *sealedTx) (map[shelfKey]bool, error) {
-	all := map[shelfKey]bool{}
+func filesToSend(tx *sealedTx) (map[cacheKey]bool, error) {
+	all := map[cacheKey]bool{}
 	err := tx.scan([]byte(tableOutbox), false, func(_, v []byte) (bool, error) {
 		var item outboxRecord
 		err := decodeRecord(v, &item)
@@ -275,11 +275,11 @@ func filesToSend(tx *sealedTx) (map[shelfKey]bool, error) {
 	return all, err
 }
 
-// A shelfWriter adds to a file on the shelf, a transaction for each piece, and
-// hashes all of it. Close must follow what is written last.
-type shelfWriter struct {
-	s    *shelf
-	k    shelfKey
+// A cacheWriter appends to a cached file, with one transaction for each piece,
+// and hashes all of it. Close must follow the last Write.
+type cacheWriter struct {
+	s    *attachmentCache
+	k    cacheKey
 	have int64
 	size int64 // that the file will have, 0 if that is not known
 	room int64 // that was made and is not used yet
@@ -288,14 +288,14 @@ type shelfWriter struct {
 }
 
 // writer goes on with a file that has a record.
-func (s *shelf) writer(k shelfKey, have, size int64) (*shelfWriter, error) {
-	w := &shelfWriter{s: s, k: k, have: have, size: size, sum: sha256.New()}
-	_, err := io.Copy(w.sum, &shelfReader{s: s, k: k, size: have, n: -1})
+func (s *attachmentCache) writer(k cacheKey, have, size int64) (*cacheWriter, error) {
+	w := &cacheWriter{s: s, k: k, have: have, size: size, sum: sha256.New()}
+	_, err := io.Copy(w.sum, &cacheReader{s: s, k: k, size: have, n: -1})
 	return w, err
 }
 
 // Write implements io.Writer.
-func (w *shelfWriter) Write(p []byte) (int, error) {
+func (w *cacheWriter) Write(p []byte) (int, error) {
 	w.sum.Write(p)
 	w.buf.Write(p)
 	for w.buf.Len() >= pieceSize {
@@ -307,7 +307,7 @@ func (w *shelfWriter) Write(p []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (w *shelfWriter) Close() error {
+func (w *cacheWriter) Close() error {
 	if w.buf.Len() == 0 {
 		return nil
 	}
@@ -316,15 +316,15 @@ func (w *shelfWriter) Close() error {
 
 // ready makes room for the next pieces of a file whose size is known, if all of
 // it has any.
-func (w *shelfWriter) ready(n int64) error {
+func (w *cacheWriter) ready(n int64) error {
 	if w.size == 0 || w.size > w.s.room || w.room >= n {
 		return nil
 	}
-	w.room = max(n, min(roomStep, w.size-w.have))
+	w.room = max(n, min(reserveStep, w.size-w.have))
 	return w.s.makeRoom(w.room)
 }
 
-func (w *shelfWriter) add(piece []byte) error {
+func (w *cacheWriter) add(piece []byte) error {
 	if err := w.ready(int64(len(piece))); err != nil {
 		return err
 	}
@@ -343,7 +343,7 @@ func (w *shelfWriter) add(piece []byte) error {
 }
 
 // open opens a file that is whole.
-func (s *shelf) open(k shelfKey) (*shelfReader, error) {
+func (s *attachmentCache) open(k cacheKey) (*cacheReader, error) {
 	rec, err := s.find(k)
 	if err == nil && (rec == nil || !rec.Whole) {
 		err = errNotKept
@@ -351,13 +351,13 @@ func (s *shelf) open(k shelfKey) (*shelfReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &shelfReader{s: s, k: k, size: rec.Have, n: -1}, nil
+	return &cacheReader{s: s, k: k, size: rec.Have, n: -1}, nil
 }
 
-// A shelfReader reads a file, one piece at a time in memory.
-type shelfReader struct {
-	s     *shelf
-	k     shelfKey
+// A cacheReader reads a cached file with one piece in memory.
+type cacheReader struct {
+	s     *attachmentCache
+	k     cacheKey
 	size  int64
 	at    int64
 	n     int64 // of piece
@@ -365,7 +365,7 @@ type shelfReader struct {
 }
 
 // Read implements io.Reader.
-func (r *shelfReader) Read(p []byte) (int, error) {
+func (r *cacheReader) Read(p []byte) (int, error) {
 	if r.at >= r.size {
 		return 0, io.EOF
 	}
@@ -383,7 +383,7 @@ func (r *shelfReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (r *shelfReader) load(n int64) error {
+func (r *cacheReader) load(n int64) error {
 	err := r.s.store.view(func(tx *sealedTx) (err error) {
 		r.piece, err = tx.get(key(tablePiece, r.k[:], number(uint64(n))))
 		return err
@@ -399,7 +399,7 @@ func (r *shelfReader) load(n int64) error {
 }
 
 // Seek implements io.Seeker.
-func (r *shelfReader) Seek(offset int64, whence int) (int64, error) {
+func (r *cacheReader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
 		offset += r.at
@@ -414,7 +414,7 @@ func (r *shelfReader) Seek(offset int64, whence int) (int64, error) {
 }
 
 // Close implements io.Closer.
-func (r *shelfReader) Close() error {
+func (r *cacheReader) Close() error {
 	r.piece, r.n = nil, -1
 	return nil
 }

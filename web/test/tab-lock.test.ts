@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Elsewhere, type Locks, take } from '../src/core/seat';
+import { acquire, HeldElsewhere, type Locks } from '../src/core/tab-lock';
 import { settled } from './fake';
 
 /** Locks as browsers have them, for one name. */
@@ -24,12 +24,12 @@ class OneLock implements Locks {
   }
 }
 
-test('one tab has the seat, and another can take it', async () => {
+test('one tab holds the lock, and another can acquire it', async () => {
   const locks = new OneLock();
   const lost: string[] = [];
-  const ask = (tab: string, from: 'nobody' | 'anybody') => take(locks, from, () => lost.push(tab));
+  const ask = (tab: string, from: 'nobody' | 'anybody') => acquire(locks, from, () => lost.push(tab));
   await ask('first', 'nobody');
-  await assert.rejects(ask('second', 'nobody'), Elsewhere);
+  await assert.rejects(ask('second', 'nobody'), HeldElsewhere);
   const second = await ask('second', 'anybody');
   await settled();
   assert.deepEqual(lost, ['first']);
@@ -41,5 +41,5 @@ test('one tab has the seat, and another can take it', async () => {
 
 test('a browser that refuses locks says why', async () => {
   const locks: Locks = { request: () => Promise.reject(new Error('insecure')) };
-  await assert.rejects(take(locks, 'nobody', () => assert.fail()), /insecure/);
+  await assert.rejects(acquire(locks, 'nobody', () => assert.fail()), /insecure/);
 });

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Which of two clocks is right nobody knows. So nothing is erased before the
+// device's clock and that of the account's server both say that it is time,
+// and key packages hold by the server's, which all who take them share.
+
+// ClockTolerance is how far two clocks may differ before it matters.
+const ClockTolerance = 5 * time.Minute
+
+// clockTrustPeriod is how long the device's clock is trusted after the last
+// contact with the server.
+const clockTrustPeriod = 48 * time.Hour
+
+// ClockEvent: the clock of this device and that of the account's server differ
+// by more than ClockTolerance, or do so no longer.
+type ClockEvent struct {
+	// Ahead is how far the device's clock is ahead, negative if it is behind,
+	// 0 if it is right now.
+	Ahead time.Duration
+}
+
+func (ClockEvent) event() {}
+
+// A clockWatch compares the device's clock with those of servers.
+type clockWatch struct {
+	mu    sync.Mutex            // guards what follows
+	hosts map[string]serverTime // those that told
+	told  time.Duration         // the last ClockEvent's
+	seen  time.Time             // when the account's server was last seen, by the earlier clock
+}
+
+// A serverTime is what a server said the time was, and when it said so by the
+// monotonic clock: it goes on from there, however this device's clock is set.
+type serverTime struct{ said, at time.Time }
+
+func (s serverTime) now() time.Time { return s.said.Add(time.Since(s.at)) }
+
+// compareClocks notes what a server says the time is.
+func (c *Client) compareClocks(hello protocol.Hello) {
+	if hello.Time == 0 || hello.Time > 1<<40 {
+		return
+	}
+	w := &c.clocks
+	w.mu.Lock()
+	w.hosts[hello.Host] = serverTime{time.Unix(int64(hello.Time), 0), time.Now()}
+	w.mu.Unlock()
+	if c.isForeign(hello.Host) {
+		return
+	}
+	ahead, _ := c.aheadOfHost(hello.Host)
+	w.mu.Lock()
+	changed := w.told != ahead
+	w.told = ahead
+	w.mu.Unlock()
+	if changed {
+		c.emit(ClockEvent{ahead})
+	}
+}
+
+// ClockAhead returns how far this device's clock is ahead of that of the
+// account's server: negative if it is behind, 0 if they agree or the server was
+// not seen yet.
+func (c *Client) ClockAhead() time.Duration {
+	ahead, _ := c.aheadOfHost(c.self.address.Host)
+	return ahead
+}
+
+// aheadOfHost returns how far this device's clock is ahead of a server's, 0 if
+// that is within the tolerance, and whether the server told its time.
+func (c *Client) aheadOfHost(host string) (ahead time.Duration, known bool) {
+	c.clocks.mu.Lock()
+	server, known := c.clocks.hosts[host]
+	c.clocks.mu.Unlock()
+	if !known {
+		return 0, false
+	}
+	ahead = c.now().Sub(server.now()).Truncate(time.Second)
+	if ahead.Abs() <= ClockTolerance {
+		ahead = 0
+	}
+	return ahead, true
+}
+
+// serverNow is the time by the account's server's clock, by this device's if
+// that is not known.
+func (c *Client) serverNow() time.Time { return c.now().Add(-c.ClockAhead()) }
+
+// eraseNow is the time up to which what has a lifetime may be erased: the
+// earlier one of both clocks.
+func (c *Client) eraseNow() time.Time {
+	ahead, known := c.aheadOfHost(c.self.address.Host)
+	c.clocks.mu.Lock()
+	seen := c.clocks.seen
+	c.clocks.mu.Unlock()
+	now := c.now()
+	if known {
+		return now.Add(-max(0, ahead))
+	}
+	if limit := seen.Add(clockTrustPeriod); !seen.IsZero() && now.After(limit) {
+		return limit
+	}
+	return now
+}
+
+// lifeClock returns what is known of the time for messages that disappear.
+func (c *Client) lifeClock() lifeClock {
+	ahead, known := c.aheadOfHost(c.self.address.Host)
+	return lifeClock{erase: c.eraseNow(), ahead: ahead, known: known}
+}
+
+// verifyAt returns a time at which a key package holds: by this device's clock
+// or, if that differs from them, by that of the account's server or of host.
+func (c *Client) verifyAt(kp *mls.KeyPackage, host string) (time.Time, error) {
+	now := c.now()
+	life, _ := kp.LeafNode().Lifetime()
+	ahead, _ := c.aheadOfHost(host)
+	for _, at := range []time.Time{c.serverNow(), now.Add(-ahead)} {
+		if !holds(life, now) && holds(life, at) {
+			now = at
+		}
+	}
+	return now, kp.Verify(now)
+}
+
+// validAt returns a time at which key packages hold that are to be added: those
+// of the first one whose are there. Others may be of another time and come with
+// a later commit.
+func (o *outItem) validAt(now time.Time) time.Time {
+	for _, who := range o.Change.Add {
+		if found, ok := o.packages[who]; ok {
+			return found.at
+		}
+	}
+	return now
+}
+
+// holdAt reports whether somebody's key packages hold at a time.
+func (i invitee) holdAt(at time.Time) bool {
+	return !slices.ContainsFunc(i.packages, func(kp *mls.KeyPackage) bool {
+		life, _ := kp.LeafNode().Lifetime()
+		return !holds(life, at)
+	})
+}
+
+func holds(life mls.Lifetime, now time.Time) bool {
+	return !now.Before(life.NotBefore) && !now.After(life.NotAfter)
+}

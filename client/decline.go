@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+)
+
+// removalWait is how long a conversation that was left and deleted is followed so
+// that the other members can remove this account.
+const removalWait = 10 * time.Minute
+
+// decline refuses a request: nobody is told, and nothing of it is needed any
+// more.
+func (c *conversation) decline(tx *sealedTx) error {
+	c.rec.Gone = true
+	if err := c.dropDeliveries(tx); err != nil {
+		return err
+	}
+	return c.stop(tx, StatusLeft, nil)
+}
+
+// dropDeliveries gives up what was to be brought to other places.
+func (c *conversation) dropDeliveries(tx *sealedTx) error {
+	for _, d := range c.deliver {
+		if err := tx.delete(key(tableDelivery, c.id[:], number(d.n))); err != nil {
+			return err
+		}
+	}
+	c.deliver = nil
+	return nil
+}
+
+// hiddenFor is how long ago the conversation was deleted, 0 if it was not.
+func (c *conversation) hiddenFor() time.Duration {
+	if !c.rec.Hidden {
+		return 0
+	}
+	return c.now().Sub(time.Unix(c.rec.HiddenAt, 0))
+}
+
+// awaitsRemoval reports whether the conversation was left and the other members
+// have not yet removed this account.
+func (c *conversation) awaitsRemoval() bool { return !c.rec.Gone && c.hiddenFor() < removalWait }
+
+// removalDeadlines returns the times at which a deleted conversation may end.
+func (c *conversation) removalDeadlines() []time.Time {
+	if !c.rec.Hidden {
+		return nil
+	}
+	return []time.Time{time.Unix(c.rec.HiddenAt, 0).Add(removalWait)}
+}
+
+// conversationsEndedByBlock returns the conversations that blocking an account
+// ends: the direct one, deleted or not, and the requests from that account.
+func (c *Client) conversationsEndedByBlock(who account.Address) (all []ConversationID, err error) {
+	peer := who.String()
+	err = c.forEachConversation(func(s stored) error {
+		theirs := !s.rec.Group && s.rec.Peer == peer || s.rec.Status == StatusRequest && s.rec.Inviter == peer
+		if theirs && slices.Contains([]Status{StatusActive, StatusRequest, StatusLeft}, s.rec.Status) {
+			all = append(all, conversationID(s.rec.Channel))
+		}
+		return nil
+	})
+	return all, err
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// treeCopies bounds the copies of a large group's tree that one commit leads
+// to, as members times servers.
+const treeCopies = 4000
+
+// nextToAdd returns those of a list whom one commit is to add: not too many, and
+// in a large group not from too many servers, as each gets a copy of the tree.
+func (c *conversation) nextToAdd(all []string) (some []string) {
+	most := max(1, treeCopies/max(1, int(c.rec.Members)))
+	hosts := map[string]bool{}
+	for _, a := range all {
+		host := address(a).Host
+		if len(some) == maxAddsPerCommit || !hosts[host] && len(hosts) == most {
+			continue
+		}
+		hosts[host] = true
+		some = append(some, a)
+	}
+	return some
+}
+
+// invite writes the letters to those whom a staged commit brings in, and
+// prepares the tree for their servers if it is too long for a letter.
+func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.StagedCommit, guests []addedDevice) error {
+	if len(guests) == 0 {
+		return nil
+	}
+	var profile profileRecord
+	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+		return err
+	}
+	key, tree := ed25519.NewKeyFromSeed(profile.SigningKey), staged.RatchetTree()
+	for _, g := range guests {
+		in := letter.Invitation{Host: c.rec.Host, Channel: c.rec.Channel}
+		var err error
+		if in.Welcome, err = staged.Welcome(g.kp); err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		to := protocol.DeviceID(g.device.ID())
+		if err := ch.attachTree(&in, tree, address(g.address).Host); err != nil {
+			return err
+		}
+		if in.Stash != nil {
+			in.Sign(to, c.self.address.String(), key)
+		}
+		pub, err := g.device.MailboxKey.HPKE()
+		if err != nil {
+			return err
+		}
+		rec := letterRecord{To: g.address, Device: to}
+		if rec.Letter, err = letter.Seal(pub, to, in); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(random, rec.ID[:]); err != nil {
+			return err
+		}
+		ch.Letters = append(ch.Letters, rec)
+	}
+	// The order in which letters go says nothing of who came first.
+	rand.Shuffle(len(ch.Letters), func(i, j int) { ch.Letters[i], ch.Letters[j] = ch.Letters[j], ch.Letters[i] })
+	return nil
+}
+
+// attachTree puts the tree into an invitation, or has it lie at the server of
+// the mailbox, which alone a recipient asks before accepting. Each server gets
+// another ciphertext.
+func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte, host string) error {
+	if len(tree) <= letter.MaxTree {
+		in.Tree = tree
+		return nil
+	}
+	i := slices.IndexFunc(ch.Trees, func(t treeRecord) bool { return t.Host == host })
+	if i < 0 {
+		stash, err := newStash(tree)
+		if err != nil {
+			return err
+		}
+		i, ch.Trees = len(ch.Trees), append(ch.Trees, treeRecord{host, *stash})
+	}
+	in.Stash = &ch.Trees[i].Stash.Ref
+	return nil
+}
+
+// destination returns the server that a delivery goes to.
+func (c *conversation) destination(d *delivery) string {
+	switch {
+	case d.Letter != nil:
+		return address(d.Letter.To).Host
+	case d.Host != "":
+		return d.Host
+	}
+	return c.rec.Host
+}
+
+// sendInvitations sends letters and ratchet trees: to each server a tree before
+// the letters that refer to it. A server that cannot be reached delays no other.
+func (c *conversation) sendInvitations() {
+	if c.phase == phaseOffline {
+		return
+	}
+	waits, under := map[string]bool{}, 0
+	for _, d := range c.deliver {
+		host := c.destination(d)
+		tries := c.letters[host]
+		switch {
+		case under == maxInFlight:
+			return
+		case d.working:
+			under++
+		case waits[host] || !tries.ready(c.now()):
+		case d.Stash != nil:
+			under++
+			d.working = true
+			c.out.do(doStash{n: d.n, host: host, token: d.Stash.Token, box: d.Stash.Box})
+		default:
+			under++
+			d.working = true
+			c.out.do(doLetter{d.n, *d.Letter})
+		}
+		if d.Stash != nil {
+			waits[host] = true
+			if d.Host == "" { // letters of any server may lead to it
+				return
+			}
+		}
+	}
+}
+
+func (in inputLetter) step(c *conversation, tx *sealedTx) error { return c.delivered(tx, in.n, in.err) }
+
+func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
+	i := slices.IndexFunc(c.deliver, func(d *delivery) bool { return d.n == n })
+	if i < 0 {
+		return nil
+	}
+	d := c.deliver[i]
+	d.working = false
+	host := c.destination(d)
+	if err != nil && (retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || c.mayRegister(d, err)) {
+		tries := c.letters[host]
+		tries.failed(c.now(), err)
+		c.letters[host] = tries
+		if d.Letter != nil { // one full mailbox holds up no other
+			c.deliver = append(slices.Delete(c.deliver, i, i+1), d)
+		}
+		return nil
+	}
+	delete(c.letters, host)
+	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
+		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
+	}
+	if err == nil && d.Letter != nil {
+		if err := c.logLetter(tx, d); err != nil {
+			return err
+		}
+	}
+	c.deliver = slices.Delete(c.deliver, i, i+1)
+	c.touch()
+	return tx.delete(key(tableDelivery, c.id[:], number(n)))
+}
+
+// accountPatience is how long a letter waits for an account that its server had
+// a moment before and lost: its owner may register it again.
+const accountPatience = 7 * 24 * time.Hour
+
+// mayRegister reports whether the account of a letter may come back.
+func (c *conversation) mayRegister(d *delivery, err error) bool {
+	return d.Letter != nil && errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) &&
+		c.now().Sub(time.Unix(d.Since, 0)) < accountPatience
+}
+
+// deliveryTimes are when letters may be tried again.
+func (c *conversation) deliveryTimes() (all []time.Time) {
+	for _, tries := range c.letters {
+		all = append(all, tries.until)
+	}
+	return all
+}

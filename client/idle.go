@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls"
+)
+
+// maxIdle is how many commits without a purpose a member may make between two
+// that have one.
+const maxIdle = 4
+
+// idleCommits counts, by address, the commits without a purpose since the last one
+// that had one. All members count the same, as they follow from the commits
+// alone: who joins does so by a commit with a purpose, where all begin anew.
+type idleCommits map[string]uint8
+
+// changesGroup reports whether a commit changes the membership or the group
+// state.
+func changesGroup(old, next groupState, s *mls.StagedCommit) bool {
+	return len(s.Added()) > 0 || len(s.Removed()) > 0 || !next.equal(old)
+}
+
+// mayEject reports whether a member without a role made so many commits without
+// a purpose that anybody may remove them: each ends an epoch, and keeps others
+// from sending what they made for it.
+func (r rules) mayEject(address string) bool {
+	return r.state.Group && r.state.role(address) == RoleMember && r.idle[address] > maxIdle
+}
+
+// countIdleCommit notes a commit. It is called before the state is replaced.
+func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState) {
+	if changesGroup(c.state, next, commit) {
+		c.rec.Idle = nil
+	} else if who, err := leafCredential(commit.Committer().Leaf); err == nil {
+		if c.rec.Idle == nil {
+			c.rec.Idle = idleCommits{}
+		}
+		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, maxIdle+1)
+	}
+}
+
+// membersToEject returns the other members that are to be removed.
+func (c *conversation) membersToEject() (all []string) {
+	r := c.rules()
+	for address := range c.rec.Idle {
+		if r.mayEject(address) && address != c.self.address.String() && len(c.leavesOf(address)) > 0 {
+			all = append(all, address)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// scheduleEjection plans the removal of those who disturb the group. Members take
+// turns, so that not all do it at once.
+func (c *conversation) scheduleEjection() {
+	switch {
+	case len(c.rec.Idle) == 0 || len(c.membersToEject()) == 0:
+		c.ejectAt = time.Time{}
+	case c.ejectAt.IsZero():
+		c.ejectAt = c.turn()
+	}
+}
+
+// planEjection puts the removal of those who disturb the group at the head of
+// the outbox when it is this member's turn.
+func (c *conversation) planEjection(tx *sealedTx) error {
+	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != StatusActive {
+		return nil
+	}
+	remove := slices.DeleteFunc(c.membersToEject(), func(a string) bool {
+		return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Change != nil && slices.Contains(o.Change.Remove, a) })
+	})
+	if len(remove) == 0 {
+		return nil
+	}
+	_, err := c.queueFirst(tx, outboxRecord{Change: &changeRecord{Remove: remove, Eject: true}})
+	return err
+}
+
+// queueFirst adds a change to the outbox before all that is not under way.
+func (c *conversation) queueFirst(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+	item, err := c.queue(tx, rec)
+	if err != nil {
+		return nil, err
+	}
+	waits := func(o *outItem) bool { return o.posted == 0 && o.urgency() == 0 && !o.Seen }
+	if i := slices.IndexFunc(c.outbox[:len(c.outbox)-1], waits); i >= 0 {
+		c.outbox = slices.Insert(c.outbox[:len(c.outbox)-1], i, item)
+	}
+	return item, nil
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// Bounds on requests before they are answered: how many have their channel
+// open at a time, and how many bytes one is heard for.
+const (
+	maxOpenRequests = 16
+	maxRequestBytes = 1 << 20
+)
+
+// purpose says which connection the conversation is to have. A request at
+// another server has none: what a stranger sends makes this device contact
+// nobody. One at the server of a contact that it claims to come from is
+// connected to be confirmed.
+func (c *conversation) purpose() purpose {
+	switch {
+	case c.vanished, c.rec.Status == StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
+		return forNothing
+	case c.rec.Status != StatusRequest, c.rec.Expected:
+		return forConversations
+	case c.rec.Host == c.self.address.Host:
+		return forRequests
+	}
+	return forNothing
+}
+
+// linkUse is an actor's use of a connection. But for heard, only the actor's
+// goroutine changes it, under the actor's lock.
+type linkUse struct {
+	purpose purpose
+	link    *channelLink // nil if there is none
+	unwatch func()
+	// errands is the context of what is asked of other servers meanwhile.
+	errands context.Context
+	end     context.CancelFunc
+	heard   int // bytes of a request's entries
+}
+
+// attach gives the actor the connection that its conversation is to have, and
+// reports whether that is another one than before.
+func (a *actor) attach(ctx context.Context, want purpose) (moved bool) {
+	if want == forRequests && !a.client.requests.has(a) {
+		want = forNothing
+	}
+	if want != forRequests {
+		a.client.requests.drop(a)
+	}
+	if want == a.use.purpose {
+		return false
+	}
+	if want == forConversations && a.liftRequestBudget() && a.client.pool.promote(a.use.link) {
+		return false
+	}
+	a.detach()
+	if want == forNothing {
+		return true
+	}
+	m := linkUse{purpose: want, link: a.client.pool.acquire(a.host, want)}
+	m.errands, m.end = context.WithCancel(ctx)
+	a.mu.Lock()
+	a.use = m
+	a.mu.Unlock()
+	m.link.route(a.channel, a.event)
+	stop := m.link.watch(watcher{
+		up:   a.up,
+		down: func(error) { a.serve(inputDown{}) },
+	})
+	a.mu.Lock()
+	a.use.unwatch = stop
+	a.mu.Unlock()
+	return true
+}
+
+// up shows the machine a connection.
+func (a *actor) up(h protocol.Hello) {
+	if a.client.isOlder(a.host) {
+		a.serve(inputNoCredit{})
+	}
+	a.serve(inputUp{h})
+}
+
+// detach gives up the connection, and what came on it and was not looked at.
+func (a *actor) detach() {
+	a.mu.Lock()
+	m := a.use
+	a.use = linkUse{}
+	a.mu.Unlock()
+	if m.link == nil {
+		return
+	}
+	m.end()
+	m.unwatch()
+	m.link.unroute(a.channel)
+	m.link.request(protocol.OpChannelClose, &protocol.ChannelClose{Channel: a.channel}, func(protocol.Body, error) {})
+	a.client.pool.release(m.link)
+	a.mu.Lock()
+	a.served.clear()
+	a.mu.Unlock()
+	a.serve(inputDown{})
+}
+
+// request sends a request on the actor's connection, if it has one and the
+// conversation asked for it there.
+func (a *actor) request(e doRequest, moved bool) {
+	done := func(b protocol.Body, err error) {
+		if open, ok := e.body.(*protocol.ChannelOpen); ok && open.UpTo != 0 && a.client.findsOlder(a.host, err) {
+			a.serve(inputNoCredit{})
+		}
+		if in := e.done(b, err); in != nil {
+			a.serve(in)
+		}
+	}
+	if a.use.link == nil || moved {
+		done(nil, ErrOffline)
+		return
+	}
+	a.use.link.request(e.op, e.body, done)
+}
+
+// errandContext is for what is asked of other servers: it ends when the
+// conversation must not ask any more.
+func (a *actor) errandContext(ctx context.Context) context.Context {
+	if a.use.errands != nil {
+		return a.use.errands
+	}
+	return ctx
+}
+
+// exceedsRequestBudget counts the entries of a request, and ends its connection
+// when they exceed what a request may deliver before it is accepted.
+func (a *actor) exceedsRequestBudget(e *protocol.Entry) bool {
+	a.mu.Lock()
+	if a.use.purpose != forRequests {
+		a.mu.Unlock()
+		return false
+	}
+	a.use.heard += len(e.Ciphertext)
+	over := a.use.heard > maxRequestBytes
+	a.mu.Unlock()
+	if over && a.client.requests.drop(a) {
+		a.tell(inputTick{}, nil)
+	}
+	return over
+}
+
+// liftRequestBudget ends the limit for the entries of a request. It reports
+// whether there is a connection from which nothing was dropped.
+func (a *actor) liftRequestBudget() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.use.link == nil || a.use.heard > maxRequestBytes {
+		return false
+	}
+	a.use.purpose = forConversations
+	return true
+}
+
+// requestList has the requests whose channels are open: the newest ones.
+type requestList struct {
+	mu   sync.Mutex
+	open []*actor // the oldest first
+}
+
+func (r *requestList) has(a *actor) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.open, a)
+}
+
+// add makes a request the newest one. The oldest has to go if there are too
+// many.
+func (r *requestList) add(a *actor) {
+	r.mu.Lock()
+	var gone *actor
+	if !slices.Contains(r.open, a) {
+		r.open = append(r.open, a)
+	}
+	if len(r.open) > maxOpenRequests {
+		gone, r.open = r.open[0], r.open[1:]
+	}
+	r.mu.Unlock()
+	if gone != nil {
+		gone.tell(inputTick{}, nil)
+	}
+	a.tell(inputTick{}, nil)
+}
+
+// drop reports whether the request was there.
+func (r *requestList) drop(a *actor) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.open)
+	r.open = slices.DeleteFunc(r.open, func(x *actor) bool { return x == a })
+	return len(r.open) < n
+}
+
+// newestRequests are the requests at the account's own server that are to be
+// opened at start, the oldest first.
+type newestRequests []stored
+
+func (n *newestRequests) note(c *Client, s stored) {
+	known := slices.ContainsFunc(*n, func(o stored) bool { return o.k == s.k })
+	if known || c.isForeign(s.rec.Host) {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(*n, s, func(o, s stored) int { return cmp.Compare(o.rec.Activity, s.rec.Activity) })
+	*n = slices.Insert(*n, at, s)
+	*n = (*n)[max(0, len(*n)-maxOpenRequests):]
+}
+
+// connect starts a conversation. A request becomes the newest of those whose
+// channels are open; one at another server stays where it is.
+func (c *Client) connect(k cid, rec *convRecord) {
+	if rec.Status != StatusRequest || rec.Expected {
+		c.start(k, rec)
+		return
+	}
+	if !c.isForeign(rec.Host) {
+		c.requests.add(c.start(k, rec))
+	}
+}

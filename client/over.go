@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// inputDeleted: the server was asked to delete the channel.
+type inputDeleted struct {
+	opening uint64
+	err     error
+}
+
+// noteRemoval remembers when somebody was removed: they may still fetch what was
+// said before. Who left needs nothing any more.
+func (c *conversation) noteRemoval(commit *mls.StagedCommit) {
+	if _, removed := departures(commit); len(removed) > 0 {
+		c.rec.Removal = c.now().Unix()
+	}
+}
+
+// planChannelDeletion has the channel deleted if nobody else is in the conversation, or
+// was removed from it so lately that they may still need it.
+func (c *conversation) planChannelDeletion() {
+	lately := c.rec.Removal != 0 && c.now().Sub(time.Unix(c.rec.Removal, 0)) < protocol.DefaultExpiry
+	if c.rec.Created && !lately && len(c.index()) == 1 && len(c.leavesOf(c.self.address.String())) == 1 {
+		c.rec.Ending = true
+		c.touch()
+	}
+}
+
+// deleteChannel asks for the deletion once the channel is open.
+func (c *conversation) deleteChannel() {
+	if !c.rec.Ending || c.phase != phaseLive {
+		return
+	}
+	c.phase = phaseEnding
+	opening := c.opening
+	c.out.do(doRequest{
+		op:   protocol.OpChannelDelete,
+		body: &protocol.ChannelDelete{Channel: c.rec.Channel},
+		done: func(_ protocol.Body, err error) input { return inputDeleted{opening, err} },
+	})
+}
+
+func (in inputDeleted) step(c *conversation, _ *sealedTx) error {
+	if in.opening != c.opening || c.phase != phaseEnding {
+		return nil
+	}
+	c.phase = phaseClosed
+	if in.err != nil && retryable(in.err) {
+		c.channel.failed(c.now(), in.err)
+		return nil
+	}
+	c.channelDeleted()
+	return nil
+}
+
+// channelDeleted notes that there is no channel any more, or that the server keeps it.
+func (c *conversation) channelDeleted() {
+	c.rec.Ending = false
+	c.touch()
+}
+
+// lostTimeout is how long a server must refuse a channel before the conversation
+// counts as lost.
+const lostTimeout = 5 * time.Minute
+
+// lostRefusals is how often it refuses meanwhile, at least: a clock that jumps
+// is no reason to give up.
+const lostRefusals = 6
+
+// openingRefused deals with a server that does not let this device open the channel.
+func (c *conversation) openingRefused(tx *sealedTx, err error) error {
+	c.phase = phaseClosed
+	now := c.now().Unix()
+	switch {
+	case c.rec.Ending:
+		c.channelDeleted()
+		return nil
+	case c.rec.Status == StatusLeft: // the others let go, and the channel with it
+		c.rec.Gone = true
+		c.touch()
+		return c.abandon(tx)
+	}
+	for _, try := range []func(*sealedTx) (bool, error){c.refusedEarlier, c.tryEarlier, c.createAgain} {
+		if tried, err := try(tx); tried || err != nil {
+			return err
+		}
+	}
+	c.rewind.at, c.rewind.probing = nil, false
+	switch {
+	case c.rec.Refused == 0:
+		c.rec.Refused, c.refusals = now, 1
+		c.touch()
+	case now-c.rec.Refused >= int64(lostTimeout/time.Second) && c.refusals >= lostRefusals:
+		c.rec.Refused = 0
+		return c.stop(tx, StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
+	}
+	c.refusals++
+	c.channel.failed(c.now(), err)
+	return nil
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import "testing"
+
+// SentFiles counts the files that a client could still send again: their keys
+// are in its store.
+func SentFiles(t testing.TB, c *Client, conv ConversationID) (n int) {
+	t.Helper()
+	fatal(t, c.store.view(func(tx *sealedTx) error {
+		return scanSent(tx, c.ids[conv], func(_ uint64, rec *sentRecord) bool {
+			n += len(rec.Uploads)
+			return true
+		})
+	}))
+	return n
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+)
+
+// answerTimeout is how long a server may take for an account's affairs.
+const answerTimeout = 30 * time.Second
+
+type registerCmd struct {
+	Invite string `help:"Invitation code, where the server wants one." placeholder:"CODE"`
+}
+
+// Run registers the account again.
+func (cmd *registerCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		defer cancel()
+		if err := s.RegisterAgain(ctx, cmd.Invite); err != nil {
+			return fmt.Errorf("the account was not created again: %w", err)
+		}
+		a.say("%s is registered, with the keys of this profile; contacts see that it is the same account", s.Address())
+		return nil
+	})
+}
+
+type takeoverCmd struct{}
+
+// Run has this copy of the profile go on.
+func (cmd *takeoverCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		defer cancel()
+		if err := s.TakeOver(ctx); err != nil {
+			return fmt.Errorf("this copy was not let in: %w", err)
+		}
+		a.say("this copy of the profile goes on; remove the other one. Where the other one wrote meanwhile, ask to be added again")
+		return nil
+	})
+}
+
+// nextStep adds to an error what a person can do about it.
+func nextStep(err error) error {
+	switch {
+	case errors.Is(err, client.ErrProfileCopied):
+		return fmt.Errorf("%w. Stop the other copy; to go on with this one: securecrypt takeover", err)
+	case errors.Is(err, client.ErrNoAccount):
+		return fmt.Errorf("%w: it lost its data, or the account was deleted. To create it again with the same keys: securecrypt register", err)
+	}
+	return err
+}

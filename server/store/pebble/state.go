@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package pebble
+
+import (
+	"errors"
+
+	"github.com/securecrypt/securecrypt/server"
+)
+
+type sessions struct{ *tx }
+
+func (t sessions) Session(ref server.DeviceRef) (server.SessionRow, error) {
+	b, err := t.get(keyDevice(prefixSession, ref, 0))
+	if err != nil {
+		return server.SessionRow{}, err
+	}
+	v, err := decodeValue[valueSession](b)
+	return server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: v.Counter, ID: v.ID, Highest: v.Highest, Copied: v.Copied}, err
+}
+
+func (t sessions) Put(row server.SessionRow) error {
+	v := valueSession{V: valueVersion, Counter: row.Counter, ID: row.ID, Highest: row.Highest, Copied: row.Copied}
+	return t.set(keyDevice(prefixSession, server.DeviceRef{Name: row.Name, Device: row.Device}, 0), encodeValue(v))
+}
+
+type state struct{ *tx }
+
+func (t state) Get() (server.StateRow, error) {
+	b, err := t.get(keyState)
+	if errors.Is(err, server.ErrNotFound) {
+		return server.StateRow{}, nil
+	}
+	if err != nil {
+		return server.StateRow{}, err
+	}
+	v, err := decodeValue[valueState](b)
+	return server.StateRow{Incarnation: v.Incarnation, Newest: v.Newest, Boot: v.Boot, Uptime: v.Uptime}, err
+}
+
+func (t state) Put(row server.StateRow) error {
+	return t.set(keyState, encodeValue(valueState{V: valueVersion, Incarnation: row.Incarnation, Newest: row.Newest, Boot: row.Boot, Uptime: row.Uptime}))
+}

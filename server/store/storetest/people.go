@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package storetest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server"
+)
+
+func accounts(t *testing.T, s server.Store) {
+	row := server.AccountRow{Name: "bob", Statements: [][]byte{[]byte("a"), []byte("b")}}
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row) })
+	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Create(row) }), server.ErrExists)
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Accounts().Account("bob")
+		want(t, got, row)
+		n, _ := tx.Accounts().Count()
+		want(t, n, uint64(1))
+		_, missing := tx.Accounts().Account("bo")
+		wantErr(t, missing, server.ErrNotFound)
+		return err
+	})
+}
+
+func deletedAccount(t *testing.T, s server.Store) {
+	others := server.DeviceRef{Name: "bobby", Device: ref.Device}
+	fill := func(tx server.WriteTx, ref server.DeviceRef) error {
+		later := start.Unix() + 3600
+		return errors.Join(
+			tx.Accounts().Create(server.AccountRow{Name: ref.Name, Statements: [][]byte{[]byte("statement")}}),
+			tx.KeyPackages().Add(ref, [][]byte{[]byte("package")}), tx.KeyPackages().SetLastResort(ref, []byte("last")),
+			tx.Mailboxes().Add(server.LetterRow{Name: ref.Name, Device: ref.Device, Expires: later, Letter: []byte("letter")},
+				server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{1}, Hash: sha256.Sum256([]byte("letter")), Expires: later}),
+			tx.Mailboxes().SetToken(ref, [32]byte{1}),
+			tx.Sessions().Put(server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: 1, Highest: 1}),
+		)
+	}
+	used := func() (u server.Usage) {
+		view(t, s, func(tx server.ReadTx) (err error) {
+			u, err = tx.Usage()
+			return err
+		})
+		return u
+	}
+	update(t, s, func(tx server.WriteTx) error { return fill(tx, others) })
+	before := used()
+	update(t, s, func(tx server.WriteTx) error { return fill(tx, ref) })
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Delete(ref.Name) })
+	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Delete(ref.Name) }), server.ErrNotFound)
+	want(t, used(), before)
+	for _, kept := range []server.DeviceRef{ref, others} {
+		n := 0
+		if kept == others {
+			n = 1
+		}
+		view(t, s, func(tx server.ReadTx) error {
+			_, missing := tx.Accounts().Account(kept.Name)
+			_, noSession := tx.Sessions().Session(kept)
+			want(t, errors.Is(missing, server.ErrNotFound) && errors.Is(noSession, server.ErrNotFound), n == 0)
+			packages, err1 := tx.KeyPackages().All(kept)
+			box, err2 := tx.Mailboxes().Mailbox(kept)
+			letters, err3 := tx.Mailboxes().Letters(kept, 0, 1000)
+			seen, err4 := tx.Mailboxes().AllSeen(kept)
+			token, err5 := tx.Mailboxes().Token(kept)
+			want(t, []int{len(packages), int(box.Last), len(letters), len(seen), int(token[0])}, []int{2 * n, n, n, n, n})
+			return errors.Join(err1, err2, err3, err4, err5)
+		})
+	}
+	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 2) // those of the other
+	update(t, s, func(tx server.WriteTx) error { return fill(tx, ref) })
+}
+
+func reservedNames(t *testing.T, s server.Store) {
+	row := server.ReservedNameRow{Name: "bob", Hash: [32]byte{7}}
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Reserve(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Accounts().Reserved("bob")
+		want(t, got, row)
+		_, missing := tx.Accounts().Reserved("bo")
+		wantErr(t, missing, server.ErrNotFound)
+		return err
+	})
+	free := func() error {
+		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Free("bob") })
+	}
+	wantErr(t, free(), nil)
+	wantErr(t, free(), server.ErrNotFound)
+}
+
+func invites(t *testing.T, s server.Store) {
+	row := server.InviteRow{Hash: [32]byte{1}, Hint: "abcd", Created: 1, Expires: start.Unix() + 60}
+	update(t, s, func(tx server.WriteTx) error { return tx.Invites().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		all, err := tx.Invites().All()
+		want(t, all, []server.InviteRow{row})
+		return err
+	})
+	take := func(now time.Time) error {
+		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Invites().Take(row.Hash, now) })
+	}
+	wantErr(t, take(start.Add(time.Hour)), server.ErrNotFound)
+	wantErr(t, take(start), nil)
+	wantErr(t, take(start), server.ErrNotFound)
+}
+
+func keyPackages(t *testing.T, s server.Store) {
+	update(t, s, func(tx server.WriteTx) error {
+		kps := tx.KeyPackages()
+		_, err := kps.Take(ref, false)
+		wantErr(t, err, server.ErrNotFound)
+		other := server.DeviceRef{Name: "bo", Device: protocol.DeviceID{7}}
+		return errors.Join(kps.Add(other, [][]byte{[]byte("x")}), kps.Add(ref, [][]byte{[]byte("a"), []byte("b")}),
+			kps.SetLastResort(ref, []byte("z")), kps.Add(ref, [][]byte{[]byte("c")}))
+	})
+	for _, text := range []string{"a", "b", "c", "z", "z"} {
+		update(t, s, func(tx server.WriteTx) error {
+			if text == "b" {
+				last, err := tx.KeyPackages().Take(ref, true)
+				want(t, string(last), "z")
+				wantErr(t, err, nil)
+			}
+			got, err := tx.KeyPackages().Take(ref, false)
+			want(t, string(got), text)
+			return err
+		})
+	}
+	view(t, s, func(tx server.ReadTx) error {
+		n, last, err := tx.KeyPackages().Count(ref)
+		want(t, n, 0)
+		want(t, last, true)
+		return err
+	})
+}
+
+func deletedKeyPackages(t *testing.T, s server.Store) {
+	refs := []server.DeviceRef{ref, {Name: "bo", Device: ref.Device}, {Name: "bobby", Device: protocol.DeviceID{1}}}
+	add := func(tx server.WriteTx) error {
+		var errs []error
+		for _, ref := range refs {
+			errs = append(errs, tx.KeyPackages().Add(ref, [][]byte{[]byte("one"), []byte("two")}), tx.KeyPackages().SetLastResort(ref, []byte("last")))
+		}
+		return errors.Join(errs...)
+	}
+	counts := func(bytes uint64, n ...int) {
+		t.Helper()
+		view(t, s, func(tx server.ReadTx) error {
+			for i, ref := range refs {
+				got, last, err := tx.KeyPackages().Count(ref)
+				want(t, got, n[i])
+				want(t, last, true)
+				wantErr(t, err, nil)
+			}
+			usage, err := tx.Usage()
+			want(t, usage.RowBytes, bytes)
+			return err
+		})
+	}
+	update(t, s, add)
+	counts(30, 2, 2, 2)
+	update(t, s, func(tx server.WriteTx) error { return tx.KeyPackages().DeleteOneTime(refs[1]) })
+	counts(24, 2, 0, 2)
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(tx.KeyPackages().DeleteOneTime(refs[0]), tx.KeyPackages().Add(refs[0], [][]byte{[]byte("new")}))
+	})
+	counts(21, 1, 0, 2)
+	update(t, s, func(tx server.WriteTx) error { return tx.KeyPackages().DeleteAllOneTime() })
+	counts(12, 0, 0, 0)
+}
+
+func letter(seq uint64, text string, expires int64) server.LetterRow {
+	return server.LetterRow{Name: ref.Name, Device: ref.Device, Seq: seq, Expires: expires, Letter: []byte(text)}
+}
+
+func addLetter(tx server.WriteTx, id byte, text string, expires int64) error {
+	return tx.Mailboxes().Add(letter(0, text, expires), server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{id}, Hash: sha256.Sum256([]byte(text)), Expires: expires})
+}
+
+func mailboxes(t *testing.T, s server.Store) {
+	later := start.Unix() + 3600
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(addLetter(tx, 1, "one", later), addLetter(tx, 2, "two", later), addLetter(tx, 3, "three", later))
+	})
+	view(t, s, func(tx server.ReadTx) error {
+		box := tx.Mailboxes()
+		all, err := box.Letters(ref, 0, 1000)
+		want(t, all, []server.LetterRow{letter(1, "one", later), letter(2, "two", later), letter(3, "three", later)})
+		some, _ := box.Letters(ref, 1, 1)
+		want(t, some, []server.LetterRow{letter(2, "two", later)})
+		none, _ := box.Letters(ref, ^uint64(0), 1)
+		want(t, len(none), 0)
+		row, _ := box.Mailbox(ref)
+		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 3, Letters: 3, Bytes: 11})
+		seen, _ := box.Seen(ref, [16]byte{2})
+		want(t, seen.Seq, uint64(2))
+		every, _ := box.AllSeen(ref)
+		want(t, len(every), 3)
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, 2) })
+	update(t, s, func(tx server.WriteTx) error { return addLetter(tx, 4, "four", later) })
+	view(t, s, func(tx server.ReadTx) error {
+		all, err := tx.Mailboxes().Letters(ref, 0, 1000)
+		want(t, all, []server.LetterRow{letter(3, "three", later), letter(4, "four", later)})
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().Delete(ref, ^uint64(0)) })
+	view(t, s, func(tx server.ReadTx) error {
+		row, err := tx.Mailboxes().Mailbox(ref)
+		want(t, row, server.MailboxRow{Name: ref.Name, Device: ref.Device, Last: 4})
+		return err
+	})
+}
+
+func deliveryTokens(t *testing.T, s server.Store) {
+	token := func() (hash [32]byte) {
+		view(t, s, func(tx server.ReadTx) (err error) {
+			hash, err = tx.Mailboxes().Token(ref)
+			return err
+		})
+		return hash
+	}
+	want(t, token(), [32]byte{})
+	for _, hash := range [][32]byte{{1}, {2}, {}} {
+		update(t, s, func(tx server.WriteTx) error { return tx.Mailboxes().SetToken(ref, hash) })
+		want(t, token(), hash)
+	}
+}
+
+func sessions(t *testing.T, s server.Store) {
+	row := server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: 3, ID: [16]byte{1}, Highest: 5}
+	update(t, s, func(tx server.WriteTx) error {
+		_, missing := tx.Sessions().Session(ref)
+		wantErr(t, missing, server.ErrNotFound)
+		return tx.Sessions().Put(row)
+	})
+	row.Copied, row.ID = true, [16]byte{2}
+	update(t, s, func(tx server.WriteTx) error { return tx.Sessions().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Sessions().Session(ref)
+		want(t, got, row)
+		return err
+	})
+}
+
+func state(t *testing.T, s server.Store) {
+	row := server.StateRow{Incarnation: protocol.Incarnation{1}, Newest: start.Unix(), Boot: "boot", Uptime: 5}
+	update(t, s, func(tx server.WriteTx) error {
+		none, err := tx.State().Get()
+		want(t, none, server.StateRow{})
+		return errors.Join(err, tx.State().Put(row))
+	})
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.State().Get()
+		want(t, got, row)
+		return err
+	})
+}
