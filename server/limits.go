@@ -226,6 +226,11 @@ func (l *Limits) Memory() int64 {
 	return 3*l.MaxMemory + int64(l.MaxConnections)*connectionMemory + int64(l.MaxAllOpenings)*openingMemory + storeMemory
 }
 
+// HeapMemory returns the part of Memory that Go's collector is to keep to. The rest
+// is for what the collector does not count: the store's caches and memtables, which
+// are allocated outside of its heap, and the kernel's buffers.
+func (l *Limits) HeapMemory() int64 { return l.Memory() - storeMemory/2 }
+
 // What Memory counts.
 const (
 	connectionMemory = 16 << 10

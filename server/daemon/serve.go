@@ -159,7 +159,7 @@ func (c *serveCmd) Run(ctx context.Context, w *console, all *cli, args commandLi
 		return errors.Join(err, ln.Close())
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(limits.Memory())
+		debug.SetMemoryLimit(limits.HeapMemory())
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
