@@ -23,6 +23,11 @@ type DeviceID [16]byte
 // Zeros stand for a server that does not tell.
 type Incarnation [16]byte
 
+// A Generation names what a device's profile continues: 16 random bytes that the
+// device chooses at its first sign-in, and again when a copy of its profile takes
+// over. Zeros stand for a device that does not tell.
+type Generation [16]byte
+
 // A Nonce is a server's challenge to one connection.
 type Nonce [32]byte
 

@@ -110,11 +110,15 @@ type Authenticate struct {
 	Previous SessionMark `cbor:"5,keyasint,omitzero"`
 	// Takeover makes this copy of a profile the one that may go on.
 	Takeover bool `cbor:"6,keyasint,omitempty"`
+	// Generation is told to those who ask for the account with Generations.
+	Generation Generation `cbor:"7,keyasint,omitzero"`
 }
 
 // AccountGet asks for account chains by name.
 type AccountGet struct {
 	Names []string `cbor:"1,keyasint"`
+	// Generations asks for those of the accounts' devices, too.
+	Generations bool `cbor:"2,keyasint,omitempty"`
 }
 
 // Accounts holds the chains that exist, in the order asked for.
@@ -126,6 +130,15 @@ type Accounts struct {
 type Account struct {
 	Name       string   `cbor:"1,keyasint"`
 	Statements [][]byte `cbor:"2,keyasint"`
+	// Generations has the devices that told theirs.
+	Generations []DeviceGeneration `cbor:"3,keyasint,omitempty"`
+}
+
+// A DeviceGeneration is what a device told when it signed in last. Once it is
+// another one, the device may have lost what it was sent before.
+type DeviceGeneration struct {
+	Device     DeviceID   `cbor:"1,keyasint"`
+	Generation Generation `cbor:"2,keyasint"`
 }
 
 // KeyPackagesPublish adds key packages; LastResort, if present, replaces the

@@ -80,6 +80,9 @@ func (a *Accounts) Validate() error {
 		if err := checkStatements(account.Statements); err != nil {
 			return err
 		}
+		if err := checkLen("generations", len(account.Generations), 0, MaxKeyPackagesPublished); err != nil {
+			return err
+		}
 	}
 	return nil
 }

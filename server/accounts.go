@@ -140,8 +140,12 @@ func (s *Server) chain(row AccountRow) (*account.Chain, error) {
 	return c, nil
 }
 
-// lookupCost is what a lookup costs besides its names.
-const lookupCost = 10
+// lookupCost is what a lookup costs besides its names, generationSize how many
+// bytes of its answer tell a device's generation.
+const (
+	lookupCost     = 10
+	generationSize = 40
+)
 
 func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 	s := ss.s
@@ -164,13 +168,20 @@ func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 			if err != nil {
 				return err
 			}
+			found := protocol.Account{Name: row.Name, Statements: row.Statements}
+			if r.Generations {
+				if found.Generations, err = generations(tx.Sessions(), name); err != nil {
+					return err
+				}
+			}
+			size += generationSize * len(found.Generations)
 			for _, b := range row.Statements {
 				size += len(b)
 			}
 			if size > protocol.MaxMessage {
 				return refuse(protocol.CodeTooLarge)
 			}
-			out.Accounts = append(out.Accounts, protocol.Account{Name: row.Name, Statements: row.Statements})
+			out.Accounts = append(out.Accounts, found)
 		}
 		return nil
 	})
@@ -178,6 +189,17 @@ func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 		ss.from.spend(rateMiss, float64(len(r.Names)-len(out.Accounts)), s.now())
 	}
 	return &out, err
+}
+
+// generations returns those of an account's devices that told theirs.
+func generations(sessions SessionReader, name string) (all []protocol.DeviceGeneration, err error) {
+	rows, err := sessions.All(name)
+	for _, row := range rows {
+		if row.Generation != (protocol.Generation{}) {
+			all = append(all, protocol.DeviceGeneration{Device: row.Device, Generation: row.Generation})
+		}
+	}
+	return all, err
 }
 
 // devices returns the devices of an account, or refuses with CodeNotFound.

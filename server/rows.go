@@ -62,6 +62,8 @@ type SessionRow struct {
 	ID      [16]byte
 	Highest uint64 // counter that the device ever signed in with
 	Copied  bool   // two copies signed in, and none of them has taken over
+
+	Generation protocol.Generation // that the device told
 }
 
 // A ReservedNameRow keeps the name of an account that was deleted from being

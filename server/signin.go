@@ -110,9 +110,14 @@ func (s *Server) signIn(ref DeviceRef, r *protocol.Authenticate) error {
 			row.Copied = true
 			return tx.Sessions().Put(row)
 		}
+		if r.Takeover { // the other copy may have made them
+			if err := tx.KeyPackages().DeleteOneTime(ref); err != nil {
+				return err
+			}
+		}
 		return tx.Sessions().Put(SessionRow{
 			Name: ref.Name, Device: ref.Device, Counter: r.Session.Counter, ID: r.Session.ID,
-			Highest: max(row.Highest, r.Session.Counter),
+			Highest: max(row.Highest, r.Session.Counter), Generation: r.Generation,
 		})
 	})
 	if err == nil && copied {

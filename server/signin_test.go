@@ -253,3 +253,52 @@ func TestAccountDeletes(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Who asks for an account with its generations learns that a copy of the profile
+// took over, and is not given the key packages that the other one made.
+func TestTakeoverChangesTheGeneration(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{Memory: true})
+	desk := newProfile(t, i)
+	signIn := func(generation byte, takeover bool) *servertest.Client {
+		t.Helper()
+		c := servertest.Dial(t, i)
+		r := desk.person.SignIn(c, mark(desk.previous.Counter+1, generation), desk.previous)
+		r.Takeover, r.Generation = takeover, protocol.Generation{generation}
+		c.Must(protocol.OpAuthenticate, r, &protocol.Empty{})
+		desk.previous = r.Session
+		return c
+	}
+	asker := servertest.Dial(t, i)
+	generations := func(asked bool) []protocol.DeviceGeneration {
+		t.Helper()
+		var got protocol.Accounts
+		asker.Must(protocol.OpAccountGet, &protocol.AccountGet{Names: []string{"bob"}, Generations: asked}, &got)
+		return got.Accounts[0].Generations
+	}
+	want := func(generation byte) {
+		t.Helper()
+		device := protocol.DeviceGeneration{Device: desk.person.Device, Generation: protocol.Generation{generation}}
+		if got := generations(true); len(got) != 1 || got[0] != device {
+			t.Errorf("%+v, want %+v", got, device)
+		}
+	}
+	if got := generations(true); len(got) != 0 {
+		t.Errorf("before the first sign-in: %+v", got)
+	}
+	publish := &protocol.KeyPackagesPublish{KeyPackages: [][]byte{{1}, {2}}, LastResort: []byte{3}}
+	signIn(1, false).Must(protocol.OpKeyPackagesPublish, publish, &protocol.KeyPackagesStatus{})
+	want(1)
+	if got := generations(false); len(got) != 0 {
+		t.Errorf("nobody asked for %+v", got)
+	}
+	var status protocol.KeyPackagesStatus
+	signIn(1, false).Must(protocol.OpKeyPackagesStatus, &protocol.Empty{}, &status)
+	if status.Count != 2 {
+		t.Errorf("%+v", status)
+	}
+	signIn(2, true).Must(protocol.OpKeyPackagesStatus, &protocol.Empty{}, &status)
+	want(2)
+	if status.Count != 0 || !status.LastResort {
+		t.Errorf("after another copy took over: %+v", status)
+	}
+}

@@ -142,6 +142,8 @@ type KeyPackageWriter interface {
 type SessionReader interface {
 	// Session returns ErrNotFound for a device that never left a mark.
 	Session(DeviceRef) (SessionRow, error)
+	// All returns the rows of an account's devices.
+	All(name string) ([]SessionRow, error)
 }
 
 // SessionWriter writes them.

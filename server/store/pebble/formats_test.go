@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,10 +137,13 @@ func TestFormats(t *testing.T) {
 		"blob 1":      {encodeValue(valueBlob1{V: 1, Length: 2, Offset: 3, Expires: 4, UploadUntil: 5}), []byte{0x85, 1, 2, 3, 4, 5}},
 		"blob":        {encodeValue(valueBlob{V: 2, Length: 2, Offset: 2, Expires: 4, UploadUntil: 5, Hash: []byte{6}}), []byte{0x87, 2, 2, 2, 4, 5, 0x41, 6, 0x40}},
 		"session key": {keyDevice(prefixSession, ref, 0), append([]byte("gbob\x00\x01"), make([]byte, 15)...)},
-		"session":     {encodeValue(valueSession{V: 1, Counter: 2, ID: [16]byte{3}, Highest: 4, Copied: true}), append([]byte{0x85, 1, 2, 0x50, 3}, append(make([]byte, 15), 4, 0xf5)...)},
-		"name key":    {keyReserved("bob"), []byte("rbob")},
-		"name":        {encodeValue(valueReserved{V: 1, Hash: [32]byte{2}}), append([]byte{0x82, 1, 0x58, 32, 2}, make([]byte, 31)...)},
-		"state":       {encodeValue(valueState{V: 1, Incarnation: protocol.Incarnation{2}, Newest: 3, Boot: "a", Uptime: 4}), append([]byte{0x85, 1, 0x50, 2}, append(make([]byte, 15), 3, 0x61, 'a', 4)...)},
+		"session": {
+			encodeValue(valueSession{V: 1, Counter: 2, ID: [16]byte{3}, Highest: 4, Copied: true, Generation: protocol.Generation{5}}),
+			slices.Concat([]byte{0x86, 1, 2, 0x50, 3}, make([]byte, 15), []byte{4, 0xf5, 0x50, 5}, make([]byte, 15)),
+		},
+		"name key": {keyReserved("bob"), []byte("rbob")},
+		"name":     {encodeValue(valueReserved{V: 1, Hash: [32]byte{2}}), append([]byte{0x82, 1, 0x58, 32, 2}, make([]byte, 31)...)},
+		"state":    {encodeValue(valueState{V: 1, Incarnation: protocol.Incarnation{2}, Newest: 3, Boot: "a", Uptime: 4}), append([]byte{0x85, 1, 0x50, 2}, append(make([]byte, 15), 3, 0x61, 'a', 4)...)},
 	} {
 		if !bytes.Equal(c.got, c.want) {
 			t.Errorf("%s: %x, want %x", name, c.got, c.want)

@@ -5,6 +5,7 @@ package pebble
 import (
 	"errors"
 
+	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 )
 
@@ -16,11 +17,34 @@ func (t sessions) Session(ref server.DeviceRef) (server.SessionRow, error) {
 		return server.SessionRow{}, err
 	}
 	v, err := decodeValue[valueSession](b)
-	return server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: v.Counter, ID: v.ID, Highest: v.Highest, Copied: v.Copied}, err
+	return sessionRow(ref, v), err
+}
+
+func (t sessions) All(name string) (rows []server.SessionRow, err error) {
+	err = t.scanPrefix(keyOwner(prefixSession, name), func(k, b []byte) error {
+		v, err := decodeValue[valueSession](b)
+		if err != nil || len(k) < len(protocol.DeviceID{}) {
+			return orKey(err)
+		}
+		device := protocol.DeviceID(k[len(k)-len(protocol.DeviceID{}):])
+		rows = append(rows, sessionRow(server.DeviceRef{Name: name, Device: device}, v))
+		return nil
+	})
+	return rows, err
+}
+
+func sessionRow(ref server.DeviceRef, v valueSession) server.SessionRow {
+	return server.SessionRow{
+		Name: ref.Name, Device: ref.Device, Counter: v.Counter, ID: v.ID, Highest: v.Highest, Copied: v.Copied,
+		Generation: v.Generation,
+	}
 }
 
 func (t sessions) Put(row server.SessionRow) error {
-	v := valueSession{V: valueVersion, Counter: row.Counter, ID: row.ID, Highest: row.Highest, Copied: row.Copied}
+	v := valueSession{
+		V: valueVersion, Counter: row.Counter, ID: row.ID, Highest: row.Highest, Copied: row.Copied,
+		Generation: row.Generation,
+	}
 	return t.set(keyDevice(prefixSession, server.DeviceRef{Name: row.Name, Device: row.Device}, 0), encodeValue(v))
 }
 

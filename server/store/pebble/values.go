@@ -79,6 +79,8 @@ type (
 		ID      [16]byte
 		Highest uint64
 		Copied  bool
+
+		Generation protocol.Generation
 	}
 	valueReserved struct {
 		_    struct{} `cbor:",toarray"`

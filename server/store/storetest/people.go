@@ -5,6 +5,7 @@ package storetest
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -238,12 +239,16 @@ func sessions(t *testing.T, s server.Store) {
 		wantErr(t, missing, server.ErrNotFound)
 		return tx.Sessions().Put(row)
 	})
-	row.Copied, row.ID = true, [16]byte{2}
+	row.Copied, row.ID, row.Generation = true, [16]byte{2}, protocol.Generation{3}
 	update(t, s, func(tx server.WriteTx) error { return tx.Sessions().Put(row) })
 	view(t, s, func(tx server.ReadTx) error {
 		got, err := tx.Sessions().Session(ref)
 		want(t, got, row)
-		return err
+		all, e := tx.Sessions().All(ref.Name)
+		want(t, fmt.Sprint(all), fmt.Sprint([]server.SessionRow{row}))
+		none, e2 := tx.Sessions().All(ref.Name[:1])
+		want(t, len(none), 0)
+		return errors.Join(err, e, e2)
 	})
 }
 
