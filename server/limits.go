@@ -227,9 +227,9 @@ func (l *Limits) Memory() int64 {
 }
 
 // HeapMemory returns the part of Memory that Go's collector is to keep to. The rest
-// is for what the collector does not count: the store's caches and memtables, which
-// are allocated outside of its heap, and the kernel's buffers.
-func (l *Limits) HeapMemory() int64 { return l.Memory() - storeMemory/2 }
+// is for what the collector does not count: what the store allocates outside of its
+// heap, the program itself, and the kernel's buffers.
+func (l *Limits) HeapMemory() int64 { return l.Memory() - outsideHeap }
 
 // What Memory counts.
 const (
