@@ -55,7 +55,7 @@ type snapshot struct {
 	putOff    int // of those, what waits for files that are tried again later
 	deliver   int // letters not sent yet
 	following bool
-	checking  bool // some member is not confirmed yet
+	checking  bool // some member is not confirmed yet, or asked after
 	reporting bool // a report is on its way
 	nudges    int  // devices that are being woken, by server
 }
@@ -321,7 +321,7 @@ func (a *actor) publish(m *conversation, effects []effect) {
 	}
 	a.snapshot = snapshot{
 		known: true, purpose: a.use.purpose, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), putOff: m.putOff(), deliver: len(m.deliver),
-		following: m.needsChannel(), checking: len(m.toConfirm()) > 0, reporting: m.reporting(), nudges: a.nudges,
+		following: m.needsChannel(), checking: len(m.toConfirm()) > 0 || m.checking || m.addsAgain(), reporting: m.reporting(), nudges: a.nudges,
 	}
 	a.tellWaiters()
 }

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,13 +18,14 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// An invitee is somebody to be added: the chain from their server, and a key
-// package for each of their devices.
+// An invitee is somebody to be added: the chain from their server, a key package for
+// each of their devices, and the devices' generations before those were taken.
 type invitee struct {
-	chain    *account.Chain
-	packages []*mls.KeyPackage
-	at       time.Time // when all of them hold
-	err      error     // why they cannot be added
+	chain       *account.Chain
+	packages    []*mls.KeyPackage
+	generations []protocol.DeviceGeneration
+	at          time.Time // when all of them hold
+	err         error     // why they cannot be added
 }
 
 // advanceChange takes a change of the group one step further: find what it
@@ -60,6 +62,13 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 // nothing is left, it drops the item and leaves item.Change nil.
 func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	ch := item.Change
+	if ch.Again != nil && !bytes.Equal(ch.Again, c.leafMark(ch.Remove[0])) {
+		item.Change = nil // the member is gone, or somebody else was faster
+		return c.dropItem(tx, item)
+	}
+	if ch.Again != nil {
+		return nil
+	}
 	in := func(a string) bool { return len(c.leavesOf(a)) > 0 }
 	out := func(a string) bool { return !in(a) }
 	ch.Add = slices.DeleteFunc(ch.Add, in)
@@ -98,6 +107,9 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 			continue
 		}
 		delete(in.found, who)
+		if item.Change.Again != nil && !retryable(found.err) { // the member stays as it is
+			return c.dropItem(tx, item)
+		}
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
 		if retryable(found.err) { // later, and after those who can be added now
 			item.Change.Add = append(item.Change.Add, who)
@@ -221,8 +233,10 @@ func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o 
 	for _, r := range ch.Roles {
 		next = next.withRole(r.Address, r.Role)
 	}
-	for _, address := range c.rolesToDrop(guests, o) {
-		next = next.withRole(address, RoleMember)
+	if ch.Again == nil {
+		for _, address := range c.rolesToDrop(guests, o) {
+			next = next.withRole(address, RoleMember)
+		}
 	}
 	if next.equal(c.state) {
 		return nil, nil
@@ -319,11 +333,19 @@ func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 	if err := c.enterEpoch(tx, staged, next); err != nil {
 		return err
 	}
-	for who := range item.packages { // their server vouched for them just now
+	for who, found := range item.packages { // their server vouched for them just now
 		c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return a == who })
+		for _, is := range found.generations {
+			c.setGeneration(who, is)
+		}
 	}
 	item.unstage()
 	item.Change.Refresh = false
+	if item.Change.Again != nil {
+		if err := c.addedAgain(tx, item.Change); err != nil {
+			return err
+		}
+	}
 	return c.saveItem(tx, item) // reduce drops it if nothing is left to do
 }
 

@@ -53,6 +53,7 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 			return c.stop(tx, StatusStopped, fmt.Errorf("%w: %s (%w)", ErrImpostor, address, err))
 		}
 		confirmed[address] = true
+		c.changedGeneration(address, found) // notes those that are not known yet
 	}
 	if len(confirmed) == 0 {
 		return nil

@@ -74,8 +74,9 @@ type conversation struct {
 	// after it that came before the actor stopped handing them over.
 	waiting  *protocol.Entry
 	deferred []protocol.Entry
-	// lookingUp: the unconfirmed members are being looked up.
-	lookingUp bool
+	// lookingUp: the unconfirmed members are being looked up; checking: awaited
+	// ones are asked after.
+	lookingUp, checking bool
 	// What can fail by itself is tried again by itself: opening the channel,
 	// posting to it, letters to other servers, lookups at other servers,
 	// uploads.
@@ -278,7 +279,7 @@ func (c *conversation) rest() {
 	for _, item := range c.outbox {
 		times = append(times, item.lookups.until)
 	}
-	times = slices.Concat(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes(), c.removalDeadlines(), c.deliveryTimes())
+	times = slices.Concat(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes(), c.removalDeadlines(), c.deliveryTimes(), c.checkTimes())
 	for _, at := range times {
 		if at.After(now) {
 			c.out.do(doWake{at})

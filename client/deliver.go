@@ -170,6 +170,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 		if err := c.logLetter(tx, d); err != nil {
 			return err
 		}
+		c.await(d.Letter.To, 0)
 	}
 	c.deliver = slices.Delete(c.deliver, i, i+1)
 	c.touch()

@@ -99,6 +99,11 @@ func (a *actor) perform(ctx context.Context, e effect) {
 			c.lookUpEach(abroad, e.addresses, maxConfirmErrands, func(found map[string]lookup) { answer(inputChains{found, true}) })
 			answer(inputChains{})
 		})
+	case doCheck:
+		c.spawn(func() {
+			c.lookUpEach(abroad, e.addresses, maxConfirmErrands, func(found map[string]lookup) { answer(inputChecked{found, true}) })
+			answer(inputChecked{})
+		})
 	case doInvite:
 		c.spawn(func() {
 			answer(inputInvitees{e.n, c.invitees(abroad, e.addresses)})

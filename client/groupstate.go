@@ -144,6 +144,7 @@ func (r rules) judge(s *mls.StagedCommit) (groupState, error) {
 	if err != nil {
 		return groupState{}, err
 	}
+	again := addedAgain(s)
 	for _, p := range s.Proposals() {
 		author := committer
 		if p.External {
@@ -154,7 +155,7 @@ func (r rules) judge(s *mls.StagedCommit) (groupState, error) {
 				return groupState{}, err
 			}
 		}
-		if err := r.judgeProposal(author.Address.String(), p, s); err != nil {
+		if err := r.judgeProposal(author.Address.String(), p, s, again); err != nil {
 			return groupState{}, err
 		}
 	}
@@ -192,7 +193,27 @@ func senderOf(s *mls.StagedCommit, p mls.Proposal) (account.Credential, error) {
 	return account.Credential{}, fmt.Errorf("%w: a proposal of nobody", errRule)
 }
 
-func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit) error {
+// addedAgain returns the addresses of those whom a commit removes and adds: their
+// devices lost the conversation.
+func addedAgain(s *mls.StagedCommit) map[string]bool {
+	removed, again := map[string]bool{}, map[string]bool{}
+	for _, m := range s.Removed() {
+		if cred, err := leafCredential(m.Leaf); err == nil {
+			removed[cred.Address.String()] = true
+		}
+	}
+	for _, p := range s.Proposals() {
+		if p.Type != mls.ProposalAdd {
+			continue
+		}
+		if cred, err := leafCredential(p.Add.LeafNode()); err == nil && removed[cred.Address.String()] {
+			again[cred.Address.String()] = true
+		}
+	}
+	return again
+}
+
+func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit, again map[string]bool) error {
 	old := r.state
 	role := old.role(author)
 	switch p.Type {
@@ -201,6 +222,13 @@ func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit)
 	case mls.ProposalGroupContextExtensions:
 		return nil // judgeState looks at what changes
 	case mls.ProposalAdd:
+		cred, err := leafCredential(p.Add.LeafNode())
+		if err != nil {
+			return err
+		}
+		if !old.Group && again[cred.Address.String()] && cred.Address.String() != author {
+			return nil
+		}
 		if !old.Group && s.Epoch() > 1 {
 			return fmt.Errorf("%w: a third person in a conversation of two", errRule)
 		}
@@ -215,6 +243,9 @@ func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit)
 				return err
 			}
 			removed := cred.Address.String()
+			if !old.Group && again[removed] {
+				continue
+			}
 			if m.Index == p.Remove && removed != author && role <= old.role(removed) && !r.mayEject(removed) {
 				return fmt.Errorf("%w: somebody was removed by a member without that right", errRule)
 			}

@@ -356,13 +356,16 @@ func TestJudgeLooksAtWhoProposed(t *testing.T) {
 	}
 }
 
-// A conversation of two stays one: nobody is added, nothing renamed.
+// A conversation of two stays one: nobody is added but one of the two, in place of the
+// leaf that they had, and nothing is renamed.
 func TestJudgeOfDirectConversations(t *testing.T) {
 	a, b := newPlayer(t, "alice@here"), newPlayer(t, "bob@here")
 	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", RoleOwner)
 	a.create(t, state)
 	a.add(t, b)
 	third, _ := newPlayer(t, "third@here").keyPackage(t)
+	aliceAgain, _ := a.keyPackage(t)
+	bobAgain, _ := b.keyPackage(t)
 	titled, timed := state, state
 	titled.Title, timed.Timer = "Title", 60
 	for name, one := range map[string]struct {
@@ -370,9 +373,14 @@ func TestJudgeOfDirectConversations(t *testing.T) {
 		o         mls.CommitOptions
 		ok        bool
 	}{
-		"a third person": {a, b, mls.CommitOptions{Add: []*mls.KeyPackage{third}}, false},
-		"a title":        {a, b, mls.CommitOptions{Extensions: extensions(t, titled)}, false},
-		"a timer":        {b, a, mls.CommitOptions{Extensions: extensions(t, timed)}, true},
+		"a third person":                   {a, b, mls.CommitOptions{Add: []*mls.KeyPackage{third}}, false},
+		"a title":                          {a, b, mls.CommitOptions{Extensions: extensions(t, titled)}, false},
+		"a timer":                          {b, a, mls.CommitOptions{Extensions: extensions(t, timed)}, true},
+		"the other one again":              {a, b, mls.CommitOptions{Remove: []mls.LeafIndex{1}, Add: []*mls.KeyPackage{bobAgain}}, true},
+		"the first one again":              {b, a, mls.CommitOptions{Remove: []mls.LeafIndex{0}, Add: []*mls.KeyPackage{aliceAgain}}, true},
+		"a third person in place of one":   {a, b, mls.CommitOptions{Remove: []mls.LeafIndex{1}, Add: []*mls.KeyPackage{third}}, false},
+		"the other one and a third person": {a, b, mls.CommitOptions{Remove: []mls.LeafIndex{1}, Add: []*mls.KeyPackage{bobAgain, third}}, false},
+		"the first one put out":            {b, a, mls.CommitOptions{Remove: []mls.LeafIndex{0}}, false},
 	} {
 		one.o.Now = time.Now()
 		staged, _, err := one.by.group.Stage(one.o)

@@ -56,6 +56,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 		return err
 	}
 	c.markActive(from)
+	c.heardFrom(from)
 	if c.rec.Unreadable {
 		c.rec.Unreadable = false
 		c.touch()
@@ -275,6 +276,8 @@ func (c *conversation) control(tx *sealedTx, from string, view content.View) err
 		return c.peerToken(from, view.Control.Body)
 	case controlMail:
 		return c.storePeerToken(tx, from, view.Control.Body)
+	case controlGeneration:
+		return c.takeGeneration(from, view.Control.Body)
 	case controlProfile:
 		return c.profile(tx, from, view.Control.Body)
 	}

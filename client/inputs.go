@@ -76,10 +76,12 @@ type (
 	}
 )
 
-// lookup is the answer of an account's own server: its chain, or an error.
+// lookup is the answer of an account's own server: its chain and the generations of
+// its devices, or an error.
 type lookup struct {
-	chain *account.Chain
-	err   error
+	chain       *account.Chain
+	generations []protocol.DeviceGeneration
+	err         error
 }
 
 func (in inputUp) step(c *conversation, tx *sealedTx) error {
@@ -210,6 +212,7 @@ func (in inputCaughtUp) step(c *conversation, tx *sealedTx) error {
 	if c.rec.Takeovers != c.takeovers { // and the other copy wrote nothing
 		c.rec.Takeovers = c.takeovers
 		c.touch()
+		return c.tellGeneration(tx)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 		return nil, err
 	}
 	from := inviter.Address.String()
-	if state.role(from) < RoleAdmin {
+	if state.Group && state.role(from) < RoleAdmin {
 		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
 	}
 	contact, err := loadContact(tx, from)
@@ -189,7 +189,7 @@ func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) e
 func enterAgain(tx *sealedTx, id cid, conv *convRecord, inviter string) error {
 	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, inviter, 0
 	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
-	conv.Mark, conv.Rewind = nil, nil
+	conv.Mark, conv.Rewind, conv.Awaited, conv.Generations = nil, nil, nil, nil
 	for _, table := range []string{tableOutbox, tableSent, tableReplay} {
 		if err := tx.deleteAll(key(table, id[:])); err != nil {
 			return err

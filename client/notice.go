@@ -105,6 +105,8 @@ func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, nex
 	}
 	author := who.Address.String()
 	left, removed := departures(commit)
+	again := addedAgain(commit)
+	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
 		if err := c.notice(tx, who, noticeRecord{Kind: NoticeLeft}); err != nil {
 			return err

@@ -75,8 +75,8 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	for i, a := range all {
 		names[i] = a.Name
 	}
-	b, err := c.errands.call(ctx, host, errandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names})
-	if err != nil && retryable(err) {
+	b, err := c.errands.call(ctx, host, errandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.isOlder(host)})
+	if err != nil && (retryable(err) || c.findsOlder(host, err)) {
 		err = offline(err)
 	}
 	got, _ := b.(*protocol.Accounts)
@@ -94,7 +94,7 @@ func pick(a account.Address, got *protocol.Accounts) lookup {
 	for _, one := range got.Accounts {
 		if one.Name == a.Name {
 			chain, err := account.Verify(a, one.Statements)
-			return lookup{chain, err}
+			return lookup{chain, one.Generations, err}
 		}
 	}
 	return lookup{err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
@@ -116,7 +116,7 @@ func (c *Client) invitees(ctx context.Context, addresses []string) map[string]in
 	for who, found := range c.lookUp(ctx, addresses) {
 		room <- struct{}{}
 		wait.Go(func() {
-			one := invitee{chain: found.chain, err: found.err}
+			one := invitee{chain: found.chain, generations: found.generations, err: found.err}
 			if one.err == nil {
 				one.packages, one.at, one.err = c.takeKeyPackages(ctx, found.chain)
 			}

@@ -220,7 +220,10 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 	c.state, c.commitAt = next, time.Time{}
 	c.scheduleEjection()
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
-	c.rec.Epoch, c.rec.Signals = commit.Epoch(), 0
+	c.rec.Signals = 0
+	if !commit.RemovesSelf() {
+		c.rec.Epoch = commit.Epoch()
+	}
 	c.rec.Members = uint64(len(c.index()))
 	c.touch()
 	c.noteRemoval(commit)
@@ -257,7 +260,10 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 	c.departed(commit)
 	for _, m := range commit.Added() {
 		if cred, err := leafCredential(m.Leaf); err == nil {
-			c.unconfirmed(cred.Address.String())
+			who := cred.Address.String()
+			c.heardFrom(who)
+			c.forgetGenerations(who)
+			c.unconfirmed(who)
 		}
 	}
 	return nil

@@ -85,6 +85,8 @@ type profileRecord struct {
 	// Seen is when the account's server was seen last, by the earlier of both
 	// clocks, in Unix seconds.
 	Seen int64 `cbor:"18,keyasint,omitempty"`
+	// Generation names what this copy of the profile continues.
+	Generation protocol.Generation `cbor:"19,keyasint,omitzero"`
 	// Duress: the interface that opens the store has a passphrase of duress,
 	// which what lies beside the store does not tell.
 	Duress bool `cbor:"40,keyasint,omitempty"`
@@ -194,6 +196,10 @@ type convRecord struct {
 	// Unreadable: the last entries could not be read, which stands in the
 	// history.
 	Unreadable bool `cbor:"76,keyasint,omitempty"`
+	// Awaited are members who were written to and not heard of since,
+	// Generations those of members' devices.
+	Awaited     []awaitedRecord    `cbor:"78,keyasint,omitempty"`
+	Generations []memberGeneration `cbor:"79,keyasint,omitempty"`
 	// Expected: it is a request in the name of a contact whose chain was not
 	// seen yet, at that contact's server. It is accepted once it is confirmed.
 	Expected bool `cbor:"60,keyasint,omitempty"`
@@ -367,6 +373,9 @@ type changeRecord struct {
 	Trees   []treeRecord   `cbor:"12,keyasint,omitempty"`
 	// Eject removes those who disturb the group; nobody asked for it.
 	Eject bool `cbor:"20,keyasint,omitempty"`
+	// Again has the one member that it names removed and added in one commit;
+	// it tells the leaves that the member had.
+	Again []byte `cbor:"21,keyasint,omitempty"`
 }
 
 // A treeRecord is a ratchet tree for those who have their mailbox at a server.

@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // allRecords has one of each kind of record, with something in every part.
@@ -19,11 +20,11 @@ func allRecords() []any {
 	title, timer := "t", uint32(1)
 	stash := &stashRecord{Box: []byte{1}}
 	return []any{
-		&profileRecord{Version: 1, Address: "a@b", Statement: []byte{1}, SigningKey: []byte{1}, MailboxKey: []byte{1}, Name: "n", Letters: 2, LastResort: 3, Duress: true},
+		&profileRecord{Version: 1, Address: "a@b", Statement: []byte{1}, SigningKey: []byte{1}, MailboxKey: []byte{1}, Name: "n", Letters: 2, LastResort: 3, Generation: protocol.Generation{4}, Duress: true},
 		&contactRecord{Version: 1, Address: "a@b", Name: "n", Known: true, VerifiedProfile: "v", ToldProfile: "t"},
 		&chainRecord{Version: 1, Statements: [][]byte{{1}}},
 		&keyPackageRecord{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
-		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, Tokens: &tokensRecord{[]byte{1}, true, map[string][]byte{"a@b": {1}}}, Idle: idleCommits{"a@b": 1}, Mail: &mailToldRecord{[]byte{1}, true}, Removal: 6, Ending: true, Refused: 7, Answered: true, listRecord: listRecord{
+		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, Tokens: &tokensRecord{[]byte{1}, true, map[string][]byte{"a@b": {1}}}, Idle: idleCommits{"a@b": 1}, Mail: &mailToldRecord{[]byte{1}, true}, Removal: 6, Ending: true, Refused: 7, Answered: true, Awaited: []awaitedRecord{{"a@b", 1, 2, 3}}, Generations: []memberGeneration{{"a@b", [16]byte{1}, [16]byte{2}}}, listRecord: listRecord{
 			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
@@ -33,7 +34,7 @@ func allRecords() []any {
 		&messageRecord{Version: 1, Notice: true, What: &noticeRecord{Kind: NoticeRole, Whom: "a@b", Title: "t", Timer: 2, Role: RoleAdmin, Reason: "r"}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
 		&outboxRecord{Version: 1, Target: 2, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
-			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}}, Eject: true,
+			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}}, Eject: true, Again: []byte{2},
 		}},
 		&deliveryRecord{Version: 1, Stash: stash},
 		&fileRecord{Version: 1, Have: 2, Whole: true, Hash: []byte{1}, Used: 3, Attached: 4, Name: "n", Type: "t", Uses: []useRecord{{cid{1}, 5}}},
@@ -45,6 +46,7 @@ func allRecords() []any {
 		&peerTokensRecord{Version: 1, Devices: []peerToken{{[16]byte{1}, []byte{2}}}},
 		&mailControl{Version: 1, Device: [16]byte{1}, Token: []byte{1}},
 		&profileControl{Version: 1, Name: "n"},
+		&generationControl{Version: 1, Device: [16]byte{1}, Generation: [16]byte{2}},
 		&wakeControl{Version: 1, Token: []byte{1}},
 		&typingControl{Version: 1, On: true},
 	}

@@ -72,6 +72,9 @@ func (c *conversation) pump(tx *sealedTx) error {
 	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
 		return nil
 	}
+	if !leaving {
+		c.checkAwaited()
+	}
 	if err := errors.Join(c.report(tx), c.tellToken(tx), c.tellMailToken(tx), c.planCommit(tx), c.planEjection(tx)); err != nil {
 		return err
 	}
@@ -265,6 +268,7 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 	}
 	if item.Order != 0 {
 		c.nudge()
+		c.awaitMembers()
 	}
 	return c.sent(tx, item)
 }

@@ -131,6 +131,11 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 		if _, err = tx.load([]byte(tableProfile), &rec); err != nil || !rec.NextSession.IsZero() {
 			return err
 		}
+		if rec.Generation == (protocol.Generation{}) {
+			if _, err := random.Read(rec.Generation[:]); err != nil {
+				return err
+			}
+		}
 		rec.NextSession.Counter = rec.Session.Counter + 1
 		if _, err := random.Read(rec.NextSession.ID[:]); err != nil {
 			return err
@@ -145,7 +150,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 	signature := protocol.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), challenge))
 	_, err = m.link.call(ctx, protocol.OpAuthenticate, &protocol.Authenticate{
 		Name: self.address.Name, Device: protocol.DeviceID(self.device), Signature: signature,
-		Session: rec.NextSession, Previous: rec.Session, Takeover: rec.TakeOver,
+		Session: rec.NextSession, Previous: rec.Session, Takeover: rec.TakeOver, Generation: rec.Generation,
 	})
 	switch {
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeProfileCopied}):
@@ -172,9 +177,17 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 }
 
 // TakeOver has this copy of the profile go on, and the other one stop. What the
-// other one wrote with the same keys ends the conversations where it did.
+// other one wrote with the same keys ends the conversations where it did, until the
+// others' devices notice; then they go on.
 func (c *Client) TakeOver(ctx context.Context) error {
-	err := c.home.update(func(p *profileRecord) { p.TakeOver, p.Takeovers = true, p.Takeovers+1 })
+	var generation protocol.Generation
+	if _, err := random.Read(generation[:]); err != nil {
+		return err
+	}
+	err := c.home.update(func(p *profileRecord) {
+		p.TakeOver, p.Takeovers, p.Generation = true, p.Takeovers+1, generation
+		p.LastResort = 0 // the other copy may have published one
+	})
 	if err != nil {
 		return err
 	}

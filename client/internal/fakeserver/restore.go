@@ -115,7 +115,10 @@ func (s *Server) bind(ref deviceRef, b *protocol.Authenticate) bool {
 	case b.Session.IsZero():
 		return !was.conflict
 	case b.Takeover, known && !was.conflict:
-		s.sessions[ref] = session{mark: b.Session}
+		s.sessions[ref] = session{mark: b.Session, generation: b.Generation}
+		if b.Takeover {
+			s.keys[ref].list = nil
+		}
 		return true
 	}
 	was.conflict = true

@@ -42,8 +42,9 @@ type Server struct {
 
 // session is what the server knows of a device's sign-ins.
 type session struct {
-	mark     protocol.SessionMark
-	conflict bool
+	mark       protocol.SessionMark
+	conflict   bool
+	generation protocol.Generation
 }
 
 type deviceRef struct {
@@ -235,7 +236,13 @@ func (s *Server) accountGet(b *protocol.AccountGet) protocol.Body {
 			statements = s.faults.Account(name, statements)
 		}
 		if statements != nil {
-			out.Accounts = append(out.Accounts, protocol.Account{Name: name, Statements: statements})
+			found := protocol.Account{Name: name, Statements: statements}
+			for ref, session := range s.sessions {
+				if b.Generations && ref.name == name && session.generation != (protocol.Generation{}) {
+					found.Generations = append(found.Generations, protocol.DeviceGeneration{Device: ref.device, Generation: session.generation})
+				}
+			}
+			out.Accounts = append(out.Accounts, found)
 		}
 	}
 	return &out

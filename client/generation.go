@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package client
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// A profile that was put back to an older copy, and took over, may lack
+// conversations and keys that the newer copy had: what others write there never
+// arrives. The device names another generation from then on. Who wrote to a member
+// and heard nothing since asks the member's server for it. If it is not the one from
+// before, the member is removed and added again in one commit, and what did not
+// arrive is sent again.
+
+// checkDelays are how long a device waits for a sign of life before it asks after a
+// member, by how often it did.
+var checkDelays = [...]time.Duration{10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// errSuperseded: the peer has begun another conversation since.
+var errSuperseded = errors.New("the other one's profile was put back to an earlier state, and a newer conversation with them has taken the place of this one. Send there again what did not arrive here")
+
+// controlGeneration is the control message that tells a generation.
+const controlGeneration = "generation"
+
+// A generationControl has the generation of a device of its sender, which still
+// follows the conversation.
+type generationControl struct {
+	Version    uint8               `cbor:"1,keyasint"`
+	Device     account.DeviceID    `cbor:"2,keyasint"`
+	Generation protocol.Generation `cbor:"3,keyasint"`
+}
+
+// A memberGeneration is the generation with which a member's device follows the
+// conversation.
+type memberGeneration struct {
+	Address    string              `cbor:"1,keyasint"`
+	Device     protocol.DeviceID   `cbor:"2,keyasint"`
+	Generation protocol.Generation `cbor:"3,keyasint"`
+}
+
+// An awaitedRecord is a member who was written to and not heard of since. Times are
+// in Unix seconds.
+type awaitedRecord struct {
+	Address string `cbor:"1,keyasint"`
+	Since   int64  `cbor:"2,keyasint"`
+	Next    int64  `cbor:"3,keyasint"` // when their server is asked
+	Checks  uint8  `cbor:"4,keyasint,omitempty"`
+}
+
+// doCheck asks for the generations of accounts: inputChecked.
+type doCheck struct{ addresses []string }
+
+func (doCheck) effect() {}
+
+// inputChecked has answers to doCheck; more: others are still being asked.
+type inputChecked struct {
+	found map[string]lookup
+	more  bool
+}
+
+// awaitMembers notes that an own message went to the others.
+func (c *conversation) awaitMembers() {
+	if c.rec.Members > maxTellingMail {
+		return
+	}
+	for _, who := range c.members() {
+		if who != c.self.address.String() {
+			c.await(who, 0)
+		}
+	}
+}
+
+// await notes that somebody was written to, and how often they were asked after.
+func (c *conversation) await(who string, checks uint8) {
+	if slices.ContainsFunc(c.rec.Awaited, func(a awaitedRecord) bool { return a.Address == who }) {
+		return
+	}
+	now := c.now().Unix()
+	next := now + int64(checkDelays[min(int(checks), len(checkDelays)-1)]/time.Second)
+	c.rec.Awaited = append(c.rec.Awaited, awaitedRecord{Address: who, Since: now, Next: next, Checks: checks})
+	c.touch()
+}
+
+// heardFrom notes that somebody follows the conversation, or is gone.
+func (c *conversation) heardFrom(who string) {
+	before := len(c.rec.Awaited)
+	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a awaitedRecord) bool { return a.Address == who })
+	if len(c.rec.Awaited) != before {
+		c.touch()
+	}
+}
+
+// checkAwaited asks after those who have not been heard of for long. What is older
+// than what is remembered of sent messages is given up.
+func (c *conversation) checkAwaited() {
+	if c.checking || len(c.rec.Awaited) == 0 {
+		return
+	}
+	now := c.now().Unix()
+	before := len(c.rec.Awaited)
+	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a awaitedRecord) bool {
+		return now-a.Since > int64(sentLogTime/time.Second) || len(c.leavesOf(a.Address)) == 0
+	})
+	if len(c.rec.Awaited) != before {
+		c.touch()
+	}
+	var due []string
+	for _, a := range c.rec.Awaited {
+		if now >= a.Next {
+			due = append(due, a.Address)
+		}
+	}
+	if len(due) > 0 {
+		c.checking = true
+		c.out.do(doCheck{due})
+	}
+}
+
+// checkTimes are when somebody is asked after.
+func (c *conversation) checkTimes() (all []time.Time) {
+	for _, a := range c.rec.Awaited {
+		all = append(all, time.Unix(a.Next, 0))
+	}
+	return all
+}
+
+func (in inputChecked) step(c *conversation, tx *sealedTx) error {
+	c.checking = in.more
+	for i := range c.rec.Awaited {
+		a := &c.rec.Awaited[i]
+		found, ok := in.found[a.Address]
+		if !ok {
+			continue
+		}
+		a.Next = c.now().Add(checkDelays[min(int(a.Checks)+1, len(checkDelays)-1)]).Unix()
+		a.Checks = min(a.Checks+1, uint8(len(checkDelays)))
+		c.touch()
+		if found.err != nil || !c.changedGeneration(a.Address, found) {
+			continue
+		}
+		return c.addAgain(tx, a.Address) // the others' time comes
+	}
+	return nil
+}
+
+// changedGeneration reports whether a member's device is of another generation than
+// the one that follows the conversation. What is not known yet is noted.
+func (c *conversation) changedGeneration(who string, found lookup) bool {
+	changed := false
+	for _, is := range found.generations {
+		i := c.generationOf(who, is.Device)
+		if i < 0 {
+			c.setGeneration(who, is)
+			continue
+		}
+		changed = changed || c.rec.Generations[i].Generation != is.Generation
+	}
+	return changed
+}
+
+func (c *conversation) generationOf(who string, device protocol.DeviceID) int {
+	return slices.IndexFunc(c.rec.Generations, func(g memberGeneration) bool { return g.Address == who && g.Device == device })
+}
+
+// setGeneration notes with which generation a member's device follows the
+// conversation.
+func (c *conversation) setGeneration(who string, is protocol.DeviceGeneration) {
+	if i := c.generationOf(who, is.Device); i >= 0 {
+		c.rec.Generations[i].Generation = is.Generation
+	} else if c.rec.Members <= maxTellingMail {
+		c.rec.Generations = append(c.rec.Generations, memberGeneration{who, is.Device, is.Generation})
+	}
+	c.touch()
+}
+
+// forgetGenerations has the generations of a member's devices be noted again.
+func (c *conversation) forgetGenerations(who string) {
+	c.rec.Generations = slices.DeleteFunc(c.rec.Generations, func(g memberGeneration) bool { return g.Address == who })
+	c.touch()
+}
+
+// addAgain has a member removed and added again who may have lost the conversation,
+// if this account may do that. A conversation of two that another one took the place
+// of ends instead.
+func (c *conversation) addAgain(tx *sealedTx, who string) error {
+	if !c.state.Group {
+		preferred, err := tx.get(key(tableDirect, tx.index([]byte(who))))
+		if err != nil {
+			return err
+		}
+		if string(preferred) != string(c.id[:]) {
+			return c.endSuperseded(tx)
+		}
+	} else if self := c.state.role(c.self.address.String()); self < RoleAdmin || self <= c.state.role(who) {
+		return nil
+	}
+	if c.addsAgain() {
+		return nil // one after the other
+	}
+	_, err := c.queueFirst(tx, outboxRecord{Change: &changeRecord{Add: []string{who}, Remove: []string{who}, Again: c.leafMark(who)}})
+	return err
+}
+
+// addsAgain reports whether a member is about to be added again.
+func (c *conversation) addsAgain() bool {
+	return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Change != nil && o.Change.Again != nil })
+}
+
+// leafMark tells the present leaves of a member from others.
+func (c *conversation) leafMark(who string) []byte {
+	h := sha256.New()
+	for _, i := range c.leavesOf(who) {
+		h.Write(c.group.Member(i).EncryptionKey())
+	}
+	return h.Sum(nil)
+}
+
+// addedAgain deals with what a member who was added again did not receive.
+func (c *conversation) addedAgain(tx *sealedTx, ch *changeRecord) error {
+	who := ch.Add[0]
+	ch.Add, ch.Remove, ch.Again = nil, nil, nil
+	c.heardFrom(who)
+	c.await(who, uint8(len(checkDelays))) // not again before a day has passed
+	lost := map[uint64]sentRecord{}
+	var numbers, letters []uint64
+	err := scanSent(tx, c.id, func(n uint64, rec *sentRecord) bool {
+		switch {
+		case rec.Letter == nil:
+			lost[n], numbers = *rec, append(numbers, n)
+		case rec.Letter.To == who:
+			letters = append(letters, n)
+		}
+		return true
+	})
+	for _, n := range numbers {
+		arrived := false
+		if err == nil && lost[n].Order != 0 {
+			arrived, err = c.arrivedAt(tx, lost[n].Order, who)
+		}
+		if err == nil && !arrived {
+			_, err = c.requeue(tx, n, lost[n])
+			letters = append(letters, n)
+		}
+	}
+	return c.dropSent(tx, letters, err)
+}
+
+// arrivedAt reports whether an own message is known to have reached somebody, or does
+// not exist any more.
+func (c *conversation) arrivedAt(tx *sealedTx, order uint64, who string) (bool, error) {
+	var rec messageRecord
+	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	if err != nil || !ok {
+		return true, err
+	}
+	return slices.ContainsFunc(rec.Recipients, func(r recipientRecord) bool {
+		return r.Address == who && (r.Status == content.StatusDelivered || r.Status == content.StatusRead)
+	}), nil
+}
+
+// endSuperseded ends a conversation of two, and says of which messages it is not known
+// that they arrived.
+func (c *conversation) endSuperseded(tx *sealedTx) error {
+	var orders []uint64
+	err := scanSent(tx, c.id, func(_ uint64, rec *sentRecord) bool {
+		if rec.Order != 0 {
+			orders = append(orders, rec.Order)
+		}
+		return true
+	})
+	for _, order := range orders {
+		if err != nil {
+			return err
+		}
+		var rec messageRecord
+		ok, e := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+		if err = e; err != nil || !ok || rec.Deleted || rec.State != StateSent {
+			continue
+		}
+		rec.State, rec.Reason, rec.Cause = StateFailed, errSuperseded.Error(), causeOf(errSuperseded)
+		err = c.saveMessage(tx, order, &rec, false)
+	}
+	if err != nil {
+		return err
+	}
+	c.rec.Awaited = nil
+	return c.stop(tx, StatusLost, errSuperseded)
+}
+
+// tellGeneration tells the others that this device follows the conversation with its
+// present generation, after it took over from another copy of the profile.
+func (c *conversation) tellGeneration(tx *sealedTx) error {
+	if c.rec.Status != StatusActive || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
+		return nil
+	}
+	var profile profileRecord
+	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+		return err
+	}
+	body, err := dcbor.Marshal(generationControl{recordVersion, c.self.device, profile.Generation})
+	if err != nil {
+		return err
+	}
+	return c.queueQuietly(tx, content.Control(controlGeneration, body))
+}
+
+// takeGeneration takes in the generation that a member tells.
+func (c *conversation) takeGeneration(from string, body []byte) error {
+	var told generationControl
+	if dcbor.Unmarshal(body, &told) != nil {
+		return nil
+	}
+	known := func(g memberGeneration) bool { return g.Address == from && g.Device == protocol.DeviceID(told.Device) }
+	if slices.ContainsFunc(c.rec.Generations, known) {
+		c.setGeneration(from, protocol.DeviceGeneration{Device: protocol.DeviceID(told.Device), Generation: told.Generation})
+	}
+	return nil
+}
