@@ -47,6 +47,8 @@ const (
 	maxInFlight      = 64                        // messages posted and not yet seen
 	maxAddsPerCommit = 50                        // members added by one commit
 	ejectionStagger  = 2 * time.Second           // between members who would commit a departure
+
+	maxRequestMessages = 100 // read before a request is accepted
 )
 
 // A conversation is the state machine of one conversation. It does no I/O:
@@ -436,8 +438,10 @@ func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
 // needsChannel reports whether the conversation must receive its entries.
 func (c *conversation) needsChannel() bool {
 	switch c.rec.Status {
-	case StatusActive, StatusRequest:
+	case StatusActive:
 		return true
+	case StatusRequest: // a stranger fills it up to here, whose server vouched for them
+		return c.rec.NextOrder < maxRequestMessages || len(c.toConfirm()) > 0
 	case StatusLeft:
 		return c.awaitsRemoval()
 	}

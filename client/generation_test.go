@@ -86,11 +86,12 @@ func TestConversationGoesOnAfterAProfileIsPutBack(t *testing.T) {
 				old.say(id, "four")
 				pass(time.Minute)
 				want(t, "the other", b.texts(id), []string{"hello", "hi", "one", "two", "three", "four"})
-				for _, m := range b.history(id) {
+				must(t, b.History(id, func(m client.Message) bool {
 					if m.Own && m.State != client.StateDelivered || m.Notice != nil {
 						t.Errorf("%q is %s; notice %v", m.Text, m.State, m.Notice)
 					}
-				}
+					return true
+				}))
 				// It is not done again without need.
 				epoch, err := b.Epoch(id)
 				must(t, err)

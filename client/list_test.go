@@ -130,6 +130,37 @@ func TestChoices(t *testing.T) {
 	})
 }
 
+// A stranger who writes on and on fills a request up to a bound. The rest comes when it
+// is accepted, each message once and in order.
+func TestRequestsHaveABound(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id, err := a.Direct(t.Context(), b.Address())
+		must(t, err)
+		must(t, a.ConnectConversation(id))
+		sent := a.says(id, "buy ", 250)
+		pass(time.Hour)
+		got := len(b.texts(id))
+		if c := b.status(id); got < 100 || got > 100+64 || int(c.Unread) != got {
+			t.Errorf("%d messages of a request are read, %d unread", got, c.Unread)
+		}
+		b.restart()
+		pass(time.Hour)
+		if now := len(b.texts(id)); now != got {
+			t.Errorf("after a restart %d, before %d", now, got)
+		}
+		b.accept()
+		pass(time.Hour)
+		want(t, "bob", b.texts(id), sent)
+		b.say(id, "no")
+		pass(time.Minute)
+		if got := a.texts(id); count(got, "no") != 1 {
+			t.Errorf("alice has %d messages", len(got))
+		}
+	})
+}
+
 func TestNamesAndMembers(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
