@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-// Command runtests runs the module's tests as `make test` does: with the race
-// detector, in short mode, the end-to-end tests by themselves, as they wait for
-// each other's clocks; then once more, without both, those that were
-// skipped, as what takes long skips itself in short mode. It prints go test's own closing
-// lines, what failed, and at the end every test that was skipped, with its
-// reason.
+// Command runtests runs the module's tests as `make test` does, in four steps:
+//
+//  1. all packages with the race detector, in short mode, those that take
+//     longest first, so that no processor is idle at the end;
+//  2. the end-to-end tests likewise, but by themselves: real programs wait for
+//     each other there, and are disturbed by a machine that is full;
+//  3. the tests that were skipped, because what takes long skips itself in short
+//     mode, without short mode and without the race detector;
+//  4. tests that failed, once more, each by itself (see runner.again).
+//
+// It prints go test's own closing lines and the output of what failed; at the end
+// every test that was skipped, with its reason, every test that passed only when
+// it was run again, and one line with the numbers.
 package main
 
 import (
@@ -19,9 +26,12 @@ import (
 )
 
 func main() {
-	race := flag.Bool("race", canRace(), "use the race detector")
-	timeout := flag.String("timeout", "30m", "how long the tests of one package may take")
+	r := newRunner(os.Stdout)
+	flag.BoolVar(&r.race, "race", canRace(), "use the race detector")
+	flag.StringVar(&r.timeout, "timeout", "30m", "how long the tests of one package may take")
+	flag.IntVar(&r.parallel, "parallel", 4, "how many tests of a package that runs alone run at the same time")
 	alone := flag.String("alone", "/internal/e2e$", "regular expression of the packages that run after the others")
+	first := flag.String("first", strings.Join(slowest, " "), "regular expressions of the packages that start first, in their order")
 	flag.Parse()
 	patterns := flag.Args()
 	if len(patterns) == 0 {
@@ -32,7 +42,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "runtests:", err)
 		os.Exit(1)
 	}
-	os.Exit(run(*race, *timeout, split(packages, regexp.MustCompile(*alone))))
+	r.run(split(slowestFirst(packages, strings.Fields(*first)), regexp.MustCompile(*alone)))
+	if !r.summary() {
+		os.Exit(1)
+	}
+}
+
+// slowest are the packages whose tests take longest, the slowest first; see
+// docs/benchmarks.md.
+var slowest = []string{
+	"/internal/pagetest$", "/client$", "/internal/hostile$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
+	"/client/store/indexeddb$", "/client/transport/browser$", "/protocol$", "/vault/internal/vaulttest$",
 }
 
 // list returns the packages that patterns stand for.
@@ -43,19 +63,40 @@ func list(patterns []string) ([]string, error) {
 	return strings.Fields(string(out)), err
 }
 
+// slowestFirst moves the packages that regular expressions match to the front,
+// in the order of the expressions. Go starts packages in the order that it is given.
+func slowestFirst(packages, expressions []string) []string {
+	rank := func(pkg string) int {
+		for i, e := range expressions {
+			if regexp.MustCompile(e).MatchString(pkg) {
+				return i
+			}
+		}
+		return len(expressions)
+	}
+	sorted := slices.Clone(packages)
+	slices.SortStableFunc(sorted, func(a, b string) int { return rank(a) - rank(b) })
+	return sorted
+}
+
+// A group is packages that run at the same time.
+type group struct {
+	packages []string
+	alone    bool // one package by itself
+}
+
 // split returns the packages that run together, then each that runs alone.
-func split(packages []string, alone *regexp.Regexp) [][]string {
-	rest := slices.DeleteFunc(slices.Clone(packages), alone.MatchString)
-	var runs [][]string
-	if len(rest) > 0 {
-		runs = append(runs, rest)
+func split(packages []string, alone *regexp.Regexp) []group {
+	var groups []group
+	if together := slices.DeleteFunc(slices.Clone(packages), alone.MatchString); len(together) > 0 {
+		groups = append(groups, group{packages: together})
 	}
 	for _, p := range packages {
 		if alone.MatchString(p) {
-			runs = append(runs, []string{p})
+			groups = append(groups, group{packages: []string{p}, alone: true})
 		}
 	}
-	return runs
+	return groups
 }
 
 // canRace reports whether the race detector can be built, which takes cgo.
@@ -70,69 +111,4 @@ func canRace() bool {
 	}
 	_, err = exec.LookPath(fields[1])
 	return err == nil
-}
-
-func run(race bool, timeout string, runs [][]string) int {
-	r := newReport(os.Stdout)
-	flags := []string{"-timeout", timeout}
-	if race {
-		flags = append(flags, "-race", "-short")
-	}
-	ok := true
-	for _, packages := range runs {
-		ok = goTest(r, slices.Concat(flags, packages)) && ok
-	}
-	if race {
-		ok = runSkipped(r, timeout) && ok
-	}
-	r.summary(race)
-	if !ok || r.failed > 0 {
-		return 1
-	}
-	return 0
-}
-
-// runSkipped runs what was skipped without short mode.
-func runSkipped(r *report, timeout string) bool {
-	ok := true
-	skipped := r.takeSkipped()
-	for _, pkg := range sortedKeys(skipped) {
-		names := skipped[pkg]
-		for i, name := range names {
-			names[i] = regexp.QuoteMeta(name)
-		}
-		pattern := "^(" + strings.Join(names, "|") + ")$"
-		ok = goTest(r, []string{"-timeout", timeout, "-run", pattern, pkg}) && ok
-	}
-	return ok
-}
-
-func goTest(r *report, args []string) bool {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "runtests:", err)
-		return false
-	}
-	readErr := r.read(out)
-	if err := cmd.Wait(); err != nil {
-		return false
-	}
-	if readErr != nil {
-		fmt.Fprintln(os.Stderr, "runtests:", readErr)
-	}
-	return readErr == nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -3,98 +3,213 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
+	"regexp"
 	"slices"
 	"strings"
+
+	"gotest.tools/gotestsum/testjson"
 )
 
-// event is a line of `go test -json`; see `go doc test2json`.
-type event struct {
-	Action, Package, Test, Output string
+// A testName names a test, or a package if test is empty.
+type testName struct {
+	pkg  string
+	test testjson.TestName
 }
 
-type testName struct{ pkg, test string }
+func nameOf(tc testjson.TestCase) testName { return testName{tc.Package, tc.Test} }
 
-// A report follows the events of one or more runs of go test.
-type report struct {
-	out     io.Writer
-	output  map[testName][]string // of tests that still run
-	skipped map[testName]string   // and why
-	passed  map[testName]bool
-	failed  int
+// String returns the name as people say it: package.Test/subtest.
+func (n testName) String() string {
+	pkg := n.pkg[strings.LastIndex(n.pkg, "/")+1:]
+	if n.test == "" {
+		return pkg
+	}
+	return pkg + "." + n.test.Name()
 }
 
-func newReport(out io.Writer) *report {
-	return &report{out: out, output: map[testName][]string{}, skipped: map[testName]string{}, passed: map[testName]bool{}}
+// passed returns the tests that passed in any run.
+func (r *runner) passed() map[testName]bool {
+	all := map[testName]bool{}
+	for _, one := range r.runs {
+		for _, pkg := range one.packages() {
+			for _, tc := range pkg.Passed {
+				all[nameOf(tc)] = true
+			}
+		}
+	}
+	return all
 }
 
-// read follows a run until its end.
-func (r *report) read(in io.Reader) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			_, _ = fmt.Fprintln(r.out, lines.Text()) // go itself says something
+// skipped returns the tests that were skipped and did not pass in another run,
+// and why, as they said last.
+func (r *runner) skipped() map[testName]string {
+	passed, all := r.passed(), map[testName]string{}
+	for _, one := range r.runs {
+		for _, pkg := range one.packages() {
+			for _, tc := range pkg.Skipped {
+				if !passed[nameOf(tc)] {
+					all[nameOf(tc)] = reason(pkg.OutputLines(tc))
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (one run) packages() (all []*testjson.Package) {
+	if one.events == nil {
+		return nil
+	}
+	for _, name := range one.events.Packages() {
+		all = append(all, one.events.Package(name))
+	}
+	return all
+}
+
+func (one run) passed(name testName) bool {
+	return slices.ContainsFunc(one.packages(), func(pkg *testjson.Package) bool {
+		return slices.ContainsFunc(pkg.Passed, func(tc testjson.TestCase) bool { return nameOf(tc) == name })
+	})
+}
+
+// A failure is a test that failed, or a package of which no test did.
+type failure struct {
+	testName
+	run    run
+	output string
+	// hard says why the test is not run again.
+	hard string
+	// mended says that it passed when it was run again.
+	mended bool
+}
+
+// failures returns what failed, of tests with subtests those that failed.
+func (r *runner) failures() (all []*failure) {
+	for _, one := range r.runs {
+		if one.events == nil {
 			continue
 		}
-		r.event(e)
+		for _, tc := range testjson.FilterFailedUnique(one.events.Failed()) {
+			f := &failure{testName: nameOf(tc), run: one, output: strings.Join(one.events.OutputLines(tc), "")}
+			f.hard = hard(tc, f.output+strings.Join(packageOutput(one.events, tc.Package), ""))
+			all = append(all, f)
+		}
 	}
-	return lines.Err()
+	return all
 }
 
-func (r *report) event(e event) {
-	name := testName{e.Package, e.Test}
-	switch e.Action {
-	case "build-output":
-		_, _ = fmt.Fprint(r.out, e.Output)
-	case "output":
-		if e.Test == "" {
-			r.packageOutput(e.Output)
+// serious is what a test says that is wrong in itself, and not because of a slow
+// machine; children of tests say it in the middle of a line.
+var serious = regexp.MustCompile(`WARNING: DATA RACE|race detected during execution|(?m:^\s*(?:panic|fatal error): )`)
+
+// hard returns why a failure is none that may have come of a slow machine.
+func hard(tc testjson.TestCase, output string) string {
+	switch what := strings.TrimSpace(serious.FindString(output)); {
+	case what != "":
+		return what
+	case tc.Test == "":
+		return "no test failed, but its package"
+	case tc.Elapsed < 0:
+		return "it did not end"
+	}
+	return ""
+}
+
+// mostAgain is how many tests are run again. If more fail, it is not by chance.
+const mostAgain = 3
+
+// again runs tests that failed once more, each by itself. The machine of these
+// tests is shared and at times many times slower than it was a minute ago; a test
+// that fails only then hides, in a red run, the one that fails for a reason. It
+// still is a fault of the test, and the summary names it. A data race or a panic
+// is never by chance.
+func (r *runner) again() {
+	all := r.failures()
+	r.failed = all
+	for _, f := range all {
+		if f.hard != "" || len(all) > mostAgain {
 			return
 		}
-		r.output[name] = append(r.output[name], e.Output)
-	case "pass":
-		if e.Test != "" {
-			r.passed[name] = true
-		}
-		delete(r.output, name)
-	case "skip":
-		if e.Test != "" {
-			r.skipped[name] = reason(r.output[name])
-		}
-		delete(r.output, name)
-	case "fail":
-		if e.Test != "" {
-			r.failed++
-			_, _ = fmt.Fprint(r.out, strings.Join(r.output[name], ""))
-			delete(r.output, name)
-			return
-		}
-		r.unfinished(e.Package)
+	}
+	for _, f := range all {
+		_, _ = fmt.Fprintf(r.out, "\nrunning %s again, by itself\n", f)
+		flags := append(withoutRun(f.run.flags), "-count=1", "-run", pattern(f.test))
+		second := r.test(flags, f.pkg)
+		f.mended = second.passed(f.testName) && len(second.events.Failed()) == 0
 	}
 }
 
-// packageOutput prints what go test says of a whole package, leaving out what
-// only repeats that nothing happened.
-func (r *report) packageOutput(s string) {
-	if s == "PASS\n" || strings.HasSuffix(s, "[no test files]\n") || strings.HasSuffix(s, "[no tests to run]\n") {
-		return
+// withoutRun returns flags without -run and its value, which are the last.
+func withoutRun(flags []string) []string {
+	if i := slices.Index(flags, "-run"); i >= 0 {
+		flags = flags[:i]
 	}
-	_, _ = fmt.Fprint(r.out, s)
+	return slices.Clone(flags)
 }
 
-// unfinished prints the output of tests that a panic or a timeout cut off.
-func (r *report) unfinished(pkg string) {
-	for name, lines := range r.output {
-		if name.pkg == pkg {
-			r.failed++
-			_, _ = fmt.Fprint(r.out, strings.Join(lines, ""))
-			delete(r.output, name)
+// pattern returns the value of -run for one test.
+func pattern(name testjson.TestName) string {
+	var parts []string
+	for part := range strings.SplitSeq(name.Name(), "/") {
+		parts = append(parts, "^"+regexp.QuoteMeta(part)+"$")
+	}
+	return strings.Join(parts, "/")
+}
+
+// summary prints which tests were skipped, which passed only when they were run
+// again, and last how many there were of each kind. It reports whether the run
+// succeeded.
+func (r *runner) summary() bool {
+	skipped, ok, failed := r.skipped(), true, 0
+	r.printSkipped(skipped)
+	for _, one := range r.runs {
+		ok = ok && !one.broken
+	}
+	passed := r.passed()
+	for _, f := range r.failed {
+		switch {
+		case f.mended:
+			_, _ = fmt.Fprintf(r.out, "FAILED ONCE, passed when run again: %s\n%s", f, indented(f.output))
+			continue
+		case f.hard != "":
+			_, _ = fmt.Fprintf(r.out, "FAILED: %s (%s)\n", f, f.hard)
+		default:
+			_, _ = fmt.Fprintf(r.out, "FAILED: %s\n", f)
 		}
+		ok = false
+		failed++
+		delete(passed, f.testName)
+	}
+	_, _ = fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", len(passed), failed, len(skipped))
+	return ok
+}
+
+func indented(output string) string {
+	var all strings.Builder
+	for line := range strings.Lines(output) {
+		all.WriteString("    " + line)
+	}
+	return all.String()
+}
+
+func (r *runner) printSkipped(skipped map[testName]string) {
+	_, _ = fmt.Fprintln(r.out)
+	if !r.race {
+		_, _ = fmt.Fprintln(r.out, "skipped: the race detector, which needs cgo and a C compiler")
+	}
+	byReason := map[string][]string{}
+	for name, why := range skipped {
+		byReason[why] = append(byReason[why], name.String())
+	}
+	reasons := make([]string, 0, len(byReason))
+	for why := range byReason {
+		reasons = append(reasons, why)
+	}
+	slices.Sort(reasons)
+	for _, why := range reasons {
+		slices.Sort(byReason[why])
+		_, _ = fmt.Fprintf(r.out, "skipped: %s\n    %s\n", why, strings.Join(byReason[why], "\n    "))
 	}
 }
 
@@ -117,38 +232,4 @@ func reason(output []string) string {
 		return "no reason given"
 	}
 	return strings.Join(said, " ")
-}
-
-// takeSkipped forgets the tests that were skipped and returns them by package,
-// subtests by the test that they belong to.
-func (r *report) takeSkipped() map[string][]string {
-	all := map[string][]string{}
-	for name := range r.skipped {
-		top, _, _ := strings.Cut(name.test, "/")
-		if !slices.Contains(all[name.pkg], top) {
-			all[name.pkg] = append(all[name.pkg], top)
-		}
-	}
-	for _, names := range all {
-		slices.Sort(names)
-	}
-	clear(r.skipped)
-	return all
-}
-
-// summary prints how many tests there were and which were skipped.
-func (r *report) summary(race bool) {
-	_, _ = fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", len(r.passed), r.failed, len(r.skipped))
-	if !race {
-		_, _ = fmt.Fprintln(r.out, "skipped: the race detector, which needs cgo and a C compiler")
-	}
-	byReason := map[string][]string{}
-	for name, why := range r.skipped {
-		pkg := name.pkg[strings.LastIndex(name.pkg, "/")+1:]
-		byReason[why] = append(byReason[why], pkg+"."+name.test)
-	}
-	for _, why := range sortedKeys(byReason) {
-		slices.Sort(byReason[why])
-		_, _ = fmt.Fprintf(r.out, "skipped: %s\n    %s\n", why, strings.Join(byReason[why], "\n    "))
-	}
 }
