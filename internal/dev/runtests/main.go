@@ -4,8 +4,8 @@
 //
 //  1. all packages with the race detector, in short mode, those that take
 //     longest first, so that no processor is idle at the end;
-//  2. the end-to-end tests likewise, but by themselves: real programs wait for
-//     each other there, and are disturbed by a machine that is full;
+//  2. the end-to-end tests and those of attacks likewise, but by themselves: real
+//     programs wait for each other there, or are measured;
 //  3. the tests that were skipped, because what takes long skips itself in short
 //     mode, without short mode and without the race detector;
 //  4. tests that failed, once more, each by itself (see runner.again).
@@ -30,7 +30,7 @@ func main() {
 	flag.BoolVar(&r.race, "race", canRace(), "use the race detector")
 	flag.StringVar(&r.timeout, "timeout", "30m", "how long the tests of one package may take")
 	flag.IntVar(&r.parallel, "parallel", 4, "how many tests of a package that runs alone run at the same time")
-	alone := flag.String("alone", "/internal/e2e$", "regular expression of the packages that run after the others")
+	alone := flag.String("alone", "/internal/(e2e|hostile)$", "regular expression of the packages that run after the others")
 	first := flag.String("first", strings.Join(slowest, " "), "regular expressions of the packages that start first, in their order")
 	flag.Parse()
 	patterns := flag.Args()
@@ -51,7 +51,7 @@ func main() {
 // slowest are the packages whose tests take longest, the slowest first; see
 // docs/benchmarks.md.
 var slowest = []string{
-	"/internal/pagetest$", "/client$", "/internal/hostile$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
+	"/internal/pagetest$", "/client$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
 	"/client/store/indexeddb$", "/client/transport/browser$", "/protocol$", "/vault/internal/vaulttest$",
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -33,8 +34,17 @@ type run struct {
 	broken bool // it ended in error, and no test or package that failed says why
 }
 
+// raceOptions has each program that was built with the race detector, each
+// package's tests among them, end without waiting for a second first, in case
+// what still runs has a race.
+const raceOptions = "GORACE=atexit_sleep_ms=0"
+
 func newRunner(out io.Writer) *runner {
-	return &runner{out: out, command: func(args ...string) *exec.Cmd { return exec.Command("go", args...) }}
+	return &runner{out: out, command: func(args ...string) *exec.Cmd {
+		cmd := exec.Command("go", args...)
+		cmd.Env = append(os.Environ(), raceOptions+" "+os.Getenv("GORACE")) // the last of an option counts
+		return cmd
+	}}
 }
 
 // run runs the four steps.
