@@ -25,7 +25,15 @@ import (
 	"github.com/securecrypt/securecrypt/server/daemon"
 )
 
+// raceOptions has programs that were built with the race detector end as fast as
+// others do. By default each of them waits for a second at its end, in case what
+// still runs then has a race; scripts run five hundred programs.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", raceOptions+" "+os.Getenv("GORACE")); err != nil { // the last counts
+		panic(err)
+	}
 	if dir := os.Getenv(childVar); dir != "" {
 		os.Exit(child(dir))
 	}
@@ -46,6 +54,9 @@ var pictures = func() string {
 	return path
 }()
 
+// TestScripts runs the scripts. Those that are not about passphrases have profiles
+// without one: each command opens a profile, which with a passphrase takes half a
+// second of a processor (Argon2id), several times what the rest of the command takes.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:      filepath.Join("..", "..", "testdata", "script"),
@@ -59,7 +70,40 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("SECURECRYPT_PASSPHRASE", "correct horse battery staple")
 	env.Values[serversKey{}] = map[string]*process{}
 	env.Values[lossyKey{}] = map[string]*lossyNetwork{}
+	env.Setenv("GORACE", os.Getenv("GORACE"))
+	env.Defer(func() { // after the servers have ended
+		if err := findRaces(env.WorkDir); err != nil {
+			env.T().Log(err)
+			env.T().FailNow()
+		}
+	})
 	return nil
+}
+
+// findRaces returns an error if a server of a script wrote of a data race. A
+// client that has one ends with an error of its own; a server is killed.
+func findRaces(dir string) error {
+	logs, err := filepath.Glob(filepath.Join(dir, "server-*.log"))
+	for _, path := range logs {
+		log, rerr := os.ReadFile(path)
+		err = errors.Join(err, rerr)
+		if _, report, ok := strings.Cut(string(log), "WARNING: DATA RACE"); ok {
+			err = errors.Join(err, fmt.Errorf("%s: WARNING: DATA RACE%s", filepath.Base(path), report))
+		}
+	}
+	return err
+}
+
+// TestRacesOfServersAreFound has the race detector's report looked for where it
+// is written.
+func TestRacesOfServersAreFound(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "server-S.log"), []byte("level=INFO\n"), 0o600))
+	must(t, findRaces(dir))
+	must(t, os.WriteFile(filepath.Join(dir, "server-T.log"), []byte("==================\nWARNING: DATA RACE\nWrite at 0x1\n"), 0o600))
+	if err := findRaces(dir); err == nil || !strings.Contains(err.Error(), "server-T.log: WARNING: DATA RACE\nWrite at 0x1") {
+		t.Errorf("the report is not found: %v", err)
+	}
 }
 
 type serversKey struct{}
@@ -83,6 +127,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"lossy":       lossy,
 	"within":      within,
 	"exits":       exits,
+	"until":       until,
 	"clock":       setClock,
 }
 
@@ -296,6 +341,21 @@ func within(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if took := time.Since(began); took > limit {
 		ts.Fatalf("it took %v", took)
+	}
+}
+
+// until runs a program again and again until its output matches: until REGEXP
+// PROGRAM…. The program itself waits for something, for a while.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	wanted := regexp.MustCompile(args[0])
+	for late := time.Now().Add(patience); ; {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if wanted.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(late) {
+			ts.Fatalf("the output never matched %q", args[0])
+		}
 	}
 }
 
