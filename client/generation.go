@@ -69,18 +69,19 @@ type inputChecked struct {
 
 // awaitMembers notes that an own message went to the others.
 func (c *conversation) awaitMembers() {
-	if c.rec.Members > maxTellingMail {
-		return
-	}
-	for _, who := range c.members() {
+	for who := range c.index() {
 		if who != c.self.address.String() {
 			c.await(who, 0)
 		}
 	}
 }
 
-// await notes that somebody was written to, and how often they were asked after.
+// await notes that somebody was written to or invited, and how often they were asked
+// after. In large groups that would be too many.
 func (c *conversation) await(who string, checks uint8) {
+	if c.rec.Members > maxTellingMail {
+		return
+	}
 	if slices.ContainsFunc(c.rec.Awaited, func(a awaitedRecord) bool { return a.Address == who }) {
 		return
 	}
