@@ -38,7 +38,7 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium proxies ts-mls vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium proxies openssh ts-mls vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
@@ -103,6 +103,11 @@ chromium:
 .PHONY: proxies
 proxies:
 	@test -x $(PROXIES)/usr/sbin/nginx -a -x $(PROXIES)/usr/bin/caddy || .ci/proxies $(PROXIES) || true
+
+# sshd likewise.
+.PHONY: openssh
+openssh:
+	@.ci/openssh || true
 
 # The npm package ts-mls likewise.
 .PHONY: ts-mls

@@ -45,7 +45,7 @@ var Rules = []Rule{
 	{
 		Why:   "a vault does input and output through its storage alone",
 		Of:    []string{"./vault", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/keys", "./vault/oplog", "./vault/pack", "./vault/storage", "./vault/tree"},
-		Never: append([]string{"./vault/localfs", "./vault/storage/folder"}, outside...),
+		Never: append([]string{"./vault/localfs", "./vault/storage/folder", "./vault/storage/sftp/..."}, outside...),
 	},
 	{
 		Why:   "vaults know nothing of conversations and servers",

@@ -91,11 +91,22 @@ func ReadAll(ctx context.Context, s Storage, name string, limit int64) ([]byte, 
 	return s.Read(ctx, name, 0, n)
 }
 
+// An AtomicChecker is a storage that can tell without a race whether Create has
+// one winner. AtomicCreate returns ErrNotAtomic with the reason if it has not.
+type AtomicChecker interface {
+	AtomicCreate(ctx context.Context) error
+}
+
 // Probe checks that Create has one winner: a and b, two connections to the same
 // storage, create the same names at the same time, as often as rounds says. It
-// returns ErrNotAtomic if that ever succeeds for both, or if the object is not
-// the winner's.
+// returns ErrNotAtomic if that ever succeeds for both, if the object is not
+// the winner's, or if a is an AtomicChecker and says so.
 func Probe(ctx context.Context, a, b Storage, rounds int) (err error) {
+	if c, ok := a.(AtomicChecker); ok {
+		if err := c.AtomicCreate(ctx); err != nil {
+			return err
+		}
+	}
 	for range rounds {
 		var random [16]byte
 		_, _ = rand.Read(random[:]) // it never fails
