@@ -11,12 +11,14 @@ RUNFLAGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+VERSITYGW_VERSION := v1.8.0
 CDDL_VERIFIER_VERSION := 1.5.3
 TS_MLS_VERSION := $(shell sed -n 's/.*"ts-mls": "\(.*\)".*/\1/p' internal/interop/tsmls/package.json)
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+VERSITYGW := $(TOOLS)/versitygw-$(VERSITYGW_VERSION)/versitygw
 CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
 VAULT_READER := $(TOOLS)/vault-reader
@@ -38,7 +40,7 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium proxies openssh ts-mls vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium proxies openssh versitygw ts-mls vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
@@ -108,6 +110,11 @@ proxies:
 .PHONY: openssh
 openssh:
 	@.ci/openssh || true
+
+# An S3 server likewise; two minutes at first.
+.PHONY: versitygw
+versitygw:
+	@test -x $(VERSITYGW) || GOBIN=$(dir $(VERSITYGW)) $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) || echo 'versitygw: could not be built; tests with an S3 server will be skipped' >&2
 
 # The npm package ts-mls likewise.
 .PHONY: ts-mls
