@@ -21,7 +21,8 @@ import (
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/restore"
 	"github.com/securecrypt/securecrypt/vault/storage"
-	vaultfolder "github.com/securecrypt/securecrypt/vault/storage/folder"
+	"github.com/securecrypt/securecrypt/vault/storage/s3"
+	"github.com/securecrypt/securecrypt/vault/storage/sftp"
 )
 
 // exitIncomplete is the code of vault commands that did their work but for some
@@ -30,9 +31,9 @@ const exitIncomplete = 9
 
 // vaultCmd are the commands of encrypted backups.
 type vaultCmd struct {
-	Vault string `help:"Folder of the vault; not needed if this device knows one vault alone." type:"path" env:"SECURECRYPT_VAULT" placeholder:"DIR"`
+	Vault vaultPlace `help:"Folder or address of the vault; not needed if this device knows one vault alone." env:"SECURECRYPT_VAULT" placeholder:"PLACE"`
 
-	Init      vaultInitCmd      `cmd:"" help:"Create a vault in a folder, and show its recovery key."`
+	Init      vaultInitCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server or in a bucket, and show its recovery key."`
 	Join      vaultJoinCmd      `cmd:"" help:"Open a vault on this device with its recovery key."`
 	Backup    vaultBackupCmd    `cmd:"" help:"Back up files and folders: make a snapshot."`
 	Snapshots vaultSnapshotsCmd `cmd:"" help:"List snapshots."`
@@ -74,38 +75,45 @@ func (d *days) UnmarshalText(text []byte) error {
 }
 
 type vaultInitCmd struct {
-	Dir          string `arg:"" help:"New folder for the vault." type:"path"`
-	NoPassphrase bool   `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
-	DryRun       bool   `help:"Say what would be made."`
+	Place        vaultPlace `arg:"" help:"New folder for the vault, sftp://user@host:port/path or s3://host:port/bucket/prefix."`
+	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	DryRun       bool       `help:"Say what would be made."`
 }
 
 // Run creates a vault and shows its recovery key.
 func (cmd *vaultInitCmd) Run(a *app) error {
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
 	if cmd.DryRun {
-		a.say("a vault would be made in %s, and its keys for this device in %s", cmd.Dir, a.vaultsFolder())
+		a.say("a vault would be made in %s, and its keys for this device in %s", location, a.vaultsFolder())
 		return nil
 	}
 	if !a.JSON && a.noStderr || a.JSON && a.noStdout {
 		return unwritten{errors.New("the recovery key cannot be shown, as the stream for it is closed: nothing was made; run the command with an open standard output")}
 	}
-	store, err := vaultfolder.Create(cmd.Dir)
+	store, err := a.createVaultStorage(location)
+	if err != nil {
+		return vaultError(err)
+	}
+	return errors.Join(vaultError(cmd.create(a, store, location)), store.Close())
+}
+
+func (cmd *vaultInitCmd) create(a *app, store vaultStorage, location string) error {
+	atomic, err := a.probeVault(store, location, true)
 	if err != nil {
 		return err
 	}
-	second, err := vaultfolder.Create(cmd.Dir)
-	if err != nil {
+	if err := a.warnOfLosses(store); err != nil {
 		return err
-	}
-	atomic := storage.Probe(a.ctx, store, second, 20)
-	if atomic != nil && !errors.Is(atomic, storage.ErrNotAtomic) {
-		return atomic
 	}
 	secret, err := account.NewRecoverySecret(rand.Reader)
 	if err != nil {
 		return err
 	}
 	defer secret.Erase()
-	d, err := a.newVaultDevice(cmd.Dir, cmd.NoPassphrase)
+	d, err := a.newVaultDevice(location, cmd.NoPassphrase)
 	if err != nil {
 		return err
 	}
@@ -116,20 +124,20 @@ func (cmd *vaultInitCmd) Run(a *app) error {
 	if err := d.register(v); err != nil {
 		return err
 	}
-	return cmd.announce(a, v.ID(), secret.Reveal(), atomic)
+	if atomic != nil {
+		a.say("this storage cannot tell which of two writers came first: use the vault from one device alone (%v)", atomic)
+	}
+	return cmd.announce(a, d, v.ID(), secret.Reveal(), whoCanDelete(store), atomic == nil)
 }
 
-func (cmd *vaultInitCmd) announce(a *app, id keys.VaultID, recovery string, atomic error) error {
-	if atomic != nil {
-		a.say("this folder lets two writers create the same file: use the vault from one device at a time (%v)", atomic)
-	}
+func (cmd *vaultInitCmd) announce(a *app, d *vaultDevice, id keys.VaultID, recovery, whoCanDelete string, shared bool) error {
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "vault", "id": id.String(), "path": cmd.Dir, "recovery_key": recovery, "shared": atomic == nil})
+		a.printJSON(map[string]any{"type": "vault", "id": id.String(), "path": d.location, "recovery_key": recovery, "shared": shared})
 		return a.stdout.Err()
 	}
 	_, _ = fmt.Fprintf(a.stderr, "The vault is made in %s.\n\nRecovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
 		"With it, securecrypt vault join opens the vault on any device. Without it and without this device, nobody can read the vault.\n"+
-		"Whoever can write to the folder can delete the vault: keep a copy elsewhere.\n", termtext.Line(cmd.Dir), recovery)
+		"%s: keep a copy elsewhere.\n", termtext.Line(d.location), recovery, whoCanDelete)
 	if cmd.NoPassphrase {
 		_, _ = fmt.Fprintf(a.stderr, "The key of this device has no passphrase: every user who can read %s can read the vault. Keep that folder private.\n", termtext.Line(a.vaultsFolder()))
 	}
@@ -137,17 +145,26 @@ func (cmd *vaultInitCmd) announce(a *app, id keys.VaultID, recovery string, atom
 }
 
 type vaultJoinCmd struct {
-	Dir          string `arg:"" help:"Folder of the vault." type:"path"`
-	RecoveryFile string `help:"Read the recovery key from the first line of FILE." type:"path" placeholder:"FILE"`
-	NoPassphrase bool   `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	Place        vaultPlace `arg:"" help:"Folder or address of the vault."`
+	RecoveryFile string     `help:"Read the recovery key from the first line of FILE." type:"path" placeholder:"FILE"`
+	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	Alone        bool       `help:"No other device uses the vault any more. Needed where a storage cannot keep the changes of two devices apart."`
 }
 
 // Run adds this device to a vault.
 func (cmd *vaultJoinCmd) Run(a *app) error {
-	store, err := vaultfolder.Open(cmd.Dir)
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
+	store, err := a.openVaultStorage(location)
 	if err != nil {
 		return vaultError(err)
 	}
+	return errors.Join(vaultError(cmd.join(a, store, location)), store.Close())
+}
+
+func (cmd *vaultJoinCmd) join(a *app, store vaultStorage, location string) error {
 	text, err := cmd.recoveryText(a)
 	if err != nil {
 		return err
@@ -158,25 +175,34 @@ func (cmd *vaultJoinCmd) Run(a *app) error {
 	}
 	defer secret.Erase()
 	if _, err := vault.OpenRecovery(a.ctx, vault.Params{Storage: store, Now: time.Now}, secret); err != nil {
-		return vaultError(err)
+		return err
 	}
-	d, err := a.newVaultDevice(cmd.Dir, cmd.NoPassphrase)
+	if !cmd.Alone {
+		atomic, err := a.probeVault(store, location, false)
+		if err != nil {
+			return err
+		}
+		if atomic != nil {
+			return errOneDevice(atomic)
+		}
+	}
+	d, err := a.newVaultDevice(location, cmd.NoPassphrase)
 	if err != nil {
 		return err
 	}
 	v, err := vault.Join(a.ctx, d.params(store), secret, hostName())
 	if err != nil {
-		return errors.Join(vaultError(err), d.discard())
+		return errors.Join(err, d.discard())
 	}
 	if err := d.register(v); err != nil {
 		return err
 	}
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": cmd.Dir})
+		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": location})
 		return nil
 	}
-	a.say("this device can use the vault in %s now. It has %d snapshots, as of the newest entry of its log; whether the folder was put back to an older state cannot be known on a new device",
-		cmd.Dir, len(v.State().Live()))
+	a.say("this device can use the vault in %s now. It has %d snapshots, as of the newest entry of its log; whether the storage was put back to an older state cannot be known on a new device",
+		location, len(v.State().Live()))
 	return nil
 }
 
@@ -208,21 +234,25 @@ func hostName() string {
 // withVault runs fn with the vault that the command line names, or the only one
 // that this device knows, and remembers what the device has seen of it.
 func (a *app) withVault(cmd *vaultCmd, fn func(*vault.Vault, *vaultDevice) error) error {
-	d, err := a.openVaultDevice(cmd.Vault)
+	location, err := a.vaultLocation(cmd.Vault)
 	if err != nil {
 		return err
 	}
-	store, err := vaultfolder.Open(d.location)
+	d, err := a.openVaultDevice(location)
+	if err != nil {
+		return err
+	}
+	store, err := a.openVaultStorage(d.location)
 	if err != nil {
 		return vaultError(err)
 	}
 	d.store = store
 	v, err := vault.Open(a.ctx, d.params(store))
 	if err != nil {
-		return vaultError(err)
+		return errors.Join(vaultError(err), store.Close())
 	}
 	err = vaultError(fn(v, d))
-	return errors.Join(err, d.remember(v))
+	return errors.Join(err, d.remember(v), store.Close())
 }
 
 // vaultError adds what to do to an error of a vault.
@@ -239,23 +269,31 @@ func vaultError(err error) error {
 		code int
 		then string
 	}{
-		{vault.ErrRolledBack, exitRefused, "somebody put an older copy of the folder in its place, or the disk lost what was written. Put the newest copy back; if this is the newest one, begin a new vault beside it"},
+		{vault.ErrRolledBack, exitRefused, "somebody put an older copy of the vault in its place, or its disk lost what was written. Put the newest copy back; if this is the newest one, begin a new vault beside it"},
 		{vault.ErrOtherVault, exitRefused, "check the path; if you replaced the vault on purpose, run securecrypt vault join"},
-		{vault.ErrWithheld, exitRefused, "files are missing from the folder: put them back from a copy"},
-		{oplog.ErrBroken, exitRefused, "the folder was changed by something else than securecrypt: put it back from a copy"},
+		{vault.ErrWithheld, exitRefused, "files are missing from the vault: put them back from a copy"},
+		{oplog.ErrBroken, exitRefused, "the vault was changed by something else than securecrypt: put it back from a copy"},
 		{keys.ErrKey, exitLocked, "use the recovery key that was shown when this vault was made, or run securecrypt vault join on this device"},
 		{keys.ErrForged, exitRefused, "do not back up into it"},
 		{vault.ErrNoSnapshot, exitNotFound, "securecrypt vault snapshots lists them"},
 		{restore.ErrNotInSnapshot, exitNotFound, "securecrypt vault ls lists what it has"},
 		{storage.ErrNotFound, exitNotFound, "check the path, or make a vault with securecrypt vault init"},
-		{storage.ErrFull, exitUnwritten, "the folder's disk is full: snapshots so far are whole. Free space with securecrypt vault forget and securecrypt vault prune --wait 0, then run the command again"},
+		{storage.ErrFull, exitUnwritten, "the disk or the quota of the vault is full: snapshots so far are whole. Free space with securecrypt vault forget and securecrypt vault prune --wait 0, then run the command again"},
 		{vault.ErrMissing, exitError, "run securecrypt vault check to see which files are concerned"},
 		{vault.ErrDamaged, exitError, "run securecrypt vault check --read to see which files are concerned, and --repair to rebuild what parity can"},
 		{vault.ErrSwept, exitError, "another device deleted data each time this one was about to finish: run the command again"},
 		{vault.ErrKeepsNothing, exitUsage, "name at least one --keep option that keeps something"},
 		{fs.ErrNotExist, exitNotFound, "check the path"},
+		{sftp.ErrHostKey, exitRefused, ""},
+		{sftp.ErrLogin, exitRefused, ""},
+		{sftp.ErrConnection, exitWaiting, ""},
+		{s3.ErrCredentials, exitRefused, ""},
+		{s3.ErrConnection, exitWaiting, ""},
 		{vault.ErrTooLate, exitRefused, "prune with a longer --wait leaves more time"},
 	} {
+		if errors.Is(err, known.is) && known.then == "" { // the error says it
+			return coded{err, known.code}
+		}
 		if errors.Is(err, known.is) {
 			return coded{fmt.Errorf("%w. What to do: %s", err, known.then), known.code}
 		}

@@ -19,25 +19,24 @@ import (
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/storage"
-	vaultfolder "github.com/securecrypt/securecrypt/vault/storage/folder"
 )
 
 // The files of a vault's folder on this device, beside the key as in a profile.
 const (
 	fileVaultDevice   = "device"
 	fileVaultSeen     = "seen"
-	fileVaultLocation = "location" // the path of the vault, in clear
+	fileVaultLocation = "location" // the path or address of the vault, in clear
 )
 
 // vaultDevice is what this device keeps of a vault.
 type vaultDevice struct {
 	app      *app
 	path     string
-	location string // the vault's folder
+	location string // the vault's folder, or its address
 	key      keyring.StoreKey
 	device   *keys.Device
 	pin      vault.Pin
-	store    *vaultfolder.Folder
+	store    vaultStorage
 }
 
 // storedDevice is the file "device", and storedPin the file "seen"; both are
@@ -163,7 +162,7 @@ func (d *vaultDevice) read(name string, v any) error {
 	return nil
 }
 
-// openVaultDevice opens what this device keeps of the vault in a folder, or of the
+// openVaultDevice opens what this device keeps of the vault in a place, or of the
 // only vault that it knows if location is empty.
 func (a *app) openVaultDevice(location string) (*vaultDevice, error) {
 	entries, err := os.ReadDir(a.vaultsFolder())
@@ -183,9 +182,9 @@ func (a *app) openVaultDevice(location string) (*vaultDevice, error) {
 	case len(found) == 0 && location != "":
 		return nil, coded{fmt.Errorf("this device has no keys of a vault in %s: make one with securecrypt vault init, or open it with its recovery key and securecrypt vault join", location), exitNotFound}
 	case len(found) == 0:
-		return nil, coded{errors.New("this device knows no vault yet: make one with securecrypt vault init DIR, or open one with its recovery key and securecrypt vault join DIR"), exitNotFound}
+		return nil, coded{errors.New("this device knows no vault yet: make one with securecrypt vault init PLACE, or open one with its recovery key and securecrypt vault join PLACE"), exitNotFound}
 	case len(found) > 1 && location == "":
-		return nil, coded{errors.New("this device knows several vaults: say which with --vault DIR"), exitUsage}
+		return nil, coded{errors.New("this device knows several vaults: say which with --vault PLACE"), exitUsage}
 	}
 	return found[len(found)-1], found[len(found)-1].open()
 }

@@ -181,7 +181,7 @@ func (cmd *vaultPruneCmd) Run(a *app, all *commands) error {
 			return err
 		}
 		if !cmd.DryRun {
-			if err := d.store.Clean(); err != nil {
+			if err := d.store.Clean(a.ctx); err != nil {
 				return err
 			}
 		}

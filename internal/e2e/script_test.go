@@ -59,10 +59,11 @@ var pictures = func() string {
 // second of a processor (Argon2id), several times what the rest of the command takes.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:      filepath.Join("..", "..", "testdata", "script"),
-		Setup:    setUp,
-		Cmds:     scriptCommands,
-		Deadline: time.Now().Add(25 * time.Minute),
+		Dir:       filepath.Join("..", "..", "testdata", "script"),
+		Setup:     setUp,
+		Cmds:      scriptCommands,
+		Condition: storageServer,
+		Deadline:  time.Now().Add(25 * time.Minute),
 	})
 }
 
@@ -129,6 +130,8 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":       exits,
 	"until":       until,
 	"clock":       setClock,
+	"sshd":        startSSHD,
+	"s3":          startS3,
 }
 
 // A process is a server that a script started.

@@ -348,7 +348,10 @@ func (f *Folder) markDirty(dir string) {
 
 // Clean removes temporary files that killed processes left. A process that is
 // writing one writes it once more.
-func (f *Folder) Clean() error {
+func (f *Folder) Clean(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(filepath.Join(f.path, tempFolder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -360,6 +363,9 @@ func (f *Folder) Clean() error {
 	}
 	return err
 }
+
+// Close does nothing: a Folder keeps nothing open.
+func (f *Folder) Close() error { return nil }
 
 // fillReserve makes the reserve file if it is missing and there is room.
 func (f *Folder) fillReserve() {

@@ -127,7 +127,7 @@ func TestCleanRemovesTemporaryFilesAndWritersGoOn(t *testing.T) {
 	err = f.createByTemp(filepath.Join(f.path, "packs", "1"), []byte("x"), func(temp, path string) error {
 		if !removed { // another process cleans between writing and linking
 			removed = true
-			if err := f.Clean(); err != nil {
+			if err := f.Clean(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -21,7 +21,7 @@ import (
 var (
 	// ErrCredentials reports that there are no credentials, or that the service
 	// does not accept them.
-	ErrCredentials = errors.New("s3: the service does not accept the credentials")
+	ErrCredentials = errors.New("s3: no credentials that the service accepts")
 	// ErrConnection reports that the service did not answer repeated requests.
 	ErrConnection = errors.New("s3: the service does not answer")
 )
@@ -64,7 +64,7 @@ func DefaultOptions() Options {
 func connect(a Address, o Options) (*Storage, error) {
 	value, err := o.Credentials.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
 	if err != nil || value.AccessKeyID == "" || value.SignerType.IsAnonymous() {
-		return nil, errors.Join(fmt.Errorf("%w: there are none. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them to ~/.aws/credentials, and set AWS_PROFILE if the profile there is not called default", ErrCredentials), err)
+		return nil, errors.Join(fmt.Errorf("%w: there are none on this device. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them to ~/.aws/credentials, and set AWS_PROFILE if the profile there is not called default", ErrCredentials), err)
 	}
 	transport := o.Transport
 	stop := func() {}

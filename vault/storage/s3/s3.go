@@ -87,6 +87,9 @@ func (s *Storage) Close() error {
 	return nil
 }
 
+// Clean does nothing: an upload that was interrupted leaves nothing.
+func (s *Storage) Clean(ctx context.Context) error { return ctx.Err() }
+
 func (s *Storage) key(name string) string { return s.address.Prefix + name }
 
 // check refuses names that are not valid and contexts that are done.

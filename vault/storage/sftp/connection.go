@@ -18,8 +18,8 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage"
 )
 
-// ErrConnection reports that the connection was lost and could not be made again.
-var ErrConnection = errors.New("sftp: the connection to the server is lost")
+// ErrConnection reports that the server cannot be reached, or no longer.
+var ErrConnection = errors.New("sftp: the server cannot be reached")
 
 const (
 	// loginTimeout limits how long a connection and its login may take.
@@ -58,7 +58,7 @@ func connect(ctx context.Context, a Address, o *Options) (*connection, error) {
 	client, err := login(limited, a, o)
 	if err != nil {
 		if ctx.Err() == nil && limited.Err() != nil {
-			err = fmt.Errorf("%w: %s did not complete the login within %v", ErrConnection, a.Host, loginTimeout)
+			err = fmt.Errorf("%w at %s: it did not complete the login within %v; check the address and the network", ErrConnection, a.Host, loginTimeout)
 		}
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func login(ctx context.Context, a Address, o *Options) (*ssh.Client, error) {
 	}
 	conn, err := o.dial(ctx, a.dialAddress())
 	if err != nil {
-		return nil, fmt.Errorf("sftp: cannot reach %s: check the address and the network (%w)", a.dialAddress(), err)
+		return nil, fmt.Errorf("%w at %s: check the address and the network (%w)", ErrConnection, a.dialAddress(), err)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		_ = conn.Close() // ends the handshake
@@ -222,7 +222,7 @@ func (s *Storage) do(ctx context.Context, op func(*connection) error) error {
 		case !isLost(err):
 			return err
 		case attempt == maxRetries:
-			return fmt.Errorf("%w, also after %d attempts to connect again: check the network and run the command again (%w)", ErrConnection, maxRetries, err)
+			return fmt.Errorf("%w any more, also after %d attempts to connect again: check the network and run the command again (%w)", ErrConnection, maxRetries, err)
 		}
 		if s.options.Wait != nil {
 			if err := s.options.Wait(ctx, pause); err != nil {

@@ -3,6 +3,7 @@
 package sftp
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -199,8 +200,13 @@ func TestServerWithoutSFTP(t *testing.T) {
 func TestUnreachableServerIsTriedOnce(t *testing.T) {
 	server := startServer(t)
 	server.Stop()
-	err := tryLogin(t, server, options(server))
-	if err == nil || errors.Is(err, ErrConnection) || !strings.Contains(err.Error(), "check the address") {
-		t.Errorf("a server that is not there: %v", err)
+	dials, o := 0, options(server)
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	wantError(t, tryLogin(t, server, o), ErrConnection, "check the address")
+	if dials != 1 {
+		t.Errorf("%d attempts", dials)
 	}
 }

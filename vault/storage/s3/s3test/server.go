@@ -57,6 +57,12 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
+// Available returns ErrMissing if this machine has no versitygw.
+func Available() error {
+	_, err := find()
+	return err
+}
+
 // find returns the newest versitygw below .tools in the module that the test
 // belongs to.
 func find() (string, error) {

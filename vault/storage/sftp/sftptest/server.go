@@ -70,6 +70,12 @@ func Start(dir string, lines ...string) (*Server, error) {
 	return nil, err
 }
 
+// Available returns ErrMissing if this machine cannot run sshd.
+func Available() error {
+	_, err := find()
+	return err
+}
+
 // find returns the path of sshd; it refuses to run under a relative one.
 func find() (string, error) {
 	program, err := exec.LookPath("sshd")
