@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Dir:       filepath.Join("..", "..", "testdata", "script"),
 		Setup:     setUp,
 		Cmds:      scriptCommands,
-		Condition: storageServer,
+		Condition: hasStorageServer,
 		Deadline:  time.Now().Add(25 * time.Minute),
 	})
 }

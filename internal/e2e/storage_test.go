@@ -15,9 +15,9 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage/sftp/sftptest"
 )
 
-// storageServer tells scripts whether this machine can run a server for vaults:
+// hasStorageServer tells scripts whether this machine can run a server for vaults:
 // [sshd] and [s3].
-func storageServer(name string) (bool, error) {
+func hasStorageServer(name string) (bool, error) {
 	switch name {
 	case "sshd":
 		return sftptest.Available() == nil, nil

@@ -113,6 +113,12 @@ func (f *Folder) Create(ctx context.Context, name string, data []byte) error {
 		return err
 	}
 	err = f.create(path, data)
+	if errors.Is(err, fs.ErrNotExist) && name != "config" { // a copy of a vault may lack empty folders
+		if err = os.Mkdir(filepath.Dir(path), 0o700); err == nil || errors.Is(err, fs.ErrExist) {
+			f.markDirty(f.path)
+			err = f.create(path, data)
+		}
+	}
 	if isFull(err) && strings.HasPrefix(name, "log/") && f.releaseReserve() {
 		err = f.create(path, data)
 	}
@@ -270,6 +276,9 @@ func (f *Folder) List(ctx context.Context, prefix string, each func(string, int6
 
 func (f *Folder) listFolder(ctx context.Context, dir, prefix string, each func(string, int64) error) error {
 	d, err := os.Open(filepath.Join(f.path, dir))
+	if errors.Is(err, fs.ErrNotExist) { // a copy of a vault may lack empty folders
+		return ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("folder: %w", err)
 	}

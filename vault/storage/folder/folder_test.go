@@ -140,3 +140,33 @@ func TestCleanRemovesTemporaryFilesAndWritersGoOn(t *testing.T) {
 		t.Errorf("read %q, %v", got, err)
 	}
 }
+
+// A copy of a vault may lack the folders that were empty.
+func TestMissingFoldersAreMade(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	f, err := Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "probe")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.List(ctx, "probe/", func(name string, _ int64) error { return errors.New(name) }); err != nil {
+		t.Errorf("listing a folder that is not there: %v", err)
+	}
+	if err := f.Create(ctx, "probe/1", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Create(ctx, "probe/1", []byte("y")); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("creating a name that is taken: %v", err)
+	}
+	if err := f.Sync(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Create(ctx, "probe/2", []byte("x")); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("creating in a vault that is gone: %v", err)
+	}
+}

@@ -250,7 +250,7 @@ func (s *Storage) listKeys(ctx context.Context, prefix string, each func(string,
 			if object.Err != nil {
 				return object.Err
 			}
-			if object.Key <= last { // it could go on for ever
+			if object.Key <= last { // the listing might never end
 				return refusal{errors.New("s3: the service lists names out of order: a vault cannot be kept there, choose another kind of bucket or provider")}
 			}
 			last = object.Key

@@ -378,7 +378,7 @@ func TestRangesAreChecked(t *testing.T) {
 	}
 }
 
-// A listing that goes round in circles ends.
+// A listing that repeats its first page is refused.
 func TestListingThatRepeatsIsRefused(t *testing.T) {
 	server, ctx := startServer(t), t.Context()
 	v := connectTo(t, server, "v", options())

@@ -18,6 +18,6 @@
 // bytes: objects of a vault are random or named by their content, so that no
 // two callers create the same bytes under one name for different purposes.
 //
-// Whoever can log in as that user can destroy the vault; the package does not
-// protect from that.
+// The package does not protect from people who can log in as that user: they can
+// destroy the vault.
 package sftp

@@ -206,6 +206,9 @@ func (s *Storage) List(ctx context.Context, prefix string, each func(string, int
 		var entries []fs.FileInfo
 		err := s.do(ctx, func(c *connection) (err error) {
 			entries, err = c.sftp.ReadDirContext(ctx, s.file(dir))
+			if errors.Is(err, fs.ErrNotExist) { // a copy of a vault may lack empty folders
+				err = nil
+			}
 			return err
 		})
 		if err != nil {

@@ -265,6 +265,32 @@ func TestCleanRemovesTemporaryFilesAndWritersGoOn(t *testing.T) {
 	}
 }
 
+// A copy of a vault may lack the folders that were empty.
+func TestMissingFoldersAreMade(t *testing.T) {
+	server, dir, ctx := startServer(t), tempDir(t), t.Context()
+	v := create(t, server, dir)
+	for _, name := range []string{"probe", tempFolder} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.List(ctx, "probe/", func(name string, _ int64) error { return errors.New(name) }); err != nil {
+		t.Errorf("listing a folder that is not there: %v", err)
+	}
+	if err := v.Create(ctx, "probe/1", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Create(ctx, "probe/1", []byte("y")); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("creating a name that is taken: %v", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Create(ctx, "probe/2", []byte("x")); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("creating in a vault that is gone: %v", err)
+	}
+}
+
 // TestSilentServerIsNoticed has a server that accepts connections and says nothing
 // more: the login ends with the context, and a call with the keep-alive.
 func TestSilentServerIsNoticed(t *testing.T) {

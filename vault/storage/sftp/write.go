@@ -57,6 +57,12 @@ func (s *Storage) Create(ctx context.Context, name string, data []byte) error {
 		return fmt.Errorf("sftp: an object has %d bytes at most, not %d", storage.MaxObject, len(data))
 	}
 	err := s.create(ctx, name, data)
+	if errors.Is(err, fs.ErrNotExist) && path.Dir(name) != "." { // a copy of a vault may lack empty folders
+		err = s.do(ctx, func(c *connection) error { return c.makeFolder(path.Dir(s.file(name))) })
+		if err == nil {
+			err = s.create(ctx, name, data)
+		}
+	}
 	if errors.Is(err, storage.ErrFull) && strings.HasPrefix(name, "log/") && s.releaseReserve(ctx) {
 		err = s.create(ctx, name, data)
 	}
