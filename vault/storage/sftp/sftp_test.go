@@ -291,14 +291,19 @@ func TestMissingFoldersAreMade(t *testing.T) {
 	}
 }
 
-// TestSilentServerIsNoticed has a server that accepts connections and says nothing
-// more: the login ends with the context, and a call with the keep-alive.
+// TestSilentServerIsNoticed has a server that stops answering: the keep-alive ends
+// the call that waits for it.
 func TestSilentServerIsNoticed(t *testing.T) {
 	server, ctx := startServer(t), t.Context()
 	v := create(t, server, filepath.Join(tempDir(t), "vault"))
 	frozen := make(chan struct{})
+	dialed := false
 	o := options(server)
 	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialed {
+			return nil, errCut
+		}
+		dialed = true
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		return &freezableConn{Conn: conn, frozen: frozen, closed: make(chan struct{})}, err
 	}
