@@ -202,7 +202,7 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	case <-p.done:
 		ts.Fatalf("the server ended at once: %v", p.cmd.ProcessState)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		ts.Fatalf("the server did not become ready")
 	}
 }
@@ -225,7 +225,7 @@ func endServer(ts *testscript.TestScript, args []string, sig syscall.Signal) {
 	ts.Check(p.cmd.Process.Signal(sig))
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		ts.Fatalf("the server did not stop")
 	}
 }
@@ -325,7 +325,7 @@ func largest(path string) (n int64) {
 func waitForFile(ts *testscript.TestScript, neg bool, args []string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 {
+	for late := time.Now().Add(patience); time.Now().Before(late); {
 		if _, err := os.Lstat(ts.MkAbs(args[0])); err == nil {
 			return
 		}
