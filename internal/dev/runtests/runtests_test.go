@@ -106,7 +106,7 @@ func runModule(t *testing.T, folders ...string) (dir, printed string, ok bool) {
 	}
 	var out strings.Builder
 	r := newRunner(&out)
-	r.race, r.timeout, r.parallel = true, "1m", 2
+	r.race, r.timeout, r.parallel = true, "10m", 2
 	r.command = func(args ...string) *exec.Cmd { // not every machine can build with the race detector
 		cmd := exec.Command("go", slices.DeleteFunc(args, func(arg string) bool { return arg == "-race" })...)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
