@@ -228,3 +228,56 @@ func TestSupersededConversationSaysWhatIsLost(t *testing.T) {
 		}
 	})
 }
+
+// A device that follows the conversation after all, and is added again because it could
+// not say so in time, goes on with what it had.
+func TestAddedAgainWithoutNeed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", "there.example")
+		id, err := b.Direct(t.Context(), a.Address())
+		must(t, err)
+		must(t, b.ConnectConversation(id))
+		b.say(id, "hello")
+		pass(time.Minute)
+		a.accept()
+		pass(time.Minute)
+		a.say(id, "hi")
+		pass(time.Minute)
+		old := a.copied(t, "old", &trio{net: net})
+		a.restart()
+		pass(time.Minute)
+		old.way.Partition("there.example", true)
+		old.takesOver(a)
+		b.say(id, "one")
+		pass(2 * time.Hour)
+		if c := old.status(id); c.Status != client.StatusActive {
+			t.Fatalf("cut off from the conversation's server: %s", c.Status)
+		}
+		epoch, err := b.Epoch(id)
+		must(t, err)
+		old.say(id, "written meanwhile")
+		old.way.Partition("there.example", false)
+		pass(time.Hour)
+		if c := old.status(id); c.Status != client.StatusActive || c.Members != 2 {
+			t.Errorf("%s, %d members", c.Status, c.Members)
+		}
+		if now, err := old.Epoch(id); err != nil || now < epoch || epoch < 2 {
+			t.Errorf("in epoch %d, the other in %d: %v", now, epoch, err)
+		}
+		if got := old.texts(id); count(got, "one") != 1 || count(got, "hello") != 1 {
+			t.Errorf("alice has %q", got)
+		}
+		old.say(id, "two")
+		pass(time.Minute)
+		if got := b.texts(id); count(got, "two") != 1 {
+			t.Errorf("bob has %q", got)
+		}
+		for _, m := range old.history(id) {
+			n := count(b.texts(id), m.Text)
+			if m.Text == "written meanwhile" && (m.State == client.StateFailed) != (n == 0) {
+				t.Errorf("what was written meanwhile is %s, and bob has it %d times", m.State, n)
+			}
+		}
+	})
+}
