@@ -46,6 +46,47 @@ func (cmd *takeoverCmd) Run(a *app) error {
 	})
 }
 
+type eraseCmd struct {
+	Address string `arg:"" help:"The profile's own address, to show that it is meant."`
+	Account bool   `help:"Delete the account on its server first. Nobody can take its name afterwards."`
+}
+
+// Run erases the profile, and the account if that is wanted.
+func (cmd *eraseCmd) Run(a *app) error {
+	if a.lender != nil {
+		return coded{errors.New("another process receives for this profile: stop it first"), exitBusy}
+	}
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	err = cmd.deleteAccount(s)
+	s.Client.Close()
+	s.transport.Close()
+	if err != nil {
+		return errors.Join(err, s.folder.close())
+	}
+	return s.folder.erase()
+}
+
+// deleteAccount deletes the account on its server if that is wanted, after it has
+// seen that the profile is the right one.
+func (cmd *eraseCmd) deleteAccount(s *session) error {
+	if own := s.Address().String(); cmd.Address != own {
+		return coded{fmt.Errorf("this is the profile of %s, and nothing was erased: repeat that address to erase it", own), exitUsage}
+	}
+	if !cmd.Account {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, answerTimeout)
+	defer cancel()
+	if err := s.DeleteAccount(ctx); err != nil {
+		return fmt.Errorf("the account was not deleted, and nothing was erased: %w. Try again later, or erase the profile alone, without --account", err)
+	}
+	s.say("the account is deleted from its server; what others received stays with them")
+	return nil
+}
+
 // nextStep adds to an error what a person can do about it.
 func nextStep(err error) error {
 	switch {

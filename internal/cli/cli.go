@@ -55,6 +55,7 @@ type commands struct {
 	Init          initCmd          `cmd:"" group:"begin" help:"Create a profile and register its account."`
 	Register      registerCmd      `cmd:"" group:"begin" help:"Create the account again, with its keys, on a server that lost it."`
 	Takeover      takeoverCmd      `cmd:"" group:"begin" help:"Go on with this copy of the profile; another copy stops."`
+	Erase         eraseCmd         `cmd:"" group:"begin" help:"Erase the profile from this device, and its account if wanted."`
 	Whoami        whoamiCmd        `cmd:"" group:"begin" help:"Print the own address."`
 	Profile       profileCmd       `cmd:"" group:"begin" help:"Print or change the name shown to others."`
 	Settings      settingsCmd      `cmd:"" group:"begin" help:"Print or change what others are told, and the timer of new conversations."`

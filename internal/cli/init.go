@@ -165,10 +165,10 @@ func explainRegistration(address account.Address, err error) error {
 	return err
 }
 
-// remove undoes what create made.
+// remove removes what create made, the keys first.
 func (f *folder) remove() error {
 	err := f.close()
-	for _, name := range []string{fileStore, fileStore + "-wal", fileStore + "-shm", fileKey, fileSealed} {
+	for _, name := range []string{fileKey, fileSealed, fileStore, fileStore + "-wal", fileStore + "-shm"} {
 		if e := os.Remove(f.file(name)); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}

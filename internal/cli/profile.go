@@ -134,6 +134,23 @@ func (f *folder) close() error {
 	return errors.Join(err, f.lock.Unlock())
 }
 
+// erase removes the profile. What else is in the folder stays.
+func (f *folder) erase() error {
+	err := f.remove()
+	if e := os.Remove(f.file(fileLock)); !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		return fmt.Errorf("not all of the profile is erased: delete the folder %s yourself (%w)", f.path, err)
+	}
+	if os.Remove(f.path) != nil {
+		f.app.say("the profile is erased; other files are left in %s", f.path)
+		return nil
+	}
+	f.app.say("the profile in %s is erased; copies and backups of it are not", f.path)
+	return nil
+}
+
 func (f *folder) openStore() (err error) {
 	// SQLite makes its other files as open as this one.
 	db, err := os.OpenFile(f.file(fileStore), os.O_RDWR|os.O_CREATE, 0o600)
