@@ -19,9 +19,13 @@ var errPatience = errors.New("client: other servers take too long")
 // have received what it holds for them, and reported what was to be reported
 // before. For other servers, for lookups and letters there, and for requests it
 // waits a few seconds at most, which is no error: Unreached tells which do not
-// answer.
+// answer. If the account cannot be used before a person has done something, the error
+// says so at once.
 func (c *Client) Sync(ctx context.Context) error {
 	err := c.home.sync(ctx)
+	if errors.Is(err, ErrProfileCopied) || errors.Is(err, ErrNoAccount) {
+		return err // a person has to do something first
+	}
 	c.mu.Lock()
 	actors := make([]*actor, 0, len(c.actors))
 	for _, a := range c.actors {

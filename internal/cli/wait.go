@@ -53,7 +53,7 @@ func (s *session) settleBy(id client.ConversationID, settled func(context.Contex
 	if err != nil && s.ctx.Err() == nil && w.delay != nil && len(w.offline) == 0 {
 		return coded{fmt.Errorf("saved, and sent with the next command once the server takes the file (%w)", w.delay), exitWaiting}
 	}
-	if err != nil && errors.Is(w.why(), client.ErrProfileCopied) {
+	if err != nil && w.needsPerson() {
 		return fmt.Errorf("saved, and not sent: %w", w.why())
 	}
 	if err != nil && s.ctx.Err() == nil {
@@ -89,6 +89,7 @@ type watch struct {
 	concerned    map[string]bool  // the servers that it depends on
 	offline      map[string]error // why some of them cannot be reached
 	delay        error            // of a file that is to be tried again
+	account      error            // why the account cannot be used, if its server is the conversation's
 	failed       refusals
 	bar          *progressbar.ProgressBar
 	barName      string
@@ -123,6 +124,10 @@ func (w *watch) see(e client.Event) time.Duration {
 		if !e.Online && e.Err != nil {
 			w.offline[e.Host] = e.Err
 		}
+	case client.AccountEvent:
+		if c, err := w.Conversation(w.conversation); err == nil && c.Host == w.Address().Host { // other servers go on
+			w.account = e.Err
+		}
 	case client.FailureEvent:
 		if e.Conversation == w.conversation || e.Conversation == "" {
 			w.failed.add("", coded{e.Err, failureCode(e.Err)})
@@ -137,7 +142,7 @@ func (w *watch) see(e client.Event) time.Duration {
 		w.progress(e)
 	}
 	switch {
-	case errors.Is(w.why(), client.ErrProfileCopied):
+	case w.needsPerson():
 		return 0
 	case len(w.offline) > 0:
 		return offlineAfter
@@ -145,9 +150,19 @@ func (w *watch) see(e client.Event) time.Duration {
 	return idleAfter
 }
 
+// needsPerson reports whether nothing is sent before a person has done something
+// about the account.
+func (w *watch) needsPerson() bool {
+	why := w.why()
+	return errors.Is(why, client.ErrProfileCopied) || errors.Is(why, client.ErrNoAccount)
+}
+
 // why is what a command waited for in vain.
 func (w *watch) why() error {
 	var all []error
+	if w.account != nil {
+		all = append(all, w.account)
+	}
 	for _, host := range slices.Sorted(maps.Keys(w.offline)) {
 		all = append(all, w.offline[host])
 	}
