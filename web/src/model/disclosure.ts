@@ -37,7 +37,7 @@ const covered: Record<string, string[]> = {
   letter_seen: ['Name', 'Device', 'ID', 'Seq', 'Hash', 'Expires'],
   mailbox_token: ['Name', 'Device', 'Hash'],
   reserved_name: ['Name'], // of accounts that are no more: of this one there is none
-  session: ['Name', 'Device', 'Counter', 'ID', 'Highest', 'Copied'],
+  session: ['Name', 'Device', 'Counter', 'ID', 'Highest', 'Copied', 'Generation'],
 };
 
 /** What a server stores without a name on it, as the page says. */
