@@ -142,7 +142,7 @@ func TestRequestsHaveABound(t *testing.T) {
 		sent := a.says(id, "buy ", 250)
 		pass(time.Hour)
 		got := len(b.texts(id))
-		if c := b.status(id); got < 100 || got > 100+64 || int(c.Unread) != got {
+		if c := b.status(id); got < 100 || got > 100+64 || c.Unread != got {
 			t.Errorf("%d messages of a request are read, %d unread", got, c.Unread)
 		}
 		b.restart()

@@ -28,7 +28,7 @@ import (
 func main() {
 	r := newRunner(os.Stdout)
 	flag.BoolVar(&r.race, "race", canRace(), "use the race detector")
-	flag.StringVar(&r.timeout, "timeout", "30m", "how long the tests of one package may take")
+	flag.StringVar(&r.timeout, "timeout", "45m", "how long the tests of one package may take")
 	flag.IntVar(&r.parallel, "parallel", 4, "how many tests of a package that runs alone run at the same time")
 	alone := flag.String("alone", "/internal/(e2e|hostile)$", "regular expression of the packages that run after the others")
 	first := flag.String("first", strings.Join(slowest, " "), "regular expressions of the packages that start first, in their order")
