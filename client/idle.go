@@ -15,7 +15,7 @@ const maxIdle = 4
 
 // idleCommits counts, by address, the commits without a purpose since the last one
 // that had one. All members count the same, as they follow from the commits
-// alone: who joins does so by a commit with a purpose, where all begin anew.
+// alone: who joins does so by a commit with a purpose, where all start to count again.
 type idleCommits map[string]uint8
 
 // changesGroup reports whether a commit changes the membership or the group

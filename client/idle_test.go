@@ -89,8 +89,8 @@ func TestRemovalsWinAgainstFloodsOfCommits(t *testing.T) {
 	})
 }
 
-// Who makes commits without a purpose, again and again, is removed by whoever is
-// there: it takes no role, nor a person.
+// A member who keeps making commits without a purpose is removed by any other
+// member's client: that needs no role, and nobody has to ask for it.
 func TestWhoDisturbsIsRemovedByAnybody(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)

@@ -12,9 +12,9 @@ import (
 )
 
 // A ConversationID names a conversation for people and programs: 40
-// hexadecimal digits, the same for all its members. Wherever one is asked for,
-// its first 16 digits or more do as well if they fit one conversation alone:
-// there were no more of them once.
+// hexadecimal digits, the same for all its members. Where a command takes one,
+// its first 16 digits or more are enough if they fit only one conversation:
+// earlier versions had 16.
 type ConversationID string
 
 // Lengths of identifiers in digits. Whoever makes a channel chooses what is

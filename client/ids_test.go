@@ -93,7 +93,7 @@ func TestProfileWithShortIdentifiers(t *testing.T) {
 		must(t, bob.SetDraft(t.Context(), g.Group, "", [32]byte{}))
 		must(t, bob.Accept(t.Context(), g.Request))
 		want(t, "the direct one", bob.texts(g.Direct), []string{"between us", "by the old name"})
-		// His mailbox, at a server that begins anew, and new conversations.
+		// His mailbox, at a server that lost its data, and new conversations.
 		must(t, bob.ConnectAll())
 		net.Server(host)
 		pass(time.Minute)

@@ -275,7 +275,7 @@ func TestConnectionsToOtherServersAreBounded(t *testing.T) {
 	})
 }
 
-// What a contact's device signed is let in; whoever writes in a contact's name
+// What a contact's device signed is let in; a stranger who writes in a contact's name
 // asks first.
 func TestContactsNeedNotAsk(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

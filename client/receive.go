@@ -53,8 +53,8 @@ const commitAttempts = 4
 var errAgain = errors.New("an entry cannot be read")
 
 // unreadable passes over an entry and leaves a mark where it stood, unless it is
-// the commit that all that follows depends on: that is asked for again, because
-// it may have been damaged on its way.
+// the commit that all that follows depends on: the client fetches that again,
+// because it may have been damaged on its way.
 func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
 	if errors.Is(why, mls.ErrOwnMessage) && c.rec.Takeovers != c.takeovers && !c.readingAgain() {
 		return c.stop(tx, StatusLost, errCopyWrote)

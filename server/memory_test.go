@@ -198,14 +198,20 @@ func TestSlowReadersStayWithinMemory(t *testing.T) {
 	}
 }
 
-// TestAGroupPostsLongMessages has sixty people behind one address post a
-// megabyte each at one time, which is many times the address's share. With the race
-// detector, which is for short mode, they are twenty: three times the share.
+// TestAGroupPostsLongMessages has people behind one address post a megabyte each at
+// one time: twenty, three times the address's share, then sixty.
 func TestAGroupPostsLongMessages(t *testing.T) {
-	people := 60
-	if testing.Short() {
-		people = 20
-	}
+	t.Run("twenty", func(t *testing.T) { groupPostsLongMessages(t, 20) })
+	t.Run("sixty", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("the race detector makes it too slow; make test runs it without -short")
+		}
+		groupPostsLongMessages(t, 60)
+	})
+}
+
+func groupPostsLongMessages(t *testing.T, people int) {
+	t.Helper()
 	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
 		unlifted(l)
 		l.MaxMemory, l.PostBytes = 64<<20, server.Unbounded

@@ -312,7 +312,7 @@ type TextOf struct {
 
 // Weakness says what a passphrase is worth.
 type Weakness struct {
-	// Weak: it is easy to guess for whoever gets a copy of the profile.
+	// Weak: somebody with a copy of the profile can guess it easily.
 	Weak bool `json:"weak"`
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A Sender says who wrote a letter, before its welcome can be checked: that
-// needs the tree. It is a claim; the signature shows that whoever has Key made
+// needs the tree. It is a claim; the signature shows that the holder of Key made
 // it for this letter.
 type Sender struct {
 	Address   string                      `cbor:"1,keyasint"`

@@ -9,7 +9,7 @@ import (
 )
 
 // How a channel shares its commits out: so many at once, and one more after
-// each while. When there is none left, whoever made none for some time has one
+// each while. When there is none left, a member who made none for some time has one
 // nevertheless.
 const (
 	commitBurst = 16
