@@ -44,16 +44,22 @@ func talkingPair(t *testing.T) (net *fakeserver.Net, a, b *person, id client.Con
 	t.Helper()
 	net = fakeserver.NewNet()
 	a, b = join(t, net, "alice", host), join(t, net, "bob", host)
-	id, err := a.Direct(t.Context(), b.Address())
-	must(t, err)
-	must(t, a.ConnectConversation(id))
-	a.say(id, "hello")
+	return net, a, b, a.talkTo(b)
+}
+
+// talkTo begins a conversation in which both have said something.
+func (p *person) talkTo(q *person) client.ConversationID {
+	p.t.Helper()
+	id, err := p.Direct(p.t.Context(), q.Address())
+	must(p.t, err)
+	must(p.t, p.ConnectConversation(id))
+	p.say(id, "hello")
 	pass(time.Minute)
-	b.accept()
+	q.accept()
 	pass(time.Minute)
-	b.say(id, "hi")
+	q.say(id, "hi")
 	pass(time.Minute)
-	return net, a, b, id
+	return id
 }
 
 // What somebody writes into a conversation that is over for a profile that was put
@@ -235,15 +241,7 @@ func TestAddedAgainWithoutNeed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", "there.example")
-		id, err := b.Direct(t.Context(), a.Address())
-		must(t, err)
-		must(t, b.ConnectConversation(id))
-		b.say(id, "hello")
-		pass(time.Minute)
-		a.accept()
-		pass(time.Minute)
-		a.say(id, "hi")
-		pass(time.Minute)
+		id := b.talkTo(a)
 		old := a.copied(t, "old", &trio{net: net})
 		a.restart()
 		pass(time.Minute)
