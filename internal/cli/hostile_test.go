@@ -103,7 +103,9 @@ func TestNothingFromOutsideActsOnTheTerminal(t *testing.T) {
 	})
 	for name, e := range hostileEvents(t) {
 		check("receive, "+name, func(a *app) { (&receiver{session: &session{app: a}}).note(e) })
-		check("wait, "+name, func(a *app) { (&watch{session: &session{app: a}}).see(e) })
+		for _, own := range []bool{true, false} {
+			check("wait, "+name, func(a *app) { (&watch{session: &session{app: a}, ownHost: own}).see(e) })
+		}
 	}
 }
 

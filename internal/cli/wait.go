@@ -42,6 +42,9 @@ func (s *session) settleBy(id client.ConversationID, settled func(context.Contex
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	w := &watch{session: s, conversation: id, give: cancel, concerned: s.concerned(id), offline: map[string]error{}}
+	if c, err := s.Conversation(id); err == nil {
+		w.ownHost = c.Host == s.Address().Host
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -89,7 +92,8 @@ type watch struct {
 	concerned    map[string]bool  // the servers that it depends on
 	offline      map[string]error // why some of them cannot be reached
 	delay        error            // of a file that is to be tried again
-	account      error            // why the account cannot be used, if its server is the conversation's
+	ownHost      bool             // the conversation is at the account's own server
+	account      error            // why the account cannot be used, if ownHost
 	failed       refusals
 	bar          *progressbar.ProgressBar
 	barName      string
@@ -125,7 +129,7 @@ func (w *watch) see(e client.Event) time.Duration {
 			w.offline[e.Host] = e.Err
 		}
 	case client.AccountEvent:
-		if c, err := w.Conversation(w.conversation); err == nil && c.Host == w.Address().Host { // other servers go on
+		if w.ownHost { // other servers go on
 			w.account = e.Err
 		}
 	case client.FailureEvent:

@@ -59,7 +59,8 @@ func renderers(t *testing.T) map[string]float64 {
 }
 
 // busy returns for how long the page's thread has worked, in milliseconds: what
-// other programs take of the machine does not count.
+// other programs take of the machine does not count. The thread answers between
+// two of its tasks.
 func (p *person) busy() float64 {
 	p.t.Helper()
 	for _, m := range browsertest.Call(p.Page, performance.GetMetrics, cdp.Empty{}).Metrics {
@@ -96,8 +97,10 @@ func TestLongTextsAreCut(t *testing.T) {
 	for n := 1; n <= messages; n++ {
 		_, err := ted.Send(t.Context(), id, client.Draft{Text: long(n)})
 		must(t, err)
-		now := ana.busy() // all tasks since the one before, together
-		worst, all = max(worst, now-all), now
+		for range 10 { // what happened since the answer before is one task, or some
+			now := ana.busy()
+			worst, all = max(worst, now-all), now
+		}
 		if n%20 != 0 {
 			continue
 		}
@@ -109,7 +112,7 @@ func TestLongTextsAreCut(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d texts of %d bytes: at most %.0f ms of work between two of them (allowed: %d), renderer %.0f MiB (allowed: %d)",
+	t.Logf("%d texts of %d bytes: at most %.0f ms of work between two answers of its thread (allowed: %d), renderer %.0f MiB (allowed: %d)",
 		messages, client.MaxText, worst, worstTask, memory, mostMemory)
 	if worst > worstTask || memory > mostMemory {
 		t.Error("the page stood still, or took too much")
