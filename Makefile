@@ -13,7 +13,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 VERSITYGW_VERSION := v1.8.0
 CDDL_VERIFIER_VERSION := 1.5.3
-TS_MLS_VERSION := $(shell sed -n 's/.*"ts-mls": "\(.*\)".*/\1/p' internal/interop/tsmls/package.json)
+TS_MLS_VERSION := $(shell sed -n 's/.*"ts-mls": "\(.*\)".*/\1/p' internal/testing/interop/tsmls/package.json)
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -42,18 +42,18 @@ build: | web ## build both programs into bin/
 
 test: | cddl chromium proxies openssh versitygw ts-mls vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
-	GOOS=js GOARCH=wasm $(GO) vet ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
+	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
 
 interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions
-	INTEROP=required $(GO) test ./internal/interop -count=1 -v -timeout 20m
+	INTEROP=required $(GO) test ./internal/testing/interop -count=1 -v -timeout 20m
 
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
 	$(GOLANGCI_LINT) run
-	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
+	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 
 screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/, and those of README
-	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/pagetest -run '^Test(Screens|Postcards)$$' -count=1 -timeout 20m
+	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/testing/pagetest -run '^Test(Screens|Postcards)$$' -count=1 -timeout 20m
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
@@ -119,7 +119,7 @@ versitygw:
 # The npm package ts-mls likewise.
 .PHONY: ts-mls
 ts-mls:
-	@cmp -s $(TS_MLS)/package-lock.json internal/interop/tsmls/package-lock.json || internal/interop/tsmls/install $(TS_MLS) || true
+	@cmp -s $(TS_MLS)/package-lock.json internal/testing/interop/tsmls/package-lock.json || internal/testing/interop/tsmls/install $(TS_MLS) || true
 
 # The crates openmls and mls-rs, in a program of ours: minutes at first.
 .PHONY: peers

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // Content is what a statement says: one of the structs of this file, of which

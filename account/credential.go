@@ -5,7 +5,7 @@ package account
 import (
 	"fmt"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // MaxCredentialSize bounds an encoded credential in bytes.

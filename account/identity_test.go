@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 func TestSafetyNumber(t *testing.T) {

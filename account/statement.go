@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // Limits of statements.

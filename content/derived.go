@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // DerivedValues are what a client knows of a message besides its content

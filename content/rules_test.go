@@ -16,7 +16,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/securecrypt/securecrypt/content"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 type (

@@ -5,7 +5,7 @@ package content
 import (
 	"fmt"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // MaxStatuses bounds the entries of one status report.

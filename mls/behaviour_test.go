@@ -234,7 +234,7 @@ func TestImports(t *testing.T) {
 	allowed := []string{
 		"bytes", "cmp", "crypto", "encoding/binary", "errors", "fmt", "hash", "io", "iter", "log/slog", "maps", "math", "runtime",
 		"slices", "strconv", "strings", "sync", "time", "golang.org/x/crypto", "github.com/securecrypt/securecrypt/mls/internal",
-		"github.com/securecrypt/securecrypt/internal/tlsenc",
+		"github.com/securecrypt/securecrypt/mls/tlsenc",
 	}
 	check := func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -256,7 +256,7 @@ func TestImports(t *testing.T) {
 		}
 		return nil
 	}
-	for _, dir := range []string{".", filepath.Join("..", "internal", "tlsenc")} {
+	for _, dir := range []string{".", "tlsenc"} {
 		if err := filepath.WalkDir(dir, check); err != nil {
 			t.Fatal(err)
 		}

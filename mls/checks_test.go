@@ -185,7 +185,7 @@ var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 // that it is made of.
 func testFunctions(t *testing.T) map[string]bool {
 	found := make(map[string]bool)
-	for _, root := range []string{".", "../internal/tlsenc"} {
+	for _, root := range []string{".", "../mls/tlsenc"} {
 		ok(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
 				return err

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 var errNoRand = errors.New("mls: no source of randomness")

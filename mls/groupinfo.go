@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/rule"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // GroupInfo describes an epoch of a group to those who are outside (RFC 9420,

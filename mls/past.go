@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // pastEpoch is what is kept to decrypt late messages of an epoch that is over.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // SigningKey is a member's signature key pair. It prints and logs as a placeholder.

@@ -3,11 +3,11 @@
 package mls
 
 import (
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // encode returns the record of an own staged commit: of the next tree, what

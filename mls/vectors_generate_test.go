@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/framing"
 	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 //go:generate go test -run ^TestGenerateVectors$ -mls.generate .

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/framing"
 	"github.com/securecrypt/securecrypt/mls/internal/schedule"
 	"github.com/securecrypt/securecrypt/mls/internal/secrettree"
@@ -18,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/mls/internal/tree"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 type messageProtection struct {

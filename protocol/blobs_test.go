@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/cddlcheck"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 // ErrMalformed is wrapped by the errors for bytes or values that break this

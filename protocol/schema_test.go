@@ -13,8 +13,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/securecrypt/securecrypt/internal/cddlcheck"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/hostile"
+	"github.com/securecrypt/securecrypt/internal/testing/hostile"
 )
 
 func main() {

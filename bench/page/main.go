@@ -21,7 +21,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/webapp"
+	"github.com/securecrypt/securecrypt/internal/product/webapp"
 )
 
 func main() {

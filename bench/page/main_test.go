@@ -5,8 +5,8 @@ package main
 import (
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/browsertest"
-	"github.com/securecrypt/securecrypt/internal/webapp"
+	"github.com/securecrypt/securecrypt/internal/product/webapp"
+	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
 // The benchmark runs as a whole, with a few conversations: every measurement

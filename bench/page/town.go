@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
-	"github.com/securecrypt/securecrypt/internal/webapp"
+	"github.com/securecrypt/securecrypt/internal/product/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
 	"github.com/securecrypt/securecrypt/server/store/pebble"

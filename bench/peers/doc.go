@@ -6,7 +6,7 @@
 //	make bench-peers
 //
 // Each implementation is a process that answers the requests of package
-// internal/interop. It times the library alone; this command takes no part in
+// internal/testing/interop. It times the library alone; this command takes no part in
 // what is measured. In every round each operation is done by one
 // implementation after the other, and medians count.
 //

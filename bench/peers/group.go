@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/interop"
+	"github.com/securecrypt/securecrypt/internal/testing/interop"
 	"github.com/securecrypt/securecrypt/mls"
 )
 

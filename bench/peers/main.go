@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/interop"
+	"github.com/securecrypt/securecrypt/internal/testing/interop"
 )
 
 func main() {
@@ -79,7 +79,7 @@ func run(ctx context.Context) error {
 // and for Node.
 func (o *options) buildOurs(ctx context.Context) error {
 	for name, env := range map[string][]string{"ours": {"CGO_ENABLED=0"}, "ours.wasm": {"GOOS=js", "GOARCH=wasm"}} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(o.tools, "bench", name), "./internal/interop/ours")
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", filepath.Join(o.tools, "bench", name), "./internal/testing/interop/ours")
 		cmd.Env, cmd.Stderr = append(os.Environ(), env...), os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("build %s: %w", name, err)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/securecrypt/securecrypt/internal/interop"
+	"github.com/securecrypt/securecrypt/internal/testing/interop"
 )
 
 // Operations, in the order of the tables.

@@ -18,7 +18,7 @@ import (
 	"fmt"
 	"hash"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // parts are those of a suite that making a town takes.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/interop"
+	"github.com/securecrypt/securecrypt/internal/testing/interop"
 )
 
 // A town is a group to join: our library verifies the whole of it.

@@ -8,7 +8,7 @@
 // see Phase. Keys stay inside; of the messages only what is shown goes out.
 //
 // Calls lists every call with the types of its parameters and its answer, and
-// Events every event; internal/webbuild makes the types of the TypeScript side
+// Events every event; internal/build/webbuild makes the types of the TypeScript side
 // from them when the page is built. Version changes when an older page could no
 // longer talk to this package.
 //

@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/client/keyring"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 const keyFileVersion = 1

@@ -8,7 +8,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/keyring"
-	"github.com/securecrypt/securecrypt/internal/termtext"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/content"
-	"github.com/securecrypt/securecrypt/internal/termtext"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
 // view words what the core says. It remembers names, and so lives for one

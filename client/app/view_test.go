@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client"
-	"github.com/securecrypt/securecrypt/internal/termtext/hostile"
+	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

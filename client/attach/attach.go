@@ -23,7 +23,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/securecrypt/securecrypt/internal/padme"
+	"github.com/securecrypt/securecrypt/internal/codec/padme"
 )
 
 // Sizes in bytes.

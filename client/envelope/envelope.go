@@ -21,8 +21,8 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/client/attach"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
-	"github.com/securecrypt/securecrypt/internal/padme"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/padme"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

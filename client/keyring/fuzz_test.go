@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 func FuzzParse(f *testing.F) {

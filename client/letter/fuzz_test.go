@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/client/envelope"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 func FuzzParse(f *testing.F) {

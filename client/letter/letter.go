@@ -14,8 +14,8 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/client/envelope"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
-	"github.com/securecrypt/securecrypt/internal/padme"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/padme"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

@@ -13,7 +13,7 @@ import (
 	"syscall/js"
 
 	"github.com/securecrypt/securecrypt/client/app"
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
 // piece is how much of a file is copied at once, in bytes.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/app"
 	"github.com/securecrypt/securecrypt/client/transport/browser"
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
 func main() {

@@ -7,7 +7,7 @@ package main
 import (
 	"os"
 
-	"github.com/securecrypt/securecrypt/internal/cli"
+	"github.com/securecrypt/securecrypt/internal/product/cli"
 )
 
 func main() { os.Exit(cli.Main(os.Args[1:])) }

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/termtext"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/internal/loopback"
+	"github.com/securecrypt/securecrypt/internal/product/loopback"
 )
 
 func (c *serveCmd) listen(ctx context.Context) (net.Listener, error) {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/securecrypt/securecrypt/internal/secretmem"
-	"github.com/securecrypt/securecrypt/internal/termtext"
+	"github.com/securecrypt/securecrypt/internal/product/secretmem"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/push/webpush"

@@ -24,8 +24,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/securecrypt/securecrypt/internal/loopback"
-	"github.com/securecrypt/securecrypt/internal/webapp"
+	"github.com/securecrypt/securecrypt/internal/product/loopback"
+	"github.com/securecrypt/securecrypt/internal/product/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
 )

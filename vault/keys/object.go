@@ -14,7 +14,7 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
 var keysMagic = [8]byte{'S', 'C', 'V', 'K', 'E', 'Y', 'S', '1'}

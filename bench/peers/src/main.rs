@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-//! Answers the requests of package internal/interop with other implementations
+//! Answers the requests of package internal/testing/interop with other implementations
 //! of MLS. usage: peer KIND
 
 mod memory;

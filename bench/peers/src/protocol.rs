@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-//! The requests of package internal/interop: see protocol.go there.
+//! The requests of package internal/testing/interop: see protocol.go there.
 
 use std::time::Instant;
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/storage"
 
-	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }

@@ -13,7 +13,7 @@ import (
 	"syscall/js"
 
 	"github.com/securecrypt/securecrypt/client"
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"syscall/js"
 
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
 // lock waits for the browser's lock (W3C, Web Locks) called name, which all

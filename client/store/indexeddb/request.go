@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"syscall/js"
 
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
 // await waits for an IDBRequest. If ctx ends first, the answer is ignored.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

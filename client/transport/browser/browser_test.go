@@ -16,7 +16,7 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
-	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )

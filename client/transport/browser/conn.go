@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
-	"github.com/securecrypt/securecrypt/internal/jsbridge"
+	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 

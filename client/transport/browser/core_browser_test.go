@@ -18,7 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
-	"github.com/securecrypt/securecrypt/internal/browsertest"
+	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 

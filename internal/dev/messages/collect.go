@@ -19,7 +19,7 @@ import (
 
 // folders hold the Go code whose errors reach people. The errors of package vault
 // are not among them, because the commands add the advice.
-var folders = []string{"client", "internal/addressbook", "internal/cli", "internal/english", "internal/tui", "protocol", "server/daemon"}
+var folders = []string{"client", "internal/product/addressbook", "internal/product/cli", "internal/product/english", "internal/product/tui", "protocol", "server/daemon"}
 
 // notPeople are parts of them that no person meets: what tests use.
 var notPeople = []string{"client/internal/fakeserver", "client/store/storetest"}

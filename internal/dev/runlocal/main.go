@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/securecrypt/securecrypt/internal/loopback"
+	"github.com/securecrypt/securecrypt/internal/product/loopback"
 )
 
 const dir = ".run"

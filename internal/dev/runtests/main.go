@@ -51,7 +51,7 @@ func main() {
 // slowest are the packages whose tests take longest, the slowest first; see
 // docs/benchmarks.md.
 var slowest = []string{
-	"/internal/pagetest$", "/client$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
+	"/internal/testing/pagetest$", "/client$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
 	"/client/store/indexeddb$", "/client/transport/browser$", "/protocol$", "/vault/internal/vaulttest$",
 }
 

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/securecrypt/securecrypt/internal/webbuild"
+	"github.com/securecrypt/securecrypt/internal/build/webbuild"
 )
 
 func main() {
@@ -27,7 +27,7 @@ func run() error {
 		return err
 	}
 	sizes, err := webbuild.Build(webbuild.Options{
-		Root: root, Out: "internal/webapp/dist", Cache: ".tools/webbuild", Core: webbuild.Core(root),
+		Root: root, Out: "internal/product/webapp/dist", Cache: ".tools/webbuild", Core: webbuild.Core(root),
 	})
 	if sizes != (webbuild.Sizes{}) {
 		fmt.Println(sizes)

@@ -8,7 +8,7 @@
 // expected, a length that exceeds what is there and trailing bytes are errors.
 // Nothing is allocated by a length before the bytes are known to be there.
 //
-// It is a package of its own, beside the module's internal/dcbor, because keytrans
+// It is a package of its own, beside the module's internal/codec/dcbor, because keytrans
 // is a library of its own and does not depend on a general CBOR library.
 package cbor
 

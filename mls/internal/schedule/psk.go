@@ -3,9 +3,9 @@
 package schedule
 
 import (
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/suite"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // PSKSecret is the psk_secret of RFC 9420, Section 8.4.

@@ -7,7 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/hpke"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 const prefix = "MLS 1.0 "

@@ -5,9 +5,9 @@ package tree
 import (
 	"slices"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
 	"github.com/securecrypt/securecrypt/mls/internal/treemath"
 	"github.com/securecrypt/securecrypt/mls/internal/wire"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // Hash returns the tree hash of the root (RFC 9420, Section 7.8).

@@ -2,7 +2,7 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import "github.com/securecrypt/securecrypt/mls/tlsenc"
 
 // ComponentData is defined in draft-ietf-mls-extensions.
 type ComponentData struct {

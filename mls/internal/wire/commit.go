@@ -2,7 +2,7 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import "github.com/securecrypt/securecrypt/mls/tlsenc"
 
 // Ciphertext is the HPKECiphertext of RFC 9420, Section 7.6.
 type Ciphertext struct{ KEMOutput, Ciphertext []byte }

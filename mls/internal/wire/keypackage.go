@@ -5,7 +5,7 @@ package wire
 import (
 	"slices"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // KeyPackage is defined in RFC 9420, Section 10.

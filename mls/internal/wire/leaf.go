@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/securecrypt/securecrypt/internal/tlsenc"
+	"github.com/securecrypt/securecrypt/mls/tlsenc"
 )
 
 // Version is mls10, the only protocol version.

@@ -2,7 +2,7 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import "github.com/securecrypt/securecrypt/mls/tlsenc"
 
 // ParentNode is defined in RFC 9420, Section 7.1.
 type ParentNode struct {

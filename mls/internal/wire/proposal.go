@@ -2,7 +2,7 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import "github.com/securecrypt/securecrypt/mls/tlsenc"
 
 // ProposalType is a code point of RFC 9420, Section 17.4.
 type ProposalType = uint16

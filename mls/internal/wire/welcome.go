@@ -2,7 +2,7 @@
 
 package wire
 
-import "github.com/securecrypt/securecrypt/internal/tlsenc"
+import "github.com/securecrypt/securecrypt/mls/tlsenc"
 
 // GroupContext is defined in RFC 9420, Section 8.1.
 type GroupContext struct {

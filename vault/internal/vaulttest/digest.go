@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/browse"
 	"github.com/securecrypt/securecrypt/vault/tree"

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/internal/cddlcheck"
+	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/internal/vaulttest"
 	"github.com/securecrypt/securecrypt/vault/oplog"

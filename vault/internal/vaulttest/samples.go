@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/internal/cddlcheck"
-	"github.com/securecrypt/securecrypt/internal/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/oplog"

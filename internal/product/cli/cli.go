@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"reflect"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/product/secretmem"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// The exit codes.
+const (
+	exitOK        = 0
+	exitError     = 1 // anything else
+	exitUsage     = 2 // the command line is wrong
+	exitNotFound  = 3 // no such account, conversation or message
+	exitWaiting   = 4 // saved, but not sent yet: the server cannot be reached
+	exitLocked    = 5 // wrong passphrase, or none given
+	exitRefused   = 6 // not allowed, or refused by the server
+	exitBusy      = 7 // another process uses the profile
+	exitUnwritten = 8 // what there is could not be written: output, or a file
+	exitInterrupt = 130
+)
+
+// globals are the flags of every command.
+type globals struct {
+	Home           string           `help:"Folder of the profile." type:"path" env:"SECURECRYPT_HOME" placeholder:"DIR"`
+	JSON           bool             `help:"Print JSON Lines." env:"SECURECRYPT_JSON"`
+	PassphraseFile string           `help:"Read the passphrase from the first line of FILE." type:"path" env:"SECURECRYPT_PASSPHRASE_FILE" placeholder:"FILE"`
+	Verbose        bool             `help:"Say on standard error what the connections do." short:"v"`
+	Version        kong.VersionFlag `help:"Print the version."`
+}
+
+type commands struct {
+	globals
+
+	Init          initCmd          `cmd:"" group:"begin" help:"Create a profile and register its account."`
+	Register      registerCmd      `cmd:"" group:"begin" help:"Create the account again, with its keys, on a server that lost it."`
+	Takeover      takeoverCmd      `cmd:"" group:"begin" help:"Go on with this copy of the profile; another copy stops."`
+	Erase         eraseCmd         `cmd:"" group:"begin" help:"Erase the profile from this device, and its account if wanted."`
+	Whoami        whoamiCmd        `cmd:"" group:"begin" help:"Print the own address."`
+	Profile       profileCmd       `cmd:"" group:"begin" help:"Print or change the name shown to others."`
+	Settings      settingsCmd      `cmd:"" group:"begin" help:"Print or change what others are told, and the timer of new conversations."`
+	App           appCmd           `cmd:"" group:"begin" help:"Run the application in a browser, from this program."`
+	Conversations conversationsCmd `cmd:"" group:"talk" help:"List conversations."`
+	History       historyCmd       `cmd:"" group:"talk" help:"Print the messages of a conversation."`
+	Send          sendCmd          `cmd:"" group:"talk" help:"Send a message."`
+	React         reactCmd         `cmd:"" group:"talk" help:"React to a message."`
+	Edit          editCmd          `cmd:"" group:"talk" help:"Change the text of a sent message."`
+	Delete        deleteCmd        `cmd:"" group:"talk" help:"Delete a sent message for everybody."`
+	Receive       receiveCmd       `cmd:"" group:"talk" help:"Fetch and print what is new."`
+	Save          saveCmd          `cmd:"" group:"talk" help:"Save the attachments of a message."`
+	Chat          chatCmd          `cmd:"" group:"talk" help:"Talk in the terminal."`
+	Timer         timerCmd         `cmd:"" group:"talk" help:"Let messages of a conversation disappear."`
+	Contacts      contactsCmd      `cmd:"" group:"people" help:"List contacts, or name one."`
+	Requests      requestsCmd      `cmd:"" group:"people" help:"List people who want to talk."`
+	Accept        acceptCmd        `cmd:"" group:"people" help:"Accept a request."`
+	Block         blockCmd         `cmd:"" group:"people" help:"Block somebody, or unblock them."`
+	Verify        verifyCmd        `cmd:"" group:"people" help:"Compare safety numbers with somebody."`
+	Group         groupCmd         `cmd:"" group:"groups" help:"Create and manage groups."`
+
+	Vault vaultCmd `cmd:"" group:"vault" help:"Encrypted backups of files in a folder. Exit code 9: done, but for some files, which are named."`
+
+	Witness witnessCmd `cmd:"" group:"witness" help:"A witness, which cosigns what transparency logs publish."`
+
+	Completion kongcompletion.Completion `cmd:"" group:"begin" help:"Say how to switch on shell completion."`
+}
+
+// groupTitles are the titles of commands that belong together, in their order.
+var groupTitles = []kong.Group{
+	{Key: "begin", Title: "An account:"}, {Key: "talk", Title: "Messages:"}, {Key: "people", Title: "People:"}, {Key: "groups", Title: "Groups:"},
+	{Key: "vault", Title: "Backups:"}, {Key: "witness", Title: "Transparency:"},
+}
+
+// examples stand in the help text.
+const examples = `Examples:
+  securecrypt init --server https://chat.example --name alice
+  echo 'Hello Bob' | securecrypt send bob@chat.example - --attach photo.jpg
+  securecrypt receive --follow
+  securecrypt history bob@chat.example --search holiday`
+
+// exitHelp stands at the end of the help text.
+const exitHelp = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 saved but not sent yet, 5 passphrase, 6 refused, 7 profile in use, 8 output or file not written, 130 interrupted.
+
+The passphrase comes from --passphrase-file, SECURECRYPT_PASSPHRASE or the terminal.`
+
+// app is what commands work with. Its streams are the edge of the program: see
+// package termtext.
+type app struct {
+	globals
+	ctx    context.Context
+	now    func() time.Time // nil is time.Now
+	stdin  io.Reader
+	stdout *termtext.Writer
+	stderr *termtext.Writer
+	args   []string
+	// dir is what relative paths begin at; empty is the process's own.
+	dir string
+	// noStdout and noStderr: the program was started without that stream.
+	noStdout, noStderr bool
+	// lender, if not nil, is the open profile that another process's command
+	// works with.
+	lender *session
+}
+
+// variables of the environment count as not set if they are empty.
+var variables = []string{"SECURECRYPT_HOME", "SECURECRYPT_JSON", "SECURECRYPT_PASSPHRASE_FILE"}
+
+// Main runs the command with the given arguments and returns its exit code.
+func Main(args []string) int { return MainAt(time.Now, args) }
+
+// MainAt is Main with another clock.
+func MainAt(now func() time.Time, args []string) int {
+	for _, name := range variables {
+		if os.Getenv(name) == "" {
+			_ = os.Unsetenv(name) // it fails for names that cannot be
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // writing into a closed pipe is an error like others
+	a := &app{
+		ctx: ctx, now: now, stdin: os.Stdin, stdout: termtext.NewWriter(os.Stdout), stderr: termtext.NewWriter(os.Stderr),
+		noStdout: wasClosed(1), noStderr: wasClosed(2),
+	}
+	if err := secretmem.Harden(); err != nil {
+		a.say("a crash may leave what is in memory on the disk (%s)", err)
+	}
+	return a.main(args)
+}
+
+// exited carries the code that kong wants to exit with out of its parser.
+type exited struct{ code int }
+
+func (a *app) main(args []string) (code int) {
+	a.args = args
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case exited:
+			code = p.code
+			if code == exitOK && a.stdout.Err() != nil {
+				code = exitUnwritten
+			}
+		default:
+			_, _ = fmt.Fprintf(a.stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
+			if a.Verbose {
+				_, _ = fmt.Fprintf(a.stderr, "%s", debug.Stack())
+			}
+			code = exitError
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var cmds commands
+	parser := kong.Must(&cmds,
+		kong.Name("securecrypt"),
+		kong.Description("Private messages through servers that cannot read them.\n\n"+examples+"\n\n"+noRecovery+"\n\n"+exitHelp),
+		kong.ExplicitGroups(groupTitles),
+		kong.UsageOnError(),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Vars{"version": version()},
+		kong.Exit(func(code int) { panic(exited{code}) }),
+		kong.Bind(a),
+		kong.NamedMapper("path", kong.MapperFunc(a.mapPath)),
+	)
+	kongcompletion.Register(parser)
+	k, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\nRun securecrypt --help to see how it is used.\n", err)
+		return exitUsage
+	}
+	a.globals = cmds.globals
+	if a.Home == "" {
+		if a.Home, err = defaultHome(); err != nil {
+			return a.report(err)
+		}
+	}
+	return a.report(a.printed(k.Run(a)))
+}
+
+// mapPath makes paths absolute, from where the command was given.
+func (a *app) mapPath(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("file") // PopValueInto would make UTF-8 of it
+	if err != nil {
+		return err
+	}
+	path := kong.ExpandPath(token.String())
+	if a.dir != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(a.dir, path)
+	}
+	switch target.Kind() {
+	case reflect.Slice:
+		target.Set(reflect.Append(target, reflect.ValueOf(path)))
+	default:
+		target.SetString(path)
+	}
+	return nil
+}
+
+func defaultHome() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("say with --home where the profile is to lie: %w", err)
+	}
+	return filepath.Join(dir, "securecrypt"), nil
+}
+
+// version returns what the build recorded.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "securecrypt (unknown version)"
+	}
+	return "securecrypt " + info.Main.Version + " " + info.GoVersion
+}
+
+// unwritten is why output could not be written.
+type unwritten struct{ error }
+
+func (u unwritten) Unwrap() error { return u.error }
+
+// printed returns what a command ended with, which is an error if its output
+// could not be written.
+func (a *app) printed(err error) error {
+	why := a.stdout.Err()
+	if why == nil || errors.As(err, new(unwritten)) {
+		return err
+	}
+	var all refusals
+	all.add("", err)
+	all.add("", unwritten{fmt.Errorf("the output cannot be written (%w): what was to be printed is missing; run the command again", why)})
+	return all.err()
+}
+
+// coded is an error that names its exit code.
+type coded struct {
+	error
+	code int
+}
+
+func (c coded) Unwrap() error { return c.error }
+
+// report prints an error as a sentence and returns its exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if a.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return exitInterrupt
+	}
+	var lent lentExit
+	if errors.As(err, &lent) {
+		return lent.code
+	}
+	all, many := []error{err}, new(refusals)
+	if errors.As(err, &many) {
+		all = many.all
+	}
+	for _, one := range all {
+		if errors.Is(one, syscall.EPIPE) && errors.As(one, new(unwritten)) {
+			continue // the reader of the pipe has closed it and wants no more
+		}
+		a.say("%s", nextStep(one))
+	}
+	return codeOf(err)
+}
+
+// say prints one line on standard error, whatever the arguments hold.
+func (a *app) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\n", termtext.Line(fmt.Sprintf(format, args...)))
+}
+
+func codeOf(err error) int {
+	var c coded
+	var many *refusals
+	var refused *protocol.Error
+	switch {
+	case errors.As(err, &many):
+		return many.code()
+	case errors.As(err, &c):
+		return c.code
+	case errors.As(err, new(unwritten)):
+		return exitUnwritten
+	case errors.Is(err, keyring.ErrPassphrase):
+		return exitLocked
+	case errors.Is(err, client.ErrNoConversation), errors.Is(err, client.ErrNoMessage), errors.Is(err, client.ErrFileGone), errors.Is(err, client.ErrNoProfile),
+		errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
+		return exitNotFound
+	case errors.Is(err, account.ErrAddress), errors.Is(err, client.ErrAmbiguous):
+		return exitUsage
+	case errors.Is(err, client.ErrProfileCopied), errors.Is(err, client.ErrNoAccount):
+		return exitRefused
+	case errors.Is(err, client.ErrOffline):
+		return exitWaiting
+	case errors.As(err, &refused), errors.Is(err, client.ErrNotAllowed), errors.Is(err, client.ErrLastOwner), errors.Is(err, client.ErrClosed),
+		errors.Is(err, client.ErrRequest), errors.Is(err, client.ErrPrivateHost), errors.Is(err, client.ErrNotYours), errors.Is(err, client.ErrImpostor):
+		return exitRefused
+	}
+	return exitError
+}

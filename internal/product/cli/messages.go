@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
+	"github.com/securecrypt/securecrypt/client/files/picture"
+	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/english"
+	"github.com/securecrypt/securecrypt/internal/product/marktext"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+)
+
+func parseAddress(s string) (account.Address, error) {
+	a, err := addressbook.ParseAddress(s)
+	if err != nil {
+		return a, noAddress(s)
+	}
+	return a, nil
+}
+
+func noAddress(s string) error {
+	return coded{fmt.Errorf("%q is not an address: it should look like name@server", s), exitUsage}
+}
+
+func parseAddresses(all []string) ([]account.Address, error) {
+	var out []account.Address
+	for _, s := range all {
+		a, err := parseAddress(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+type sendCmd struct {
+	Target string   `arg:"" help:"Address, group title, private name or conversation identifier."`
+	Text   []string `arg:"" optional:"" help:"Text of the message; - reads it from standard input, which other users of the machine do not see."`
+	Attach []string `help:"Attach FILE; may be repeated. A picture goes without the place, time and camera that it names." type:"path" sep:"none" placeholder:"FILE"`
+	// AttachUnchanged is a flag of its own so that nobody sends it by accident.
+	AttachUnchanged []string      `help:"Attach FILE to the last bit as it is, pictures too; may be repeated." type:"path" sep:"none" placeholder:"FILE"`
+	Reply           string        `help:"Reply to the message with identifier ID." placeholder:"ID"`
+	Expire          time.Duration `help:"Let the message disappear for everybody after this time, such as 1h." placeholder:"1h"`
+}
+
+// Run sends a message and waits until the server has it.
+func (cmd *sendCmd) Run(a *app) error {
+	if cmd.Expire < 0 || cmd.Expire > 0 && cmd.Expire < time.Second {
+		return coded{errors.New("--expire takes a time of at least 1s"), exitUsage}
+	}
+	return a.with(func(s *session) error {
+		text, err := a.text(cmd.Text)
+		if err != nil {
+			return err
+		}
+		id, err := s.find(cmd.Target, true)
+		if err != nil {
+			return err
+		}
+		files, err := cmd.files()
+		if err != nil {
+			return err
+		}
+		draft := client.Draft{Text: text, Files: files, Expire: cmd.Expire}
+		if cmd.Reply != "" {
+			original, err := s.FindMessage(id, cmd.Reply)
+			if err != nil {
+				return fmt.Errorf("--reply %s: %w", cmd.Reply, err)
+			}
+			draft.ReplyTo = original.ID
+		}
+		sent, err := s.Send(a.ctx, id, draft)
+		if err != nil {
+			return err
+		}
+		settle := s.settle
+		if len(files) > 0 {
+			settle = s.settleFiles
+		}
+		err = settle(id)
+		now, merr := s.Message(id, sent.ID)
+		if merr != nil && err == nil {
+			now = sent // it has disappeared already
+		}
+		if err != nil && codeOf(err) != exitWaiting && merr == nil && now.State != client.StateWaiting && now.State != client.StateFailed {
+			a.say("this message was sent; another one of the conversation was not: %s", err)
+			err = nil
+		}
+		if a.JSON {
+			a.printJSON(messageJSON(now))
+		} else if err == nil {
+			_, _ = fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
+		}
+		return err
+	})
+}
+
+// files are what is attached: first what may be changed, then what may not.
+func (cmd *sendCmd) files() (all []string, err error) {
+	var failed refusals
+	for _, path := range cmd.Attach {
+		bare, err := disk.Bare(path)
+		if errors.Is(err, picture.ErrUnknown) || errors.Is(err, picture.ErrDamaged) {
+			err = coded{fmt.Errorf("%w; it may say where it was taken. Attach it in another form, such as JPEG or PNG, or as it is by --attach-unchanged", err), exitRefused}
+		}
+		failed.add("", err)
+		all = append(all, bare)
+	}
+	return append(all, cmd.AttachUnchanged...), failed.err()
+}
+
+// text joins the words of a message, or reads it from standard input.
+func (a *app) text(words []string) (string, error) {
+	if len(words) != 1 || words[0] != "-" {
+		return strings.Join(words, " "), nil
+	}
+	b, err := io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2))
+	return strings.TrimSuffix(string(b), "\n"), err
+}
+
+// message runs fn on a message that was named by its identifier, and waits
+// until what came of it is sent.
+func (a *app) message(id string, fn func(*session, client.Message) error) error {
+	return a.with(func(s *session) error {
+		m, err := s.FindMessage("", id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		if err := fn(s, m); err != nil {
+			return err
+		}
+		if err := s.settle(m.Conversation); err != nil {
+			return err
+		}
+		if a.JSON {
+			if now, err := s.Message(m.Conversation, m.ID); err == nil {
+				a.printJSON(messageJSON(now))
+			}
+		}
+		return nil
+	})
+}
+
+type reactCmd struct {
+	ID     string `arg:"" help:"Identifier of the message."`
+	Emoji  string `arg:"" help:"The reaction."`
+	Remove bool   `help:"Take the reaction back."`
+}
+
+// Run reacts to a message.
+func (cmd *reactCmd) Run(a *app) error {
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
+	})
+}
+
+type editCmd struct {
+	ID   string   `arg:"" help:"Identifier of the message."`
+	Text []string `arg:"" help:"The new text; - reads it from standard input."`
+}
+
+// Run edits a message.
+func (cmd *editCmd) Run(a *app) error {
+	text, err := a.text(cmd.Text)
+	if err != nil {
+		return err
+	}
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.Edit(a.ctx, m.Conversation, m.ID, text)
+	})
+}
+
+type deleteCmd struct {
+	ID string `arg:"" help:"Identifier of the message."`
+}
+
+// Run deletes a message for everybody.
+func (cmd *deleteCmd) Run(a *app) error {
+	return a.message(cmd.ID, func(s *session, m client.Message) error {
+		return s.Delete(a.ctx, m.Conversation, m.ID)
+	})
+}
+
+type historyCmd struct {
+	Conversation string `arg:"" help:"Address, group title, private name or conversation identifier."`
+	Limit        int    `help:"Print at most the newest N messages; 0 prints all." default:"0" placeholder:"N"`
+	Search       string `help:"Print only messages that contain all words of TEXT, or have files whose names do." placeholder:"TEXT"`
+}
+
+// Run prints the history, oldest first.
+func (cmd *historyCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		id, err := s.find(cmd.Conversation, false)
+		if err != nil {
+			return err
+		}
+		n, err := s.names()
+		if err != nil {
+			return err
+		}
+		var all []client.Message
+		take := func(m client.Message) bool {
+			all = append(all, m)
+			return cmd.Limit == 0 || len(all) < cmd.Limit
+		}
+		if cmd.Search == "" {
+			err = s.History(id, take)
+		} else {
+			err = s.Search(a.ctx, client.SearchQuery{Text: cmd.Search, In: id}, take)
+		}
+		for _, m := range slices.Backward(all) {
+			if a.JSON {
+				a.printJSON(messageJSON(m))
+			} else {
+				a.printMessage(a.stdout, n, m, false)
+			}
+		}
+		if err == nil && a.stdout.Err() == nil && n.conversations[id].Unread > 0 {
+			err = s.MarkRead(a.ctx, id)
+		}
+		return err
+	})
+}
+
+type conversationsCmd struct{}
+
+// Run lists the conversations.
+func (*conversationsCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		all, err := s.Conversations()
+		if err != nil {
+			return err
+		}
+		return a.printConversations(s, all, "No conversations yet. Send somebody a message: securecrypt send ADDRESS TEXT")
+	})
+}
+
+func (a *app) printConversations(s *session, all []client.Conversation, none string) error {
+	if len(all) == 0 && !a.JSON {
+		_, _ = fmt.Fprintln(a.stderr, none)
+		return nil
+	}
+	n, err := s.names()
+	for _, c := range all {
+		if a.JSON {
+			a.printJSON(conversationJSON(c))
+		} else {
+			a.printConversationLine(n, c)
+		}
+	}
+	return err
+}
+
+// printConversationLine prints a conversation for people.
+func (a *app) printConversationLine(n names, c client.Conversation) {
+	state := ""
+	if c.Status != client.StatusActive {
+		state = "  (" + c.Status.String() + ")"
+	}
+	if c.Unread > 0 {
+		state += fmt.Sprintf("  %d unread", c.Unread)
+	}
+	if c.Waiting > 0 {
+		state += fmt.Sprintf("  %d waiting", c.Waiting)
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", termtext.Line(string(c.ID)), shortTime(c.Activity), n.conversation(c.ID), state)
+	if c.Reason.Text != "" {
+		_, _ = fmt.Fprintf(a.stdout, "  %s\n", termtext.Line(c.Reason.Text))
+	}
+	if said := n.preview(c.Last); said != "" && c.Status != client.StatusRequest {
+		_, _ = fmt.Fprintf(a.stdout, "    %s\n", said)
+	}
+}
+
+// longestPreview is how many letters of the newest message a list shows.
+const longestPreview = 72
+
+// preview is the newest message of a conversation in one line.
+func (n names) preview(m *client.Message) string {
+	if m == nil {
+		return ""
+	}
+	if m.Notice != nil {
+		return "· " + termtext.Line(english.Notice(m, n.self, n.person))
+	}
+	said := termtext.Line(marktext.Line(m.Text))
+	switch {
+	case m.Deleted:
+		said = "(deleted)"
+	case said == "" && len(m.Attachments) > 0:
+		said = "+ " + termtext.Quote(m.Attachments[0].Name)
+	}
+	if letters := []rune(said); len(letters) > longestPreview {
+		said = string(letters[:longestPreview]) + "…"
+	}
+	if m.Own {
+		return "you: " + said
+	}
+	return n.person(m.From) + ": " + said
+}

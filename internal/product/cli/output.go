@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/files/disk"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/english"
+	"github.com/securecrypt/securecrypt/internal/product/marktext"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+)
+
+// The JSON forms. docs/cli.md documents them; fields are only ever added.
+type (
+	jsonMessage struct {
+		Type         string           `json:"type"`
+		ID           string           `json:"id,omitempty"`
+		Conversation string           `json:"conversation"`
+		From         string           `json:"from"`
+		Own          bool             `json:"own"`
+		Text         string           `json:"text"`
+		SentAt       time.Time        `json:"sent_at"`
+		ReceivedAt   time.Time        `json:"received_at"`
+		ReplyTo      string           `json:"reply_to,omitempty"`
+		Attachments  []jsonAttachment `json:"attachments"`
+		Reactions    []jsonReaction   `json:"reactions,omitempty"`
+		Edited       bool             `json:"edited,omitempty"`
+		Deleted      bool             `json:"deleted,omitempty"`
+		ExpiresAt    *time.Time       `json:"expires_at,omitempty"`
+		State        string           `json:"state"`
+		Delivered    int              `json:"delivered,omitempty"`
+		Read         int              `json:"read,omitempty"`
+		Reason       string           `json:"reason,omitempty"`
+		Reaction     string           `json:"reaction,omitempty"`
+		Notice       *jsonNotice      `json:"notice,omitempty"`
+	}
+	jsonNotice struct {
+		Kind   string  `json:"kind"`
+		Whom   string  `json:"whom,omitempty"`
+		Title  *string `json:"title,omitempty"`
+		Timer  *int    `json:"timer,omitempty"`
+		Role   string  `json:"role,omitempty"`
+		Reason string  `json:"reason,omitempty"`
+	}
+	jsonAttachment struct {
+		Index int    `json:"index"`
+		Name  string `json:"name"`
+		Type  string `json:"type"`
+		Size  int64  `json:"size"`
+		Path  string `json:"path"`
+	}
+	jsonReaction struct {
+		From  string `json:"from"`
+		Emoji string `json:"emoji"`
+	}
+	jsonConversation struct {
+		ID        string    `json:"id"`
+		Kind      string    `json:"kind"`
+		Title     string    `json:"title"`
+		Peer      string    `json:"peer,omitempty"`
+		Status    string    `json:"status"`
+		Reason    string    `json:"reason,omitempty"`
+		Inviter   string    `json:"inviter,omitempty"`
+		Confirmed *bool     `json:"confirmed,omitempty"` // of the inviter
+		Unread    int       `json:"unread"`
+		Waiting   int       `json:"waiting"`
+		Activity  time.Time `json:"activity"`
+		Timer     int       `json:"timer"`
+	}
+)
+
+// printJSON prints one line.
+func (a *app) printJSON(v any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		a.say("this should not have happened: %v; please report it", err)
+		return
+	}
+	_, _ = a.stdout.Write(termtext.JSON(b.Bytes())) // the writer keeps the error
+}
+
+func messageJSON(m client.Message) jsonMessage {
+	j := jsonMessage{
+		Type: "message", ID: idText(m.ID), Conversation: string(m.Conversation), From: m.From.String(), Own: m.Own,
+		Text: m.Text, SentAt: m.SentAt.UTC(), ReceivedAt: m.ReceivedAt.UTC(), ReplyTo: idText(m.ReplyTo),
+		Edited: m.Edited, Deleted: m.Deleted, State: m.State.String(), Reason: m.Reason.Text, Attachments: []jsonAttachment{},
+		Delivered: m.Delivered, Read: m.Read,
+	}
+	if m.Notice != nil {
+		j.Type, j.Notice = "notice", noticeJSON(m.Notice)
+		j.Text = english.Notice(&m, account.Address{}, account.Address.String)
+	}
+	if !m.ExpiresAt.IsZero() {
+		at := m.ExpiresAt.UTC()
+		j.ExpiresAt = &at
+	}
+	for _, x := range m.Attachments {
+		j.Attachments = append(j.Attachments, jsonAttachment{x.Index, x.Name, x.Type, x.Size, disk.Path(x.Path)})
+	}
+	for _, r := range m.Reactions {
+		j.Reactions = append(j.Reactions, jsonReaction{r.From.String(), r.Emoji})
+	}
+	return j
+}
+
+func noticeJSON(n *client.Notice) *jsonNotice {
+	j := &jsonNotice{Kind: n.Kind.String(), Reason: n.Reason}
+	if !n.Whom.IsZero() {
+		j.Whom = n.Whom.String()
+	}
+	switch n.Kind {
+	case client.NoticeRenamed:
+		j.Title = &n.Title
+	case client.NoticeTimer:
+		seconds := int(n.Timer / time.Second)
+		j.Timer = &seconds
+	case client.NoticeRole:
+		j.Role = n.Role.String()
+	}
+	return j
+}
+
+func idText(id content.MessageID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.String()
+}
+
+func receivedJSON(r client.Received) jsonMessage {
+	j := messageJSON(r.Message)
+	j.Type = r.Kind.String()
+	switch r.Kind {
+	case client.InboxReaction:
+		j.From, j.Reaction = r.From.String(), r.Text
+	case client.InboxEdit:
+		j.Text = r.Text
+	}
+	return j
+}
+
+func conversationJSON(c client.Conversation) jsonConversation {
+	j := jsonConversation{
+		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason.Text,
+		Unread: c.Unread, Waiting: c.Waiting, Activity: c.Activity.UTC(), Timer: int(c.Timer / time.Second),
+	}
+	if c.Group {
+		j.Kind = "group"
+	} else {
+		j.Peer = c.Peer.String()
+	}
+	if !c.Inviter.IsZero() {
+		j.Inviter = c.Inviter.String()
+		j.Confirmed = &c.Confirmed
+	}
+	return j
+}
+
+// shortID is how people see and type the identifier of a message.
+func shortID(id content.MessageID) string { return id.String()[:12] }
+
+func shortTime(t time.Time) string {
+	t = t.Local()
+	now := time.Now()
+	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
+		return t.Format("15:04")
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
+// names finds what to call people and conversations. What others chose stands
+// in quotation marks, so that it cannot look like something that the program
+// says about it, and beside what people call themselves stands their address.
+type names struct {
+	self          account.Address
+	book          *addressbook.Book
+	conversations map[client.ConversationID]client.Conversation
+	// contact reads what is known of somebody who is no contact, nil for nobody.
+	contact func(account.Address) (client.Contact, error)
+}
+
+func (s *session) names() (names, error) {
+	n := names{self: s.Address(), contact: s.Contact, conversations: map[client.ConversationID]client.Conversation{}}
+	contacts, err := s.Contacts()
+	if err != nil {
+		return n, err
+	}
+	n.book = addressbook.New(n.self, contacts)
+	all, err := s.Conversations()
+	for _, c := range all {
+		n.conversations[c.ID] = c
+	}
+	return n, err
+}
+
+func (n names) person(a account.Address) string {
+	if n.contact != nil && !n.book.Knows(a) {
+		if c, err := n.contact(a); err == nil { // otherwise the address has to do
+			n.book.Learn(c)
+		}
+	}
+	name := n.book.Person(a)
+	if name.Chosen {
+		return termtext.Quote(name.Text) + " (" + a.String() + ")"
+	}
+	return name.Text
+}
+
+func (n names) conversation(id client.ConversationID) string {
+	c, ok := n.conversations[id]
+	switch {
+	case !ok:
+		return termtext.Line(string(id))
+	case c.Group && n.book.Imitates(c.Title):
+		return "the group " + termtext.Quote(c.Title)
+	case c.Group:
+		return termtext.Quote(c.Title)
+	case c.Status == client.StatusRequest && !c.Confirmed: // anybody can claim to be a contact
+		return c.Peer.String()
+	}
+	return n.person(c.Peer)
+}
+
+// printMessage prints a message for people. Its text is indented more than all
+// else, so that no line of it looks like another line of the program.
+func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
+	if m.Notice != nil {
+		said := english.Notice(&m, n.self, n.person)
+		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(said))
+		return
+	}
+	who := n.person(m.From)
+	if m.Own {
+		who = "you"
+	}
+	if c := n.conversations[m.Conversation]; withConversation && c.Group {
+		who += " in " + n.conversation(m.Conversation)
+	}
+	marks := []string{}
+	if m.Edited {
+		marks = append(marks, "edited")
+	}
+	if m.Own && m.State != client.StateSent {
+		marks = append(marks, m.State.String())
+	}
+	marks = append(marks, partly(m)...)
+	if !m.ExpiresAt.IsZero() {
+		marks = append(marks, "disappears "+shortTime(m.ExpiresAt))
+	}
+	suffix := ""
+	if len(marks) > 0 {
+		suffix = " (" + strings.Join(marks, ", ") + ")"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %s  [%s]%s\n", shortTime(m.SentAt), who, shortID(m.ID), suffix)
+	if !m.ReplyTo.IsZero() {
+		_, _ = fmt.Fprintf(w, "  in reply to [%s]\n", shortID(m.ReplyTo))
+	}
+	if m.Deleted {
+		_, _ = fmt.Fprintln(w, "  (deleted)")
+		return
+	}
+	if m.Text != "" {
+		text, rest := shortened(termtext.Clean(marktext.Text(m.Text)))
+		_, _ = fmt.Fprintf(w, "    %s\n", strings.ReplaceAll(text, "\n", "\n    "))
+		if rest > 0 {
+			_, _ = fmt.Fprintf(w, "  … and %s more; --json prints all of it\n", size(int64(rest)))
+		}
+	}
+	for _, x := range m.Attachments {
+		where := ""
+		if x.Path != "" {
+			where = " → " + termtext.Line(disk.Path(x.Path))
+		}
+		_, _ = fmt.Fprintf(w, "  + %s (%s)%s\n", termtext.Quote(x.Name), size(x.Size), where)
+	}
+	for _, r := range m.Reactions {
+		_, _ = fmt.Fprintf(w, "  %s: %s\n", n.person(r.From), termtext.Name(r.Emoji))
+	}
+	if m.Reason.Text != "" {
+		_, _ = fmt.Fprintf(w, "  not sent: %s\n", termtext.Line(m.Reason.Text))
+	}
+}
+
+// What is printed of a text for people: a stranger's must not scroll away all
+// that stands above it.
+const (
+	longestText  = 8 << 10 // bytes
+	longestLines = 100
+)
+
+// shortened returns what is printed of a text, and how many bytes are not.
+func shortened(text string) (shown string, rest int) {
+	end, lines := len(text), 0
+	for i, r := range text {
+		if r == '\n' {
+			lines++
+		}
+		if lines >= longestLines || i > longestText {
+			end = i
+			break
+		}
+	}
+	return text[:end], len(text) - end
+}
+
+// partly says how far an own message came that is not yet where all others
+// are.
+func partly(m client.Message) (marks []string) {
+	if m.State == client.StateSent && m.Delivered > 0 {
+		marks = append(marks, fmt.Sprintf("delivered to %d", m.Delivered))
+	}
+	if m.State != client.StateRead && m.Read > 0 {
+		marks = append(marks, fmt.Sprintf("read by %d", m.Read))
+	}
+	return marks
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n)/unit, 0
+	for f >= unit && i < 2 {
+		f, i = f/unit, i+1
+	}
+	return fmt.Sprintf("%.1f %ciB", f, "KMG"[i])
+}

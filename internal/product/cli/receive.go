@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+)
+
+type receiveCmd struct {
+	Follow  bool          `help:"Go on printing what arrives until interrupted, or for --timeout."`
+	Timeout time.Duration `help:"Without --follow: how long to wait for the first message, 10s by default. With it: when to stop." placeholder:"10s"`
+	Save    string        `help:"Save attachments to DIR." type:"path" placeholder:"DIR"`
+}
+
+const receiveTimeout = 10 * time.Second
+
+var errTimeout = errors.New("the time is over")
+
+// Run prints what was received.
+func (cmd *receiveCmd) Run(a *app) error {
+	if a.noStdout {
+		return unwritten{errors.New("standard output is closed, and messages are printed once: nothing was received. " +
+			"Give receive somewhere to print to; with > /dev/null what comes is thrown away")}
+	}
+	return a.staying(func(s *session) error {
+		if err := s.ConnectAll(); err != nil {
+			return err
+		}
+		ctx := a.ctx
+		if cmd.Timeout == 0 && !cmd.Follow {
+			cmd.Timeout = receiveTimeout
+		}
+		if cmd.Timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, cmd.Timeout, errTimeout)
+			defer cancel()
+		}
+		r := &receiver{session: s, saver: saver{session: s, dir: cmd.Save, away: map[string]bool{}, later: map[content.MessageID]bool{}}, own: s.Address().Host}
+		if cmd.Follow {
+			return r.ended(r.follow(ctx))
+		}
+		return r.ended(r.once(ctx))
+	})
+}
+
+// receiver prints the inbox.
+type receiver struct {
+	*session
+	saver
+	printed int
+	own     string // the account's server
+	offline error  // why that cannot be reached
+}
+
+// once prints what there is, after waiting for the first message or request if
+// there is nothing.
+func (r *receiver) once(ctx context.Context) error {
+	if err := r.print(); err != nil {
+		return err
+	}
+	before, err := r.requests()
+	if err != nil {
+		return err
+	}
+	asked := func() bool {
+		now, err := r.requests()
+		return err != nil || len(now) > len(before)
+	}
+	err = r.Sync(ctx)
+	if perr := r.print(); perr != nil {
+		return perr
+	}
+	if err == nil {
+		err = r.until(ctx, func() bool { return r.printed > 0 || asked() })
+	}
+	r.hint()
+	r.drain()
+	for _, why := range r.Unreached() {
+		r.mayBeMore(why)
+	}
+	if r.ctx.Err() != nil || err == nil {
+		return err
+	}
+	late := errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case late && r.offline == nil:
+		return nil // there was nothing
+	case r.printed > 0:
+		r.mayBeMore(r.offline)
+		return nil
+	case late:
+		return coded{r.offline, exitWaiting}
+	}
+	return err
+}
+
+// mayBeMore says why not everything came. A server has a say in that: it names
+// itself in its certificate.
+func (a *app) mayBeMore(why error) { a.say("there may be more: %s", why) }
+
+func (r *receiver) follow(ctx context.Context) error {
+	if err := r.print(); err != nil {
+		return err
+	}
+	err := r.until(ctx, func() bool { return false })
+	if errors.Is(err, errTimeout) {
+		return nil
+	}
+	return err
+}
+
+// until prints what arrives until done.
+func (r *receiver) until(ctx context.Context, done func() bool) error {
+	for !done() {
+		events, err := r.events.take(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			r.note(e)
+		}
+		if err := r.print(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain takes note of events that have come without waiting for more.
+func (r *receiver) drain() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	events, _ := r.events.take(ctx)
+	for _, e := range events {
+		r.note(e)
+	}
+}
+
+func (r *receiver) note(e client.Event) {
+	switch e := e.(type) {
+	case client.ConnectionEvent:
+		if e.Host == r.own {
+			r.offline = e.Err
+		}
+		if r.Verbose {
+			r.say("%s: online %v %v", e.Host, e.Online, e.Err)
+		}
+	case client.FailureEvent:
+		r.say("%s", e.Err)
+	case client.ConversationEvent:
+		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason.Text != "" {
+			r.say("conversation %s: %s", c.ID, c.Reason.Text)
+		}
+	}
+}
+
+// print prints the inbox as it is. What cannot be printed stays in it.
+func (r *receiver) print() error {
+	var n names
+	err := r.TakeInbox(func(item client.Received) (err error) {
+		if n.book == nil {
+			if n, err = r.names(); err != nil {
+				return err
+			}
+		}
+		if item.Kind == client.InboxFiles {
+			return r.saveAgain(item)
+		}
+		later := false
+		if item.Kind == client.InboxMessage && r.dir != "" && !item.Message.Deleted {
+			if later, err = r.saver.save(&item.Message, true); err != nil {
+				return err
+			}
+		}
+		r.printed++
+		r.show(n, item)
+		if err := r.stdout.Err(); err != nil {
+			return unwritten{fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err)}
+		}
+		if later {
+			return r.SaveLater(item.Message.Conversation, item.Message.ID)
+		}
+		return nil
+	})
+	if errors.Is(err, context.Canceled) && r.ctx.Err() != nil {
+		return r.ctx.Err()
+	}
+	return err
+}
+
+func (r *receiver) show(n names, item client.Received) {
+	if r.JSON {
+		r.printJSON(receivedJSON(item))
+		return
+	}
+	who := n.person(item.From)
+	switch {
+	case item.Kind == client.InboxReaction && item.Text == "":
+		_, _ = fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
+	case item.Kind == client.InboxReaction:
+		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, termtext.Quote(item.Text), shortID(item.Message.ID))
+	case item.Kind == client.InboxDelete:
+		_, _ = fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
+	default:
+		r.printMessage(r.stdout, n, item.Message, true)
+	}
+}
+
+// hint tells of requests, which are not printed with messages.
+func (r *receiver) hint() {
+	all, err := r.requests()
+	if err == nil && len(all) > 0 && !r.JSON {
+		_, _ = fmt.Fprintf(r.stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
+	}
+}

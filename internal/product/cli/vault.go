@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+	"github.com/securecrypt/securecrypt/vault"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+	"github.com/securecrypt/securecrypt/vault/restore"
+	"github.com/securecrypt/securecrypt/vault/storage"
+	"github.com/securecrypt/securecrypt/vault/storage/s3"
+	"github.com/securecrypt/securecrypt/vault/storage/sftp"
+)
+
+// exitIncomplete is the code of vault commands that did their work but for some
+// files, which they name.
+const exitIncomplete = 9
+
+// vaultCmd are the commands of encrypted backups.
+type vaultCmd struct {
+	Vault vaultPlace `help:"Folder or address of the vault; not needed if this device knows one vault alone." env:"SECURECRYPT_VAULT" placeholder:"PLACE"`
+
+	Init      vaultInitCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server or in a bucket, and show its recovery key."`
+	Join      vaultJoinCmd      `cmd:"" help:"Open a vault on this device with its recovery key."`
+	Backup    vaultBackupCmd    `cmd:"" help:"Back up files and folders: make a snapshot."`
+	Snapshots vaultSnapshotsCmd `cmd:"" help:"List snapshots."`
+	Ls        vaultLsCmd        `cmd:"" help:"List the files of a snapshot."`
+	Cat       vaultCatCmd       `cmd:"" help:"Print a file of a snapshot."`
+	Find      vaultFindCmd      `cmd:"" help:"Find files by name in all snapshots."`
+	Diff      vaultDiffCmd      `cmd:"" help:"Compare two snapshots."`
+	Restore   vaultRestoreCmd   `cmd:"" help:"Write the files of a snapshot into a folder."`
+	Check     vaultCheckCmd     `cmd:"" help:"Verify the vault, and repair it."`
+	Forget    vaultForgetCmd    `cmd:"" help:"Give snapshots up. Undo brings them back until prune has deleted them."`
+	Undo      vaultUndoCmd      `cmd:"" help:"Take forget back."`
+	Prune     vaultPruneCmd     `cmd:"" help:"Delete data that no snapshot needs."`
+	Stats     vaultStatsCmd     `cmd:"" help:"Print sizes and counts."`
+}
+
+// days is a duration that may also be given in days and weeks: 36h, 14d, 2w.
+type days time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *days) UnmarshalText(text []byte) error {
+	s := string(text)
+	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if digits, ok := strings.CutSuffix(s, suffix); ok {
+			n, err := strconv.ParseUint(digits, 10, 16)
+			*d = days(time.Duration(n) * unit)
+			return err
+		}
+	}
+	if s == "0" {
+		*d = 0
+		return nil
+	}
+	n, err := time.ParseDuration(s)
+	if err == nil && n < 0 {
+		err = errors.New("a duration cannot be negative: enter one like 336h")
+	}
+	*d = days(n)
+	return err
+}
+
+type vaultInitCmd struct {
+	Place        vaultPlace `arg:"" help:"New folder for the vault, sftp://user@host:port/path or s3://host:port/bucket/prefix."`
+	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	DryRun       bool       `help:"Say what would be made."`
+}
+
+// Run creates a vault and shows its recovery key.
+func (cmd *vaultInitCmd) Run(a *app) error {
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
+	if cmd.DryRun {
+		a.say("a vault would be made in %s, and its keys for this device in %s", location, a.vaultsFolder())
+		return nil
+	}
+	if !a.JSON && a.noStderr || a.JSON && a.noStdout {
+		return unwritten{errors.New("the recovery key cannot be shown, as the stream for it is closed: nothing was made; run the command with an open standard output")}
+	}
+	store, err := a.createVaultStorage(location)
+	if err != nil {
+		return vaultError(err)
+	}
+	return errors.Join(vaultError(cmd.create(a, store, location)), store.Close())
+}
+
+func (cmd *vaultInitCmd) create(a *app, store vaultStorage, location string) error {
+	atomic, err := a.probeVault(store, location, true)
+	if err != nil {
+		return err
+	}
+	if err := a.warnOfLosses(store); err != nil {
+		return err
+	}
+	secret, err := account.NewRecoverySecret(rand.Reader)
+	if err != nil {
+		return err
+	}
+	defer secret.Erase()
+	d, err := a.newVaultDevice(location, cmd.NoPassphrase)
+	if err != nil {
+		return err
+	}
+	v, err := vault.Create(a.ctx, vault.CreateParams{Params: d.params(store), Recovery: secret, Name: hostName()})
+	if err != nil {
+		return errors.Join(err, d.discard())
+	}
+	if err := d.register(v); err != nil {
+		return err
+	}
+	if atomic != nil {
+		a.say("this storage cannot tell which of two writers came first: use the vault from one device alone (%v)", atomic)
+	}
+	return cmd.announce(a, d, v.ID(), secret.Reveal(), whoCanDelete(store), atomic == nil)
+}
+
+func (cmd *vaultInitCmd) announce(a *app, d *vaultDevice, id keys.VaultID, recovery, whoCanDelete string, shared bool) error {
+	if a.JSON {
+		a.printJSON(map[string]any{"type": "vault", "id": id.String(), "path": d.location, "recovery_key": recovery, "shared": shared})
+		return a.stdout.Err()
+	}
+	_, _ = fmt.Fprintf(a.stderr, "The vault is made in %s.\n\nRecovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
+		"With it, securecrypt vault join opens the vault on any device. Without it and without this device, nobody can read the vault.\n"+
+		"%s: keep a copy elsewhere.\n", termtext.Line(d.location), recovery, whoCanDelete)
+	if cmd.NoPassphrase {
+		_, _ = fmt.Fprintf(a.stderr, "The key of this device has no passphrase: every user who can read %s can read the vault. Keep that folder private.\n", termtext.Line(a.vaultsFolder()))
+	}
+	return a.stderr.Err()
+}
+
+type vaultJoinCmd struct {
+	Place        vaultPlace `arg:"" help:"Folder or address of the vault."`
+	RecoveryFile string     `help:"Read the recovery key from the first line of FILE." type:"path" placeholder:"FILE"`
+	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	Alone        bool       `help:"No other device uses the vault any more. Needed where a storage cannot keep the changes of two devices apart."`
+}
+
+// Run adds this device to a vault.
+func (cmd *vaultJoinCmd) Run(a *app) error {
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
+	store, err := a.openVaultStorage(location)
+	if err != nil {
+		return vaultError(err)
+	}
+	return errors.Join(vaultError(cmd.join(a, store, location)), store.Close())
+}
+
+func (cmd *vaultJoinCmd) join(a *app, store vaultStorage, location string) error {
+	text, err := cmd.recoveryText(a)
+	if err != nil {
+		return err
+	}
+	secret, err := account.ParseRecoverySecret(text)
+	if err != nil {
+		return coded{err, exitUsage}
+	}
+	defer secret.Erase()
+	if _, err := vault.OpenRecovery(a.ctx, vault.Params{Storage: store, Now: time.Now}, secret); err != nil {
+		return err
+	}
+	if !cmd.Alone {
+		atomic, err := a.probeVault(store, location, false)
+		if err != nil {
+			return err
+		}
+		if atomic != nil {
+			return errOneDevice(atomic)
+		}
+	}
+	d, err := a.newVaultDevice(location, cmd.NoPassphrase)
+	if err != nil {
+		return err
+	}
+	v, err := vault.Join(a.ctx, d.params(store), secret, hostName())
+	if err != nil {
+		return errors.Join(err, d.discard())
+	}
+	if err := d.register(v); err != nil {
+		return err
+	}
+	if a.JSON {
+		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": location})
+		return nil
+	}
+	a.say("this device can use the vault in %s now. It has %d snapshots, as of the newest entry of its log; whether the storage was put back to an older state cannot be known on a new device",
+		location, len(v.State().Live()))
+	return nil
+}
+
+// recoveryText finds the recovery key: in a file, in the environment, or on
+// standard input.
+func (cmd *vaultJoinCmd) recoveryText(a *app) (string, error) {
+	if cmd.RecoveryFile != "" {
+		b, err := os.ReadFile(cmd.RecoveryFile)
+		line, _, _ := strings.Cut(string(b), "\n")
+		return line, err
+	}
+	if s := os.Getenv("SECURECRYPT_RECOVERY_KEY"); s != "" {
+		return s, nil
+	}
+	_, _ = fmt.Fprint(a.stderr, "Recovery key: ")
+	b, err := io.ReadAll(io.LimitReader(a.stdin, 1024))
+	line, _, _ := strings.Cut(string(b), "\n")
+	return line, err
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// withVault runs fn with the vault that the command line names, or the only one
+// that this device knows, and remembers what the device has seen of it.
+func (a *app) withVault(cmd *vaultCmd, fn func(*vault.Vault, *vaultDevice) error) error {
+	location, err := a.vaultLocation(cmd.Vault)
+	if err != nil {
+		return err
+	}
+	d, err := a.openVaultDevice(location)
+	if err != nil {
+		return err
+	}
+	store, err := a.openVaultStorage(d.location)
+	if err != nil {
+		return vaultError(err)
+	}
+	d.store = store
+	v, err := vault.Open(a.ctx, d.params(store))
+	if err != nil {
+		return errors.Join(vaultError(err), store.Close())
+	}
+	err = vaultError(fn(v, d))
+	return errors.Join(err, d.remember(v), store.Close())
+}
+
+// vaultError adds what to do to an error of a vault.
+func vaultError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var c coded
+	if errors.As(err, &c) {
+		return err
+	}
+	for _, known := range []struct {
+		is   error
+		code int
+		then string
+	}{
+		{vault.ErrRolledBack, exitRefused, "somebody put an older copy of the vault in its place, or its disk lost what was written. Put the newest copy back; if this is the newest one, begin a new vault beside it"},
+		{vault.ErrOtherVault, exitRefused, "check the path; if you replaced the vault on purpose, run securecrypt vault join"},
+		{vault.ErrWithheld, exitRefused, "files are missing from the vault: put them back from a copy"},
+		{oplog.ErrBroken, exitRefused, "the vault was changed by something else than securecrypt: put it back from a copy"},
+		{keys.ErrKey, exitLocked, "use the recovery key that was shown when this vault was made, or run securecrypt vault join on this device"},
+		{keys.ErrForged, exitRefused, "do not back up into it"},
+		{vault.ErrNoSnapshot, exitNotFound, "securecrypt vault snapshots lists them"},
+		{restore.ErrNotInSnapshot, exitNotFound, "securecrypt vault ls lists what it has"},
+		{storage.ErrNotFound, exitNotFound, "check the path, or make a vault with securecrypt vault init"},
+		{storage.ErrFull, exitUnwritten, "the disk or the quota of the vault is full: snapshots so far are whole. Free space with securecrypt vault forget and securecrypt vault prune --wait 0, then run the command again"},
+		{vault.ErrMissing, exitError, "run securecrypt vault check to see which files are concerned"},
+		{vault.ErrDamaged, exitError, "run securecrypt vault check --read to see which files are concerned, and --repair to rebuild what parity can"},
+		{vault.ErrSwept, exitError, "another device deleted data each time this one was about to finish: run the command again"},
+		{vault.ErrKeepsNothing, exitUsage, "name at least one --keep option that keeps something"},
+		{fs.ErrNotExist, exitNotFound, "check the path"},
+		{sftp.ErrHostKey, exitRefused, ""},
+		{sftp.ErrLogin, exitRefused, ""},
+		{sftp.ErrConnection, exitWaiting, ""},
+		{s3.ErrCredentials, exitRefused, ""},
+		{s3.ErrConnection, exitWaiting, ""},
+		{vault.ErrTooLate, exitRefused, "prune with a longer --wait leaves more time"},
+	} {
+		if errors.Is(err, known.is) && known.then == "" { // the error says it
+			return coded{err, known.code}
+		}
+		if errors.Is(err, known.is) {
+			return coded{fmt.Errorf("%w. What to do: %s", err, known.then), known.code}
+		}
+	}
+	return err
+}
+
+// vaultsFolder is where the keys of vaults lie on this device.
+func (a *app) vaultsFolder() string { return filepath.Join(a.Home, "vaults") }

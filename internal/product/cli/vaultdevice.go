@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/product/secretmem"
+	"github.com/securecrypt/securecrypt/vault"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/storage"
+)
+
+// The files of a vault's folder on this device, beside the key as in a profile.
+const (
+	fileVaultDevice   = "device"
+	fileVaultSeen     = "seen"
+	fileVaultLocation = "location" // the path or address of the vault, in clear
+)
+
+// vaultDevice is what this device keeps of a vault.
+type vaultDevice struct {
+	app      *app
+	path     string
+	location string // the vault's folder, or its address
+	key      keyring.StoreKey
+	device   *keys.Device
+	pin      vault.Pin
+	store    vaultStorage
+}
+
+// storedDevice is the file "device", and storedPin the file "seen"; both are
+// sealed by the store key.
+type (
+	storedDevice struct {
+		Version uint8  `cbor:"1,keyasint"`
+		Seeds   []byte `cbor:"2,keyasint"`
+	}
+	storedPin struct {
+		Version     uint8    `cbor:"1,keyasint"`
+		Vault       [32]byte `cbor:"2,keyasint"`
+		Config      [32]byte `cbor:"3,keyasint"`
+		Fingerprint [32]byte `cbor:"4,keyasint"`
+		Entries     uint64   `cbor:"5,keyasint"`
+		Head        [32]byte `cbor:"6,keyasint"`
+	}
+)
+
+// newVaultDevice makes keys for a vault in a folder that has none yet.
+func (a *app) newVaultDevice(location string, noPassphrase bool) (*vaultDevice, error) {
+	if err := os.MkdirAll(a.vaultsFolder(), 0o700); err != nil {
+		return nil, err
+	}
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	d := &vaultDevice{app: a, path: filepath.Join(a.vaultsFolder(), hex.EncodeToString(random[:])), location: location}
+	if err := os.Mkdir(d.path, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.key, err = (&folder{app: a, path: d.path}).newKey(noPassphrase); err != nil {
+		return nil, errors.Join(err, d.discard())
+	}
+	if d.device, err = keys.NewDevice(); err != nil {
+		return nil, errors.Join(err, d.discard())
+	}
+	seeds, err := d.device.Seeds()
+	if err != nil {
+		return nil, errors.Join(err, d.discard())
+	}
+	defer clear(seeds)
+	if err := d.write(fileVaultDevice, storedDevice{1, seeds}); err != nil {
+		return nil, errors.Join(err, d.discard())
+	}
+	return d, nil
+}
+
+// discard removes what newVaultDevice made.
+func (d *vaultDevice) discard() error { return os.RemoveAll(d.path) }
+
+// params returns how the vault is opened.
+func (d *vaultDevice) params(s storage.Storage) vault.Params {
+	return vault.Params{Storage: s, Device: d.device, Pin: d.pin, Now: time.Now}
+}
+
+// register keeps the first state of the vault that this device saw. From then on
+// the vault is known here.
+func (d *vaultDevice) register(v *vault.Vault) error {
+	if err := d.remember(v); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(d.path, fileVaultLocation), []byte(d.location))
+}
+
+// remember keeps what this device has seen of the vault.
+func (d *vaultDevice) remember(v *vault.Vault) error {
+	p := v.Pin()
+	if p == d.pin {
+		return nil
+	}
+	var seen storedPin // another command may have seen more meanwhile
+	if err := d.read(fileVaultSeen, &seen); err == nil && seen.Entries > p.Entries && seen.Vault == p.Vault {
+		return nil
+	}
+	return d.write(fileVaultSeen, storedPin{1, p.Vault, p.Config, p.Fingerprint, p.Entries, p.Head})
+}
+
+func (d *vaultDevice) write(name string, v any) error {
+	b, err := dcbor.Marshal(v)
+	if err != nil {
+		return err
+	}
+	defer clear(b)
+	aead, err := chacha20poly1305.NewX(d.key[:])
+	if err != nil {
+		return err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	_, _ = rand.Read(nonce) // it never fails
+	temp := filepath.Join(d.path, fmt.Sprintf("%s.%x", name, nonce[:8]))
+	err = writeFile(temp, aead.Seal(nonce, nonce, b, []byte("securecrypt/v1/vault-device/"+name)))
+	if err == nil {
+		err = os.Rename(temp, filepath.Join(d.path, name))
+	}
+	if err != nil {
+		_ = os.Remove(temp) // it may never have been made
+	}
+	return err
+}
+
+func (d *vaultDevice) read(name string, v any) error {
+	b, err := os.ReadFile(filepath.Join(d.path, name))
+	if err != nil {
+		return err
+	}
+	aead, err := chacha20poly1305.NewX(d.key[:])
+	if err != nil {
+		return err
+	}
+	damaged := fmt.Errorf("%s is damaged: remove the folder %s and run securecrypt vault join", filepath.Join(d.path, name), d.path)
+	if len(b) < aead.NonceSize() {
+		return damaged
+	}
+	plain, err := aead.Open(nil, b[:aead.NonceSize()], b[aead.NonceSize():], []byte("securecrypt/v1/vault-device/"+name))
+	if err != nil {
+		return damaged
+	}
+	defer clear(plain)
+	if err := dcbor.Unmarshal(plain, v); err != nil {
+		return damaged
+	}
+	return nil
+}
+
+// openVaultDevice opens what this device keeps of the vault in a place, or of the
+// only vault that it knows if location is empty.
+func (a *app) openVaultDevice(location string) (*vaultDevice, error) {
+	entries, err := os.ReadDir(a.vaultsFolder())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var found []*vaultDevice
+	for _, e := range entries {
+		d := &vaultDevice{app: a, path: filepath.Join(a.vaultsFolder(), e.Name())}
+		where, err := os.ReadFile(filepath.Join(d.path, fileVaultLocation))
+		if err == nil && (location == "" || string(where) == location) {
+			d.location = string(where)
+			found = append(found, d)
+		}
+	}
+	switch {
+	case len(found) == 0 && location != "":
+		return nil, coded{fmt.Errorf("this device has no keys of a vault in %s: make one with securecrypt vault init, or open it with its recovery key and securecrypt vault join", location), exitNotFound}
+	case len(found) == 0:
+		return nil, coded{errors.New("this device knows no vault yet: make one with securecrypt vault init PLACE, or open one with its recovery key and securecrypt vault join PLACE"), exitNotFound}
+	case len(found) > 1 && location == "":
+		return nil, coded{errors.New("this device knows several vaults: say which with --vault PLACE"), exitUsage}
+	}
+	return found[len(found)-1], found[len(found)-1].open()
+}
+
+// open reads the files of a vault's folder on this device.
+func (d *vaultDevice) open() error {
+	var err error
+	if d.key, err = (&folder{app: d.app, path: d.path}).key(); err != nil {
+		return err
+	}
+	secretmem.Lock(&d.key)
+	var stored storedDevice
+	if err := d.read(fileVaultDevice, &stored); err != nil {
+		return err
+	}
+	defer clear(stored.Seeds)
+	if d.device, err = keys.DeviceFromSeeds(stored.Seeds); err != nil {
+		return err
+	}
+	var p storedPin
+	if err := d.read(fileVaultSeen, &p); err != nil {
+		return err
+	}
+	d.pin = vault.Pin{Vault: p.Vault, Config: p.Config, Fingerprint: p.Fingerprint, Entries: p.Entries, Head: p.Head}
+	return nil
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package tui
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
+)
+
+// Every text of conversations, messages, contacts, events and errors may be
+// hostile, whatever the state.
+func TestEveryFieldIsHarmless(t *testing.T) {
+	checked := []any{account.Address{}, content.MessageID{}, client.ConversationID(""), client.NoticeKind(0)}
+	f := everyday()
+	for i := range f.conversations {
+		c := &f.conversations[i]
+		kept := *c
+		hostile.Fill(c, checked...)
+		c.Group, c.Activity = kept.Group, kept.Activity
+	}
+	for i := range f.contacts {
+		hostile.Fill(&f.contacts[i], checked...)
+	}
+	for id, all := range f.history {
+		for i := range all {
+			kept := all[i]
+			hostile.Fill(&all[i], checked...)
+			all[i].Own, all[i].Deleted, all[i].Notice = kept.Own, kept.Deleted, kept.Notice
+		}
+		for kind := range client.NoticeKind(10) {
+			notice := client.Message{Conversation: id, From: addr("ana"), SentAt: noon, Notice: &client.Notice{Kind: kind, Whom: addr("bo")}}
+			hostile.Fill(&notice, checked...)
+			f.history[id] = append(f.history[id], notice)
+		}
+	}
+	sit(t, f, 100, 30, func(u *user) {
+		events := []client.Event{&client.ConnectionEvent{Host: "chat.example"}, &client.ProgressEvent{}, &client.FailureEvent{}, &client.DelayEvent{}}
+		for range len(f.conversations) + 1 {
+			u.fine()
+			u.press("enter")
+			u.fine()
+			for _, e := range events {
+				hostile.Fill(e, checked...)
+			}
+			u.tell(*events[0].(*client.ConnectionEvent), *events[1].(*client.ProgressEvent), *events[2].(*client.FailureEvent), *events[3].(*client.DelayEvent))
+			u.fine()
+			for range 12 {
+				u.press("pgup")
+				u.fine()
+			}
+			for _, keys := range [][]string{{"tab", "up", "s"}, {"esc", "ctrl+k", "x"}, {"esc", "ctrl+k", "safety", "enter"}, {"esc", "f1"}, {"esc", "ctrl+f", "PWNED"}} {
+				u.fake.mu.Lock()
+				u.fake.err = errors.New(hostile.Text)
+				u.fake.mu.Unlock()
+				u.press(keys...)
+				u.fine()
+			}
+			u.press("esc", "esc", "alt+down")
+		}
+	})
+}
+
+// Names that somebody chose have nothing invisible, and no mark of the interface.
+func TestNamesImitateNothing(t *testing.T) {
+	f := everyday()
+	f.contacts = []client.Contact{{Address: addr("ana"), Profile: "Bob\u200b ✓ verified"}, {Address: addr("bo"), Profile: "~\u3164"}, {Address: addr("zed"), Profile: "\u200b"}}
+	f.conversations[1].Title = "● 3 \u2060News"
+	sit(t, f, 80, 24, func(u *user) {
+		u.sees("~Bob verified", "3 News", addr("zed").String())
+		u.seesNot("\u200b", "Bob ✓", "● 3", "\u2060")
+	})
+}
