@@ -118,7 +118,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
 		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: why})
-		if err := c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
+		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {
@@ -330,7 +330,7 @@ func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 	if err := c.dispatch(tx, item.Change); err != nil {
 		return err
 	}
-	if err := c.enterEpoch(tx, staged, next); err != nil {
+	if err := c.enterEpoch(tx, staged, next, item.Change.Places); err != nil {
 		return err
 	}
 	for who, found := range item.packages { // their server vouched for them just now

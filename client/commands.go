@@ -112,6 +112,9 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 	}
 	out := outboxRecord{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
 	if message.View().Kind == content.KindMessage {
+		if err := c.keepPlaces(tx); err != nil {
+			return err
+		}
 		if out.Order, err = c.record(tx, self.String(), id, raw, message, StateWaiting); err != nil {
 			return err
 		}

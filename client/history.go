@@ -127,25 +127,29 @@ func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, r
 	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from})
 }
 
-// add stores a new message record.
+// add stores a new message record at the end of the history.
 func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
 	c.rec.NextOrder++
-	order := c.rec.NextOrder
+	return c.rec.NextOrder, c.addAt(tx, c.rec.NextOrder, rec)
+}
+
+// addAt stores a new message record at a place of the history where nothing is.
+func (c *conversation) addAt(tx *sealedTx, order uint64, rec *messageRecord) error {
 	c.rec.Activity, c.stirs = rec.Received, true
 	c.nothingToReport(order, rec)
 	c.touch()
 	if !rec.ID.IsZero() {
 		if err := tx.put(key(tableMessageID, c.id[:], tx.index(rec.ID[:])), number(order)); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if rec.Expires != 0 {
 		if err := tx.put(key(tableExpiry, c.id[:], number(uint64(rec.Expires)), number(order)), nil); err != nil {
-			return 0, err
+			return err
 		}
 		c.out.do(doWake{time.Unix(rec.Expires, 0)})
 	}
-	return order, c.saveMessage(tx, order, rec, true)
+	return c.saveMessage(tx, order, rec, true)
 }
 
 func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {

@@ -89,16 +89,86 @@ func (r *messageRecord) notice() *Notice {
 
 // notice enters into the history what somebody did.
 func (c *conversation) notice(tx *sealedTx, from string, what noticeRecord) error {
+	return c.noticeAt(tx, nil, from, what)
+}
+
+// noticeAt enters into the history what somebody did, at the next of the places
+// that were kept for it, or else at the end.
+func (c *conversation) noticeAt(tx *sealedTx, places *placesRecord, from string, what noticeRecord) error {
 	if c.rec.Hidden {
 		return nil
 	}
 	now := millis(c.now())
-	_, err := c.add(tx, &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Notice: true, What: &what})
-	return err
+	rec := &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Notice: true, What: &what}
+	if places == nil || places.Next > places.Last {
+		_, err := c.add(tx, rec)
+		return err
+	}
+	places.Next++
+	return c.addAt(tx, places.Next-1, rec)
 }
 
-// recordNotices adds a notice to the history for each change that a commit made.
-func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
+// keepPlaces keeps places in the history for the notices of changes that are
+// still to be made: what is written now is sent after them, and stands below
+// them.
+func (c *conversation) keepPlaces(tx *sealedTx) error {
+	for _, item := range c.outbox {
+		if item.Change == nil || item.Change.Places != nil {
+			continue
+		}
+		n := item.Change.notices(c.state.Group)
+		if n == 0 {
+			continue
+		}
+		item.Change.Places = &placesRecord{c.rec.NextOrder + 1, c.rec.NextOrder + n}
+		if r := c.rec.Reported; r.Delivered == c.rec.NextOrder {
+			r.Delivered += n
+		}
+		c.rec.NextOrder += n
+		c.touch()
+		if err := c.saveItem(tx, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUpPlaces lets the notices of changes stand at the end after all, if a
+// message that was written after them is in the channel before them.
+func (c *conversation) giveUpPlaces(tx *sealedTx, sent uint64) error {
+	for _, item := range c.outbox {
+		if item.Change == nil || item.Change.Places == nil || item.Change.Places.Next >= sent {
+			continue
+		}
+		item.Change.Places = &placesRecord{Next: 1}
+		if err := c.saveItem(tx, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notices counts the notices that a change leads to.
+func (ch *changeRecord) notices(group bool) uint64 {
+	n := len(ch.Remove) + len(ch.Roles)
+	if group {
+		n += len(ch.Add)
+	}
+	if ch.Title != nil {
+		n++
+	}
+	if ch.Timer != nil {
+		n++
+	}
+	if ch.Again != nil {
+		n = 0 // nobody comes and nobody goes
+	}
+	return uint64(n)
+}
+
+// recordNotices adds a notice to the history for each change that a commit made,
+// an own one at the places that were kept for it.
+func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
 	who, err := leafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
@@ -108,7 +178,7 @@ func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, nex
 	again := addedAgain(commit)
 	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
-		if err := c.notice(tx, who, noticeRecord{Kind: NoticeLeft}); err != nil {
+		if err := c.noticeAt(tx, places, who, noticeRecord{Kind: NoticeLeft}); err != nil {
 			return err
 		}
 	}
@@ -122,7 +192,7 @@ func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, nex
 		all = append(all, noticeRecord{Kind: NoticeRemoved, Whom: whom})
 	}
 	for _, n := range append(all, c.noticesOf(next, commit)...) {
-		if err := c.notice(tx, author, n); err != nil {
+		if err := c.noticeAt(tx, places, author, n); err != nil {
 			return err
 		}
 	}

@@ -104,3 +104,63 @@ func TestNoticeOfNobody(t *testing.T) {
 		}
 	})
 }
+
+// What is written before a change is made stands below the change's notices, as
+// it is sent after it, also after a restart. What overtook the change, because
+// those to be added could not be looked up, stands above.
+func TestMessagesStandBelowTheChangeBeforeThem(t *testing.T) {
+	const away = "away.example"
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b, c, d := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host), join(t, net, "dave", away)
+		a.way.Partition("", true)
+		id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address(), c.Address(), {Name: "nobody", Host: host}})
+		must(t, err)
+		a.say(id, "hello")
+		a.restart()
+		a.say(id, "are you there?")
+		a.way.Partition("", false)
+		pass(time.Minute)
+		order := func(p *person) (all []string) {
+			t.Helper()
+			page, err := p.Page(id, client.Position{}, client.MaxPage)
+			must(t, err)
+			for _, m := range page.Messages {
+				switch {
+				case m.Notice == nil:
+					all = append(all, m.Text)
+				case m.Notice.Whom.Name == "":
+					all = append(all, fmt.Sprint(m.From.Name, " ", m.Notice.Kind, " ", m.Notice.Title))
+				default:
+					all = append(all, fmt.Sprint(m.From.Name, " ", m.Notice.Kind, " ", m.Notice.Whom.Name))
+				}
+			}
+			return all
+		}
+		story := []string{"alice not-added nobody", "alice added bob", "alice added carol", "hello", "are you there?"}
+		want(t, "alice reads", order(a), story)
+		if last := a.status(id).Last; last == nil || last.Text != "are you there?" {
+			t.Errorf("the list shows %+v", last)
+		}
+
+		b.accept()
+		want(t, "bob reads", b.texts(id), []string{"hello", "are you there?"})
+		must(t, a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
+		pass(time.Minute)
+		a.way.Partition(away, true)
+		must(t, a.AddMembers(t.Context(), id, []account.Address{d.Address()}))
+		pass(time.Minute)
+		a.say(id, "dave comes later")
+		pass(time.Minute)
+		must(t, b.Rename(t.Context(), id, "The desk"))
+		pass(time.Minute)
+		a.way.Partition(away, false)
+		pass(time.Hour)
+		overtaken := []string{"dave comes later", "bob renamed The desk", "alice added dave"}
+		want(t, "alice reads", order(a)[len(story)+1:], overtaken)
+		want(t, "bob reads", order(b)[len(order(b))-3:], overtaken)
+		if c := a.status(id); c.Waiting != 0 {
+			t.Errorf("%d are still to be sent", c.Waiting)
+		}
+	})
+}

@@ -161,7 +161,7 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, co
 	if len(commit.Added()) > 0 {
 		c.rec.Newcomers = true
 	}
-	return c.enterEpoch(tx, commit, next)
+	return c.enterEpoch(tx, commit, next, nil)
 }
 
 // rejectOwnImpersonation refuses a commit that adds a leaf in the name of the own
@@ -211,9 +211,10 @@ func (c *conversation) discardPending(tx *sealedTx) error {
 	return nil
 }
 
-// enterEpoch updates the state for a new epoch after an own or a foreign commit.
-func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next groupState) error {
-	if err := c.recordNotices(tx, commit, next); err != nil {
+// enterEpoch updates the state for a new epoch after an own or a foreign commit;
+// places are where the history keeps room for the notices of an own one.
+func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
+	if err := c.recordNotices(tx, commit, next, places); err != nil {
 		return err
 	}
 	c.countIdleCommit(commit, next)

@@ -376,6 +376,15 @@ type changeRecord struct {
 	// Again has the one member that it names removed and added in one commit;
 	// it tells the leaves that the member had.
 	Again []byte `cbor:"21,keyasint,omitempty"`
+	// Places are kept in the history for the change's notices, if something was
+	// written after it and before it was made.
+	Places *placesRecord `cbor:"22,keyasint,omitempty"`
+}
+
+// A placesRecord is what is left of a span of the history's orders.
+type placesRecord struct {
+	Next uint64 `cbor:"1,keyasint"`
+	Last uint64 `cbor:"2,keyasint"`
 }
 
 // A treeRecord is a ratchet tree for those who have their mailbox at a server.

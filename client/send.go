@@ -267,6 +267,9 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	if item.Order != 0 {
+		if err := c.giveUpPlaces(tx, item.Order); err != nil {
+			return err
+		}
 		c.nudge()
 		c.awaitMembers()
 	}
