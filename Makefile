@@ -14,6 +14,7 @@ GOVULNCHECK_VERSION := v1.9.0
 VERSITYGW_VERSION := v1.8.0
 CDDL_VERIFIER_VERSION := 1.5.3
 TS_MLS_VERSION := $(shell sed -n 's/.*"ts-mls": "\(.*\)".*/\1/p' internal/testing/interop/tsmls/package.json)
+TUS_JS_VERSION := $(shell sed -n 's/.*"tus-js-client": "\(.*\)".*/\1/p' internal/testing/interop/tusjs/package.json)
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
@@ -23,6 +24,7 @@ CDDL_PYTHON := $(TOOLS)/cddl-verifier-$(CDDL_VERIFIER_VERSION)/bin/python
 export CDDL_PYTHON
 VAULT_READER := $(TOOLS)/vault-reader
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
+TUS_JS := $(TOOLS)/tus-js-client-$(TUS_JS_VERSION)
 PEERS := $(TOOLS)/peers
 PROXIES := $(TOOLS)/proxies
 
@@ -40,12 +42,12 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium proxies openssh versitygw ts-mls vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
 
-interop: | ts-mls peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions
+interop: | ts-mls tus-js-client peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions; uploads by tus-js-client
 	INTEROP=required $(GO) test ./internal/testing/interop -count=1 -v -timeout 20m
 
 lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
@@ -116,10 +118,12 @@ openssh:
 versitygw:
 	@test -x $(VERSITYGW) || GOBIN=$(dir $(VERSITYGW)) $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) || echo 'versitygw: could not be built; tests with an S3 server will be skipped' >&2
 
-# The npm package ts-mls likewise.
-.PHONY: ts-mls
+# The npm packages ts-mls and tus-js-client likewise.
+.PHONY: ts-mls tus-js-client
 ts-mls:
-	@cmp -s $(TS_MLS)/package-lock.json internal/testing/interop/tsmls/package-lock.json || internal/testing/interop/tsmls/install $(TS_MLS) || true
+	@cmp -s $(TS_MLS)/package-lock.json internal/testing/interop/tsmls/package-lock.json || internal/testing/interop/install tsmls $(TS_MLS) || true
+tus-js-client:
+	@cmp -s $(TUS_JS)/package-lock.json internal/testing/interop/tusjs/package-lock.json || internal/testing/interop/install tusjs $(TUS_JS) || true
 
 # The crates openmls and mls-rs, in a program of ours: minutes at first.
 .PHONY: peers

@@ -10,12 +10,27 @@ import (
 	"time"
 )
 
-// Headers and media types of the HTTP interface to blobs.
+// Uploads follow tus, the protocol for resumable uploads, in this version, with
+// these of its extensions (https://tus.io/protocols/resumable-upload).
 const (
-	HeaderUploadLength    = "Upload-Length"     // bytes of the whole blob
-	HeaderUploadOffset    = "Upload-Offset"     // bytes that the server has
-	HeaderUploadExpiresIn = "Upload-Expires-In" // seconds
-	HeaderRetryAfter      = "Retry-After"       // seconds
+	TusVersion    = "1.0.0"
+	TusExtensions = "creation,expiration,termination"
+)
+
+// Headers and media types of the HTTP interface to blobs. HeaderUploadExpiresIn
+// is our own, HeaderMethodOverride stands in tus; the other headers of uploads
+// are those of tus, the rest are HTTP's.
+const (
+	HeaderTusResumable    = "Tus-Resumable" // the version that a request or an answer follows
+	HeaderTusVersion      = "Tus-Version"   // the versions that the server knows
+	HeaderTusExtension    = "Tus-Extension"
+	HeaderTusMaxSize      = "Tus-Max-Size"           // bytes
+	HeaderMethodOverride  = "X-HTTP-Method-Override" // of clients that cannot send PATCH or DELETE
+	HeaderUploadLength    = "Upload-Length"          // bytes of the whole blob
+	HeaderUploadOffset    = "Upload-Offset"          // bytes that the server has
+	HeaderUploadExpires   = "Upload-Expires"         // when an upload is given up, as an HTTP date
+	HeaderUploadExpiresIn = "Upload-Expires-In"      // for how long to keep the whole blob, in seconds
+	HeaderRetryAfter      = "Retry-After"            // seconds
 	// UploadType is the Content-Type of what is uploaded, DownloadType of what
 	// is downloaded, ProblemType of a refusal.
 	UploadType   = "application/offset+octet-stream"

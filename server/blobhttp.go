@@ -20,10 +20,11 @@ func (s *Server) handleBlobs(mux *http.ServeMux) {
 		"POST " + protocol.BlobPath:    s.createBlob,
 		"HEAD " + one:                  s.headBlob,
 		"PATCH " + one:                 s.transfer(s.patchBlob),
+		"POST " + one:                  s.overrideMethod,
 		"GET " + one:                   s.transfer(s.getBlob),
 		"DELETE " + one:                s.deleteBlob,
-		"OPTIONS " + protocol.BlobPath: allowOrigins,
-		"OPTIONS " + one:               allowOrigins,
+		"OPTIONS " + protocol.BlobPath: s.describeUploads,
+		"OPTIONS " + one:               s.describeUploads,
 	} {
 		mux.Handle(pattern, s.limitRequestTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.serveBlob(w, r, serve)
@@ -53,7 +54,10 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve blobHan
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // for pages that demand it (COEP)
-	h.Set("Access-Control-Expose-Headers", "Location, Content-Range, "+protocol.HeaderRetryAfter+", "+protocol.HeaderUploadLength+", "+protocol.HeaderUploadOffset)
+	h.Set("Access-Control-Expose-Headers", exposedHeaders)
+	if !followsTus(w, r) {
+		return
+	}
 	from := s.enter(r)
 	defer from.leave()
 	s.work.begin()
@@ -65,15 +69,6 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve blobHan
 	if err := serve(w, r, from); err != nil {
 		s.writeProblem(w, err)
 	}
-}
-
-func allowOrigins(w http.ResponseWriter, _ *http.Request, _ *origin) error {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, "+protocol.HeaderUploadLength+", "+protocol.HeaderUploadOffset+", "+protocol.HeaderUploadExpiresIn)
-	h.Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
-	return nil
 }
 
 // tokenOf returns the blob that the request's token uploads.
@@ -159,7 +154,7 @@ func (s *Server) createBlob(w http.ResponseWriter, r *http.Request, from *origin
 		return err
 	}
 	w.Header().Set("Location", protocol.BlobPath+"/"+id.String())
-	w.Header().Set(protocol.HeaderUploadOffset, strconv.FormatUint(row.Offset, 10))
+	setProgress(w, row)
 	w.WriteHeader(http.StatusCreated)
 	return nil
 }
@@ -209,11 +204,6 @@ func (s *Server) headBlob(w http.ResponseWriter, r *http.Request, _ *origin) err
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	return nil
-}
-
-func setProgress(w http.ResponseWriter, row BlobRow) {
-	w.Header().Set(protocol.HeaderUploadOffset, strconv.FormatUint(row.Offset, 10))
-	w.Header().Set(protocol.HeaderUploadLength, strconv.FormatUint(row.Length, 10))
 }
 
 func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *origin) error {

@@ -34,6 +34,7 @@ type blobs struct{ url, host string }
 func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
 	resp, err := b.do(ctx, headerTimeout, protocol.BlobCreated, "POST", "", map[string]any{
 		"Authorization":                "Bearer " + token.Text(),
+		protocol.HeaderTusResumable:    protocol.TusVersion,
 		protocol.HeaderUploadLength:    strconv.FormatInt(length, 10),
 		protocol.HeaderUploadExpiresIn: strconv.FormatInt(int64(expiry/time.Second), 10),
 	}, js.Undefined())
@@ -44,7 +45,7 @@ func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length in
 	if s := resp.header(protocol.HeaderUploadOffset); s != "" {
 		return endpoint.ParseOffset(s, length)
 	}
-	resp, err = b.do(ctx, headerTimeout, protocol.BlobWhole, "HEAD", "/"+token.BlobID().String(), nil, js.Undefined())
+	resp, err = b.do(ctx, headerTimeout, protocol.BlobWhole, "HEAD", "/"+token.BlobID().String(), map[string]any{protocol.HeaderTusResumable: protocol.TusVersion}, js.Undefined())
 	if err != nil {
 		return 0, err
 	}
@@ -88,6 +89,7 @@ func nextPiece(size int, took time.Duration) int {
 func (b blobs) append(ctx context.Context, token protocol.UploadToken, offset int64, piece []byte) error {
 	resp, err := b.do(ctx, 0, protocol.BlobAppended, "PATCH", "/"+token.BlobID().String(), map[string]any{
 		"Authorization":             "Bearer " + token.Text(),
+		protocol.HeaderTusResumable: protocol.TusVersion,
 		protocol.HeaderUploadOffset: strconv.FormatInt(offset, 10),
 		"Content-Type":              protocol.UploadType,
 	}, jsbridge.Array(piece))

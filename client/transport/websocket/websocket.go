@@ -129,6 +129,7 @@ type blobs struct {
 func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length int64, expiry time.Duration) (int64, error) {
 	header := http.Header{
 		"Authorization":                {"Bearer " + token.Text()},
+		protocol.HeaderTusResumable:    {protocol.TusVersion},
 		protocol.HeaderUploadLength:    {strconv.FormatInt(length, 10)},
 		protocol.HeaderUploadExpiresIn: {strconv.FormatInt(int64(expiry/time.Second), 10)},
 	}
@@ -144,7 +145,7 @@ func (b blobs) Create(ctx context.Context, token protocol.UploadToken, length in
 }
 
 func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (int64, error) {
-	resp, err := b.do(ctx, http.MethodHead, "/"+id.String(), nil, nil, protocol.BlobWhole)
+	resp, err := b.do(ctx, http.MethodHead, "/"+id.String(), http.Header{protocol.HeaderTusResumable: {protocol.TusVersion}}, nil, protocol.BlobWhole)
 	if err != nil {
 		return 0, err
 	}
@@ -155,6 +156,7 @@ func (b blobs) offset(ctx context.Context, id protocol.BlobID, length int64) (in
 func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset int64, body io.Reader) error {
 	header := http.Header{
 		"Authorization":             {"Bearer " + token.Text()},
+		protocol.HeaderTusResumable: {protocol.TusVersion},
 		protocol.HeaderUploadOffset: {strconv.FormatInt(offset, 10)},
 		"Content-Type":              {protocol.UploadType},
 		"Expect":                    {"100-continue"}, // a refusal comes before the body goes

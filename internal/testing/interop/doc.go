@@ -9,7 +9,7 @@
 // [Endpoint] answers for our library, in this process or (in the folder ours)
 // in one of its own. [Process] speaks to a peer: the npm package ts-mls, which
 // `make test` installs below .tools, and the crates openmls and mls-rs, which
-// `make interop` builds there.
+// `make interop` builds there. Beside them, tus-js-client uploads to our server.
 //
 // The package is for tests and measurements alone.
 package interop

@@ -62,18 +62,24 @@ func greet(t *testing.T, p Peer) *implementation {
 	return &implementation{p, hello}
 }
 
-// start runs a peer. One that is not installed skips the test, unless
-// INTEROP=required: then it fails.
-func start(t *testing.T, cmd *exec.Cmd, err error) *implementation {
+// need skips the test if a peer is not installed, unless INTEROP=required: then
+// it fails.
+func need(t *testing.T, err error) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a group with foreign members takes seconds, and many with the race detector")
-	}
 	if errors.Is(err, ErrMissing) && os.Getenv("INTEROP") != "required" {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// start runs a peer, which must be installed.
+func start(t *testing.T, cmd *exec.Cmd, err error) *implementation {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a group with foreign members takes seconds, and many with the race detector")
+	}
+	need(t, err)
 	p, hello, err := Start(cmd)
 	if err != nil {
 		t.Fatal(err)

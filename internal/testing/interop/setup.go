@@ -17,39 +17,57 @@ import (
 var ErrMissing = errors.New("not installed")
 
 //go:embed tsmls/peer.mjs
-var tsPeer []byte
+var tsProgram []byte
 
 //go:embed tsmls/package.json
 var tsPackage []byte
 
+//go:embed tusjs/upload.mjs
+var tusProgram []byte
+
+//go:embed tusjs/package.json
+var tusPackage []byte
+
 // TSMLS returns the command of the peer ts-mls, with flags for Node.
 func TSMLS(ctx context.Context, flags ...string) (*exec.Cmd, error) {
+	return node(ctx, "ts-mls", tsPackage, tsProgram, flags, nil)
+}
+
+// TusJS returns the command that uploads a file with tus-js-client.
+// tusjs/upload.mjs says what its argument is.
+func TusJS(ctx context.Context, task string) (*exec.Cmd, error) {
+	return node(ctx, "tus-js-client", tusPackage, tusProgram, nil, []string{task})
+}
+
+// node returns the command that runs a program beside a package of npm, which
+// make installs under its name.
+func node(ctx context.Context, name string, manifest, program []byte, flags, args []string) (*exec.Cmd, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		return nil, fmt.Errorf("interop: node is %w; Node 20 or later runs ts-mls", ErrMissing)
+		return nil, fmt.Errorf("interop: node is %w; Node 20 or later runs %s", ErrMissing, name)
 	}
 	var p struct{ Dependencies map[string]string }
-	if err := json.Unmarshal(tsPackage, &p); err != nil {
+	if err := json.Unmarshal(manifest, &p); err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(root, ".tools", "ts-mls-"+p.Dependencies["ts-mls"])
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "ts-mls")); err != nil {
-		return nil, fmt.Errorf("interop: ts-mls is %w; `make ts-mls` installs it, which takes npm", ErrMissing)
+	dir := filepath.Join(root, ".tools", name+"-"+p.Dependencies[name])
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", name)); err != nil {
+		return nil, fmt.Errorf("interop: %s is %w; `make %s` installs it, which takes npm", name, ErrMissing, name)
 	}
 	// Node looks for a module's packages beside the module.
-	program := filepath.Join(dir, "peer.mjs")
-	temporary := fmt.Sprintf("%s.%d", program, os.Getpid())
-	if err := os.WriteFile(temporary, tsPeer, 0o600); err != nil {
+	file := filepath.Join(dir, "peer.mjs")
+	temporary := fmt.Sprintf("%s.%d", file, os.Getpid())
+	if err := os.WriteFile(temporary, program, 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(temporary, program); err != nil {
+	if err := os.Rename(temporary, file); err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, node, append(flags, program)...), nil
+	return exec.CommandContext(ctx, node, append(append(flags, file), args...)...), nil
 }
 
 // Rust returns the command of the peer that bench/peers builds, for one of its
