@@ -46,7 +46,7 @@ func TestPagesElsewhereReachBlobs(t *testing.T) {
 		if one.method != http.MethodOptions {
 			continue
 		}
-		for _, name := range []string{"Authorization", "Content-Type", "Range", "Upload-Length", "Upload-Offset", "Upload-Expires-In"} {
+		for _, name := range []string{"Authorization", "Tus-Resumable", "X-HTTP-Method-Override", "Content-Type", "Range", "Upload-Length", "Upload-Offset", "Upload-Expires-In"} {
 			if !strings.Contains(h.Get("Access-Control-Allow-Headers"), name) {
 				t.Errorf("%s %s: pages may not send %s", one.method, one.path, name)
 			}

@@ -96,7 +96,7 @@ func anyOrigin(next http.HandlerFunc) http.HandlerFunc {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, Upload-Length, Upload-Offset, Upload-Expires-In")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Tus-Resumable, Content-Type, Range, Upload-Length, Upload-Offset, Upload-Expires-In")
 		h.Set("Access-Control-Expose-Headers", "Upload-Offset, Retry-After")
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)
