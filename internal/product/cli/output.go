@@ -51,6 +51,7 @@ type (
 		Timer  *int    `json:"timer,omitempty"`
 		Role   string  `json:"role,omitempty"`
 		Reason string  `json:"reason,omitempty"`
+		Count  *uint64 `json:"count,omitempty"`
 	}
 	jsonAttachment struct {
 		Index int    `json:"index"`
@@ -121,13 +122,15 @@ func noticeJSON(n *client.Notice) *jsonNotice {
 		j.Whom = n.Whom.String()
 	}
 	switch n.Kind {
-	case client.NoticeRenamed:
+	case client.NoticeRenamed, client.NoticeProfile:
 		j.Title = &n.Title
 	case client.NoticeTimer:
 		seconds := int(n.Timer / time.Second)
 		j.Timer = &seconds
 	case client.NoticeRole:
 		j.Role = n.Role.String()
+	case client.NoticeServerWentBack:
+		j.Count = &n.Count
 	}
 	return j
 }
