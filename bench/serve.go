@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
@@ -71,7 +72,7 @@ func handlerFor(kind, dir string, ln *net.Listener) (*http.Server, func() error,
 		if err != nil {
 			return nil, nil, err
 		}
-		limits := server.DefaultLimits()
+		limits := fairness.DefaultLimits()
 		limits.LiftRates()
 		limits.MaxConnections, limits.MaxAddressConnections = 1<<20, 1<<20
 		limits.MaxChannelEntries, limits.MaxChannelBytes = 1<<40, 1<<50

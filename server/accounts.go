@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 func refuse(code protocol.ErrorCode) error { return &protocol.Error{Code: code} }
@@ -28,7 +29,7 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 	if s.registration == RegistrationClosed {
 		return nil, refuse(protocol.CodeRegistrationClosed)
 	}
-	if err := ss.limited(rateRegister, 1); err != nil {
+	if err := ss.limited(fairness.RateRegister, 1); err != nil {
 		return nil, err
 	}
 	row, err := s.newAccount(r.Statements)
@@ -149,11 +150,11 @@ const (
 
 func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(rateLookup, float64(lookupCost+len(r.Names))); err != nil {
+	if err := ss.limited(fairness.RateLookup, float64(lookupCost+len(r.Names))); err != nil {
 		return nil, err
 	}
 	// Members look up names that exist; who guesses names does not know them.
-	if err := ss.limited(rateMiss, 0); err != nil {
+	if err := ss.limited(fairness.RateMiss, 0); err != nil {
 		return nil, err
 	}
 	var out protocol.Accounts
@@ -186,7 +187,7 @@ func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
 		return nil
 	})
 	if err == nil {
-		ss.from.spend(rateMiss, float64(len(r.Names)-len(out.Accounts)), s.now())
+		ss.from.Spend(fairness.RateMiss, float64(len(r.Names)-len(out.Accounts)), s.now())
 	}
 	return &out, err
 }
@@ -269,7 +270,7 @@ func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.
 		return err
 	})
 	if err != nil {
-		s.shares.unkeep(ss.from, keptRows, size)
+		s.shares.Unkeep(ss.from, fairness.KeptRows, size)
 	}
 	return &status, err
 }
@@ -281,8 +282,8 @@ func (ss *session) reserveStoredBytes(n int64) error {
 	if err != nil {
 		return err
 	}
-	if !ss.s.shares.keep(ss.from, keptRows, n, int64(usage.RowBytes)) {
-		return refuseFor(protocol.CodeQuotaExceeded, ss.s.shares.keptReason(keptRows, n, int64(usage.RowBytes)))
+	if !ss.s.shares.Keep(ss.from, fairness.KeptRows, n, int64(usage.RowBytes)) {
+		return refuseFor(protocol.CodeQuotaExceeded, ss.s.shares.KeptReason(fairness.KeptRows, n, int64(usage.RowBytes)))
 	}
 	return nil
 }
@@ -310,7 +311,7 @@ func (ss *session) keyPackagesTake(r *protocol.KeyPackagesTake) (protocol.Body, 
 	if err != nil {
 		return nil, err
 	}
-	_, fresh := s.targets.keyPackages.take(r.Name, ss.from, 1, s.now())
+	_, fresh := s.targets.keyPackages.Take(r.Name, ss.from, 1, s.now())
 	var out protocol.KeyPackages
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		out.KeyPackages = nil

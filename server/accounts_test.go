@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -72,7 +73,7 @@ func TestRepeatedRegistration(t *testing.T) {
 		i := servertest.Start(t, servertest.Options{
 			Dir: dir, Host: host,
 			Change: func(c *server.Config) { c.Registration = registration },
-			Limits: func(l *server.Limits) { l.Register, l.MaxAccounts = server.Rate{Burst: 1, PerSecond: 1e-6}, 1 },
+			Limits: func(l *fairness.Limits) { l.Register, l.MaxAccounts = fairness.Rate{Burst: 1, PerSecond: 1e-6}, 1 },
 		})
 		c := servertest.Dial(t, i)
 		r := bob.Registration()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 func (s *Server) handleBlobs(mux *http.ServeMux) {
@@ -33,17 +34,17 @@ func (s *Server) handleBlobs(mux *http.ServeMux) {
 }
 
 // blobHandler answers a request about a blob, or returns why not.
-type blobHandler func(http.ResponseWriter, *http.Request, *origin) error
+type blobHandler func(http.ResponseWriter, *http.Request, *fairness.Origin) error
 
 // transfer lets a handler that moves content run while its origin has a place
 // for it. Requests that move none need no place, and are answered even if all
 // are taken.
 func (s *Server) transfer(serve blobHandler) blobHandler {
-	return func(w http.ResponseWriter, r *http.Request, from *origin) error {
-		if !s.shares.take(from, transfers, 1) {
+	return func(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
+		if !s.shares.Take(from, fairness.Transfers, 1) {
 			return problemUnavailable.after(unavailableFor)
 		}
-		defer s.shares.give(from, transfers, 1)
+		defer s.shares.Give(from, fairness.Transfers, 1)
 		return serve(w, r, from)
 	}
 }
@@ -59,7 +60,7 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve blobHan
 		return
 	}
 	from := s.enter(r)
-	defer from.leave()
+	defer from.Leave()
 	s.work.begin()
 	defer s.work.end(1)
 	if s.ctx.Err() != nil || s.sessions.isStopping() {
@@ -114,7 +115,7 @@ func headerNumber(r *http.Request, name string) (uint64, error) {
 	return n, nil
 }
 
-func (s *Server) createBlob(w http.ResponseWriter, r *http.Request, from *origin) error {
+func (s *Server) createBlob(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
 	id, err := tokenOf(r)
 	if err != nil {
 		return err
@@ -139,14 +140,14 @@ func (s *Server) createBlob(w http.ResponseWriter, r *http.Request, from *origin
 			keep = asked
 		}
 	}
-	if wait, ok := from.take(rateAnnounce, 1, s.now()); !ok {
+	if wait, ok := from.Take(fairness.RateAnnounce, 1, s.now()); !ok {
 		return problemRateLimited.after(wait)
 	}
 	usage, err := s.usage(r.Context())
 	if err != nil {
 		return err
 	}
-	if int64(length) > s.shares.limit[keptBlobs].Load()-int64(usage.BlobBytes) {
+	if int64(length) > s.shares.Bound(fairness.KeptBlobs)-int64(usage.BlobBytes) {
 		return problemQuota // it could not arrive
 	}
 	row, err := s.announceBlob(id, length, time.Duration(keep)*time.Second)
@@ -191,7 +192,7 @@ func (s *Server) blob(ctx context.Context, id protocol.BlobID) (row BlobRow, err
 	return row, err
 }
 
-func (s *Server) headBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
+func (s *Server) headBlob(w http.ResponseWriter, r *http.Request, _ *fairness.Origin) error {
 	id, err := pathBlob(r)
 	if err != nil {
 		return err
@@ -206,7 +207,7 @@ func (s *Server) headBlob(w http.ResponseWriter, r *http.Request, _ *origin) err
 	return nil
 }
 
-func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *origin) error {
+func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
 	id, err := uploaderOf(r)
 	if err != nil {
 		return err
@@ -239,7 +240,7 @@ func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *origin)
 }
 
 // receive stores the body as far as it comes.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow, from *origin) error {
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow, from *fairness.Origin) error {
 	body := &uploadReader{s: s, r: r.Body, from: from, row: &row, hash: resumeHash(&row), pace: pace{now: s.now, window: s.limits.WriteTimeout, set: rc.SetReadDeadline}, left: row.Length - row.Offset}
 	n, writeErr := s.blobs.Write(s.ctx, row.Blob, row.Offset, body)
 	s.metrics.blobReceived(int64(n))
@@ -253,7 +254,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.Respon
 		if err != nil {
 			stored = 0
 		}
-		s.shares.unkeep(from, keptBlobs, body.kept-stored)
+		s.shares.Unkeep(from, fairness.KeptBlobs, body.kept-stored)
 	}
 	switch {
 	case errors.Is(body.err, problemTooLarge):
@@ -311,7 +312,7 @@ func (s *Server) putBlob(row *BlobRow) error {
 type uploadReader struct {
 	s    *Server
 	r    io.Reader
-	from *origin
+	from *fairness.Origin
 	row  *BlobRow
 	pace pace
 	left uint64
@@ -342,7 +343,7 @@ func (u *uploadReader) read(p []byte) (int, error) {
 	u.hash.add(p[:n])
 	u.pace.moved(n)
 	if n > 0 {
-		if wait, ok := u.from.take(rateUpload, float64(n), u.s.now()); !ok {
+		if wait, ok := u.from.Take(fairness.RateUpload, float64(n), u.s.now()); !ok {
 			return 0, problemRateLimited.after(wait)
 		}
 		if err := u.keep(int64(n)); err != nil {
@@ -366,7 +367,7 @@ func (u *uploadReader) keep(n int64) error {
 	if err != nil {
 		return err
 	}
-	if !u.s.shares.keep(u.from, keptBlobs, n, int64(usage.BlobBytes)+u.s.received.Load()) {
+	if !u.s.shares.Keep(u.from, fairness.KeptBlobs, n, int64(usage.BlobBytes)+u.s.received.Load()) {
 		return problemQuota
 	}
 	u.s.received.Add(n)
@@ -374,7 +375,7 @@ func (u *uploadReader) keep(n int64) error {
 	return nil
 }
 
-func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
+func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, _ *fairness.Origin) error {
 	id, err := pathBlob(r)
 	if err != nil {
 		return err
@@ -423,7 +424,7 @@ func (c *countedReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (s *Server) deleteBlob(w http.ResponseWriter, r *http.Request, _ *origin) error {
+func (s *Server) deleteBlob(w http.ResponseWriter, r *http.Request, _ *fairness.Origin) error {
 	id, err := uploaderOf(r)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -151,7 +152,7 @@ func cutUpload(t *testing.T, i *servertest.Instance, path, auth string, part []b
 }
 
 func TestBlobRefusals(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.MaxBlob, l.MaxBlobBytes = 100, 150 }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.MaxBlob, l.MaxBlobBytes = 100, 150 }})
 	auth := func(n byte) string { return "Bearer " + protocol.UploadToken{n}.Text() }
 	path := protocol.BlobPath + "/" + protocol.UploadToken{1}.BlobID().String()
 	create := func(n byte, length string, more ...string) *http.Response {
@@ -222,7 +223,7 @@ func TestExpiredBlobsAndAbandonedUploadsGo(t *testing.T) {
 // TestConnectionsOutliveLongDownloads reads a blob for longer than a body may
 // take to come: what is asked for next on the same connection is answered.
 func TestConnectionsOutliveLongDownloads(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Limits: func(l *server.Limits) { l.HeaderTimeout = 100 * time.Millisecond }})
+	i := servertest.Start(t, servertest.Options{Limits: func(l *fairness.Limits) { l.HeaderTimeout = 100 * time.Millisecond }})
 	token := protocol.UploadToken{8}
 	whole := content(16 << 20)
 	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(len(whole)))

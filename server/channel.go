@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 func (ss *session) channelCreate(r *protocol.ChannelCreate) (protocol.Body, error) {
@@ -17,15 +18,15 @@ func (ss *session) channelCreate(r *protocol.ChannelCreate) (protocol.Body, erro
 	if err != nil {
 		return nil, err
 	}
-	if !s.shares.keep(ss.from, keptChannels, 1, int64(n)) {
-		return nil, refuseFor(protocol.CodeQuotaExceeded, s.shares.keptReason(keptChannels, 1, int64(n)))
+	if !s.shares.Keep(ss.from, fairness.KeptChannels, 1, int64(n)) {
+		return nil, refuseFor(protocol.CodeQuotaExceeded, s.shares.KeptReason(fairness.KeptChannels, 1, int64(n)))
 	}
 	row := ChannelRow{Channel: r.Channel, Epoch: r.Epoch, Expires: channelUntil(s.clock.stamp(), 0)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		return tx.Channels().Create(row, EpochRow{Channel: r.Channel, Epoch: r.Epoch, Key: r.Key})
 	})
 	if err != nil {
-		s.shares.unkeep(ss.from, keptChannels, 1)
+		s.shares.Unkeep(ss.from, fairness.KeptChannels, 1)
 	}
 	if errors.Is(err, ErrExists) {
 		err = refuse(protocol.CodeExists)
@@ -88,7 +89,7 @@ func (ss *session) channelOpen(r request, b *protocol.ChannelOpen) (protocol.Bod
 		if len(ss.openings) >= s.limits.MaxOpenings {
 			return nil, refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonOpenings)
 		}
-		if !s.shares.take(ss.from, openings, 1) {
+		if !s.shares.Take(ss.from, fairness.Openings, 1) {
 			return nil, refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonShare)
 		}
 	}
@@ -151,7 +152,7 @@ func (ss *session) channelClose(b *protocol.ChannelClose) (protocol.Body, error)
 	if o := ss.openings[b.Channel]; o != nil {
 		o.topic.remove(o)
 		delete(ss.openings, b.Channel)
-		ss.s.shares.give(ss.from, openings, 1)
+		ss.s.shares.Give(ss.from, fairness.Openings, 1)
 	}
 	return &protocol.Empty{}, nil
 }
@@ -224,11 +225,11 @@ func (ss *session) submit(r request, id protocol.ChannelID, sub *submission) (pr
 	if o.limited = r.limited != nil; o.limited {
 		sub.refusal, sub.entry.Ciphertext, sub.cost = r.limited, nil, requestCost
 	}
-	ss.budget.acquire(sub.cost)
+	ss.budget.Acquire(sub.cost)
 	// Not of the memory for requests: there the message waits that brings the
 	// post, and its origin could fill it with such messages.
-	if !ss.s.shares.wait(ss.from, postMemory, sub.cost, func() bool { return !ss.out.isClosed() }) {
-		ss.budget.release(sub.cost)
+	if !ss.s.shares.Wait(ss.from, fairness.PostMemory, sub.cost, func() bool { return !ss.out.isClosed() }) {
+		ss.budget.Release(sub.cost)
 		return nil, refuse(protocol.CodeUnavailable)
 	}
 	ss.s.work.begin()
@@ -241,11 +242,11 @@ func (ss *session) submit(r request, id protocol.ChannelID, sub *submission) (pr
 
 // limitPost applies the rates of the connection and of its origin.
 func (ss *session) limitPost(size float64) error {
-	if wait, ok := ss.posted.take(ss.s.limits.ConnectionPostBytes, size, ss.s.now()); !ok {
+	if wait, ok := ss.posted.Take(ss.s.limits.ConnectionPostBytes, size, ss.s.now()); !ok {
 		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
 	}
-	if err := ss.limited(ratePost, 1); err != nil {
+	if err := ss.limited(fairness.RatePost, 1); err != nil {
 		return err
 	}
-	return ss.limited(ratePostBytes, size)
+	return ss.limited(fairness.RatePostBytes, size)
 }

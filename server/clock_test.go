@@ -5,6 +5,8 @@ package server
 import (
 	"testing"
 	"time"
+
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // machine is a machine whose clock and runs a test sets.
@@ -63,13 +65,13 @@ func TestClockIsSetAfterTheStart(t *testing.T) {
 // A rate does not refuse permanently because the clock was ahead, and gives no more
 // than one burst.
 func TestBucketsAndAJumpOfTheClock(t *testing.T) {
-	r := Rate{Burst: 2, PerSecond: 1}
+	r := fairness.Rate{Burst: 2, PerSecond: 1}
 	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour, 40 * day, -40 * day, 3650 * day, -3650 * day} {
 		now := time.Unix(1_800_000_000, 0)
-		var b bucket
+		var b fairness.Bucket
 		take := func(at time.Time) (n int) {
 			for {
-				if _, ok := b.take(r, 1, at); !ok {
+				if _, ok := b.Take(r, 1, at); !ok {
 					return n
 				}
 				n++

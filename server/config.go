@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // Registration says who may create an account.
@@ -43,7 +44,7 @@ type Config struct {
 	// Pusher wakes devices whose application is closed; nil: none are woken.
 	Pusher Pusher
 	// Limits are DefaultLimits if nil.
-	Limits *Limits
+	Limits *fairness.Limits
 	// Proxies are the reverse proxies that are trusted to say where requests
 	// come from.
 	Proxies Proxies
@@ -76,7 +77,7 @@ func (c *Config) check() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Limits == nil {
-		limits := DefaultLimits()
+		limits := fairness.DefaultLimits()
 		c.Limits = &limits
 	}
 	if c.Metrics == nil {

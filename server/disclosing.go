@@ -15,10 +15,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
-
-// maxDisclosures is how many disclosures are read by their accounts at one time.
-const maxDisclosures = 8
 
 // disclosureFor is how long a disclosure is kept for an account that does not
 // read on.
@@ -27,8 +25,8 @@ const disclosureFor = 30 * time.Second
 // A builtDisclosure is a disclosure in the parts in which its account reads it.
 // It is made once and counts against the origin's memory for requests.
 type builtDisclosure struct {
-	shares *shares
-	from   *origin
+	shares *fairness.Shares
+	from   *fairness.Origin
 
 	mu      sync.Mutex // guards what follows
 	parts   [][]byte   // of MaxDisclosurePart bytes each but for the last
@@ -47,7 +45,7 @@ func (d *builtDisclosure) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		last := len(d.parts) - 1
 		if last < 0 || len(d.parts[last]) == protocol.MaxDisclosurePart {
-			if !d.shares.take(d.from, requestMemory, protocol.MaxDisclosurePart) {
+			if !d.shares.Take(d.from, fairness.RequestMemory, protocol.MaxDisclosurePart) {
 				return 0, errDisclosureMemory
 			}
 			d.parts = append(d.parts, make([]byte, 0, protocol.MaxDisclosurePart))
@@ -68,8 +66,8 @@ func (d *builtDisclosure) drop() {
 		return
 	}
 	d.dropped = true
-	d.shares.give(d.from, requestMemory, int64(len(d.parts))*protocol.MaxDisclosurePart)
-	d.shares.give(d.from, disclosures, 1)
+	d.shares.Give(d.from, fairness.RequestMemory, int64(len(d.parts))*protocol.MaxDisclosurePart)
+	d.shares.Give(d.from, fairness.Disclosures, 1)
 	d.parts = nil
 	if d.timer != nil {
 		d.timer.Stop()
@@ -110,10 +108,10 @@ func (ss *session) accountDisclose(b *protocol.AccountDisclose) (protocol.Body, 
 
 func (ss *session) buildDisclosure() error {
 	s := ss.s
-	if err := ss.limited(rateDisclose, 1); err != nil {
+	if err := ss.limited(fairness.RateDisclose, 1); err != nil {
 		return err
 	}
-	if !s.shares.take(ss.from, disclosures, 1) {
+	if !s.shares.Take(ss.from, fairness.Disclosures, 1) {
 		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: unavailableFor, Reason: protocol.ReasonShare}
 	}
 	d := &builtDisclosure{shares: s.shares, from: ss.from, hash: sha256.New()}

@@ -2,43 +2,46 @@
 
 package server
 
-import "github.com/securecrypt/securecrypt/protocol"
+import (
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
+)
 
 // A handler answers the requests of one operation.
 type handler struct {
 	// limit is the rate of the connection's origin that each request takes one
 	// from. Without one, the handler takes from the rates itself: what it costs
 	// depends on the request.
-	limit  rateName
+	limit  fairness.RateName
 	answer func(ss *session, r request, body protocol.Body) (protocol.Body, error)
 }
 
 // handlers has a handler for each operation of the protocol.
 var handlers = map[protocol.Op]handler{
-	protocol.OpRegister:           {noRate, withBody((*session).register)},
-	protocol.OpAuthenticate:       {noRate, withBody((*session).authenticate)},
-	protocol.OpAccountGet:         {noRate, withBody((*session).accountGet)},
-	protocol.OpKeyPackagesPublish: {noRate, withBody((*session).keyPackagesPublish)},
-	protocol.OpKeyPackagesStatus:  {noRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.keyPackagesStatus() }},
-	protocol.OpKeyPackagesTake:    {rateTake, withBody((*session).keyPackagesTake)},
-	protocol.OpLetterSend:         {rateLetter, withBody((*session).letterSend)},
-	protocol.OpMailboxOpen:        {noRate, withRequest((*session).mailboxOpen)},
-	protocol.OpMailboxDelete:      {noRate, withBody((*session).mailboxDelete)},
-	protocol.OpChannelCreate:      {rateCreate, withBody((*session).channelCreate)},
-	protocol.OpChannelOpen:        {rateOpen, withRequest((*session).channelOpen)},
-	protocol.OpChannelPost:        {noRate, withRequest((*session).channelPost)},
-	protocol.OpChannelCommit:      {noRate, withRequest((*session).channelCommit)},
-	protocol.OpChannelClose:       {noRate, withBody((*session).channelClose)},
-	protocol.OpChannelSignal:      {noRate, withBody((*session).channelSignal)},
-	protocol.OpAccountDisclose:    {noRate, withBody((*session).accountDisclose)},
-	protocol.OpWakeKey:            {noRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.wakeKey() }},
-	protocol.OpWakeRegister:       {noRate, withBody((*session).wakeRegister)},
-	protocol.OpWakeForget:         {rateWakeRegister, withBody((*session).wakeForget)},
-	protocol.OpWake:               {rateWake, withBody((*session).wake)},
-	protocol.OpChannelGrant:       {noRate, withBody((*session).channelGrant)},
-	protocol.OpChannelDelete:      {noRate, withBody((*session).channelDelete)},
-	protocol.OpMailboxToken:       {noRate, withBody((*session).mailboxToken)},
-	protocol.OpAccountDelete:      {noRate, func(ss *session, r request, _ protocol.Body) (protocol.Body, error) { return ss.accountDelete(r) }},
+	protocol.OpRegister:           {fairness.NoRate, withBody((*session).register)},
+	protocol.OpAuthenticate:       {fairness.NoRate, withBody((*session).authenticate)},
+	protocol.OpAccountGet:         {fairness.NoRate, withBody((*session).accountGet)},
+	protocol.OpKeyPackagesPublish: {fairness.NoRate, withBody((*session).keyPackagesPublish)},
+	protocol.OpKeyPackagesStatus:  {fairness.NoRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.keyPackagesStatus() }},
+	protocol.OpKeyPackagesTake:    {fairness.RateTake, withBody((*session).keyPackagesTake)},
+	protocol.OpLetterSend:         {fairness.RateLetter, withBody((*session).letterSend)},
+	protocol.OpMailboxOpen:        {fairness.NoRate, withRequest((*session).mailboxOpen)},
+	protocol.OpMailboxDelete:      {fairness.NoRate, withBody((*session).mailboxDelete)},
+	protocol.OpChannelCreate:      {fairness.RateCreate, withBody((*session).channelCreate)},
+	protocol.OpChannelOpen:        {fairness.RateOpen, withRequest((*session).channelOpen)},
+	protocol.OpChannelPost:        {fairness.NoRate, withRequest((*session).channelPost)},
+	protocol.OpChannelCommit:      {fairness.NoRate, withRequest((*session).channelCommit)},
+	protocol.OpChannelClose:       {fairness.NoRate, withBody((*session).channelClose)},
+	protocol.OpChannelSignal:      {fairness.NoRate, withBody((*session).channelSignal)},
+	protocol.OpAccountDisclose:    {fairness.NoRate, withBody((*session).accountDisclose)},
+	protocol.OpWakeKey:            {fairness.NoRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.wakeKey() }},
+	protocol.OpWakeRegister:       {fairness.NoRate, withBody((*session).wakeRegister)},
+	protocol.OpWakeForget:         {fairness.RateWakeRegister, withBody((*session).wakeForget)},
+	protocol.OpWake:               {fairness.RateWake, withBody((*session).wake)},
+	protocol.OpChannelGrant:       {fairness.NoRate, withBody((*session).channelGrant)},
+	protocol.OpChannelDelete:      {fairness.NoRate, withBody((*session).channelDelete)},
+	protocol.OpMailboxToken:       {fairness.NoRate, withBody((*session).mailboxToken)},
+	protocol.OpAccountDelete:      {fairness.NoRate, func(ss *session, r request, _ protocol.Body) (protocol.Body, error) { return ss.accountDelete(r) }},
 }
 
 func withBody[B protocol.Body](fn func(*session, B) (protocol.Body, error)) func(*session, request, protocol.Body) (protocol.Body, error) {
@@ -73,7 +76,7 @@ func (ss *session) dispatch(r request, body protocol.Body) (protocol.Body, error
 	if !ok {
 		return nil, &protocol.Error{Code: protocol.CodeUnsupported}
 	}
-	if h.limit != noRate {
+	if h.limit != fairness.NoRate {
 		if err := ss.limited(h.limit, 1); err != nil {
 			return nil, err
 		}
@@ -82,8 +85,8 @@ func (ss *session) dispatch(r request, body protocol.Body) (protocol.Body, error
 }
 
 // limited takes n from a rate of this connection's origin.
-func (ss *session) limited(r rateName, n float64) error {
-	if wait, ok := ss.from.take(r, n, ss.s.now()); !ok {
+func (ss *session) limited(r fairness.RateName, n float64) error {
+	if wait, ok := ss.from.Take(r, n, ss.s.now()); !ok {
 		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait, Reason: protocol.ReasonShare}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 	"github.com/securecrypt/securecrypt/server/store/storetest"
 )
@@ -133,7 +134,7 @@ func TestAnnouncedLengthsCostNothing(t *testing.T) {
 }
 
 func TestSlowLoris(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		l.HeaderTimeout, l.MessageTimeout = 300*time.Millisecond, 300*time.Millisecond
 	}})
 	header, err := net.Dial("tcp", strings.TrimPrefix(i.URL, "http://"))
@@ -158,7 +159,7 @@ func TestSlowLoris(t *testing.T) {
 }
 
 func TestRateLimitsBoundRegistrations(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.Register = server.Rate{Burst: 5, PerSecond: 0.001} }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.Register = fairness.Rate{Burst: 5, PerSecond: 0.001} }})
 	done := 0
 	for n := range 50 {
 		c := servertest.Dial(t, i)
@@ -178,7 +179,7 @@ func TestRateLimitsBoundRegistrations(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.MaxAddressConnections = 10 }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.MaxAddressConnections = 10 }})
 	var open []*servertest.Client
 	for range 30 {
 		c, err := servertest.Connect(i.URL)
@@ -208,7 +209,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 // TestDrainersReachOnlyTheLastResort takes key packages faster than allowed: one
 // address gets its share, and another one still gets some.
 func TestDrainersReachOnlyTheLastResort(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.TargetTake = server.Rate{Burst: 15, PerSecond: 0.0001} }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.TargetTake = fairness.Rate{Burst: 15, PerSecond: 0.0001} }})
 	_, bob := servertest.Register(t, i, "bob")
 	publish := &protocol.KeyPackagesPublish{LastResort: []byte("last")}
 	for n := range 20 {
@@ -263,7 +264,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 // read from: the others get all of it meanwhile, memory stays bounded, and the
 // slow one gets all of it when it reads.
 func TestSlowReaderHarmsNobody(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Limits: func(l *server.Limits) { l.MaxQueue = 256 << 10 }})
+	i := servertest.Start(t, servertest.Options{Limits: func(l *fairness.Limits) { l.MaxQueue = 256 << 10 }})
 	channel := protocol.ChannelID{1}
 	poster, slow, other := servertest.Dial(t, i), servertest.Dial(t, i), servertest.Dial(t, i)
 	poster.Create(channel)
@@ -303,7 +304,7 @@ func TestSlowReaderHarmsNobody(t *testing.T) {
 
 // TestReaderWithoutProgressIsDropped has a member that never reads.
 func TestReaderWithoutProgressIsDropped(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.WriteTimeout = 300 * time.Millisecond }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.WriteTimeout = 300 * time.Millisecond }})
 	channel := protocol.ChannelID{1}
 	poster, stuck := servertest.Dial(t, i), servertest.Dial(t, i)
 	poster.Create(channel)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -49,7 +50,7 @@ func TestHelloTellsIncarnationAndTime(t *testing.T) {
 }
 
 func TestKeyPackagesAreReplaced(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.MaxKeyPackages = 2 }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.MaxKeyPackages = 2 }})
 	_, bob := servertest.Register(t, i, "bob")
 	publish := func(replace bool, packages ...string) (status protocol.KeyPackagesStatus, err error) {
 		body := &protocol.KeyPackagesPublish{Replace: replace}

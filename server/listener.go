@@ -10,11 +10,9 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-)
 
-// spareConnections is how many TCP connections there may be besides those that
-// become sessions: for blobs and for handshakes under way.
-const spareConnections = 512
+	"github.com/securecrypt/securecrypt/server/fairness"
+)
 
 // maxHeader bounds the header of an HTTP request, in bytes.
 const maxHeader = 16 << 10
@@ -51,14 +49,14 @@ func (g *guard) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := g.s.origins.enter(g.addressOf(c), "")
-		if g.s.shares.take(from, sockets, 1) {
+		from := g.s.origins.Enter(g.addressOf(c), "")
+		if g.s.shares.Take(from, fairness.Sockets, 1) {
 			return &guarded{Conn: c, leave: sync.OnceFunc(func() {
-				g.s.shares.give(from, sockets, 1)
-				from.leave()
+				g.s.shares.Give(from, fairness.Sockets, 1)
+				from.Leave()
 			})}, nil
 		}
-		from.leave()
+		from.Leave()
 		g.s.metrics.refused("connections")
 		_ = c.Close() // nothing was said on it
 	}

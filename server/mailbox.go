@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // letterUnit is what a stranger's letter counts for at least, and in what its
@@ -22,7 +23,7 @@ const letterUnit = 8 << 10
 // of that half, in time and in room.
 func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	s := ss.s
-	if err := ss.limited(rateLetterBytes, float64(len(r.Letter))); err != nil {
+	if err := ss.limited(fairness.RateLetterBytes, float64(len(r.Letter))); err != nil {
 		return nil, err
 	}
 	ref := DeviceRef{Name: r.Name, Device: r.Device}
@@ -49,7 +50,7 @@ func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 		return s.addLetter(tx.Mailboxes(), ref, letter, seen, stranger)
 	})
 	if err != nil {
-		s.shares.unkeep(ss.from, keptRows, size)
+		s.shares.Unkeep(ss.from, fairness.KeptRows, size)
 	}
 	if errors.Is(err, errSeen) {
 		return &protocol.Empty{}, nil
@@ -82,7 +83,7 @@ func (s *Server) isStranger(ref DeviceRef, token []byte) (stranger bool, err err
 func (ss *session) limitStranger(ref DeviceRef, size int64) error {
 	s, now := ss.s, ss.s.now()
 	units := float64((size + letterUnit - 1) / letterUnit)
-	wait, ok, known := s.targets.letter.takeKnown(ref, ss.from, units, now)
+	wait, ok, known := s.targets.letter.TakeKnown(ref, ss.from, units, now)
 	if !known {
 		refs, err := s.devicesOf(ref.Name)
 		if err != nil {
@@ -91,12 +92,12 @@ func (ss *session) limitStranger(ref DeviceRef, size int64) error {
 		if !slices.Contains(refs, ref) {
 			return refuse(protocol.CodeNotFound)
 		}
-		wait, ok = s.targets.letter.take(ref, ss.from, units, now)
+		wait, ok = s.targets.letter.Take(ref, ss.from, units, now)
 	}
 	if !ok {
 		return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait, Reason: protocol.ReasonRecipient}
 	}
-	if _, ok := s.targets.room.take(ref, ss.from, units*letterUnit, now); !ok {
+	if _, ok := s.targets.room.Take(ref, ss.from, units*letterUnit, now); !ok {
 		return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonMailbox)
 	}
 	return nil
@@ -163,7 +164,7 @@ func (ss *session) mailboxDelete(b *protocol.MailboxDelete) (protocol.Body, erro
 		return err
 	})
 	if err == nil && empty {
-		ss.s.targets.room.reset(*ss.identity)
+		ss.s.targets.room.Reset(*ss.identity)
 	}
 	return &protocol.Empty{}, err
 }

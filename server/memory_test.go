@@ -18,13 +18,14 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
 // TestDisclosureIsMadeOnce reads a disclosure of many parts: it is what an
 // operator prints, is made once, counts as memory while it is read, and goes.
 func TestDisclosureIsMadeOnce(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { l.Disclose = server.Rate{Burst: 2, PerSecond: 0.0001} }})
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { l.Disclose = fairness.Rate{Burst: 2, PerSecond: 0.0001} }})
 	bob, box := servertest.Register(t, i, "bob")
 	sender := servertest.Dial(t, i)
 	for n := range 20 {
@@ -71,9 +72,9 @@ func TestDisclosureIsMadeOnce(t *testing.T) {
 // TestDisclosuresStayWithinMemory asks for a great disclosure on forty
 // connections of one address, and reads none to its end.
 func TestDisclosuresStayWithinMemory(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.Letter, l.LetterBytes = server.Unbounded, server.Unbounded
+		l.Letter, l.LetterBytes = fairness.Unbounded, fairness.Unbounded
 	}})
 	bob, box := servertest.Register(t, i, "bob")
 	token := []byte("own")
@@ -106,9 +107,9 @@ func TestDisclosuresStayWithinMemory(t *testing.T) {
 // the rest: one after the other, all are read.
 func TestWaitingMessagesGetOn(t *testing.T) {
 	const people, half = 30, 500 << 10
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.MaxMemory, l.PostBytes = 64<<20, server.Unbounded
+		l.MaxMemory, l.PostBytes = 64<<20, fairness.Unbounded
 	}})
 	var members []*servertest.Client
 	var rest [][]byte
@@ -156,7 +157,7 @@ func TestWaitingMessagesGetOn(t *testing.T) {
 // connections, and read nothing of what it asked for.
 func TestSlowReadersStayWithinMemory(t *testing.T) {
 	const memory = 32 << 20
-	i := servertest.Start(t, servertest.Options{Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Limits: func(l *fairness.Limits) {
 		unlifted(l)
 		l.MaxMemory = memory
 	}})
@@ -212,9 +213,9 @@ func TestAGroupPostsLongMessages(t *testing.T) {
 
 func groupPostsLongMessages(t *testing.T, people int) {
 	t.Helper()
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.MaxMemory, l.PostBytes = 64<<20, server.Unbounded
+		l.MaxMemory, l.PostBytes = 64<<20, fairness.Unbounded
 	}})
 	answers := make(chan error, people)
 	var members []*servertest.Client

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // metrics count. No label tells who or which: operations, codes and reasons
@@ -54,11 +55,11 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 		m.requests = append(m.requests, byCode)
 	}
 	var errs []error
-	for i, name := range resourceNames[:keptRows] {
+	for held := fairness.Sockets; held < fairness.KeptRows; held++ {
 		errs = append(errs, r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "securecrypt", Name: "shared_used", Help: "What origins hold of a resource that they share.",
-			ConstLabels: prometheus.Labels{"resource": name},
-		}, func() float64 { return float64(s.shares.used[i].Load()) })))
+			ConstLabels: prometheus.Labels{"resource": held.String()},
+		}, func() float64 { return float64(s.shares.InUse(held)) })))
 	}
 	for _, c := range []prometheus.Collector{
 		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
@@ -69,8 +70,10 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 			return 1
 		}),
 		gauge("connections", "Connections now.", func() float64 { return float64(s.sessions.count()) }),
-		gauge("request_bytes", "Bytes of requests being received or worked on, short ones excepted.", func() float64 { return float64(s.shares.used[requestMemory].Load() + s.shares.used[postMemory].Load()) }),
-		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.shares.used[queuedMemory].Load()) }),
+		gauge("request_bytes", "Bytes of requests being received or worked on, short ones excepted.", func() float64 {
+			return float64(s.shares.InUse(fairness.RequestMemory) + s.shares.InUse(fairness.PostMemory))
+		}),
+		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.shares.InUse(fairness.QueuedMemory)) }),
 	} {
 		errs = append(errs, r.Register(c))
 	}

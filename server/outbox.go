@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // batchMessageSize is the number of bytes of frames in one WebSocket message,
@@ -37,8 +38,8 @@ type outbox struct {
 	send   func(b []byte) error // frames after headerRoom bytes
 	failed func(error)          // called once, by the writer
 	limit  int64
-	shares *shares
-	from   *origin
+	shares *fairness.Shares
+	from   *fairness.Origin
 	ctx    context.Context
 	now    func() time.Time
 	quick  bool // the last send from a feed was; the writer owns it
@@ -53,7 +54,7 @@ type outbox struct {
 	closed   bool
 }
 
-func newOutbox(ctx context.Context, now func() time.Time, limit int64, sh *shares, from *origin, send func([]byte) error, failed func(error)) *outbox {
+func newOutbox(ctx context.Context, now func() time.Time, limit int64, sh *fairness.Shares, from *fairness.Origin, send func([]byte) error, failed func(error)) *outbox {
 	o := &outbox{send: send, failed: failed, limit: limit, shares: sh, from: from, ctx: ctx, now: now}
 	o.room.L = &o.mu
 	return o
@@ -74,7 +75,7 @@ func (o *outbox) offer(frames [][]byte, size int64) bool {
 	if o.closed {
 		return true
 	}
-	if o.bytes+size > o.limit && o.bytes > 0 || !o.shares.take(o.from, queuedMemory, size) {
+	if o.bytes+size > o.limit && o.bytes > 0 || !o.shares.Take(o.from, fairness.QueuedMemory, size) {
 		return false
 	}
 	o.queue = append(o.queue, frames...)
@@ -89,7 +90,7 @@ func (o *outbox) add(frames []byte, size int64) {
 	}
 	o.queue = append(o.queue, frames)
 	o.bytes += size
-	o.shares.force(o.from, queuedMemory, size)
+	o.shares.Force(o.from, fairness.QueuedMemory, size)
 	o.start()
 }
 
@@ -116,10 +117,10 @@ func (o *outbox) start() {
 // origin within their share; it reports false when the outbox is closed.
 func (o *outbox) waitRoom() bool {
 	for o.withinLimit() {
-		if !o.shares.exceeded(o.from, queuedMemory) {
+		if !o.shares.Exceeded(o.from, fairness.QueuedMemory) {
 			return true
 		}
-		time.Sleep(retryInterval)
+		time.Sleep(fairness.RetryInterval)
 	}
 	return false
 }
@@ -158,7 +159,7 @@ func (o *outbox) close() {
 		return
 	}
 	o.closed = true
-	o.shares.give(o.from, queuedMemory, o.bytes)
+	o.shares.Give(o.from, fairness.QueuedMemory, o.bytes)
 	o.queue, o.feeds, o.bytes = nil, nil, 0
 	o.room.Broadcast()
 }
@@ -180,7 +181,7 @@ func (o *outbox) write() {
 		switch {
 		case queue != nil:
 			err = o.gather(queue)
-			o.shares.give(o.from, queuedMemory, size)
+			o.shares.Give(o.from, fairness.QueuedMemory, size)
 		case f != nil:
 			err = o.follow(f)
 		default:
@@ -250,12 +251,12 @@ func (o *outbox) follow(f feed) error {
 		size = fastReadSize
 	}
 	held := int64(size + protocol.MaxCiphertext)
-	if !o.shares.take(o.from, queuedMemory, held) {
+	if !o.shares.Take(o.from, fairness.QueuedMemory, held) {
 		o.read(f)
-		time.Sleep(retryInterval)
+		time.Sleep(fairness.RetryInterval)
 		return nil
 	}
-	defer func() { o.shares.give(o.from, queuedMemory, held) }()
+	defer func() { o.shares.Give(o.from, fairness.QueuedMemory, held) }()
 	frames, more, err := f.next(o.ctx, size)
 	if err != nil {
 		return err
@@ -267,7 +268,7 @@ func (o *outbox) follow(f feed) error {
 		return nil
 	}
 	unused := held - int64(len(frames))
-	o.shares.give(o.from, queuedMemory, unused)
+	o.shares.Give(o.from, fairness.QueuedMemory, unused)
 	held -= unused
 	began := o.now()
 	err = o.send(frames)

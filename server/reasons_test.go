@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 	"github.com/securecrypt/securecrypt/server/store/storetest"
 )
@@ -20,28 +21,28 @@ func TestRefusalsGiveReasons(t *testing.T) {
 	for _, c := range []struct {
 		code   protocol.ErrorCode
 		reason protocol.Reason
-		limit  func(*server.Limits)
+		limit  func(*fairness.Limits)
 		ask    func(i *servertest.Instance, c *servertest.Client) error // the last of some requests
 	}{
-		{protocol.CodeQuotaExceeded, protocol.ReasonMailbox, func(l *server.Limits) { l.MaxMailboxLetters = 2 }, sendLetters},
-		{protocol.CodeRateLimited, protocol.ReasonRecipient, func(l *server.Limits) { l.TargetLetter = server.Rate{Burst: 1, PerSecond: 1e-3} }, sendLetters},
-		{protocol.CodeQuotaExceeded, protocol.ReasonSpace, func(l *server.Limits) { l.MaxRowBytes = 100 }, sendLetters},
-		{protocol.CodeRateLimited, protocol.ReasonShare, func(l *server.Limits) { l.Letter = server.Rate{Burst: 1, PerSecond: 1e-3} }, sendLetters},
-		{protocol.CodeQuotaExceeded, protocol.ReasonChannel, func(l *server.Limits) { l.MaxChannelEntries = 1 }, func(_ *servertest.Instance, c *servertest.Client) error {
+		{protocol.CodeQuotaExceeded, protocol.ReasonMailbox, func(l *fairness.Limits) { l.MaxMailboxLetters = 2 }, sendLetters},
+		{protocol.CodeRateLimited, protocol.ReasonRecipient, func(l *fairness.Limits) { l.TargetLetter = fairness.Rate{Burst: 1, PerSecond: 1e-3} }, sendLetters},
+		{protocol.CodeQuotaExceeded, protocol.ReasonSpace, func(l *fairness.Limits) { l.MaxRowBytes = 100 }, sendLetters},
+		{protocol.CodeRateLimited, protocol.ReasonShare, func(l *fairness.Limits) { l.Letter = fairness.Rate{Burst: 1, PerSecond: 1e-3} }, sendLetters},
+		{protocol.CodeQuotaExceeded, protocol.ReasonChannel, func(l *fairness.Limits) { l.MaxChannelEntries = 1 }, func(_ *servertest.Instance, c *servertest.Client) error {
 			c.Create(channel)
 			c.Open(channel, 0, 0)
 			c.Post(channel, 0, "one")
 			return c.Do(protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("two")}, &protocol.Posted{})
 		}},
-		{protocol.CodeQuotaExceeded, protocol.ReasonShare, func(l *server.Limits) { l.KeptPart, l.MaxRowBytes = 0.1, 20_000 }, func(_ *servertest.Instance, c *servertest.Client) error {
+		{protocol.CodeQuotaExceeded, protocol.ReasonShare, func(l *fairness.Limits) { l.KeptPart, l.MaxRowBytes = 0.1, 20_000 }, func(_ *servertest.Instance, c *servertest.Client) error {
 			c.Create(channel)
 			c.Open(channel, 0, 0)
 			c.Post(channel, 0, string(make([]byte, 1500)))
 			return c.Do(protocol.OpChannelPost, &protocol.ChannelPost{Channel: channel, Ciphertext: make([]byte, 1500)}, &protocol.Posted{})
 		}},
-		{protocol.CodeQuotaExceeded, protocol.ReasonOpenings, func(l *server.Limits) { l.MaxOpenings = 1 }, openTwo},
-		{protocol.CodeQuotaExceeded, protocol.ReasonShare, func(l *server.Limits) { l.HeldPart, l.MaxAllOpenings = 0.1, 2 }, openTwo},
-		{protocol.CodeQuotaExceeded, protocol.ReasonAccounts, func(l *server.Limits) { l.MaxAccounts = 1 }, func(i *servertest.Instance, c *servertest.Client) error {
+		{protocol.CodeQuotaExceeded, protocol.ReasonOpenings, func(l *fairness.Limits) { l.MaxOpenings = 1 }, openTwo},
+		{protocol.CodeQuotaExceeded, protocol.ReasonShare, func(l *fairness.Limits) { l.HeldPart, l.MaxAllOpenings = 0.1, 2 }, openTwo},
+		{protocol.CodeQuotaExceeded, protocol.ReasonAccounts, func(l *fairness.Limits) { l.MaxAccounts = 1 }, func(i *servertest.Instance, c *servertest.Client) error {
 			servertest.Register(t, i, "bob")
 			return c.Do(protocol.OpRegister, servertest.NewPerson(t, i.Host, "carol").Registration(), &protocol.Empty{})
 		}},

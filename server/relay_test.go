@@ -14,6 +14,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -170,10 +171,10 @@ func TestKeyPackagesAreTakenOnce(t *testing.T) {
 // What was posted in one go is stored in its order or not: behind something
 // that was refused an opening takes nothing, until the channel is opened again.
 func TestRefusedPostsKeepTheirOrder(t *testing.T) {
-	many := server.Rate{Burst: 1e6, PerSecond: 1e6}
-	limits := map[string]func(l *server.Limits){
-		"bytes":    func(l *server.Limits) { l.PostBytes = server.Rate{Burst: 4096, PerSecond: 4096} },
-		"requests": func(l *server.Limits) { l.PostBytes, l.Request = many, server.Rate{Burst: 8, PerSecond: 100} },
+	many := fairness.Rate{Burst: 1e6, PerSecond: 1e6}
+	limits := map[string]func(l *fairness.Limits){
+		"bytes":    func(l *fairness.Limits) { l.PostBytes = fairness.Rate{Burst: 4096, PerSecond: 4096} },
+		"requests": func(l *fairness.Limits) { l.PostBytes, l.Request = many, fairness.Rate{Burst: 8, PerSecond: 100} },
 	}
 	for name, change := range limits {
 		t.Run(name, func(t *testing.T) {

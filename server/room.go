@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // usage returns what the store holds.
@@ -40,8 +41,8 @@ func (s *Server) measure(ctx context.Context) error {
 		rows = min(rows, int64(u.RowBytes+free))
 		blobs = min(blobs, int64(u.BlobBytes+free))
 	}
-	s.shares.limit[keptRows].Store(rows)
-	s.shares.limit[keptBlobs].Store(blobs)
+	s.shares.SetLimit(fairness.KeptRows, rows)
+	s.shares.SetLimit(fairness.KeptBlobs, blobs)
 	return nil
 }
 

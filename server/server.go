@@ -18,6 +18,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -33,15 +34,15 @@ type Server struct {
 	random       *lockedReader
 	log          *slog.Logger
 	registration Registration
-	limits       Limits
+	limits       fairness.Limits
 	page         http.Handler
 	pusher       Pusher
 	room         func() (uint64, error)
 	full         bool // the disk was, when it was last looked at; Run owns it
 
 	proxies   *Proxies
-	shares    *shares
-	origins   *originSet
+	shares    *fairness.Shares
+	origins   *fairness.OriginSet
 	targets   *targetSets
 	received  atomic.Int64 // bytes of blobs that are not in the store's count yet
 	uploading *blobLocks
@@ -79,7 +80,7 @@ func New(c Config) (*Server, error) {
 		page:         c.Page,
 		pusher:       c.Pusher,
 		proxies:      &c.Proxies,
-		shares:       newShares(c.Limits),
+		shares:       fairness.NewShares(c.Limits),
 		targets:      newTargetSets(c.Limits),
 		room:         c.Room,
 		noted:        c.Noted,
@@ -88,7 +89,7 @@ func New(c Config) (*Server, error) {
 		ctx:          ctx,
 		cancel:       cancel,
 	}
-	s.origins = newOriginSet(c.Limits, s.shares)
+	s.origins = fairness.NewOriginSet(c.Limits, s.shares)
 	var node [8]byte
 	if _, err := s.random.Read(node[:]); err != nil {
 		cancel()
@@ -229,36 +230,36 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	from := s.enter(r)
 	s.warner.see(s.proxies, r)
-	if _, ok := from.take(rateConnect, 1, s.now()); !ok {
-		from.leave()
+	if _, ok := from.Take(fairness.RateConnect, 1, s.now()); !ok {
+		from.Leave()
 		s.metrics.refused("rate")
 		http.Error(w, "too many connections; try again later", http.StatusTooManyRequests)
 		return
 	}
-	if s.sessions.isStopping() || !s.shares.take(from, connections, 1) {
-		from.leave()
+	if s.sessions.isStopping() || !s.shares.Take(from, fairness.Connections, 1) {
+		from.Leave()
 		s.metrics.refused("connections")
 		http.Error(w, "too many connections", http.StatusServiceUnavailable)
 		return
 	}
 	ss := s.upgrade(w, r, from)
 	if ss == nil {
-		s.shares.give(from, connections, 1)
-		from.leave()
+		s.shares.Give(from, fairness.Connections, 1)
+		from.Leave()
 		return
 	}
 	// A goroutine of its own lets go of all that the HTTP server kept for the
 	// handshake.
 	go func() {
 		ss.run()
-		s.shares.give(from, connections, 1)
-		from.leave()
+		s.shares.Give(from, fairness.Connections, 1)
+		from.Leave()
 		s.sessions.remove(ss)
 	}()
 }
 
 // upgrade makes a session of a request, or returns nil.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from *origin) *session {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from *fairness.Origin) *session {
 	conn, rw, _, err := ws.HTTPUpgrader{Timeout: s.limits.HeaderTimeout}.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
@@ -286,7 +287,7 @@ func (s *Server) Run(ctx context.Context) {
 	s.tidy(ctx)
 	ping := time.NewTicker(s.limits.PingInterval)
 	defer ping.Stop()
-	sweep := time.NewTicker(DefaultSweepInterval)
+	sweep := time.NewTicker(fairness.DefaultSweepInterval)
 	defer sweep.Stop()
 	for {
 		select {
@@ -303,7 +304,7 @@ func (s *Server) Run(ctx context.Context) {
 // tidy does what is to be done each minute.
 func (s *Server) tidy(ctx context.Context) {
 	now := s.now()
-	s.origins.forget(now)
+	s.origins.Forget(now)
 	s.targets.forget(now)
 	if err := s.measure(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("the room on the disk could not be measured", "kind", errorKind(err))

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // wire is what a session needs of its connection.
@@ -33,12 +34,12 @@ const requestCost = 512
 type session struct {
 	s      *Server
 	wire   wire
-	from   *origin
+	from   *fairness.Origin
 	nonce  protocol.Nonce
 	out    *outbox
-	budget *budget // of unanswered posts
+	budget *fairness.Budget // of unanswered posts
 
-	requests, posted, signals bucket
+	requests, posted, signals fairness.Bucket
 
 	identity  *DeviceRef
 	anonymous bool // it has used what is for anonymous connections
@@ -52,8 +53,8 @@ type session struct {
 	stopping atomic.Bool
 }
 
-func newSession(s *Server, w wire, from *origin) (*session, error) {
-	ss := &session{s: s, wire: w, from: from, budget: newBudget(s.limits.MaxInFlight)}
+func newSession(s *Server, w wire, from *fairness.Origin) (*session, error) {
+	ss := &session{s: s, wire: w, from: from, budget: fairness.NewBudget(s.limits.MaxInFlight)}
 	if _, err := s.random.Read(ss.nonce[:]); err != nil {
 		return nil, err
 	}
@@ -178,7 +179,7 @@ func (ss *session) handleBody(r request, body protocol.Body) {
 		ss.answer(r.id, r.op, nil, &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: unavailableFor, Reason: protocol.ReasonStopping})
 		return
 	}
-	if wait, ok := ss.requests.take(ss.s.limits.Request, 1, ss.s.now()); !ok {
+	if wait, ok := ss.requests.Take(ss.s.limits.Request, 1, ss.s.now()); !ok {
 		r.limited = &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
 		if r.op != protocol.OpChannelPost && r.op != protocol.OpChannelCommit {
 			ss.answer(r.id, r.op, nil, r.limited)
@@ -196,10 +197,10 @@ func (ss *session) handleBody(r request, body protocol.Body) {
 // work carries a request out, in its turn among those of its origin.
 func (ss *session) work(r request, body protocol.Body) (protocol.Body, error) {
 	if r.op != protocol.OpChannelPost {
-		if !ss.s.shares.wait(ss.from, working, 1, func() bool { return !ss.out.isClosed() }) {
+		if !ss.s.shares.Wait(ss.from, fairness.Working, 1, func() bool { return !ss.out.isClosed() }) {
 			return nil, refuse(protocol.CodeUnavailable)
 		}
-		defer ss.s.shares.give(ss.from, working, 1)
+		defer ss.s.shares.Give(ss.from, fairness.Working, 1)
 	}
 	return ss.dispatch(r, body)
 }
@@ -314,7 +315,7 @@ func (ss *session) end() {
 	for _, o := range ss.openings {
 		o.topic.remove(o)
 	}
-	ss.s.shares.give(ss.from, openings, int64(len(ss.openings)))
+	ss.s.shares.Give(ss.from, fairness.Openings, int64(len(ss.openings)))
 	if ss.letters != nil {
 		ss.s.mailbox.remove(ss.letters)
 	}

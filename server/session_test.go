@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // noBlobs fails whatever it is asked.
@@ -68,7 +69,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Add([]byte{0x84, 0, 1, 12, 0xa3})
 	store := newFuzzStore(f)
-	limits := DefaultLimits()
+	limits := fairness.DefaultLimits()
 	limits.LiftRates()
 	s, err := New(Config{Host: "fuzz.example", Store: store, Blobs: noBlobs{}, Now: time.Now, Random: zeros{}, Limits: &limits})
 	if err != nil {
@@ -79,7 +80,7 @@ func FuzzSession(f *testing.F) {
 			t.Skip("longer than a connection lets through")
 		}
 		wire := &script{message: message}
-		ss, err := newSession(s, wire, s.origins.enter(netip.MustParseAddr("192.0.2.1"), ""))
+		ss, err := newSession(s, wire, s.origins.Enter(netip.MustParseAddr("192.0.2.1"), ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,35 +104,5 @@ func TestServerLinksNothingThatDecrypts(t *testing.T) {
 		if links(t, forbidden) {
 			t.Errorf("the server links %s", forbidden)
 		}
-	}
-}
-
-func TestBucketsRefillAndAreForgotten(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	limits := DefaultLimits()
-	limits.Register = Rate{Burst: 2, PerSecond: 1}
-	set := newOriginSet(&limits, newShares(&limits))
-	from := set.enter(netip.MustParseAddr("192.0.2.1"), "")
-	take := func(at time.Duration) bool {
-		_, ok := from.take(rateRegister, 1, now.Add(at))
-		return ok
-	}
-	if first, second, third := take(0), take(0), take(0); !first || !second || third {
-		t.Error("a burst of 2 is not 2")
-	}
-	if wait, ok := from.take(rateRegister, 1, now); ok || wait != time.Second {
-		t.Errorf("wait %s", wait)
-	}
-	if take(900*time.Millisecond) || !take(1100*time.Millisecond) {
-		t.Error("refill")
-	}
-	from.leave()
-	set.forget(now.Add(1200 * time.Millisecond))
-	if len(set.levels) != 1 {
-		t.Error("forgot a bucket in use")
-	}
-	set.forget(now.Add(time.Hour))
-	if len(set.levels) != 0 {
-		t.Error("kept a full bucket")
 	}
 }

@@ -11,7 +11,7 @@ func (ss *session) channelSignal(b *protocol.ChannelSignal) (protocol.Body, erro
 	if o == nil {
 		return nil, refuse(protocol.CodeForbidden)
 	}
-	if wait, ok := ss.signals.take(ss.s.limits.Signal, 1, ss.s.now()); !ok {
+	if wait, ok := ss.signals.Take(ss.s.limits.Signal, 1, ss.s.now()); !ok {
 		return nil, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
 	}
 	if b.Epoch != o.epoch || o.over() {

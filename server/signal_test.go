@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/bus/local"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -75,7 +76,7 @@ func TestSignalsNeedTheChannelOpen(t *testing.T) {
 
 func TestSignalsAreRateLimited(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) {
-		c.Limits.Signal = server.Rate{Burst: 2, PerSecond: 1e-6}
+		c.Limits.Signal = fairness.Rate{Burst: 2, PerSecond: 1e-6}
 	}})
 	channel := protocol.ChannelID{1}
 	alice := servertest.Dial(t, i)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // authenticate identifies the connection as one of a device.
@@ -17,7 +18,7 @@ func (ss *session) authenticate(r *protocol.Authenticate) (protocol.Body, error)
 	if ss.anonymous || ss.identity != nil || !checkSessionMarks(r) {
 		return nil, refuse(protocol.CodeInvalid)
 	}
-	if err := ss.limited(rateAuthenticate, 1); err != nil {
+	if err := ss.limited(fairness.RateAuthenticate, 1); err != nil {
 		return nil, err
 	}
 	if err := s.verifyDevice(ss.nonce, r); err != nil {

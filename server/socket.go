@@ -13,6 +13,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // readBuffer is what an idle connection keeps for reading. A message that is
@@ -51,8 +52,8 @@ var (
 type socket struct {
 	conn    net.Conn
 	r       *bufio.Reader
-	shares  *shares
-	from    *origin
+	shares  *fairness.Shares
+	from    *fairness.Origin
 	held    int64         // of the memory for requests, for the message being read or handled
 	beyond  bool          // the origin's share, which one connection of an address may be
 	message time.Duration // for a message to arrive
@@ -62,7 +63,7 @@ type socket struct {
 	writing sync.Mutex
 }
 
-func newSocket(conn net.Conn, early []byte, s *Server, from *origin) *socket {
+func newSocket(conn net.Conn, early []byte, s *Server, from *fairness.Origin) *socket {
 	k := &socket{
 		conn:    conn,
 		shares:  s.shares,
@@ -121,11 +122,11 @@ func (k *socket) readMessage(seen func()) (message []byte, err error) {
 // free gives a message back.
 func (k *socket) free(message []byte) {
 	if k.held > 0 {
-		k.shares.give(k.from, requestMemory, k.held)
+		k.shares.Give(k.from, fairness.RequestMemory, k.held)
 		k.held = 0
 	}
 	if k.beyond {
-		k.from.repay()
+		k.from.Repay()
 		k.beyond = false
 	}
 	putBuffer(message)
@@ -209,19 +210,19 @@ func (k *socket) grow(message []byte, want int) ([]byte, error) {
 // waitMemory waits for memory that the message being read needs.
 func (k *socket) waitMemory(n int64) bool {
 	giveUp := k.now().Add(k.message)
-	for !k.shares.take(k.from, requestMemory, n) {
-		if k.beyond && k.shares.fits(requestMemory, n) {
-			k.shares.force(k.from, requestMemory, n)
+	for !k.shares.Take(k.from, fairness.RequestMemory, n) {
+		if k.beyond && k.shares.Fits(fairness.RequestMemory, n) {
+			k.shares.Force(k.from, fairness.RequestMemory, n)
 			return true
 		}
-		if !k.beyond && k.shares.overdraw(k.from, requestMemory, n) {
+		if !k.beyond && k.shares.Overdraw(k.from, fairness.RequestMemory, n) {
 			k.beyond = true
 			return true
 		}
 		if !k.now().Before(giveUp) {
 			return false
 		}
-		time.Sleep(retryInterval)
+		time.Sleep(fairness.RetryInterval)
 	}
 	return true
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -37,14 +38,14 @@ func (c *testClock) now() time.Time { return time.Unix(0, c.nanos.Load()) }
 func (c *testClock) pass(d time.Duration) { c.nanos.Add(int64(d)) }
 
 // unlifted gives a test's server the limits that operators have by default.
-func unlifted(l *server.Limits) { *l = server.DefaultLimits() }
+func unlifted(l *fairness.Limits) { *l = fairness.DefaultLimits() }
 
 // TestContactsReachAFullMailbox has a stranger send as much as he can: another
 // one is still taken, and contacts fill the other half of the mailbox.
 func TestContactsReachAFullMailbox(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.Letter, l.LetterBytes, l.Request = server.Unbounded, server.Unbounded, server.Unbounded
+		l.Letter, l.LetterBytes, l.Request = fairness.Unbounded, fairness.Unbounded, fairness.Unbounded
 	}})
 	bob, box := servertest.Register(t, i, "bob")
 	token := []byte("for contacts alone")
@@ -127,9 +128,9 @@ func TestAnnouncedUploadsTakeNoRoom(t *testing.T) {
 // TestOneAddressCannotFillTheDisk uploads until it is refused; another address
 // finds room.
 func TestOneAddressCannotFillTheDisk(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.MaxBlobBytes, l.Announce = 3<<20, server.Unbounded
+		l.MaxBlobBytes, l.Announce = 3<<20, fairness.Unbounded
 	}})
 	upload := func(from string, n int) int {
 		token := protocol.UploadToken{3, byte(n)}
@@ -172,7 +173,7 @@ func TestOneAddressCannotFillTheDisk(t *testing.T) {
 // TestSlowUploadsGiveUpTheirPlaces has one address take all the places that it
 // gets, with uploads that hardly move. They end, and what came stays.
 func TestSlowUploadsGiveUpTheirPlaces(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Limits: func(l *fairness.Limits) {
 		unlifted(l)
 		l.MaxTransfers, l.WriteTimeout = 90, 400*time.Millisecond
 	}})
@@ -225,7 +226,7 @@ func TestSlowUploadsGiveUpTheirPlaces(t *testing.T) {
 // its connection for long.
 func TestHeldRequestsEnd(t *testing.T) {
 	big := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<20)) })
-	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Page = big }, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Page = big }, Limits: func(l *fairness.Limits) {
 		l.HeaderTimeout, l.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
 	}})
 	for name, request := range map[string]string{
@@ -262,7 +263,7 @@ func TestHeldRequestsEnd(t *testing.T) {
 // TestVisitorsOfASiteAreOneOrigin has pages of a web site connect from many
 // addresses; other people still can.
 func TestVisitorsOfASiteAreOneOrigin(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
 		l.MaxConnections = 90
 	}})
@@ -300,9 +301,9 @@ func TestVisitorsOfASiteAreOneOrigin(t *testing.T) {
 // TestAGroupLooksItselfUp has a hundred people behind one address look up the
 // ninety-nine others, and somebody there guess names.
 func TestAGroupLooksItselfUp(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) {
+	i := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) {
 		unlifted(l)
-		l.Register = server.Unbounded
+		l.Register = fairness.Unbounded
 	}})
 	var names []string
 	maker := servertest.Dial(t, i)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // Bounds of what is stored in one transaction.
@@ -80,8 +81,8 @@ type topic struct {
 	openings map[*opening]struct{}
 	pending  []*submission
 	working  bool
-	turns    commitTurns // of commits; the worker owns it
-	last     uint64      // newest entry that openings have been told of
+	turns    fairness.CommitTurns // of commits; the worker owns it
+	last     uint64               // newest entry that openings have been told of
 }
 
 func (t *topic) remove(o *opening) {
@@ -234,8 +235,8 @@ func (t *topic) acknowledge(batch []*submission) {
 		if acks != nil {
 			ss.out.push(acks)
 		}
-		ss.budget.release(cost)
-		s.shares.give(ss.from, postMemory, cost)
+		ss.budget.Release(cost)
+		s.shares.Give(ss.from, fairness.PostMemory, cost)
 		s.work.end(n)
 		batch = batch[n:]
 	}
@@ -244,7 +245,7 @@ func (t *topic) acknowledge(batch []*submission) {
 // append stores what it may of a batch, in its order, in one transaction, and
 // returns it; the others have an error. An opening in which something was
 // refused takes nothing more: what was posted in one go would change its order.
-func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission, turns *commitTurns) (stored []EntryRow) {
+func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*submission, turns *fairness.CommitTurns) (stored []EntryRow) {
 	err := s.store.Update(ctx, func(tx WriteTx) error {
 		stored = make([]EntryRow, 0, len(batch))
 		channels := tx.Channels()
@@ -302,14 +303,14 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 func (s *Server) releaseStoredBytes(sub *submission) {
 	if sub.kept {
 		sub.kept = false
-		s.shares.unkeep(sub.ss.from, keptRows, int64(len(sub.entry.Ciphertext)))
+		s.shares.Unkeep(sub.ss.from, fairness.KeptRows, int64(len(sub.entry.Ciphertext)))
 	}
 }
 
 // admissible applies the rules of order: nothing behind what was refused,
 // compare-and-swap for commits, recent epochs for messages. Then it counts the
 // entry as kept for its origin. rowBytes is what the store has already.
-func (s *Server) admissible(row *ChannelRow, sub *submission, turns *commitTurns, rowBytes int64) error {
+func (s *Server) admissible(row *ChannelRow, sub *submission, turns *fairness.CommitTurns, rowBytes int64) error {
 	epoch := sub.entry.Epoch
 	stale := sub.o.epoch != row.Epoch || epoch > row.Epoch
 	if sub.entry.Kind == protocol.KindCommit {
@@ -327,7 +328,7 @@ func (s *Server) admissible(row *ChannelRow, sub *submission, turns *commitTurns
 		return refuse(protocol.CodeUnavailable)
 	}
 	if sub.entry.Kind == protocol.KindCommit && !sub.turn {
-		wait, ok := turns.take(s.limits.Commit, sub.ss.from, s.now())
+		wait, ok := turns.Take(s.limits.Commit, sub.ss.from, s.now())
 		if !ok {
 			return &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: wait}
 		}
@@ -337,8 +338,8 @@ func (s *Server) admissible(row *ChannelRow, sub *submission, turns *commitTurns
 		return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonChannel)
 	}
 	size := int64(len(sub.entry.Ciphertext))
-	if !sub.kept && !s.shares.keep(sub.ss.from, keptRows, size, rowBytes) {
-		return refuseFor(protocol.CodeQuotaExceeded, s.shares.keptReason(keptRows, size, rowBytes))
+	if !sub.kept && !s.shares.Keep(sub.ss.from, fairness.KeptRows, size, rowBytes) {
+		return refuseFor(protocol.CodeQuotaExceeded, s.shares.KeptReason(fairness.KeptRows, size, rowBytes))
 	}
 	sub.kept = true
 	return nil

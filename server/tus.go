@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // What pages of other origins may read and send.
@@ -42,7 +43,7 @@ func followsTus(w http.ResponseWriter, r *http.Request) bool {
 
 // describeUploads answers what a client may ask before it uploads, and what a
 // browser asks before a page of another origin may.
-func (s *Server) describeUploads(w http.ResponseWriter, _ *http.Request, _ *origin) error {
+func (s *Server) describeUploads(w http.ResponseWriter, _ *http.Request, _ *fairness.Origin) error {
 	h := w.Header()
 	h.Set(protocol.HeaderTusVersion, protocol.TusVersion)
 	h.Set(protocol.HeaderTusExtension, protocol.TusExtensions)
@@ -55,7 +56,7 @@ func (s *Server) describeUploads(w http.ResponseWriter, _ *http.Request, _ *orig
 }
 
 // overrideMethod serves a POST by which a client means another method.
-func (s *Server) overrideMethod(w http.ResponseWriter, r *http.Request, from *origin) error {
+func (s *Server) overrideMethod(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
 	switch r.Header.Get(protocol.HeaderMethodOverride) {
 	case http.MethodPatch:
 		return s.transfer(s.patchBlob)(w, r, from)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // A Pusher asks push services to wake devices (RFC 8030). What it sends has no
@@ -50,7 +51,7 @@ func (ss *session) wakeRegister(b *protocol.WakeRegister) (protocol.Body, error)
 	if s.pusher == nil {
 		return nil, refuse(protocol.CodeUnsupported)
 	}
-	if err := ss.limited(rateWakeRegister, 1); err != nil {
+	if err := ss.limited(fairness.RateWakeRegister, 1); err != nil {
 		return nil, err
 	}
 	if !s.pusher.Allows(b.Endpoint) {
@@ -63,7 +64,7 @@ func (ss *session) wakeRegister(b *protocol.WakeRegister) (protocol.Body, error)
 	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.stamp())}
 	err := s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Wakes().Put(row) })
 	if err != nil {
-		s.shares.unkeep(ss.from, keptRows, size)
+		s.shares.Unkeep(ss.from, fairness.KeptRows, size)
 	}
 	return &protocol.Empty{}, err
 }
@@ -93,7 +94,7 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 		return nil, err
 	}
 	known := err == nil && row.Expires > s.clock.expiry().Unix()
-	if _, ok := s.targets.wake.take(hash, ss.from, 1, s.now()); ok && known && s.pusher != nil {
+	if _, ok := s.targets.wake.Take(hash, ss.from, 1, s.now()); ok && known && s.pusher != nil {
 		s.push(row, ss.from)
 	}
 	return &protocol.Empty{}, nil
@@ -101,20 +102,20 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 
 // push has a device woken, unless the origin is having too many woken already:
 // nobody waits for it, and the next message wakes it.
-func (s *Server) push(row WakeRow, from *origin) {
-	if !s.shares.take(from, pushes, 1) {
+func (s *Server) push(row WakeRow, from *fairness.Origin) {
+	if !s.shares.Take(from, fairness.Pushes, 1) {
 		s.metrics.pushed("dropped")
 		return
 	}
 	s.pushing.begin()
 	if s.ctx.Err() != nil { // Close does not wait for what begins now
-		s.shares.give(from, pushes, 1)
+		s.shares.Give(from, fairness.Pushes, 1)
 		s.pushing.end(1)
 		return
 	}
 	go func() {
 		defer s.pushing.end(1)
-		defer s.shares.give(from, pushes, 1)
+		defer s.shares.Give(from, fairness.Pushes, 1)
 		err := s.pusher.Push(s.ctx, row.Endpoint)
 		switch {
 		case err == nil:

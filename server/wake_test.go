@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -194,10 +195,10 @@ func TestRegistrationsExpire(t *testing.T) {
 // One token wakes twice a minute at most, whoever shows it; and who shows many
 // is slowed down.
 func TestWakingIsLimited(t *testing.T) {
-	w := newWakeful(t, servertest.Options{Limits: func(l *server.Limits) {
-		l.TargetWake = server.DefaultTargetWakeRate
-		l.Wake = server.Rate{Burst: 20, PerSecond: 1}
-		l.WakeRegister = server.Rate{Burst: 2, PerSecond: 1}
+	w := newWakeful(t, servertest.Options{Limits: func(l *fairness.Limits) {
+		l.TargetWake = fairness.DefaultTargetWakeRate
+		l.Wake = fairness.Rate{Burst: 20, PerSecond: 1}
+		l.WakeRegister = fairness.Rate{Burst: 2, PerSecond: 1}
 		l.MaxPushes = 1
 	}})
 	bob := servertest.Dial(t, w.Instance)
@@ -270,7 +271,7 @@ func TestFailedRegistrationsTakeNoRoom(t *testing.T) {
 	store := new(failingStore)
 	w := newWakeful(t, servertest.Options{
 		Store:  func(s server.Store) server.Store { store.Store = s; return store },
-		Limits: func(l *server.Limits) { l.MaxRowBytes, l.KeptPart = 1000, server.DefaultKeptPart },
+		Limits: func(l *fairness.Limits) { l.MaxRowBytes, l.KeptPart = 1000, fairness.DefaultKeptPart },
 	})
 	c := servertest.Dial(t, w.Instance)
 	register := &protocol.WakeRegister{Token: protocol.WakeToken{1}, Endpoint: "https://push.example/" + strings.Repeat("x", 79)}

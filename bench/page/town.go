@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
@@ -78,7 +79,7 @@ func (t *town) serve(ln net.Listener) error {
 	if err != nil {
 		return err
 	}
-	limits := server.DefaultLimits()
+	limits := fairness.DefaultLimits()
 	limits.LiftRates()
 	limits.MaxOpenings = 1 << 16
 	pages := http.NewServeMux()

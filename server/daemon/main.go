@@ -19,7 +19,7 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
-	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
@@ -124,7 +124,7 @@ func newParser(c *cli, stdout, stderr io.Writer, more ...kong.Option) (*kong.Kon
 
 // variables are the defaults that help texts name.
 func variables() kong.Vars {
-	l := server.DefaultLimits()
+	l := fairness.DefaultLimits()
 	return kong.Vars{
 		"plainListen":           plainListen,
 		"pushServices":          strings.Join(webpush.DefaultServices, ","),

@@ -10,6 +10,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // proxyFlags say which reverse proxies are believed, and how they tell whom
@@ -69,7 +70,7 @@ func (f proxyFlags) accept(ln net.Listener, p *server.Proxies) net.Listener {
 	}
 	return &proxyproto.Listener{
 		Listener:          ln,
-		ReadHeaderTimeout: server.DefaultHeaderTimeout,
+		ReadHeaderTimeout: fairness.DefaultHeaderTimeout,
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			ap, err := netip.ParseAddrPort(o.Upstream.String())
 			if err != nil || !p.Trusts(ap.Addr()) {

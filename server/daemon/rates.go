@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // setRates changes the rates that --rates names, each as NAME=BURST+PERSECOND.
-func setRates(l *server.Limits, rates []string) error {
+func setRates(l *fairness.Limits, rates []string) error {
 	known := l.Rates()
 	for _, text := range rates {
 		name, value, _ := strings.Cut(strings.TrimSpace(text), "=")
@@ -26,13 +26,13 @@ func setRates(l *server.Limits, rates []string) error {
 		if !ok || err1 != nil || err2 != nil || !(b >= 1 && b <= 1e15 && s >= 0 && s <= 1e12) { // NaN is none of it
 			return usage("--rates takes NAME=BURST+PERSECOND, such as letter=1200+2, not %q", text)
 		}
-		*rate = server.Rate{Burst: b, PerSecond: s}
+		*rate = fairness.Rate{Burst: b, PerSecond: s}
 	}
 	return nil
 }
 
 // rateTexts lists the rates as --rates takes them.
-func rateTexts(l *server.Limits) string {
+func rateTexts(l *fairness.Limits) string {
 	known := l.Rates()
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(known)) {

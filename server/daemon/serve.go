@@ -27,6 +27,7 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/loopback"
 	"github.com/securecrypt/securecrypt/internal/product/webapp"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
 )
 
@@ -82,8 +83,8 @@ type limitFlags struct {
 	MemoryMiB          int64  `name:"memory-mib" help:"MiB of requests being worked on, and of frames waiting to be sent (${maxMemoryMiB})." placeholder:"N"`
 }
 
-func (f limitFlags) limits() server.Limits {
-	l := server.DefaultLimits()
+func (f limitFlags) limits() fairness.Limits {
+	l := fairness.DefaultLimits()
 	set(&l.MaxConnections, f.Connections, 1)
 	set(&l.MaxAddressConnections, f.AddressConnections, 1)
 	set(&l.MaxAllOpenings, f.Openings, 1)
@@ -106,7 +107,7 @@ func set[N int | int64 | uint64](to *N, from, unit N) {
 }
 
 // limits returns the server's limits as the flags set them.
-func (c *serveCmd) limits() (server.Limits, error) {
+func (c *serveCmd) limits() (fairness.Limits, error) {
 	l := c.Limit.limits()
 	if c.ReserveMiB < 1 {
 		return l, usage("--reserve-mib is 1 or more")

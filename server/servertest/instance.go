@@ -20,6 +20,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
@@ -30,7 +31,7 @@ type Options struct {
 	Host   string                          // in addresses; "": localhost:PORT
 	Memory bool                            // keep the store in memory
 	Change func(*server.Config)            // changes the configuration last
-	Limits func(*server.Limits)            // changes the limits, which LiftRates has lifted
+	Limits func(*fairness.Limits)          // changes the limits, which LiftRates has lifted
 	Store  func(server.Store) server.Store // wraps the store
 }
 
@@ -83,7 +84,7 @@ func StartOn(tb testing.TB, ln net.Listener, o Options) *Instance {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	limits := server.DefaultLimits()
+	limits := fairness.DefaultLimits()
 	limits.LiftRates()
 	if o.Limits != nil {
 		o.Limits(&limits)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // Refusing starts servers and returns for each refusal of a request about blobs
@@ -27,9 +28,11 @@ func Refusing(tb testing.TB) map[protocol.BlobRefusal]string {
 	for _, r := range protocol.BlobRefusals() {
 		hosts[r] = usual.Host
 	}
-	limited := func(change func(*server.Limits)) string { return Start(tb, Options{Memory: true, Limits: change}).Host }
-	hosts[protocol.BlobRateLimited] = limited(func(l *server.Limits) { l.Announce = server.Rate{Burst: 1, PerSecond: 0.001} })
-	hosts[protocol.BlobQuotaExceeded] = limited(func(l *server.Limits) { l.MaxBlobBytes = 100 })
+	limited := func(change func(*fairness.Limits)) string {
+		return Start(tb, Options{Memory: true, Limits: change}).Host
+	}
+	hosts[protocol.BlobRateLimited] = limited(func(l *fairness.Limits) { l.Announce = fairness.Rate{Burst: 1, PerSecond: 0.001} })
+	hosts[protocol.BlobQuotaExceeded] = limited(func(l *fairness.Limits) { l.MaxBlobBytes = 100 })
 	broken := func(err error) string {
 		return Start(tb, Options{Memory: true, Change: func(c *server.Config) { c.Blobs = brokenBlobs{c.Blobs, err} }}).Host
 	}

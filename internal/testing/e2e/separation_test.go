@@ -16,7 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/protocol"
-	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -193,7 +193,7 @@ func TestHundredJoinFromOneAddress(t *testing.T) {
 		t.Skip("a hundred clients take half a minute; run without -short")
 	}
 	const size = 100
-	s := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *server.Limits) { *l = server.DefaultLimits() }})
+	s := servertest.Start(t, servertest.Options{Memory: true, Limits: func(l *fairness.Limits) { *l = fairness.DefaultLimits() }})
 	owner := newPerson(t, s.Host, "owner", newTransport(t))
 	t.Cleanup(owner.Close)
 	var people []*person

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +22,7 @@ var flags = []string{"--max-memory-mib", "64", "--max-connections", "4000", "--m
 
 // memoryBound is what a server with these flags takes at most.
 func memoryBound() int64 {
-	l := server.DefaultLimits()
+	l := fairness.DefaultLimits()
 	l.MaxMemory, l.MaxConnections, l.MaxAllOpenings = 64<<20, 4000, 100_000
 	return l.Memory()
 }

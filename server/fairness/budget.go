@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package fairness
 
 import "sync"
 
-// budget bounds the bytes of one connection's unanswered posts.
-type budget struct {
+// Budget bounds the bytes of one connection's unanswered posts.
+type Budget struct {
 	limit int64
 
 	mu   sync.Mutex
@@ -13,15 +13,15 @@ type budget struct {
 	used int64
 }
 
-func newBudget(limit int64) *budget {
-	b := &budget{limit: limit}
+func NewBudget(limit int64) *Budget {
+	b := &Budget{limit: limit}
 	b.cond.L = &b.mu
 	return b
 }
 
-// acquire waits until something is free and takes n, which may exceed the
+// Acquire waits until something is free and takes n, which may exceed the
 // limit by this one time.
-func (b *budget) acquire(n int64) {
+func (b *Budget) Acquire(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.used >= b.limit {
@@ -30,7 +30,7 @@ func (b *budget) acquire(n int64) {
 	b.used += n
 }
 
-func (b *budget) release(n int64) {
+func (b *Budget) Release(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package fairness
 
 import (
-	"crypto/sha256"
 	"sync"
 	"time"
 )
@@ -17,10 +16,10 @@ const (
 // targetPart is which part of a target's free budget an origin may use.
 const targetPart = 0.25
 
-// targets limit what anonymous origins together may do to one account, device
-// or token. Each target has a budget that is divided as [shares] are, so that
+// Targets limit what anonymous origins together may do to one account, device
+// or token. Each target has a budget that is divided as [Shares] are, so that
 // one origin cannot use up what others need.
-type targets[K comparable] struct {
+type Targets[K comparable] struct {
 	rate Rate
 
 	mu       sync.Mutex
@@ -29,16 +28,16 @@ type targets[K comparable] struct {
 }
 
 type target struct {
-	bucket
+	Bucket
 	by map[levelKey]float64 // the parts of spent
 }
 
-func newTargets[K comparable](r Rate) *targets[K] {
-	return &targets[K]{rate: r, known: map[K]*target{}}
+func NewTargets[K comparable](r Rate) *Targets[K] {
+	return &Targets[K]{rate: r, known: map[K]*target{}}
 }
 
-// take takes n of a target's budget, or says how long to wait.
-func (t *targets[K]) take(key K, from *origin, n float64, now time.Time) (wait time.Duration, ok bool) {
+// Take takes n of a target's budget, or says how long to wait.
+func (t *Targets[K]) Take(key K, from *Origin, n float64, now time.Time) (wait time.Duration, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one := t.known[key]
@@ -53,9 +52,9 @@ func (t *targets[K]) take(key K, from *origin, n float64, now time.Time) (wait t
 	return one.take(t.rate, from, n, now)
 }
 
-// takeKnown is take for a target that was taken from lately; it reports whether
+// TakeKnown is take for a target that was taken from lately; it reports whether
 // it was.
-func (t *targets[K]) takeKnown(key K, from *origin, n float64, now time.Time) (wait time.Duration, ok, known bool) {
+func (t *Targets[K]) TakeKnown(key K, from *Origin, n float64, now time.Time) (wait time.Duration, ok, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one := t.known[key]
@@ -66,15 +65,15 @@ func (t *targets[K]) takeKnown(key K, from *origin, n float64, now time.Time) (w
 	return wait, ok, true
 }
 
-// reset forgets what was done to a target.
-func (t *targets[K]) reset(key K) {
+// Reset forgets what was done to a target.
+func (t *Targets[K]) Reset(key K) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.known, key)
 }
 
-// forget drops the targets whose budgets are whole again.
-func (t *targets[K]) forget(now time.Time) {
+// Forget drops the targets whose budgets are whole again.
+func (t *Targets[K]) Forget(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key, one := range t.known {
@@ -84,7 +83,7 @@ func (t *targets[K]) forget(now time.Time) {
 	}
 }
 
-func (t *target) take(r Rate, from *origin, n float64, now time.Time) (wait time.Duration, ok bool) {
+func (t *target) take(r Rate, from *Origin, n float64, now time.Time) (wait time.Duration, ok bool) {
 	before := t.spent
 	t.refill(r, now)
 	for key := range t.by { // each part shrinks as the whole does
@@ -122,29 +121,4 @@ func (t *target) slot(key levelKey) levelKey {
 		return key
 	}
 	return levelKey{kind: overflowLevel}
-}
-
-// targetSets are all targets of anonymous requests.
-type targetSets struct {
-	keyPackages *targets[string]            // an account's
-	letter      *targets[DeviceRef]         // of strangers, in letterUnits
-	room        *targets[DeviceRef]         // bytes that strangers' letters take
-	wake        *targets[[sha256.Size]byte] // by a token's hash
-}
-
-func newTargetSets(l *Limits) *targetSets {
-	half := float64(l.MaxMailboxBytes) / 2
-	return &targetSets{
-		keyPackages: newTargets[string](l.TargetTake),
-		letter:      newTargets[DeviceRef](l.TargetLetter),
-		room:        newTargets[DeviceRef](Rate{Burst: half, PerSecond: half / keptFor.Seconds()}),
-		wake:        newTargets[[sha256.Size]byte](l.TargetWake),
-	}
-}
-
-func (t *targetSets) forget(now time.Time) {
-	t.keyPackages.forget(now)
-	t.letter.forget(now)
-	t.room.forget(now)
-	t.wake.forget(now)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package fairness
 
 import "time"
 
@@ -11,17 +11,17 @@ const commitPause = time.Minute
 // maxCommitters bounds the addresses that a channel remembers.
 const maxCommitters = 256
 
-// commitTurns shares the rate of commits to a channel among its members. Each
+// CommitTurns shares the rate of commits to a channel among its members. Each
 // commit invalidates those that other members have prepared, so that a member
 // who commits without pause would prevent all other commits. When the channel's
 // rate is used up, addresses without a recent commit may still make one.
-type commitTurns struct {
-	spent bucket
+type CommitTurns struct {
+	spent Bucket
 	last  map[*level]time.Time // when an address made its last commit
 }
 
-// take takes a commit, or returns how long to wait.
-func (t *commitTurns) take(rate Rate, from *origin, now time.Time) (wait time.Duration, ok bool) {
+// Take takes a commit, or returns how long to wait.
+func (t *CommitTurns) Take(rate Rate, from *Origin, now time.Time) (wait time.Duration, ok bool) {
 	var who *level // nil: all connections without an address are one
 	if len(from.levels) > 0 {
 		who = from.levels[0]
@@ -31,7 +31,7 @@ func (t *commitTurns) take(rate Rate, from *origin, now time.Time) (wait time.Du
 			delete(t.last, l)
 		}
 	}
-	wait, ok = t.spent.take(rate, 1, now)
+	wait, ok = t.spent.Take(rate, 1, now)
 	_, lately := t.last[who]
 	if !ok && (lately || len(t.last) >= maxCommitters) {
 		return wait, false

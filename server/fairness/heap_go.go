@@ -2,7 +2,7 @@
 
 //go:build !cgo
 
-package server
+package fairness
 
 // outsideHeap is how much memory a process takes besides Go's heap. Without cgo the
 // store's caches and memtables are in it.

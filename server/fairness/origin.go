@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package fairness
 
 import (
 	"crypto/sha256"
-	"net/http"
 	"net/netip"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +13,8 @@ import (
 // An origin is whom the server holds responsible for what a connection costs:
 // its address, the network that the address belongs to, and the web site whose
 // page opened the connection. Nothing of it is stored or logged.
-type origin struct {
-	set    *originSet
+type Origin struct {
+	set    *OriginSet
 	levels []*level // the narrowest first; none for a connection without an address
 }
 
@@ -62,7 +60,7 @@ type level struct {
 	overdrawn atomic.Bool // a connection reads a message beyond the address's share
 
 	mu    sync.Mutex
-	spent [rateCount]bucket
+	spent [rateCount]Bucket
 
 	// The set's lock guards these.
 	refs     int
@@ -75,10 +73,10 @@ const (
 	maxChildren = 256 // /64 networks of one /48 that are told apart
 )
 
-// originSet knows the levels that are connected, or were lately.
-type originSet struct {
+// OriginSet knows the levels that are connected, or were lately.
+type OriginSet struct {
 	rates  [rateCount]Rate // of an address
-	shares *shares
+	shares *Shares
 
 	mu       sync.Mutex
 	levels   map[levelKey]*level
@@ -86,21 +84,21 @@ type originSet struct {
 	drained  time.Time
 }
 
-func newOriginSet(l *Limits, s *shares) *originSet {
-	o := &originSet{shares: s, levels: map[levelKey]*level{}, overflow: &level{key: levelKey{kind: overflowLevel}}}
+func NewOriginSet(l *Limits, s *Shares) *OriginSet {
+	o := &OriginSet{shares: s, levels: map[levelKey]*level{}, overflow: &level{key: levelKey{kind: overflowLevel}}}
 	for i, r := range l.rates() {
 		o.rates[i] = *r.rate
 	}
 	return o
 }
 
-// enter returns the origin of an address and a web site's origin, which may be
+// Enter returns the origin of an address and a web site's origin, which may be
 // empty. It is to be left.
-func (o *originSet) enter(addr netip.Addr, site string) *origin {
+func (o *OriginSet) Enter(addr netip.Addr, site string) *Origin {
 	keys := keysOf(addr, site)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	from := &origin{set: o}
+	from := &Origin{set: o}
 	// From the widest to the narrowest: a network with very many parts is one.
 	var network *level
 	for i := len(keys) - 1; i >= 0; i-- {
@@ -143,7 +141,7 @@ func prefix(addr netip.Addr, bits int) netip.Addr {
 
 // level returns the level of a key, nil where the network above it stands for
 // it. The set is locked.
-func (o *originSet) level(key levelKey, network *level) *level {
+func (o *OriginSet) level(key levelKey, network *level) *level {
 	if l := o.levels[key]; l != nil {
 		return l
 	}
@@ -163,8 +161,8 @@ func (o *originSet) level(key levelKey, network *level) *level {
 	return l
 }
 
-// leave ends what enter began.
-func (from *origin) leave() {
+// Leave ends what enter began.
+func (from *Origin) Leave() {
 	from.set.mu.Lock()
 	defer from.set.mu.Unlock()
 	for _, l := range from.levels {
@@ -172,9 +170,9 @@ func (from *origin) leave() {
 	}
 }
 
-// forget drops the levels of which nothing has to be remembered, and counts
+// Forget drops the levels of which nothing has to be remembered, and counts
 // down what the others stored.
-func (o *originSet) forget(now time.Time) {
+func (o *OriginSet) Forget(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	passed := now.Sub(o.drained)
@@ -215,14 +213,14 @@ func (l *level) idle(rates *[rateCount]Rate, now time.Time) bool {
 	return true
 }
 
-// take takes n from a rate of each level, or says how long to wait. What is
+// Take takes n from a rate of each level, or says how long to wait. What is
 // refused costs nothing: others share the wider levels, and whoever goes on after
 // a refusal would use them up.
-func (from *origin) take(r rateName, n float64, now time.Time) (wait time.Duration, ok bool) {
+func (from *Origin) Take(r RateName, n float64, now time.Time) (wait time.Duration, ok bool) {
 	rate := from.set.rates[r]
 	for i, l := range from.levels {
 		l.mu.Lock()
-		wait, ok := l.spent[r].take(rate.times(l.key.kind.weight()), n, now)
+		wait, ok := l.spent[r].Take(rate.times(l.key.kind.weight()), n, now)
 		l.mu.Unlock()
 		if !ok {
 			for _, paid := range from.levels[:i] {
@@ -235,14 +233,14 @@ func (from *origin) take(r rateName, n float64, now time.Time) (wait time.Durati
 }
 
 // refund gives back what take took.
-func (l *level) refund(r rateName, n float64) {
+func (l *level) refund(r RateName, n float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.spent[r].spent = max(0, l.spent[r].spent-n)
 }
 
-// spend counts n that was used already against a rate of each level.
-func (from *origin) spend(r rateName, n float64, now time.Time) {
+// Spend counts n that was used already against a rate of each level.
+func (from *Origin) Spend(r RateName, n float64, now time.Time) {
 	if n == 0 {
 		return
 	}
@@ -253,32 +251,4 @@ func (from *origin) spend(r rateName, n float64, now time.Time) {
 		l.spent[r].spent = min(l.spent[r].spent+n, rate.Burst+n)
 		l.mu.Unlock()
 	}
-}
-
-// siteOf returns the origin of the web site whose page made a request; it is
-// empty for programs, for this server's own page and for pages of the visitor's
-// own machine. A browser sets this header and does not let a page change it.
-func (s *Server) siteOf(r *http.Request) string {
-	site := r.Header.Get("Origin")
-	if site == "" {
-		return ""
-	}
-	u, err := url.Parse(site)
-	if err != nil {
-		return "malformed"
-	}
-	if u.Host == s.host || isLocalName(u.Hostname()) {
-		return ""
-	}
-	return site
-}
-
-func isLocalName(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return name == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// enter returns the origin of an HTTP request; it is to be left.
-func (s *Server) enter(r *http.Request) *origin {
-	return s.origins.enter(s.proxies.client(r), s.siteOf(r))
 }
