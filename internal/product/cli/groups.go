@@ -106,9 +106,17 @@ func (a *app) group(title string, fn func(*session, client.ConversationID) error
 		if err != nil {
 			return err
 		}
-		return fn(s, id)
+		err = fn(s, id)
+		if errors.Is(err, client.ErrNotAllowed) && s.fetch(catchUpFor) == nil {
+			err = fn(s, id) // a role that was given meanwhile counts
+		}
+		return err
 	})
 }
+
+// catchUpFor is how long a command that this device's state does not allow waits
+// for what the server has.
+const catchUpFor = 10 * time.Second
 
 // conversation runs fn on a conversation and waits until it is done.
 func (a *app) conversation(target string, fn func(*session, client.ConversationID) error) error {
