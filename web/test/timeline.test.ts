@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Message, PageQuery } from '../src/core/api.gen';
-import { localPrefix, pageSize, rows, Timeline, windowSize, type Row } from '../src/model/timeline';
+import { largest, localPrefix, pageSize, rows, Timeline, windowSize, type Row } from '../src/model/timeline';
 import { FakeCore, leaving, message, noon, page, settled } from './fake';
 
 const me = { address: 'me@example.org', name: 'Me' };
@@ -62,9 +62,29 @@ test('a window that moves away from the beginning finds back to it', async () =>
 test('a window that stays at the end does not grow for ever', async () => {
   const { timeline } = history(30);
   await timeline.open();
-  for (let n = 31; n <= 3000; n++) timeline.apply(message(n), true);
-  assert.deepEqual(orders(timeline), range(3001 - 2 * windowSize, 3000));
+  let halved = 0;
+  for (let n = 31; n <= 3000; n++) {
+    const before = timeline.messages.value.length;
+    timeline.apply(message(n), true);
+    const { length } = timeline.messages.value;
+    if (length <= before) halved++;
+    assert.deepEqual(orders(timeline), range(n + 1 - length, n));
+    assert.ok(length >= pageSize && length <= largest.messages);
+  }
+  assert.equal(halved, 1 + Math.floor((3000 - largest.messages - 1) / windowSize), 'its beginning stays where it is for as long as it may');
   assert.equal(timeline.moreBefore.value, true);
+});
+
+test('a window has fewer messages if they are long', async () => {
+  const { timeline } = history(30);
+  await timeline.open();
+  for (let n = 31; n <= 1000; n++) {
+    timeline.apply(message(n, { text: 'x'.repeat(4000) }), true);
+    const letters = timeline.messages.value.reduce((sum, m) => sum + m.text.length, 0);
+    assert.ok(letters <= largest.letters, `${letters} letters`);
+  }
+  assert.ok(timeline.messages.value.length > 20);
+  assert.equal(timeline.messages.value.at(-1)?.order, 1000);
 });
 
 test('a window does not let go of what is read in it', async () => {
@@ -72,7 +92,7 @@ test('a window does not let go of what is read in it', async () => {
   await timeline.open();
   timeline.atEnd = false;
   for (let n = 31; n <= 1000; n++) timeline.apply(message(n), true);
-  assert.deepEqual(orders(timeline), range(1, 2 * windowSize));
+  assert.deepEqual(orders(timeline), range(1, largest.messages));
   assert.equal(timeline.moreAfter.value, true);
 });
 

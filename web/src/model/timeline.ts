@@ -9,6 +9,8 @@ import { linked } from './mention';
 /** How many messages a page has, and how many stay loaded. */
 export const pageSize = 30;
 export const windowSize = 120;
+/** How much a window may grow by what arrives, in messages and in letters of them. */
+export const largest = { messages: 2 * windowSize, letters: 200_000 };
 const together = 5 * 60_000;
 
 /** A message on its way that the core has not named yet. */
@@ -117,12 +119,17 @@ export class Timeline {
     } else if (fresh && !this.moreAfter.value && this.state.value === 'ready') this.add(m);
   }
 
-  /** Lets a window at the end grow, though not for ever. */
+  /**
+   * Adds what arrives to a window at the end. Half of a window that is too large goes in one piece: whenever
+   * its beginning changes, the browser computes the place of everything below.
+   */
   private add(m: Message): void {
     const all = this.place(this.withoutSketch(m), m);
-    const full = all.length > 2 * windowSize;
+    const letters = all.reduce((sum, { text }) => sum + text.length, 0);
+    const full = all.length > largest.messages || letters > largest.letters;
     if (full) (this.atEnd ? this.moreBefore : this.moreAfter).value = true;
-    if (!full || this.atEnd) this.messages.value = all.slice(-2 * windowSize);
+    if (!full) this.messages.value = all;
+    else if (this.atEnd) this.messages.value = all.slice(all.length >> 1);
   }
 
   remove(id: string): void {

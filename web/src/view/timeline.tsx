@@ -127,7 +127,8 @@ function usePlace(timeline: Timeline) {
   const restore = () => {
     const el = box.current;
     if (!el) return;
-    const strayed = el.scrollTop - top.current; // the event of that is still to come
+    const lowest = el.scrollHeight - el.clientHeight; // where less is left, the browser itself scrolled up to there
+    const strayed = el.scrollTop - Math.min(top.current, lowest); // the event of that is still to come
     if (ends.current) {
       if (strayed < 0) return;
       el.scrollTop = el.scrollHeight;
