@@ -16,7 +16,10 @@ const place = document.getElementById('app')!;
 
 let running: App | undefined;
 
-connect(async () => running?.yield(), (why) => running?.fail(why)).then(start, (e: unknown) => start(new Failing(e)));
+connect(
+  async () => running?.yield(),
+  (why) => running?.fail(why),
+).then(start, (e: unknown) => start(new Failing(e)));
 
 // A page that the browser kept has missed what happened, and its worker may have ended.
 addEventListener('pageshow', (e) => e.persisted && location.reload());
@@ -79,11 +82,14 @@ function keepFiles(app: App): void {
     if (old) void app.saveDrafts().then(() => location.reload()); // in all tabs: they share one core
     old = navigator.serviceWorker.controller;
   });
-  navigator.serviceWorker.register(securecryptLine.scriptURL('/sw.js')).then((registration) => {
-    offer(registration.waiting);
-    registration.addEventListener('updatefound', () => {
-      const fresh = registration.installing;
-      fresh?.addEventListener('statechange', () => fresh.state === 'installed' && offer(fresh));
-    });
-  }, () => undefined);
+  navigator.serviceWorker.register(securecryptLine.scriptURL('/sw.js')).then(
+    (registration) => {
+      offer(registration.waiting);
+      registration.addEventListener('updatefound', () => {
+        const fresh = registration.installing;
+        fresh?.addEventListener('statechange', () => fresh.state === 'installed' && offer(fresh));
+      });
+    },
+    () => undefined,
+  );
 }

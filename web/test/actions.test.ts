@@ -10,7 +10,9 @@ test('an own message is removed from this device where nothing can be said any m
   const { app, core } = await opened([conversation('c')]);
   core.when('forget', () => ({})).when('delete', () => ({}));
   const remove = async (status: string, more = {}) => {
-    const item = messageItems(app, conversation('c', { group: true, status }), message(1, { own: true, ...more })).at(-1)!;
+    const item = messageItems(app, conversation('c', { group: true, status }), message(1, { own: true, ...more })).at(
+      -1,
+    )!;
     item.run();
     const sheet = app.sheet.value;
     assert.ok(sheet?.kind === 'confirm');

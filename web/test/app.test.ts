@@ -15,15 +15,20 @@ test('an open profile shows its conversations, a locked one nothing', async () =
   const core = new FakeCore().when('hello', () => session('locked'));
   const locked = new App(core, new World());
   await locked.start();
-  assert.deepEqual([locked.session.value?.phase, locked.list.state.value, core.made('settings').length], ['locked', 'loading', 0]);
+  assert.deepEqual(
+    [locked.session.value?.phase, locked.list.state.value, core.made('settings').length],
+    ['locked', 'loading', 0],
+  );
 });
 
 test('a list that cannot be had before the profile is open is asked for again', async () => {
   let asked = 0;
-  const core = new FakeCore().when('hello', () => session('open')).when('conversations', ({ recent }) => {
-    if (recent && !asked++) throw new CoreError('phase', 'not yet');
-    return { conversations: [conversation('a')], next: '' };
-  });
+  const core = new FakeCore()
+    .when('hello', () => session('open'))
+    .when('conversations', ({ recent }) => {
+      if (recent && !asked++) throw new CoreError('phase', 'not yet');
+      return { conversations: [conversation('a')], next: '' };
+    });
   const app = new App(core, new World());
   await app.start();
   assert.deepEqual([app.list.state.value, app.list.main.value.length], ['ready', 1]);
@@ -44,11 +49,17 @@ test('a core that does not answer is told in words', async () => {
 });
 
 test('settings that cannot be read do not keep anybody out', async () => {
-  const core = new FakeCore().when('hello', () => session('open')).when('conversations', () => ({ conversations: [], next: '' })).fail('settings', 'failed', 'broken');
+  const core = new FakeCore()
+    .when('hello', () => session('open'))
+    .when('conversations', () => ({ conversations: [], next: '' }))
+    .fail('settings', 'failed', 'broken');
   const app = new App(core, new World());
   await app.start();
   assert.deepEqual([app.broken.value, app.list.state.value], [null, 'ready']);
-  assert.deepEqual(app.toasts.list.value.map((x) => x.text), ['Broken.']);
+  assert.deepEqual(
+    app.toasts.list.value.map((x) => x.text),
+    ['Broken.'],
+  );
 });
 
 test('what comes while somebody is elsewhere is where they begin again', async () => {
@@ -82,7 +93,16 @@ test('a list that cannot be read says so, and can be tried again', async () => {
 });
 
 test('a list begins with what is on top, and gets the rest in parts', async () => {
-  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
+  const core = new FakeCore()
+    .when('hello', () => session('open'))
+    .when('settings', () => ({
+      readReports: true,
+      deliveryReports: true,
+      typing: true,
+      timer: 0,
+      interface: {},
+      waking: false,
+    }));
   const held = core.hold('conversations');
   const app = new App(core, new World());
   const shown = () => [app.list.state.value, app.list.sorted.value.map((c) => c.id).join('')];
@@ -95,23 +115,36 @@ test('a list begins with what is on top, and gets the rest in parts', async () =
   await settled();
   core.emit('conversationGone', { conversation: 'b' });
   core.emit('conversation', { conversation: conversation('d', { activity: 4 }) });
-  held[2]!.resolve({ conversations: [conversation('c', { activity: 3 }), conversation('b', { activity: 2 })], next: '' });
+  held[2]!.resolve({
+    conversations: [conversation('c', { activity: 3 }), conversation('b', { activity: 2 })],
+    next: '',
+  });
   await starting;
   assert.deepEqual(shown(), ['ready', 'dca']);
-  assert.deepEqual(core.made('conversations'), [{ recent: true, after: '' }, { recent: false, after: '' }, { recent: false, after: 'here' }]);
+  assert.deepEqual(core.made('conversations'), [
+    { recent: true, after: '' },
+    { recent: false, after: '' },
+    { recent: false, after: 'here' },
+  ]);
 });
 
 test('a page whose profile was closed is loaded anew, once, after drafts were kept', async () => {
   const { app, core, world } = await opened([conversation('c')]);
-  core.when('saveDraft', () => ({})).when('lock', () => {
-    assert.equal(world.loaded, 0);
-    core.emit('session', { session: session('locked') });
-    return session('locked');
-  });
+  core
+    .when('saveDraft', () => ({}))
+    .when('lock', () => {
+      assert.equal(world.loaded, 0);
+      core.emit('session', { session: session('locked') });
+      return session('locked');
+    });
   app.router.go({ at: 'conversation', id: 'c', panel: false });
   app.composer('c').text.value = 'half a secret';
   await app.lock();
-  assert.deepEqual(core.made('saveDraft'), [{ conversation: 'c', text: 'half a secret', replyTo: '' }], 'what was written is kept, sealed');
+  assert.deepEqual(
+    core.made('saveDraft'),
+    [{ conversation: 'c', text: 'half a secret', replyTo: '' }],
+    'what was written is kept, sealed',
+  );
   assert.deepEqual([app.ended.value, world.loaded, world.places.at(-1)], [true, 1, '/c/c']);
 });
 
@@ -136,7 +169,10 @@ test('so is one that is still beginning, or that another tab erases', async () =
 
 test('a profile that was founded just now begins at its list', async () => {
   const begin = async (registered: boolean) => {
-    const core = new FakeCore().when('hello', () => session('locked')).when('conversations', () => ({ conversations: [], next: '' })).fail('settings', 'failed');
+    const core = new FakeCore()
+      .when('hello', () => session('locked'))
+      .when('conversations', () => ({ conversations: [], next: '' }))
+      .fail('settings', 'failed');
     const app = new App(core, new World());
     app.router.go({ at: 'settings', section: 'security' });
     await app.start();
@@ -176,7 +212,16 @@ test('what was sent leaves the field empty, what failed comes back', async () =>
   composer.text.value = ' hello ';
   composer.attach(new Blob(['x'], { type: 'text/plain' }), 'x.txt', 'blob:x');
   await app.send('c');
-  assert.deepEqual(core.made('send'), [{ conversation: 'c', text: 'hello', replyTo: '', expire: 0, mentions: [], files: [{ name: 'x.txt', type: 'text/plain' }] }]);
+  assert.deepEqual(core.made('send'), [
+    {
+      conversation: 'c',
+      text: 'hello',
+      replyTo: '',
+      expire: 0,
+      mentions: [],
+      files: [{ name: 'x.txt', type: 'text/plain' }],
+    },
+  ]);
   assert.equal(core.calls.at(-1)!.files.length, 1);
   assert.deepEqual([composer.text.value, composer.cards.value.length, world.released], ['', 0, ['blob:x']]);
   core.fail('send', 'full');
@@ -226,7 +271,10 @@ test('an edit is sent as one, and comes back if it fails', async () => {
   composer.edit(message(1, { own: true }));
   composer.text.value = 'best';
   await app.submit('c');
-  assert.deepEqual([composer.text.value, composer.editing.value?.id, composer.problem.value], ['best', 'm1', en['error.not-allowed']]);
+  assert.deepEqual(
+    [composer.text.value, composer.editing.value?.id, composer.problem.value],
+    ['best', 'm1', en['error.not-allowed']],
+  );
   composer.cancel();
   assert.equal(composer.text.value, 'half a thought');
 });
@@ -240,14 +288,26 @@ test('an edit that changes nothing is not sent', async () => {
 
 test('what was recorded is sent while an edit is under way', async () => {
   const { app, core } = await opened([conversation('c')]);
-  core.when('page', () => page(1, 1)).when('send', () => ({ message: message(2, { own: true }) })).when('saveDraft', () => ({}));
+  core
+    .when('page', () => page(1, 1))
+    .when('send', () => ({ message: message(2, { own: true }) }))
+    .when('saveDraft', () => ({}));
   await app.timeline('c').open();
   const composer = app.composer('c');
   composer.edit(message(1, { own: true, text: 'mine' }));
   await app.send('c');
   composer.attach(new Blob(['x'], { type: 'audio/webm' }), 'voice.webm', '');
   await app.send('c');
-  assert.deepEqual(core.made('send'), [{ conversation: 'c', text: '', replyTo: '', expire: 0, mentions: [], files: [{ name: 'voice.webm', type: 'audio/webm' }] }]);
+  assert.deepEqual(core.made('send'), [
+    {
+      conversation: 'c',
+      text: '',
+      replyTo: '',
+      expire: 0,
+      mentions: [],
+      files: [{ name: 'voice.webm', type: 'audio/webm' }],
+    },
+  ]);
   assert.deepEqual([composer.text.value, composer.editing.value?.id], ['mine', 'm1']);
 });
 
@@ -260,7 +320,8 @@ test('a draft that is kept in another tab is shown in this one', async () => {
 
 test('somebody writes until it is long ago, or the message is there', async () => {
   const { app, core, world } = await opened([conversation('c')]);
-  const types = (from: string, author: string, on = true) => core.emit('typing', { conversation: 'c', from, author, on });
+  const types = (from: string, author: string, on = true) =>
+    core.emit('typing', { conversation: 'c', from, author, on });
   types('ana@example.org', 'Ana');
   types('ben@example.org', '');
   world.pass(5000);
@@ -280,7 +341,8 @@ test('a new message is read out where it is looked at, made harmless', async () 
   core.emit('message', { message: bold, new: true });
   assert.equal(app.announcement.value, '');
   app.router.go({ at: 'conversation', id: 'c', panel: false });
-  for (const quiet of [message(2, { own: true }), message(3, { notice: leaving })]) core.emit('message', { message: quiet, new: true });
+  for (const quiet of [message(2, { own: true }), message(3, { notice: leaving })])
+    core.emit('message', { message: quiet, new: true });
   core.emit('message', { message: message(4), new: false });
   assert.equal(app.announcement.value, '');
   core.emit('message', { message: bold, new: true });
@@ -295,7 +357,15 @@ test('nothing shows a message that is gone', async () => {
   const { app, core } = await opened([conversation('c'), conversation('d')]);
   const own = message(1, { own: true });
   const composer = app.composer('c');
-  const confirming: Sheet = { kind: 'confirm', title: '', text: own.text, action: '', danger: true, of: { conversation: 'c', message: 'm1' }, run: () => undefined };
+  const confirming: Sheet = {
+    kind: 'confirm',
+    title: '',
+    text: own.text,
+    action: '',
+    danger: true,
+    of: { conversation: 'c', message: 'm1' },
+    run: () => undefined,
+  };
   const show = async (sheet: Sheet) => {
     core.when('search', () => ({ messages: [own, message(2)] }));
     await app.search.ask('text');
@@ -303,7 +373,13 @@ test('nothing shows a message that is gone', async () => {
     app.sheet.value = sheet;
     await app.forward(own);
   };
-  const shown = () => [composer.reply.value?.id, composer.editing.value?.id, app.sheet.value?.kind, app.passing.value?.text, app.search.found.value?.map((m) => m.id).join()];
+  const shown = () => [
+    composer.reply.value?.id,
+    composer.editing.value?.id,
+    app.sheet.value?.kind,
+    app.passing.value?.text,
+    app.search.found.value?.map((m) => m.id).join(),
+  ];
   const nothing = [undefined, undefined, undefined, undefined, 'm2'];
 
   await show({ kind: 'viewer', message: own, index: 0 });
@@ -337,7 +413,10 @@ test('an answer to a search holds nothing that went before it', async () => {
   held[0]!.resolve({ messages: [message(3)] });
   held[1]!.resolve({ messages: [message(1), message(2)] });
   await asking;
-  assert.deepEqual(app.search.found.value?.map((m) => m.id), ['m2']);
+  assert.deepEqual(
+    app.search.found.value?.map((m) => m.id),
+    ['m2'],
+  );
   app.search.clear();
   assert.equal(app.search.found.value, null);
 });
@@ -353,7 +432,9 @@ test('a conversation that goes takes its place with it', async () => {
 
 test('what is read is told though a notice is the last line', async () => {
   const { app, core } = await opened([conversation('c', { unread: 1 })]);
-  core.when('page', () => page(1, 2, { messages: [message(1), message(2, { id: 'notice-2', notice: leaving })] })).when('markRead', () => ({}));
+  core
+    .when('page', () => page(1, 2, { messages: [message(1), message(2, { id: 'notice-2', notice: leaving })] }))
+    .when('markRead', () => ({}));
   await app.timeline('c').open();
   await app.markRead('c');
   assert.deepEqual(core.made('markRead'), [{ conversation: 'c', message: 'm1' }]);
@@ -389,7 +470,10 @@ test('writing to somebody opens the conversation there is, or begins one', async
   const { app, core } = await opened([conversation('c', { peer: 'ana@example.org' })]);
   core.when('direct', () => ({ conversation: 'fresh' }));
   await app.write('ana@example.org');
-  assert.deepEqual([app.router.route.value, core.made('direct').length], [{ at: 'conversation', id: 'c', panel: false }, 0]);
+  assert.deepEqual(
+    [app.router.route.value, core.made('direct').length],
+    [{ at: 'conversation', id: 'c', panel: false }, 0],
+  );
   await app.write('ben@example.org');
   assert.deepEqual(app.router.route.value, { at: 'conversation', id: 'fresh', panel: false });
 });
@@ -401,7 +485,8 @@ test('connections, progress and failures are where they belong', async () => {
   assert.deepEqual([app.offline.value, app.cut.value], [{ a: true, b: false }, false]);
   core.emit('connection', { host: 'example.org', online: false, reason: '' });
   assert.equal(app.cut.value, true);
-  const moved = (done: number, total: number) => core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
+  const moved = (done: number, total: number) =>
+    core.emit('progress', { conversation: 'c', message: 'm', index: 1, done, total });
   moved(1, 4);
   assert.deepEqual(app.progress.value, { 'm/1': 0.25 });
   moved(4, 4);
@@ -424,9 +509,30 @@ test('connections, progress and failures are where they belong', async () => {
 });
 
 test('every code has words', () => {
-  const codes: ErrorCode[] = ['offline', 'passphrase', 'taken', 'invite', 'no-person', 'not-allowed', 'gone', 'closed', 'full', 'impostor', 'canceled', 'self', 'no-accounts', 'in-use', 'lost'];
-  for (const code of codes) assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
-  for (const code of ['failed', 'input', 'phase'] as const) assert.deepEqual([wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))], ['Said.', en['error.failed']]);
+  const codes: ErrorCode[] = [
+    'offline',
+    'passphrase',
+    'taken',
+    'invite',
+    'no-person',
+    'not-allowed',
+    'gone',
+    'closed',
+    'full',
+    'impostor',
+    'canceled',
+    'self',
+    'no-accounts',
+    'in-use',
+    'lost',
+  ];
+  for (const code of codes)
+    assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);
+  for (const code of ['failed', 'input', 'phase'] as const)
+    assert.deepEqual(
+      [wording(new CoreError(code, 'said')), wording(new CoreError(code, ''))],
+      ['Said.', en['error.failed']],
+    );
   assert.equal(wording(new TypeError('inner detail')), en['error.failed']);
 });
 
@@ -436,7 +542,10 @@ test('a message is taken along with its files', async () => {
   core.attachment = async () => new Blob(['abc']);
   await app.forward(m);
   const { text, files, asFiles } = app.passing.value!;
-  assert.deepEqual([text, files[0]!.name, files[0]!.type, files[0]!.size, asFiles], ['look', 'a.pdf', 'application/pdf', 3, true]);
+  assert.deepEqual(
+    [text, files[0]!.name, files[0]!.type, files[0]!.size, asFiles],
+    ['look', 'a.pdf', 'application/pdf', 3, true],
+  );
 });
 
 test('what is shared before the passphrase waits for it', async () => {

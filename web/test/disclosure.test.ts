@@ -12,10 +12,22 @@ const usual = {
   address: 'ana@here.example',
   tables: [
     { table: 'account', rows: [{ Name: 'ana', Statements: ['AA', 'BB'] }] },
-    { table: 'key_package', rows: [{ ...device, Number: 0, KeyPackage: 'CC' }, { ...device, Number: 7, KeyPackage: 'DD' }] },
+    {
+      table: 'key_package',
+      rows: [
+        { ...device, Number: 0, KeyPackage: 'CC' },
+        { ...device, Number: 7, KeyPackage: 'DD' },
+      ],
+    },
     { table: 'mailbox', rows: [{ ...device, Last: 41, Letters: 1, Bytes: 2000 }] },
     { table: 'letter', rows: [{ ...device, Seq: 41, Expires: expires(30), Letter: 'EE' }] },
-    { table: 'letter_seen', rows: [{ ...device, ID: '01', Seq: 40, Hash: '02', Expires: expires(7) }, { ...device, ID: '03', Seq: 41, Hash: '04', Expires: expires(8) }] },
+    {
+      table: 'letter_seen',
+      rows: [
+        { ...device, ID: '01', Seq: 40, Hash: '02', Expires: expires(7) },
+        { ...device, ID: '03', Seq: 41, Hash: '04', Expires: expires(8) },
+      ],
+    },
     { table: 'mailbox_token', rows: [{ ...device, Hash: '05' }] },
   ],
   not_attributable: [{ table: 'channel', reason: 'names no account' }],
@@ -51,27 +63,46 @@ test('what there are no words for is shown as it came', () => {
     comment: 'hello',
   };
   const { odd, facts } = ask(strange);
-  for (const part of ['seen at ten', 'bo@here.example', 'watched', 'because', 'hello']) assert.ok(odd.some((o) => o.data.includes(part)), part);
-  assert.deepEqual(odd.map((o) => o.name), ['comment', 'diary', 'letter', 'account', 'account', 'undefined', 'ledger']);
+  for (const part of ['seen at ten', 'bo@here.example', 'watched', 'because', 'hello'])
+    assert.ok(
+      odd.some((o) => o.data.includes(part)),
+      part,
+    );
+  assert.deepEqual(
+    odd.map((o) => o.name),
+    ['comment', 'diary', 'letter', 'account', 'account', 'undefined', 'ledger'],
+  );
   assert.equal(facts.length, 8);
 });
 
 test('every value of an answer is in the table or shown as it came', () => {
   for (const table of usual.tables) {
-    const more = { ...usual, tables: usual.tables.map((x) => (x === table ? { ...x, rows: x.rows.map((r) => ({ ...r, Added: 'marked value' })) } : x)) };
-    assert.ok(ask(more).odd.some((o) => o.name === table.table && o.data.includes('marked value')), table.table);
+    const more = {
+      ...usual,
+      tables: usual.tables.map((x) =>
+        x === table ? { ...x, rows: x.rows.map((r) => ({ ...r, Added: 'marked value' })) } : x,
+      ),
+    };
+    assert.ok(
+      ask(more).odd.some((o) => o.name === table.table && o.data.includes('marked value')),
+      table.table,
+    );
   }
 });
 
 test('no answer stops the page', () => {
   const letters = (rows: object[]) => ask({ ...usual, tables: [{ table: 'letter', rows }] });
-  for (const Expires of [undefined, 'soon', 1e18, -1, null, {}]) assert.equal(letters([{ ...device, Seq: 1, Letter: 'EE', Expires }]).odd[0]?.name, 'letter', String(Expires));
+  for (const Expires of [undefined, 'soon', 1e18, -1, null, {}])
+    assert.equal(letters([{ ...device, Seq: 1, Letter: 'EE', Expires }]).odd[0]?.name, 'letter', String(Expires));
   const many = Array.from({ length: 200_000 }, (_, i) => ({ ...device, Seq: i, Letter: '', Expires: expires(30) }));
   assert.deepEqual(letters(many).odd, []);
 });
 
 test('an answer without anything is not invented', () => {
-  assert.deepEqual(ask({}, 0), { facts: [{ what: 'Your address: ', many: '1', since: '', kept: 'As long as the account exists' }], odd: [] });
+  assert.deepEqual(ask({}, 0), {
+    facts: [{ what: 'Your address: ', many: '1', since: '', kept: 'As long as the account exists' }],
+    odd: [],
+  });
 });
 
 test('the table speaks the language of the reader', async () => {

@@ -19,7 +19,10 @@ test('a look-up moves only those who stayed where they asked', async () => {
   held[0]!.resolve({ conversation: 'd' });
   await slow;
   assert.deepEqual(at(), { at: 'conversation', id: 'c', panel: false });
-  assert.deepEqual(app.toasts.list.value.map((x) => [x.text, x.action?.label]), [['Found: ted@example.org', en.write]]);
+  assert.deepEqual(
+    app.toasts.list.value.map((x) => [x.text, x.action?.label]),
+    [['Found: ted@example.org', en.write]],
+  );
   app.toasts.list.value[0]!.action!.run();
   assert.deepEqual(at(), { at: 'conversation', id: 'd', panel: false });
   const failing = app.write('eva@example.org');
@@ -51,12 +54,23 @@ test('a new name is everywhere at once', async () => {
   const core = new FakeCore().when('page', () => page(1, 2));
   const { app } = await opened([conversation('c', { group: true, last: message(2) })], core);
   await app.timeline('c').open();
-  const added = message(3, { from: 'eve@example.org', notice: { ...leaving, kind: 'added', whom: 'ana@example.org', name: 'Ana' } });
-  const reply = message(4, { from: 'eve@example.org', author: 'Eve', replyTo: 'm1', quote: { author: 'Ana', text: 'text 1', attachments: [], deleted: false } });
+  const added = message(3, {
+    from: 'eve@example.org',
+    notice: { ...leaving, kind: 'added', whom: 'ana@example.org', name: 'Ana' },
+  });
+  const reply = message(4, {
+    from: 'eve@example.org',
+    author: 'Eve',
+    replyTo: 'm1',
+    quote: { author: 'Ana', text: 'text 1', attachments: [], deleted: false },
+  });
   for (const m of [added, reply]) core.emit('message', { message: m, new: true });
   core.emit('name', { address: 'ana@example.org', name: 'Anna' });
   const [first, , notice, answer] = app.timeline('c').messages.value;
-  assert.deepEqual([first!.author, notice!.notice!.name, answer!.quote!.author, answer!.author], ['Anna', 'Anna', 'Anna', 'Eve']);
+  assert.deepEqual(
+    [first!.author, notice!.notice!.name, answer!.quote!.author, answer!.author],
+    ['Anna', 'Anna', 'Anna', 'Eve'],
+  );
   assert.equal(app.list.get('c')!.last!.author, 'Anna');
 });
 

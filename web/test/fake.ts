@@ -3,7 +3,17 @@
 // A core that answers as a test tells it to, and whose events a test makes.
 
 import assert from 'node:assert/strict';
-import type { Calls, Conversation, ErrorCode, Events, Member, Message, Notice, Page, Session } from '../src/core/api.gen';
+import type {
+  Calls,
+  Conversation,
+  ErrorCode,
+  Events,
+  Member,
+  Message,
+  Notice,
+  Page,
+  Session,
+} from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
 import type { News, Tabs } from '../src/model/settings';
@@ -18,7 +28,10 @@ export class FakeCore implements Core {
   private readonly listeners = new Map<string, Set<(event: never) => void>>();
 
   /** Says how a call is answered. */
-  when<K extends keyof Calls>(name: K, answer: (params: Calls[K][0], files: Blob[]) => Calls[K][1] | Promise<Calls[K][1]>): this {
+  when<K extends keyof Calls>(
+    name: K,
+    answer: (params: Calls[K][0], files: Blob[]) => Calls[K][1] | Promise<Calls[K][1]>,
+  ): this {
     this.handlers.set(name, answer as Handler);
     return this;
   }
@@ -32,7 +45,11 @@ export class FakeCore implements Core {
   /** Lets a call wait; the returned functions end it. */
   hold<K extends keyof Calls>(name: K): Held<Calls[K][1]>[] {
     const held: Held<Calls[K][1]>[] = [];
-    this.handlers.set(name, (params) => new Promise((resolve, reject) => held.push({ params, resolve: resolve as (v: unknown) => void, reject })));
+    this.handlers.set(
+      name,
+      (params) =>
+        new Promise((resolve, reject) => held.push({ params, resolve: resolve as (v: unknown) => void, reject })),
+    );
     return held;
   }
 
@@ -78,8 +95,29 @@ export function settled(): Promise<void> {
 
 export function message(order: number, more: Partial<Message> = {}): Message {
   return {
-    id: `m${order}`, conversation: 'c', order, from: 'ana@example.org', author: 'Ana', own: false, text: `text ${order}`, sentAt: noon + order * 1000, replyTo: '', quote: null,
-    attachments: [], reactions: [], mentions: [], mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'read', reason: null, delivered: 0, read: 0, notice: null, ...more,
+    id: `m${order}`,
+    conversation: 'c',
+    order,
+    from: 'ana@example.org',
+    author: 'Ana',
+    own: false,
+    text: `text ${order}`,
+    sentAt: noon + order * 1000,
+    replyTo: '',
+    quote: null,
+    attachments: [],
+    reactions: [],
+    mentions: [],
+    mentionsMe: false,
+    edited: false,
+    deleted: false,
+    expiresAt: 0,
+    state: 'read',
+    reason: null,
+    delivered: 0,
+    read: 0,
+    notice: null,
+    ...more,
   };
 }
 
@@ -96,17 +134,58 @@ export function page(from: number, to: number, more: Partial<Page> = {}): Page {
 
 export function conversation(id: string, more: Partial<Conversation> = {}): Conversation {
   return {
-    id, group: false, name: id, peer: `${id}@example.org`, status: 'active', reason: null, inviter: '', confirmed: true, unread: 0, mentioned: false, activity: 0, waiting: 0, timer: 0, pinned: false,
-    archived: false, mutedUntil: 0, draft: '', draftReply: '', members: 2, verified: false, unanswered: false, empty: false, last: null, ...more,
+    id,
+    group: false,
+    name: id,
+    peer: `${id}@example.org`,
+    status: 'active',
+    reason: null,
+    inviter: '',
+    confirmed: true,
+    unread: 0,
+    mentioned: false,
+    activity: 0,
+    waiting: 0,
+    timer: 0,
+    pinned: false,
+    archived: false,
+    mutedUntil: 0,
+    draft: '',
+    draftReply: '',
+    members: 2,
+    verified: false,
+    unanswered: false,
+    empty: false,
+    last: null,
+    ...more,
   };
 }
 
 export function member(name: string, more: Partial<Member> = {}): Member {
-  return { address: `${name.toLowerCase()}@example.org`, name, role: 'member', self: false, verified: false, confirmed: true, ...more };
+  return {
+    address: `${name.toLowerCase()}@example.org`,
+    name,
+    role: 'member',
+    self: false,
+    verified: false,
+    confirmed: true,
+    ...more,
+  };
 }
 
 export function session(phase: Session['phase'], more: Partial<Session> = {}): Session {
-  return { version: 1, phase, protected: true, duress: false, address: 'me@example.org', name: 'Me', registered: true, host: 'example.org', recovery: '', ...more };
+  return {
+    version: 1,
+    phase,
+    protected: true,
+    duress: false,
+    address: 'me@example.org',
+    name: 'Me',
+    registered: true,
+    host: 'example.org',
+    recovery: '',
+    ...more,
+  };
 }
 
 /** The surroundings of an application, with a clock and a history of the test's own. */
@@ -119,7 +198,10 @@ export class World implements Surroundings {
   private timers: { at: number; fn: () => void }[] = [];
   private entries: { state: unknown; url: string }[] = [{ state: null, url: '/' }];
   readonly history = this.makeHistory();
-  readonly shelf = { getItem: (key: string) => this.shelved.get(key) ?? null, setItem: (key: string, value: string) => void this.shelved.set(key, value) };
+  readonly shelf = {
+    getItem: (key: string) => this.shelved.get(key) ?? null,
+    setItem: (key: string, value: string) => void this.shelved.set(key, value),
+  };
 
   now = () => this.time;
   later = (fn: () => void, ms: number) => void this.timers.push({ at: this.time + ms, fn });
@@ -135,7 +217,10 @@ export class World implements Surroundings {
   /** What was told to other tabs, and who hears what these say. */
   told: unknown[] = [];
   readonly hearers: Partial<{ [K in keyof News]: (news: News[K]) => void }> = {};
-  readonly tabs: Tabs = { tell: (kind, news) => void this.told.push([kind, news]), on: (kind, fn) => void Object.assign(this.hearers, { [kind]: fn }) };
+  readonly tabs: Tabs = {
+    tell: (kind, news) => void this.told.push([kind, news]),
+    on: (kind, fn) => void Object.assign(this.hearers, { [kind]: fn }),
+  };
 
   /** The places in the history, the present one last, behind addresses that tell nothing of them. */
   get places(): string[] {
@@ -170,12 +255,22 @@ export class World implements Surroundings {
 }
 
 /** An application whose profile is open and holds some conversations. */
-export async function opened(conversations: Conversation[] = [], core = new FakeCore()): Promise<{ app: App; core: FakeCore; world: World }> {
+export async function opened(
+  conversations: Conversation[] = [],
+  core = new FakeCore(),
+): Promise<{ app: App; core: FakeCore; world: World }> {
   const world = new World();
   core
     .when('hello', () => session('open'))
     .when('conversations', () => ({ conversations, next: '' }))
-    .when('settings', () => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false }));
+    .when('settings', () => ({
+      readReports: true,
+      deliveryReports: true,
+      typing: true,
+      timer: 0,
+      interface: {},
+      waking: false,
+    }));
   const app = new App(core, world);
   await app.start();
   return { app, core, world };

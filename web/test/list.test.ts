@@ -9,20 +9,33 @@ import { conversation, noon } from './fake';
 const ids = (all: Conversation[]) => all.map((c) => c.id).join(' ');
 
 function filled(...all: Conversation[]): List {
-  const list = new List((fn) => fn(), () => noon);
+  const list = new List(
+    (fn) => fn(),
+    () => noon,
+  );
   list.fill(all);
   return list;
 }
 
 test('pinned ones come first, then the latest', () => {
-  const list = filled(conversation('old', { activity: 1 }), conversation('new', { activity: 3 }), conversation('pinned', { activity: 0, pinned: true }), conversation('even', { activity: 3 }));
+  const list = filled(
+    conversation('old', { activity: 1 }),
+    conversation('new', { activity: 3 }),
+    conversation('pinned', { activity: 0, pinned: true }),
+    conversation('even', { activity: 3 }),
+  );
   assert.equal(ids(list.main.value), 'pinned even new old');
   list.put(conversation('old', { activity: 9 }));
   assert.equal(ids(list.main.value), 'pinned old even new');
 });
 
 test('archived ones and requests have their own places', () => {
-  const list = filled(conversation('a'), conversation('b', { archived: true }), conversation('c', { status: 'request' }), conversation('d', { status: 'request', archived: true }));
+  const list = filled(
+    conversation('a'),
+    conversation('b', { archived: true }),
+    conversation('c', { status: 'request' }),
+    conversation('d', { status: 'request', archived: true }),
+  );
   assert.deepEqual([ids(list.main.value), ids(list.archived.value), ids(list.requests.value)], ['a', 'b', 'c d']);
 });
 
@@ -39,8 +52,18 @@ test('unread conversations count, unless they are muted or archived', () => {
 });
 
 test('a filter looks at names and addresses, whatever the case and the accents', () => {
-  const list = filled(conversation('a', { name: 'Zoë Müller' }), conversation('b', { name: 'Ben', peer: 'zorro@example.org' }), conversation('c', { name: 'Carl', archived: true }));
-  for (const [query, want] of [['zoe', 'a'], [' MULLER ', 'a'], ['zo', 'a b'], ['carl', ''], ['', 'a b']] as const) {
+  const list = filled(
+    conversation('a', { name: 'Zoë Müller' }),
+    conversation('b', { name: 'Ben', peer: 'zorro@example.org' }),
+    conversation('c', { name: 'Carl', archived: true }),
+  );
+  for (const [query, want] of [
+    ['zoe', 'a'],
+    [' MULLER ', 'a'],
+    ['zo', 'a b'],
+    ['carl', ''],
+    ['', 'a b'],
+  ] as const) {
     list.query.value = query;
     assert.equal(ids(list.main.value), want, query);
   }
@@ -49,7 +72,10 @@ test('a filter looks at names and addresses, whatever the case and the accents',
 });
 
 test('what changes while the list is on its way is not lost', () => {
-  const list = new List((fn) => fn(), () => noon);
+  const list = new List(
+    (fn) => fn(),
+    () => noon,
+  );
   list.put(conversation('a', { name: 'newer' }));
   list.put(conversation('b'));
   list.remove('c');
@@ -61,18 +87,36 @@ test('what changes while the list is on its way is not lost', () => {
 });
 
 test('neighbours stop at the ends', () => {
-  const list = filled(conversation('a', { activity: 3 }), conversation('b', { activity: 2 }), conversation('c', { activity: 1 }));
-  assert.deepEqual([list.neighbour('b', 1)?.id, list.neighbour('b', -1)?.id, list.neighbour('c', 1)?.id, list.neighbour('gone', 1)?.id], ['c', 'a', 'c', 'a']);
+  const list = filled(
+    conversation('a', { activity: 3 }),
+    conversation('b', { activity: 2 }),
+    conversation('c', { activity: 1 }),
+  );
+  assert.deepEqual(
+    [
+      list.neighbour('b', 1)?.id,
+      list.neighbour('b', -1)?.id,
+      list.neighbour('c', 1)?.id,
+      list.neighbour('gone', 1)?.id,
+    ],
+    ['c', 'a', 'c', 'a'],
+  );
 });
 
 test('a person is found in a conversation of two, never in a group', () => {
-  const list = filled(conversation('g', { group: true, peer: 'ana@example.org' }), conversation('p', { peer: 'ana@example.org' }));
+  const list = filled(
+    conversation('g', { group: true, peer: 'ana@example.org' }),
+    conversation('p', { peer: 'ana@example.org' }),
+  );
   assert.equal(list.withPeer('ana@example.org')?.id, 'p');
 });
 
 test('ten thousand conversations take many changes with one sort', () => {
   const planned: (() => void)[] = [];
-  const list = new List((fn) => planned.push(fn), () => noon);
+  const list = new List(
+    (fn) => planned.push(fn),
+    () => noon,
+  );
   const many = Array.from({ length: 10_000 }, (_, i) => conversation(`c${i}`, { activity: i }));
   list.fill(many);
   assert.equal(list.main.value[0]!.id, 'c9999');
@@ -88,8 +132,15 @@ test('ten thousand conversations take many changes with one sort', () => {
 });
 
 test('somebody to whom nothing was said is not in the list', () => {
-  const list = new List((fn) => fn(), () => noon);
-  list.fill([conversation('silent', { empty: true, unanswered: true }), conversation('draft', { empty: true, unanswered: true, draft: 'x' }), conversation('said', { unanswered: true })]);
+  const list = new List(
+    (fn) => fn(),
+    () => noon,
+  );
+  list.fill([
+    conversation('silent', { empty: true, unanswered: true }),
+    conversation('draft', { empty: true, unanswered: true, draft: 'x' }),
+    conversation('said', { unanswered: true }),
+  ]);
   assert.deepEqual(list.main.value.map((c) => c.id).sort(), ['draft', 'said']);
   assert.equal(list.withPeer('silent@example.org')?.id, 'silent');
 });

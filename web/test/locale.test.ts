@@ -7,7 +7,21 @@ import { de } from '../src/locale/de';
 import { en } from '../src/locale/en';
 import { es } from '../src/locale/es';
 import { fr } from '../src/locale/fr';
-import { brief, choose, clock, direction, dayName, duration, type Entry, fill, language, languages, size, speak, t } from '../src/model/i18n';
+import {
+  brief,
+  choose,
+  clock,
+  direction,
+  dayName,
+  duration,
+  type Entry,
+  fill,
+  language,
+  languages,
+  size,
+  speak,
+  t,
+} from '../src/model/i18n';
 import { noon } from './fake';
 
 const catalogues: Record<string, Record<string, Entry>> = { en, de, fr, es, ar };
@@ -23,7 +37,8 @@ for (const [name, catalogue] of Object.entries(catalogues)) {
     assert.deepEqual(Object.keys(catalogue).sort(), Object.keys(en).sort());
     for (const [key, entry] of Object.entries(catalogue)) {
       assert.equal(typeof entry, typeof en[key as keyof typeof en], `${key}: only one of both has forms`);
-      for (const [form, text] of forms(entry)) assert.ok(text.trim() && text === text.trim(), `${key}.${form} is empty or has space around it`);
+      for (const [form, text] of forms(entry))
+        assert.ok(text.trim() && text === text.trim(), `${key}.${form} is empty or has space around it`);
     }
   });
 
@@ -58,9 +73,17 @@ for (const [name, catalogue] of Object.entries(catalogues)) {
 
   if (name === 'en') continue;
   test(`${name} is translated`, () => {
-    const same = Object.keys(en).filter((k) => /\p{L}{4}/u.test(JSON.stringify(catalogue[k]).replace(/\{\w+\}|"(one|other|many)"/g, '')) && JSON.stringify(catalogue[k]) === JSON.stringify(en[k as keyof typeof en]));
-    const known = /^(app|actions|position|pause|details|archive|conversations?|messages?|contacts?|contact|photos|attach\.photos|members|mention|passphrase|create\.host|look\.(size|motion)|settings\.notifications|role\.admin|archive\.count|minutes|said)$/;
-    assert.deepEqual(same.filter((k) => !known.test(k)), []);
+    const same = Object.keys(en).filter(
+      (k) =>
+        /\p{L}{4}/u.test(JSON.stringify(catalogue[k]).replace(/\{\w+\}|"(one|other|many)"/g, '')) &&
+        JSON.stringify(catalogue[k]) === JSON.stringify(en[k as keyof typeof en]),
+    );
+    const known =
+      /^(app|actions|position|pause|details|archive|conversations?|messages?|contacts?|contact|photos|attach\.photos|members|mention|passphrase|create\.host|look\.(size|motion)|settings\.notifications|role\.admin|archive\.count|minutes|said)$/;
+    assert.deepEqual(
+      same.filter((k) => !known.test(k)),
+      [],
+    );
   });
 }
 
@@ -107,7 +130,14 @@ test('forms follow the number', async () => {
   assert.equal(t('members', { n: 1234 }), '1,234 members');
   await speak('ar');
   assert.equal(direction.value, 'rtl');
-  for (const [n, want] of [[1, /^عضو واحد$/], [2, /^عضوان$/], [3, /أعضاء$/], [11, /عضوًا$/], [100, /عضو$/]] as const) assert.match(t('members', { n }), want);
+  for (const [n, want] of [
+    [1, /^عضو واحد$/],
+    [2, /^عضوان$/],
+    [3, /أعضاء$/],
+    [11, /عضوًا$/],
+    [100, /عضو$/],
+  ] as const)
+    assert.match(t('members', { n }), want);
   await speak('de');
   assert.equal(t('members', { n: 1234 }), '1.234 Mitglieder');
   assert.equal(direction.value, 'ltr');
@@ -129,7 +159,8 @@ test('the first known language is chosen', () => {
 });
 
 test('a moment that there is no date for, or that is yet to come, is none of today', () => {
-  for (const at of [9e15, -9e15, 2 ** 62, NaN]) assert.deepEqual([clock(at), brief(at, noon), dayName(at, noon)], ['', '', ''], String(at));
+  for (const at of [9e15, -9e15, 2 ** 62, NaN])
+    assert.deepEqual([clock(at), brief(at, noon), dayName(at, noon)], ['', '', ''], String(at));
   const later = noon + 3 * 86_400_000;
   assert.deepEqual([brief(later, noon), dayName(later, noon)], ['Jan 17', 'Saturday, January 17']);
 });

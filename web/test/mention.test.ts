@@ -44,7 +44,10 @@ const link = '[@bea](mimi://example.org/u/bea)';
 async function group() {
   const core = new FakeCore()
     .when('page', () => page(1, 1))
-    .when('members', () => ({ members: [member('Me', { self: true }), member('Secret Nick', { address: 'bea@example.org' })], role: 'member' }))
+    .when('members', () => ({
+      members: [member('Me', { self: true }), member('Secret Nick', { address: 'bea@example.org' })],
+      role: 'member',
+    }))
     .when('send', ({ text, mentions }) => ({ message: message(2, { own: true, text, mentions }) }))
     .when('edit', () => ({}));
   const { app } = await opened([conversation('c', { group: true, draft: '@bea look' })], core);
@@ -56,7 +59,10 @@ test('a draft mentions whom it names, after it was loaded anew', async () => {
   const { app, core, composer } = await group();
   await composer.restore(app.list.get('c')!);
   await app.send('c');
-  assert.deepEqual(core.made('send').map((s) => (s as { mentions: string[] }).mentions), [['bea@example.org']]);
+  assert.deepEqual(
+    core.made('send').map((s) => (s as { mentions: string[] }).mentions),
+    [['bea@example.org']],
+  );
 });
 
 test('an edit shows what was typed, and mentions whom it names then', async () => {
@@ -68,7 +74,10 @@ test('an edit shows what was typed, and mentions whom it names then', async () =
   composer.edit(message(3, { own: true, text: 'nobody' }));
   composer.text.value = '@bea';
   await app.submit('c');
-  assert.deepEqual(core.made('edit').map((e) => (e as { text: string }).text), [`so ${link}, and ${link}`, link]);
+  assert.deepEqual(
+    core.made('edit').map((e) => (e as { text: string }).text),
+    [`so ${link}, and ${link}`, link],
+  );
 });
 
 test('what is shown until a mention is stored looks as it will', async () => {
@@ -80,19 +89,47 @@ test('what is shown until a mention is stored looks as it will', async () => {
   await settled();
   assert.equal(app.timeline('c').messages.value.at(-1)!.text, `hello ${link}`);
   core.emit('message', { message: message(2, { own: true, text: `hello ${link}` }), new: true });
-  assert.deepEqual(app.timeline('c').messages.value.map((m) => m.id), ['m1', 'm2']);
+  assert.deepEqual(
+    app.timeline('c').messages.value.map((m) => m.id),
+    ['m1', 'm2'],
+  );
 });
 
 test('a name is looked for behind an @ only', () => {
-  for (const [text, want] of [['@', ''], ['hi @an', 'an'], ['(@an', 'an'], ['mail me@an', null], ['@an ', null], ['@@a', null], [`@${'x'.repeat(41)}`, null]] as const) {
+  for (const [text, want] of [
+    ['@', ''],
+    ['hi @an', 'an'],
+    ['(@an', 'an'],
+    ['mail me@an', null],
+    ['@an ', null],
+    ['@@a', null],
+    [`@${'x'.repeat(41)}`, null],
+  ] as const) {
     assert.equal(mentionAt(text, text.length), want, text);
   }
   assert.equal(mentionAt('@anna rest', 3), 'an');
 });
 
 test('candidates fit by any of their names or by address, and are not oneself', () => {
-  const members = [member('Zoë Adler'), member('Ben', { address: 'adam@x' }), member('Adam', { self: true }), member('Carl')];
-  assert.deepEqual(candidates(members, 'AD').map((m) => m.name), ['Zoë Adler', 'Ben']);
-  assert.deepEqual(candidates(members, 'zoe').map((m) => m.name), ['Zoë Adler']);
-  assert.equal(candidates(Array.from({ length: 300 }, () => member('Ann')), '').length, 6);
+  const members = [
+    member('Zoë Adler'),
+    member('Ben', { address: 'adam@x' }),
+    member('Adam', { self: true }),
+    member('Carl'),
+  ];
+  assert.deepEqual(
+    candidates(members, 'AD').map((m) => m.name),
+    ['Zoë Adler', 'Ben'],
+  );
+  assert.deepEqual(
+    candidates(members, 'zoe').map((m) => m.name),
+    ['Zoë Adler'],
+  );
+  assert.equal(
+    candidates(
+      Array.from({ length: 300 }, () => member('Ann')),
+      '',
+    ).length,
+    6,
+  );
 });

@@ -7,8 +7,18 @@ import { speak, type Language } from '../src/model/i18n';
 import { happened } from '../src/model/notice';
 import { message } from './fake';
 
-const notice = (more: Partial<Notice>): Notice => ({ kind: 'other', whom: '', name: '', self: false, title: '', timer: 0, role: 'member', ...more });
-const by = (what: Partial<Notice>, more: Partial<Message> = {}) => happened(message(1, { text: '', notice: notice(what), ...more }));
+const notice = (more: Partial<Notice>): Notice => ({
+  kind: 'other',
+  whom: '',
+  name: '',
+  self: false,
+  title: '',
+  timer: 0,
+  role: 'member',
+  ...more,
+});
+const by = (what: Partial<Notice>, more: Partial<Message> = {}) =>
+  happened(message(1, { text: '', notice: notice(what), ...more }));
 const bo = { whom: 'bo@example.org', name: 'Bo' };
 const me = { whom: 'me@example.org', name: 'My Name', self: true };
 const mine = { own: true, author: 'My Name' };
@@ -29,7 +39,10 @@ test('what happened is said with names', () => {
   assert.equal(by({ kind: 'role', role: 'owner', ...me }), 'Ana made you an owner');
   assert.equal(by({ kind: 'role', ...bo }, mine), 'You made Bo an ordinary member');
   assert.equal(by({ kind: 'not-added', ...bo }, mine), 'Bo could not be added. Try again later.');
-  assert.equal(by({ kind: 'profile', title: 'Alice' }), 'Ana now goes by “Alice”. You still see the name that you verified.');
+  assert.equal(
+    by({ kind: 'profile', title: 'Alice' }),
+    'Ana now goes by “Alice”. You still see the name that you verified.',
+  );
 });
 
 test('those who were added together are named together, the first of many', () => {

@@ -26,7 +26,8 @@ test('every place has a path, and the path leads back to it', () => {
 });
 
 test('what is no place is home', () => {
-  for (const path of ['', '//', '/c', '/c/', '/c/%', '/person/ana@example.org', '/nonsense/x', '/constructor', '/C/x']) assert.deepEqual(parse(path), { at: 'home' }, path);
+  for (const path of ['', '//', '/c', '/c/', '/c/%', '/person/ana@example.org', '/nonsense/x', '/constructor', '/C/x'])
+    assert.deepEqual(parse(path), { at: 'home' }, path);
   assert.deepEqual(parse('/settings/'), { at: 'settings', section: '' });
   assert.deepEqual(parse('/c/x/else/info'), { at: 'conversation', id: 'x', panel: false });
 });

@@ -6,7 +6,15 @@ import type { Settings as Stored } from '../src/core/api.gen';
 import { defaults, Settings } from '../src/model/settings';
 import { FakeCore, settled, World } from './fake';
 
-const stored = (more: Partial<Stored> = {}): Stored => ({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false, ...more });
+const stored = (more: Partial<Stored> = {}): Stored => ({
+  readReports: true,
+  deliveryReports: true,
+  typing: true,
+  timer: 0,
+  interface: {},
+  waking: false,
+  ...more,
+});
 
 function settings(world = new World()): { s: Settings; core: FakeCore; world: World } {
   const core = new FakeCore().when('settings', () => stored()).when('setSettings', () => ({}));
@@ -70,14 +78,23 @@ test('what another tab changed is shown, and stays when this one changes somethi
   const changing = s.store({ typing: false });
   await settled();
   world.hearers.settings!(stored({ readReports: true, interface: { theme: 'light' } }));
-  assert.deepEqual([s.stored.value.typing, s.look.value.theme], [false, 'light'], 'what is on its way is shown with it');
+  assert.deepEqual(
+    [s.stored.value.typing, s.look.value.theme],
+    [false, 'light'],
+    'what is on its way is shown with it',
+  );
   held[0]!.resolve({});
   await changing;
 });
 
 test('the profile decides, as far as this version knows what it says', async () => {
   const { s, core } = settings();
-  core.when('settings', () => stored({ timer: 5, interface: { theme: 'dark', size: '9000', language: 'tlh', later: 'on', toString: 'x', constructor: 'y' } }));
+  core.when('settings', () =>
+    stored({
+      timer: 5,
+      interface: { theme: 'dark', size: '9000', language: 'tlh', later: 'on', toString: 'x', constructor: 'y' },
+    }),
+  );
   await s.load();
   assert.equal(s.stored.value.timer, 5);
   assert.deepEqual(s.look.value, { ...defaults, theme: 'dark' });

@@ -9,7 +9,11 @@ import { settled } from './fake';
 class OneLock implements Locks {
   private rob: (() => void) | null = null;
 
-  async request(_: string, options: { ifAvailable?: boolean; steal?: boolean }, fn: (lock: unknown) => Promise<void>): Promise<void> {
+  async request(
+    _: string,
+    options: { ifAvailable?: boolean; steal?: boolean },
+    fn: (lock: unknown) => Promise<void>,
+  ): Promise<void> {
     if (this.rob && !options.steal) return fn(null);
     this.rob?.();
     let free = () => undefined as void;
@@ -41,5 +45,8 @@ test('one tab holds the lock, and another can acquire it', async () => {
 
 test('a browser that refuses locks says why', async () => {
   const locks: Locks = { request: () => Promise.reject(new Error('insecure')) };
-  await assert.rejects(acquire(locks, 'nobody', () => assert.fail()), /insecure/);
+  await assert.rejects(
+    acquire(locks, 'nobody', () => assert.fail()),
+    /insecure/,
+  );
 });

@@ -19,12 +19,16 @@ test('what reorders or hides text is taken out', () => {
 });
 
 test('emoji and scripts keep their joiners, flags their tags', () => {
-  for (const text of [family, england, 'नमस्ते', 'می‌خواهم', '❤️', 'Zoë', 'שלום', '葛\u{e0100}']) assert.equal(harmless(text), text);
+  for (const text of [family, england, 'नमस्ते', 'می‌خواهم', '❤️', 'Zoë', 'שלום', '葛\u{e0100}'])
+    assert.equal(harmless(text), text);
 });
 
 test('marks pile up only so far', () => {
   assert.equal([...harmless(`a${'\u0301'.repeat(500)}`)].length, 9);
-  assert.doesNotMatch(harmless(`a${'\u{1d165}'.repeat(20)}`), /[\ud800-\udfff](?![\udc00-\udfff])(?<![\ud800-\udbff][\udc00-\udfff])/);
+  assert.doesNotMatch(
+    harmless(`a${'\u{1d165}'.repeat(20)}`),
+    /[\ud800-\udfff](?![\udc00-\udfff])(?<![\ud800-\udbff][\udc00-\udfff])/,
+  );
 });
 
 test('a preview has no Markdown', () => {
@@ -36,7 +40,8 @@ test('a preview has no Markdown', () => {
     ['snake_case_name 2*3*4', 'snake_case_name 2*3*4'],
     ['\\*as it is\\*', '*as it is*'],
     ['a\u202eb', 'ab'],
-  ] as const) assert.equal(plain(markdown), want);
+  ] as const)
+    assert.equal(plain(markdown), want);
 });
 
 test('a preview is short, cuts no character in two, and takes no time', () => {
@@ -49,12 +54,31 @@ test('a preview is short, cuts no character in two, and takes no time', () => {
 });
 
 test('emoji alone are counted as people see them', () => {
-  for (const [text, n] of [['😀', 1], [' 😀 😀 ', 2], [family, 1], ['🇩🇪🇫🇷', 2], [england, 1], ['1️⃣', 1], ['👍🏽', 1]] as const) assert.equal(onlyEmoji(text), n, text);
-  for (const text of ['', ' ', '1', '#', 'a😀', '😀.', '\u200d', '\ufe0f', '😀'.repeat(60)]) assert.equal(onlyEmoji(text), 0, JSON.stringify(text));
+  for (const [text, n] of [
+    ['😀', 1],
+    [' 😀 😀 ', 2],
+    [family, 1],
+    ['🇩🇪🇫🇷', 2],
+    [england, 1],
+    ['1️⃣', 1],
+    ['👍🏽', 1],
+  ] as const)
+    assert.equal(onlyEmoji(text), n, text);
+  for (const text of ['', ' ', '1', '#', 'a😀', '😀.', '\u200d', '\ufe0f', '😀'.repeat(60)])
+    assert.equal(onlyEmoji(text), 0, JSON.stringify(text));
 });
 
 test('initials are letters', () => {
-  for (const [name, want] of [['Ana Maria Silva', 'AS'], ['k7q2-m9xd@host', 'KM'], ['سارة', 'س'], ['👍', '·'], ['', '·'], ['(Ben)', 'B'], ['𝒜lice', '𝒜']] as const) assert.equal(initials(name), want);
+  for (const [name, want] of [
+    ['Ana Maria Silva', 'AS'],
+    ['k7q2-m9xd@host', 'KM'],
+    ['سارة', 'س'],
+    ['👍', '·'],
+    ['', '·'],
+    ['(Ben)', 'B'],
+    ['𝒜lice', '𝒜'],
+  ] as const)
+    assert.equal(initials(name), want);
 });
 
 test('the colour of an address is always the same, and colours are spread', () => {
@@ -70,13 +94,26 @@ test('a long name of a file keeps its ending', () => {
   assert.doesNotMatch(parted('😀'.repeat(60)).join(' '), /[\ud800-\udbff](?![\udc00-\udfff])/);
 });
 
-test('folding takes case and accents', () => assert.deepEqual([fold('ÀÉÎ Straẞe ﬁ'), fold('İbrahim')], ['aei straße fi', 'ibrahim']));
+test('folding takes case and accents', () =>
+  assert.deepEqual([fold('ÀÉÎ Straẞe ﬁ'), fold('İbrahim')], ['aei straße fi', 'ibrahim']));
 
 test('commands fit by all words, the beginning of the title best', () => {
-  const command = (title: string, hint = ''): Command => ({ id: title, title, hint, kind: 'action', run: () => undefined });
+  const command = (title: string, hint = ''): Command => ({
+    id: title,
+    title,
+    hint,
+    kind: 'action',
+    run: () => undefined,
+  });
   const all = [command('Archive', 'ana@x'), command('Banana'), command('Maria Ana'), command('Ana Silva', 'silva@x')];
-  assert.deepEqual(rank(all, 'ana').map((c) => c.title), ['Ana Silva', 'Maria Ana', 'Banana', 'Archive']);
-  assert.deepEqual(rank(all, 'silva ANA').map((c) => c.title), ['Ana Silva']);
+  assert.deepEqual(
+    rank(all, 'ana').map((c) => c.title),
+    ['Ana Silva', 'Maria Ana', 'Banana', 'Archive'],
+  );
+  assert.deepEqual(
+    rank(all, 'silva ANA').map((c) => c.title),
+    ['Ana Silva'],
+  );
   assert.deepEqual(rank(all, 'nobody'), []);
   assert.equal(rank(all, '', 2).length, 2);
 });
@@ -92,7 +129,13 @@ test('notes go by themselves, those with something to do stay', () => {
   toasts.add('saved');
   toasts.add('saved');
   toasts.add('archived', { label: 'Undo', run: () => undefined });
-  assert.deepEqual(toasts.list.value.map((x) => x.text), ['saved', 'archived']);
+  assert.deepEqual(
+    toasts.list.value.map((x) => x.text),
+    ['saved', 'archived'],
+  );
   world.pass(2000); // a short note covers something for a short time
-  assert.deepEqual(toasts.list.value.map((x) => x.text), ['archived']);
+  assert.deepEqual(
+    toasts.list.value.map((x) => x.text),
+    ['archived'],
+  );
 });

@@ -16,7 +16,13 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 function history(n: number, firstUnread = ''): { core: FakeCore; timeline: Timeline } {
   const core = new FakeCore().when('page', ({ where, message: id, limit }: PageQuery) => {
     const at = Number(id.slice(1));
-    const [from, to] = { newest: [n - limit + 1, n], unread: [n - limit + 1, n], before: [at - limit, at - 1], after: [at + 1, at + limit], around: [at - limit / 2, at + limit / 2] }[where] as [number, number];
+    const [from, to] = {
+      newest: [n - limit + 1, n],
+      unread: [n - limit + 1, n],
+      before: [at - limit, at - 1],
+      after: [at + 1, at + limit],
+      around: [at - limit / 2, at + limit / 2],
+    }[where] as [number, number];
     const first = Math.max(1, from);
     const last = Math.min(n, to);
     return page(first, last, { moreBefore: first > 1, moreAfter: last < n, firstUnread });
@@ -71,7 +77,11 @@ test('a window that stays at the end does not grow for ever', async () => {
     assert.deepEqual(orders(timeline), range(n + 1 - length, n));
     assert.ok(length >= pageSize && length <= largest.messages);
   }
-  assert.equal(halved, 1 + Math.floor((3000 - largest.messages - 1) / windowSize), 'its beginning stays where it is for as long as it may');
+  assert.equal(
+    halved,
+    1 + Math.floor((3000 - largest.messages - 1) / windowSize),
+    'its beginning stays where it is for as long as it may',
+  );
   assert.equal(timeline.moreBefore.value, true);
 });
 
@@ -97,7 +107,10 @@ test('a window does not let go of what is read in it', async () => {
 });
 
 test('a conversation opens at what is unread, however far back', async () => {
-  for (const [firstUnread, shown] of [['m490', range(501 - pageSize, 500)], ['m100', range(100 - pageSize / 2, 100 + pageSize / 2)]] as const) {
+  for (const [firstUnread, shown] of [
+    ['m490', range(501 - pageSize, 500)],
+    ['m100', range(100 - pageSize / 2, 100 + pageSize / 2)],
+  ] as const) {
     const { timeline } = history(500, firstUnread);
     await timeline.open();
     assert.deepEqual([orders(timeline), timeline.firstUnread.value], [shown, firstUnread]);
@@ -195,7 +208,10 @@ test('a change takes the place of what it changes, and brings nothing new', asyn
   await timeline.open();
   timeline.apply(message(2, { text: 'edited' }), false);
   timeline.apply(message(9), false);
-  assert.deepEqual(timeline.messages.value.map((m) => m.text), ['text 1', 'edited', 'text 3']);
+  assert.deepEqual(
+    timeline.messages.value.map((m) => m.text),
+    ['text 1', 'edited', 'text 3'],
+  );
 });
 
 test('what happens while a page is on its way is not lost', async () => {
@@ -209,12 +225,18 @@ test('what happens while a page is on its way is not lost', async () => {
   timeline.remove('m2');
   held[0]!.resolve(page(1, 3, { moreBefore: true }));
   await opening;
-  assert.deepEqual(timeline.messages.value.map((m) => m.text), ['text 1', 'edited', 'text 4']);
+  assert.deepEqual(
+    timeline.messages.value.map((m) => m.text),
+    ['text 1', 'edited', 'text 4'],
+  );
   const more = timeline.more('before');
   timeline.apply(message(-1, { text: 'edited as well' }), false);
   held[1]!.resolve({ messages: [message(-2), message(-1)], moreBefore: false, moreAfter: false, firstUnread: '' });
   await more;
-  assert.deepEqual(timeline.messages.value.map((m) => m.text), ['text -2', 'edited as well', 'text 1', 'edited', 'text 4']);
+  assert.deepEqual(
+    timeline.messages.value.map((m) => m.text),
+    ['text -2', 'edited as well', 'text 1', 'edited', 'text 4'],
+  );
 });
 
 test('new messages beyond the window are not shown', async () => {
@@ -265,7 +287,10 @@ test('answers out of order leave messages in order', async () => {
   const { timeline, core } = history(2);
   await timeline.open();
   const held = core.hold('send');
-  const both = Promise.all([timeline.send({ ...nothing, text: 'first' }, me), timeline.send({ ...nothing, text: 'second' }, me)]);
+  const both = Promise.all([
+    timeline.send({ ...nothing, text: 'first' }, me),
+    timeline.send({ ...nothing, text: 'second' }, me),
+  ]);
   await settled();
   timeline.apply(message(3), true);
   held[1]!.resolve({ message: message(5, { own: true, text: 'second' }) });
@@ -303,8 +328,12 @@ test('the line of new messages stays when its message goes', async () => {
 });
 
 const minute = 60_000;
-const shape = (all: Row[]) => all.map((r) => (r.kind === 'message' ? `${r.first ? '[' : ''}${r.message.id}${r.last ? ']' : ''}` : r.kind)).join(' ');
-const at = (n: number, minutes: number, more: Partial<Message> = {}) => message(n, { sentAt: noon + minutes * minute, ...more });
+const shape = (all: Row[]) =>
+  all
+    .map((r) => (r.kind === 'message' ? `${r.first ? '[' : ''}${r.message.id}${r.last ? ']' : ''}` : r.kind))
+    .join(' ');
+const at = (n: number, minutes: number, more: Partial<Message> = {}) =>
+  message(n, { sentAt: noon + minutes * minute, ...more });
 
 test('messages of one author group within five minutes', () => {
   assert.equal(shape(rows([at(1, 0), at(2, 4.9), at(3, 9), at(4, 14)], '')), 'day [m1 m2 m3] [m4]');
@@ -319,21 +348,33 @@ test('a day and the line of new messages part groups', () => {
 });
 
 test('every line has a key of its own', () => {
-  const many = range(1, 2000).map((n) => at(n, n * 7, { notice: n % 13 ? null : leaving, from: n % 3 ? 'a@x' : 'b@x' }));
+  const many = range(1, 2000).map((n) =>
+    at(n, n * 7, { notice: n % 13 ? null : leaving, from: n % 3 ? 'a@x' : 'b@x' }),
+  );
   const keys = rows(many, 'm1000').map((r) => r.key);
   assert.equal(new Set(keys).size, keys.length);
 });
 
 test('what is gone stays in no answer to it', async () => {
   const { timeline, core } = history(3);
-  const answer = (order: number, to: string) => message(order, { replyTo: to, quote: { author: 'Ana', text: 'a secret', attachments: [{ index: 0, name: 'a', type: 'b', size: 1 }], deleted: false } });
+  const answer = (order: number, to: string) =>
+    message(order, {
+      replyTo: to,
+      quote: {
+        author: 'Ana',
+        text: 'a secret',
+        attachments: [{ index: 0, name: 'a', type: 'b', size: 1 }],
+        deleted: false,
+      },
+    });
   const held = core.hold('page');
   const opening = timeline.open();
   timeline.remove('m0');
   timeline.apply(message(1, { deleted: true, text: '' }), false);
   held[0]!.resolve(page(3, 3, { messages: [answer(3, 'm0'), answer(4, 'm1'), answer(5, 'm2')] }));
   await opening;
-  const quotes = () => timeline.messages.value.map((m) => `${m.quote!.text}${m.quote!.attachments.length}${m.quote!.deleted}`);
+  const quotes = () =>
+    timeline.messages.value.map((m) => `${m.quote!.text}${m.quote!.attachments.length}${m.quote!.deleted}`);
   assert.deepEqual(quotes(), ['0true', '0true', 'a secret1false']);
   timeline.apply(answer(6, 'm7'), true);
   timeline.apply(message(2, { deleted: true, text: '' }), false);
@@ -350,6 +391,7 @@ test('the text that was written last is known at the end only', async () => {
   await timeline.toEnd();
   assert.equal(last(), undefined);
   timeline.apply(message(95, { own: true }), false);
-  for (const other of [{ own: false }, { text: '' }, { deleted: true }, { notice: leaving }]) timeline.apply(message(96, { own: true, ...other }), false);
+  for (const other of [{ own: false }, { text: '' }, { deleted: true }, { notice: leaving }])
+    timeline.apply(message(96, { own: true, ...other }), false);
   assert.equal(last(), 'm95');
 });

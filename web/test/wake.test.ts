@@ -37,8 +37,13 @@ class FakePush implements Push {
 
 const stored = { readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} };
 
-function waking(on = false, push: FakePush | null = new FakePush()): { w: Waking; core: FakeCore; push: FakePush; s: Settings } {
-  const core = new FakeCore().when('wakeKey', () => ({ key: 'KEY', endpoint: '' })).when('setWake', ({ endpoint }) => ({ ...stored, waking: endpoint !== '' }));
+function waking(
+  on = false,
+  push: FakePush | null = new FakePush(),
+): { w: Waking; core: FakeCore; push: FakePush; s: Settings } {
+  const core = new FakeCore()
+    .when('wakeKey', () => ({ key: 'KEY', endpoint: '' }))
+    .when('setWake', ({ endpoint }) => ({ ...stored, waking: endpoint !== '' }));
   const world = new World();
   const s = new Settings(core, world.shelf, world.system, world.tabs);
   s.stored.value = { ...s.stored.value, waking: on };
@@ -119,7 +124,10 @@ test('an erased profile is woken no more', async () => {
   const push = new FakePush();
   world.push = push;
   push.subscription = { key: 'KEY', endpoint: 'https://push.example/1' };
-  const app = new App(new FakeCore().when('hello', () => session('none')), world);
+  const app = new App(
+    new FakeCore().when('hello', () => session('none')),
+    world,
+  );
   await app.start();
   assert.equal(push.subscription, null);
   assert.equal(app.session.value?.phase, 'none');

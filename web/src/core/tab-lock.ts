@@ -10,7 +10,11 @@ export class HeldElsewhere extends Error {}
 
 /** What of the browser's locks is needed (W3C, Web Locks). */
 export interface Locks {
-  request(name: string, options: { ifAvailable?: boolean; steal?: boolean }, fn: (lock: unknown) => Promise<void>): Promise<void>;
+  request(
+    name: string,
+    options: { ifAvailable?: boolean; steal?: boolean },
+    fn: (lock: unknown) => Promise<void>,
+  ): Promise<void>;
 }
 
 /**

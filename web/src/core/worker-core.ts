@@ -34,7 +34,11 @@ export async function connect(yields: () => Promise<void>, fails: (reason: CoreE
 /** Starts a worker of this tab's own. */
 async function alone(yields: () => Promise<void>): Promise<Line> {
   let worker: Worker | undefined;
-  const lock = await acquire(navigator.locks, reacquires() ? 'anybody' : 'nobody', () => void yields().finally(() => worker?.terminate()));
+  const lock = await acquire(
+    navigator.locks,
+    reacquires() ? 'anybody' : 'nobody',
+    () => void yields().finally(() => worker?.terminate()),
+  );
   const mine = (worker = new Worker(url));
   const leave = (kept: boolean) => {
     if (!kept) return; // it ends with the page, and has a moment until then

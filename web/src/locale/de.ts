@@ -40,7 +40,8 @@ export const de: Catalogue = {
   others: { one: '{n} weitere Person', other: '{n} weitere' },
 
   'broken.title': 'SecureCrypt kann nicht starten',
-  'broken.text': 'Nichts ist verloren: Deine Nachrichten sind weiter auf diesem Gerät. Aktualisiere den Browser oder öffne diese Seite noch einmal.',
+  'broken.text':
+    'Nichts ist verloren: Deine Nachrichten sind weiter auf diesem Gerät. Aktualisiere den Browser oder öffne diese Seite noch einmal.',
   'elsewhere.title': 'SecureCrypt ist in einem anderen Tab offen',
   'elsewhere.text': 'In diesem Browser läuft es immer nur in einem Tab.',
   'elsewhere.here': 'Hier benutzen',
@@ -51,7 +52,8 @@ export const de: Catalogue = {
   'welcome.point1': 'Keine Telefonnummer, keine E-Mail-Adresse, kein echter Name.',
   'welcome.point2': 'Die Schlüssel gehören dir. Niemand kann sie an deiner Stelle herausgeben.',
   'welcome.point3': 'Du siehst jederzeit, was der Server über dich weiß.',
-  'welcome.recovery': 'Dein Konto liegt nur in diesem Browser. Geht er verloren, lässt es sich noch nicht wiederherstellen.',
+  'welcome.recovery':
+    'Dein Konto liegt nur in diesem Browser. Geht er verloren, lässt es sich noch nicht wiederherstellen.',
   begin: 'Los geht’s',
   'create.title': 'Dein Konto',
   'create.profile': 'Dein Name (freiwillig)',
@@ -59,16 +61,19 @@ export const de: Catalogue = {
   'create.host': 'Server',
   'create.host.hint': 'Die Adresse des Servers, den du nutzen möchtest.',
   'create.passphrase': 'Passphrase (freiwillig)',
-  'create.passphrase.hint': 'Schützt deine Nachrichten auf diesem Gerät. Ohne sie kann sie jeder lesen, der diesen Browser öffnet. Niemand kann sie zurücksetzen.',
+  'create.passphrase.hint':
+    'Schützt deine Nachrichten auf diesem Gerät. Ohne sie kann sie jeder lesen, der diesen Browser öffnet. Niemand kann sie zurücksetzen.',
   'create.more': 'Mehr Optionen',
   'create.name': 'Adresse',
   'create.name.hint': 'Der Teil vor dem @. Leer lassen für eine zufällige Adresse, die nichts über dich verrät.',
-  'create.name.form': '2 bis 32 Zeichen: a–z, 0–9, Punkt, Binde- und Unterstrich, am Anfang ein Buchstabe oder eine Ziffer',
+  'create.name.form':
+    '2 bis 32 Zeichen: a–z, 0–9, Punkt, Binde- und Unterstrich, am Anfang ein Buchstabe oder eine Ziffer',
   'create.invite': 'Einladungscode',
   create: 'Konto anlegen',
   'create.busy': 'Dein Konto wird angelegt…',
   'recovery.title': 'Dein Wiederherstellungsschlüssel',
-  'recovery.text': 'Schreib ihn auf und bewahre ihn sicher auf. Mit ihm wirst du dein Konto zurückholen können. Noch geht das nicht: Wer dieses Gerät jetzt verliert, verliert das Konto. Der Schlüssel wird nicht noch einmal gezeigt.',
+  'recovery.text':
+    'Schreib ihn auf und bewahre ihn sicher auf. Mit ihm wirst du dein Konto zurückholen können. Noch geht das nicht: Wer dieses Gerät jetzt verliert, verliert das Konto. Der Schlüssel wird nicht noch einmal gezeigt.',
   'recovery.kept': 'Ich habe ihn aufgeschrieben',
 
   locked: 'Gesperrt',
@@ -135,7 +140,8 @@ export const de: Catalogue = {
   'delete-conversation': 'Chat löschen',
   'delete-conversation.title': 'Chat „{name}“ löschen?',
   'delete-conversation.text': 'Alle Nachrichten darin werden von diesem Gerät entfernt. Die anderen behalten ihre.',
-  'delete-conversation.leaves': 'Alle Nachrichten darin werden von diesem Gerät entfernt. {name} behält die eigenen und sieht, dass du gegangen bist. Ihr könnt jederzeit einen neuen Chat beginnen.',
+  'delete-conversation.leaves':
+    'Alle Nachrichten darin werden von diesem Gerät entfernt. {name} behält die eigenen und sieht, dass du gegangen bist. Ihr könnt jederzeit einen neuen Chat beginnen.',
   block: 'Blockieren',
   unblock: 'Nicht mehr blockieren',
   'block.title': '{name} blockieren?',
@@ -154,18 +160,22 @@ export const de: Catalogue = {
   disappear: 'Sichtbar für {time}',
   verified: 'Bestätigt',
   'blocked.text': 'Du hast {name} blockiert.',
-  'stopped.text': 'Senden ist aus: Jemand hier ist vielleicht nicht, wer er scheint. Vergleicht eure Codes persönlich oder am Telefon, bevor du weitermachst.',
+  'stopped.text':
+    'Senden ist aus: Jemand hier ist vielleicht nicht, wer er scheint. Vergleicht eure Codes persönlich oder am Telefon, bevor du weitermachst.',
   'compare-codes': 'Codes vergleichen',
   'closed.left': 'Du hast diese Gruppe verlassen.',
   'closed.removed': 'Du wurdest aus dieser Gruppe entfernt. Bitte ein Mitglied, dich wieder hinzuzufügen.',
   'closed.lost': 'Dieses Gerät hat zu viel verpasst, um mitzulesen. Bitte darum, wieder aufgenommen zu werden.',
-  'closed.lost.person': 'Dieses Gerät hat zu viel verpasst, um weiter mitzulesen. Schreib, um einen neuen Chat zu beginnen.',
+  'closed.lost.person':
+    'Dieses Gerät hat zu viel verpasst, um weiter mitzulesen. Schreib, um einen neuen Chat zu beginnen.',
   'request.text': '{name} möchte dir schreiben.',
   'request.group': '{name} hat dich in diese Gruppe aufgenommen.',
   'request.hint': 'Dass du dies liest, wird erst sichtbar, wenn du annimmst.',
-  'request.claim': 'Noch hat niemand diese Adresse bestätigt. Wenn du annimmst, wird der andere Server gefragt und geholt, was dort steht.',
+  'request.claim':
+    'Noch hat niemand diese Adresse bestätigt. Wenn du annimmst, wird der andere Server gefragt und geholt, was dort steht.',
   'awaits.person': '{name} muss deine Anfrage erst annehmen.',
-  'awaits.server': '{server} antwortet nicht. Was du schreibst, wird gesendet, sobald es antwortet. Prüfe die Adresse, wenn das lange dauert.',
+  'awaits.server':
+    '{server} antwortet nicht. Was du schreibst, wird gesendet, sobald es antwortet. Prüfe die Adresse, wenn das lange dauert.',
   accept: 'Annehmen',
   'timeline.failed': 'Die Nachrichten konnten nicht gelesen werden',
   'timeline.failed.text': 'Sie sind weiter auf diesem Gerät.',
@@ -216,8 +226,10 @@ export const de: Catalogue = {
   'trouble.gone.do': 'Neu anlegen',
   'trouble.clock': 'Die Uhren dieses Geräts und deines Servers gehen verschieden. Prüfe Datum und Zeitzone.',
   'notice.not-added': '{whom} konnte nicht hinzugefügt werden. Versuche es später noch einmal.',
-  'notice.server-went-back': 'Der Server wurde auf einen früheren Stand zurückgesetzt. Was von dir verloren ging, wird noch einmal gesendet.',
-  'notice.unreadable': 'Etwas, das hier gesendet wurde, ließ sich nicht lesen. Falls eine Nachricht fehlt, bitte noch einmal darum.',
+  'notice.server-went-back':
+    'Der Server wurde auf einen früheren Stand zurückgesetzt. Was von dir verloren ging, wird noch einmal gesendet.',
+  'notice.unreadable':
+    'Etwas, das hier gesendet wurde, ließ sich nicht lesen. Falls eine Nachricht fehlt, bitte noch einmal darum.',
   'notice.profile': '{name} nennt sich jetzt „{title}“. Du siehst weiter den Namen, den du bestätigt hast.',
   'failed.retry': 'Nicht gesendet. {reason} Tippe, um es noch einmal zu versuchen.',
   'state.waiting': 'Wartet',
@@ -229,7 +241,8 @@ export const de: Catalogue = {
   'picture.open': 'Bild öffnen',
   'picture.again': 'Bild laden',
   'picture.by': 'Bild von {name}',
-  'picture.failed': '{name} lässt sich nicht neu zeichnen; damit verschwände, wo und womit es aufgenommen wurde. Um es mit diesen Angaben zu senden, wähle „Dateien, so wie sie sind“.',
+  'picture.failed':
+    '{name} lässt sich nicht neu zeichnen; damit verschwände, wo und womit es aufgenommen wurde. Um es mit diesen Angaben zu senden, wähle „Dateien, so wie sie sind“.',
   previous: 'Zurück',
   next: 'Weiter',
   'save-file': 'Auf diesem Gerät speichern',
@@ -252,10 +265,12 @@ export const de: Catalogue = {
   mention: 'Erwähnen',
   'too-many-files': 'Eine Nachricht fasst höchstens {n} Dateien. Sende die übrigen mit der nächsten.',
   'no-folders': 'Ein Ordner lässt sich nicht senden. Wähle die Dateien darin.',
-  'microphone.denied': 'Der Browser erlaubt hier kein Mikrofon. Erlaube es in den Einstellungen dieser Seite und versuch es noch einmal.',
+  'microphone.denied':
+    'Der Browser erlaubt hier kein Mikrofon. Erlaube es in den Einstellungen dieser Seite und versuch es noch einmal.',
   'microphone.none': 'Es wurde kein Mikrofon gefunden.',
   camera: 'Kamera',
-  'camera.denied': 'Der Browser erlaubt hier keine Kamera. Erlaube sie in den Einstellungen dieser Seite oder tippe die Adresse ein.',
+  'camera.denied':
+    'Der Browser erlaubt hier keine Kamera. Erlaube sie in den Einstellungen dieser Seite oder tippe die Adresse ein.',
   'camera.none': 'Es wurde keine Kamera gefunden. Tippe die Adresse stattdessen ein.',
 
   'address.or-name': 'Name oder Adresse',
@@ -300,7 +315,8 @@ export const de: Catalogue = {
   'remove.action': 'Entfernen',
   confirming: 'Wird bestätigt…',
   'verify.title': '{name} bestätigen',
-  'verify.how': 'Triff {name} oder ruf an. Scanne den Code auf dem anderen Bildschirm oder sieh nach, ob beide Bildschirme dieselben Zahlen zeigen.',
+  'verify.how':
+    'Triff {name} oder ruf an. Scanne den Code auf dem anderen Bildschirm oder sieh nach, ob beide Bildschirme dieselben Zahlen zeigen.',
   'verify.already': 'Du hast {name} bestätigt.',
   'verify.code': 'Euer gemeinsamer Code',
   'verify.number': 'Eure gemeinsamen Zahlen',
@@ -309,7 +325,8 @@ export const de: Catalogue = {
   'verify.show': 'Meinen Code zeigen',
   'verify.aim': 'Richte die Kamera auf den Code auf dem Bildschirm von {name}.',
   'verify.match': 'Die Codes stimmen überein. Das ist {name}.',
-  'verify.differ': 'Die Codes sind verschieden. Schreib hier nichts Vertrauliches an {name}, bis ihr gesprochen habt, und sag denen Bescheid, die deinen Server betreiben.',
+  'verify.differ':
+    'Die Codes sind verschieden. Schreib hier nichts Vertrauliches an {name}, bis ihr gesprochen habt, und sag denen Bescheid, die deinen Server betreiben.',
 
   palette: 'Finden',
   'palette.placeholder': 'Personen, Chats, Aktionen',
@@ -356,15 +373,20 @@ export const de: Catalogue = {
   notify: 'Neue Nachrichten',
   'notify.quiet': 'Ohne Inhalt',
   'notify.full': 'Mit Name und Text',
-  'notify.hint': 'Dein System zeigt sie, solange diese Seite offen ist und du woanders bist. Andere Programme können mitlesen, was darin steht.',
+  'notify.hint':
+    'Dein System zeigt sie, solange diese Seite offen ist und du woanders bist. Andere Programme können mitlesen, was darin steht.',
   'notify.new': 'Neue Nachricht',
-  'notify.denied': 'Der Browser erlaubt hier keine Mitteilungen. Erlaube sie in den Einstellungen dieser Seite und versuch es noch einmal.',
+  'notify.denied':
+    'Der Browser erlaubt hier keine Mitteilungen. Erlaube sie in den Einstellungen dieser Seite und versuch es noch einmal.',
   'notify.unsupported': 'Dieser Browser kennt keine Mitteilungen. Versuche es mit einem anderen.',
   wake: 'Während SecureCrypt geschlossen ist',
-  'wake.hint': 'Dein System sagt dir, dass etwas angekommen ist, nicht was und nicht von wem. Der Hersteller deines Browsers, dessen Push-Dienst das überbringt, erfährt, wann.',
-  'wake.unsupported': 'Dieser Browser lässt sich nicht wecken, solange die Seite geschlossen ist. Versuche es mit einem anderen.',
+  'wake.hint':
+    'Dein System sagt dir, dass etwas angekommen ist, nicht was und nicht von wem. Der Hersteller deines Browsers, dessen Push-Dienst das überbringt, erfährt, wann.',
+  'wake.unsupported':
+    'Dieser Browser lässt sich nicht wecken, solange die Seite geschlossen ist. Versuche es mit einem anderen.',
   'wake.server': 'Dein Server weckt keine geschlossenen Seiten. Wer ihn betreibt, kann das einschalten.',
-  'wake.unreachable': 'Der Push-Dienst deines Browsers ist nicht erreichbar. In manchen Browsern ist er abgeschaltet. Versuch es später noch einmal.',
+  'wake.unreachable':
+    'Der Push-Dienst deines Browsers ist nicht erreichbar. In manchen Browsern ist er abgeschaltet. Versuch es später noch einmal.',
   'wake.refused': 'Dein Server benutzt den Push-Dienst deines Browsers nicht. Wer ihn betreibt, kann ihn hinzufügen.',
   'storage.used': 'Belegt',
   'storage.of': '{used} von {all}',
@@ -373,7 +395,8 @@ export const de: Catalogue = {
   'storage.keep': 'Behalten, auch wenn der Platz knapp wird',
   'storage.keep.hint': 'Sonst kann der Browser diese Seite leeren, wenn das Gerät voll ist.',
   'storage.keep.no': 'Der Browser hat nicht zugestimmt. Oft hilft es, die App zu installieren.',
-  'server.text': 'Das ist alles, was dein Server über dein Konto speichert. Wer den Server fragt, bekommt dieselbe Antwort.',
+  'server.text':
+    'Das ist alles, was dein Server über dein Konto speichert. Wer den Server fragt, bekommt dieselbe Antwort.',
   'server.has': 'Was er speichert',
   'server.not': 'Was er nicht sagen kann',
   'server.not1': 'Was du schreibst, sendest oder empfängst',
@@ -399,7 +422,8 @@ export const de: Catalogue = {
   'kept.until': 'Bis {date}',
   'server.odd': 'Außerdem in der Antwort',
   'server.odd.hint': 'Dafür hat diese App keine Worte. Du siehst es so, wie der Server es geschickt hat.',
-  'server.nameless': 'Der Server bewahrt auch verschlüsselte Nachrichten und Dateien auf, die keinen Namen tragen, und von allen, die auch bei geschlossener App von Nachrichten hören wollen, eine Adresse beim Push-Dienst ihres Browsers. Welche davon deine sind, weiß er nicht.',
+  'server.nameless':
+    'Der Server bewahrt auch verschlüsselte Nachrichten und Dateien auf, die keinen Namen tragen, und von allen, die auch bei geschlossener App von Nachrichten hören wollen, eine Adresse beim Push-Dienst ihres Browsers. Welche davon deine sind, weiß er nicht.',
   'server.raw': 'Alles zeigen, wie der Server es geschickt hat',
   'security.lock': 'Sperre',
   'security.after': 'Sperren nach',
@@ -416,14 +440,16 @@ export const de: Catalogue = {
   'passphrase.remove': 'Entfernen',
   'passphrase.differ': 'Die beiden Passphrasen sind verschieden. Versuche es noch einmal.',
   duress: 'Wenn dich jemand zwingt',
-  'duress.text': 'Gibst du sie anstelle deiner Passphrase ein, löscht sie hier alles und öffnet eine leere App. Das lässt sich nicht rückgängig machen.',
+  'duress.text':
+    'Gibst du sie anstelle deiner Passphrase ein, löscht sie hier alles und öffnet eine leere App. Das lässt sich nicht rückgängig machen.',
   'duress.field': 'Zweite Passphrase',
   'duress.there': 'Sie ist eingerichtet.',
   erase: 'Alles löschen',
   'erase.hint': 'Entfernt sofort alle Schlüssel, Nachrichten und Dateien von diesem Gerät.',
   'erase.action': 'Alles löschen',
   'erase.title': 'Alles auf diesem Gerät löschen?',
-  'erase.text': 'Dein Konto, deine Schlüssel, Nachrichten und Dateien werden aus diesem Browser entfernt. Das Konto lässt sich noch nicht wiederherstellen, auch nicht mit dem Wiederherstellungsschlüssel.',
+  'erase.text':
+    'Dein Konto, deine Schlüssel, Nachrichten und Dateien werden aus diesem Browser entfernt. Das Konto lässt sich noch nicht wiederherstellen, auch nicht mit dem Wiederherstellungsschlüssel.',
   'erase.server': 'Dein Konto auf dem Server',
   'erase.keep': 'Dort lassen',
   'erase.account': 'Auch löschen',
@@ -440,12 +466,15 @@ export const de: Catalogue = {
   'error.full': 'Dieses Gerät ist voll. Schaff etwas Platz und versuch es noch einmal; nichts ging verloren.',
   'error.too-large': 'Das ist dem Server zu groß. Sende es in Teilen.',
   'error.no-room': 'Der Server hat keinen Platz mehr. Versuche es später noch einmal.',
-  'error.impostor': 'Das sind nicht die Schlüssel des Kontos dieser Person. Es wurde nichts gesendet. Frage die Person auf einem anderen Weg.',
+  'error.impostor':
+    'Das sind nicht die Schlüssel des Kontos dieser Person. Es wurde nichts gesendet. Frage die Person auf einem anderen Weg.',
   'error.canceled': 'Abgebrochen.',
   'error.self': 'Das ist deine eigene Adresse. Gib eine andere ein.',
   'error.no-accounts': 'Dieser Server nimmt keine neuen Konten an. Wähle einen anderen.',
-  'error.in-use': 'Es ist in einem anderen Tab oder Fenster dieses Browsers offen. Schließ das und versuch es noch einmal.',
-  'error.lost': 'Was dieser Browser davon aufbewahrt hat, ist fort, wie wenn seine Daten gelöscht werden. Lösch den Rest und fang neu an.',
+  'error.in-use':
+    'Es ist in einem anderen Tab oder Fenster dieses Browsers offen. Schließ das und versuch es noch einmal.',
+  'error.lost':
+    'Was dieser Browser davon aufbewahrt hat, ist fort, wie wenn seine Daten gelöscht werden. Lösch den Rest und fang neu an.',
   'error.used': 'Diese Passphrase ist schon in Gebrauch. Wähle eine andere.',
   'error.address': 'Das ist keine Adresse. Sie sieht so aus: name@server.',
   'error.host': 'Das ist keine Serveradresse. Sie sieht so aus: chat.example.org.',
@@ -453,7 +482,8 @@ export const de: Catalogue = {
   'error.blocked': 'Du hast jemanden davon blockiert. Heb das erst auf.',
   'error.last-owner': 'Die Gruppe gehört nur dir. Mach erst jemand anderen zum Eigentümer.',
   'error.busy': 'Der Server ist beschäftigt, oder das war zu oft. Warte eine Minute und versuch es noch einmal.',
-  'error.unconfirmed': 'Ihr Server hat noch nicht bestätigt, wer sie sind. Versuch es noch einmal, wenn er erreichbar ist.',
+  'error.unconfirmed':
+    'Ihr Server hat noch nicht bestätigt, wer sie sind. Versuch es noch einmal, wenn er erreichbar ist.',
   'error.not-set-up': 'Dort ist noch kein Gerät eingerichtet. Versuch es später noch einmal.',
   'error.no-code': 'Das ist kein Code zum Vergleichen. Scanne den, der dort unter „Bestätigen“ steht.',
 };

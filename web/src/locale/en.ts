@@ -41,7 +41,8 @@ export const en = {
   others: { one: '{n} other', other: '{n} others' },
 
   'broken.title': 'SecureCrypt cannot start',
-  'broken.text': 'Nothing is lost: your messages are still on this device. Update your browser, or open this page again.',
+  'broken.text':
+    'Nothing is lost: your messages are still on this device. Update your browser, or open this page again.',
   'elsewhere.title': 'SecureCrypt is open in another tab',
   'elsewhere.text': 'In this browser it works in one tab at a time.',
   'elsewhere.here': 'Use it here',
@@ -60,7 +61,8 @@ export const en = {
   'create.host': 'Server',
   'create.host.hint': 'The address of the server you want to use.',
   'create.passphrase': 'Passphrase (optional)',
-  'create.passphrase.hint': 'Locks your messages on this device. Without it, whoever opens this browser can read them. Nobody can reset it.',
+  'create.passphrase.hint':
+    'Locks your messages on this device. Without it, whoever opens this browser can read them. Nobody can reset it.',
   'create.more': 'More options',
   'create.name': 'Address',
   'create.name.hint': 'The part before the @. Leave it empty for a random one that says nothing about you.',
@@ -69,7 +71,8 @@ export const en = {
   create: 'Create account',
   'create.busy': 'Creating your account…',
   'recovery.title': 'Your recovery key',
-  'recovery.text': 'Write it down and keep it safe. With it you will be able to get your account back. That does not work yet: if you lose this device now, you lose the account. The key is not shown again.',
+  'recovery.text':
+    'Write it down and keep it safe. With it you will be able to get your account back. That does not work yet: if you lose this device now, you lose the account. The key is not shown again.',
   'recovery.kept': 'I have written it down',
 
   locked: 'Locked',
@@ -136,7 +139,8 @@ export const en = {
   'delete-conversation': 'Delete conversation',
   'delete-conversation.title': 'Delete the conversation “{name}”?',
   'delete-conversation.text': 'All its messages are removed from this device. The others keep theirs.',
-  'delete-conversation.leaves': 'All its messages are removed from this device. {name} keeps theirs, and sees that you left. Either of you can begin a new conversation.',
+  'delete-conversation.leaves':
+    'All its messages are removed from this device. {name} keeps theirs, and sees that you left. Either of you can begin a new conversation.',
   block: 'Block',
   unblock: 'Unblock',
   'block.title': 'Block {name}?',
@@ -155,7 +159,8 @@ export const en = {
   disappear: 'Disappear after {time}',
   verified: 'Verified',
   'blocked.text': 'You blocked {name}.',
-  'stopped.text': 'Sending is off: somebody here may not be who they seem. Compare codes with them in person or by phone before you go on.',
+  'stopped.text':
+    'Sending is off: somebody here may not be who they seem. Compare codes with them in person or by phone before you go on.',
   'compare-codes': 'Compare codes',
   'closed.left': 'You left this group.',
   'closed.removed': 'You were removed from this group. Ask a member to add you again.',
@@ -164,9 +169,11 @@ export const en = {
   'request.text': '{name} would like to write to you.',
   'request.group': '{name} added you to this group.',
   'request.hint': 'They learn that you read this only if you accept.',
-  'request.claim': 'Nobody has confirmed this address yet. If you accept, their server is asked, and what they wrote is fetched.',
+  'request.claim':
+    'Nobody has confirmed this address yet. If you accept, their server is asked, and what they wrote is fetched.',
   'awaits.person': '{name} has to accept your request first.',
-  'awaits.server': '{server} does not answer. What you write is sent as soon as it does. If that takes long, check the address.',
+  'awaits.server':
+    '{server} does not answer. What you write is sent as soon as it does. If that takes long, check the address.',
   accept: 'Accept',
   'timeline.failed': 'The messages could not be read',
   'timeline.failed.text': 'They are still on this device.',
@@ -230,7 +237,8 @@ export const en = {
   'picture.open': 'Open picture',
   'picture.again': 'Load the picture',
   'picture.by': 'Picture by {name}',
-  'picture.failed': '{name} cannot be drawn anew, so it would say where and with what it was taken. To send it with that, choose “Files, as they are”.',
+  'picture.failed':
+    '{name} cannot be drawn anew, so it would say where and with what it was taken. To send it with that, choose “Files, as they are”.',
   previous: 'Previous',
   next: 'Next',
   'save-file': 'Save to this device',
@@ -253,10 +261,12 @@ export const en = {
   mention: 'Mention',
   'too-many-files': 'One message carries at most {n} files. Send the rest with the next one.',
   'no-folders': 'A folder cannot be sent. Choose the files in it.',
-  'microphone.denied': 'The browser does not allow the microphone here. Allow it in the settings of this page and try again.',
+  'microphone.denied':
+    'The browser does not allow the microphone here. Allow it in the settings of this page and try again.',
   'microphone.none': 'No microphone was found.',
   camera: 'Camera',
-  'camera.denied': 'The browser does not allow the camera here. Allow it in the settings of this page, or type the address.',
+  'camera.denied':
+    'The browser does not allow the camera here. Allow it in the settings of this page, or type the address.',
   'camera.none': 'No camera was found. Type the address instead.',
 
   'address.or-name': 'Name or address',
@@ -301,7 +311,8 @@ export const en = {
   'remove.action': 'Remove',
   confirming: 'Being confirmed…',
   'verify.title': 'Verify {name}',
-  'verify.how': 'Meet {name}, or call. Scan the code on their screen, or see whether both screens show the same numbers.',
+  'verify.how':
+    'Meet {name}, or call. Scan the code on their screen, or see whether both screens show the same numbers.',
   'verify.already': 'You have verified {name}.',
   'verify.code': 'Your common code',
   'verify.number': 'Your common numbers',
@@ -310,7 +321,8 @@ export const en = {
   'verify.show': 'Show my code',
   'verify.aim': 'Point the camera at the code on the screen of {name}.',
   'verify.match': 'The codes agree. This is {name}.',
-  'verify.differ': 'The codes differ. Write nothing confidential to {name} here until you have spoken, and tell whoever runs your server.',
+  'verify.differ':
+    'The codes differ. Write nothing confidential to {name} here until you have spoken, and tell whoever runs your server.',
 
   palette: 'Find',
   'palette.placeholder': 'People, conversations, actions',
@@ -357,15 +369,19 @@ export const en = {
   notify: 'New messages',
   'notify.quiet': 'Without content',
   'notify.full': 'With name and text',
-  'notify.hint': 'Shown by your system while this page is open and you look elsewhere. Other programs may see what they say.',
+  'notify.hint':
+    'Shown by your system while this page is open and you look elsewhere. Other programs may see what they say.',
   'notify.new': 'New message',
-  'notify.denied': 'The browser does not allow notifications here. Allow them in the settings of this page and try again.',
+  'notify.denied':
+    'The browser does not allow notifications here. Allow them in the settings of this page and try again.',
   'notify.unsupported': 'This browser has no notifications. Try another one.',
   wake: 'While SecureCrypt is closed',
-  'wake.hint': 'Your system tells you that something arrived, not what and not from whom. The maker of your browser, whose push service carries this, learns when.',
+  'wake.hint':
+    'Your system tells you that something arrived, not what and not from whom. The maker of your browser, whose push service carries this, learns when.',
   'wake.unsupported': 'This browser cannot be woken while the page is closed. Try another one.',
   'wake.server': 'Your server does not wake closed pages. Its operator can switch that on.',
-  'wake.unreachable': 'Your browser’s push service cannot be reached. Some browsers have it switched off. Try again later.',
+  'wake.unreachable':
+    'Your browser’s push service cannot be reached. Some browsers have it switched off. Try again later.',
   'wake.refused': 'Your server does not use your browser’s push service. Its operator can add it.',
   'storage.used': 'In use',
   'storage.of': '{used} of {all}',
@@ -374,7 +390,8 @@ export const en = {
   'storage.keep': 'Keep even if space is short',
   'storage.keep.hint': 'Otherwise the browser may clear this page when the device is full.',
   'storage.keep.no': 'The browser did not agree. Installing the app often helps.',
-  'server.text': 'This is all that your server stores about your account. Whoever asks the server gets the same answer.',
+  'server.text':
+    'This is all that your server stores about your account. Whoever asks the server gets the same answer.',
   'server.has': 'What it stores',
   'server.not': 'What it cannot tell',
   'server.not1': 'What you write, send or receive',
@@ -400,7 +417,8 @@ export const en = {
   'kept.until': 'Until {date}',
   'server.odd': 'Also in the answer',
   'server.odd.hint': 'This app has no words for it. It is shown as the server sent it.',
-  'server.nameless': 'The server also keeps encrypted messages and files that bear no name, and, of those who want to hear of messages while this app is closed, an address at their browser’s push service. It cannot tell which of them are yours.',
+  'server.nameless':
+    'The server also keeps encrypted messages and files that bear no name, and, of those who want to hear of messages while this app is closed, an address at their browser’s push service. It cannot tell which of them are yours.',
   'server.raw': 'Show everything, as the server sent it',
   'security.lock': 'Lock',
   'security.after': 'Lock after',
@@ -417,14 +435,16 @@ export const en = {
   'passphrase.remove': 'Remove',
   'passphrase.differ': 'The two passphrases differ. Try again.',
   duress: 'If somebody forces you',
-  'duress.text': 'Entered in place of your passphrase, it erases everything here and opens an empty app. That cannot be undone.',
+  'duress.text':
+    'Entered in place of your passphrase, it erases everything here and opens an empty app. That cannot be undone.',
   'duress.field': 'Second passphrase',
   'duress.there': 'It is set.',
   erase: 'Erase everything',
   'erase.hint': 'Removes all keys, messages and files from this device at once.',
   'erase.action': 'Erase everything',
   'erase.title': 'Erase everything on this device?',
-  'erase.text': 'Your account, keys, messages and files are removed from this browser. The account cannot be recovered yet, not even with the recovery key.',
+  'erase.text':
+    'Your account, keys, messages and files are removed from this browser. The account cannot be recovered yet, not even with the recovery key.',
   'erase.server': 'Your account on the server',
   'erase.keep': 'Leave it there',
   'erase.account': 'Delete it, too',

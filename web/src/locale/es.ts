@@ -40,7 +40,8 @@ export const es: Catalogue = {
   others: { one: '{n} persona más', many: '{n} personas más', other: '{n} personas más' },
 
   'broken.title': 'SecureCrypt no puede iniciarse',
-  'broken.text': 'No se ha perdido nada: tus mensajes siguen en este dispositivo. Actualiza el navegador o vuelve a abrir esta página.',
+  'broken.text':
+    'No se ha perdido nada: tus mensajes siguen en este dispositivo. Actualiza el navegador o vuelve a abrir esta página.',
   'elsewhere.title': 'SecureCrypt está abierto en otra pestaña',
   'elsewhere.text': 'En este navegador funciona en una sola pestaña a la vez.',
   'elsewhere.here': 'Usarlo aquí',
@@ -59,7 +60,8 @@ export const es: Catalogue = {
   'create.host': 'Servidor',
   'create.host.hint': 'La dirección del servidor que quieres usar.',
   'create.passphrase': 'Frase de acceso (opcional)',
-  'create.passphrase.hint': 'Protege tus mensajes en este dispositivo. Sin ella, quien abra este navegador puede leerlos. Nadie puede restablecerla.',
+  'create.passphrase.hint':
+    'Protege tus mensajes en este dispositivo. Sin ella, quien abra este navegador puede leerlos. Nadie puede restablecerla.',
   'create.more': 'Más opciones',
   'create.name': 'Dirección',
   'create.name.hint': 'La parte antes de la @. Déjala vacía para tener una al azar que no diga nada de ti.',
@@ -68,7 +70,8 @@ export const es: Catalogue = {
   create: 'Crear cuenta',
   'create.busy': 'Creando tu cuenta…',
   'recovery.title': 'Tu clave de recuperación',
-  'recovery.text': 'Anótala y guárdala bien. Con ella podrás recuperar tu cuenta. Todavía no es posible: quien pierde ahora este dispositivo pierde la cuenta. No se vuelve a mostrar.',
+  'recovery.text':
+    'Anótala y guárdala bien. Con ella podrás recuperar tu cuenta. Todavía no es posible: quien pierde ahora este dispositivo pierde la cuenta. No se vuelve a mostrar.',
   'recovery.kept': 'Ya la he anotado',
 
   locked: 'Bloqueado',
@@ -105,7 +108,11 @@ export const es: Catalogue = {
   draft: 'Borrador:',
   said: '{name}:',
   typing: 'escribiendo…',
-  'typing.who': { one: '{name} está escribiendo…', many: '{n} de personas están escribiendo…', other: '{n} personas están escribiendo…' },
+  'typing.who': {
+    one: '{name} está escribiendo…',
+    many: '{n} de personas están escribiendo…',
+    other: '{n} personas están escribiendo…',
+  },
   'no-messages': 'Aún no hay mensajes',
   'request.from': 'De {name}',
   photos: { one: 'Foto', many: '{n} de fotos', other: '{n} fotos' },
@@ -135,7 +142,8 @@ export const es: Catalogue = {
   'delete-conversation': 'Eliminar conversación',
   'delete-conversation.title': '¿Eliminar la conversación «{name}»?',
   'delete-conversation.text': 'Todos sus mensajes se quitan de este dispositivo. Los demás conservan los suyos.',
-  'delete-conversation.leaves': 'Todos sus mensajes se quitan de este dispositivo. {name} conserva los suyos y ve que te has ido. Cualquiera puede empezar una conversación nueva.',
+  'delete-conversation.leaves':
+    'Todos sus mensajes se quitan de este dispositivo. {name} conserva los suyos y ve que te has ido. Cualquiera puede empezar una conversación nueva.',
   block: 'Bloquear',
   unblock: 'Desbloquear',
   'block.title': '¿Bloquear a {name}?',
@@ -154,18 +162,22 @@ export const es: Catalogue = {
   disappear: 'Desaparecen tras {time}',
   verified: 'Identidad verificada',
   'blocked.text': 'Bloqueaste a {name}.',
-  'stopped.text': 'No se puede enviar: quizá alguien aquí no es quien parece. Compara los códigos en persona o por teléfono antes de seguir.',
+  'stopped.text':
+    'No se puede enviar: quizá alguien aquí no es quien parece. Compara los códigos en persona o por teléfono antes de seguir.',
   'compare-codes': 'Comparar códigos',
   'closed.left': 'Saliste de este grupo.',
   'closed.removed': 'Te quitaron de este grupo. Pide a alguien del grupo que te añada de nuevo.',
   'closed.lost': 'Este dispositivo se perdió demasiado para seguir leyendo. Pide que te añadan otra vez.',
-  'closed.lost.person': 'Este dispositivo se perdió demasiado para seguir. Escribe para empezar una conversación nueva.',
+  'closed.lost.person':
+    'Este dispositivo se perdió demasiado para seguir. Escribe para empezar una conversación nueva.',
   'request.text': '{name} quiere escribirte.',
   'request.group': '{name} te añadió a este grupo.',
   'request.hint': 'Solo sabrá que lo has leído si aceptas.',
-  'request.claim': 'Nadie ha confirmado aún esta dirección. Si aceptas, se pregunta a su servidor y se recoge lo que escribió.',
+  'request.claim':
+    'Nadie ha confirmado aún esta dirección. Si aceptas, se pregunta a su servidor y se recoge lo que escribió.',
   'awaits.person': '{name} tiene que aceptar antes tu solicitud.',
-  'awaits.server': '{server} no responde. Lo que escribas se enviará en cuanto responda. Si tarda mucho, revisa la dirección.',
+  'awaits.server':
+    '{server} no responde. Lo que escribas se enviará en cuanto responda. Si tarda mucho, revisa la dirección.',
   accept: 'Aceptar',
   'timeline.failed': 'No se pudieron leer los mensajes',
   'timeline.failed.text': 'Siguen en este dispositivo.',
@@ -214,7 +226,8 @@ export const es: Catalogue = {
   'trouble.copied.do': 'Usar esta',
   'trouble.gone': 'Tu servidor ya no conoce tu cuenta. Tus contactos conservan tus claves.',
   'trouble.gone.do': 'Crearla de nuevo',
-  'trouble.clock': 'El reloj de este dispositivo y el de tu servidor no coinciden. Comprueba la fecha y la zona horaria.',
+  'trouble.clock':
+    'El reloj de este dispositivo y el de tu servidor no coinciden. Comprueba la fecha y la zona horaria.',
   'notice.not-added': 'No se pudo añadir a {whom}. Inténtalo más tarde.',
   'notice.server-went-back': 'El servidor volvió a un estado anterior. Lo tuyo que se perdió se envía de nuevo.',
   'notice.unreadable': 'Algo que se envió aquí no se pudo leer. Si falta un mensaje, pide que lo repitan.',
@@ -229,7 +242,8 @@ export const es: Catalogue = {
   'picture.open': 'Abrir imagen',
   'picture.again': 'Cargar la imagen',
   'picture.by': 'Imagen de {name}',
-  'picture.failed': '{name} no se puede volver a dibujar, lo que quitaría dónde y con qué se tomó. Para enviarla con esos datos, elige «Archivos, tal como están».',
+  'picture.failed':
+    '{name} no se puede volver a dibujar, lo que quitaría dónde y con qué se tomó. Para enviarla con esos datos, elige «Archivos, tal como están».',
   previous: 'Anterior',
   next: 'Siguiente',
   'save-file': 'Guardar en este dispositivo',
@@ -252,10 +266,12 @@ export const es: Catalogue = {
   mention: 'Mencionar',
   'too-many-files': 'Un mensaje lleva como máximo {n} archivos. Envía los demás con el siguiente.',
   'no-folders': 'No se puede enviar una carpeta. Elige los archivos que contiene.',
-  'microphone.denied': 'El navegador no permite usar el micrófono aquí. Permítelo en los ajustes de esta página e inténtalo de nuevo.',
+  'microphone.denied':
+    'El navegador no permite usar el micrófono aquí. Permítelo en los ajustes de esta página e inténtalo de nuevo.',
   'microphone.none': 'No se encontró ningún micrófono.',
   camera: 'Cámara',
-  'camera.denied': 'El navegador no permite usar la cámara aquí. Permítela en los ajustes de esta página o escribe la dirección.',
+  'camera.denied':
+    'El navegador no permite usar la cámara aquí. Permítela en los ajustes de esta página o escribe la dirección.',
   'camera.none': 'No se encontró ninguna cámara. Escribe la dirección.',
 
   'address.or-name': 'Nombre o dirección',
@@ -300,7 +316,8 @@ export const es: Catalogue = {
   'remove.action': 'Quitar',
   confirming: 'Confirmando…',
   'verify.title': 'Verificar a {name}',
-  'verify.how': 'Queda con {name} o llama por teléfono. Escanea el código de su pantalla o mira si las dos pantallas muestran los mismos números.',
+  'verify.how':
+    'Queda con {name} o llama por teléfono. Escanea el código de su pantalla o mira si las dos pantallas muestran los mismos números.',
   'verify.already': 'Ya verificaste a {name}.',
   'verify.code': 'Vuestro código común',
   'verify.number': 'Vuestros números comunes',
@@ -309,7 +326,8 @@ export const es: Catalogue = {
   'verify.show': 'Mostrar mi código',
   'verify.aim': 'Apunta la cámara al código de la pantalla de {name}.',
   'verify.match': 'Los códigos coinciden. Es {name}.',
-  'verify.differ': 'Los códigos no coinciden. No escribas aquí nada confidencial a {name} hasta que hayáis hablado, y avisa a quien lleva tu servidor.',
+  'verify.differ':
+    'Los códigos no coinciden. No escribas aquí nada confidencial a {name} hasta que hayáis hablado, y avisa a quien lleva tu servidor.',
 
   palette: 'Buscar',
   'palette.placeholder': 'Personas, conversaciones, acciones',
@@ -356,15 +374,19 @@ export const es: Catalogue = {
   notify: 'Mensajes nuevos',
   'notify.quiet': 'Sin contenido',
   'notify.full': 'Con nombre y texto',
-  'notify.hint': 'Las muestra tu sistema mientras esta página está abierta y miras otra cosa. Otros programas pueden ver lo que dicen.',
+  'notify.hint':
+    'Las muestra tu sistema mientras esta página está abierta y miras otra cosa. Otros programas pueden ver lo que dicen.',
   'notify.new': 'Mensaje nuevo',
-  'notify.denied': 'El navegador no permite notificaciones aquí. Permítelas en los ajustes de esta página e inténtalo de nuevo.',
+  'notify.denied':
+    'El navegador no permite notificaciones aquí. Permítelas en los ajustes de esta página e inténtalo de nuevo.',
   'notify.unsupported': 'Este navegador no tiene notificaciones. Prueba con otro.',
   wake: 'Mientras SecureCrypt está cerrado',
-  'wake.hint': 'Tu sistema te dice que algo ha llegado, no qué ni de quién. El fabricante de tu navegador, cuyo servicio push lo transporta, sabe cuándo.',
+  'wake.hint':
+    'Tu sistema te dice que algo ha llegado, no qué ni de quién. El fabricante de tu navegador, cuyo servicio push lo transporta, sabe cuándo.',
   'wake.unsupported': 'Este navegador no se puede despertar con la página cerrada. Prueba con otro.',
   'wake.server': 'Tu servidor no despierta páginas cerradas. Quien lo administra puede activarlo.',
-  'wake.unreachable': 'No se puede contactar con el servicio push de tu navegador. Algunos navegadores lo tienen desactivado. Inténtalo más tarde.',
+  'wake.unreachable':
+    'No se puede contactar con el servicio push de tu navegador. Algunos navegadores lo tienen desactivado. Inténtalo más tarde.',
   'wake.refused': 'Tu servidor no usa el servicio push de tu navegador. Quien lo administra puede añadirlo.',
   'storage.used': 'En uso',
   'storage.of': '{used} de {all}',
@@ -373,7 +395,8 @@ export const es: Catalogue = {
   'storage.keep': 'Conservar aunque falte espacio',
   'storage.keep.hint': 'Si no, el navegador puede vaciar esta página cuando el dispositivo esté lleno.',
   'storage.keep.no': 'El navegador no lo permitió. Instalar la aplicación suele ayudar.',
-  'server.text': 'Esto es todo lo que tu servidor guarda sobre tu cuenta. Quien pregunte al servidor recibe la misma respuesta.',
+  'server.text':
+    'Esto es todo lo que tu servidor guarda sobre tu cuenta. Quien pregunte al servidor recibe la misma respuesta.',
   'server.has': 'Lo que guarda',
   'server.not': 'Lo que no puede decir',
   'server.not1': 'Lo que escribes, envías o recibes',
@@ -399,7 +422,8 @@ export const es: Catalogue = {
   'kept.until': 'Hasta el {date}',
   'server.odd': 'También en la respuesta',
   'server.odd.hint': 'Esta aplicación no tiene palabras para ello. Lo ves como el servidor lo envió.',
-  'server.nameless': 'El servidor guarda también mensajes y archivos cifrados sin nombre y, de quienes quieren saber de mensajes con la aplicación cerrada, una dirección en el servicio de avisos de su navegador. No sabe cuáles son tuyos.',
+  'server.nameless':
+    'El servidor guarda también mensajes y archivos cifrados sin nombre y, de quienes quieren saber de mensajes con la aplicación cerrada, una dirección en el servicio de avisos de su navegador. No sabe cuáles son tuyos.',
   'server.raw': 'Mostrar todo, como lo envió el servidor',
   'security.lock': 'Bloqueo',
   'security.after': 'Bloquear tras',
@@ -416,14 +440,16 @@ export const es: Catalogue = {
   'passphrase.remove': 'Quitar',
   'passphrase.differ': 'Las dos frases de acceso son distintas. Inténtalo otra vez.',
   duress: 'Si alguien te obliga',
-  'duress.text': 'Si la escribes en lugar de tu frase de acceso, borra todo lo de aquí y abre una aplicación vacía. No se puede deshacer.',
+  'duress.text':
+    'Si la escribes en lugar de tu frase de acceso, borra todo lo de aquí y abre una aplicación vacía. No se puede deshacer.',
   'duress.field': 'Segunda frase de acceso',
   'duress.there': 'Está configurada.',
   erase: 'Borrar todo',
   'erase.hint': 'Quita al instante todas las claves, mensajes y archivos de este dispositivo.',
   'erase.action': 'Borrar todo',
   'erase.title': '¿Borrar todo en este dispositivo?',
-  'erase.text': 'Tu cuenta, claves, mensajes y archivos se quitan de este navegador. La cuenta todavía no se puede recuperar, ni siquiera con la clave de recuperación.',
+  'erase.text':
+    'Tu cuenta, claves, mensajes y archivos se quitan de este navegador. La cuenta todavía no se puede recuperar, ni siquiera con la clave de recuperación.',
   'erase.server': 'Tu cuenta en el servidor',
   'erase.keep': 'Dejarla allí',
   'erase.account': 'Eliminarla también',
@@ -440,12 +466,14 @@ export const es: Catalogue = {
   'error.full': 'Este dispositivo está lleno. Libera espacio e inténtalo de nuevo; no se ha perdido nada.',
   'error.too-large': 'Es demasiado grande para el servidor. Envíalo por partes.',
   'error.no-room': 'Al servidor no le queda espacio. Inténtalo más tarde.',
-  'error.impostor': 'Estas no son las claves de la cuenta de esta persona. No se ha enviado nada. Pregúntale por otra vía.',
+  'error.impostor':
+    'Estas no son las claves de la cuenta de esta persona. No se ha enviado nada. Pregúntale por otra vía.',
   'error.canceled': 'Cancelado.',
   'error.self': 'Esa es tu propia dirección. Escribe otra.',
   'error.no-accounts': 'Este servidor no acepta cuentas nuevas. Elige otro.',
   'error.in-use': 'Está abierta en otra pestaña o ventana de este navegador. Ciérrala e inténtalo de nuevo.',
-  'error.lost': 'Lo que este navegador guardaba ha desaparecido, como cuando se borran sus datos. Borra el resto y empieza de nuevo.',
+  'error.lost':
+    'Lo que este navegador guardaba ha desaparecido, como cuando se borran sus datos. Borra el resto y empieza de nuevo.',
   'error.used': 'Esta frase de acceso ya se usa. Elige otra.',
   'error.address': 'Eso no es una dirección. Tiene esta forma: nombre@servidor.',
   'error.host': 'Eso no es la dirección de un servidor. Tiene esta forma: chat.example.org.',

@@ -40,7 +40,8 @@ export const fr: Catalogue = {
   others: { one: '{n} autre', many: '{n} autres', other: '{n} autres' },
 
   'broken.title': 'SecureCrypt ne peut pas démarrer',
-  'broken.text': 'Rien n’est perdu : vos messages sont toujours sur cet appareil. Mettez à jour votre navigateur, ou rouvrez cette page.',
+  'broken.text':
+    'Rien n’est perdu : vos messages sont toujours sur cet appareil. Mettez à jour votre navigateur, ou rouvrez cette page.',
   'elsewhere.title': 'SecureCrypt est ouvert dans un autre onglet',
   'elsewhere.text': 'Dans ce navigateur, il ne fonctionne que dans un onglet à la fois.',
   'elsewhere.here': 'L’utiliser ici',
@@ -51,7 +52,8 @@ export const fr: Catalogue = {
   'welcome.point1': 'Ni numéro de téléphone, ni e-mail, ni vrai nom.',
   'welcome.point2': 'Les clés sont à vous. Personne ne peut les livrer à votre place.',
   'welcome.point3': 'Vous voyez ce que le serveur sait de vous, quand vous le voulez.',
-  'welcome.recovery': 'Votre compte n’existe que dans ce navigateur. S’il est perdu, il ne peut pas encore être récupéré.',
+  'welcome.recovery':
+    'Votre compte n’existe que dans ce navigateur. S’il est perdu, il ne peut pas encore être récupéré.',
   begin: 'Commencer',
   'create.title': 'Votre compte',
   'create.profile': 'Votre nom (facultatif)',
@@ -59,16 +61,19 @@ export const fr: Catalogue = {
   'create.host': 'Serveur',
   'create.host.hint': 'L’adresse du serveur que vous voulez utiliser.',
   'create.passphrase': 'Phrase secrète (facultative)',
-  'create.passphrase.hint': 'Elle protège vos messages sur cet appareil. Sans elle, quiconque ouvre ce navigateur peut les lire. Personne ne peut la réinitialiser.',
+  'create.passphrase.hint':
+    'Elle protège vos messages sur cet appareil. Sans elle, quiconque ouvre ce navigateur peut les lire. Personne ne peut la réinitialiser.',
   'create.more': 'Plus d’options',
   'create.name': 'Adresse',
   'create.name.hint': 'La partie avant le @. Laissez vide pour une adresse aléatoire qui ne dit rien de vous.',
-  'create.name.form': '2 à 32 caractères : a–z, 0–9, point, tiret et tiret bas, en commençant par une lettre ou un chiffre',
+  'create.name.form':
+    '2 à 32 caractères : a–z, 0–9, point, tiret et tiret bas, en commençant par une lettre ou un chiffre',
   'create.invite': 'Code d’invitation',
   create: 'Créer le compte',
   'create.busy': 'Création de votre compte…',
   'recovery.title': 'Votre clé de récupération',
-  'recovery.text': 'Notez-la et gardez-la en lieu sûr. Elle permettra de retrouver votre compte. Ce n’est pas encore possible : perdre cet appareil, c’est perdre le compte. Elle ne sera plus affichée.',
+  'recovery.text':
+    'Notez-la et gardez-la en lieu sûr. Elle permettra de retrouver votre compte. Ce n’est pas encore possible : perdre cet appareil, c’est perdre le compte. Elle ne sera plus affichée.',
   'recovery.kept': 'Je l’ai notée',
 
   locked: 'Verrouillé',
@@ -135,7 +140,8 @@ export const fr: Catalogue = {
   'delete-conversation': 'Supprimer la conversation',
   'delete-conversation.title': 'Supprimer la conversation « {name} » ?',
   'delete-conversation.text': 'Tous ses messages sont retirés de cet appareil. Les autres gardent les leurs.',
-  'delete-conversation.leaves': 'Tous ses messages sont retirés de cet appareil. {name} garde les siens et voit que vous êtes parti. Chacun peut commencer une nouvelle conversation.',
+  'delete-conversation.leaves':
+    'Tous ses messages sont retirés de cet appareil. {name} garde les siens et voit que vous êtes parti. Chacun peut commencer une nouvelle conversation.',
   block: 'Bloquer',
   unblock: 'Débloquer',
   'block.title': 'Bloquer {name} ?',
@@ -154,7 +160,8 @@ export const fr: Catalogue = {
   disappear: 'Disparaît après {time}',
   verified: 'Identité vérifiée',
   'blocked.text': 'Vous avez bloqué {name}.',
-  'stopped.text': 'L’envoi est suspendu : quelqu’un ici n’est peut-être pas la personne que vous croyez. Comparez vos codes de vive voix ou par téléphone avant de continuer.',
+  'stopped.text':
+    'L’envoi est suspendu : quelqu’un ici n’est peut-être pas la personne que vous croyez. Comparez vos codes de vive voix ou par téléphone avant de continuer.',
   'compare-codes': 'Comparer les codes',
   'closed.left': 'Vous avez quitté ce groupe.',
   'closed.removed': 'Vous avez été retiré(e) de ce groupe. Demandez à un membre de vous ajouter à nouveau.',
@@ -163,9 +170,11 @@ export const fr: Catalogue = {
   'request.text': '{name} souhaite vous écrire.',
   'request.group': '{name} vous a ajouté(e) à ce groupe.',
   'request.hint': 'On ne saura que vous avez lu ceci que si vous acceptez.',
-  'request.claim': 'Personne n’a encore confirmé cette adresse. Si vous acceptez, son serveur est interrogé et ses messages sont récupérés.',
+  'request.claim':
+    'Personne n’a encore confirmé cette adresse. Si vous acceptez, son serveur est interrogé et ses messages sont récupérés.',
   'awaits.person': '{name} doit d’abord accepter votre demande.',
-  'awaits.server': '{server} ne répond pas. Vos messages partiront dès qu’il répondra. Si cela dure, vérifiez l’adresse.',
+  'awaits.server':
+    '{server} ne répond pas. Vos messages partiront dès qu’il répondra. Si cela dure, vérifiez l’adresse.',
   accept: 'Accepter',
   'timeline.failed': 'Impossible de lire les messages',
   'timeline.failed.text': 'Ils sont toujours sur cet appareil.',
@@ -210,11 +219,13 @@ export const fr: Catalogue = {
   'notice.member': '{name} a fait de {whom} un simple membre',
   'notice.member.by': 'Vous avez fait de {whom} un simple membre',
   'notice.member.you': '{name} a fait de vous un simple membre',
-  'trouble.copied': 'Ce profil est aussi utilisé ailleurs. Aucune copie n’envoie rien tant que vous n’en choisissez pas une.',
+  'trouble.copied':
+    'Ce profil est aussi utilisé ailleurs. Aucune copie n’envoie rien tant que vous n’en choisissez pas une.',
   'trouble.copied.do': 'Utiliser celle-ci',
   'trouble.gone': 'Votre serveur ne connaît plus votre compte. Vos contacts ont toujours vos clés.',
   'trouble.gone.do': 'Le recréer',
-  'trouble.clock': 'L’horloge de cet appareil et celle de votre serveur diffèrent. Vérifiez la date et le fuseau horaire.',
+  'trouble.clock':
+    'L’horloge de cet appareil et celle de votre serveur diffèrent. Vérifiez la date et le fuseau horaire.',
   'notice.not-added': 'Impossible d’ajouter {whom}. Réessayez plus tard.',
   'notice.server-went-back': 'Le serveur est revenu à un état antérieur. Ce qu’il avait perdu de vous est renvoyé.',
   'notice.unreadable': 'Un envoi n’a pas pu être lu ici. S’il manque un message, demandez-le à nouveau.',
@@ -229,7 +240,8 @@ export const fr: Catalogue = {
   'picture.open': 'Ouvrir l’image',
   'picture.again': 'Charger l’image',
   'picture.by': 'Image de {name}',
-  'picture.failed': 'Impossible de redessiner {name}, ce qui effacerait où et avec quoi elle a été prise. Pour l’envoyer avec ces données, choisissez « Fichiers, tels quels ».',
+  'picture.failed':
+    'Impossible de redessiner {name}, ce qui effacerait où et avec quoi elle a été prise. Pour l’envoyer avec ces données, choisissez « Fichiers, tels quels ».',
   previous: 'Précédent',
   next: 'Suivant',
   'save-file': 'Enregistrer sur cet appareil',
@@ -252,10 +264,12 @@ export const fr: Catalogue = {
   mention: 'Mentionner',
   'too-many-files': 'Un message contient au plus {n} fichiers. Envoyez les autres avec le suivant.',
   'no-folders': 'Un dossier ne peut pas être envoyé. Choisissez les fichiers qu’il contient.',
-  'microphone.denied': 'Le navigateur n’autorise pas le micro ici. Autorisez-le dans les réglages de cette page et réessayez.',
+  'microphone.denied':
+    'Le navigateur n’autorise pas le micro ici. Autorisez-le dans les réglages de cette page et réessayez.',
   'microphone.none': 'Aucun micro n’a été trouvé.',
   camera: 'Appareil photo',
-  'camera.denied': 'Le navigateur n’autorise pas l’appareil photo ici. Autorisez-le dans les réglages de cette page, ou saisissez l’adresse.',
+  'camera.denied':
+    'Le navigateur n’autorise pas l’appareil photo ici. Autorisez-le dans les réglages de cette page, ou saisissez l’adresse.',
   'camera.none': 'Aucun appareil photo n’a été trouvé. Saisissez plutôt l’adresse.',
 
   'address.or-name': 'Nom ou adresse',
@@ -271,7 +285,11 @@ export const fr: Catalogue = {
   'share.text': 'Quiconque a le code ou le lien peut vous écrire. Vous décidez d’accepter ou non.',
   share: 'Partager',
   'group.title': 'Nom du groupe',
-  'group.create': { one: 'Créer avec {n} personne', many: 'Créer avec {n} de personnes', other: 'Créer avec {n} personnes' },
+  'group.create': {
+    one: 'Créer avec {n} personne',
+    many: 'Créer avec {n} de personnes',
+    other: 'Créer avec {n} personnes',
+  },
   'group.create.alone': 'Créer sans personne d’autre',
   'people.none': 'Aucun résultat. Saisissez une adresse entière pour ajouter quelqu’un de nouveau.',
   add: 'Ajouter ({n})',
@@ -300,7 +318,8 @@ export const fr: Catalogue = {
   'remove.action': 'Retirer',
   confirming: 'En cours de confirmation…',
   'verify.title': 'Vérifier {name}',
-  'verify.how': 'Rencontrez {name}, ou appelez. Scannez le code sur l’autre écran, ou regardez si les deux écrans affichent les mêmes nombres.',
+  'verify.how':
+    'Rencontrez {name}, ou appelez. Scannez le code sur l’autre écran, ou regardez si les deux écrans affichent les mêmes nombres.',
   'verify.already': 'Vous avez vérifié l’identité de {name}.',
   'verify.code': 'Votre code commun',
   'verify.number': 'Vos nombres communs',
@@ -309,7 +328,8 @@ export const fr: Catalogue = {
   'verify.show': 'Afficher mon code',
   'verify.aim': 'Visez le code sur l’écran de {name}.',
   'verify.match': 'Les codes concordent. C’est bien {name}.',
-  'verify.differ': 'Les codes diffèrent. N’écrivez ici rien de confidentiel à {name} avant de vous être parlé, et prévenez les responsables de votre serveur.',
+  'verify.differ':
+    'Les codes diffèrent. N’écrivez ici rien de confidentiel à {name} avant de vous être parlé, et prévenez les responsables de votre serveur.',
 
   palette: 'Trouver',
   'palette.placeholder': 'Personnes, conversations, actions',
@@ -356,16 +376,21 @@ export const fr: Catalogue = {
   notify: 'Nouveaux messages',
   'notify.quiet': 'Sans contenu',
   'notify.full': 'Avec nom et texte',
-  'notify.hint': 'Affichées par votre système quand cette page est ouverte et que vous regardez ailleurs. D’autres programmes peuvent voir ce qu’elles disent.',
+  'notify.hint':
+    'Affichées par votre système quand cette page est ouverte et que vous regardez ailleurs. D’autres programmes peuvent voir ce qu’elles disent.',
   'notify.new': 'Nouveau message',
-  'notify.denied': 'Le navigateur n’autorise pas les notifications ici. Autorisez-les dans les réglages de cette page et réessayez.',
+  'notify.denied':
+    'Le navigateur n’autorise pas les notifications ici. Autorisez-les dans les réglages de cette page et réessayez.',
   'notify.unsupported': 'Ce navigateur n’a pas de notifications. Essayez-en un autre.',
   wake: 'Quand SecureCrypt est fermé',
-  'wake.hint': 'Votre système vous dit que quelque chose est arrivé, ni quoi ni de qui. L’éditeur de votre navigateur, dont le service push s’en charge, apprend quand.',
+  'wake.hint':
+    'Votre système vous dit que quelque chose est arrivé, ni quoi ni de qui. L’éditeur de votre navigateur, dont le service push s’en charge, apprend quand.',
   'wake.unsupported': 'Ce navigateur ne peut pas être réveillé quand la page est fermée. Essayez-en un autre.',
   'wake.server': 'Votre serveur ne réveille pas les pages fermées. La personne qui l’exploite peut l’activer.',
-  'wake.unreachable': 'Le service push de votre navigateur est injoignable. Certains navigateurs le désactivent. Réessayez plus tard.',
-  'wake.refused': 'Votre serveur n’utilise pas le service push de votre navigateur. La personne qui l’exploite peut l’ajouter.',
+  'wake.unreachable':
+    'Le service push de votre navigateur est injoignable. Certains navigateurs le désactivent. Réessayez plus tard.',
+  'wake.refused':
+    'Votre serveur n’utilise pas le service push de votre navigateur. La personne qui l’exploite peut l’ajouter.',
   'storage.used': 'Utilisé',
   'storage.of': '{used} sur {all}',
   'storage.text': 'Les messages et les fichiers sont gardés chiffrés dans ce navigateur.',
@@ -373,7 +398,8 @@ export const fr: Catalogue = {
   'storage.keep': 'Garder même si la place manque',
   'storage.keep.hint': 'Sinon, le navigateur peut vider cette page quand l’appareil est plein.',
   'storage.keep.no': 'Le navigateur a refusé. Installer l’application aide souvent.',
-  'server.text': 'Voici tout ce que votre serveur conserve sur votre compte. Quiconque interroge le serveur obtient la même réponse.',
+  'server.text':
+    'Voici tout ce que votre serveur conserve sur votre compte. Quiconque interroge le serveur obtient la même réponse.',
   'server.has': 'Ce qu’il conserve',
   'server.not': 'Ce qu’il ne peut pas dire',
   'server.not1': 'Ce que vous écrivez, envoyez ou recevez',
@@ -399,7 +425,8 @@ export const fr: Catalogue = {
   'kept.until': 'Jusqu’au {date}',
   'server.odd': 'Aussi dans la réponse',
   'server.odd.hint': 'Cette application n’a pas de mots pour cela. Vous le voyez tel que le serveur l’a envoyé.',
-  'server.nameless': 'Le serveur garde aussi des messages et des fichiers chiffrés qui ne portent pas de nom et, pour qui veut être averti quand l’application est fermée, une adresse auprès du service de notification de son navigateur. Il ne sait pas lesquels sont à vous.',
+  'server.nameless':
+    'Le serveur garde aussi des messages et des fichiers chiffrés qui ne portent pas de nom et, pour qui veut être averti quand l’application est fermée, une adresse auprès du service de notification de son navigateur. Il ne sait pas lesquels sont à vous.',
   'server.raw': 'Tout montrer, tel que le serveur l’a envoyé',
   'security.lock': 'Verrouillage',
   'security.after': 'Verrouiller après',
@@ -416,14 +443,16 @@ export const fr: Catalogue = {
   'passphrase.remove': 'Retirer',
   'passphrase.differ': 'Les deux phrases secrètes diffèrent. Réessayez.',
   duress: 'Si quelqu’un vous force',
-  'duress.text': 'Saisie à la place de votre phrase secrète, elle efface tout ici et ouvre une application vide. C’est irréversible.',
+  'duress.text':
+    'Saisie à la place de votre phrase secrète, elle efface tout ici et ouvre une application vide. C’est irréversible.',
   'duress.field': 'Seconde phrase secrète',
   'duress.there': 'Elle est définie.',
   erase: 'Tout effacer',
   'erase.hint': 'Retire immédiatement de cet appareil toutes les clés, tous les messages et tous les fichiers.',
   'erase.action': 'Tout effacer',
   'erase.title': 'Tout effacer sur cet appareil ?',
-  'erase.text': 'Votre compte, vos clés, vos messages et vos fichiers sont retirés de ce navigateur. Le compte ne peut pas encore être récupéré, même avec la clé de récupération.',
+  'erase.text':
+    'Votre compte, vos clés, vos messages et vos fichiers sont retirés de ce navigateur. Le compte ne peut pas encore être récupéré, même avec la clé de récupération.',
   'erase.server': 'Votre compte sur le serveur',
   'erase.keep': 'L’y laisser',
   'erase.account': 'Le supprimer aussi',
@@ -440,12 +469,15 @@ export const fr: Catalogue = {
   'error.full': 'Cet appareil est plein. Libérez de la place et réessayez ; rien n’est perdu.',
   'error.too-large': 'C’est trop volumineux pour le serveur. Envoyez-le en plusieurs parties.',
   'error.no-room': 'Le serveur n’a plus de place. Réessayez plus tard.',
-  'error.impostor': 'Ce ne sont pas les clés du compte de cette personne. Rien n’a été envoyé. Demandez-lui par un autre moyen.',
+  'error.impostor':
+    'Ce ne sont pas les clés du compte de cette personne. Rien n’a été envoyé. Demandez-lui par un autre moyen.',
   'error.canceled': 'Annulé.',
   'error.self': 'C’est votre propre adresse. Saisissez-en une autre.',
   'error.no-accounts': 'Ce serveur n’accepte pas de nouveaux comptes. Choisissez-en un autre.',
-  'error.in-use': 'L’application est ouverte dans un autre onglet ou une autre fenêtre de ce navigateur. Fermez-le et réessayez.',
-  'error.lost': 'Ce que ce navigateur en avait conservé a disparu, comme lorsque ses données sont effacées. Effacez le reste et recommencez.',
+  'error.in-use':
+    'L’application est ouverte dans un autre onglet ou une autre fenêtre de ce navigateur. Fermez-le et réessayez.',
+  'error.lost':
+    'Ce que ce navigateur en avait conservé a disparu, comme lorsque ses données sont effacées. Effacez le reste et recommencez.',
   'error.used': 'Cette phrase secrète est déjà utilisée. Choisissez-en une autre.',
   'error.address': 'Ce n’est pas une adresse. Elle a la forme nom@serveur.',
   'error.host': 'Ce n’est pas l’adresse d’un serveur. Elle a la forme chat.example.org.',

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
-import type { Attachment, AttachmentRef, Conversation, Conversations, Members, Message, MessageChanged, MessageRef, Problem, Session } from '../core/api.gen';
+import type {
+  Attachment,
+  AttachmentRef,
+  Conversation,
+  Conversations,
+  Members,
+  Message,
+  MessageChanged,
+  MessageRef,
+  Problem,
+  Session,
+} from '../core/api.gen';
 import { CoreError, type Core } from '../core/core';
 import { Composer } from './composer';
 import { t } from './i18n';
@@ -223,10 +234,16 @@ export class App {
     composer.problem.value = '';
     const { address = '', name = '' } = this.session.value ?? {};
     const out = composer.take();
-    const files = { files: out.cards.map((c) => c.blob), names: out.cards.map((c) => ({ name: c.name, type: c.type })) };
+    const files = {
+      files: out.cards.map((c) => c.blob),
+      names: out.cards.map((c) => ({ name: c.name, type: c.type })),
+    };
     try {
       await this.know(composer, out.text);
-      await this.timeline(id).send({ text: out.text, replyTo: out.reply?.id ?? '', mentions: named(out.text, composer.others), ...files }, { address, name });
+      await this.timeline(id).send(
+        { text: out.text, replyTo: out.reply?.id ?? '', mentions: named(out.text, composer.others), ...files },
+        { address, name },
+      );
       void composer.sent(out).catch(() => undefined);
       if (!this.asked) this.around.keep(); // some browsers put a question, which makes sense to who has written
       this.asked = true;
@@ -314,7 +331,11 @@ export class App {
   /** Follows the browser's back and forward, or a link. Back leads to no list of requests in which none is left. */
   follow(hash: string): void {
     this.router.follow(hash);
-    const done = !hash && this.router.route.value.at === 'requests' && this.list.state.value === 'ready' && !this.list.requests.value.length;
+    const done =
+      !hash &&
+      this.router.route.value.at === 'requests' &&
+      this.list.state.value === 'ready' &&
+      !this.list.requests.value.length;
     if (done) this.router.back();
   }
 
@@ -367,7 +388,10 @@ export class App {
 
   private listen(): void {
     const { core } = this;
-    core.on('session', ({ session }) => void (session.phase === 'open' ? this.enter(session) : this.end(session.phase))); // the core ends then
+    core.on(
+      'session',
+      ({ session }) => void (session.phase === 'open' ? this.enter(session) : this.end(session.phase)),
+    ); // the core ends then
     core.on('conversation', ({ conversation }) => {
       this.list.put(conversation);
       void this.composers.get(conversation.id)?.follow(conversation);
@@ -438,7 +462,11 @@ export class App {
     const news = {};
     this.heard.set(key, news);
     if (!on) this.heard.delete(key);
-    else this.around.later(() => this.heard.get(key) === news && this.types(conversation, from, author, false), typingLasts);
+    else
+      this.around.later(
+        () => this.heard.get(key) === news && this.types(conversation, from, author, false),
+        typingLasts,
+      );
   }
 
   private moved(key: string, part: number): void {

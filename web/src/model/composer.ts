@@ -73,8 +73,11 @@ export class Composer {
     this.saved = this.told = draftKey(c.draft, c.draftReply);
     this.letter = { text: c.draft, reply: null };
     if (!c.draftReply) return;
-    const answered = await this.core.call('message', { conversation: this.id, message: c.draftReply }).catch(() => null);
-    if (answered && this.letter.text === c.draft && !this.letter.reply) this.letter = { text: c.draft, reply: answered };
+    const answered = await this.core
+      .call('message', { conversation: this.id, message: c.draftReply })
+      .catch(() => null);
+    if (answered && this.letter.text === c.draft && !this.letter.reply)
+      this.letter = { text: c.draft, reply: answered };
   }
 
   /** What the next message says, whether or not an edit hides it. */
@@ -149,7 +152,10 @@ export class Composer {
 
   attach(blob: Blob, name: string, preview: string): boolean {
     if (this.cards.value.length >= mostFiles) return false;
-    this.cards.value = [...this.cards.value, { key: ++this.keys, blob, name, type: blob.type || 'application/octet-stream', preview }];
+    this.cards.value = [
+      ...this.cards.value,
+      { key: ++this.keys, blob, name, type: blob.type || 'application/octet-stream', preview },
+    ];
     return true;
   }
 

@@ -51,7 +51,8 @@ export function knowledge({ json, begun }: Disclosure): Knowledge {
   for (const table of list(tables)) {
     const { table: name, rows: all, ...more } = record(table);
     const kind = String(name);
-    if (known(kind, list(all)) && !Object.keys(more).length) rows[kind] = [...(rows[kind] ?? []), ...list(all).map(record)];
+    if (known(kind, list(all)) && !Object.keys(more).length)
+      rows[kind] = [...(rows[kind] ?? []), ...list(all).map(record)];
     else odd.push({ name: kind, data: pretty(all ?? table) });
     if (all !== undefined && Object.keys(more).length) odd.push({ name: kind, data: pretty(more) });
   }
@@ -59,21 +60,81 @@ export function knowledge({ json, begun }: Disclosure): Knowledge {
     const { table: name, reason } = record(table);
     if (!nameless.includes(String(name))) odd.push({ name: String(name), data: String(reason) });
   }
-  return { facts: [{ what: t('fact.address', { name: String(address ?? '') }), many: number(1), since: since(begun), kept: t('kept.account') }, ...facts(rows, begun)], odd };
+  return {
+    facts: [
+      {
+        what: t('fact.address', { name: String(address ?? '') }),
+        many: number(1),
+        since: since(begun),
+        kept: t('kept.account'),
+      },
+      ...facts(rows, begun),
+    ],
+    odd,
+  };
 }
 
 function facts(rows: Rows, begun: number): Fact[] {
   const letters = rows.letter ?? [];
   const boxes = rows.mailbox ?? [];
   const out: [kind: string, fact: Fact][] = [
-    ['account', { what: t('fact.record'), many: number(sum(rows.account, (r) => list(r.Statements).length)), since: since(begun), kept: t('kept.account') }],
+    [
+      'account',
+      {
+        what: t('fact.record'),
+        many: number(sum(rows.account, (r) => list(r.Statements).length)),
+        since: since(begun),
+        kept: t('kept.account'),
+      },
+    ],
     ['mailbox', { what: t('fact.devices'), many: number(boxes.length), since: '', kept: t('kept.account') }],
-    ['key_package', { what: t('fact.keys'), many: number(rows.key_package?.length ?? 0), since: '', kept: t('kept.used') }],
-    ['letter', { what: t('fact.waiting'), many: many(letters.length, sum(boxes, (r) => Number(r.Bytes))), since: '', kept: until('kept.fetched', letters) }],
-    ['mailbox', { what: t('fact.counted'), many: number(sum(boxes, (r) => Number(r.Last))), since: since(begun), kept: t('kept.account') }],
-    ['letter_seen', { what: t('fact.marks'), many: number(rows.letter_seen?.length ?? 0), since: '', kept: until('kept.until', rows.letter_seen ?? []) }],
-    ['session', { what: t('fact.session'), many: number(sum(rows.session, (r) => Number(r.Counter))), since: since(begun), kept: t('kept.account') }],
-    ['mailbox_token', { what: t('fact.token'), many: number(rows.mailbox_token?.length ?? 0), since: '', kept: t('kept.account') }],
+    [
+      'key_package',
+      { what: t('fact.keys'), many: number(rows.key_package?.length ?? 0), since: '', kept: t('kept.used') },
+    ],
+    [
+      'letter',
+      {
+        what: t('fact.waiting'),
+        many: many(
+          letters.length,
+          sum(boxes, (r) => Number(r.Bytes)),
+        ),
+        since: '',
+        kept: until('kept.fetched', letters),
+      },
+    ],
+    [
+      'mailbox',
+      {
+        what: t('fact.counted'),
+        many: number(sum(boxes, (r) => Number(r.Last))),
+        since: since(begun),
+        kept: t('kept.account'),
+      },
+    ],
+    [
+      'letter_seen',
+      {
+        what: t('fact.marks'),
+        many: number(rows.letter_seen?.length ?? 0),
+        since: '',
+        kept: until('kept.until', rows.letter_seen ?? []),
+      },
+    ],
+    [
+      'session',
+      {
+        what: t('fact.session'),
+        many: number(sum(rows.session, (r) => Number(r.Counter))),
+        since: since(begun),
+        kept: t('kept.account'),
+      },
+    ],
+    [
+      'mailbox_token',
+      { what: t('fact.token'), many: number(rows.mailbox_token?.length ?? 0), since: '', kept: t('kept.account') },
+    ],
   ];
   return out.filter(([kind]) => rows[kind]).map(([, fact]) => fact);
 }
@@ -82,7 +143,12 @@ function facts(rows: Rows, begun: number): Fact[] {
 function known(kind: string, rows: unknown[]): boolean {
   const fields = Object.hasOwn(covered, kind) ? covered[kind]! : [];
   const dated = fields.includes('Expires');
-  return fields.length > 0 && rows.map(record).every((r) => Object.keys(r).every((name) => fields.includes(name)) && (!dated || isDate(r.Expires)));
+  return (
+    fields.length > 0 &&
+    rows
+      .map(record)
+      .every((r) => Object.keys(r).every((name) => fields.includes(name)) && (!dated || isDate(r.Expires)))
+  );
 }
 
 /** Whether something is a moment in Unix seconds that can be written. */

@@ -126,7 +126,8 @@ export function brief(at: number, now: number): string {
   if (days === 0) return clock(at);
   if (days === 1) return t('yesterday');
   if (days > 0 && days < 7) return write('weekday', { weekday: 'short' }, at);
-  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return write('date', { day: 'numeric', month: 'short' }, at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear())
+    return write('date', { day: 'numeric', month: 'short' }, at);
   return write('year', { day: '2-digit', month: '2-digit', year: '2-digit' }, at);
 }
 
@@ -136,7 +137,8 @@ export function dayName(at: number, now: number): string {
   if (days === 0) return t('today');
   if (days === 1) return t('yesterday');
   if (days > 0 && days < 7) return write('long-weekday', { weekday: 'long' }, at);
-  if (new Date(at).getFullYear() === new Date(now).getFullYear()) return write('day', { weekday: 'long', day: 'numeric', month: 'long' }, at);
+  if (new Date(at).getFullYear() === new Date(now).getFullYear())
+    return write('day', { weekday: 'long', day: 'numeric', month: 'long' }, at);
   return date(at);
 }
 
@@ -148,15 +150,28 @@ export function size(bytes: number): string {
     bytes /= 1000;
     unit++;
   }
-  const written = new Intl.NumberFormat(language.value, { style: 'unit', unit: units[unit], unitDisplay: unit ? 'short' : 'narrow', maximumFractionDigits: bytes < 10 && unit > 0 ? 1 : 0 }).format(bytes);
+  const written = new Intl.NumberFormat(language.value, {
+    style: 'unit',
+    unit: units[unit],
+    unitDisplay: unit ? 'short' : 'narrow',
+    maximumFractionDigits: bytes < 10 && unit > 0 ? 1 : 0,
+  }).format(bytes);
   return written.replace(/(\d)(?=\p{L})/u, '$1\u00a0');
 }
 
 /** A duration in milliseconds in its largest whole unit. */
 export function duration(ms: number): string {
-  const steps: [number, string][] = [[7 * dayLength, 'week'], [dayLength, 'day'], [3_600_000, 'hour'], [60_000, 'minute'], [1000, 'second']];
+  const steps: [number, string][] = [
+    [7 * dayLength, 'week'],
+    [dayLength, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+    [1000, 'second'],
+  ];
   const [length, unit] = steps.find(([l]) => ms >= l && ms % l === 0) ?? [1000, 'second'];
-  return new Intl.NumberFormat(language.value, { style: 'unit', unit, unitDisplay: 'long' }).format(Math.round(ms / length));
+  return new Intl.NumberFormat(language.value, { style: 'unit', unit, unitDisplay: 'long' }).format(
+    Math.round(ms / length),
+  );
 }
 
 /** Minutes and seconds. */

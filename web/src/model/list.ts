@@ -77,7 +77,8 @@ export class List {
 
   /** Somebody is called by another name. */
   rename(address: string, name: string): void {
-    for (const c of this.all.values()) if (c.last?.from === address) this.put({ ...c, last: { ...c.last, author: name } });
+    for (const c of this.all.values())
+      if (c.last?.from === address) this.put({ ...c, last: { ...c.last, author: name } });
   }
 
   /** The neighbour of a conversation in the list, step rows away. */
@@ -89,7 +90,9 @@ export class List {
 
   private filtered(keep: (c: Conversation) => boolean): Conversation[] {
     const wanted = fold(this.query.value.trim());
-    return this.sorted.value.filter((c) => keep(c) && (!wanted || fold(c.name).includes(wanted) || c.peer.includes(wanted)));
+    return this.sorted.value.filter(
+      (c) => keep(c) && (!wanted || fold(c.name).includes(wanted) || c.peer.includes(wanted)),
+    );
   }
 
   private changed(): void {

@@ -29,7 +29,11 @@ export function named(text: string, all: string[]): string[] {
 
 /** A text with links in the place of what mentions some of all addresses. */
 export function linked(text: string, all: string[]): string {
-  return replaced(text, all, (address) => `[@${local(address)}](mimi://${address.slice(address.indexOf('@') + 1)}/u/${local(address)})`);
+  return replaced(
+    text,
+    all,
+    (address) => `[@${local(address)}](mimi://${address.slice(address.indexOf('@') + 1)}/u/${local(address)})`,
+  );
 }
 
 /** A message's text as it was typed. */
@@ -38,7 +42,12 @@ export function unlinked({ text, mentions }: Pick<Message, 'text' | 'mentions'>)
 }
 
 function replaced(text: string, all: string[], put: (address: string) => string): string {
-  const known = new Map(all.flatMap((a) => [[a, a], [handle(a, all), a]]));
+  const known = new Map(
+    all.flatMap((a) => [
+      [a, a],
+      [handle(a, all), a],
+    ]),
+  );
   return text.replace(typed, (whole: string, before: string, word: string) => {
     let name = word; // it may be the end of a sentence
     while (!known.has(name) && /[.:-]$/.test(name)) name = name.slice(0, -1);
@@ -56,5 +65,14 @@ export function mentionAt(text: string, cursor: number): string | null {
 /** Members whose name or address fits what was typed behind an @. */
 export function candidates(members: Member[], typed: string, most = 6): Member[] {
   const wanted = fold(typed);
-  return members.filter((m) => !m.self && (fold(m.name).split(/\s+/).some((w) => w.startsWith(wanted)) || m.address.startsWith(wanted))).slice(0, most);
+  return members
+    .filter(
+      (m) =>
+        !m.self &&
+        (fold(m.name)
+          .split(/\s+/)
+          .some((w) => w.startsWith(wanted)) ||
+          m.address.startsWith(wanted)),
+    )
+    .slice(0, most);
 }

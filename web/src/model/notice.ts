@@ -12,8 +12,19 @@ export function happened(m: Message, more: Message[] = []): string {
   const n = m.notice;
   if (!n || n.kind === 'other') return harmless(m.text);
   const what = n.kind === 'role' ? n.role : n.kind === 'timer' && !n.timer ? 'stay' : n.kind;
-  const form = ['not-added', 'server-went-back', 'unreadable'].includes(what) ? '' : m.own ? '.by' : n.self ? '.you' : '';
-  return t(`notice.${what}${form}` as Key, { name: m.author, whom: people([n.name, ...more.map((x) => x.notice!.name)]), title: n.title, time: duration(n.timer) });
+  const form = ['not-added', 'server-went-back', 'unreadable'].includes(what)
+    ? ''
+    : m.own
+      ? '.by'
+      : n.self
+        ? '.you'
+        : '';
+  return t(`notice.${what}${form}` as Key, {
+    name: m.author,
+    whom: people([n.name, ...more.map((x) => x.notice!.name)]),
+    title: n.title,
+    time: duration(n.timer),
+  });
 }
 
 /** Some names in a sentence: the first ones, if they are many. */

@@ -19,7 +19,10 @@ export function rank(commands: Command[], query: string, most = 50): Command[] {
     const s = score(c, words);
     if (s >= 0) scored.push([s, c]);
   }
-  return scored.sort((a, b) => b[0] - a[0]).slice(0, most).map(([, c]) => c);
+  return scored
+    .sort((a, b) => b[0] - a[0])
+    .slice(0, most)
+    .map(([, c]) => c);
 }
 
 function score(c: Command, words: string[]): number {

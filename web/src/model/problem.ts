@@ -12,6 +12,7 @@ export function wording(e: unknown): string {
 
 /** Words a problem. What has no words of its own is told in English to those who read that, and to others that it failed. */
 export function told({ code, text }: Problem): string {
-  if (code === 'failed' || code === 'input' || code === 'phase') return text && language.value === 'en' ? sentence(text) : t('error.failed');
+  if (code === 'failed' || code === 'input' || code === 'phase')
+    return text && language.value === 'en' ? sentence(text) : t('error.failed');
   return t(`error.${code}` as Key);
 }

@@ -24,7 +24,10 @@ export interface History {
 }
 
 export function parse(path: string): Route {
-  const [head = '', ...rest] = path.replace(/^\/+|\/+$/g, '').split('/').map(decode);
+  const [head = '', ...rest] = path
+    .replace(/^\/+|\/+$/g, '')
+    .split('/')
+    .map(decode);
   const tail = rest[0] ?? '';
   switch (head) {
     case 'c':
@@ -107,7 +110,8 @@ export class Router {
   }
 
   go(route: Route, replace = false): void {
-    if (JSON.stringify(route) !== JSON.stringify(this.route.value)) this.enter(route, this.depth() + (replace ? 0 : 1), replace);
+    if (JSON.stringify(route) !== JSON.stringify(this.route.value))
+      this.enter(route, this.depth() + (replace ? 0 : 1), replace);
   }
 
   /** Goes up: through the history if we came from there. */

@@ -23,7 +23,10 @@ export class Search {
     this.clear();
     const { turn } = this;
     const gone = (this.gone = [] as ((m: Message) => boolean)[]);
-    const messages = await this.core.call('search', { text, conversation: '', limit: 40 }).then((f) => f.messages, () => []);
+    const messages = await this.core.call('search', { text, conversation: '', limit: 40 }).then(
+      (f) => f.messages,
+      () => [],
+    );
     if (turn !== this.turn) return;
     this.found.value = messages.filter((m) => !gone.some((of) => of(m)));
     this.gone = null;

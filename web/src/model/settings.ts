@@ -19,7 +19,15 @@ export interface Look {
 }
 
 export const defaults: Look = {
-  theme: 'auto', contrast: 'auto', size: '100', motion: 'auto', language: 'auto', notify: 'off', lockAfter: '0', lockOnBlur: 'off', enterSends: 'on',
+  theme: 'auto',
+  contrast: 'auto',
+  size: '100',
+  motion: 'auto',
+  language: 'auto',
+  notify: 'off',
+  lockAfter: '0',
+  lockOnBlur: 'off',
+  enterSends: 'on',
 };
 
 /** What the system says, as far as the look follows it. */
@@ -61,7 +69,14 @@ function merged(all: Stored, change: Change): Stored {
 export class Settings {
   /** Until then, what is shown is not what is stored. */
   readonly loaded = signal(false);
-  readonly stored = signal<Stored>({ readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false });
+  readonly stored = signal<Stored>({
+    readReports: true,
+    deliveryReports: true,
+    typing: true,
+    timer: 0,
+    interface: {},
+    waking: false,
+  });
   readonly look;
   readonly system;
   /** The look until the profile says another. */
@@ -144,7 +159,16 @@ export class Settings {
   private adopt(look: Look): void {
     this.look.value = look;
     try {
-      this.shelf.setItem(shelfKey, JSON.stringify({ theme: look.theme, contrast: look.contrast, size: look.size, motion: look.motion, language: look.language }));
+      this.shelf.setItem(
+        shelfKey,
+        JSON.stringify({
+          theme: look.theme,
+          contrast: look.contrast,
+          size: look.size,
+          motion: look.motion,
+          language: look.language,
+        }),
+      );
     } catch {
       // A browser that keeps nothing shows the default until the profile is open.
     }
@@ -160,11 +184,22 @@ function read(shelf: Shelf): Look {
 }
 
 const choices: { [K in keyof Look]: readonly string[] } = {
-  theme: ['auto', 'light', 'dark'], contrast: ['auto', 'more'], size: ['90', '100', '115', '130', '150', '200'], motion: ['auto', 'less'],
-  language: ['auto', ...Object.keys(languages)], notify: ['off', 'quiet', 'full'], lockAfter: ['0', '1', '5', '15', '60'], lockOnBlur: ['off', 'on'], enterSends: ['on', 'off'],
+  theme: ['auto', 'light', 'dark'],
+  contrast: ['auto', 'more'],
+  size: ['90', '100', '115', '130', '150', '200'],
+  motion: ['auto', 'less'],
+  language: ['auto', ...Object.keys(languages)],
+  notify: ['off', 'quiet', 'full'],
+  lockAfter: ['0', '1', '5', '15', '60'],
+  lockOnBlur: ['off', 'on'],
+  enterSends: ['on', 'off'],
 };
 
 /** Only values that this version knows. */
 function known(from: Record<string, unknown>): Partial<Look> {
-  return Object.fromEntries(Object.entries(from).filter(([k, v]) => Object.hasOwn(choices, k) && choices[k as keyof Look].includes(v as string)));
+  return Object.fromEntries(
+    Object.entries(from).filter(
+      ([k, v]) => Object.hasOwn(choices, k) && choices[k as keyof Look].includes(v as string),
+    ),
+  );
 }

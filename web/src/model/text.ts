@@ -3,13 +3,18 @@
 // Texts of others, made harmless and short.
 
 const controls = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
-const invisible = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
+const invisible =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
 /** Tags are letters that nobody sees; only the flags of some countries are made of them. */
 const tags = /(\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{2,6}\u{e007f})|[\u{e0000}-\u{e007f}]/gu;
 
 /** Takes out what reorders or hides text. Joiners stay: emoji and scripts need them. */
 export function harmless(text: string): string {
-  return text.replace(controls, '').replace(invisible, '').replace(tags, '$1').replace(/\p{M}{9,}/gu, (marks) => [...marks].slice(0, 8).join(''));
+  return text
+    .replace(controls, '')
+    .replace(invisible, '')
+    .replace(tags, '$1')
+    .replace(/\p{M}{9,}/gu, (marks) => [...marks].slice(0, 8).join(''));
 }
 
 /** One line without Markdown, for previews, quotes and screen readers. */
@@ -35,14 +40,22 @@ function start(text: string, most: number): string {
 /** Up to three emoji and nothing else: shown large. */
 export function onlyEmoji(text: string): number {
   const trimmed = text.trim();
-  if (!trimmed || trimmed.length > 40 || !/[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u.test(trimmed)) return 0;
-  if (!/^(?:[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u{e0030}-\u{e007f}\s]|[\d#*]\ufe0f?\u20e3)+$/u.test(trimmed)) return 0;
+  if (!trimmed || trimmed.length > 40 || !/[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]/u.test(trimmed))
+    return 0;
+  if (
+    !/^(?:[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u{e0030}-\u{e007f}\s]|[\d#*]\ufe0f?\u20e3)+$/u.test(
+      trimmed,
+    )
+  )
+    return 0;
   return [...new Intl.Segmenter().segment(trimmed.replace(/\s/g, ''))].length;
 }
 
 /** One or two letters for a picture that is missing. */
 export function initials(name: string): string {
-  const words = harmless(name.split('@')[0] ?? '').split(/[\s._-]+/).filter((w) => /[\p{L}\p{N}]/u.test(w));
+  const words = harmless(name.split('@')[0] ?? '')
+    .split(/[\s._-]+/)
+    .filter((w) => /[\p{L}\p{N}]/u.test(w));
   const first = (w: string) => w.match(/[\p{L}\p{N}]/u)?.[0] ?? '';
   const letters = words.length > 1 ? first(words[0]!) + first(words[words.length - 1]!) : first(words[0] ?? '');
   return letters.toLocaleUpperCase() || '·';

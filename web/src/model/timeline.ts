@@ -75,7 +75,8 @@ export class Timeline {
 
   /** Loads the page before or after what is there. */
   async more(where: 'before' | 'after'): Promise<void> {
-    const edge = where === 'before' ? this.messages.value[0] : this.messages.value.findLast((m) => !m.id.startsWith(localPrefix));
+    const edge =
+      where === 'before' ? this.messages.value[0] : this.messages.value.findLast((m) => !m.id.startsWith(localPrefix));
     if (this.busy || !edge || !(where === 'before' ? this.moreBefore : this.moreAfter).value) return;
     this.busy = true;
     const turn = this.turn;
@@ -106,7 +107,9 @@ export class Timeline {
 
   /** The own text that was written last, if it is known which that is. */
   get lastWritten(): Message | undefined {
-    const last = this.moreAfter.value ? undefined : this.messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
+    const last = this.moreAfter.value
+      ? undefined
+      : this.messages.value.findLast((m) => m.own && m.text && !m.deleted && !m.notice);
     return last?.id.startsWith(localPrefix) ? undefined : last;
   }
 
@@ -149,7 +152,12 @@ export class Timeline {
       const whom = m.notice?.whom === address;
       const quoted = !!m.quote && theirs.has(m.replyTo);
       if (!author && !whom && !quoted) return m;
-      return { ...m, ...(author && { author: name }), ...(whom && { notice: { ...m.notice!, name } }), ...(quoted && { quote: { ...m.quote!, author: name } }) };
+      return {
+        ...m,
+        ...(author && { author: name }),
+        ...(whom && { notice: { ...m.notice!, name } }),
+        ...(quoted && { quote: { ...m.quote!, author: name } }),
+      };
     });
   }
 
@@ -158,7 +166,14 @@ export class Timeline {
     const local = this.sketch(out, self);
     const sent = this.core.call(
       'send',
-      { conversation: this.id, text: out.text, replyTo: out.replyTo, expire: 0, mentions: out.mentions, files: out.names },
+      {
+        conversation: this.id,
+        text: out.text,
+        replyTo: out.replyTo,
+        expire: 0,
+        mentions: out.mentions,
+        files: out.names,
+      },
       out.files,
     );
     sent.catch(() => undefined); // it is awaited below, after the way to the end
@@ -180,7 +195,8 @@ export class Timeline {
     try {
       let page = await this.page(around ? 'around' : toUnread ? 'unread' : 'newest', around);
       const { firstUnread } = page;
-      if (toUnread && firstUnread && !page.messages.some((m) => m.id === firstUnread)) page = await this.page('around', firstUnread);
+      if (toUnread && firstUnread && !page.messages.some((m) => m.id === firstUnread))
+        page = await this.page('around', firstUnread);
       if (turn === this.turn) batch(() => this.replace(page));
     } catch {
       if (turn !== this.turn) return;
@@ -210,7 +226,15 @@ export class Timeline {
   /** What is shown, without the sketch of a message that an event names before the core's answer does. */
   private withoutSketch(m: Message): Message[] {
     const all = this.messages.value;
-    const at = m.own ? all.findIndex((o) => o.id.startsWith(localPrefix) && o.text === m.text && o.replyTo === m.replyTo && o.attachments.length === m.attachments.length) : -1;
+    const at = m.own
+      ? all.findIndex(
+          (o) =>
+            o.id.startsWith(localPrefix) &&
+            o.text === m.text &&
+            o.replyTo === m.replyTo &&
+            o.attachments.length === m.attachments.length,
+        )
+      : -1;
     return at < 0 ? all : all.toSpliced(at, 1);
   }
 
@@ -223,11 +247,35 @@ export class Timeline {
   private sketch(out: Outgoing, self: { address: string; name: string }): Message {
     const quoted = this.messages.value.find((m) => m.id === out.replyTo);
     return {
-      id: `${localPrefix}${++this.locals}`, conversation: this.id, order: Number.MAX_SAFE_INTEGER, from: self.address, author: self.name, own: true,
-      text: linked(out.text, out.mentions), sentAt: this.now(), replyTo: out.replyTo, quote: quoted ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted } : null,
-      attachments: out.names.map((f, index) => ({ index, name: f.name, type: f.type, size: out.files[index]?.size ?? 0 })),
-      reactions: [], mentions: out.mentions, mentionsMe: false, edited: false, deleted: false, expiresAt: 0, state: 'waiting',
-      reason: null, delivered: 0, read: 0, notice: null,
+      id: `${localPrefix}${++this.locals}`,
+      conversation: this.id,
+      order: Number.MAX_SAFE_INTEGER,
+      from: self.address,
+      author: self.name,
+      own: true,
+      text: linked(out.text, out.mentions),
+      sentAt: this.now(),
+      replyTo: out.replyTo,
+      quote: quoted
+        ? { author: quoted.author, text: quoted.text, attachments: quoted.attachments, deleted: quoted.deleted }
+        : null,
+      attachments: out.names.map((f, index) => ({
+        index,
+        name: f.name,
+        type: f.type,
+        size: out.files[index]?.size ?? 0,
+      })),
+      reactions: [],
+      mentions: out.mentions,
+      mentionsMe: false,
+      edited: false,
+      deleted: false,
+      expiresAt: 0,
+      state: 'waiting',
+      reason: null,
+      delivered: 0,
+      read: 0,
+      notice: null,
     };
   }
 
@@ -265,7 +313,9 @@ export class Timeline {
 
 /** What is gone stays in no answer to it. */
 function unquoted(messages: Message[], id: string): Message[] {
-  return messages.map((m) => (m.quote && m.replyTo === id ? { ...m, quote: { ...m.quote, text: '', attachments: [], deleted: true } } : m));
+  return messages.map((m) =>
+    m.quote && m.replyTo === id ? { ...m, quote: { ...m.quote, text: '', attachments: [], deleted: true } } : m,
+  );
 }
 
 function changed(messages: Message[], c: Change, toEnd: boolean): Message[] {
@@ -307,7 +357,9 @@ export function rows(messages: Message[], firstUnread: string): Row[] {
 
 /** Whether one line can tell of both: somebody added several others. */
 function alike(a: Message, b: Message): boolean {
-  return a.notice?.kind === 'added' && b.notice?.kind === 'added' && a.from === b.from && !a.notice.self && !b.notice.self;
+  return (
+    a.notice?.kind === 'added' && b.notice?.kind === 'added' && a.from === b.from && !a.notice.self && !b.notice.self
+  );
 }
 
 function joined(a: Message | undefined, b: Message): boolean {

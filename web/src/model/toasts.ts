@@ -21,7 +21,10 @@ export class Toasts {
 
   add(text: string, action?: Toast['action']): void {
     const key = ++this.keys;
-    this.list.value = [...this.list.value.filter((x) => x.text !== text).slice(-2), { key, text, ...(action && { action }) }];
+    this.list.value = [
+      ...this.list.value.filter((x) => x.text !== text).slice(-2),
+      { key, text, ...(action && { action }) },
+    ];
     if (!action) this.later(() => this.dismiss(key), lasting + perLetter * text.length);
   }
 

@@ -24,10 +24,13 @@ export function guard(app: App): void {
     if (locking) return;
     locking = true;
     root.dataset.veiled = '';
-    void app.lock().catch(() => undefined).finally(() => {
-      locking = false;
-      if (document.hasFocus()) unveil(); // it failed
-    });
+    void app
+      .lock()
+      .catch(() => undefined)
+      .finally(() => {
+        locking = false;
+        if (document.hasFocus()) unveil(); // it failed
+      });
   };
   const late = () => {
     const after = Number(app.settings.look.value.lockAfter);
@@ -41,7 +44,8 @@ export function guard(app: App): void {
     told = last;
     tabs.tell('alive', null);
   };
-  for (const kind of ['pointerdown', 'keydown', 'wheel', 'touchstart']) addEventListener(kind, alive, { passive: true, capture: true });
+  for (const kind of ['pointerdown', 'keydown', 'wheel', 'touchstart'])
+    addEventListener(kind, alive, { passive: true, capture: true });
   tabs.on('alive', () => (last = Date.now()));
   setInterval(look, minute / 6);
   // Whoever chooses a file leaves the window for one that this page opened.

@@ -22,7 +22,11 @@ export function notify(app: App): void {
   const seen = () => {
     release();
     if (document.hidden) return;
-    void navigator.locks.request(looking, { mode: 'shared' }, () => !document.hidden && new Promise<void>((done) => (release = done)));
+    void navigator.locks.request(
+      looking,
+      { mode: 'shared' },
+      () => !document.hidden && new Promise<void>((done) => (release = done)),
+    );
     void close((n) => !!told.set(n.tag, n.data?.message) && n.tag === woken);
   };
   document.addEventListener('visibilitychange', seen);
@@ -35,7 +39,10 @@ export function notify(app: App): void {
   app.core.on('conversation', ({ conversation: c }) => c.unread || read(c.id));
   app.core.on('conversationGone', ({ conversation }) => read(conversation));
   app.core.on('messageGone', ({ conversation, message }) => lost(conversation, message));
-  navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)));
+  navigator.serviceWorker?.addEventListener(
+    'message',
+    ({ data }: MessageEvent<{ go?: string }>) => data?.go && app.router.go(parse(data.go)),
+  );
   app.core.on('message', ({ message, new: fresh }) => {
     if (message.deleted) lost(message.conversation, message.id);
     if (!fresh || !wanted(app, message)) return;
@@ -45,7 +52,10 @@ export function notify(app: App): void {
   effect(() => {
     const n = app.list.unread.value;
     document.title = n ? `(${n}) ${t('app')}` : t('app');
-    const badge = navigator as Navigator & { setAppBadge?: (n: number) => Promise<void>; clearAppBadge?: () => Promise<void> };
+    const badge = navigator as Navigator & {
+      setAppBadge?: (n: number) => Promise<void>;
+      clearAppBadge?: () => Promise<void>;
+    };
     (n ? badge.setAppBadge?.(n) : badge.clearAppBadge?.())?.catch(() => undefined);
   });
 }
@@ -53,7 +63,13 @@ export function notify(app: App): void {
 function wanted(app: App, m: Message): boolean {
   if (m.own || m.notice || !document.hidden || app.settings.look.value.notify === 'off') return false;
   const c = app.list.get(m.conversation);
-  return c?.status === 'active' && !c.archived && (c.mutedUntil <= app.around.now() || m.mentionsMe) && 'Notification' in globalThis && Notification.permission === 'granted';
+  return (
+    c?.status === 'active' &&
+    !c.archived &&
+    (c.mutedUntil <= app.around.now() || m.mentionsMe) &&
+    'Notification' in globalThis &&
+    Notification.permission === 'granted'
+  );
 }
 
 function registered(): Promise<ServiceWorkerRegistration | undefined> | undefined {
@@ -74,7 +90,12 @@ async function show(app: App, m: Message): Promise<void> {
   const full = app.settings.look.value.notify === 'full';
   const title = full ? harmless(app.list.get(m.conversation)?.name ?? m.author) : t('app');
   const at: Route = { at: 'conversation', id: m.conversation, panel: false };
-  const options = { body: full ? plain(m.text) || t('attachment') : t('notify.new'), tag: m.conversation, icon: '/icon-192.png', data: { path: format(at), message: m.id } };
+  const options = {
+    body: full ? plain(m.text) || t('attachment') : t('notify.new'),
+    tag: m.conversation,
+    icon: '/icon-192.png',
+    data: { path: format(at), message: m.id },
+  };
   const worker = await registered();
   if (app.ended.value || told.get(m.conversation) !== m.id) return;
   if (worker?.active) return worker.showNotification(title, options);

@@ -4,7 +4,11 @@ import type { System, Tabs } from '../model/settings';
 import type { Surroundings } from '../model/app';
 import { push } from './push';
 
-const queries = { dark: '(prefers-color-scheme: dark)', contrast: '(prefers-contrast: more)', still: '(prefers-reduced-motion: reduce)' };
+const queries = {
+  dark: '(prefers-color-scheme: dark)',
+  contrast: '(prefers-contrast: more)',
+  still: '(prefers-reduced-motion: reduce)',
+};
 
 /** What the browser gives the model. */
 export function surroundings(): Surroundings {
@@ -53,7 +57,12 @@ function soon(fn: () => void): void {
 }
 
 function system(): System {
-  return { dark: matchMedia(queries.dark).matches, contrast: matchMedia(queries.contrast).matches, still: matchMedia(queries.still).matches, languages: navigator.languages };
+  return {
+    dark: matchMedia(queries.dark).matches,
+    contrast: matchMedia(queries.contrast).matches,
+    still: matchMedia(queries.still).matches,
+    languages: navigator.languages,
+  };
 }
 
 /** Calls fn whenever the system's wishes change. */

@@ -12,14 +12,24 @@ import type { Shared } from '../platform/share';
 
 /** What this file needs of a service worker's global scope. */
 interface Scope {
-  addEventListener(type: 'install', fn: (e: { waitUntil(p: Promise<unknown>): void; addRoutes?: (routes: Route[]) => Promise<void> }) => void): void;
+  addEventListener(
+    type: 'install',
+    fn: (e: { waitUntil(p: Promise<unknown>): void; addRoutes?: (routes: Route[]) => Promise<void> }) => void,
+  ): void;
   addEventListener(type: 'activate', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
   addEventListener(type: 'push', fn: (e: { waitUntil(p: Promise<unknown>): void }) => void): void;
-  addEventListener(type: 'notificationclick', fn: (e: { notification: Notification; waitUntil(p: Promise<unknown>): void }) => void): void;
+  addEventListener(
+    type: 'notificationclick',
+    fn: (e: { notification: Notification; waitUntil(p: Promise<unknown>): void }) => void,
+  ): void;
   addEventListener(type: 'fetch', fn: (e: Fetch) => void): void;
   addEventListener(type: 'message', fn: (e: { data: unknown; ports: readonly MessagePort[] }) => void): void;
   skipWaiting(): Promise<void>;
-  clients: { claim(): Promise<void>; matchAll(o: { type: 'window'; includeUncontrolled: true }): Promise<Window[]>; openWindow(url: string): Promise<unknown> };
+  clients: {
+    claim(): Promise<void>;
+    matchAll(o: { type: 'window'; includeUncontrolled: true }): Promise<Window[]>;
+    openWindow(url: string): Promise<unknown>;
+  };
   registration: ServiceWorkerRegistration;
   navigator: { setAppBadge?: () => Promise<void> };
   location: Location;
@@ -84,7 +94,10 @@ scope.addEventListener('notificationclick', (e) => {
 });
 
 function fromCache(pathname: string): Route {
-  return { condition: { urlPattern: { pathname, search: '', baseURL: scope.location.href }, requestMethod: 'GET' }, source: { cacheName } };
+  return {
+    condition: { urlPattern: { pathname, search: '', baseURL: scope.location.href }, requestMethod: 'GET' },
+    source: { cacheName },
+  };
 }
 
 function pages(): Promise<Window[]> {
@@ -94,7 +107,11 @@ function pages(): Promise<Window[]> {
 async function woken(): Promise<void> {
   if ((await pages()).some((p) => p.visibilityState === 'visible')) return;
   const text = await (await caches.match('/wake'))?.text();
-  await scope.registration.showNotification('SecureCrypt', { body: text ?? 'New message', tag: 'wake', icon: '/icon-192.png' });
+  await scope.registration.showNotification('SecureCrypt', {
+    body: text ?? 'New message',
+    tag: 'wake',
+    icon: '/icon-192.png',
+  });
   await scope.navigator.setAppBadge?.().catch(() => undefined);
 }
 

@@ -16,9 +16,11 @@ import type { Way } from './swipe';
 export const quickEmoji = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
 export function conversationItems(app: App, c: Conversation): Item[] {
-  if (c.status === 'request') return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
+  if (c.status === 'request')
+    return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
   const items: Item[] = [pinItem(app, c), muteItem(app, c), archiveItem(app, c)];
-  if (c.group && c.status === 'active') items.push({ icon: 'out', label: t('leave'), danger: true, run: () => app.attempt(() => confirmLeave(app, c)) });
+  if (c.group && c.status === 'active')
+    items.push({ icon: 'out', label: t('leave'), danger: true, run: () => app.attempt(() => confirmLeave(app, c)) });
   else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
   return items;
 }
@@ -32,7 +34,11 @@ export function conversationSwipes(app: App, c: Conversation): Partial<Record<Wa
 }
 
 function pinItem(app: App, c: Conversation): Item {
-  return { icon: 'pin', label: t(c.pinned ? 'unpin' : 'pin'), run: () => app.attempt(() => app.core.call('pin', { conversation: c.id, on: !c.pinned })) };
+  return {
+    icon: 'pin',
+    label: t(c.pinned ? 'unpin' : 'pin'),
+    run: () => app.attempt(() => app.core.call('pin', { conversation: c.id, on: !c.pinned })),
+  };
 }
 
 function archiveItem(app: App, c: Conversation): Item {
@@ -42,8 +48,13 @@ function archiveItem(app: App, c: Conversation): Item {
 function muteItem(app: App, c: Conversation): Item {
   const now = app.around.now();
   const set = (time: number) => void app.attempt(() => app.core.call('mute', { conversation: c.id, time }));
-  if (c.mutedUntil > now) return { icon: 'bell', label: t('unmute'), text: muteEnd(c.mutedUntil, now), run: () => set(0) };
-  const lengths = muteLengths.map((length): Item => ({ icon: 'bellOff', label: length === Infinity ? t('mute.always') : duration(length), run: () => set(muteUntil(length, app.around.now())) }));
+  if (c.mutedUntil > now)
+    return { icon: 'bell', label: t('unmute'), text: muteEnd(c.mutedUntil, now), run: () => set(0) };
+  const lengths = muteLengths.map((length): Item => ({
+    icon: 'bellOff',
+    label: length === Infinity ? t('mute.always') : duration(length),
+    run: () => set(muteUntil(length, app.around.now())),
+  }));
   return { icon: 'bellOff', label: t('mute'), run: () => undefined, more: lengths };
 }
 
@@ -51,24 +62,41 @@ async function archive(app: App, c: Conversation): Promise<void> {
   const set = (on: boolean) => app.attempt(() => app.core.call('archive', { conversation: c.id, on }));
   if (!(await set(!c.archived)) || c.archived) return;
   app.toasts.add(t('archived'), { label: t('undo'), run: () => void set(false) });
-  app.around.later(() => app.toasts.list.value.filter((x) => x.text === t('archived')).forEach((x) => app.toasts.dismiss(x.key)), 6000);
+  app.around.later(
+    () => app.toasts.list.value.filter((x) => x.text === t('archived')).forEach((x) => app.toasts.dismiss(x.key)),
+    6000,
+  );
 }
 
 /** Asks before a group is left; its only owner says who owns it from then on. */
 export async function confirmLeave(app: App, c: Conversation): Promise<void> {
   const { members, role } = await app.members(c.id);
-  const others = members.filter((m) => !m.self).sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin') || a.name.localeCompare(b.name));
+  const others = members
+    .filter((m) => !m.self)
+    .sort((a, b) => Number(b.role === 'admin') - Number(a.role === 'admin') || a.name.localeCompare(b.name));
   const last = role === 'owner' && others.length > 0 && !others.some((m) => m.role === 'owner');
   app.sheet.value = {
-    kind: 'confirm', title: t('leave.title', { name: c.name }), text: t('leave.text'), action: t('leave'), danger: true, of: { conversation: c.id },
-    ...(last && { choice: { label: t('leave.owner'), options: others.map((m): [string, string] => [m.address, harmless(m.name)]) } }),
+    kind: 'confirm',
+    title: t('leave.title', { name: c.name }),
+    text: t('leave.text'),
+    action: t('leave'),
+    danger: true,
+    of: { conversation: c.id },
+    ...(last && {
+      choice: { label: t('leave.owner'), options: others.map((m): [string, string] => [m.address, harmless(m.name)]) },
+    }),
     run: (successor) => app.core.call('leave', { conversation: c.id, successor }).then(() => undefined),
   };
 }
 
 export function confirmDelete(app: App, c: Conversation): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('delete-conversation.title', { name: c.name }), text: t(writable(c) && !c.empty ? 'delete-conversation.leaves' : 'delete-conversation.text', { name: c.name }), action: t('delete'), danger: true, of: { conversation: c.id },
+    kind: 'confirm',
+    title: t('delete-conversation.title', { name: c.name }),
+    text: t(writable(c) && !c.empty ? 'delete-conversation.leaves' : 'delete-conversation.text', { name: c.name }),
+    action: t('delete'),
+    danger: true,
+    of: { conversation: c.id },
     run: async () => {
       if (writable(c)) await app.core.call('leave', { conversation: c.id, successor: '' }); // what goes on cannot be deleted
       await app.core.call('deleteConversation', { conversation: c.id });
@@ -80,11 +108,16 @@ export function confirmDelete(app: App, c: Conversation): void {
 export function requestsItems(app: App, requests: Conversation[]): Item[] {
   const all = (blocks: boolean) => {
     app.sheet.value = {
-      kind: 'confirm', title: t(blocks ? 'requests.block' : 'requests.delete'), text: t(blocks ? 'block.text' : 'requests.delete.text'), action: t(blocks ? 'block' : 'delete'), danger: true,
-      run: () => forEach(requests, async (c) => {
-        if (blocks) await app.core.call('block', { address: c.inviter || c.peer });
-        await app.core.call('deleteConversation', { conversation: c.id });
-      }),
+      kind: 'confirm',
+      title: t(blocks ? 'requests.block' : 'requests.delete'),
+      text: t(blocks ? 'block.text' : 'requests.delete.text'),
+      action: t(blocks ? 'block' : 'delete'),
+      danger: true,
+      run: () =>
+        forEach(requests, async (c) => {
+          if (blocks) await app.core.call('block', { address: c.inviter || c.peer });
+          await app.core.call('deleteConversation', { conversation: c.id });
+        }),
     };
   };
   return [
@@ -102,15 +135,31 @@ async function forEach<T>(all: T[], work: (one: T) => Promise<void>): Promise<vo
 
 export function confirmErase(app: App): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('erase.title'), text: t('erase.text'), action: t('erase.action'), danger: true,
-    ...(app.session.value?.registered && { choice: { label: t('erase.server'), options: [['', t('erase.keep')], ['account', t('erase.account')]] } }),
+    kind: 'confirm',
+    title: t('erase.title'),
+    text: t('erase.text'),
+    action: t('erase.action'),
+    danger: true,
+    ...(app.session.value?.registered && {
+      choice: {
+        label: t('erase.server'),
+        options: [
+          ['', t('erase.keep')],
+          ['account', t('erase.account')],
+        ],
+      },
+    }),
     run: async (chosen) => app.enter(await app.core.call('erase', { account: !!chosen })),
   };
 }
 
 export function confirmBlock(app: App, address: string, name: string): void {
   app.sheet.value = {
-    kind: 'confirm', title: t('block.title', { name: name === address ? name : `${name} (${address})` }), text: t('block.text'), action: t('block'), danger: true,
+    kind: 'confirm',
+    title: t('block.title', { name: name === address ? name : `${name} (${address})` }),
+    text: t('block.text'),
+    action: t('block'),
+    danger: true,
     run: () => app.core.call('block', { address }).then(() => undefined),
   };
 }
@@ -125,14 +174,24 @@ export function messageItems(app: App, c: Conversation, m: Message): Item[] {
   const ref = reference(m);
   const composer = app.composer(m.conversation);
   const items: Item[] = [];
-  if (m.id.startsWith(localPrefix)) return [{ icon: 'copy', label: t('copy'), run: () => void app.whole(m).then((all) => copy(app, unlinked(all))) }];
-  if (m.state === 'failed') items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
-  if (m.state === 'waiting') items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
+  if (m.id.startsWith(localPrefix))
+    return [{ icon: 'copy', label: t('copy'), run: () => void app.whole(m).then((all) => copy(app, unlinked(all))) }];
+  if (m.state === 'failed')
+    items.push({ icon: 'retry', label: t('try-again'), run: () => void app.attempt(() => core.call('retry', ref)) });
+  if (m.state === 'waiting')
+    items.push({ icon: 'close', label: t('take-back'), run: () => void app.attempt(() => core.call('cancel', ref)) });
   if (!m.deleted && writable(c)) items.push({ icon: 'reply', label: t('reply'), run: () => composer.answer(m) });
-  if (m.own && !m.deleted && m.text && writable(c)) items.push({ icon: 'edit', label: t('edit'), run: () => composer.edit(m) });
-  if (!m.deleted && !m.notice) items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
+  if (m.own && !m.deleted && m.text && writable(c))
+    items.push({ icon: 'edit', label: t('edit'), run: () => composer.edit(m) });
+  if (!m.deleted && !m.notice)
+    items.push({ icon: 'forward', label: t('forward'), run: () => void app.attempt(() => app.forward(m)) });
   if (m.text && !m.deleted) items.push({ icon: 'copy', label: t('copy'), run: () => void copy(app, unlinked(m)) });
-  items.push({ icon: 'trash', label: t(m.own && !m.deleted && writable(c) ? 'delete' : 'forget'), danger: true, run: () => confirmRemove(app, c, m) });
+  items.push({
+    icon: 'trash',
+    label: t(m.own && !m.deleted && writable(c) ? 'delete' : 'forget'),
+    danger: true,
+    run: () => confirmRemove(app, c, m),
+  });
   return items;
 }
 
@@ -140,8 +199,12 @@ function confirmRemove(app: App, c: Conversation, m: Message): void {
   const ref = reference(m);
   const everywhere = m.own && !m.deleted && m.state !== 'failed' && writable(c);
   app.sheet.value = {
-    kind: 'confirm', title: t(everywhere ? 'delete.title' : 'forget.title'), text: `${preview(m)}\n\n${t(everywhere ? 'delete.text' : 'forget.text')}`,
-    action: t(everywhere ? 'delete' : 'forget'), danger: true, of: ref,
+    kind: 'confirm',
+    title: t(everywhere ? 'delete.title' : 'forget.title'),
+    text: `${preview(m)}\n\n${t(everywhere ? 'delete.text' : 'forget.text')}`,
+    action: t(everywhere ? 'delete' : 'forget'),
+    danger: true,
+    of: ref,
     run: () => app.core.call(everywhere ? 'delete' : 'forget', ref).then(() => undefined),
   };
 }

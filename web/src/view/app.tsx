@@ -85,7 +85,9 @@ function Away(): VNode {
         <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
         <h1>{t('elsewhere.title')}</h1>
         <p class="lead">{t('elsewhere.text')}</p>
-        <Button primary wide autofocus onClick={reacquire}>{t('elsewhere.here')}</Button>
+        <Button primary wide autofocus onClick={reacquire}>
+          {t('elsewhere.here')}
+        </Button>
       </div>
     </main>
   );
@@ -105,7 +107,11 @@ function Broken({ code, text }: Problem): VNode {
         <Button primary onClick={() => location.reload()}>
           {t('try-again')}
         </Button>
-        {app.erasable.value && <Button plain onClick={() => confirmErase(app)}>{t('erase.action')}</Button>}
+        {app.erasable.value && (
+          <Button plain onClick={() => confirmErase(app)}>
+            {t('erase.action')}
+          </Button>
+        )}
       </div>
       {app.sheet.value?.kind === 'confirm' && <Confirm s={app.sheet.value} />}
     </main>
@@ -119,7 +125,11 @@ function Troubled({ kind }: { kind: string }): VNode {
   return (
     <div class="strip caution" role="status">
       <span>{t(`trouble.${kind}` as Key)}</span>
-      {remedy && <button type="button" onClick={() => void remedy()}>{t(`trouble.${kind}.do` as Key)}</button>}
+      {remedy && (
+        <button type="button" onClick={() => void remedy()}>
+          {t(`trouble.${kind}.do` as Key)}
+        </button>
+      )}
     </div>
   );
 }
@@ -131,7 +141,14 @@ function Frame(): VNode {
   useFocus(route);
   return (
     <div class="frame">
-      <a class="button skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus(); }}>
+      <a
+        class="button skip"
+        href="#main"
+        onClick={(e) => {
+          e.preventDefault();
+          document.querySelector<HTMLElement>('#main h1, #main textarea')?.focus();
+        }}
+      >
         {t('skip')}
       </a>
       {app.trouble.kind.value && <Troubled kind={app.trouble.kind.value} />}
@@ -144,7 +161,9 @@ function Frame(): VNode {
       {app.update.value && (
         <div class="strip" role="status">
           <span>{t('update')}</span>
-          <button type="button" onClick={app.update.value}>{t('update.now')}</button>
+          <button type="button" onClick={app.update.value}>
+            {t('update.now')}
+          </button>
         </div>
       )}
       <main class="app" data-level={level(route)}>
@@ -163,7 +182,11 @@ function Frame(): VNode {
 
 /** Speaks to screen readers. By itself, as what it says changes with every message. */
 function Announcer(): VNode {
-  return <div class="visually-hidden" aria-live="polite">{useApp().announcement.value}</div>;
+  return (
+    <div class="visually-hidden" aria-live="polite">
+      {useApp().announcement.value}
+    </div>
+  );
 }
 
 function Main(): VNode {
@@ -184,9 +207,13 @@ function Main(): VNode {
       <h2>{t(list.state.value === 'ready' && !list.sorted.value.length ? 'main.first' : 'main.choose')}</h2>
       <p>{t('main.promise')}</p>
       <dl class="keys">
-        <dt><kbd>{mac ? '⌘' : 'Ctrl'} K</kbd></dt>
+        <dt>
+          <kbd>{mac ? '⌘' : 'Ctrl'} K</kbd>
+        </dt>
         <dd>{t('keys.palette')}</dd>
-        <dt><kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd></dt>
+        <dt>
+          <kbd>{mac ? '⌥' : 'Alt'} ↑ ↓</kbd>
+        </dt>
         <dd>{t('keys.neighbours')}</dd>
       </dl>
     </div>

@@ -35,7 +35,11 @@ export function Attachments({ m }: { m: Message }): VNode {
     <>
       {pictures.length > 0 && <Grid m={m} pictures={pictures} />}
       {drawn.map((a) => (a.type.startsWith('audio/') ? <Voice key={a.index} m={m} a={a} card={card(a)} /> : card(a)))}
-      {drawn.length < files.length && <Button plain onClick={() => showAll(true)}>{t('files.all', { n: files.length })}</Button>}
+      {drawn.length < files.length && (
+        <Button plain onClick={() => showAll(true)}>
+          {t('files.all', { n: files.length })}
+        </Button>
+      )}
     </>
   );
 }
@@ -45,7 +49,9 @@ function Grid({ m, pictures }: { m: Message; pictures: Attachment[] }): VNode {
   const more = pictures.length - four.length;
   return (
     <div class={`grid n${four.length}`}>
-      {four.map((a, i) => <Picture key={a.index} m={m} a={a} alone={four.length === 1} more={i === 3 ? more : 0} />)}
+      {four.map((a, i) => (
+        <Picture key={a.index} m={m} a={a} alone={four.length === 1} more={i === 3 ? more : 0} />
+      ))}
     </div>
   );
 }
@@ -60,9 +66,19 @@ function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: bool
   const open = () => (again ? loaded.again() : (app.sheet.value = { kind: 'viewer', message: m, index: a.index }));
   if (none) return <FileCard m={m} a={a} />;
   return (
-    <button type="button" class="picture" style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}} aria-label={t(again ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')} onClick={open}>
+    <button
+      type="button"
+      class="picture"
+      style={alone ? { aspectRatio: String(ratio), '--ratio': String(ratio) } : {}}
+      aria-label={t(again ? 'picture.again' : 'picture.open') + (more ? ` +${more}` : '')}
+      onClick={open}
+    >
       {loaded.url && <img src={loaded.url} alt="" draggable={false} onError={() => setNone(true)} />}
-      {again && <span class="over"><Icon name={loaded.failed ? 'retry' : 'download'} /></span>}
+      {again && (
+        <span class="over">
+          <Icon name={loaded.failed ? 'retry' : 'download'} />
+        </span>
+      )}
       {more > 0 && <span class="over more ltr">+{more}</span>}
       <Ring m={m} a={a} />
     </button>
@@ -93,16 +109,21 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
   const [busy, setBusy] = useState(false);
   const stop = useRef<AbortController | null>(null);
   const under = app.progress.value[progressKey(m, a)] !== undefined;
-  const cancel = () => (stop.current ? stop.current.abort() : void app.attempt(() => app.core.call('cancel', { conversation: m.conversation, message: m.id })));
+  const cancel = () =>
+    stop.current
+      ? stop.current.abort()
+      : void app.attempt(() => app.core.call('cancel', { conversation: m.conversation, message: m.id }));
   const get = async () => {
     if (busy) return cancel();
     stop.current = new AbortController();
     setBusy(true);
     await app.attempt(async () => {
-      const blob = await app.attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal).catch((e) => {
-        if (stop.current?.signal.aborted) return null;
-        throw e;
-      });
+      const blob = await app
+        .attachment({ conversation: m.conversation, message: m.id, index: a.index }, stop.current!.signal)
+        .catch((e) => {
+          if (stop.current?.signal.aborted) return null;
+          throw e;
+        });
       if (blob) download(blob, a.name);
     });
     stop.current = null;
@@ -118,7 +139,9 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
         <Ring m={m} a={a} />
       </span>
       <span class="body">
-          <b class="name"><FileName of={name} /></b>
+        <b class="name">
+          <FileName of={name} />
+        </b>
         <span class="figures">{size(a.size)}</span>
       </span>
       {!going && <Icon name="download" size="small" />}

@@ -29,7 +29,11 @@ export interface Loaded {
 export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
   const app = useApp();
   const key = `${ref.conversation}/${ref.message}/${ref.index}`;
-  const [state, set] = useState<{ key: string; have: Kept | null; failed: boolean }>({ key, have: kept.get(key) ?? null, failed: false });
+  const [state, set] = useState<{ key: string; have: Kept | null; failed: boolean }>({
+    key,
+    have: kept.get(key) ?? null,
+    failed: false,
+  });
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     if (!wanted || ref.message.startsWith('local-')) return;
@@ -51,7 +55,12 @@ export function useAttachment(ref: AttachmentRef, wanted = true): Loaded {
     };
   }, [key, wanted, attempt]);
   const have = state.key === key ? state.have : (kept.get(key) ?? null);
-  return { url: have?.url ?? '', blob: have?.blob ?? null, failed: state.failed && !have, again: () => setAttempt(attempt + 1) };
+  return {
+    url: have?.url ?? '',
+    blob: have?.blob ?? null,
+    failed: state.failed && !have,
+    again: () => setAttempt(attempt + 1),
+  };
 }
 
 /** Larger files, in bytes, are loaded when somebody asks for them. */

@@ -48,7 +48,14 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
     if (enter && (direct || e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       send();
-    } else if (e.key === 'ArrowUp' && !e.altKey && !e.ctrlKey && !e.metaKey && !composer.text.value && !composer.editing.value) {
+    } else if (
+      e.key === 'ArrowUp' &&
+      !e.altKey &&
+      !e.ctrlKey &&
+      !e.metaKey &&
+      !composer.text.value &&
+      !composer.editing.value
+    ) {
       const last = app.timeline(c.id).lastWritten;
       if (!last) return;
       e.preventDefault();
@@ -59,7 +66,12 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
     setRecording(false);
     requestAnimationFrame(() => field.current?.focus());
   };
-  if (recording) return <footer ref={foot} class="composer"><Recorder id={c.id} onEnd={recorded} /></footer>;
+  if (recording)
+    return (
+      <footer ref={foot} class="composer">
+        <Recorder id={c.id} onEnd={recorded} />
+      </footer>
+    );
   const editing = composer.editing.value;
   return (
     <footer ref={foot} class={`composer ${over ? 'over' : ''}`}>
@@ -69,8 +81,22 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
       {composer.problem.value && <Problem text={composer.problem.value} />}
       <div class="write">
         {!editing && <Attach onFiles={add} />}
-        <textarea ref={field} class="input" rows={1} dir="auto" aria-label={t('message.to', { name: c.name })} placeholder={t('message')} value={composer.text.value} aria-controls={mentions.active && 'mentions'} aria-activedescendant={mentions.active} autocomplete="off" spellcheck
-          onInput={(e) => { composer.text.value = e.currentTarget.value; mentions.look(); }}
+        <textarea
+          ref={field}
+          class="input"
+          rows={1}
+          dir="auto"
+          aria-label={t('message.to', { name: c.name })}
+          placeholder={t('message')}
+          value={composer.text.value}
+          aria-controls={mentions.active && 'mentions'}
+          aria-activedescendant={mentions.active}
+          autocomplete="off"
+          spellcheck
+          onInput={(e) => {
+            composer.text.value = e.currentTarget.value;
+            mentions.look();
+          }}
           onKeyDown={keys}
           onClick={mentions.look}
           onBlur={mentions.close}
@@ -78,11 +104,18 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
             if (!e.clipboardData?.files.length || worded(e.clipboardData)) return;
             e.preventDefault();
             take(e.clipboardData);
-          }} />
+          }}
+        />
         {composer.empty && !editing ? (
           <IconButton icon="mic" label={t('record')} onClick={() => setRecording(true)} />
         ) : (
-          <IconButton icon={editing ? 'check' : 'send'} label={t(editing ? 'save' : 'send')} class="filled send" disabled={composer.empty} onClick={send} />
+          <IconButton
+            icon={editing ? 'check' : 'send'}
+            label={t(editing ? 'save' : 'send')}
+            class="filled send"
+            disabled={composer.empty}
+            onClick={send}
+          />
         )}
       </div>
     </footer>
@@ -99,7 +132,9 @@ function Above({ id }: { id: string }): VNode | null {
       <Icon name={composer.editing.value ? 'edit' : 'reply'} size="small" />
       <span class="body">
         <b>{composer.editing.value ? t('editing') : t('replying', { name: m.own ? t('yourself') : m.author })}</b>
-        <span class="clip" dir="auto">{preview(m)}</span>
+        <span class="clip" dir="auto">
+          {preview(m)}
+        </span>
       </span>
       <IconButton icon="close" label={t('cancel')} onClick={() => composer.cancel()} />
     </div>
@@ -111,7 +146,9 @@ function Cards({ id }: { id: string }): VNode | null {
   if (!composer.cards.value.length) return null;
   return (
     <div class="cards" role="list" aria-label={t('attachments')}>
-      {composer.cards.value.map((card) => <CardView key={card.key} card={card} onRemove={() => composer.detach(card.key)} />)}
+      {composer.cards.value.map((card) => (
+        <CardView key={card.key} card={card} onRemove={() => composer.detach(card.key)} />
+      ))}
     </div>
   );
 }
@@ -119,7 +156,17 @@ function Cards({ id }: { id: string }): VNode | null {
 function CardView({ card, onRemove }: { card: Card; onRemove: () => void }): VNode {
   return (
     <div role="listitem" class={card.preview ? 'card picture' : 'card'}>
-      {card.preview ? <img src={card.preview} alt={t('photos', { n: 1 })} /> : <><Icon name="file" /><span class="body"><FileName of={card.name} /><span class="hint figures">{size(card.blob.size)}</span></span></>}
+      {card.preview ? (
+        <img src={card.preview} alt={t('photos', { n: 1 })} />
+      ) : (
+        <>
+          <Icon name="file" />
+          <span class="body">
+            <FileName of={card.name} />
+            <span class="hint figures">{size(card.blob.size)}</span>
+          </span>
+        </>
+      )}
       <IconButton icon="close" label={t('remove', { name: card.name })} onClick={onRemove} />
     </div>
   );
@@ -134,10 +181,17 @@ function Attach({ onFiles }: { onFiles: (files: File[], asFile: boolean) => Prom
   };
   return (
     <>
-      <IconButton icon="plus" label={t('attach')} menu onClick={(e) => openMenu(e.currentTarget as Element, [
-        { icon: 'image', label: t('attach.photos'), run: () => pictures.current?.click() },
-        { icon: 'file', label: t('attach.files'), run: () => files.current?.click() },
-      ])} />
+      <IconButton
+        icon="plus"
+        label={t('attach')}
+        menu
+        onClick={(e) =>
+          openMenu(e.currentTarget as Element, [
+            { icon: 'image', label: t('attach.photos'), run: () => pictures.current?.click() },
+            { icon: 'file', label: t('attach.files'), run: () => files.current?.click() },
+          ])
+        }
+      />
       <input ref={pictures} type="file" accept="image/*" multiple hidden onChange={take(false)} />
       <input ref={files} type="file" multiple hidden onChange={take(true)} />
     </>
@@ -153,7 +207,8 @@ export async function addFiles(app: App, id: string, files: File[], asFile: bool
     try {
       const made = picture ? await redraw(file) : { blob: file, name: file.name };
       if (app.session.value?.phase !== 'open') return;
-      if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : '')) composer.problem.value = t('too-many-files', { n: mostFiles });
+      if (!composer.attach(made.blob, made.name, picture ? URL.createObjectURL(made.blob) : ''))
+        composer.problem.value = t('too-many-files', { n: mostFiles });
     } catch {
       composer.problem.value = t('picture.failed', { name: file.name });
     }
@@ -214,7 +269,14 @@ function useDraft(id: string): void {
   useEffect(() => {
     const timer = setTimeout(() => void composer.save().catch(() => undefined), saveAfter);
     const now = app.around.now();
-    if (text && composer.changed && !composer.editing.value && app.settings.stored.value.typing && document.activeElement?.tagName === 'TEXTAREA' && now - told.current > tellEvery) {
+    if (
+      text &&
+      composer.changed &&
+      !composer.editing.value &&
+      app.settings.stored.value.typing &&
+      document.activeElement?.tagName === 'TEXTAREA' &&
+      now - told.current > tellEvery
+    ) {
       told.current = now;
       app.core.call('typing', { conversation: id, on: true }).catch(() => undefined);
     }
@@ -263,9 +325,21 @@ function useMentions(c: Conversation, field: { current: HTMLTextAreaElement | nu
   const list = fitting.length ? (
     <div class="mentions" id="mentions" role="listbox" aria-label={t('mention')} tabIndex={0}>
       {fitting.map((m, i) => (
-        <div key={m.address} id={`mention-${i}`} role="option" aria-selected={i === at} class="mention-option" onPointerDown={(e) => { e.preventDefault(); choose(m); }}>
+        <div
+          key={m.address}
+          id={`mention-${i}`}
+          role="option"
+          aria-selected={i === at}
+          class="mention-option"
+          onPointerDown={(e) => {
+            e.preventDefault();
+            choose(m);
+          }}
+        >
           <Avatar name={m.name} address={m.address} size="s28" />
-          <span class="clip"><Name of={m.name} /></span>
+          <span class="clip">
+            <Name of={m.name} />
+          </span>
           {m.name !== m.address && <span class="hint clip ltr">{m.address}</span>}
         </div>
       ))}

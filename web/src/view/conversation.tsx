@@ -23,12 +23,21 @@ export function ConversationPane({ id }: { id: string }): VNode {
     if (timeline.state.value !== 'ready') void timeline.open();
     return () => {
       timeline.firstUnread.value = '';
-      void app.composer(id).save().catch(() => undefined);
+      void app
+        .composer(id)
+        .save()
+        .catch(() => undefined);
     };
   }, [id]);
   if (!c) {
     const back = () => app.router.back();
-    if (state === 'ready') return <><Bar title={t('gone')} back={back} /><Empty icon="inbox" title={t('gone')} text={t('gone.text')} /></>;
+    if (state === 'ready')
+      return (
+        <>
+          <Bar title={t('gone')} back={back} />
+          <Empty icon="inbox" title={t('gone')} text={t('gone.text')} />
+        </>
+      );
     return (
       <>
         <header class="bar">
@@ -59,19 +68,37 @@ function Head({ c }: { c: Conversation }): VNode {
   return (
     <header class="bar">
       <IconButton icon="back" label={t('back')} onClick={() => router.back()} mirrors class="back" />
-      <h1 class="visually-hidden" tabIndex={-1}><Name of={c.name} /></h1>
-      <button type="button" class="who" aria-expanded={panel} onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}>
+      <h1 class="visually-hidden" tabIndex={-1}>
+        <Name of={c.name} />
+      </h1>
+      <button
+        type="button"
+        class="who"
+        aria-expanded={panel}
+        onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}
+      >
         <Avatar name={c.name} address={c.peer || c.id} group={c.group} size="s36" />
         <span class="visually-hidden">{t('details.of', { name: c.name })} </span>
         <span class="body">
           <span class="line">
-            <b class="title clip"><Name of={c.name} /></b>
+            <b class="title clip">
+              <Name of={c.name} />
+            </b>
             {c.verified && !c.group && <Seal />}
           </span>
-          {second.text && <span class={`second clip ${second.typing ? 'typing' : ''}`}><bdi>{second.text}</bdi></span>}
+          {second.text && (
+            <span class={`second clip ${second.typing ? 'typing' : ''}`}>
+              <bdi>{second.text}</bdi>
+            </span>
+          )}
         </span>
       </button>
-      <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, conversationItems(app, c))} />
+      <IconButton
+        icon="more"
+        label={t('actions')}
+        menu
+        onClick={(e) => openMenu(e.currentTarget as Element, conversationItems(app, c))}
+      />
     </header>
   );
 }
@@ -80,10 +107,15 @@ function Head({ c }: { c: Conversation }): VNode {
 function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
   const names = Object.values(typing.value[c.id] ?? {});
-  if (names.length) return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
+  if (names.length)
+    return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
   if (!c.group && c.status === 'removed') return { text: t('notice.left', { name: c.name }), typing: false };
-  if (c.status !== 'active' && c.status !== 'request') return { text: t(`status.${c.status as 'left'}`), typing: false };
-  const facts = [c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '', c.timer ? t('disappear', { time: duration(c.timer) }) : ''].filter(Boolean);
+  if (c.status !== 'active' && c.status !== 'request')
+    return { text: t(`status.${c.status as 'left'}`), typing: false };
+  const facts = [
+    c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '',
+    c.timer ? t('disappear', { time: duration(c.timer) }) : '',
+  ].filter(Boolean);
   return { text: facts.join(' · ') || (c.name === c.peer ? '' : c.peer), typing: false };
 }
 
@@ -93,7 +125,11 @@ function Awaited({ c }: { c: Conversation }): VNode | null {
   const said = app.timeline(c.id).messages.value.filter((m) => !m.notice);
   const away = c.members < 2; // not even the invitation is with them
   if (!c.unanswered || !said.length || said.some((m) => !m.own || m.delivered) || (away && app.cut.value)) return null;
-  return <p class={`awaited hint ${away ? 'late' : ''}`} role="status">{t(away ? 'awaits.server' : 'awaits.person', { name: c.name, server: c.peer.split('@')[1]! })}</p>;
+  return (
+    <p class={`awaited hint ${away ? 'late' : ''}`} role="status">
+      {t(away ? 'awaits.server' : 'awaits.person', { name: c.name, server: c.peer.split('@')[1]! })}
+    </p>
+  );
 }
 
 /** What needs an answer stays until it has one. */
@@ -124,7 +160,16 @@ function Closed({ c }: { c: Conversation }): VNode {
       <footer class="closed">
         <p>{t('blocked.text', { name: c.name })}</p>
         <Problem text={work.problem} />
-        <div class="actions"><Button disabled={work.busy} onClick={() => void work.run(() => app.core.call('unblock', { address: c.peer }).then(() => app.write(c.peer)))}>{t('unblock')}</Button></div>
+        <div class="actions">
+          <Button
+            disabled={work.busy}
+            onClick={() =>
+              void work.run(() => app.core.call('unblock', { address: c.peer }).then(() => app.write(c.peer)))
+            }
+          >
+            {t('unblock')}
+          </Button>
+        </div>
       </footer>
     );
   }
@@ -134,12 +179,26 @@ function Closed({ c }: { c: Conversation }): VNode {
   return (
     <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
       {stopped && <Icon name="shieldOff" size="large" />}
-      <p>{stopped ? t('stopped.text') : left ? t('notice.left', { name: c.name }) : t(lost ? 'closed.lost.person' : `closed.${c.status as 'left'}`)}</p>
+      <p>
+        {stopped
+          ? t('stopped.text')
+          : left
+            ? t('notice.left', { name: c.name })
+            : t(lost ? 'closed.lost.person' : `closed.${c.status as 'left'}`)}
+      </p>
       {c.reason && !lost && <p class="hint">{told(c.reason)}</p>}
       <Problem text={work.problem} />
       <div class="actions">
-        {(left || lost) && <Button primary disabled={work.busy} onClick={() => void work.run(() => app.write(c.peer))}>{t('write')}</Button>}
-        {stopped && c.peer && <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>{t('compare-codes')}</Button>}
+        {(left || lost) && (
+          <Button primary disabled={work.busy} onClick={() => void work.run(() => app.write(c.peer))}>
+            {t('write')}
+          </Button>
+        )}
+        {stopped && c.peer && (
+          <Button primary onClick={() => (app.sheet.value = { kind: 'verify', address: c.peer })}>
+            {t('compare-codes')}
+          </Button>
+        )}
         <Button onClick={() => confirmDelete(app, c)}>{t('delete-conversation')}</Button>
       </div>
     </div>
@@ -156,9 +215,19 @@ function Request({ c }: { c: Conversation }): VNode {
       <p class="hint">{t(c.confirmed ? 'request.hint' : 'request.claim')}</p>
       <Problem text={work.problem} />
       <div class="actions">
-        <Button danger disabled={work.busy} onClick={() => confirmBlock(app, who, c.group ? who : c.name)}>{t('block')}</Button>
-        <Button disabled={work.busy} onClick={() => confirmDelete(app, c)}>{t('delete')}</Button>
-        <Button primary disabled={work.busy} onClick={() => void work.run(() => app.core.call('accept', { conversation: c.id }))}>{t('accept')}</Button>
+        <Button danger disabled={work.busy} onClick={() => confirmBlock(app, who, c.group ? who : c.name)}>
+          {t('block')}
+        </Button>
+        <Button disabled={work.busy} onClick={() => confirmDelete(app, c)}>
+          {t('delete')}
+        </Button>
+        <Button
+          primary
+          disabled={work.busy}
+          onClick={() => void work.run(() => app.core.call('accept', { conversation: c.id }))}
+        >
+          {t('accept')}
+        </Button>
       </div>
     </footer>
   );

@@ -10,7 +10,25 @@ import { fold } from '../model/text';
 import { confirmBlock, confirmDelete, confirmLeave, conversationItems, copy, writable } from './actions';
 import { openMenu, type Item } from './menu';
 import { Picker, usePicked } from './new';
-import { Avatar, Bar, Button, Choice, Dialog, Empty, Icon, IconButton, Name, Problem, Seal, Skeletons, useApp, useNow, useWork, rove, type IconName } from './parts';
+import {
+  Avatar,
+  Bar,
+  Button,
+  Choice,
+  Dialog,
+  Empty,
+  Icon,
+  IconButton,
+  Name,
+  Problem,
+  Seal,
+  Skeletons,
+  useApp,
+  useNow,
+  useWork,
+  rove,
+  type IconName,
+} from './parts';
 
 const hour = 3_600_000;
 /** How long, in milliseconds, a group has to be at rest before its members are read again: roles and names change without a word in the list. */
@@ -29,7 +47,9 @@ export function Details({ id }: { id: string }): VNode | null {
   return (
     <section class="details" aria-label={t('details')}>
       <Bar title={t(c.group ? 'group' : 'contact')} back={() => app.router.back()} beside />
-      <div class="scroll">{c.group ? <GroupBody key={id} c={c} /> : <PersonBody key={c.peer} address={c.peer} c={c} />}</div>
+      <div class="scroll">
+        {c.group ? <GroupBody key={id} c={c} /> : <PersonBody key={c.peer} address={c.peer} c={c} />}
+      </div>
     </section>
   );
 }
@@ -39,16 +59,29 @@ export function PersonPane({ address }: { address: string }): VNode {
   return (
     <>
       <Bar title={t('contact')} back={() => app.router.back()} keepBack />
-      <div class="scroll"><div class="column flush"><PersonBody address={address} c={app.list.withPeer(address)} /></div></div>
+      <div class="scroll">
+        <div class="column flush">
+          <PersonBody address={address} c={app.list.withPeer(address)} />
+        </div>
+      </div>
     </>
   );
 }
 
-function Action(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; danger?: boolean; text?: string }): VNode {
+function Action(p: {
+  icon: IconName;
+  label: string;
+  onClick: (e: MouseEvent) => void;
+  danger?: boolean;
+  text?: string;
+}): VNode {
   return (
     <button type="button" class={`action ${p.danger ? 'danger' : ''}`} onClick={p.onClick}>
       <Icon name={p.icon} />
-      <span>{p.label}{p.text && <small>{p.text}</small>}</span>
+      <span>
+        {p.label}
+        {p.text && <small>{p.text}</small>}
+      </span>
     </button>
   );
 }
@@ -59,25 +92,51 @@ function PersonBody({ address, c }: { address: string; c: Conversation | undefin
   const work = useWork();
   const load = () => void work.run(async () => setPerson(await app.core.call('contact', { address })));
   useEffect(load, [address, c?.verified, c?.name, c?.status, c?.activity]);
-  if (!person) return work.problem ? <Empty icon="failed" title={work.problem}><Button onClick={load}>{t('try-again')}</Button></Empty> : <Skeletons n={3} />;
+  if (!person)
+    return work.problem ? (
+      <Empty icon="failed" title={work.problem}>
+        <Button onClick={load}>{t('try-again')}</Button>
+      </Empty>
+    ) : (
+      <Skeletons n={3} />
+    );
   const inConversation = app.router.route.value.at === 'conversation';
   return (
     <>
       <div class="portrait">
         <Avatar name={person.name} address={address} size="s96" />
-        <h2><Name of={person.name} />{person.verified && <Seal />}</h2>
-        <button type="button" class="address ltr" title={t('copy')} onClick={() => void copy(app, address)}>{address}<Icon name="copy" size="small" /></button>
-        {person.profile && person.profile !== person.name && <p class="hint">{t('calls-themselves', { name: person.profile })}</p>}
+        <h2>
+          <Name of={person.name} />
+          {person.verified && <Seal />}
+        </h2>
+        <button type="button" class="address ltr" title={t('copy')} onClick={() => void copy(app, address)}>
+          {address}
+          <Icon name="copy" size="small" />
+        </button>
+        {person.profile && person.profile !== person.name && (
+          <p class="hint">{t('calls-themselves', { name: person.profile })}</p>
+        )}
       </div>
       <section class="group-of">
-        {!person.blocked && !(inConversation && writable(c)) && <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />}
-        <Action icon={person.verified ? 'seal' : 'shield'} label={t(person.verified ? 'verified' : 'verify')} text={t(person.verified ? 'verified.text' : 'verify.text')} onClick={() => (app.sheet.value = { kind: 'verify', address })} />
+        {!person.blocked && !(inConversation && writable(c)) && (
+          <Action icon="edit" label={t('write')} onClick={() => void app.attempt(() => app.write(address))} />
+        )}
+        <Action
+          icon={person.verified ? 'seal' : 'shield'}
+          label={t(person.verified ? 'verified' : 'verify')}
+          text={t(person.verified ? 'verified.text' : 'verify.text')}
+          onClick={() => (app.sheet.value = { kind: 'verify', address })}
+        />
       </section>
       <NameForm person={person} onDone={load} />
       {c && <Common c={c} leads={c.status === 'active'} />}
       <section class="group-of">
         {person.blocked ? (
-          <Action icon="check" label={t('unblock')} onClick={() => void app.attempt(() => app.core.call('unblock', { address })).then(load)} />
+          <Action
+            icon="check"
+            label={t('unblock')}
+            onClick={() => void app.attempt(() => app.core.call('unblock', { address })).then(load)}
+          />
         ) : (
           <Action icon="ban" label={t('block')} danger onClick={() => confirmBlock(app, address, person.name)} />
         )}
@@ -100,8 +159,19 @@ function NameForm({ person, onDone }: { person: Contact; onDone: () => void }): 
       <label class="field">
         <span>{t('private-name')}</span>
         <span class="with-button">
-          <input class="input" dir="auto" maxLength={64} placeholder={person.profile || person.address} value={name} onInput={(e) => setName(e.currentTarget.value)} />
-          {name.trim() !== person.private && <Button submit disabled={work.busy}>{t('save')}</Button>}
+          <input
+            class="input"
+            dir="auto"
+            maxLength={64}
+            placeholder={person.profile || person.address}
+            value={name}
+            onInput={(e) => setName(e.currentTarget.value)}
+          />
+          {name.trim() !== person.private && (
+            <Button submit disabled={work.busy}>
+              {t('save')}
+            </Button>
+          )}
         </span>
         <small>{t('private-name.hint')}</small>
       </label>
@@ -118,9 +188,24 @@ function Common({ c, leads }: { c: Conversation; leads: boolean }): VNode {
   return (
     <section class="group-of">
       {leads && (
-        <Choice icon="timer" label={t('timer')} hint={t('timer.hint')} value={String(c.timer)} options={timerOptions(c.timer)} onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))} />
+        <Choice
+          icon="timer"
+          label={t('timer')}
+          hint={t('timer.hint')}
+          value={String(c.timer)}
+          options={timerOptions(c.timer)}
+          onChange={(v) => void app.attempt(() => app.core.call('setTimer', { conversation: c.id, time: Number(v) }))}
+        />
       )}
-      {items.map((i) => <Action key={i.label} icon={i.icon} label={i.label} {...(i.text && { text: i.text })} onClick={(e) => (i.more ? openMenu(e.currentTarget as Element, i.more) : i.run())} />)}
+      {items.map((i) => (
+        <Action
+          key={i.label}
+          icon={i.icon}
+          label={i.label}
+          {...(i.text && { text: i.text })}
+          onClick={(e) => (i.more ? openMenu(e.currentTarget as Element, i.more) : i.run())}
+        />
+      ))}
     </section>
   );
 }
@@ -141,16 +226,39 @@ function GroupBody({ c }: { c: Conversation }): VNode {
     <>
       <div class="portrait">
         <Avatar name={c.name} address={c.id} group size="s96" />
-        {leads ? <TitleForm c={c} /> : <h2><Name of={c.name} /></h2>}
+        {leads ? (
+          <TitleForm c={c} />
+        ) : (
+          <h2>
+            <Name of={c.name} />
+          </h2>
+        )}
         {c.members > 0 && <p class="hint">{t('members', { n: c.members })}</p>}
       </div>
       <Common c={c} leads={leads} />
       <Problem text={work.problem} />
-      {members?.members.length ? <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} /> : !members && !work.problem && <Skeletons n={4} />}
+      {members?.members.length ? (
+        <MemberList c={c} members={members} onChanged={load} onAdd={leads ? () => setAdding(true) : undefined} />
+      ) : (
+        !members && !work.problem && <Skeletons n={4} />
+      )}
       <section class="group-of">
-        {c.status === 'active' ? <Action icon="out" label={t('leave')} danger onClick={() => void app.attempt(() => confirmLeave(app, c))} /> : <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />}
+        {c.status === 'active' ? (
+          <Action icon="out" label={t('leave')} danger onClick={() => void app.attempt(() => confirmLeave(app, c))} />
+        ) : (
+          <Action icon="trash" label={t('delete-conversation')} danger onClick={() => confirmDelete(app, c)} />
+        )}
       </section>
-      {adding && <AddMembers c={c} have={members?.members ?? []} onClose={() => { setAdding(false); load(); }} />}
+      {adding && (
+        <AddMembers
+          c={c}
+          have={members?.members ?? []}
+          onClose={() => {
+            setAdding(false);
+            load();
+          }}
+        />
+      )}
     </>
   );
 }
@@ -169,58 +277,140 @@ function TitleForm({ c }: { c: Conversation }): VNode {
   }
   const submit = async (e: Event) => {
     e.preventDefault();
-    if (await work.run(() => app.core.call('rename', { conversation: c.id, message: '', text: title.trim() }))) setTitle(null);
+    if (await work.run(() => app.core.call('rename', { conversation: c.id, message: '', text: title.trim() })))
+      setTitle(null);
   };
   return (
     <form class="stack" onSubmit={(e) => void submit(e)}>
-      <input class="input" dir="auto" autoFocus required maxLength={100} aria-label={t('group.title')} value={title} onInput={(e) => setTitle(e.currentTarget.value)} />
+      <input
+        class="input"
+        dir="auto"
+        autoFocus
+        required
+        maxLength={100}
+        aria-label={t('group.title')}
+        value={title}
+        onInput={(e) => setTitle(e.currentTarget.value)}
+      />
       <Problem text={work.problem} />
-      <div class="actions"><Button onClick={() => setTitle(null)}>{t('cancel')}</Button><Button primary submit disabled={work.busy || !title.trim()}>{t('save')}</Button></div>
+      <div class="actions">
+        <Button onClick={() => setTitle(null)}>{t('cancel')}</Button>
+        <Button primary submit disabled={work.busy || !title.trim()}>
+          {t('save')}
+        </Button>
+      </div>
     </form>
   );
 }
 
 const shownMembers = 40;
 
-function MemberList(p: { c: Conversation; members: Members; onChanged: () => void; onAdd: (() => void) | undefined }): VNode {
+function MemberList(p: {
+  c: Conversation;
+  members: Members;
+  onChanged: () => void;
+  onAdd: (() => void) | undefined;
+}): VNode {
   const [query, setQuery] = useState('');
   const [all, setAll] = useState(false);
   const wanted = fold(query.trim());
   const order = { owner: 0, admin: 1, member: 2 } as Record<string, number>;
   const sorted = [...p.members.members]
     .filter((m) => !wanted || fold(m.name).includes(wanted) || m.address.includes(wanted))
-    .sort((a, b) => Number(b.self) - Number(a.self) || (order[a.role] ?? 3) - (order[b.role] ?? 3) || a.name.localeCompare(b.name));
+    .sort(
+      (a, b) =>
+        Number(b.self) - Number(a.self) || (order[a.role] ?? 3) - (order[b.role] ?? 3) || a.name.localeCompare(b.name),
+    );
   const shown = all || wanted ? sorted : sorted.slice(0, shownMembers);
   return (
     <section class="group-of" onKeyDown={(e) => rove(e, '.row')}>
       <h3 class="section">{t('members', { n: p.members.members.length })}</h3>
       {p.members.members.length > 12 && (
-        <div class="find flat"><Icon name="search" /><input class="input" type="search" aria-label={t('search.members')} placeholder={t('search.members')} value={query} onInput={(e) => setQuery(e.currentTarget.value)} /></div>
+        <div class="find flat">
+          <Icon name="search" />
+          <input
+            class="input"
+            type="search"
+            aria-label={t('search.members')}
+            placeholder={t('search.members')}
+            value={query}
+            onInput={(e) => setQuery(e.currentTarget.value)}
+          />
+        </div>
       )}
-      {p.onAdd && !wanted && <button type="button" class="row" onClick={p.onAdd}><span class="glyph"><Icon name="plus" /></span><span class="name">{t('add-people')}</span></button>}
-      {shown.map((m) => <MemberRow key={m.address} m={m} {...p} />)}
-      {shown.length < sorted.length && <Button plain wide onClick={() => setAll(true)}>{t('show-all', { n: sorted.length })}</Button>}
+      {p.onAdd && !wanted && (
+        <button type="button" class="row" onClick={p.onAdd}>
+          <span class="glyph">
+            <Icon name="plus" />
+          </span>
+          <span class="name">{t('add-people')}</span>
+        </button>
+      )}
+      {shown.map((m) => (
+        <MemberRow key={m.address} m={m} {...p} />
+      ))}
+      {shown.length < sorted.length && (
+        <Button plain wide onClick={() => setAll(true)}>
+          {t('show-all', { n: sorted.length })}
+        </Button>
+      )}
     </section>
   );
 }
 
-function MemberRow({ m, c, members, onChanged }: { m: Member; c: Conversation; members: Members; onChanged: () => void }): VNode {
+function MemberRow({
+  m,
+  c,
+  members,
+  onChanged,
+}: {
+  m: Member;
+  c: Conversation;
+  members: Members;
+  onChanged: () => void;
+}): VNode {
   const app = useApp();
-  const role = (to: string): Item['run'] => () => void app.attempt(() => app.core.call('setRole', { conversation: c.id, address: m.address, role: to })).then(onChanged);
+  const role =
+    (to: string): Item['run'] =>
+    () =>
+      void app
+        .attempt(() => app.core.call('setRole', { conversation: c.id, address: m.address, role: to }))
+        .then(onChanged);
   const remove = () => {
-    app.sheet.value = { kind: 'confirm', title: t('remove.title', { name: m.name }), text: t('remove.text'), action: t('remove.action'), danger: true, run: () => app.core.call('removeMembers', { conversation: c.id, people: [m.address] }).then(onChanged) };
+    app.sheet.value = {
+      kind: 'confirm',
+      title: t('remove.title', { name: m.name }),
+      text: t('remove.text'),
+      action: t('remove.action'),
+      danger: true,
+      run: () => app.core.call('removeMembers', { conversation: c.id, people: [m.address] }).then(onChanged),
+    };
   };
   const items: Item[] = [];
-  if (!m.self) items.push({ icon: 'user', label: t('contact'), run: () => app.router.go({ at: 'person', address: m.address }) });
-  if (members.role === 'owner' && !m.self && m.role !== 'owner') items.push({ icon: 'key', label: t('make-owner'), run: role('owner') });
-  if (members.role === 'owner' && !m.self) items.push(m.role !== 'member' ? { icon: 'shieldOff', label: t('make-member'), run: role('member') } : { icon: 'shield', label: t('make-admin'), run: role('admin') });
-  if (!m.self && (members.role === 'owner' ? m.role !== 'owner' : members.role === 'admin' && m.role === 'member')) items.push({ icon: 'trash', label: t('remove.action'), danger: true, run: remove });
+  if (!m.self)
+    items.push({ icon: 'user', label: t('contact'), run: () => app.router.go({ at: 'person', address: m.address }) });
+  if (members.role === 'owner' && !m.self && m.role !== 'owner')
+    items.push({ icon: 'key', label: t('make-owner'), run: role('owner') });
+  if (members.role === 'owner' && !m.self)
+    items.push(
+      m.role !== 'member'
+        ? { icon: 'shieldOff', label: t('make-member'), run: role('member') }
+        : { icon: 'shield', label: t('make-admin'), run: role('admin') },
+    );
+  if (!m.self && (members.role === 'owner' ? m.role !== 'owner' : members.role === 'admin' && m.role === 'member'))
+    items.push({ icon: 'trash', label: t('remove.action'), danger: true, run: remove });
   return (
     <button type="button" class="row" disabled={!items.length} onClick={(e) => openMenu(e.currentTarget, items)}>
       <Avatar name={m.name} address={m.address} size="s36" />
       <span class="body">
-        <span class="line"><Name of={m.self ? t('you') : m.name} class="name clip" />{m.verified && <Seal />}{m.role !== 'member' && <span class="when">{t(`role.${m.role as 'admin'}`)}</span>}</span>
-        {(m.name !== m.address || !m.confirmed) && <span class="preview clip">{m.confirmed ? <span class="ltr">{m.address}</span> : t('confirming')}</span>}
+        <span class="line">
+          <Name of={m.self ? t('you') : m.name} class="name clip" />
+          {m.verified && <Seal />}
+          {m.role !== 'member' && <span class="when">{t(`role.${m.role as 'admin'}`)}</span>}
+        </span>
+        {(m.name !== m.address || !m.confirmed) && (
+          <span class="preview clip">{m.confirmed ? <span class="ltr">{m.address}</span> : t('confirming')}</span>
+        )}
       </span>
     </button>
   );
@@ -235,10 +425,14 @@ function AddMembers({ c, have, onClose }: { c: Conversation; have: Member[]; onC
   };
   return (
     <Dialog title={t('add-people')} onClose={onClose} class="tall">
-      <div class="scroll"><Picker picked={picked} without={have.map((m) => m.address)} /></div>
+      <div class="scroll">
+        <Picker picked={picked} without={have.map((m) => m.address)} />
+      </div>
       <footer class="panel">
         <Problem text={work.problem} />
-        <Button primary wide disabled={work.busy || !picked.people.length} onClick={() => void add()}>{picked.people.length ? t('add', { n: number(picked.people.length) }) : t('add-people')}</Button>
+        <Button primary wide disabled={work.busy || !picked.people.length} onClick={() => void add()}>
+          {picked.people.length ? t('add', { n: number(picked.people.length) }) : t('add-people')}
+        </Button>
       </footer>
     </Dialog>
   );

@@ -32,7 +32,9 @@ export function useKeys(): void {
       if (route.at !== 'home') {
         const deep = level(route) === 2;
         app.router.back();
-        requestAnimationFrame(() => document.querySelector<HTMLElement>(deep ? '.composer textarea' : '.side .row[tabindex="0"]')?.focus());
+        requestAnimationFrame(() =>
+          document.querySelector<HTMLElement>(deep ? '.composer textarea' : '.side .row[tabindex="0"]')?.focus(),
+        );
       }
     };
     addEventListener('keydown', listen);

@@ -14,7 +14,8 @@ export function Lock(): VNode {
   const work = useWork();
   const submit = async (e: Event) => {
     e.preventDefault();
-    if (!(await work.run(async () => app.enter(await app.core.call('unlock', { passphrase: passphrase.normalize() }))))) set('');
+    if (!(await work.run(async () => app.enter(await app.core.call('unlock', { passphrase: passphrase.normalize() })))))
+      set('');
   };
   return (
     <FullScreen>
@@ -24,11 +25,22 @@ export function Lock(): VNode {
         <form onSubmit={(e) => void submit(e)}>
           <label class="field">
             <span>{t('passphrase')}</span>
-            <input autoFocus class="input" type="password" autocomplete="current-password" value={passphrase} onInput={(e) => set(e.currentTarget.value)} />
+            <input
+              autoFocus
+              class="input"
+              type="password"
+              autocomplete="current-password"
+              value={passphrase}
+              onInput={(e) => set(e.currentTarget.value)}
+            />
           </label>
           <Problem text={work.problem} />
-          <Button primary wide submit disabled={work.busy || !passphrase}>{t(work.busy ? 'unlocking' : 'unlock')}</Button>
-          <Button plain wide onClick={() => confirmErase(app)}>{t('lock.forgot')}</Button>
+          <Button primary wide submit disabled={work.busy || !passphrase}>
+            {t(work.busy ? 'unlocking' : 'unlock')}
+          </Button>
+          <Button plain wide onClick={() => confirmErase(app)}>
+            {t('lock.forgot')}
+          </Button>
         </form>
       </div>
       {app.sheet.value?.kind === 'confirm' && <Confirm s={app.sheet.value} />}

@@ -41,14 +41,23 @@ export function tree(text: string): ComponentChildren {
 }
 
 function raw(text: string): VNode {
-  return <p class="raw" dir="auto">{text}</p>;
+  return (
+    <p class="raw" dir="auto">
+      {text}
+    </p>
+  );
 }
 
 function heavy(text: string): boolean {
   if (text.length > most.letters) return true;
   const lines = text.split('\n');
   const columns = Math.max(...lines.map((l) => l.split('|').length));
-  return lines.length > most.lines || columns * lines.length > most.cells || text.split(/[*_~]{1,3}|[\\`<![\]@&]/).length > most.marks || nested.test(text);
+  return (
+    lines.length > most.lines ||
+    columns * lines.length > most.cells ||
+    text.split(/[*_~]{1,3}|[\\`<![\]@&]/).length > most.marks ||
+    nested.test(text)
+  );
 }
 
 function blocks(tokens: Token[], depth: number): ComponentChildren {
@@ -62,11 +71,19 @@ function block(token: Token, depth: number): ComponentChildren {
     case 'checkbox': // the item of the list shows it
       return null;
     case 'heading':
-      return <p class="heading" dir="auto">{inline((token as Tokens.Heading).tokens, depth + 1)}</p>;
+      return (
+        <p class="heading" dir="auto">
+          {inline((token as Tokens.Heading).tokens, depth + 1)}
+        </p>
+      );
     case 'paragraph':
       return <p dir="auto">{inline((token as Tokens.Paragraph).tokens, depth + 1)}</p>;
     case 'text':
-      return (token as Tokens.Text).tokens ? <span>{inline((token as Tokens.Text).tokens!, depth + 1)}</span> : <span>{token.raw}</span>;
+      return (token as Tokens.Text).tokens ? (
+        <span>{inline((token as Tokens.Text).tokens!, depth + 1)}</span>
+      ) : (
+        <span>{token.raw}</span>
+      );
     case 'code':
       return (
         <pre tabIndex={0}>
@@ -96,7 +113,13 @@ function list(token: Tokens.List, depth: number): VNode {
     </li>
   ));
   const start = Number(token.start);
-  return token.ordered ? <ol start={start} class={start + items.length > longNumber ? 'inside' : ''}>{items}</ol> : <ul>{items}</ul>;
+  return token.ordered ? (
+    <ol start={start} class={start + items.length > longNumber ? 'inside' : ''}>
+      {items}
+    </ol>
+  ) : (
+    <ul>{items}</ul>
+  );
 }
 
 function table(token: Tokens.Table, depth: number): VNode {
@@ -104,11 +127,23 @@ function table(token: Tokens.Table, depth: number): VNode {
     <div class="table" tabIndex={0}>
       <table>
         <thead>
-          <tr>{token.header.map((c, i) => <th key={i} scope="col" dir="auto">{inline(c.tokens, depth + 1)}</th>)}</tr>
+          <tr>
+            {token.header.map((c, i) => (
+              <th key={i} scope="col" dir="auto">
+                {inline(c.tokens, depth + 1)}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {token.rows.map((r, i) => (
-            <tr key={i}>{r.map((c, j) => <td key={j} dir="auto">{inline(c.tokens, depth + 1)}</td>)}</tr>
+            <tr key={i}>
+              {r.map((c, j) => (
+                <td key={j} dir="auto">
+                  {inline(c.tokens, depth + 1)}
+                </td>
+              ))}
+            </tr>
           ))}
         </tbody>
       </table>
@@ -138,7 +173,9 @@ function span(token: Token, depth: number): ComponentChildren {
     case 'escape':
       return (token as Tokens.Escape).text;
     case 'text':
-      return (token as Tokens.Text).tokens ? inline((token as Tokens.Text).tokens, depth + 1) : (token as Tokens.Text).text;
+      return (token as Tokens.Text).tokens
+        ? inline((token as Tokens.Text).tokens, depth + 1)
+        : (token as Tokens.Text).text;
     case 'link':
       return link(token as Tokens.Link);
   }

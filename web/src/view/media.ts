@@ -16,7 +16,9 @@ export interface Picture {
 
 /** Whether a file is a picture, which may say where and with what it was taken. */
 export function isPhoto(file: File): boolean {
-  return file.type && file.type !== 'application/octet-stream' ? file.type.startsWith('image/') : pictures.test(file.name);
+  return file.type && file.type !== 'application/octet-stream'
+    ? file.type.startsWith('image/')
+    : pictures.test(file.name);
 }
 
 /**
@@ -30,12 +32,19 @@ export function bareGif(b: Uint8Array<ArrayBuffer>): Picture | null {
     return at + 1;
   };
   const [width, height] = [6, 8].map((at) => b[at]! | (b[at + 1]! << 8));
-  const loops = (at: number) => ['NETSCAPE2.0', 'ANIMEXTS1.0'].includes(String.fromCharCode(...b.subarray(at + 3, at + 14)));
+  const loops = (at: number) =>
+    ['NETSCAPE2.0', 'ANIMEXTS1.0'].includes(String.fromCharCode(...b.subarray(at + 3, at + 14)));
   let at = 13 + table(b[10]);
   const parts = [b.subarray(0, at)];
-  for (let frames = 0; at < b.length; ) {
+  for (let frames = 0; at < b.length;) {
     const begin = at;
-    if (b[at] === 0x3b) return frames > 1 ? { blob: new Blob([...parts, b.subarray(at, at + 1)], { type: 'image/gif' }), name: `photo-${width}x${height}.gif` } : null;
+    if (b[at] === 0x3b)
+      return frames > 1
+        ? {
+            blob: new Blob([...parts, b.subarray(at, at + 1)], { type: 'image/gif' }),
+            name: `photo-${width}x${height}.gif`,
+          }
+        : null;
     const frame = b[at] === 0x2c;
     if (!frame && b[at] !== 0x21) return null;
     at = frame ? blocks(at + 11 + table(b[at + 9])) : blocks(at + 2);

@@ -35,7 +35,13 @@ export function openMenu(at: Element | MouseEvent, items: Item[], quick?: Open['
   const before = document.activeElement;
   if (at instanceof Element) {
     const box = at.getBoundingClientRect();
-    open.value = { x: document.dir === 'rtl' ? box.left : box.right, y: box.bottom, items, before, ...(quick && { quick }) };
+    open.value = {
+      x: document.dir === 'rtl' ? box.left : box.right,
+      y: box.bottom,
+      items,
+      before,
+      ...(quick && { quick }),
+    };
   } else {
     at.preventDefault();
     open.value = { x: at.clientX, y: at.clientY, items, before, ...(quick && { quick }) };
@@ -92,16 +98,36 @@ export function MenuLayer(): VNode | null {
         {menu.quick && (
           <div class="quick" role="group" aria-label={t('react')}>
             {menu.quick.emoji.map((emoji) => (
-              <button key={emoji} type="button" role="menuitem" tabIndex={-1} aria-current={menu.quick!.chosen.includes(emoji)} aria-label={emoji} onClick={() => act(() => menu.quick!.run(emoji))}>
+              <button
+                key={emoji}
+                type="button"
+                role="menuitem"
+                tabIndex={-1}
+                aria-current={menu.quick!.chosen.includes(emoji)}
+                aria-label={emoji}
+                onClick={() => act(() => menu.quick!.run(emoji))}
+              >
                 {emoji}
               </button>
             ))}
           </div>
         )}
         {menu.items.map((item) => (
-          <button key={item.label} type="button" role="menuitem" tabIndex={-1} class={`menu-item ${item.danger ? 'danger' : ''}`} onPointerMove={(e) => e.currentTarget.focus()} onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))} aria-haspopup={item.more && 'menu'}>
+          <button
+            key={item.label}
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            class={`menu-item ${item.danger ? 'danger' : ''}`}
+            onPointerMove={(e) => e.currentTarget.focus()}
+            onClick={() => (item.more ? (open.value = { ...menu, items: item.more }) : act(item.run))}
+            aria-haspopup={item.more && 'menu'}
+          >
             <Icon name={item.icon} />
-            <span>{item.label}{item.text && <small>{item.text}</small>}</span>
+            <span>
+              {item.label}
+              {item.text && <small>{item.text}</small>}
+            </span>
           </button>
         ))}
       </div>
@@ -125,7 +151,12 @@ let resting = 0;
 let restsAt = { x: 0, y: 0 };
 
 /** Calls fn when a finger rests on an element. */
-export function longPress(fn: (e: PointerEvent) => void): { onPointerDown: (e: PointerEvent) => void; onPointerUp: () => void; onPointerCancel: () => void; onPointerMove: (e: PointerEvent) => void } {
+export function longPress(fn: (e: PointerEvent) => void): {
+  onPointerDown: (e: PointerEvent) => void;
+  onPointerUp: () => void;
+  onPointerCancel: () => void;
+  onPointerMove: (e: PointerEvent) => void;
+} {
   const stop = () => clearTimeout(resting);
   return {
     onPointerDown: (e) => {

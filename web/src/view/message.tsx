@@ -31,7 +31,14 @@ export function MessageView(p: Props): VNode {
   const { c, m } = p;
   const others = c.group && !m.own;
   const mine = m.reactions.filter((r) => r.from === app.session.value?.address).map((r) => r.emoji);
-  const menu = (at: Element | MouseEvent) => openMenu(at, messageItems(app, c, m), m.deleted || !writable(c) || m.id.startsWith(localPrefix) ? undefined : { emoji: quickEmoji, chosen: mine, run: (emoji) => react(app, m, emoji) });
+  const menu = (at: Element | MouseEvent) =>
+    openMenu(
+      at,
+      messageItems(app, c, m),
+      m.deleted || !writable(c) || m.id.startsWith(localPrefix)
+        ? undefined
+        : { emoji: quickEmoji, chosen: mine, run: (emoji) => react(app, m, emoji) },
+    );
   const keys = (e: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (e.target !== e.currentTarget) return;
     if (e.key === 'Enter' || e.key === 'ContextMenu' || (e.key === 'F10' && e.shiftKey)) {
@@ -47,13 +54,33 @@ export function MessageView(p: Props): VNode {
   const { pulled, handlers } = useSwipe({ end: answer });
   const [near, setNear] = useState(false);
   const come = () => setNear(true);
-  const label = [m.own ? t('you') : harmless(m.author), preview(m), moment(m.sentAt), stateName(m)].filter(Boolean).join(', ');
+  const label = [m.own ? t('you') : harmless(m.author), preview(m), moment(m.sentAt), stateName(m)]
+    .filter(Boolean)
+    .join(', ');
   return (
-    <div role="listitem" class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`} data-key={m.id} tabIndex={p.stop ? 0 : -1} aria-label={label} onKeyDown={keys} onPointerEnter={come} onFocusIn={come} {...(answerable && handlers)}>
-      {pulled && <span class="pulled"><Icon name="reply" /></span>}
+    <div
+      role="listitem"
+      class={`message ${m.own ? 'own' : 'other'} ${p.first ? 'first' : ''} ${p.last ? 'last' : ''}`}
+      data-key={m.id}
+      tabIndex={p.stop ? 0 : -1}
+      aria-label={label}
+      onKeyDown={keys}
+      onPointerEnter={come}
+      onFocusIn={come}
+      {...(answerable && handlers)}
+    >
+      {pulled && (
+        <span class="pulled">
+          <Icon name="reply" />
+        </span>
+      )}
       {others && (p.last ? <Avatar name={m.author} address={m.from} size="s28" /> : <span class="gap" />)}
       <div class="stack-of">
-        {others && p.first && <span class="author" style={{ '--hue': String(hue(m.from)) }}><Name of={m.author} /></span>}
+        {others && p.first && (
+          <span class="author" style={{ '--hue': String(hue(m.from)) }}>
+            <Name of={m.author} />
+          </span>
+        )}
         <div class="line">
           <Bubble {...p} onMenu={menu} />
           {answerable && near && <Tools m={m} onReply={answer} onMenu={menu} />}
@@ -75,14 +102,28 @@ function Bubble(p: Props & { onMenu: (at: MouseEvent) => void }): VNode {
   const menu = (e: MouseEvent) => {
     if (!window.getSelection()?.toString() && !(e.target as Element).closest('a')) p.onMenu(e);
   };
-  if (m.deleted) return <div class="bubble deleted" onContextMenu={menu}><Icon name="ban" size="small" />{t(m.own ? 'deleted.own' : 'deleted')}</div>;
+  if (m.deleted)
+    return (
+      <div class="bubble deleted" onContextMenu={menu}>
+        <Icon name="ban" size="small" />
+        {t(m.own ? 'deleted.own' : 'deleted')}
+      </div>
+    );
   const pictures = m.attachments.length > 0 && m.attachments.every(isPicture);
   return (
-    <div class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`} onContextMenu={menu} {...longPress(menu)}>
+    <div
+      class={`bubble ${big && big <= 3 ? 'big' : ''} ${pictures ? 'pictures' : ''} ${m.mentionsMe ? 'for-me' : ''}`}
+      onContextMenu={menu}
+      {...longPress(menu)}
+    >
       {m.quote && <Quoted m={m} onJump={p.onJump} />}
       {m.attachments.length > 0 && <Attachments m={m} />}
       {m.text && <Markdown text={(m.length && all) || m.text} />}
-      {m.length && !all && <Button plain onClick={open}>{t('show-all', { n: size(m.length) })}</Button>}
+      {m.length && !all && (
+        <Button plain onClick={open}>
+          {t('show-all', { n: size(m.length) })}
+        </Button>
+      )}
     </div>
   );
 }
@@ -90,7 +131,9 @@ function Bubble(p: Props & { onMenu: (at: MouseEvent) => void }): VNode {
 function Quoted({ m, onJump }: { m: Message; onJump: (id: string) => void }): VNode {
   return (
     <button type="button" class="quote" onClick={() => onJump(m.replyTo)}>
-      <b><Name of={m.quote!.author} /></b>
+      <b>
+        <Name of={m.quote!.author} />
+      </b>
       <span dir="auto">{m.quote!.deleted ? t('deleted') : plain(m.quote!.text, 120) || t('attachment')}</span>
     </button>
   );
@@ -116,7 +159,13 @@ function Reactions({ m }: { m: Message }): VNode | null {
   return (
     <div class="reactions">
       {[...by].slice(0, 12).map(([emoji, from]) => (
-        <button key={emoji} type="button" aria-pressed={from.includes(self ?? '')} aria-label={t('reaction', { emoji: sign(emoji), n: from.length })} onClick={() => react(app, m, emoji)}>
+        <button
+          key={emoji}
+          type="button"
+          aria-pressed={from.includes(self ?? '')}
+          aria-label={t('reaction', { emoji: sign(emoji), n: from.length })}
+          onClick={() => react(app, m, emoji)}
+        >
           <span>{sign(emoji)}</span>
           {from.length > 1 && <span class="figures">{number(from.length)}</span>}
         </button>
@@ -146,7 +195,11 @@ function Foot({ m, last }: { m: Message; last: boolean }): VNode {
     <span class="foot">
       {m.edited && <span>{t('edited')}</span>}
       {m.expiresAt > 0 && <Icon name="timer" size="tiny" />}
-      {last && <time dateTime={new Date(m.sentAt).toISOString()} title={moment(m.sentAt)}>{clock(m.sentAt)}</time>}
+      {last && (
+        <time dateTime={new Date(m.sentAt).toISOString()} title={moment(m.sentAt)}>
+          {clock(m.sentAt)}
+        </time>
+      )}
       {last && <Ticks m={m} />}
     </span>
   );

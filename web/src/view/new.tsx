@@ -11,7 +11,9 @@ import { Scanner } from './scan';
 
 /** An address out of what was typed, pasted or scanned: plain or in a link. */
 export function addressIn(text: string): string {
-  const found = /([a-z0-9][a-z0-9._-]{1,31}@[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d+)?)(?![\p{L}\p{N}])/iu.exec(safeDecode(text.trim()));
+  const found = /([a-z0-9][a-z0-9._-]{1,31}@[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d+)?)(?![\p{L}\p{N}])/iu.exec(
+    safeDecode(text.trim()),
+  );
   return found ? found[1]!.toLowerCase() : '';
 }
 
@@ -36,7 +38,14 @@ function hostOf(app: App): string {
 export function useContacts(): Contact[] | null {
   const app = useApp();
   const [contacts, set] = useState<Contact[] | null>(null);
-  useEffect(() => void app.core.call('contacts', {}).then((c) => set(c.contacts), () => set([])), []);
+  useEffect(
+    () =>
+      void app.core.call('contacts', {}).then(
+        (c) => set(c.contacts),
+        () => set([]),
+      ),
+    [],
+  );
   return contacts;
 }
 
@@ -50,20 +59,57 @@ export function NewConversation({ address }: { address: string }): VNode {
   const begin = (to: string) => void work.run(() => app.write(to));
   const wanted = fold(text.trim());
   const typed = addressAt(text, hostOf(app));
-  const fitting = contacts?.filter((c) => !c.blocked && (!wanted || fold(c.name).includes(wanted) || c.address.includes(wanted)));
+  const fitting = contacts?.filter(
+    (c) => !c.blocked && (!wanted || fold(c.name).includes(wanted) || c.address.includes(wanted)),
+  );
   return (
     <>
       <Bar title={t('new')} back={() => router.back()} keepBack />
       <div class="scroll" onKeyDown={(e) => rove(e, '.row')}>
-        <form class="panel" onSubmit={(e) => { e.preventDefault(); if (typed) begin(typed); else work.fail(t('address.wrong')); }}>
+        <form
+          class="panel"
+          onSubmit={(e) => {
+            e.preventDefault();
+            if (typed) begin(typed);
+            else work.fail(t('address.wrong'));
+          }}
+        >
           <div class="find">
             <Icon name="search" />
-            <input class="input" aria-label={t('address.or-name')} autoFocus autocapitalize="none" autocomplete="off" spellcheck={false} placeholder={t('address.or-name')} value={text} onInput={(e) => { setText(e.currentTarget.value); work.fail(''); }} />
+            <input
+              class="input"
+              aria-label={t('address.or-name')}
+              autoFocus
+              autocapitalize="none"
+              autocomplete="off"
+              spellcheck={false}
+              placeholder={t('address.or-name')}
+              value={text}
+              onInput={(e) => {
+                setText(e.currentTarget.value);
+                work.fail('');
+              }}
+            />
           </div>
           <Problem text={work.problem} />
-          {typed && <Button primary wide submit disabled={work.busy}>{t(work.busy ? 'looking-up' : 'write-to', { name: typed })}</Button>}
+          {typed && (
+            <Button primary wide submit disabled={work.busy}>
+              {t(work.busy ? 'looking-up' : 'write-to', { name: typed })}
+            </Button>
+          )}
         </form>
-        {scanning && <div class="panel"><Scanner onFound={(found) => { setScanning(false); const a = addressIn(found); if (a) begin(a); else work.fail(t('scan.not-address')); }} /></div>}
+        {scanning && (
+          <div class="panel">
+            <Scanner
+              onFound={(found) => {
+                setScanning(false);
+                const a = addressIn(found);
+                if (a) begin(a);
+                else work.fail(t('scan.not-address'));
+              }}
+            />
+          </div>
+        )}
         {!text && (
           <div class="rows">
             <Way icon="scan" title={t('scan')} onClick={() => setScanning(!scanning)} />
@@ -74,7 +120,11 @@ export function NewConversation({ address }: { address: string }): VNode {
         {!contacts && <Skeletons n={4} />}
         {fitting?.length === 0 && text && !typed && <p class="hint panel">{t('people.none')}</p>}
         {fitting && fitting.length > 0 && <h2 class="section">{t('contacts')}</h2>}
-        <div class="rows">{fitting?.slice(0, 300).map((c) => <PersonRow key={c.address} c={c} onClick={() => begin(c.address)} />)}</div>
+        <div class="rows">
+          {fitting?.slice(0, 300).map((c) => (
+            <PersonRow key={c.address} c={c} onClick={() => begin(c.address)} />
+          ))}
+        </div>
       </div>
     </>
   );
@@ -83,7 +133,9 @@ export function NewConversation({ address }: { address: string }): VNode {
 function Way(p: { icon: 'scan' | 'users' | 'qr'; title: string; onClick: () => void }): VNode {
   return (
     <button type="button" class="row" onClick={p.onClick}>
-      <span class="glyph"><Icon name={p.icon} /></span>
+      <span class="glyph">
+        <Icon name={p.icon} />
+      </span>
       <span class="name">{p.title}</span>
     </button>
   );
@@ -94,8 +146,16 @@ export function PersonRow({ c, onClick, chosen }: { c: Contact; onClick: () => v
     <button type="button" class="row" onClick={onClick} aria-pressed={chosen}>
       <Avatar name={c.name} address={c.address} />
       <span class="body">
-        <span class="line"><Name of={c.name} class="name clip" />{c.verified && <Seal />}</span>
-        <span class="line"><span class="preview clip">{c.name !== c.address && <span class="ltr">{c.address}</span>}</span>{chosen !== undefined && <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>}</span>
+        <span class="line">
+          <Name of={c.name} class="name clip" />
+          {c.verified && <Seal />}
+        </span>
+        <span class="line">
+          <span class="preview clip">{c.name !== c.address && <span class="ltr">{c.address}</span>}</span>
+          {chosen !== undefined && (
+            <span class={`tick ${chosen ? 'on' : ''}`}>{chosen && <Icon name="check" size="small" />}</span>
+          )}
+        </span>
       </span>
     </button>
   );
@@ -119,12 +179,24 @@ export function NewGroup(): VNode {
       <form class="panel" onSubmit={create}>
         <label class="field">
           <span>{t('group.title')}</span>
-          <input class="input" dir="auto" required autoFocus maxLength={100} value={title} onInput={(e) => setTitle(e.currentTarget.value)} />
+          <input
+            class="input"
+            dir="auto"
+            required
+            autoFocus
+            maxLength={100}
+            value={title}
+            onInput={(e) => setTitle(e.currentTarget.value)}
+          />
         </label>
         <Problem text={work.problem} />
-        <Button primary wide submit disabled={work.busy || !title.trim()}>{picked.people.length ? t('group.create', { n: picked.people.length }) : t('group.create.alone')}</Button>
+        <Button primary wide submit disabled={work.busy || !title.trim()}>
+          {picked.people.length ? t('group.create', { n: picked.people.length }) : t('group.create.alone')}
+        </Button>
       </form>
-      <div class="scroll"><Picker picked={picked} without={[]} /></div>
+      <div class="scroll">
+        <Picker picked={picked} without={[]} />
+      </div>
     </>
   );
 }
@@ -161,16 +233,41 @@ export function Picker({ picked, without }: { picked: Picked; without: string[] 
     <div onKeyDown={(e) => rove(e, '.row')}>
       <div class="find flat">
         <Icon name="search" />
-        <input class="input" type="search" aria-label={t('address.or-name')} placeholder={t('address.or-name')} autocapitalize="none" value={text} onInput={(e) => setText(e.currentTarget.value)} onKeyDown={(e) => {
-          if (e.key !== 'Enter' || e.isComposing) return;
-          e.preventDefault();
-          first();
-        }} />
+        <input
+          class="input"
+          type="search"
+          aria-label={t('address.or-name')}
+          placeholder={t('address.or-name')}
+          autocapitalize="none"
+          value={text}
+          onInput={(e) => setText(e.currentTarget.value)}
+          onKeyDown={(e) => {
+            if (e.key !== 'Enter' || e.isComposing) return;
+            e.preventDefault();
+            first();
+          }}
+        />
       </div>
       <div class="rows">
-        {fresh && <PersonRow c={stranger(typed)} chosen={false} onClick={() => { picked.toggle(typed); setText(''); }} />}
+        {fresh && (
+          <PersonRow
+            c={stranger(typed)}
+            chosen={false}
+            onClick={() => {
+              picked.toggle(typed);
+              setText('');
+            }}
+          />
+        )}
         {!contacts && <Skeletons n={4} />}
-        {fitting.slice(0, 300).map((c) => <PersonRow key={c.address} c={c} chosen={picked.people.includes(c.address)} onClick={() => picked.toggle(c.address)} />)}
+        {fitting.slice(0, 300).map((c) => (
+          <PersonRow
+            key={c.address}
+            c={c}
+            chosen={picked.people.includes(c.address)}
+            onClick={() => picked.toggle(c.address)}
+          />
+        ))}
         {contacts && !fitting.length && !fresh && <p class="hint panel">{t('people.none')}</p>}
       </div>
     </div>
@@ -178,5 +275,13 @@ export function Picker({ picked, without }: { picked: Picked; without: string[] 
 }
 
 function stranger(address: string): Contact {
-  return { address, name: address.split('@')[0]!, private: '', profile: '', conversation: '', verified: false, blocked: false };
+  return {
+    address,
+    name: address.split('@')[0]!,
+    private: '',
+    profile: '',
+    conversation: '',
+    verified: false,
+    blocked: false,
+  };
 }

@@ -21,24 +21,70 @@ export function useApp(): App {
   return app;
 }
 
-export function Icon({ name, size = '', mirrors = false }: { name: IconName; size?: '' | 'small' | 'tiny' | 'large'; mirrors?: boolean }): VNode {
+export function Icon({
+  name,
+  size = '',
+  mirrors = false,
+}: {
+  name: IconName;
+  size?: '' | 'small' | 'tiny' | 'large';
+  mirrors?: boolean;
+}): VNode {
   return (
-    <svg class={`icon ${size} ${mirrors ? 'mirrors' : ''}`} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+    <svg
+      class={`icon ${size} ${mirrors ? 'mirrors' : ''}`}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
       {icons[name].map(([tag, attributes]) => h(tag, attributes))}
     </svg>
   );
 }
 
-export function IconButton(p: { icon: IconName; label: string; onClick: (e: MouseEvent) => void; mirrors?: boolean; class?: string; disabled?: boolean; pressed?: boolean; menu?: boolean; autofocus?: boolean }): VNode {
+export function IconButton(p: {
+  icon: IconName;
+  label: string;
+  onClick: (e: MouseEvent) => void;
+  mirrors?: boolean;
+  class?: string;
+  disabled?: boolean;
+  pressed?: boolean;
+  menu?: boolean;
+  autofocus?: boolean;
+}): VNode {
   return (
-    <button type="button" class={`icon-button ${p.class ?? ''}`} aria-label={p.label} title={p.label} onClick={p.onClick} disabled={p.disabled} aria-pressed={p.pressed} aria-haspopup={p.menu ? 'menu' : undefined} autoFocus={p.autofocus}>
+    <button
+      type="button"
+      class={`icon-button ${p.class ?? ''}`}
+      aria-label={p.label}
+      title={p.label}
+      onClick={p.onClick}
+      disabled={p.disabled}
+      aria-pressed={p.pressed}
+      aria-haspopup={p.menu ? 'menu' : undefined}
+      autoFocus={p.autofocus}
+    >
       <Icon name={p.icon} mirrors={p.mirrors ?? false} />
     </button>
   );
 }
 
 /** A picture for somebody: initials on a colour of their own, or a sign for a group. */
-export function Avatar({ name, address, group = false, size = '' }: { name: string; address: string; group?: boolean; size?: '' | 's28' | 's36' | 's96' }): VNode {
+export function Avatar({
+  name,
+  address,
+  group = false,
+  size = '',
+}: {
+  name: string;
+  address: string;
+  group?: boolean;
+  size?: '' | 's28' | 's36' | 's96';
+}): VNode {
   return (
     <span class={`avatar ${size}`} style={{ '--hue': String(hue(address)) }} aria-hidden="true">
       {group && !/[\p{L}\p{N}]/u.test(name) ? <Icon name="users" /> : initials(name || address)}
@@ -53,7 +99,12 @@ export function Name({ of, class: kind }: { of: string; class?: string }): VNode
 /** The name of a file. If there is little room its middle goes, the ending stays. */
 export function FileName({ of }: { of: string }): VNode {
   const [begin, end] = parted(of);
-  return <span class="file-name ltr"><span class="clip">{begin}</span><span class="clip">{end}</span></span>;
+  return (
+    <span class="file-name ltr">
+      <span class="clip">{begin}</span>
+      <span class="clip">{end}</span>
+    </span>
+  );
 }
 
 export function Seal(): VNode {
@@ -64,7 +115,14 @@ export function Seal(): VNode {
   );
 }
 
-export function Bar(p: { title: string; back?: () => void; children?: ComponentChildren; large?: boolean; keepBack?: boolean; beside?: boolean }): VNode {
+export function Bar(p: {
+  title: string;
+  back?: () => void;
+  children?: ComponentChildren;
+  large?: boolean;
+  keepBack?: boolean;
+  beside?: boolean;
+}): VNode {
   const app = useApp();
   return (
     <header class="bar">
@@ -84,8 +142,15 @@ export function Bar(p: { title: string; back?: () => void; children?: ComponentC
  */
 export function FullScreen({ step, children }: { step?: unknown; children: ComponentChildren }): VNode {
   const ref = useRef<HTMLElement>(null);
-  useEffect(() => (ref.current!.querySelector<HTMLElement>('[autofocus]') ?? ref.current!.querySelector('h1'))?.focus(), [step]);
-  return <main class="screen" ref={ref}>{children}</main>;
+  useEffect(
+    () => (ref.current!.querySelector<HTMLElement>('[autofocus]') ?? ref.current!.querySelector('h1'))?.focus(),
+    [step],
+  );
+  return (
+    <main class="screen" ref={ref}>
+      {children}
+    </main>
+  );
 }
 
 export function Problem({ text }: { text: string }): VNode | null {
@@ -119,7 +184,12 @@ export function Skeletons({ n = 8 }: { n?: number }): VNode {
 }
 
 /** Runs work for a form: busy while it lasts, with what went wrong. */
-export function useWork(): { busy: boolean; problem: string; run: (work: () => Promise<unknown>) => Promise<boolean>; fail: (text: string) => void } {
+export function useWork(): {
+  busy: boolean;
+  problem: string;
+  run: (work: () => Promise<unknown>) => Promise<boolean>;
+  fail: (text: string) => void;
+} {
   const [busy, setBusy] = useState(false);
   const [problem, fail] = useState('');
   const run = async (work: () => Promise<unknown>) => {
@@ -139,14 +209,22 @@ export function useWork(): { busy: boolean; problem: string; run: (work: () => P
 }
 
 /** A dialog in the browser's top layer, which keeps the focus and gives it back. */
-export function Dialog(p: { title: string; onClose: () => void; children: ComponentChildren; class?: string; bare?: boolean }): VNode {
+export function Dialog(p: {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  class?: string;
+  bare?: boolean;
+}): VNode {
   const ref = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
     ref.current?.showModal();
-    return () => queueMicrotask(() => { // once the dialog is away, beside which nothing can have the focus
-      if (before instanceof HTMLElement && document.activeElement === document.body) before.focus();
-    });
+    return () =>
+      queueMicrotask(() => {
+        // once the dialog is away, beside which nothing can have the focus
+        if (before instanceof HTMLElement && document.activeElement === document.body) before.focus();
+      });
   }, []);
   return (
     <dialog
@@ -182,7 +260,13 @@ export function Toasts(): VNode {
         <div class="toast" key={x.key}>
           <span>{x.text}</span>
           {x.action && (
-            <button type="button" onClick={() => { toasts.dismiss(x.key); x.action!.run(); }}>
+            <button
+              type="button"
+              onClick={() => {
+                toasts.dismiss(x.key);
+                x.action!.run();
+              }}
+            >
               {x.action.label}
             </button>
           )}
@@ -195,19 +279,39 @@ export function Toasts(): VNode {
   );
 }
 
-export function Toggle(p: { label: string; hint?: string; on: boolean; onChange: (on: boolean) => void; disabled?: boolean }): VNode {
+export function Toggle(p: {
+  label: string;
+  hint?: string;
+  on: boolean;
+  onChange: (on: boolean) => void;
+  disabled?: boolean;
+}): VNode {
   return (
     <label class="setting">
       <span>
         {p.label}
         {p.hint && <small>{p.hint}</small>}
       </span>
-      <input type="checkbox" role="switch" class="switch" checked={p.on} disabled={p.disabled} onChange={(e) => p.onChange(e.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        role="switch"
+        class="switch"
+        checked={p.on}
+        disabled={p.disabled}
+        onChange={(e) => p.onChange(e.currentTarget.checked)}
+      />
     </label>
   );
 }
 
-export function Choice<T extends string>(p: { label: string; hint?: string; icon?: IconName; value: T; options: [T, string][]; onChange: (value: T) => void }): VNode {
+export function Choice<T extends string>(p: {
+  label: string;
+  hint?: string;
+  icon?: IconName;
+  value: T;
+  options: [T, string][];
+  onChange: (value: T) => void;
+}): VNode {
   return (
     <label class="setting">
       {p.icon && <Icon name={p.icon} />}
@@ -215,11 +319,15 @@ export function Choice<T extends string>(p: { label: string; hint?: string; icon
         {p.label}
         {p.hint && <small>{p.hint}</small>}
       </span>
-      <select class="input" value={p.value} onChange={(e) => {
-        const wanted = e.currentTarget.value as T;
-        e.currentTarget.value = p.value; // until it is so
-        p.onChange(wanted);
-      }}>
+      <select
+        class="input"
+        value={p.value}
+        onChange={(e) => {
+          const wanted = e.currentTarget.value as T;
+          e.currentTarget.value = p.value; // until it is so
+          p.onChange(wanted);
+        }}
+      >
         {p.options.map(([value, label]) => (
           <option key={value} value={value} selected={value === p.value}>
             {label}
@@ -265,7 +373,8 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key] ?? 0;
   const edge = e.key === 'Home' || e.key === 'End';
   if (!step && !edge) return;
-  if (document.activeElement!.matches(`textarea, select, [type=range]${edge ? ', input:not([type=checkbox])' : ''}`)) return; // they use these keys themselves
+  if (document.activeElement!.matches(`textarea, select, [type=range]${edge ? ', input:not([type=checkbox])' : ''}`))
+    return; // they use these keys themselves
   const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
   const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
   const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
@@ -275,22 +384,55 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
   next.scrollIntoView({ block: 'nearest' });
 }
 
-export function Button(p: { children: ComponentChildren; onClick?: (e: MouseEvent) => void; primary?: boolean; danger?: boolean; filled?: boolean; plain?: boolean; wide?: boolean; submit?: boolean; disabled?: boolean; autofocus?: boolean }): VNode {
-  const kind = [p.primary && 'primary', p.danger && 'danger', p.filled && 'filled', p.plain && 'plain', p.wide && 'wide'].filter(Boolean).join(' ');
+export function Button(p: {
+  children: ComponentChildren;
+  onClick?: (e: MouseEvent) => void;
+  primary?: boolean;
+  danger?: boolean;
+  filled?: boolean;
+  plain?: boolean;
+  wide?: boolean;
+  submit?: boolean;
+  disabled?: boolean;
+  autofocus?: boolean;
+}): VNode {
+  const kind = [
+    p.primary && 'primary',
+    p.danger && 'danger',
+    p.filled && 'filled',
+    p.plain && 'plain',
+    p.wide && 'wide',
+  ]
+    .filter(Boolean)
+    .join(' ');
   return (
-    <button type={p.submit ? 'submit' : 'button'} class={`button ${kind}`} onClick={p.onClick} disabled={p.disabled} autoFocus={p.autofocus}>
+    <button
+      type={p.submit ? 'submit' : 'button'}
+      class={`button ${kind}`}
+      onClick={p.onClick}
+      disabled={p.disabled}
+      autoFocus={p.autofocus}
+    >
       {p.children}
     </button>
   );
 }
 
 /** A field for a passphrase. Of a new one the core says if it is easy to guess. */
-export function Secret(p: { label: string; hint?: string; value: string; onChange: (v: string) => void; current?: boolean; repeated?: boolean }): VNode {
+export function Secret(p: {
+  label: string;
+  hint?: string;
+  value: string;
+  onChange: (v: string) => void;
+  current?: boolean;
+  repeated?: boolean;
+}): VNode {
   const app = useApp();
   const [weak, setWeak] = useState(false);
   const input = (value: string) => {
     p.onChange(value);
-    if (!p.current && !p.repeated) void app.core.call('weakness', { passphrase: value.normalize() }).then((w) => setWeak(w.weak));
+    if (!p.current && !p.repeated)
+      void app.core.call('weakness', { passphrase: value.normalize() }).then((w) => setWeak(w.weak));
   };
   const id = useId();
   const [shown, show] = useState(false);
@@ -298,7 +440,16 @@ export function Secret(p: { label: string; hint?: string; value: string; onChang
     <div class="field">
       <label for={id}>{p.label}</label>
       <span class="secret">
-        <input id={id} class="input" type={(shown ? 'text' : 'password') as 'text'} autocomplete={p.current ? 'current-password' : 'new-password'} autocapitalize="none" spellcheck={false} value={p.value} onInput={(e) => input(e.currentTarget.value)} />
+        <input
+          id={id}
+          class="input"
+          type={(shown ? 'text' : 'password') as 'text'}
+          autocomplete={p.current ? 'current-password' : 'new-password'}
+          autocapitalize="none"
+          spellcheck={false}
+          value={p.value}
+          onInput={(e) => input(e.currentTarget.value)}
+        />
         <IconButton icon="eye" label={t('passphrase.show')} pressed={shown} onClick={() => show(!shown)} />
       </span>
       <small role="status">{weak && p.value ? t('passphrase.weak') : p.hint}</small>
@@ -307,7 +458,14 @@ export function Secret(p: { label: string; hint?: string; value: string; onChang
 }
 
 /** A new passphrase, typed twice once there is one: it cannot be looked up again. */
-export function NewSecret(p: { label: string; hint?: string; value: string; again: string; onChange: (v: string) => void; onAgain: (v: string) => void }): VNode {
+export function NewSecret(p: {
+  label: string;
+  hint?: string;
+  value: string;
+  again: string;
+  onChange: (v: string) => void;
+  onAgain: (v: string) => void;
+}): VNode {
   return (
     <>
       <Secret label={p.label} {...(p.hint && { hint: p.hint })} value={p.value} onChange={p.onChange} />

@@ -8,7 +8,14 @@ export function Code({ text, label }: { text: string; label: string }): VNode {
   const [{ size, path }, draw] = useState({ size: 1, path: '' });
   useEffect(() => void drawing(text).then(draw, () => undefined), [text]); // without it, the text beside it is enough
   return (
-    <svg class="qr" viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label} aria-busy={!path} shape-rendering="crispEdges">
+    <svg
+      class="qr"
+      viewBox={`0 0 ${size} ${size}`}
+      role="img"
+      aria-label={label}
+      aria-busy={!path}
+      shape-rendering="crispEdges"
+    >
       <rect width={size} height={size} fill="#fff" />
       <path d={path} fill="#000" />
     </svg>

@@ -18,14 +18,19 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
   const stop = useRef<(keep: boolean) => void>(() => undefined);
   useEffect(() => {
     let ended = false;
-    record((level, s) => {
-      setSeconds(s);
-      setLevels((all) => [...all, level].slice(-shownBars));
-    }, async (blob, keep) => {
-      if (!keep || !blob.size) return;
-      app.composer(id).attach(blob, `voice.${/mp4/.test(blob.type) ? 'm4a' : /ogg/.test(blob.type) ? 'ogg' : 'webm'}`, '');
-      await app.send(id);
-    }).then(
+    record(
+      (level, s) => {
+        setSeconds(s);
+        setLevels((all) => [...all, level].slice(-shownBars));
+      },
+      async (blob, keep) => {
+        if (!keep || !blob.size) return;
+        app
+          .composer(id)
+          .attach(blob, `voice.${/mp4/.test(blob.type) ? 'm4a' : /ogg/.test(blob.type) ? 'ogg' : 'webm'}`, '');
+        await app.send(id);
+      },
+    ).then(
       (end) => (ended ? end(false) : void (stop.current = end)),
       (e: Error) => setProblem(t(e.name === 'NotAllowedError' ? 'microphone.denied' : 'microphone.none')),
     );
@@ -39,20 +44,33 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
     stop.current = () => undefined;
     requestAnimationFrame(onEnd);
   };
-  if (problem) return <div class="write recording"><Problem text={problem} /><IconButton icon="close" label={t('close')} onClick={onEnd} /></div>;
+  if (problem)
+    return (
+      <div class="write recording">
+        <Problem text={problem} />
+        <IconButton icon="close" label={t('close')} onClick={onEnd} />
+      </div>
+    );
   return (
     <div class="write recording" role="group" aria-label={t('record')}>
       <IconButton icon="trash" label={t('cancel')} onClick={() => finish(false)} />
       <span class="dot" />
-      <span class="figures" role="timer">{playTime(seconds)}</span>
-      <span class="wave ltr"><Wave peaks={[...Array.from({ length: shownBars - levels.length }, () => 0.05), ...levels]} done={1} /></span>
+      <span class="figures" role="timer">
+        {playTime(seconds)}
+      </span>
+      <span class="wave ltr">
+        <Wave peaks={[...Array.from({ length: shownBars - levels.length }, () => 0.05), ...levels]} done={1} />
+      </span>
       <IconButton icon="send" label={t('send')} class="filled send" autofocus onClick={() => finish(true)} />
     </div>
   );
 }
 
 /** Starts recording; the returned function ends it. */
-async function record(onLevel: (level: number, seconds: number) => void, onEnd: (blob: Blob, keep: boolean) => void): Promise<(keep: boolean) => void> {
+async function record(
+  onLevel: (level: number, seconds: number) => void,
+  onEnd: (blob: Blob, keep: boolean) => void,
+): Promise<(keep: boolean) => void> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   try {
     return listen(stream, onLevel, onEnd);
@@ -66,7 +84,11 @@ function silence(stream: MediaStream): void {
   stream.getTracks().forEach((track) => track.stop());
 }
 
-function listen(stream: MediaStream, onLevel: (level: number, seconds: number) => void, onEnd: (blob: Blob, keep: boolean) => void): (keep: boolean) => void {
+function listen(
+  stream: MediaStream,
+  onLevel: (level: number, seconds: number) => void,
+  onEnd: (blob: Blob, keep: boolean) => void,
+): (keep: boolean) => void {
   const mimeType = formats.find((f) => MediaRecorder.isTypeSupported(f));
   const recorder = new MediaRecorder(stream, { ...(mimeType && { mimeType }), audioBitsPerSecond: 32_000 });
   const parts: Blob[] = [];
@@ -80,7 +102,10 @@ function listen(stream: MediaStream, onLevel: (level: number, seconds: number) =
   const began = performance.now();
   const timer = setInterval(() => {
     analyser.getFloatTimeDomainData(data);
-    onLevel(Math.min(1, 3 * data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)), (performance.now() - began) / 1000);
+    onLevel(
+      Math.min(1, 3 * data.reduce((most, v) => Math.max(most, Math.abs(v)), 0)),
+      (performance.now() - began) / 1000,
+    );
   }, 100);
   recorder.start();
   return (wanted) => {

@@ -16,8 +16,26 @@ export function Security(): VNode {
       <Passphrase shielded={shielded} />
       {shielded && (
         <Group title={t('security.lock')}>
-          <LookChoice of="lockAfter" label={t('security.after')} options={[['0', t('never')], ['1', t('minutes', { n: 1 })], ['5', t('minutes', { n: 5 })], ['15', t('minutes', { n: 15 })], ['60', t('minutes', { n: 60 })]]} />
-          <LookChoice of="lockOnBlur" label={t('security.blur')} hint={t('security.blur.hint')} options={[['off', t('off')], ['on', t('on')]]} />
+          <LookChoice
+            of="lockAfter"
+            label={t('security.after')}
+            options={[
+              ['0', t('never')],
+              ['1', t('minutes', { n: 1 })],
+              ['5', t('minutes', { n: 5 })],
+              ['15', t('minutes', { n: 15 })],
+              ['60', t('minutes', { n: 60 })],
+            ]}
+          />
+          <LookChoice
+            of="lockOnBlur"
+            label={t('security.blur')}
+            hint={t('security.blur.hint')}
+            options={[
+              ['off', t('off')],
+              ['on', t('on')],
+            ]}
+          />
         </Group>
       )}
       {shielded && <Duress />}
@@ -45,14 +63,29 @@ function Passphrase({ shielded }: { shielded: boolean }): VNode {
     app.toasts.add(t('saved'));
   };
   return (
-    <Group title={t(shielded ? 'passphrase.change' : 'passphrase.set')} text={`${t('create.passphrase.hint')} ${shielded ? t('passphrase.second') : ''}`}>
-      <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(next); }}>
+    <Group
+      title={t(shielded ? 'passphrase.change' : 'passphrase.set')}
+      text={`${t('create.passphrase.hint')} ${shielded ? t('passphrase.second') : ''}`}
+    >
+      <form
+        class="padded stack"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void change(next);
+        }}
+      >
         {shielded && <Secret label={t('passphrase.old')} value={old} onChange={setOld} current />}
         <NewSecret label={t('passphrase.new')} value={next} again={again} onChange={setNext} onAgain={setAgain} />
         <Problem text={work.problem} />
         <div class="actions">
-          {shielded && <Button disabled={work.busy || !old || !!next} onClick={() => void change('')}>{t('passphrase.remove')}</Button>}
-          <Button primary submit disabled={work.busy || !next || (shielded && !old)}>{t('save')}</Button>
+          {shielded && (
+            <Button disabled={work.busy || !old || !!next} onClick={() => void change('')}>
+              {t('passphrase.remove')}
+            </Button>
+          )}
+          <Button primary submit disabled={work.busy || !next || (shielded && !old)}>
+            {t('save')}
+          </Button>
         </div>
       </form>
     </Group>
@@ -74,13 +107,30 @@ function Duress(): VNode {
   };
   return (
     <Group title={t('duress')} text={t('duress.text')}>
-      <form class="padded stack" onSubmit={(e) => { e.preventDefault(); void change(passphrase); }}>
-        {there && <p class="known"><Icon name="check" size="small" />{t('duress.there')}</p>}
+      <form
+        class="padded stack"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void change(passphrase);
+        }}
+      >
+        {there && (
+          <p class="known">
+            <Icon name="check" size="small" />
+            {t('duress.there')}
+          </p>
+        )}
         <NewSecret label={t('duress.field')} value={passphrase} again={again} onChange={set} onAgain={setAgain} />
         <Problem text={work.problem} />
         <div class="actions">
-          {there && <Button disabled={work.busy || !!passphrase} onClick={() => void change('')}>{t('passphrase.remove')}</Button>}
-          <Button primary submit disabled={work.busy || !passphrase}>{t('save')}</Button>
+          {there && (
+            <Button disabled={work.busy || !!passphrase} onClick={() => void change('')}>
+              {t('passphrase.remove')}
+            </Button>
+          )}
+          <Button primary submit disabled={work.busy || !passphrase}>
+            {t('save')}
+          </Button>
         </div>
       </form>
     </Group>
@@ -91,7 +141,11 @@ function Erase(): VNode {
   const app = useApp();
   return (
     <Group title={t('erase')} text={t('erase.hint')}>
-      <div class="padded"><Button danger wide onClick={() => confirmErase(app)}>{t('erase.action')}</Button></div>
+      <div class="padded">
+        <Button danger wide onClick={() => confirmErase(app)}>
+          {t('erase.action')}
+        </Button>
+      </div>
     </Group>
   );
 }

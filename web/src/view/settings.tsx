@@ -8,7 +8,21 @@ import { language, languages, size, t, type Key } from '../model/i18n';
 import type { Look } from '../model/settings';
 import { copy } from './actions';
 import { timerOptions } from './details';
-import { Avatar, Bar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, rove, useApp, useWork, type IconName } from './parts';
+import {
+  Avatar,
+  Bar,
+  Button,
+  Choice,
+  Icon,
+  Name,
+  Problem,
+  Skeletons,
+  Toggle,
+  rove,
+  useApp,
+  useWork,
+  type IconName,
+} from './parts';
 import { Security } from './security';
 
 export const sections: [string, IconName, Key][] = [
@@ -32,24 +46,59 @@ export function SettingsMenu(): VNode {
       <Bar title={t('settings')} back={() => router.go({ at: 'home' })} keepBack />
       <div class="scroll" onKeyDown={(e) => rove(e, '.row')}>
         <div class="rows">
-          <button type="button" class="row profile" aria-current={current === 'profile' ? 'page' : undefined} onClick={() => go('profile')}>
+          <button
+            type="button"
+            class="row profile"
+            aria-current={current === 'profile' ? 'page' : undefined}
+            onClick={() => go('profile')}
+          >
             <Avatar name={me.name} address={me.address} />
-            <span class="body"><Name of={me.name || me.address} class="name clip" /><span class="preview clip"><span class="ltr">{me.address}</span></span></span>
+            <span class="body">
+              <Name of={me.name || me.address} class="name clip" />
+              <span class="preview clip">
+                <span class="ltr">{me.address}</span>
+              </span>
+            </span>
           </button>
           {sections.map(([id, icon, title]) => (
-            <button key={id} type="button" class="row" aria-current={current === id ? 'page' : undefined} onClick={() => go(id)}>
-              <span class="glyph"><Icon name={icon} /></span>
-              <span class="body"><span class="name">{t(title)}</span><span class="preview clip">{t(`${title}.hint` as Key)}</span></span>
+            <button
+              key={id}
+              type="button"
+              class="row"
+              aria-current={current === id ? 'page' : undefined}
+              onClick={() => go(id)}
+            >
+              <span class="glyph">
+                <Icon name={icon} />
+              </span>
+              <span class="body">
+                <span class="name">{t(title)}</span>
+                <span class="preview clip">{t(`${title}.hint` as Key)}</span>
+              </span>
             </button>
           ))}
-          {me.protected && <button type="button" class="row" onClick={() => void app.attempt(() => app.lock())}><span class="glyph"><Icon name="key" /></span><span class="name">{t('lock')}</span></button>}
+          {me.protected && (
+            <button type="button" class="row" onClick={() => void app.attempt(() => app.lock())}>
+              <span class="glyph">
+                <Icon name="key" />
+              </span>
+              <span class="name">{t('lock')}</span>
+            </button>
+          )}
         </div>
       </div>
     </>
   );
 }
 
-const bodies: Record<string, () => VNode> = { privacy: Privacy, security: Security, appearance: Appearance, notifications: Notifications, storage: Storage, server: Server };
+const bodies: Record<string, () => VNode> = {
+  privacy: Privacy,
+  security: Security,
+  appearance: Appearance,
+  notifications: Notifications,
+  storage: Storage,
+  server: Server,
+};
 
 export function SettingsPane({ section }: { section: string }): VNode {
   const app = useApp();
@@ -58,12 +107,22 @@ export function SettingsPane({ section }: { section: string }): VNode {
   return (
     <>
       <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
-      <div class="scroll"><div class="column">{app.settings.loaded.value ? <Body /> : <Skeletons n={4} />}</div></div>
+      <div class="scroll">
+        <div class="column">{app.settings.loaded.value ? <Body /> : <Skeletons n={4} />}</div>
+      </div>
     </>
   );
 }
 
-export function Group({ title, text, children }: { title?: string; text?: string; children: ComponentChildren }): VNode {
+export function Group({
+  title,
+  text,
+  children,
+}: {
+  title?: string;
+  text?: string;
+  children: ComponentChildren;
+}): VNode {
   return (
     <section class="settings-group">
       {title && <h2>{title}</h2>}
@@ -84,17 +143,37 @@ function Profile(): VNode {
   };
   return (
     <>
-      <div class="portrait"><Avatar name={me.name} address={me.address} size="s96" /><h2><Name of={me.name || me.address} /></h2></div>
+      <div class="portrait">
+        <Avatar name={me.name} address={me.address} size="s96" />
+        <h2>
+          <Name of={me.name || me.address} />
+        </h2>
+      </div>
       <Group title={t('profile.name')} text={t('profile.name.hint')}>
         <form class="padded with-button" onSubmit={submit}>
-          <input class="input" dir="auto" maxLength={64} aria-label={t('profile.name')} value={name} onInput={(e) => setName(e.currentTarget.value)} />
-          <Button submit primary disabled={work.busy || name.trim() === me.name}>{t('save')}</Button>
+          <input
+            class="input"
+            dir="auto"
+            maxLength={64}
+            aria-label={t('profile.name')}
+            value={name}
+            onInput={(e) => setName(e.currentTarget.value)}
+          />
+          <Button submit primary disabled={work.busy || name.trim() === me.name}>
+            {t('save')}
+          </Button>
         </form>
         <Problem text={work.problem} />
       </Group>
       <Group title={t('profile.address')} text={t('profile.address.hint')}>
-        <button type="button" class="action" onClick={() => void copy(app, me.address)}><Icon name="copy" /><span class="ltr wrap">{me.address}</span></button>
-        <button type="button" class="action" onClick={() => (app.sheet.value = { kind: 'share' })}><Icon name="qr" /><span>{t('share.yours')}</span></button>
+        <button type="button" class="action" onClick={() => void copy(app, me.address)}>
+          <Icon name="copy" />
+          <span class="ltr wrap">{me.address}</span>
+        </button>
+        <button type="button" class="action" onClick={() => (app.sheet.value = { kind: 'share' })}>
+          <Icon name="qr" />
+          <span>{t('share.yours')}</span>
+        </button>
       </Group>
     </>
   );
@@ -108,21 +187,59 @@ function Privacy(): VNode {
   return (
     <>
       <Group>
-        <Toggle label={t('privacy.read')} hint={t('privacy.read.hint')} on={s.readReports} onChange={(readReports) => set({ readReports })} />
-        <Toggle label={t('privacy.delivery')} hint={t('privacy.delivery.hint')} on={s.deliveryReports} onChange={(deliveryReports) => set({ deliveryReports })} />
-        <Toggle label={t('privacy.typing')} hint={t('privacy.typing.hint')} on={s.typing} onChange={(typing) => set({ typing })} />
+        <Toggle
+          label={t('privacy.read')}
+          hint={t('privacy.read.hint')}
+          on={s.readReports}
+          onChange={(readReports) => set({ readReports })}
+        />
+        <Toggle
+          label={t('privacy.delivery')}
+          hint={t('privacy.delivery.hint')}
+          on={s.deliveryReports}
+          onChange={(deliveryReports) => set({ deliveryReports })}
+        />
+        <Toggle
+          label={t('privacy.typing')}
+          hint={t('privacy.typing.hint')}
+          on={s.typing}
+          onChange={(typing) => set({ typing })}
+        />
       </Group>
       <Group text={t('privacy.timer.hint')}>
-        <Choice label={t('privacy.timer')} value={String(s.timer)} options={timerOptions(s.timer)} onChange={(v) => set({ timer: Number(v) })} />
+        <Choice
+          label={t('privacy.timer')}
+          value={String(s.timer)}
+          options={timerOptions(s.timer)}
+          onChange={(v) => set({ timer: Number(v) })}
+        />
       </Group>
     </>
   );
 }
 
 /** One of the look's choices. */
-export function LookChoice<K extends keyof Look>({ of, label, hint, options }: { of: K; label: string; hint?: string; options: [Look[K], string][] }): VNode {
+export function LookChoice<K extends keyof Look>({
+  of,
+  label,
+  hint,
+  options,
+}: {
+  of: K;
+  label: string;
+  hint?: string;
+  options: [Look[K], string][];
+}): VNode {
   const app = useApp();
-  return <Choice label={label} {...(hint && { hint })} value={app.settings.look.value[of] as string} options={options as [string, string][]} onChange={(v) => void app.attempt(() => app.settings.set(of, v as Look[K]))} />;
+  return (
+    <Choice
+      label={label}
+      {...(hint && { hint })}
+      value={app.settings.look.value[of] as string}
+      options={options as [string, string][]}
+      onChange={(v) => void app.attempt(() => app.settings.set(of, v as Look[K]))}
+    />
+  );
 }
 
 function Appearance(): VNode {
@@ -130,14 +247,47 @@ function Appearance(): VNode {
   return (
     <>
       <Group>
-        <LookChoice of="theme" label={t('look.theme')} options={[['auto', t('auto')], ['light', t('look.light')], ['dark', t('look.dark')]]} />
-        <LookChoice of="contrast" label={t('look.contrast')} options={[['auto', t('auto')], ['more', t('look.contrast.more')]]} />
-        <LookChoice of="size" label={t('look.size')} options={(['90', '100', '115', '130', '150', '200'] as const).map((s) => [s, `${s} %`])} />
-        <LookChoice of="motion" label={t('look.motion')} options={[['auto', t('auto')], ['less', t('look.motion.less')]]} />
+        <LookChoice
+          of="theme"
+          label={t('look.theme')}
+          options={[
+            ['auto', t('auto')],
+            ['light', t('look.light')],
+            ['dark', t('look.dark')],
+          ]}
+        />
+        <LookChoice
+          of="contrast"
+          label={t('look.contrast')}
+          options={[
+            ['auto', t('auto')],
+            ['more', t('look.contrast.more')],
+          ]}
+        />
+        <LookChoice
+          of="size"
+          label={t('look.size')}
+          options={(['90', '100', '115', '130', '150', '200'] as const).map((s) => [s, `${s} %`])}
+        />
+        <LookChoice
+          of="motion"
+          label={t('look.motion')}
+          options={[
+            ['auto', t('auto')],
+            ['less', t('look.motion.less')],
+          ]}
+        />
       </Group>
       <Group>
         <LookChoice of="language" label={t('look.language')} options={[['auto', t('auto')], ...names]} />
-        <LookChoice of="enterSends" label={t('look.enter')} options={[['on', t('look.enter.send')], ['off', t('look.enter.line')]]} />
+        <LookChoice
+          of="enterSends"
+          label={t('look.enter')}
+          options={[
+            ['on', t('look.enter.send')],
+            ['off', t('look.enter.line')],
+          ]}
+        />
       </Group>
     </>
   );
@@ -160,11 +310,25 @@ function Notifications(): VNode {
   return (
     <>
       <Group text={t('notify.hint')}>
-        <Choice label={t('notify')} value={mode} options={[['off', t('off')], ['quiet', t('notify.quiet')], ['full', t('notify.full')]]} onChange={(v) => void choose(v)} />
+        <Choice
+          label={t('notify')}
+          value={mode}
+          options={[
+            ['off', t('off')],
+            ['quiet', t('notify.quiet')],
+            ['full', t('notify.full')],
+          ]}
+          onChange={(v) => void choose(v)}
+        />
       </Group>
       {denied > 0 && <Problem text={t('notify.denied')} />}
       <Group text={t('wake.hint')}>
-        <Toggle label={t('wake')} on={waking.on} disabled={waking.busy.value} onChange={(on) => void work.run(() => waking.set(on))} />
+        <Toggle
+          label={t('wake')}
+          on={waking.on}
+          disabled={waking.busy.value}
+          onChange={(on) => void work.run(() => waking.set(on))}
+        />
       </Group>
       <Problem text={work.problem || (waking.problem.value && t(waking.problem.value))} />
     </>
@@ -184,14 +348,36 @@ function Storage(): VNode {
     <>
       <Group text={t('storage.text')}>
         <div class="padded">
-          <p class="spread"><span>{t('storage.used')}</span><span class="figures">{used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}</span></p>
+          <p class="spread">
+            <span>{t('storage.used')}</span>
+            <span class="figures">
+              {used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}
+            </span>
+          </p>
           <progress class="meter" aria-label={t('storage.used')} max={1} value={part} />
-          {kept && <p class="known"><Icon name="check" size="small" />{t('storage.kept')}</p>}
+          {kept && (
+            <p class="known">
+              <Icon name="check" size="small" />
+              {t('storage.kept')}
+            </p>
+          )}
         </div>
       </Group>
       {kept === false && (
         <Group text={t('storage.keep.hint')}>
-          <button type="button" class="action" onClick={() => void navigator.storage.persist().then((ok) => { setKept(ok); if (!ok) app.toasts.add(t('storage.keep.no')); })}><Icon name="disk" /><span>{t('storage.keep')}</span></button>
+          <button
+            type="button"
+            class="action"
+            onClick={() =>
+              void navigator.storage.persist().then((ok) => {
+                setKept(ok);
+                if (!ok) app.toasts.add(t('storage.keep.no'));
+              })
+            }
+          >
+            <Icon name="disk" />
+            <span>{t('storage.keep')}</span>
+          </button>
         </Group>
       )}
     </>
@@ -208,17 +394,34 @@ function Server(): VNode {
   return (
     <>
       <p class="intro">{t('server.text')}</p>
-      {work.problem && <><Problem text={work.problem} /><Button onClick={ask}>{t('try-again')}</Button></>}
-      {!disclosure && !work.problem && (Object.values(app.offline.value).some(Boolean) ? <Problem text={t('error.offline')} /> : <Skeletons n={4} />)}
+      {work.problem && (
+        <>
+          <Problem text={work.problem} />
+          <Button onClick={ask}>{t('try-again')}</Button>
+        </>
+      )}
+      {!disclosure &&
+        !work.problem &&
+        (Object.values(app.offline.value).some(Boolean) ? <Problem text={t('error.offline')} /> : <Skeletons n={4} />)}
       {disclosure && (
         <>
           <Known disclosure={disclosure} />
           <Group title={t('server.not')}>
-            <ul class="nots">{(['server.not1', 'server.not2', 'server.not3', 'server.not4'] as const).map((k) => <li key={k}><Icon name="close" size="small" />{t(k)}</li>)}</ul>
+            <ul class="nots">
+              {(['server.not1', 'server.not2', 'server.not3', 'server.not4'] as const).map((k) => (
+                <li key={k}>
+                  <Icon name="close" size="small" />
+                  {t(k)}
+                </li>
+              ))}
+            </ul>
           </Group>
           <details class="raw">
             <summary>{t('server.raw')}</summary>
-            <Button onClick={() => void copy(app, disclosure.json)}><Icon name="copy" />{t('copy')}</Button>
+            <Button onClick={() => void copy(app, disclosure.json)}>
+              <Icon name="copy" />
+              {t('copy')}
+            </Button>
             <pre tabIndex={0}>{disclosure.json}</pre>
           </details>
         </>
@@ -236,12 +439,24 @@ function Known({ disclosure }: { disclosure: Disclosure }): VNode {
       <Group title={t('server.has')} text={t('server.nameless')}>
         <table class="facts">
           <caption class="visually-hidden">{t('server.has')}</caption>
-          <thead><tr>{heads.map((k) => <th key={k} scope="col">{t(k)}</th>)}</tr></thead>
+          <thead>
+            <tr>
+              {heads.map((k) => (
+                <th key={k} scope="col">
+                  {t(k)}
+                </th>
+              ))}
+            </tr>
+          </thead>
           <tbody>
             {facts.map((f) => (
               <tr key={f.what}>
                 <th scope="row">{f.what}</th>
-                {[f.many, f.since, f.kept].map((text, i) => <td key={i} data-head={t(heads[i + 1]!)}>{text && <bdi>{text}</bdi>}</td>)}
+                {[f.many, f.since, f.kept].map((text, i) => (
+                  <td key={i} data-head={t(heads[i + 1]!)}>
+                    {text && <bdi>{text}</bdi>}
+                  </td>
+                ))}
               </tr>
             ))}
           </tbody>
@@ -249,7 +464,12 @@ function Known({ disclosure }: { disclosure: Disclosure }): VNode {
       </Group>
       {odd.length > 0 && (
         <Group title={t('server.odd')} text={t('server.odd.hint')}>
-          {odd.map((o, i) => <div key={i} class="padded odd"><b class="ltr">{o.name}</b><pre tabIndex={0}>{o.data}</pre></div>)}
+          {odd.map((o, i) => (
+            <div key={i} class="padded odd">
+              <b class="ltr">{o.name}</b>
+              <pre tabIndex={0}>{o.data}</pre>
+            </div>
+          ))}
         </Group>
       )}
     </>

@@ -51,14 +51,28 @@ export function Confirm({ s }: { s: Question }): VNode {
           <label class="field">
             <span>{s.choice.label}</span>
             <select class="input" value={chosen} onChange={(e) => choose(e.currentTarget.value)}>
-              {s.choice.options.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+              {s.choice.options.map(([value, name]) => (
+                <option key={value} value={value}>
+                  {name}
+                </option>
+              ))}
             </select>
           </label>
         )}
         <Problem text={work.problem} />
         <div class="actions">
-          <Button autofocus onClick={close}>{t('cancel')}</Button>
-          <Button danger={s.danger} filled={s.danger} primary={!s.danger} disabled={work.busy} onClick={() => void act()}>{s.action}</Button>
+          <Button autofocus onClick={close}>
+            {t('cancel')}
+          </Button>
+          <Button
+            danger={s.danger}
+            filled={s.danger}
+            primary={!s.danger}
+            disabled={work.busy}
+            onClick={() => void act()}
+          >
+            {s.action}
+          </Button>
         </div>
       </div>
     </Dialog>
@@ -80,8 +94,16 @@ function Share(): VNode {
         <p class="hint">{t('share.text')}</p>
         <div class="actions">
           <Button onClick={() => void copy(app, address)}>{t('copy.address')}</Button>
-          <Button primary={!shares} onClick={() => void copy(app, link)}><Icon name="copy" />{t('copy.link')}</Button>
-          {shares && <Button primary onClick={pass}><Icon name="share" />{t('share')}</Button>}
+          <Button primary={!shares} onClick={() => void copy(app, link)}>
+            <Icon name="copy" />
+            {t('copy.link')}
+          </Button>
+          {shares && (
+            <Button primary onClick={pass}>
+              <Icon name="share" />
+              {t('share')}
+            </Button>
+          )}
         </div>
       </div>
     </Dialog>
@@ -99,24 +121,48 @@ function Verify({ address }: { address: string }): VNode {
   useEffect(() => void work.run(async () => setSafety(await app.core.call('safety', { address }))), [address]);
   const compare = async (code: string) => {
     setScanning(false);
-    await work.run(async () => setResult((await app.core.call('compare', { address, code })).match ? 'match' : 'differ'));
+    await work.run(async () =>
+      setResult((await app.core.call('compare', { address, code })).match ? 'match' : 'differ'),
+    );
   };
   const close = () => (app.sheet.value = null);
   return (
     <Dialog title={t('verify.title', { name })} onClose={close}>
       <div class="verify" aria-live="polite">
         {result === 'match' && <Verdict good text={t('verify.match', { name })} onDone={close} />}
-        {result === 'differ' && <Verdict good={false} text={t('verify.differ', { name })} onDone={() => setResult('')} />}
-        {!result && scanning && <><Scanner onFound={(code) => void compare(code)} /><p class="hint">{t('verify.aim', { name })}</p><Button wide onClick={() => setScanning(false)}>{t('verify.show')}</Button></>}
+        {result === 'differ' && (
+          <Verdict good={false} text={t('verify.differ', { name })} onDone={() => setResult('')} />
+        )}
+        {!result && scanning && (
+          <>
+            <Scanner onFound={(code) => void compare(code)} />
+            <p class="hint">{t('verify.aim', { name })}</p>
+            <Button wide onClick={() => setScanning(false)}>
+              {t('verify.show')}
+            </Button>
+          </>
+        )}
         {!result && !scanning && safety && (
           <>
-            {safety.verified && <p class="known"><Seal />{t('verify.already', { name })}</p>}
+            {safety.verified && (
+              <p class="known">
+                <Seal />
+                {t('verify.already', { name })}
+              </p>
+            )}
             <p>{t('verify.how', { name })}</p>
             <Code text={safety.code} label={t('verify.code')} />
-            <div class="numbers ltr" role="group" aria-label={t('verify.number')}>{safety.number.map((n, i) => <span key={i}>{n}</span>)}</div>
+            <div class="numbers ltr" role="group" aria-label={t('verify.number')}>
+              {safety.number.map((n, i) => (
+                <span key={i}>{n}</span>
+              ))}
+            </div>
             <div class="actions">
               <Button onClick={() => void compare(safety.code)}>{t('verify.same')}</Button>
-              <Button primary onClick={() => setScanning(true)}><Icon name="scan" />{t('verify.scan')}</Button>
+              <Button primary onClick={() => setScanning(true)}>
+                <Icon name="scan" />
+                {t('verify.scan')}
+              </Button>
             </div>
           </>
         )}
@@ -131,7 +177,9 @@ function Verdict({ good, text, onDone }: { good: boolean; text: string; onDone: 
     <div class={`verdict ${good ? 'good' : 'bad'}`}>
       <Icon name={good ? 'seal' : 'shieldOff'} size="large" />
       <p>{text}</p>
-      <Button primary={good} onClick={onDone} autofocus>{t(good ? 'done' : 'back')}</Button>
+      <Button primary={good} onClick={onDone} autofocus>
+        {t(good ? 'done' : 'back')}
+      </Button>
     </div>
   );
 }

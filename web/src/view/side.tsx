@@ -12,7 +12,21 @@ import { harmless, plain } from '../model/text';
 import { conversationItems, conversationSwipes, requestsItems } from './actions';
 import { longPress, openMenu } from './menu';
 import { NewConversation, NewGroup } from './new';
-import { Avatar, Bar, Button, Empty, Icon, IconButton, Kept, Name, Seal, Skeletons, rove, useApp, useNow } from './parts';
+import {
+  Avatar,
+  Bar,
+  Button,
+  Empty,
+  Icon,
+  IconButton,
+  Kept,
+  Name,
+  Seal,
+  Skeletons,
+  rove,
+  useApp,
+  useNow,
+} from './parts';
 import { SettingsMenu } from './settings';
 import { useSwipe } from './swipe';
 import { Ticks } from './ticks';
@@ -30,7 +44,17 @@ export function Side(): VNode {
   const shown = beside ? home : route;
   return (
     <nav class="side" aria-label={t('conversations')}>
-      {shown.at === 'settings' ? <SettingsMenu /> : shown.at === 'new' ? <NewConversation key={shown.address} address={shown.address} /> : shown.at === 'new-group' ? <NewGroup /> : shown.at === 'requests' || shown.at === 'archive' ? <Shelf kind={shown.at} /> : <Home />}
+      {shown.at === 'settings' ? (
+        <SettingsMenu />
+      ) : shown.at === 'new' ? (
+        <NewConversation key={shown.address} address={shown.address} />
+      ) : shown.at === 'new-group' ? (
+        <NewGroup />
+      ) : shown.at === 'requests' || shown.at === 'archive' ? (
+        <Shelf kind={shown.at} />
+      ) : (
+        <Home />
+      )}
     </nav>
   );
 }
@@ -45,7 +69,13 @@ function Home(): VNode {
         <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
       </Bar>
       <Find />
-      {list.state.value === 'loading' && !list.sorted.value.length ? <Skeletons /> : list.state.value === 'failed' ? <Failed /> : <HomeRows />}
+      {list.state.value === 'loading' && !list.sorted.value.length ? (
+        <Skeletons />
+      ) : list.state.value === 'failed' ? (
+        <Failed />
+      ) : (
+        <HomeRows />
+      )}
     </>
   );
 }
@@ -64,7 +94,12 @@ function Find(): VNode {
   return (
     <div class="find">
       <Icon name="search" />
-      <input class="input" type="search" aria-label={t('search')} placeholder={t('search')} value={list.query.value}
+      <input
+        class="input"
+        type="search"
+        aria-label={t('search')}
+        placeholder={t('search')}
+        value={list.query.value}
         onInput={(e) => (list.query.value = e.currentTarget.value)}
         onKeyDown={(e) => {
           if (e.key === 'Escape' && list.query.value) {
@@ -74,7 +109,8 @@ function Find(): VNode {
             e.preventDefault();
             document.querySelector<HTMLElement>('.side .row')?.focus();
           }
-        }} />
+        }}
+      />
       {list.query.value && <IconButton icon="close" label={t('clear')} onClick={() => (list.query.value = '')} />}
     </div>
   );
@@ -90,12 +126,18 @@ function HomeRows(): VNode {
       <Empty icon="inbox" title={t('list.empty')} text={t('list.empty.text')}>
         <p class="code-line ltr">{session.value?.address}</p>
         <ShareButton />
-        <Button primary onClick={() => router.go({ at: 'new', address: '' })}>{t('new')}</Button>
+        <Button primary onClick={() => router.go({ at: 'new', address: '' })}>
+          {t('new')}
+        </Button>
       </Empty>
     );
   }
   return (
-    <Rows rows={rows} head={requests.length > 0 ? 1 : 0} foot={query ? <Found query={query} none={!rows.length} /> : <ArchiveRow />}>
+    <Rows
+      rows={rows}
+      head={requests.length > 0 ? 1 : 0}
+      foot={query ? <Found query={query} none={!rows.length} /> : <ArchiveRow />}
+    >
       {requests.length > 0 && <RequestsRow requests={requests} />}
     </Rows>
   );
@@ -109,24 +151,47 @@ function ShareButton(): VNode {
 function RequestsRow({ requests }: { requests: Conversation[] }): VNode {
   const { router } = useApp();
   return (
-    <Place icon="inbox" title={t('requests')} text={requests.map((c) => harmless(c.name)).join(', ')} count={requests.length} onClick={() => router.go({ at: 'requests' })} />
+    <Place
+      icon="inbox"
+      title={t('requests')}
+      text={requests.map((c) => harmless(c.name)).join(', ')}
+      count={requests.length}
+      onClick={() => router.go({ at: 'requests' })}
+    />
   );
 }
 
 function ArchiveRow(): VNode | null {
   const { list, router } = useApp();
   const n = list.archived.value.length;
-  return n ? <Place icon="archive" title={t('archive')} text={t('archive.count', { n })} onClick={() => router.go({ at: 'archive' })} /> : null;
+  return n ? (
+    <Place
+      icon="archive"
+      title={t('archive')}
+      text={t('archive.count', { n })}
+      onClick={() => router.go({ at: 'archive' })}
+    />
+  ) : null;
 }
 
-function Place(p: { icon: 'inbox' | 'archive'; title: string; text: string; count?: number; onClick: () => void }): VNode {
+function Place(p: {
+  icon: 'inbox' | 'archive';
+  title: string;
+  text: string;
+  count?: number;
+  onClick: () => void;
+}): VNode {
   return (
     <button type="button" class="row" onClick={p.onClick}>
-      <span class="glyph"><Icon name={p.icon} /></span>
+      <span class="glyph">
+        <Icon name={p.icon} />
+      </span>
       <span class="body">
         <span class="name">{p.title}</span>
         <span class="line">
-          <span class="preview clip"><bdi>{p.text}</bdi></span>
+          <span class="preview clip">
+            <bdi>{p.text}</bdi>
+          </span>
           {p.count && <span class="badge">{number(p.count)}</span>}
         </span>
       </span>
@@ -141,9 +206,20 @@ function Shelf({ kind }: { kind: 'requests' | 'archive' }): VNode {
   return (
     <>
       <Bar title={t(kind)} back={() => router.go({ at: 'home' })} keepBack>
-        {kind === 'requests' && rows.length > 0 && <IconButton icon="more" label={t('actions')} menu onClick={(e) => openMenu(e.currentTarget as Element, requestsItems(app, rows))} />}
+        {kind === 'requests' && rows.length > 0 && (
+          <IconButton
+            icon="more"
+            label={t('actions')}
+            menu
+            onClick={(e) => openMenu(e.currentTarget as Element, requestsItems(app, rows))}
+          />
+        )}
       </Bar>
-      {rows.length ? <Rows rows={rows} head={0} foot={null} /> : <Empty icon={kind === 'requests' ? 'inbox' : 'archive'} title={t(`${kind}.empty`)} text={t(`${kind}.text`)} />}
+      {rows.length ? (
+        <Rows rows={rows} head={0} foot={null} />
+      ) : (
+        <Empty icon={kind === 'requests' ? 'inbox' : 'archive'} title={t(`${kind}.empty`)} text={t(`${kind}.text`)} />
+      )}
     </>
   );
 }
@@ -162,7 +238,12 @@ function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; child
   useEffect(() => setBeyond(spare), []); // once those in view have been painted
   const look = () => {
     const el = box.current;
-    if (el) setView({ top: el.scrollTop, height: el.clientHeight, rem: parseFloat(getComputedStyle(document.documentElement).fontSize) });
+    if (el)
+      setView({
+        top: el.scrollTop,
+        height: el.clientHeight,
+        rem: parseFloat(getComputedStyle(document.documentElement).fontSize),
+      });
   };
   useLayoutEffect(() => {
     look();
@@ -181,11 +262,21 @@ function Rows(p: { rows: Conversation[]; head: number; foot: VNode | null; child
       {p.children && <div class="rows">{p.children}</div>}
       <div class="rows" style={{ height: `${p.rows.length * rowRem}rem` }} role="list" aria-label={t('conversations')}>
         {p.rows.slice(first, last).map((c, i) => (
-          <Kept key={c.id} on={[c, now, first + i, p.rows.length, c.id === current, c.id === stop]} draw={() => (
-            <div role="listitem" aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
-              <ConversationRow c={c} now={now} y={(first + i) * rowRem} current={c.id === current} stop={c.id === stop} />
-            </div>
-          )} />
+          <Kept
+            key={c.id}
+            on={[c, now, first + i, p.rows.length, c.id === current, c.id === stop]}
+            draw={() => (
+              <div role="listitem" aria-setsize={p.rows.length} aria-posinset={first + i + 1}>
+                <ConversationRow
+                  c={c}
+                  now={now}
+                  y={(first + i) * rowRem}
+                  current={c.id === current}
+                  stop={c.id === stop}
+                />
+              </div>
+            )}
+          />
         ))}
       </div>
       {p.foot && <div class="rows">{p.foot}</div>}
@@ -202,7 +293,11 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
   const { pulled, handlers } = useSwipe({ end: swipes.end?.run, start: swipes.start?.run });
   return (
     <div class="slot" style={{ '--y': `${p.y}rem` }} onContextMenu={menu} {...longPress(menu)}>
-      {pulled && <span class={`under ${pulled}`}><Icon name={swipes[pulled]!.icon} /></span>}
+      {pulled && (
+        <span class={`under ${pulled}`}>
+          <Icon name={swipes[pulled]!.icon} />
+        </span>
+      )}
       <a
         class={`row ${c.unread ? 'unread' : ''}`}
         href={link({ at: 'conversation', id: c.id, panel: false })}
@@ -226,8 +321,17 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
           <span class="line">
             <Preview c={c} />
             {c.pinned && !c.unread && <Icon name="pin" size="tiny" />}
-            {c.mentioned && <span class={`badge at-me`}><Icon name="at" size="tiny" /></span>}
-            {c.unread > 0 && <span class={`badge ${muted ? 'muted' : ''}`}><span class="visually-hidden">{t('unread', { n: c.unread })}</span><span aria-hidden="true">{c.unread > 999 ? '999+' : number(c.unread)}</span></span>}
+            {c.mentioned && (
+              <span class={`badge at-me`}>
+                <Icon name="at" size="tiny" />
+              </span>
+            )}
+            {c.unread > 0 && (
+              <span class={`badge ${muted ? 'muted' : ''}`}>
+                <span class="visually-hidden">{t('unread', { n: c.unread })}</span>
+                <span aria-hidden="true">{c.unread > 999 ? '999+' : number(c.unread)}</span>
+              </span>
+            )}
             {!c.unread && c.last?.own && !c.draft && <Ticks m={c.last} />}
           </span>
         </span>
@@ -239,15 +343,35 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
 function Preview({ c }: { c: Conversation }): VNode {
   const { typing } = useApp();
   const writing = Object.values(typing.value[c.id] ?? {});
-  if (writing.length) return <span class="preview clip"><b>{t('typing')}</b></span>;
-  if (c.draft) return <span class="preview said"><em>{t('draft')}</em> <bdi class="clip">{plain(c.draft)}</bdi></span>;
+  if (writing.length)
+    return (
+      <span class="preview clip">
+        <b>{t('typing')}</b>
+      </span>
+    );
+  if (c.draft)
+    return (
+      <span class="preview said">
+        <em>{t('draft')}</em> <bdi class="clip">{plain(c.draft)}</bdi>
+      </span>
+    );
   if (c.status === 'removed' && !c.group) return <span class="preview clip">{t('notice.left', { name: c.name })}</span>;
-  if (c.status !== 'active' && c.status !== 'request') return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
-  if (!c.last) return <span class="preview clip">{c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}</span>;
+  if (c.status !== 'active' && c.status !== 'request')
+    return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
+  if (!c.last)
+    return (
+      <span class="preview clip">
+        {c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}
+      </span>
+    );
   const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
   return (
     <span class="preview said">
-      {who && <><span class="clip">{t('said', { name: who })}</span> </>}
+      {who && (
+        <>
+          <span class="clip">{t('said', { name: who })}</span>{' '}
+        </>
+      )}
       <bdi class="clip">{preview(c.last)}</bdi>
     </span>
   );
@@ -302,7 +426,9 @@ function FoundRow({ m }: { m: Message }): VNode {
           <Name of={c?.name ?? m.author} class="name clip" />
           <time class="when">{brief(m.sentAt, app.around.now())}</time>
         </span>
-        <span class="preview clip"><bdi>{preview(m)}</bdi></span>
+        <span class="preview clip">
+          <bdi>{preview(m)}</bdi>
+        </span>
       </span>
     </button>
   );

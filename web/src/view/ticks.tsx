@@ -5,8 +5,15 @@ import type { Message } from '../core/api.gen';
 import { t } from '../model/i18n';
 import { Icon, type IconName } from './parts';
 
-const signs: Record<string, [IconName, 'state.waiting' | 'state.sent' | 'state.delivered' | 'state.read' | 'state.failed']> = {
-  waiting: ['clock', 'state.waiting'], sent: ['check', 'state.sent'], delivered: ['checks', 'state.delivered'], read: ['checks', 'state.read'], failed: ['failed', 'state.failed'],
+const signs: Record<
+  string,
+  [IconName, 'state.waiting' | 'state.sent' | 'state.delivered' | 'state.read' | 'state.failed']
+> = {
+  waiting: ['clock', 'state.waiting'],
+  sent: ['check', 'state.sent'],
+  delivered: ['checks', 'state.delivered'],
+  read: ['checks', 'state.read'],
+  failed: ['failed', 'state.failed'],
 };
 
 /** How far an own message has come. */

@@ -47,20 +47,48 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
           )}
           {!ready && !messages.length && timeline.state.value === 'loading' && <Ghosts />}
           {ready && !timeline.moreBefore.value && <Beginning c={c} />}
-          {timeline.moreBefore.value && <div class="loading-more"><Icon name="clock" size="small" /></div>}
+          {timeline.moreBefore.value && (
+            <div class="loading-more">
+              <Icon name="clock" size="small" />
+            </div>
+          )}
           <div role="list" aria-label={t('messages')}>
             {lines.map((line) => {
               switch (line.kind) {
                 case 'day':
-                  return <div role="listitem" class="day" key={line.key} data-key={line.key}><span>{dayName(line.at, now)}</span></div>;
+                  return (
+                    <div role="listitem" class="day" key={line.key} data-key={line.key}>
+                      <span>{dayName(line.at, now)}</span>
+                    </div>
+                  );
                 case 'new':
-                  return <div role="listitem" class="new-line" key="new" data-key="new"><span>{t('new-messages')}</span></div>;
+                  return (
+                    <div role="listitem" class="new-line" key="new" data-key="new">
+                      <span>{t('new-messages')}</span>
+                    </div>
+                  );
                 case 'notice':
-                  return <div role="listitem" class="notice" key={line.key} data-key={line.key}>{happened(line.message, line.more)}</div>;
+                  return (
+                    <div role="listitem" class="notice" key={line.key} data-key={line.key}>
+                      {happened(line.message, line.more)}
+                    </div>
+                  );
                 case 'message':
                   return (
-                    <Kept key={line.key} on={[line.message, line.first, line.last, line.key === last, c.status]}
-                      draw={() => <MessageView c={c} m={line.message} first={line.first} last={line.last} stop={line.key === last} onJump={jump} />} />
+                    <Kept
+                      key={line.key}
+                      on={[line.message, line.first, line.last, line.key === last, c.status]}
+                      draw={() => (
+                        <MessageView
+                          c={c}
+                          m={line.message}
+                          first={line.first}
+                          last={line.last}
+                          stop={line.key === last}
+                          onJump={jump}
+                        />
+                      )}
+                    />
                   );
               }
             })}
@@ -81,7 +109,9 @@ export function TimelineView({ c, timeline }: { c: Conversation; timeline: Timel
 function Ghosts(): VNode {
   return (
     <div class="ghosts" role="status" aria-label={t('loading')}>
-      {[55, 40, 70, 35, 60].map((w, i) => <i key={i} class={i % 3 === 2 ? 'own' : ''} style={{ width: `${w}%` }} />)}
+      {[55, 40, 70, 35, 60].map((w, i) => (
+        <i key={i} class={i % 3 === 2 ? 'own' : ''} style={{ width: `${w}%` }} />
+      ))}
     </div>
   );
 }
@@ -99,7 +129,13 @@ function Beginning({ c }: { c: Conversation }): VNode {
 function Writing({ c }: { c: Conversation }): VNode | null {
   const { typing } = useApp();
   if (!Object.keys(typing.value[c.id] ?? {}).length) return null;
-  return <div class="writing" aria-hidden="true"><i /><i /><i /></div>;
+  return (
+    <div class="writing" aria-hidden="true">
+      <i />
+      <i />
+      <i />
+    </div>
+  );
 }
 
 /** Keeps what is read where it is, whatever arrives above or below it. */

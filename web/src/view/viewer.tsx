@@ -13,7 +13,12 @@ import { Button, Dialog, IconButton, Name, useApp } from './parts';
 export function Viewer({ m, index }: { m: Message; index: number }): VNode {
   const app = useApp();
   const pictures = m.attachments.filter(isPicture);
-  const [at, setAt] = useState(Math.max(0, pictures.findIndex((a) => a.index === index)));
+  const [at, setAt] = useState(
+    Math.max(
+      0,
+      pictures.findIndex((a) => a.index === index),
+    ),
+  );
   const [large, setLarge] = useState(false);
   const picture = pictures[at]!;
   const close = () => (app.sheet.value = null);
@@ -33,27 +38,50 @@ export function Viewer({ m, index }: { m: Message; index: number }): VNode {
   return (
     <Dialog title={t('picture')} onClose={close} class="viewer" bare>
       <header class="bar">
-        <span class="body"><b class="clip"><Name of={m.own ? t('you') : m.author} /></b><time>{moment(m.sentAt)}</time></span>
-        {pictures.length > 1 && <span class="figures">{at + 1} / {pictures.length}</span>}
+        <span class="body">
+          <b class="clip">
+            <Name of={m.own ? t('you') : m.author} />
+          </b>
+          <time>{moment(m.sentAt)}</time>
+        </span>
+        {pictures.length > 1 && (
+          <span class="figures">
+            {at + 1} / {pictures.length}
+          </span>
+        )}
         <Save m={m} a={picture} />
         <IconButton icon="close" label={t('close')} onClick={close} />
       </header>
       <Stage key={picture.index} m={m} a={picture} large={large} onZoom={() => setLarge(!large)} onClose={close} />
-      {pictures.length > 1 && <><IconButton icon="chevron" label={t('previous')} class="previous" onClick={() => move(-1)} /><IconButton icon="chevron" label={t('next')} class="next" onClick={() => move(1)} /></>}
+      {pictures.length > 1 && (
+        <>
+          <IconButton icon="chevron" label={t('previous')} class="previous" onClick={() => move(-1)} />
+          <IconButton icon="chevron" label={t('next')} class="next" onClick={() => move(1)} />
+        </>
+      )}
     </Dialog>
   );
 }
 
 function Save({ m, a }: { m: Message; a: Attachment }): VNode {
   const loaded = useAttachment({ conversation: m.conversation, message: m.id, index: a.index });
-  return <IconButton icon="download" label={t('save-file')} disabled={!loaded.blob} onClick={() => loaded.blob && download(loaded.blob, a.name)} />;
+  return (
+    <IconButton
+      icon="download"
+      label={t('save-file')}
+      disabled={!loaded.blob}
+      onClick={() => loaded.blob && download(loaded.blob, a.name)}
+    />
+  );
 }
 
 function Stage(p: { m: Message; a: Attachment; large: boolean; onZoom: () => void; onClose: () => void }): VNode {
   const loaded = useAttachment({ conversation: p.m.conversation, message: p.m.id, index: p.a.index });
   return (
     <div class={`stage ${p.large ? 'large' : ''}`} onClick={(e) => e.target === e.currentTarget && p.onClose()}>
-      {loaded.url && <img src={loaded.url} alt={t('picture.by', { name: p.m.own ? t('you') : p.m.author })} onClick={p.onZoom} />}
+      {loaded.url && (
+        <img src={loaded.url} alt={t('picture.by', { name: p.m.own ? t('you') : p.m.author })} onClick={p.onZoom} />
+      )}
       {loaded.failed && <Button onClick={loaded.again}>{t('try-again')}</Button>}
     </div>
   );

@@ -26,14 +26,19 @@ export function Voice({ m, a, card }: { m: Message; a: Attachment; card: VNode }
   useEffect(() => {
     let stale = false;
     // What was recorded by a browser does not say how long it is.
-    if (loaded.blob && length && loaded.blob.size <= drawn.bytes && (length === Infinity || length <= drawn.seconds)) waveform(loaded.blob, bars).then((w) => stale || setWave(w), () => undefined);
+    if (loaded.blob && length && loaded.blob.size <= drawn.bytes && (length === Infinity || length <= drawn.seconds))
+      waveform(loaded.blob, bars).then(
+        (w) => stale || setWave(w),
+        () => undefined,
+      );
     return () => void (stale = true);
   }, [loaded.blob, length]);
   const seconds = wave?.seconds ?? (length < Infinity ? length : 0);
   const toggle = () => {
     const el = audio.current;
     if (loaded.failed || loaded.waits) loaded.again();
-    else if (el?.paused) el.play().catch(() => undefined); // it says so by an event
+    else if (el?.paused)
+      el.play().catch(() => undefined); // it says so by an event
     else el?.pause();
   };
   const faster = () => {
@@ -48,17 +53,54 @@ export function Voice({ m, a, card }: { m: Message; a: Attachment; card: VNode }
   if (mute) return card;
   return (
     <div class="voice ltr">
-      <button type="button" class="icon-button filled" aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')} disabled={!loaded.url && !loaded.failed && !loaded.waits} onClick={toggle}>
+      <button
+        type="button"
+        class="icon-button filled"
+        aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')}
+        disabled={!loaded.url && !loaded.failed && !loaded.waits}
+        onClick={toggle}
+      >
         <Icon name={loaded.failed ? 'retry' : playing ? 'pause' : 'play'} />
       </button>
       <div class="wave">
         <Wave peaks={wave?.peaks ?? []} done={seconds ? at / seconds : 0} />
-        <input type="range" aria-label={t('position')} min={0} max={Math.max(1, seconds)} step={0.1} value={at} aria-valuetext={playTime(at)} disabled={!seconds} onInput={(e) => seek(Number(e.currentTarget.value))} />
+        <input
+          type="range"
+          aria-label={t('position')}
+          min={0}
+          max={Math.max(1, seconds)}
+          step={0.1}
+          value={at}
+          aria-valuetext={playTime(at)}
+          disabled={!seconds}
+          onInput={(e) => seek(Number(e.currentTarget.value))}
+        />
         <span class="figures">{playTime(playing || at ? at : seconds)}</span>
       </div>
-      <button type="button" class="speed figures" aria-label={t('speed', { speed: String(speeds[speed]) })} onClick={faster}>{speeds[speed]}×</button>
+      <button
+        type="button"
+        class="speed figures"
+        aria-label={t('speed', { speed: String(speeds[speed]) })}
+        onClick={faster}
+      >
+        {speeds[speed]}×
+      </button>
       {loaded.url && (
-        <audio ref={audio} src={loaded.url} preload="metadata" autoPlay={loaded.asked} onError={() => setMute(true)} onLoadedMetadata={(e) => setLength(e.currentTarget.duration)} onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)} onEnded={() => { setPlaying(false); setAt(0); }} />
+        <audio
+          ref={audio}
+          src={loaded.url}
+          preload="metadata"
+          autoPlay={loaded.asked}
+          onError={() => setMute(true)}
+          onLoadedMetadata={(e) => setLength(e.currentTarget.duration)}
+          onPlay={() => setPlaying(true)}
+          onPause={() => setPlaying(false)}
+          onTimeUpdate={(e) => setAt(e.currentTarget.currentTime)}
+          onEnded={() => {
+            setPlaying(false);
+            setAt(0);
+          }}
+        />
       )}
     </div>
   );
@@ -70,7 +112,17 @@ export function Wave({ peaks, done }: { peaks: number[]; done: number }): VNode 
     <svg class="bars" viewBox={`0 0 ${all.length * 4} 28`} preserveAspectRatio="none" aria-hidden="true">
       {all.map((p, i) => {
         const h = Math.max(2, p * 26);
-        return <rect key={i} x={i * 4} y={14 - h / 2} width={2.4} height={h} rx={1.2} class={i / all.length < done ? 'done' : ''} />;
+        return (
+          <rect
+            key={i}
+            x={i * 4}
+            y={14 - h / 2}
+            width={2.4}
+            height={h}
+            rx={1.2}
+            class={i / all.length < done ? 'done' : ''}
+          />
+        );
       })}
     </svg>
   );

@@ -25,12 +25,26 @@ function Hello({ onNext }: { onNext: () => void }): VNode {
       {route.at === 'new' && route.address && <p class="lead">{t('welcome.invited', { name: route.address })}</p>}
       <p class="lead">{t('welcome.text')}</p>
       <ul class="points">
-        <li><Icon name="user" /><span>{t('welcome.point1')}</span></li>
-        <li><Icon name="key" /><span>{t('welcome.point2')}</span></li>
-        <li><Icon name="shield" /><span>{t('welcome.point3')}</span></li>
-        <li><Icon name="failed" /><span>{t('welcome.recovery')}</span></li>
+        <li>
+          <Icon name="user" />
+          <span>{t('welcome.point1')}</span>
+        </li>
+        <li>
+          <Icon name="key" />
+          <span>{t('welcome.point2')}</span>
+        </li>
+        <li>
+          <Icon name="shield" />
+          <span>{t('welcome.point3')}</span>
+        </li>
+        <li>
+          <Icon name="failed" />
+          <span>{t('welcome.recovery')}</span>
+        </li>
       </ul>
-      <Button primary wide autofocus onClick={onNext}>{t('begin')}</Button>
+      <Button primary wide autofocus onClick={onNext}>
+        {t('begin')}
+      </Button>
     </div>
   );
 }
@@ -49,7 +63,15 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
     e.preventDefault();
     if (passphrase && passphrase !== again) return work.fail(t('passphrase.differ'));
     await work.run(async () => {
-      await app.enter(await app.core.call('create', { host: host.trim(), name: name.trim().toLowerCase(), profile: profile.trim(), invite: invite.trim(), passphrase: passphrase.normalize() }));
+      await app.enter(
+        await app.core.call('create', {
+          host: host.trim(),
+          name: name.trim().toLowerCase(),
+          profile: profile.trim(),
+          invite: invite.trim(),
+          passphrase: passphrase.normalize(),
+        }),
+      );
     });
   };
   return (
@@ -58,33 +80,76 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
       <form onSubmit={(e) => void submit(e)}>
         <label class="field">
           <span>{t('create.profile')}</span>
-          <input class="input" dir="auto" maxLength={64} autoFocus autocomplete="nickname" value={profile} onInput={(e) => setProfile(e.currentTarget.value)} />
+          <input
+            class="input"
+            dir="auto"
+            maxLength={64}
+            autoFocus
+            autocomplete="nickname"
+            value={profile}
+            onInput={(e) => setProfile(e.currentTarget.value)}
+          />
           <small>{t('create.profile.hint')}</small>
         </label>
         {!served && (
           <label class="field">
             <span>{t('create.host')}</span>
-            <input class="input ltr" required inputMode="url" autocapitalize="none" spellcheck={false} placeholder="chat.example.org" value={host} onInput={(e) => setHost(e.currentTarget.value)} />
+            <input
+              class="input ltr"
+              required
+              inputMode="url"
+              autocapitalize="none"
+              spellcheck={false}
+              placeholder="chat.example.org"
+              value={host}
+              onInput={(e) => setHost(e.currentTarget.value)}
+            />
             <small>{t('create.host.hint')}</small>
           </label>
         )}
-        <NewSecret label={t('create.passphrase')} hint={t('create.passphrase.hint')} value={passphrase} again={again} onChange={setPassphrase} onAgain={setAgain} />
+        <NewSecret
+          label={t('create.passphrase')}
+          hint={t('create.passphrase.hint')}
+          value={passphrase}
+          again={again}
+          onChange={setPassphrase}
+          onAgain={setAgain}
+        />
         <details>
           <summary>{t('create.more')}</summary>
           <label class="field">
             <span>{t('create.name')}</span>
-            <input class="input ltr" autocapitalize="none" spellcheck={false} pattern="[a-z0-9][a-z0-9._\-]{1,31}" title={t('create.name.form')} maxLength={32} value={name} onInput={(e) => setName(e.currentTarget.value.toLowerCase())} />
+            <input
+              class="input ltr"
+              autocapitalize="none"
+              spellcheck={false}
+              pattern="[a-z0-9][a-z0-9._\-]{1,31}"
+              title={t('create.name.form')}
+              maxLength={32}
+              value={name}
+              onInput={(e) => setName(e.currentTarget.value.toLowerCase())}
+            />
             <small>{t('create.name.hint')}</small>
           </label>
           <label class="field">
             <span>{t('create.invite')}</span>
-            <input class="input ltr" autocapitalize="none" spellcheck={false} value={invite} onInput={(e) => setInvite(e.currentTarget.value)} />
+            <input
+              class="input ltr"
+              autocapitalize="none"
+              spellcheck={false}
+              value={invite}
+              onInput={(e) => setInvite(e.currentTarget.value)}
+            />
           </label>
         </details>
         <Problem text={work.problem} />
         <div class="stack">
-          <Button primary wide submit disabled={work.busy}>{t(work.busy ? 'create.busy' : 'create')}</Button>
-          <Button plain wide onClick={onBack}>{t('back')}</Button>
+          <Button primary wide submit disabled={work.busy}>
+            {t(work.busy ? 'create.busy' : 'create')}
+          </Button>
+          <Button plain wide onClick={onBack}>
+            {t('back')}
+          </Button>
         </div>
       </form>
     </div>
@@ -101,13 +166,27 @@ export function Recovery({ recovery }: { recovery: string }): VNode {
       <div class="inner">
         <h1 tabIndex={-1}>{t('recovery.title')}</h1>
         <p class="lead">{t('recovery.text')}</p>
-        <div class="recovery" aria-label={t('recovery.title')} role="group">{parts.map((p, i) => <span key={i}>{p}</span>)}</div>
-        <Button onClick={() => void copy(app, recovery, true)}><Icon name="copy" />{t('copy')}</Button>
+        <div class="recovery" aria-label={t('recovery.title')} role="group">
+          {parts.map((p, i) => (
+            <span key={i}>{p}</span>
+          ))}
+        </div>
+        <Button onClick={() => void copy(app, recovery, true)}>
+          <Icon name="copy" />
+          {t('copy')}
+        </Button>
         <label class="check">
           <input type="checkbox" checked={kept} onChange={(e) => setKept(e.currentTarget.checked)} />
           <span>{t('recovery.kept')}</span>
         </label>
-        <Button primary wide disabled={!kept} onClick={() => void app.attempt(async () => app.enter(await app.core.call('recoveryNoted', {})))}>{t('continue')}</Button>
+        <Button
+          primary
+          wide
+          disabled={!kept}
+          onClick={() => void app.attempt(async () => app.enter(await app.core.call('recoveryNoted', {})))}
+        >
+          {t('continue')}
+        </Button>
       </div>
     </FullScreen>
   );

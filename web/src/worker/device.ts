@@ -31,7 +31,10 @@ async function read(): Promise<Kept> {
   const db = await open();
   try {
     const table = db.transaction(TABLE).objectStore(TABLE);
-    const [sealed, device] = await Promise.all([settled<Uint8Array | undefined>(table.get(SEALED)), settled<CryptoKey | undefined>(table.get(DEVICE))]);
+    const [sealed, device] = await Promise.all([
+      settled<Uint8Array | undefined>(table.get(SEALED)),
+      settled<CryptoKey | undefined>(table.get(DEVICE)),
+    ]);
     return { sealed, device };
   } finally {
     db.close();

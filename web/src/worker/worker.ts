@@ -80,7 +80,8 @@ async function run(host: string): Promise<Core> {
 /** Passes events on. Once the profile is closed the worker ends, and its memory with all that was read goes back to the system. */
 function pass(events: Told[]): void {
   tell({ kind: 'events', events });
-  if (events.some(({ name, data }) => name === 'session' && (data as Events['session']).session.phase !== 'open')) globalThis.close();
+  if (events.some(({ name, data }) => name === 'session' && (data as Events['session']).session.phase !== 'open'))
+    globalThis.close();
 }
 
 /** A newer build has a worker of its own, which waits for the store: then nothing lingers. */
@@ -147,7 +148,13 @@ function serve(port: Port): void {
 
 /** Whether the core can take it: what it cannot would end it, for all pages. */
 function isCall({ kind, id, name, files }: Partial<CallRequest>): boolean {
-  return kind === 'call' && typeof id === 'number' && typeof name === 'string' && Array.isArray(files) && files.every((f) => f instanceof Blob);
+  return (
+    kind === 'call' &&
+    typeof id === 'number' &&
+    typeof name === 'string' &&
+    Array.isArray(files) &&
+    files.every((f) => f instanceof Blob)
+  );
 }
 
 function answer(running: Core, number: number, { id, name, params, files }: CallRequest): Promise<Response> {
