@@ -50,9 +50,11 @@ test: | cddl chromium proxies openssh versitygw ts-mls tus-js-client vault-reade
 interop: | ts-mls tus-js-client peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions; uploads by tus-js-client
 	INTEROP=required $(GO) test ./internal/testing/interop -count=1 -v -timeout 20m
 
-lint: $(GOLANGCI_LINT) ## the linters of .golangci.yml
+lint: $(GOLANGCI_LINT) | web ## the linters of .golangci.yml, and Prettier and ESLint for the page
 	$(GOLANGCI_LINT) run
 	GOOS=js GOARCH=wasm $(GOLANGCI_LINT) run ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
+	npm --prefix web run --silent format:check
+	npm --prefix web run --silent lint
 
 screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/, and those of README
 	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/testing/pagetest -run '^Test(Screens|Postcards)$$' -count=1 -timeout 20m

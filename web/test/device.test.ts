@@ -8,7 +8,7 @@ import { settled } from './fake';
 class Database {
   kept = new Map<string, unknown>();
   /** Browsers refuse to store some values, by throwing. */
-  refuses = (_: unknown) => false;
+  refuses: (value: unknown) => boolean = () => false;
 
   open() {
     const request = { result: this, onsuccess: () => undefined as void };

@@ -32,7 +32,7 @@ export class FakeCore implements Core {
     name: K,
     answer: (params: Calls[K][0], files: Blob[]) => Calls[K][1] | Promise<Calls[K][1]>,
   ): this {
-    this.handlers.set(name, answer as Handler);
+    this.handlers.set(name, answer);
     return this;
   }
 
@@ -47,8 +47,7 @@ export class FakeCore implements Core {
     const held: Held<Calls[K][1]>[] = [];
     this.handlers.set(
       name,
-      (params) =>
-        new Promise((resolve, reject) => held.push({ params, resolve: resolve as (v: unknown) => void, reject })),
+      (params) => new Promise((resolve, reject) => held.push({ params, resolve: resolve, reject })),
     );
     return held;
   }
@@ -66,8 +65,8 @@ export class FakeCore implements Core {
 
   on<K extends keyof Events>(name: K, fn: (event: Events[K]) => void): () => void {
     const all = this.listeners.get(name) ?? new Set();
-    this.listeners.set(name, all.add(fn as (event: never) => void));
-    return () => all.delete(fn as (event: never) => void);
+    this.listeners.set(name, all.add(fn));
+    return () => all.delete(fn);
   }
 
   outlives = false;

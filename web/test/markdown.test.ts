@@ -17,7 +17,7 @@ interface Found {
 function look(nodes: ComponentChildren): Found {
   const found: Found = { names: [], text: '', links: [], attributes: new Set(), depth: 0 };
   const visit = (node: ComponentChildren, depth: number): void => {
-    if (Array.isArray(node)) return node.forEach((n) => visit(n, depth));
+    if (Array.isArray(node)) return (node as ComponentChildren[]).forEach((n) => visit(n, depth));
     if (typeof node === 'string' || typeof node === 'number') found.text += node;
     if (!isValidElement(node)) return;
     const { type, props } = node as VNode<{ children?: ComponentChildren; href?: string }>;
@@ -225,8 +225,8 @@ test('what is shown as it was written keeps its lines', () => {
 test('signs alone are shown, and numbers as they were written', () => {
   for (const text of ['#', '>', '-', '+', '*', '---', '> >', '```', '']) assert.equal(look(tree(text)).text, text);
   const begins = (text: string) => {
-    const { start, class: kind } = (tree(text) as VNode<{ children: VNode<{ start: number; class: string }> }>[])[0]!
-      .props.children.props;
+    const [list] = tree(text) as VNode<object>[];
+    const { start, class: kind } = (list!.props.children as VNode<{ start: number; class: string }>).props;
     return [start, kind];
   };
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { App } from '../src/model/app';
 import { Settings } from '../src/model/settings';
 import { Waking, type Push, type Subscription } from '../src/model/wake';
-import { FakeCore, opened, session, settled, World } from './fake';
+import { FakeCore, session, World } from './fake';
 
 /** A browser whose push service is of the test. */
 class FakePush implements Push {

@@ -110,8 +110,8 @@ function attach({ port, lost, outlives, leave }: Line, fails: (reason: CoreError
     },
     on<K extends keyof Events>(name: K, fn: (event: Events[K]) => void) {
       const all = listeners.get(name) ?? new Set();
-      listeners.set(name, all.add(fn as Listener));
-      return () => all.delete(fn as Listener);
+      listeners.set(name, all.add(fn));
+      return () => all.delete(fn);
     },
     outlives,
     leave,

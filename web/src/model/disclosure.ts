@@ -63,7 +63,7 @@ export function knowledge({ json, begun }: Disclosure): Knowledge {
   return {
     facts: [
       {
-        what: t('fact.address', { name: String(address ?? '') }),
+        what: t('fact.address', { name: typeof address === 'string' ? address : '' }),
         many: number(1),
         since: since(begun),
         kept: t('kept.account'),

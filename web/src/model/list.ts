@@ -26,7 +26,7 @@ export class List {
   ) {}
 
   readonly sorted = computed(() => {
-    this.version.value;
+    void this.version.value;
     return [...this.all.values()].sort(byPlace);
   });
   readonly main = computed(() => this.filtered((c) => c.status !== 'request' && !c.archived && !silent(c)));
@@ -35,7 +35,7 @@ export class List {
   readonly unread = computed(() => this.sorted.value.reduce((n, c) => n + (counts(c, this.now()) ? 1 : 0), 0));
 
   get(id: string): Conversation | undefined {
-    this.version.value;
+    void this.version.value;
     return this.all.get(id);
   }
 

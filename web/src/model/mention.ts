@@ -23,7 +23,10 @@ function local(address: string): string {
 /** The addresses among all that a text mentions. */
 export function named(text: string, all: string[]): string[] {
   const found = new Set<string>();
-  replaced(text, all, (address) => `${found.add(address)}`);
+  replaced(text, all, (address) => {
+    found.add(address);
+    return '';
+  });
   return [...found];
 }
 

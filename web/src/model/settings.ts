@@ -177,7 +177,7 @@ export class Settings {
 
 function read(shelf: Shelf): Look {
   try {
-    return { ...defaults, ...known(JSON.parse(shelf.getItem(shelfKey) ?? '{}')) };
+    return { ...defaults, ...known(JSON.parse(shelf.getItem(shelfKey) ?? '{}') as Record<string, unknown>) };
   } catch {
     return defaults;
   }

@@ -13,6 +13,12 @@ const woken = 'wake';
 const looking = 'looking';
 /** Of conversations that notifications may tell of, which are looked for when they are read, the message that was told last. */
 const told = new Map<string, string>();
+/** What a notification carries: where it leads, and the message that it tells of. */
+interface Told {
+  path: string;
+  message: string;
+}
+
 /** Notifications that no service worker keeps. */
 const own = new Set<Notification>();
 
@@ -27,7 +33,7 @@ export function notify(app: App): void {
       { mode: 'shared' },
       () => !document.hidden && new Promise<void>((done) => (release = done)),
     );
-    void close((n) => !!told.set(n.tag, n.data?.message) && n.tag === woken);
+    void close((n) => !!told.set(n.tag, (n.data as Told | null)?.message ?? '') && n.tag === woken);
   };
   document.addEventListener('visibilitychange', seen);
   seen();
@@ -94,7 +100,7 @@ async function show(app: App, m: Message): Promise<void> {
     body: full ? plain(m.text) || t('attachment') : t('notify.new'),
     tag: m.conversation,
     icon: '/icon-192.png',
-    data: { path: format(at), message: m.id },
+    data: { path: format(at), message: m.id } satisfies Told,
   };
   const worker = await registered();
   if (app.ended.value || told.get(m.conversation) !== m.id) return;

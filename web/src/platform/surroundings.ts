@@ -33,7 +33,10 @@ function tabs(): Tabs {
   const channel = new BroadcastChannel('tabs');
   return {
     tell: (kind, news) => channel.postMessage([kind, news]),
-    on: (kind, fn) => channel.addEventListener('message', ({ data }) => data[0] === kind && fn(data[1])),
+    on: (kind, fn) =>
+      channel.addEventListener('message', ({ data: [said, news] }: MessageEvent<[string, never]>) => {
+        if (said === kind) fn(news);
+      }),
   };
 }
 

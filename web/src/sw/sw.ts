@@ -178,7 +178,9 @@ function refill(): Promise<void> {
 
 async function take(request: Request): Promise<Response> {
   const form = await request.formData();
-  const words = ['title', 'text', 'url'].map((name) => form.get(name)).filter((x) => typeof x === 'string' && x !== '');
+  const words = ['title', 'text', 'url']
+    .map((name) => form.get(name))
+    .filter((x): x is string => typeof x === 'string' && x !== '');
   shared = { text: [...new Set(words)].join('\n'), files: form.getAll('files').filter((x) => x instanceof File) };
   return Response.redirect('/share', 303);
 }

@@ -128,9 +128,9 @@ export function requestsItems(app: App, requests: Conversation[]): Item[] {
 
 /** Does something for each, whatever fails for some, and then says that it did. */
 async function forEach<T>(all: T[], work: (one: T) => Promise<void>): Promise<void> {
-  let failed: unknown;
-  for (const one of all) await work(one).catch((e: unknown) => (failed = e));
-  if (failed) throw failed;
+  const failures: unknown[] = [];
+  for (const one of all) await work(one).catch((e: unknown) => failures.push(e));
+  if (failures.length) throw failures[0];
 }
 
 export function confirmErase(app: App): void {

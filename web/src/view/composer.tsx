@@ -28,7 +28,7 @@ export function ComposerView({ c }: { c: Conversation }): VNode {
   const take = (data: DataTransfer) => void addData(app, c.id, data);
   const over = useDrop(foot, take);
   useEffect(() => {
-    composer.restore(c);
+    void composer.restore(c);
     if (matchMedia('(pointer: fine)').matches) field.current?.focus({ preventScroll: true });
   }, [c.id]);
   useEffect(() => {

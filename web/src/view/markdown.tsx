@@ -80,7 +80,7 @@ function block(token: Token, depth: number): ComponentChildren {
       return <p dir="auto">{inline((token as Tokens.Paragraph).tokens, depth + 1)}</p>;
     case 'text':
       return (token as Tokens.Text).tokens ? (
-        <span>{inline((token as Tokens.Text).tokens!, depth + 1)}</span>
+        <span>{inline((token as Tokens.Text).tokens, depth + 1)}</span>
       ) : (
         <span>{token.raw}</span>
       );

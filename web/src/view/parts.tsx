@@ -436,6 +436,7 @@ export function Secret(p: {
   };
   const id = useId();
   const [shown, show] = useState(false);
+  const type = (shown ? 'text' : 'password') as 'text';
   return (
     <div class="field">
       <label for={id}>{p.label}</label>
@@ -443,7 +444,7 @@ export function Secret(p: {
         <input
           id={id}
           class="input"
-          type={(shown ? 'text' : 'password') as 'text'}
+          type={type}
           autocomplete={p.current ? 'current-password' : 'new-password'}
           autocapitalize="none"
           spellcheck={false}

@@ -9,6 +9,11 @@ import { Wave } from './voice';
 const formats = ['audio/webm;codecs=opus', 'audio/mp4', 'audio/ogg;codecs=opus'];
 const shownBars = 48;
 
+function ending(type: string): string {
+  if (/mp4/.test(type)) return 'm4a';
+  return /ogg/.test(type) ? 'ogg' : 'webm';
+}
+
 /** Records a voice message in the place of the composer. */
 export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNode {
   const app = useApp();
@@ -23,12 +28,10 @@ export function Recorder({ id, onEnd }: { id: string; onEnd: () => void }): VNod
         setSeconds(s);
         setLevels((all) => [...all, level].slice(-shownBars));
       },
-      async (blob, keep) => {
+      (blob, keep) => {
         if (!keep || !blob.size) return;
-        app
-          .composer(id)
-          .attach(blob, `voice.${/mp4/.test(blob.type) ? 'm4a' : /ogg/.test(blob.type) ? 'ogg' : 'webm'}`, '');
-        await app.send(id);
+        app.composer(id).attach(blob, `voice.${ending(blob.type)}`, '');
+        void app.send(id);
       },
     ).then(
       (end) => (ended ? end(false) : void (stop.current = end)),

@@ -48,17 +48,21 @@ export function Scanner({ onFound }: { onFound: (text: string) => void }): VNode
 async function reader(): Promise<Reader> {
   if (typeof BarcodeDetector === 'function') {
     const detector = new BarcodeDetector({ formats: ['qr_code'] });
-    return async (video) => (await detector.detect(video).catch(() => []))[0]?.rawValue ?? '';
+    return (video) =>
+      detector.detect(video).then(
+        ([code]) => code?.rawValue ?? '',
+        () => '',
+      );
   }
   const { default: jsQR } = await import('jsqr');
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true })!;
-  return async (video) => {
+  return (video) => {
     const scale = Math.min(1, 640 / Math.max(1, video.videoWidth));
     canvas.width = Math.max(1, video.videoWidth * scale);
     canvas.height = Math.max(1, video.videoHeight * scale);
     context.drawImage(video, 0, 0, canvas.width, canvas.height);
     const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
-    return jsQR(data, width, height)?.data ?? '';
+    return Promise.resolve(jsQR(data, width, height)?.data ?? '');
   };
 }

@@ -235,9 +235,9 @@ export function LookChoice<K extends keyof Look>({
     <Choice
       label={label}
       {...(hint && { hint })}
-      value={app.settings.look.value[of] as string}
-      options={options as [string, string][]}
-      onChange={(v) => void app.attempt(() => app.settings.set(of, v as Look[K]))}
+      value={app.settings.look.value[of]}
+      options={options}
+      onChange={(v) => void app.attempt(() => app.settings.set(of, v))}
     />
   );
 }

@@ -69,11 +69,11 @@ function swipe(onPull: (way: Way | false) => void, swipes: { current: Swipes }):
       el.style.transform = `translateX(${far * sign * forward}px)`;
       el.toggleAttribute('data-enough', far >= counts);
     },
-    onPointerUp: async (e) => {
+    onPointerUp: (e) => {
       const el = e.currentTarget;
       from = null;
-      if (way && far >= counts) await swipes.current[way]!();
-      await end(el);
+      const done = way && far >= counts ? swipes.current[way]!() : null;
+      void Promise.resolve(done).then(() => end(el));
     },
     onPointerCancel: (e) => void end(e.currentTarget),
     // A finger that pulled did not tap; a key has no finger.

@@ -12,7 +12,7 @@ const NONCE_SIZE = 12;
 function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = () => reject(request.error!);
   });
 }
 
@@ -32,8 +32,8 @@ async function read(): Promise<Kept> {
   try {
     const table = db.transaction(TABLE).objectStore(TABLE);
     const [sealed, device] = await Promise.all([
-      settled<Uint8Array | undefined>(table.get(SEALED)),
-      settled<CryptoKey | undefined>(table.get(DEVICE)),
+      settled(table.get(SEALED) as IDBRequest<Uint8Array | undefined>),
+      settled(table.get(DEVICE) as IDBRequest<CryptoKey | undefined>),
     ]);
     return { sealed, device };
   } finally {
@@ -59,7 +59,7 @@ async function write(change: (table: IDBObjectStore) => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const t = db.transaction(TABLE, 'readwrite', { durability: 'strict' });
       t.oncomplete = () => resolve();
-      t.onabort = () => reject(t.error);
+      t.onabort = () => reject(t.error!);
       try {
         change(t.objectStore(TABLE));
       } catch (e) {

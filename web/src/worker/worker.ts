@@ -68,7 +68,7 @@ async function run(host: string): Promise<Core> {
         setKeys,
         seal,
         unseal,
-        tell: (events: string) => pass(JSON.parse(events)),
+        tell: (events: string) => pass(JSON.parse(events) as Told[]),
         lost: () => end({ code: 'lost', text: '' }),
         ready: (call: Call, abort: (id: number) => void) => resolve({ call, abort }),
       },
@@ -99,6 +99,8 @@ async function rest(): Promise<void> {
   if (running && idle()) running.call(++calls, 'rest', '{}', [], () => idle() && globalThis.close());
 }
 
+const restLater = () => setTimeout(() => void rest(), lingering);
+
 const idle = () => !ports.size && !underWay;
 
 /** A page may leave at any time: its calls go on, their answers go nowhere. */
@@ -107,43 +109,35 @@ function serve(port: Port): void {
   ports.add(port);
   const left = () => {
     ports.delete(port);
-    if (!ports.size) setTimeout(rest, lingering);
+    if (!ports.size) restLater();
   };
   port.addEventListener('close', left); // of a page that could not say so
-  port.onmessage = async ({ data }: MessageEvent<Request>) => {
+  const answerTo = async (running: Core, data: CallRequest) => {
+    const number = ++calls;
+    numbers.set(data.id, number);
+    underWay++;
     try {
-      if (data.kind === 'leave') return left();
-      if (data.kind === 'start') {
-        await start(data.host);
-        return;
-      }
-      if (!core) {
-        throw { code: 'failed', text: 'The page did not start the core.' };
-      }
-      const running = await core;
-      if (data.kind === 'abort') {
-        running.abort(numbers.get(data.id) ?? 0);
-        return;
-      }
-      if (!isCall(data)) {
-        throw { code: 'input', text: 'The page asked for something in a way that nobody understands.' };
-      }
-      const number = ++calls;
-      numbers.set(data.id, number);
-      underWay++;
-      try {
-        port.postMessage(await answer(running, number, data));
-      } catch (e) {
-        port.postMessage({ kind: 'answer', id: data.id, problem: problemOf(e) });
-      } finally {
-        underWay--;
-        numbers.delete(data.id);
-        if (!ports.size) setTimeout(rest, lingering);
-      }
+      port.postMessage(await answer(running, number, data));
     } catch (e) {
-      port.postMessage({ kind: 'failed', problem: problemOf(e) });
+      port.postMessage({ kind: 'answer', id: data.id, problem: problemOf(e) });
+    } finally {
+      underWay--;
+      numbers.delete(data.id);
+      if (!ports.size) restLater();
     }
   };
+  const take = async (data: Request): Promise<unknown> => {
+    if (data.kind === 'leave') return left();
+    if (data.kind === 'start') return start(data.host);
+    if (!core) return refuse('failed', 'The page did not start the core.');
+    const running = await core;
+    if (data.kind === 'abort') return running.abort(numbers.get(data.id) ?? 0);
+    if (isCall(data)) return answerTo(running, data);
+    refuse('input', 'The page asked for something in a way that nobody understands.');
+  };
+  const fail = (problem: Problem) => port.postMessage({ kind: 'failed', problem });
+  const refuse = (code: Problem['code'], text: string) => fail({ code, text });
+  port.onmessage = ({ data }: MessageEvent<Request>) => void take(data).catch((e) => fail(problemOf(e)));
 }
 
 /** Whether the core can take it: what it cannot would end it, for all pages. */
@@ -161,7 +155,7 @@ function answer(running: Core, number: number, { id, name, params, files }: Call
   return new Promise((resolve) => {
     running.call(number, name, JSON.stringify(params), files, (problem, result, pieces) => {
       if (problem !== null) {
-        resolve({ kind: 'answer', id, problem: JSON.parse(problem) });
+        resolve({ kind: 'answer', id, problem: JSON.parse(problem) as Problem });
       } else {
         resolve({ kind: 'answer', id, answer: JSON.parse(result), file: pieces ? new Blob(pieces) : undefined });
       }
@@ -179,5 +173,5 @@ function problemOf(e: unknown): Problem {
 if ('onconnect' in globalThis) {
   globalThis.addEventListener('connect', (event) => serve((event as MessageEvent).ports[0]!));
 } else {
-  serve(globalThis as unknown as Port);
+  serve(globalThis);
 }
