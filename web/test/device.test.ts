@@ -47,14 +47,29 @@ class Database {
   }
 }
 
-test('a key that the browser refuses to store leaves those that were there', async () => {
-  const db = new Database();
-  Object.assign(globalThis, { indexedDB: db });
+const db = new Database();
+Object.assign(globalThis, { indexedDB: db });
+
+test('where the browser refuses to store keys, the bytes of one are stored', async () => {
+  const { keys, seal, setKeys, unseal } = await import('../src/worker/device');
+  for (const refuses of [false, true]) {
+    db.refuses = (value) => refuses && value instanceof CryptoKey;
+    const sealed = await seal(new Uint8Array([4, 5, 6]));
+    assert.equal(db.kept.has('device'), false, 'trying stores nothing');
+    await setKeys(sealed);
+    assert.equal(db.kept.get('device') instanceof CryptoKey, !refuses);
+    assert.deepEqual(await unseal((await keys()) as Uint8Array<ArrayBuffer>), new Uint8Array([4, 5, 6]));
+    await setKeys(null);
+  }
+});
+
+test('a key that cannot be stored leaves those that were there', async () => {
   const { seal, setKeys } = await import('../src/worker/device');
   const before = new Uint8Array([1, 2, 3]);
   await setKeys(before);
-  db.refuses = (value) => value instanceof CryptoKey;
+  db.refuses = () => false;
   const sealed = await seal(new Uint8Array([4]));
+  db.refuses = (value) => value instanceof CryptoKey;
   await assert.rejects(setKeys(sealed), { name: 'DataCloneError' });
   await settled(); // what is to be committed is, by now
   assert.deepEqual([...db.kept.values()], [before]);

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // What lies beside the store: the sealed key of the store, and the key of this
-// device, which the browser keeps and no script can read.
+// device, which no script can read where the browser can store such keys.
 
 const DATABASE = 'securecrypt device';
 const TABLE = 'keys';
 const SEALED = 'sealed';
 const DEVICE = 'device';
 const NONCE_SIZE = 12;
+const KEY_SIZE = 32;
+
+/** A key that no script can read, or the bytes of one where the browser refuses to store keys, as WebKitGTK does. */
+type DeviceKey = CryptoKey | Uint8Array<ArrayBuffer>;
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -24,7 +28,7 @@ async function open(): Promise<IDBDatabase> {
 
 interface Kept {
   sealed?: Uint8Array;
-  device?: CryptoKey;
+  device?: DeviceKey;
 }
 
 async function read(): Promise<Kept> {
@@ -33,7 +37,7 @@ async function read(): Promise<Kept> {
     const table = db.transaction(TABLE).objectStore(TABLE);
     const [sealed, device] = await Promise.all([
       settled(table.get(SEALED) as IDBRequest<Uint8Array | undefined>),
-      settled(table.get(DEVICE) as IDBRequest<CryptoKey | undefined>),
+      settled(table.get(DEVICE) as IDBRequest<DeviceKey | undefined>),
     ]);
     return { sealed, device };
   } finally {
@@ -75,7 +79,7 @@ async function write(change: (table: IDBObjectStore) => void): Promise<void> {
 export const keys = async () => (await current()).sealed;
 
 /** The key of this device that sealed what is to be kept next. What a passphrase seals needs none. */
-let fresh: CryptoKey | null = null;
+let fresh: DeviceKey | null = null;
 
 /** Keeps the sealed key, and the key of the device if that sealed it; null removes both. */
 export async function setKeys(sealed: Uint8Array | null): Promise<void> {
@@ -95,10 +99,35 @@ export async function setKeys(sealed: Uint8Array | null): Promise<void> {
   }
 }
 
+function usable(key: DeviceKey): Promise<CryptoKey> | CryptoKey {
+  return 'byteLength' in key ? crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt']) : key;
+}
+
+async function deviceKey(): Promise<DeviceKey> {
+  const bytes = crypto.getRandomValues(new Uint8Array(KEY_SIZE));
+  const key = await usable(bytes);
+  return (await storable(key)) ? key : bytes;
+}
+
+/** Reports whether the browser stores a value, and stores nothing. */
+async function storable(value: CryptoKey): Promise<boolean> {
+  const db = await open();
+  const t = db.transaction(TABLE, 'readwrite');
+  try {
+    t.objectStore(TABLE).put(value, DEVICE);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    t.abort();
+    db.close();
+  }
+}
+
 export async function seal(plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
-  fresh = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
-  const box = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, fresh, plain));
+  fresh = await deviceKey();
+  const box = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await usable(fresh), plain));
   const sealed = new Uint8Array(NONCE_SIZE + box.length);
   sealed.set(iv);
   sealed.set(box, NONCE_SIZE);
@@ -111,5 +140,7 @@ export async function unseal(sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Arra
   if (!key) {
     throw new Error('the key of this device is gone');
   }
-  return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, sealed.slice(NONCE_SIZE)));
+  return new Uint8Array(
+    await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await usable(key), sealed.slice(NONCE_SIZE)),
+  );
 }
