@@ -39,7 +39,19 @@ function shared(): Line {
   };
   const worker = new SharedWorker(url, options);
   const { port } = worker;
-  return begin(worker, { port, outlives, leave: () => port.postMessage({ kind: 'leave' } satisfies Request) });
+  const page = `page ${Math.random()}`;
+  const post = (request: Request) => port.postMessage(request);
+  let release = () => {};
+  // A page that went without a word, or whose last word was lost, has no lock any more.
+  void navigator.locks.request(page, () => {
+    post({ kind: 'here', page });
+    return new Promise<void>((done) => (release = done));
+  });
+  const leave = () => {
+    post({ kind: 'leave' });
+    release();
+  };
+  return begin(worker, { port, outlives, leave });
 }
 
 /** Makes the first calls on a new line. */

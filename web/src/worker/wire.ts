@@ -3,7 +3,7 @@
 import type { Problem } from '../core/api.gen';
 
 /** What a page sends to the worker. The first message is Start. */
-export type Request = Start | CallRequest | AbortRequest | Leave;
+export type Request = Start | CallRequest | AbortRequest | Here | Leave;
 
 export interface Start {
   kind: 'start';
@@ -22,6 +22,12 @@ export interface CallRequest {
 export interface AbortRequest {
   kind: 'abort';
   id: number;
+}
+
+/** Names a lock that the page holds for as long as it is there. */
+export interface Here {
+  kind: 'here';
+  page: string;
 }
 
 /** The last message of a page. */

@@ -27,6 +27,10 @@ interface Port {
 /** How long, in milliseconds, a profile stays open without a page, for one that is loaded anew. */
 const lingers = 5000;
 
+/** What waits for the browser's database before anything is shown, and how long, in milliseconds, it may. */
+const opening = ['hello', 'unlock'];
+const openingTakes = 60_000;
+
 /** Pages wait for this lock, to learn when the worker has ended. */
 void navigator.locks.request(location.pathname, () => new Promise(() => undefined));
 
@@ -103,9 +107,35 @@ const restLater = () => setTimeout(() => void rest(), lingering);
 
 const idle = () => !ports.size && !underWay;
 
+/** How often, in milliseconds, the worker notes that it runs, and how long what was held back meanwhile takes to arrive. */
+const beats = 1000;
+const arrives = 300;
+let beat = Date.now();
+/** Calls wait until it is known whether the profile stays open. */
+let awake = Promise.resolve();
+
+/**
+ * Locks the profile if the browser suspended the worker with all of its pages,
+ * as WebKit does, and they are gone: then the moment in which it should have
+ * been closed has passed. A device that slept still has its pages.
+ */
+function wake(): void {
+  const gap = Date.now() - beat;
+  beat = Date.now();
+  if (gap < lingers) return;
+  const before = [...ports];
+  awake = new Promise((done) => setTimeout(done, arrives)).then(async () => {
+    const running = await core;
+    if (!running || before.some((port) => ports.has(port))) return;
+    await new Promise<void>((done) => running.call(++calls, 'lock', '{}', [], () => done()));
+  });
+}
+setInterval(wake, beats);
+
 /** A page may leave at any time: its calls go on, their answers go nowhere. */
 function serve(port: Port): void {
   const numbers = new Map<number, number>();
+  wake();
   ports.add(port);
   const left = () => {
     ports.delete(port);
@@ -128,8 +158,10 @@ function serve(port: Port): void {
   };
   const take = async (data: Request): Promise<unknown> => {
     if (data.kind === 'leave') return left();
+    if (data.kind === 'here') return navigator.locks.request(data.page, left);
     if (data.kind === 'start') return start(data.host);
     if (!core) return refuse('failed', 'The page did not start the core.');
+    await awake;
     const running = await core;
     if (data.kind === 'abort') return running.abort(numbers.get(data.id) ?? 0);
     if (isCall(data)) return answerTo(running, data);
@@ -151,9 +183,16 @@ function isCall({ kind, id, name, files }: Partial<CallRequest>): boolean {
   );
 }
 
+const stuck: Problem = {
+  code: 'failed',
+  text: 'The browser does not open the data of this profile. Close its other windows, and try again.',
+};
+
 function answer(running: Core, number: number, { id, name, params, files }: CallRequest): Promise<Response> {
   return new Promise((resolve) => {
+    const late = opening.includes(name) ? setTimeout(end, openingTakes, stuck) : undefined;
     running.call(number, name, JSON.stringify(params), files, (problem, result, pieces) => {
+      clearTimeout(late);
       if (problem !== null) {
         resolve({ kind: 'answer', id, problem: JSON.parse(problem) as Problem });
       } else {
