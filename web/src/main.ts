@@ -44,6 +44,11 @@ function start(core: Core): void {
   place.replaceChildren();
   render(h(Root, { app }), place);
   document.addEventListener('visibilitychange', () => document.hidden && void app.saveDrafts());
+  addEventListener('beforeunload', (e) => {
+    if (!app.unsaved) return;
+    void app.saveDrafts();
+    e.preventDefault(); // the browser asks
+  });
   addEventListener('pagehide', (e) => {
     void app.saveDrafts();
     core.leave(e.persisted);
@@ -57,25 +62,19 @@ function start(core: Core): void {
 /** A core that could not be started: every call says why. */
 class Failing implements Core {
   constructor(readonly why: unknown) {}
-  call(): Promise<never> {
-    return Promise.reject(this.why);
-  }
-  attachment(): Promise<never> {
-    return Promise.reject(this.why);
-  }
-  on(): () => void {
-    return () => undefined;
-  }
+  readonly call = (): Promise<never> => Promise.reject(this.why);
+  readonly attachment = this.call;
+  readonly on = () => () => undefined;
   readonly outlives = false;
-  leave(): void {}
+  readonly leave = () => undefined;
 }
 
 /** Keeps the application for starting offline, and offers newer ones. */
 function keepFiles(app: App): void {
   if (!('serviceWorker' in navigator)) return;
   let old = navigator.serviceWorker.controller;
-  const offer = (worker: ServiceWorker | null) => {
-    if (!worker || !navigator.serviceWorker.controller) return;
+  const offer = ({ active }: ServiceWorkerRegistration, worker: ServiceWorker | null) => {
+    if (!worker || !active || active === worker) return; // the first one takes the place of none
     app.update.value = () => worker.postMessage('update');
   };
   navigator.serviceWorker.addEventListener('controllerchange', () => {
@@ -84,10 +83,10 @@ function keepFiles(app: App): void {
   });
   navigator.serviceWorker.register(securecryptLine.scriptURL('/sw.js')).then(
     (registration) => {
-      offer(registration.waiting);
+      offer(registration, registration.waiting);
       registration.addEventListener('updatefound', () => {
         const fresh = registration.installing;
-        fresh?.addEventListener('statechange', () => fresh.state === 'installed' && offer(fresh));
+        fresh?.addEventListener('statechange', () => fresh.state === 'installed' && offer(registration, fresh));
       });
     },
     () => undefined,

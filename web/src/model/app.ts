@@ -380,6 +380,12 @@ export class App {
     this.around.reload();
   }
 
+  /** Whether something would go with the page, so that somebody should wait for a moment. */
+  get unsaved(): boolean {
+    if (this.core.outlives || this.ended.value) return false;
+    return [...this.composers.values()].some((c) => c.sending || c.changed);
+  }
+
   /** Keeps what is being written, as far as that goes quickly. */
   async saveDrafts(): Promise<void> {
     const saved = Promise.allSettled([...this.composers.values()].map((c) => c.save()));

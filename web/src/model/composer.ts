@@ -97,6 +97,11 @@ export class Composer {
     return [text, (text && (onWay[0] ?? this.letter).reply?.id) || ''];
   }
 
+  /** Whether something was sent and is not stored yet. */
+  get sending(): boolean {
+    return this.onWay.length > 0;
+  }
+
   /** Whether there is something to be kept. */
   get changed(): boolean {
     return draftKey(...this.draft) !== this.saved;

@@ -15,7 +15,7 @@ import { Recorder } from './recorder';
 
 /** How often, in milliseconds, others are told that somebody writes. */
 const tellEvery = 4000;
-const saveAfter = 800;
+const saveAfter = 300;
 
 export function ComposerView({ c }: { c: Conversation }): VNode {
   const app = useApp();
@@ -255,8 +255,11 @@ function useGrowth(field: { current: HTMLTextAreaElement | null }, text: string)
   useLayoutEffect(() => {
     const el = field.current;
     if (!el || CSS.supports('field-sizing', 'content')) return;
+    const line = el.parentElement!;
+    line.style.minHeight = `${line.offsetHeight}px`; // or the messages would have its place for a moment, and scroll
     el.style.height = 'auto';
     el.style.height = `${el.scrollHeight + 2}px`;
+    line.style.minHeight = '';
   }, [text]);
 }
 

@@ -70,10 +70,20 @@ export async function redraw(file: Blob): Promise<Picture> {
   canvas.height = height;
   canvas.getContext('2d')!.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
-  const type = file.type === 'image/jpeg' || file.type === 'image/heic' ? 'image/jpeg' : 'image/webp';
-  const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, type, 0.86));
+  const drawn = (type: string) => new Promise<Blob | null>((done) => canvas.toBlob(done, type, 0.86));
+  let blob = await drawn(/jpeg|heic/.test(file.type) ? 'image/jpeg' : 'image/webp');
+  // WebKit makes a PNG instead, which is many times as large for a photo.
+  if (blob?.type === 'image/png' && opaque(canvas)) {
+    const other = await drawn('image/jpeg');
+    if (other!.size < blob.size) blob = other;
+  }
   if (!blob) throw new Error('the picture cannot be drawn');
   return { blob, name: `photo-${width}x${height}.${blob.type.split('/')[1]!.replace('jpeg', 'jpg')}` };
+}
+
+function opaque(canvas: HTMLCanvasElement): boolean {
+  const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+  return !data.some((value, i) => i % 4 > 2 && value < 255);
 }
 
 /** The size that a picture's name tells, or that of a usual one. */

@@ -337,24 +337,27 @@ function Notifications(): VNode {
 
 function Storage(): VNode {
   const app = useApp();
-  const [used, setUsed] = useState<{ usage: number; quota: number } | null>(null);
+  const [used, setUsed] = useState<StorageEstimate | null>(null);
   const [kept, setKept] = useState<boolean | null>(null);
   useEffect(() => {
-    void navigator.storage?.estimate().then((e) => setUsed({ usage: e.usage ?? 0, quota: e.quota ?? 0 }));
-    void navigator.storage?.persisted().then(setKept);
+    const unknown = () => undefined; // then nothing is said about it
+    navigator.storage?.estimate?.().then(setUsed, unknown);
+    navigator.storage?.persisted().then(setKept, unknown);
   }, []);
-  const part = used?.quota ? used.usage / used.quota : 0;
+  const { usage = 0, quota = 0 } = used ?? {};
   return (
     <>
       <Group text={t('storage.text')}>
         <div class="padded">
-          <p class="spread">
-            <span>{t('storage.used')}</span>
-            <span class="figures">
-              {used ? t('storage.of', { used: size(used.usage), all: size(used.quota) }) : '…'}
-            </span>
-          </p>
-          <progress class="meter" aria-label={t('storage.used')} max={1} value={part} />
+          {quota > 0 && (
+            <>
+              <p class="spread">
+                <span>{t('storage.used')}</span>
+                <span class="figures">{t('storage.of', { used: size(usage), all: size(quota) })}</span>
+              </p>
+              <progress class="meter" aria-label={t('storage.used')} max={quota} value={usage} />
+            </>
+          )}
           {kept && (
             <p class="known">
               <Icon name="check" size="small" />

@@ -160,18 +160,19 @@ function usePlace(timeline: Timeline) {
       break;
     }
   };
+  /** How far somebody has scrolled since; the browser itself scrolls up where less is left. */
+  const strayed = (el: HTMLElement) => el.scrollTop - Math.min(top.current, el.scrollHeight - el.clientHeight);
   const restore = () => {
     const el = box.current;
     if (!el) return;
-    const lowest = el.scrollHeight - el.clientHeight; // where less is left, the browser itself scrolled up to there
-    const strayed = el.scrollTop - Math.min(top.current, lowest); // the event of that is still to come
+    const by = strayed(el); // the event of that is still to come
     if (ends.current) {
-      if (strayed < 0) return;
+      if (by < 0) return;
       el.scrollTop = el.scrollHeight;
     } else if (anchor.current) {
       const child = inner.current!.querySelector<HTMLElement>(`[data-key="${CSS.escape(anchor.current.key)}"]`);
       if (child) {
-        el.scrollTop = child.offsetTop - anchor.current.offset + strayed;
+        el.scrollTop = child.offsetTop - anchor.current.offset + by;
         anchor.current.offset = child.offsetTop - el.scrollTop;
       }
     }
@@ -186,7 +187,9 @@ function usePlace(timeline: Timeline) {
     if (el.scrollHeight - el.scrollTop - el.clientHeight < near) void timeline.more('after');
   };
   const scrolled = () => {
-    if (!box.current) return; // it came late, and the conversation was left
+    const el = box.current;
+    if (!el) return; // it came late, and the conversation was left
+    if (ends.current && strayed(el) > -1) return restore(); // something may have grown since it was scrolled
     remember();
     reach();
   };
@@ -215,8 +218,8 @@ function usePlace(timeline: Timeline) {
     if (!timeline.moreAfter.value && id === timeline.messages.value.at(-1)?.id) {
       timeline.atEnd = ends.current = true;
       setEnd(true);
-      box.current.scrollTop = box.current.scrollHeight;
-      return;
+      top.current = 0;
+      return restore();
     }
     child.scrollIntoView({ block: 'center' });
     child.classList.remove('flash');

@@ -23,6 +23,7 @@ export function Voice({ m, a, card }: { m: Message; a: Attachment; card: VNode }
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(0);
   const [mute, setMute] = useState(false);
+  useEffect(() => setMute(false), [loaded.url]); // the one before may have gone while it was read
   useEffect(() => {
     let stale = false;
     // What was recorded by a browser does not say how long it is.
