@@ -42,7 +42,7 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium engines proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
@@ -104,6 +104,11 @@ vault-reader: | cddl
 .PHONY: chromium
 chromium:
 	@.ci/chromium || true
+
+# Firefox and WebKitGTK likewise.
+.PHONY: engines
+engines:
+	@.ci/engines || true
 
 # nginx and Caddy likewise.
 .PHONY: proxies
