@@ -67,10 +67,8 @@ func (p page) write(o Options, out files) error {
 		return err
 	}
 	out["icon.svg"] = drawing
-	for _, i := range appIcons {
-		if out[i.name], err = i.draw(); err != nil {
-			return err
-		}
+	if err := addIcons(out); err != nil {
+		return err
 	}
 	if out["manifest.webmanifest"], err = os.ReadFile(filepath.Join(web, "manifest.webmanifest")); err != nil {
 		return err
