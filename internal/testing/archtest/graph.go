@@ -12,7 +12,6 @@ import (
 type Package struct {
 	ImportPath string
 	Imports    []string
-	Standard   bool
 }
 
 // A Graph holds the packages of one build by their import paths.
@@ -21,32 +20,23 @@ type Graph struct {
 	Packages map[string]Package
 }
 
-// A Rule says what some packages may import.
+// A Rule says what some packages may not link, directly or through others.
 type Rule struct {
 	// Why is the rule in words.
 	Why string
 	// Of are the packages that the rule is for.
 	Of []string
-	// Linked extends the rule from a package's own imports to everything
-	// that is linked with it.
-	Linked bool
-	// Only, if not empty, is all that may be imported, besides the packages
-	// in Of themselves.
-	Only []string
-	// Never is what may not be imported.
+	// Never is what may not be linked with them.
 	Never []string
-	// Apart forbids the folders directly below this one to import from each
-	// other.
-	Apart string
 }
 
-// A Violation is one import that a rule does not allow.
+// A Violation is one package that is linked although a rule forbids it.
 type Violation struct {
-	Package, Import string
+	Package, Linked string
 }
 
-// String says what imports what.
-func (v Violation) String() string { return v.Package + " imports " + v.Import }
+// String says what links what.
+func (v Violation) String() string { return v.Package + " links " + v.Linked }
 
 // Members returns the packages of the module that a rule is for, sorted.
 func (g Graph) Members(r Rule) []string {
@@ -64,39 +54,15 @@ func (g Graph) Members(r Rule) []string {
 func (g Graph) Check(r Rule) []Violation {
 	var bad []Violation
 	for _, path := range g.Members(r) {
-		imports := slices.Clone(g.Packages[path].Imports)
-		if r.Linked {
-			imports = g.linked(path)
-		}
-		slices.Sort(imports)
-		for _, imported := range imports {
-			if !g.allows(r, path, imported) {
-				bad = append(bad, Violation{g.short(path), g.short(imported)})
+		linked := g.linked(path)
+		slices.Sort(linked)
+		for _, p := range linked {
+			if g.matchAny(r.Never, p) {
+				bad = append(bad, Violation{g.short(path), g.short(p)})
 			}
 		}
 	}
 	return bad
-}
-
-func (g Graph) allows(r Rule, importer, imported string) bool {
-	if g.matchAny(r.Never, imported) {
-		return false
-	}
-	if r.Apart != "" {
-		mine, theirs := g.below(r.Apart, importer), g.below(r.Apart, imported)
-		return theirs == "" || mine == theirs
-	}
-	return len(r.Only) == 0 || g.matchAny(r.Only, imported) || g.matchAny(r.Of, imported)
-}
-
-// below returns the first folder of path below dir, "" if path is elsewhere.
-func (g Graph) below(dir, path string) string {
-	rest, ok := strings.CutPrefix(g.short(path), dir+"/")
-	if !ok {
-		return ""
-	}
-	first, _, _ := strings.Cut(rest, "/")
-	return first
 }
 
 // linked returns everything that path imports, directly or not.
@@ -137,9 +103,6 @@ func (g Graph) matchAny(patterns []string, path string) bool {
 }
 
 func (g Graph) match(pattern, path string) bool {
-	if pattern == "std" {
-		return g.Packages[path].Standard
-	}
 	path = g.short(path)
 	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
 		return path == root || strings.HasPrefix(path, root+"/")
@@ -150,7 +113,7 @@ func (g Graph) match(pattern, path string) bool {
 // Validate reports rules that could not fail: without packages, or without
 // anything that they forbid.
 func (r Rule) Validate() error {
-	if len(r.Of) == 0 || len(r.Only)+len(r.Never)+len(r.Apart) == 0 {
+	if len(r.Of) == 0 || len(r.Never) == 0 {
 		return fmt.Errorf("the rule %q forbids nothing", r.Why)
 	}
 	return nil
