@@ -3,8 +3,14 @@
 GO ?= go
 FUZZTIME ?= 2m
 FUZZ ?= .
+FUZZFLAGS ?=
 BENCH ?= .
+BENCHTIME ?= 1s
+BENCHPACKAGES ?= ./...
 BENCHFLAGS ?=
+INTEROP ?= .
+SCREENS ?= $(CURDIR)/docs/screens
+SCREENTESTS ?= Screens|Postcards
 PEERFLAGS ?=
 PAGEFLAGS ?=
 RUNFLAGS ?=
@@ -47,8 +53,8 @@ test: | cddl chromium engines proxies openssh versitygw ts-mls tus-js-client vau
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
 
-interop: | ts-mls tus-js-client peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions; uploads by tus-js-client
-	INTEROP=required $(GO) test ./internal/testing/interop -count=1 -v -timeout 20m
+interop: | ts-mls tus-js-client peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions; uploads by tus-js-client (INTEROP selects tests)
+	INTEROP=required $(GO) test ./internal/testing/interop -run '$(INTEROP)' -count=1 -v -timeout 20m
 
 lint: $(GOLANGCI_LINT) | web ## the linters of .golangci.yml, and Prettier and ESLint for the page
 	$(GOLANGCI_LINT) run
@@ -57,7 +63,7 @@ lint: $(GOLANGCI_LINT) | web ## the linters of .golangci.yml, and Prettier and E
 	npm --prefix web run --silent lint
 
 screens: | chromium web ## pictures of every screen of the browsers' application into docs/screens/, and those of README
-	SCREENS='$(CURDIR)/docs/screens' $(GO) test ./internal/testing/pagetest -run '^Test(Screens|Postcards)$$' -count=1 -timeout 20m
+	SCREENS='$(SCREENS)' $(GO) test ./internal/testing/pagetest -run '^Test($(SCREENTESTS))$$' -count=1 -timeout 20m
 
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the programs call
 	$(GOVULNCHECK) ./...
@@ -67,11 +73,11 @@ coverage: ## which statements of the MLS library no test runs, and why; fails be
 	$(GO) test -coverpkg=./mls/... -coverprofile=$(TOOLS)/mls.cover ./mls/... >/dev/null
 	@$(GO) run ./internal/dev/uncovered -least 90 $(TOOLS)/mls.cover
 
-fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets
-	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)'
+fuzz: ## every fuzz target for FUZZTIME (2m); FUZZ selects targets, FUZZFLAGS='-few 5' draws some by lot
+	@$(GO) run ./internal/dev/runfuzz -time $(FUZZTIME) -only '$(FUZZ)' $(FUZZFLAGS)
 
-bench: ## all benchmarks (BENCH selects some), then the relay beside its peers
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+bench: ## all benchmarks (BENCH and BENCHPACKAGES select some), then the relay beside its peers
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m $(BENCHPACKAGES)
 	$(GO) run ./bench/relay $(BENCHFLAGS)
 
 bench-peers: | ts-mls peers ## our MLS library beside its peers, as tables (PEERFLAGS='-sizes 10000' for more)
