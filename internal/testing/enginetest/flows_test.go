@@ -28,6 +28,9 @@ var flows = []struct {
 }
 
 func TestFlows(t *testing.T) {
+	if os.Getenv("ENGINES") == "" {
+		t.Skip("takes minutes; `make test-engines` runs it")
+	}
 	for _, e := range Engines() {
 		t.Run(e.Name, func(t *testing.T) {
 			t.Parallel()
