@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -146,7 +147,7 @@ func (a *actor) run(ctx context.Context) {
 			a.client.retire(a)
 			return
 		}
-		if machine != nil && a.use.purpose == forNothing && machine.rec.Status == StatusRequest {
+		if machine != nil && a.use.purpose == forNothing && machine.rec.Status == chat.StatusRequest {
 			machine = nil // it is loaded again when somebody asks for it
 		}
 	}
@@ -265,7 +266,7 @@ func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
 	a.mu.Lock()
 	if a.failing == 0 { // told once the lock is free
-		defer a.client.emit(FailureEvent{Conversation: conversationID(a.channel), Err: err})
+		defer a.client.emit(chat.FailureEvent{Conversation: chat.IDOf(a.channel), Err: err})
 	}
 	defer a.mu.Unlock()
 	a.failing = min(max(2*a.failing, retryFirst), maxSaveRetryDelay)

@@ -4,20 +4,17 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"slices"
 
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// A FileID names an attached file: the same on every device, and as long as
-// it is on its server.
-type FileID string
-
-func fileID(blob protocol.BlobID) FileID { return FileID(blob.String()) }
 
 // errSentBefore is for a file that two messages want: it would tell the server
 // that they belong together.
@@ -26,7 +23,7 @@ var errSentBefore = errors.New("this file was sent already, or waited for too lo
 // Attach copies a file into the profile, sealed, to be sent with a Draft
 // within a week. mediaType may be empty. It works without Files and leaves
 // nothing readable on the device.
-func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (FileID, error) {
+func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (chat.FileID, error) {
 	rec := fileRecord{
 		Version: recordVersion, Name: storable(name), Type: storable(mediaType), Attached: c.now().Unix(), Used: c.now().Unix(),
 		Secret: attach.NewSecret(),
@@ -34,7 +31,7 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 	if rec.Name == "" {
 		rec.Name = "attachment"
 	}
-	if _, err := io.ReadFull(random, rec.Token[:]); err != nil {
+	if _, err := rand.Read(rec.Token[:]); err != nil {
 		return "", err
 	}
 	k := keyOfFile(c.store, rec.Token.BlobID())
@@ -53,7 +50,7 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 	if err != nil {
 		return "", errors.Join(err, c.attachments.drop(k))
 	}
-	return fileID(rec.Token.BlobID()), nil
+	return chat.FileIDOf(rec.Token.BlobID()), nil
 }
 
 // copyIn writes all of r into a cached file that has only a record.
@@ -93,7 +90,7 @@ func (u contextReader) Read(p []byte) (int, error) {
 }
 
 // Detach forgets a file that was attached and not sent.
-func (c *Client) Detach(id FileID) error {
+func (c *Client) Detach(id chat.FileID) error {
 	blob, err := protocol.ParseBlobID(string(id))
 	if err != nil {
 		return errNotKept
@@ -109,7 +106,7 @@ func (c *Client) Detach(id FileID) error {
 }
 
 // takeUpload prepares an attached file for sending.
-func (c *Client) takeUpload(id FileID) (uploadRecord, error) {
+func (c *Client) takeUpload(id chat.FileID) (uploadRecord, error) {
 	blob, err := protocol.ParseBlobID(string(id))
 	if err != nil {
 		return uploadRecord{}, errNotKept
@@ -162,7 +159,7 @@ func sendKept(tx *sealedTx, u uploadRecord, by useRecord) error {
 // returns its size in bytes. What is not on this device is downloaded first,
 // from where an earlier attempt ended; progress is told as ProgressEvents.
 // What is handed out is what the sender attached, to the last bit.
-func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
+func (c *Client) OpenAttachment(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
 	ext, name, err := c.attachment(conv, id, index)
 	if err != nil {
 		return nil, 0, err
@@ -202,7 +199,7 @@ func (c *Client) OpenAttachment(ctx context.Context, conv ConversationID, id con
 }
 
 // attachmentUse returns the reference by which a message uses a cached file.
-func (c *Client) attachmentUse(conv ConversationID, id content.MessageID) (by useRecord, err error) {
+func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (by useRecord, err error) {
 	err = c.viewConversation(conv, func(tx *sealedTx, k cid, _ *convRecord) error {
 		order, _, err := c.pager(tx, k, conv).find(id)
 		by = useRecord{k, order}
@@ -213,7 +210,7 @@ func (c *Client) attachmentUse(conv ConversationID, id content.MessageID) (by us
 
 // openLocal opens the file of an attachment where it lies on the machine, if
 // it still does and is unchanged.
-func (c *Client) openLocal(conv ConversationID, id content.MessageID, index int, ext *content.External) io.ReadSeekCloser {
+func (c *Client) openLocal(conv chat.ConversationID, id content.MessageID, index int, ext *content.External) io.ReadSeekCloser {
 	rec, err := c.messageRecord(conv, id)
 	i := slices.IndexFunc(rec.Paths, func(p pathRecord) bool { return p.Index == index })
 	if err != nil || i < 0 || c.config.Files == nil {
@@ -256,7 +253,7 @@ func (c *Client) ensureCached(ctx context.Context, at attachmentLocation, by use
 		return err
 	}
 	err = c.completeDownload(ctx, at, ext, k, rec.Have)
-	if errors.Is(err, ErrFull) { // what came so far would leave no room for anything else
+	if errors.Is(err, backend.ErrFull) { // what came so far would leave no room for anything else
 		err = errors.Join(err, c.attachments.drop(k))
 	}
 	return err

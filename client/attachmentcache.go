@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -164,7 +165,7 @@ func (r *fileRecord) use(tx *sealedTx, by useRecord) error {
 	var m messageRecord
 	ok, err := tx.load(key(tableMessage, by.CID[:], number(by.Order)), &m)
 	if err == nil && (!ok || m.Deleted) {
-		err = ErrNoMessage
+		err = chat.ErrNoMessage
 	}
 	if err == nil && !slices.Contains(r.Uses, by) {
 		r.Uses = append(r.Uses, by)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -55,7 +56,7 @@ func (b *backoff) reset() { *b = backoff{} }
 
 // retryable reports whether trying again later may help.
 func retryable(err error) bool {
-	if errors.Is(err, ErrOffline) {
+	if errors.Is(err, backend.ErrOffline) {
 		return true
 	}
 	var refused *protocol.Error

@@ -4,20 +4,23 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Direct returns the conversation with somebody, which it begins if there is
 // none.
-func (c *Client) Direct(ctx context.Context, peer account.Address) (ConversationID, error) {
+func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.ConversationID, error) {
 	if peer == c.self.address {
-		return "", ErrSelf
+		return "", chat.ErrSelf
 	}
 	id, err := c.directWith(peer)
 	if err != nil || id != "" {
@@ -31,11 +34,11 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (Conversation
 
 // directWith finds the conversation with somebody, "" if there is none that
 // can go on.
-func (c *Client) directWith(peer account.Address) (id ConversationID, err error) {
+func (c *Client) directWith(peer account.Address) (id chat.ConversationID, err error) {
 	err = c.store.view(func(tx *sealedTx) error {
 		rec, err := openDirect(tx, peer.String())
 		if err == nil && rec != nil {
-			id = conversationID(rec.Channel)
+			id = chat.IDOf(rec.Channel)
 		}
 		return err
 	})
@@ -43,7 +46,7 @@ func (c *Client) directWith(peer account.Address) (id ConversationID, err error)
 }
 
 // CreateGroup begins a group with other people in it.
-func (c *Client) CreateGroup(ctx context.Context, title string, people []account.Address) (ConversationID, error) {
+func (c *Client) CreateGroup(ctx context.Context, title string, people []account.Address) (chat.ConversationID, error) {
 	if title == "" {
 		return "", errors.New("a group needs a title")
 	}
@@ -72,7 +75,7 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 		}
 	}
 	for _, found := range c.lookUp(ctx, all) {
-		if found.err != nil && !errors.Is(found.err, ErrOffline) {
+		if found.err != nil && !errors.Is(found.err, backend.ErrOffline) {
 			return nil, found.err
 		}
 	}
@@ -80,16 +83,16 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 }
 
 // begin creates a conversation on this account's server.
-func (c *Client) begin(state groupState, peer string, add []string) (ConversationID, error) {
+func (c *Client) begin(state groupState, peer string, add []string) (chat.ConversationID, error) {
 	state.Version, state.Host = recordVersion, c.self.address.Host
-	state = state.withRole(c.self.address.String(), RoleOwner)
+	state = state.withRole(c.self.address.String(), chat.RoleOwner)
 	settings, err := c.Settings()
 	if err != nil {
 		return "", err
 	}
 	state.Timer = uint32(settings.Timer / time.Second)
 	var channel protocol.ChannelID
-	if _, err := random.Read(channel[:]); err != nil {
+	if _, err := rand.Read(channel[:]); err != nil {
 		return "", err
 	}
 	group, delta, err := c.newGroup(channel, state)
@@ -98,7 +101,7 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 	}
 	id := cid(c.store.index(channel[:]))
 	conv := &convRecord{
-		Version: recordVersion, Channel: channel, Host: state.Host, Status: StatusActive, Peer: peer,
+		Version: recordVersion, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
 		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
 		listRecord: listRecord{Members: 1},
 	}
@@ -129,7 +132,7 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return conversationID(channel), c.registerID(conversationID(channel), id)
+	return chat.IDOf(channel), c.registerID(chat.IDOf(channel), id)
 }
 
 // firstItems fills the outbox of a new conversation: invitations, and the

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -24,7 +24,7 @@ func TestNewGroupsInviteTheirMembers(t *testing.T) {
 		if got := a.status(id).Members; got != 2 {
 			t.Errorf("it has %d members", got)
 		}
-		if got := b.status(id).Status; got != client.StatusRequest {
+		if got := b.status(id).Status; got != chat.StatusRequest {
 			t.Errorf("bob's conversation is %v", got)
 		}
 	})
@@ -72,7 +72,7 @@ func TestWhoEntersWithoutARequestTellsTheirName(t *testing.T) {
 		id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address(), c.Address()})
 		must(t, err)
 		pass(time.Minute)
-		if got := b.status(id).Status; got != client.StatusActive {
+		if got := b.status(id).Status; got != chat.StatusActive {
 			t.Fatalf("bob's group is %v", got)
 		}
 		c.accept()
@@ -92,15 +92,15 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 		id := group(t, a, b)
 		refused := func(err error) {
 			t.Helper()
-			if !errors.Is(err, client.ErrLastOwner) {
+			if !errors.Is(err, chat.ErrLastOwner) {
 				t.Errorf("the only owner was told %v", err)
 			}
 		}
-		refused(a.SetRole(t.Context(), id, a.Address(), client.RoleMember))
+		refused(a.SetRole(t.Context(), id, a.Address(), chat.RoleMember))
 		refused(a.Leave(t.Context(), id))
 		// The successor has left before it is their turn.
 		a.way.Partition("", true)
-		must(t, a.SetRole(t.Context(), id, b.Address(), client.RoleOwner))
+		must(t, a.SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), id))
 		must(t, b.Leave(t.Context(), id))
 		pass(time.Minute)
@@ -111,10 +111,10 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 		// And with a successor who is there.
 		c := join(t, net, "carol", host)
 		other := group(t, a, c)
-		must(t, a.SetRole(t.Context(), other, c.Address(), client.RoleOwner))
+		must(t, a.SetRole(t.Context(), other, c.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), other))
 		pass(time.Minute)
-		if got := roles(t, c, other); got["carol"] != client.RoleOwner || len(got) != 1 {
+		if got := roles(t, c, other); got["carol"] != chat.RoleOwner || len(got) != 1 {
 			t.Errorf("carol sees %v", got)
 		}
 	})

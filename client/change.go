@@ -4,15 +4,16 @@ package client
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -117,12 +118,12 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 			continue
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: why})
-		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why})
+		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), noticeRecord{Kind: chat.NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {
-			return c.stop(tx, StatusLost, why)
+			return c.stop(tx, chat.StatusLost, why)
 		}
 	}
 	if len(in.found) > 0 && len(item.Ciphertext) == 0 {
@@ -175,7 +176,7 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	if len(item.Change.Roles) > 0 && !c.owned(c.state.withRoles(item.Change.Roles), "") {
-		return ErrLastOwner // who was to own the group has left it since
+		return chat.ErrLastOwner // who was to own the group has left it since
 	}
 	staged, delta, err := c.group.Stage(options)
 	if err != nil {
@@ -185,7 +186,7 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 		return err
 	}
 	if _, err := c.rules().judge(staged); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotAllowed, err) // the roles are others than when it was asked for
+		return fmt.Errorf("%w: %w", chat.ErrNotAllowed, err) // the roles are others than when it was asked for
 	}
 	next, err := accessPublic(staged, c.rec.Channel)
 	if err != nil {
@@ -235,7 +236,7 @@ func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o 
 	}
 	if ch.Again == nil {
 		for _, address := range c.rolesToDrop(guests, o) {
-			next = next.withRole(address, RoleMember)
+			next = next.withRole(address, chat.RoleMember)
 		}
 	}
 	if next.equal(c.state) {
@@ -290,7 +291,7 @@ func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
 // newStash encrypts something for a blob.
 func newStash(plain []byte) (*stashRecord, error) {
 	s := &stashRecord{}
-	if _, err := io.ReadFull(random, s.Token[:]); err != nil {
+	if _, err := rand.Read(s.Token[:]); err != nil {
 		return nil, err
 	}
 	hash := sha256.Sum256(plain)
@@ -311,7 +312,7 @@ func newStash(plain []byte) (*stashRecord, error) {
 func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 	staged := c.group.PendingCommit()
 	if staged == nil {
-		return c.stop(tx, StatusStopped, errors.New("an own change was accepted that this device does not remember"))
+		return c.stop(tx, chat.StatusStopped, errors.New("an own change was accepted that this device does not remember"))
 	}
 	next, err := parseGroupState(staged.Context().Extensions)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -21,7 +22,7 @@ func (in commandChoose) step(c *conversation, _ *sealedTx) error {
 }
 
 // SetPinned keeps a conversation at the top of the list, or no longer.
-func (c *Client) SetPinned(ctx context.Context, conv ConversationID, on bool) error {
+func (c *Client) SetPinned(ctx context.Context, conv chat.ConversationID, on bool) error {
 	return c.tell(ctx, conv, commandPin{on})
 }
 
@@ -35,14 +36,14 @@ func (in commandPin) step(c *conversation, tx *sealedTx) error {
 
 // SetArchived puts a conversation away, or takes it back. The next message
 // takes it back, too, unless it is muted.
-func (c *Client) SetArchived(ctx context.Context, conv ConversationID, on bool) error {
+func (c *Client) SetArchived(ctx context.Context, conv chat.ConversationID, on bool) error {
 	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Archived = on }})
 }
 
 // SetMuted asks interfaces not to call attention to a conversation until a
 // time; one that has passed, such as the zero time, ends that. Meanwhile the
 // others cannot wake this device for it, which theirs may notice.
-func (c *Client) SetMuted(ctx context.Context, conv ConversationID, until time.Time) error {
+func (c *Client) SetMuted(ctx context.Context, conv chat.ConversationID, until time.Time) error {
 	muted := int64(0)
 	if until.After(c.now()) {
 		muted = millis(until)
@@ -53,8 +54,8 @@ func (c *Client) SetMuted(ctx context.Context, conv ConversationID, until time.T
 // SetDraft keeps what somebody is about to write, at most MaxText bytes, and
 // the message that it replies to, if any. An empty text with no reply forgets
 // it.
-func (c *Client) SetDraft(ctx context.Context, conv ConversationID, text string, reply content.MessageID) error {
-	if len(text) > MaxText {
+func (c *Client) SetDraft(ctx context.Context, conv chat.ConversationID, text string, reply content.MessageID) error {
+	if len(text) > chat.MaxText {
 		return errTextTooLong
 	}
 	var to []byte

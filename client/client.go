@@ -6,31 +6,34 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/hpke"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
 // Config is what a client needs from outside.
 type Config struct {
-	Store     Store
+	Store     backend.Store
 	Key       keyring.StoreKey
-	Transport Transport
+	Transport backend.Transport
 	// Files is where files are attached from and saved to by their paths; nil
 	// is nowhere. Attach and OpenAttachment do without.
-	Files Files
+	Files backend.Files
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// OnEvent, if not nil, is told what happens, by any goroutine. It must not
 	// block and not call back into the client.
-	OnEvent func(Event)
+	OnEvent func(chat.Event)
 	// Log gets messages without any content; nil discards them.
-	Log Logger
+	Log backend.Logger
 	// Lock, if not nil, is given what holds the keys of the store for as long
 	// as the client is open, a slice or a pointer, to keep it out of swap.
 	Lock func(secret any) bool
@@ -44,7 +47,7 @@ type Client struct {
 	attachments *attachmentCache
 	self        identity
 	letter      hpke.PrivateKey // the mailbox key
-	log         Logger
+	log         backend.Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -60,7 +63,7 @@ type Client struct {
 	actors map[cid]*actor
 	// ids finds conversations by the identifiers that people use: all of them
 	// once they have been surveyed, before that those that were seen.
-	ids      map[ConversationID]cid
+	ids      map[chat.ConversationID]cid
 	surveyed bool
 	home     *mailbox
 	session  *sessionGate
@@ -104,7 +107,7 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err != nil {
 		return none, err
 	}
-	recovery, err := account.NewRecoverySecret(random)
+	recovery, err := account.NewRecoverySecret(rand.Reader)
 	if err != nil {
 		return none, err
 	}
@@ -158,7 +161,7 @@ func Open(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		config: cfg, store: store, attachments: newAttachmentCache(store, cfg.clock()), log: cfg.Log,
-		actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
+		actors: map[cid]*actor{}, ids: map[chat.ConversationID]cid{},
 		clocks: clockWatch{hosts: map[string]serverTime{}},
 	}
 	c.session = newSessionGate(func() { c.home.start() })
@@ -183,7 +186,7 @@ func (c *Client) load(tx *sealedTx) error {
 		return err
 	}
 	if !ok {
-		return ErrNoProfile
+		return chat.ErrNoProfile
 	}
 	if c.self.address, err = account.ParseAddress(rec.Address); err != nil {
 		return err
@@ -219,7 +222,7 @@ func (c *Client) Address() account.Address { return c.self.address }
 
 func (c *Client) now() time.Time { return c.config.clock()() }
 
-func (c *Client) emit(e Event) {
+func (c *Client) emit(e chat.Event) {
 	if c.config.OnEvent != nil {
 		c.config.OnEvent(e)
 	}
@@ -230,7 +233,7 @@ func (c *Client) spawn(fn func()) { c.tasks.Go(fn) }
 
 // ConnectConversation connects one conversation. A request is connected only at
 // the account's own server, and only the newest requests have a connection.
-func (c *Client) ConnectConversation(id ConversationID) error {
+func (c *Client) ConnectConversation(id chat.ConversationID) error {
 	k, err := c.find(id)
 	if err != nil {
 		return err
@@ -264,9 +267,9 @@ func (c *Client) ConnectAll() error {
 	var asked newestRequests
 	begin := func(s stored) error {
 		switch {
-		case s.rec.Ending, s.rec.Status == StatusActive, s.rec.Status == StatusLeft:
+		case s.rec.Ending, s.rec.Status == chat.StatusActive, s.rec.Status == chat.StatusLeft:
 			begun = append(begun, c.start(s.k, &s.rec))
-		case s.rec.Status == StatusRequest:
+		case s.rec.Status == chat.StatusRequest:
 			if s.rec.Expected {
 				begun = append(begun, c.start(s.k, &s.rec))
 			} else {
@@ -304,7 +307,7 @@ func (c *Client) Connect(ready <-chan struct{}) {
 			return
 		}
 		if err := c.ConnectAll(); err != nil && c.ctx.Err() == nil {
-			c.emit(FailureEvent{Err: err})
+			c.emit(chat.FailureEvent{Err: err})
 		}
 	})
 }
@@ -314,7 +317,7 @@ func (c *Client) conversationRecord(k cid) (*convRecord, error) {
 	err := c.store.view(func(tx *sealedTx) error {
 		ok, err := tx.load(key(tableConversation, k[:]), &rec)
 		if err == nil && !ok {
-			err = ErrNoConversation
+			err = chat.ErrNoConversation
 		}
 		return err
 	})
@@ -322,7 +325,7 @@ func (c *Client) conversationRecord(k cid) (*convRecord, error) {
 }
 
 // actor returns the actor of a conversation, started if it was not.
-func (c *Client) actor(id ConversationID) (*actor, error) {
+func (c *Client) actor(id chat.ConversationID) (*actor, error) {
 	k, err := c.find(id)
 	if err != nil {
 		return nil, err
@@ -355,7 +358,7 @@ func (c *Client) start(k cid, rec *convRecord) *actor {
 }
 
 // tell gives a conversation a command and waits until it is durable.
-func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
+func (c *Client) tell(ctx context.Context, id chat.ConversationID, in input) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -365,7 +368,7 @@ func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
 
 // WaitUntilSent waits until all commands for a conversation are complete,
 // including its letters and wake requests.
-func (c *Client) WaitUntilSent(ctx context.Context, id ConversationID) error {
+func (c *Client) WaitUntilSent(ctx context.Context, id chat.ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -375,7 +378,7 @@ func (c *Client) WaitUntilSent(ctx context.Context, id ConversationID) error {
 
 // WaitUntilSentExceptFiles is like WaitUntilSent, but does not wait for uploads
 // that failed and are retried later, nor for the messages that depend on them.
-func (c *Client) WaitUntilSentExceptFiles(ctx context.Context, id ConversationID) error {
+func (c *Client) WaitUntilSentExceptFiles(ctx context.Context, id chat.ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err

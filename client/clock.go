@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -15,22 +16,9 @@ import (
 // device's clock and that of the account's server both say that it is time,
 // and key packages hold by the server's, which all who take them share.
 
-// ClockTolerance is how far two clocks may differ before it matters.
-const ClockTolerance = 5 * time.Minute
-
 // clockTrustPeriod is how long the device's clock is trusted after the last
 // contact with the server.
 const clockTrustPeriod = 48 * time.Hour
-
-// ClockEvent: the clock of this device and that of the account's server differ
-// by more than ClockTolerance, or do so no longer.
-type ClockEvent struct {
-	// Ahead is how far the device's clock is ahead, negative if it is behind,
-	// 0 if it is right now.
-	Ahead time.Duration
-}
-
-func (ClockEvent) event() {}
 
 // A clockWatch compares the device's clock with those of servers.
 type clockWatch struct {
@@ -64,7 +52,7 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 	w.told = ahead
 	w.mu.Unlock()
 	if changed {
-		c.emit(ClockEvent{ahead})
+		c.emit(chat.ClockEvent{Ahead: ahead})
 	}
 }
 
@@ -86,7 +74,7 @@ func (c *Client) aheadOfHost(host string) (ahead time.Duration, known bool) {
 		return 0, false
 	}
 	ahead = c.now().Sub(server.now()).Truncate(time.Second)
-	if ahead.Abs() <= ClockTolerance {
+	if ahead.Abs() <= chat.ClockTolerance {
 		ahead = 0
 	}
 	return ahead, true

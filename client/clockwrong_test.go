@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -63,7 +63,7 @@ func TestWrongClocksKeepNobodyOut(t *testing.T) {
 					carol.accept()
 					pass(time.Minute)
 					other := group(t, bob, alice, carol)
-					for _, at := range []client.ConversationID{id, other} {
+					for _, at := range []chat.ConversationID{id, other} {
 						for _, p := range []*person{alice, bob, carol} {
 							p.say(at, "from "+p.Address().Name)
 							pass(time.Minute)

@@ -3,33 +3,22 @@
 package client
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
-// MaxText bounds the text of a message in bytes.
-const MaxText = 64 << 10
-
-var errTextTooLong = worded{ErrTooLong, fmt.Sprintf("a message may have at most %d bytes; send longer texts as files", MaxText)}
+var errTextTooLong = chat.Worded{Kind: chat.ErrTooLong, Text: fmt.Sprintf("a message may have at most %d bytes; send longer texts as files", chat.MaxText)}
 
 // maxContent bounds an encoded message, so that it fits into an entry.
 const maxContent = envelope.MaxMessage - 4<<10
-
-// MaxExpiry is the longest time after which messages can be made to disappear.
-const MaxExpiry = 365 * 24 * time.Hour
-
-func checkExpiry(after time.Duration) error {
-	if after < 0 || after > MaxExpiry || after > 0 && after < time.Second {
-		return errors.New("messages can be made to disappear after one second at the earliest and one year at the latest")
-	}
-	return nil
-}
 
 // Commands that a person gives a conversation.
 type (
@@ -37,7 +26,7 @@ type (
 		message content.Message
 		uploads []uploadRecord
 		expire  time.Duration
-		sent    *Message // set by the step
+		sent    *chat.Message // set by the step
 	}
 	commandChange struct{ change changeRecord }
 	commandLeave  struct{}
@@ -69,7 +58,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	}
 	expire := time.Duration(0)
 	if view.Kind == content.KindMessage {
-		expire = min(lasting(in.expire, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
+		expire = min(lasting(in.expire, time.Duration(c.state.Timer)*time.Second), chat.MaxExpiry)
 	}
 	if expire > 0 {
 		in.message.Expires = content.ExpireAt(now.Add(expire))
@@ -79,7 +68,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 			return refusal{err}
 		}
 	}
-	message, err := in.message.Salted(random)
+	message, err := in.message.Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -88,7 +77,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 		return refusal{err}
 	}
 	if len(raw) > maxContent {
-		return refusal{worded{ErrTooLong, "this is too much for one message; send fewer files at a time"}}
+		return refusal{chat.Worded{Kind: chat.ErrTooLong, Text: "this is too much for one message; send fewer files at a time"}}
 	}
 	return c.enqueueMessage(tx, in, &message, raw, expire)
 }
@@ -101,7 +90,7 @@ func (c *conversation) closedBecause() string {
 	if !c.rec.Group {
 		removed = "the other one has left it"
 	}
-	return map[Status]string{StatusLeft: "you left it", StatusRemoved: removed, StatusBlocked: "you blocked it"}[c.rec.Status]
+	return map[chat.Status]string{chat.StatusLeft: "you left it", chat.StatusRemoved: removed, chat.StatusBlocked: "you blocked it"}[c.rec.Status]
 }
 
 func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {
@@ -115,7 +104,7 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 		if err := c.keepPlaces(tx); err != nil {
 			return err
 		}
-		if out.Order, err = c.record(tx, self.String(), id, raw, message, StateWaiting); err != nil {
+		if out.Order, err = c.record(tx, self.String(), id, raw, message, chat.StateWaiting); err != nil {
 			return err
 		}
 		if err := c.notePaths(tx, out.Order, in.uploads); err != nil {
@@ -125,7 +114,7 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 		return err
 	}
 	if in.sent != nil {
-		*in.sent = Message{ID: id, Conversation: conversationID(c.rec.Channel), From: self, Own: true, State: StateWaiting}
+		*in.sent = chat.Message{ID: id, Conversation: chat.IDOf(c.rec.Channel), From: self, Own: true, State: chat.StateWaiting}
 	}
 	_, err = c.queue(tx, out)
 	return err
@@ -148,22 +137,22 @@ type rule struct{ text string }
 func (r rule) Error() string { return r.text }
 
 // Unwrap returns ErrNotAllowed.
-func (rule) Unwrap() error { return ErrNotAllowed }
+func (rule) Unwrap() error { return chat.ErrNotAllowed }
 
 // mayNotRemove says why a member of one role is not removed by another one.
-func mayNotRemove(member, by Role) error {
+func mayNotRemove(member, by chat.Role) error {
 	switch {
-	case member == RoleOwner && by == RoleOwner:
+	case member == chat.RoleOwner && by == chat.RoleOwner:
 		return rule{"an owner cannot be removed: make them an ordinary member first, then remove them"}
-	case member >= RoleAdmin:
+	case member >= chat.RoleAdmin:
 		return rule{"only an owner of the group may remove an administrator, and nobody an owner: ask an owner to do it, or to take the role from them"}
 	}
-	return ErrNotAllowed
+	return chat.ErrNotAllowed
 }
 
 func (in commandChange) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive {
-		return refusal{ErrClosed}
+	if c.rec.Status != chat.StatusActive {
+		return refusal{chat.ErrClosed}
 	}
 	ch := in.change
 	role := c.state.role(c.self.address.String())
@@ -171,10 +160,10 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 	switch {
 	case !c.state.Group && administers:
 		return refusal{errors.New("this is a conversation between two; create a group instead")}
-	case len(ch.Roles) > 0 && role < RoleOwner:
+	case len(ch.Roles) > 0 && role < chat.RoleOwner:
 		return refusal{rule{"only an owner of the group may give and take roles: ask one of them"}}
-	case administers && role < RoleAdmin, ch.Timer != nil && c.state.Group && role < RoleAdmin:
-		return refusal{ErrNotAllowed}
+	case administers && role < chat.RoleAdmin, ch.Timer != nil && c.state.Group && role < chat.RoleAdmin:
+		return refusal{chat.ErrNotAllowed}
 	}
 	for _, r := range ch.Roles {
 		if len(c.leavesOf(r.Address)) == 0 {
@@ -182,7 +171,7 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 		}
 	}
 	if len(ch.Roles) > 0 && !c.owned(c.plannedState().withRoles(ch.Roles), "") {
-		return refusal{ErrLastOwner}
+		return refusal{chat.ErrLastOwner}
 	}
 	for _, a := range ch.Remove {
 		if len(c.leavesOf(a)) == 0 {
@@ -215,22 +204,22 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 
 // step leaves the group. The only owner names a successor first.
 func (commandLeave) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive && c.rec.Status != StatusRequest {
-		return refusal{ErrClosed}
+	if c.rec.Status != chat.StatusActive && c.rec.Status != chat.StatusRequest {
+		return refusal{chat.ErrClosed}
 	}
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
 		return nil // it is on its way
 	}
 	if c.isLastOwner(c.plannedState()) {
-		return refusal{ErrLastOwner}
+		return refusal{chat.ErrLastOwner}
 	}
-	c.rec.Status = StatusActive
+	c.rec.Status = chat.StatusActive
 	c.touch()
 	self := c.self.address.String()
 	if len(c.members()) == 1 && c.members()[0] == self {
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return c.stop(tx, StatusLeft, nil)
+		return c.stop(tx, chat.StatusLeft, nil)
 	}
 	_, err := c.queue(tx, outboxRecord{Leave: true})
 	return err
@@ -239,13 +228,13 @@ func (commandLeave) step(c *conversation, tx *sealedTx) error {
 // isLastOwner reports whether the group would have no owner if this account left it.
 func (c *conversation) isLastOwner(state groupState) bool {
 	self := c.self.address.String()
-	return state.Group && len(c.members()) > 1 && state.role(self) == RoleOwner && !c.owned(state, self)
+	return state.Group && len(c.members()) > 1 && state.role(self) == chat.RoleOwner && !c.owned(state, self)
 }
 
 // owned reports whether a member other than without owns the group.
 func (c *conversation) owned(state groupState, without string) bool {
 	return slices.ContainsFunc(state.Roles, func(r roleRecord) bool {
-		return r.Role == RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
+		return r.Role == chat.RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
 	})
 }
 
@@ -262,13 +251,13 @@ func (c *conversation) plannedState() groupState {
 }
 
 func (commandAccept) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusRequest {
+	if c.rec.Status != chat.StatusRequest {
 		return refusal{errors.New("there is nothing to accept")}
 	}
 	if slices.Contains(c.rec.Unconfirmed, c.rec.Inviter) {
-		return refusal{ErrUnconfirmed}
+		return refusal{chat.ErrUnconfirmed}
 	}
-	c.rec.Status = StatusActive
+	c.rec.Status = chat.StatusActive
 	c.touch()
 	if err := ensureContact(tx, c.rec.Inviter); err != nil {
 		return err
@@ -277,20 +266,20 @@ func (commandAccept) step(c *conversation, tx *sealedTx) error {
 }
 
 func (commandIntroduce) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive || !c.rec.Newcomers {
+	if c.rec.Status != chat.StatusActive || !c.rec.Newcomers {
 		return nil
 	}
 	return c.sendProfile(tx)
 }
 
 func (commandBlock) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status == StatusActive && c.state.Group {
+	if c.rec.Status == chat.StatusActive && c.state.Group {
 		return refusal{errors.New("leave the group instead")}
 	}
 	if err := c.dropDeliveries(tx); err != nil {
 		return err
 	}
-	return c.stop(tx, StatusBlocked, nil)
+	return c.stop(tx, chat.StatusBlocked, nil)
 }
 
 // sendProfile tells the others the name that this account goes by.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // confirm looks up members whom no server vouched for yet.
@@ -26,7 +27,7 @@ func (c *conversation) confirm() {
 // and those of contacts.
 func (c *conversation) toConfirm() []string {
 	all := c.unconfirmedMembers()
-	if c.rec.Status != StatusRequest {
+	if c.rec.Status != chat.StatusRequest {
 		return all
 	}
 	return slices.DeleteFunc(all, func(a string) bool {
@@ -50,7 +51,7 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 			if errors.Is(err, errStore) || tx.failed != nil {
 				return err
 			}
-			return c.stop(tx, StatusStopped, fmt.Errorf("%w: %s (%w)", ErrImpostor, address, err))
+			return c.stop(tx, chat.StatusStopped, fmt.Errorf("%w: %s (%w)", chat.ErrImpostor, address, err))
 		}
 		confirmed[address] = true
 		c.changedGeneration(address, found) // notes those that are not known yet
@@ -61,8 +62,8 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 	c.lookups.wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
 	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d claimRecord) bool { return confirmed[d.Address] })
-	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == StatusRequest {
-		c.rec.Status, c.rec.Expected = StatusActive, false
+	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == chat.StatusRequest {
+		c.rec.Status, c.rec.Expected = chat.StatusActive, false
 		if err := c.sendProfile(tx); err != nil {
 			return err
 		}

@@ -3,14 +3,14 @@
 package client
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
 )
 
 func contactKey(tx *sealedTx, address string) []byte {
@@ -35,7 +35,7 @@ func mayAdd(tx *sealedTx, addresses []string) error {
 			return err
 		}
 		if rec.Blocked {
-			return refusal{worded{ErrBlocked, fmt.Sprintf("you blocked %s; unblock them first", a)}}
+			return refusal{chat.Worded{Kind: chat.ErrBlocked, Text: fmt.Sprintf("you blocked %s; unblock them first", a)}}
 		}
 	}
 	return nil
@@ -59,7 +59,7 @@ func pinChain(tx *sealedTx, chain *account.Chain) error {
 		return err
 	}
 	if pinned != nil && !chain.Extends(pinned.Head()) {
-		return fmt.Errorf("%w: the server shows another account than before", ErrImpostor)
+		return fmt.Errorf("%w: the server shows another account than before", chat.ErrImpostor)
 	}
 	if pinned != nil && pinned.Head() == chain.Head() {
 		return nil
@@ -80,8 +80,8 @@ func pinnedChain(tx *sealedTx, a account.Address) (*account.Chain, error) {
 }
 
 // Contacts returns all contacts, by address.
-func (c *Client) Contacts() ([]Contact, error) {
-	var all []Contact
+func (c *Client) Contacts() ([]chat.Contact, error) {
+	var all []chat.Contact
 	err := c.store.view(func(tx *sealedTx) error {
 		return tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
 			var rec contactRecord
@@ -96,12 +96,12 @@ func (c *Client) Contacts() ([]Contact, error) {
 			return true, nil
 		})
 	})
-	slices.SortFunc(all, func(a, b Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+	slices.SortFunc(all, func(a, b chat.Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	return all, err
 }
 
 // Contact returns what is known of somebody.
-func (c *Client) Contact(a account.Address) (contact Contact, err error) {
+func (c *Client) Contact(a account.Address) (contact chat.Contact, err error) {
 	err = c.store.view(func(tx *sealedTx) error {
 		rec, err := loadContact(tx, a.String())
 		if err == nil {
@@ -124,69 +124,26 @@ func (c *Client) NameOf(a account.Address) (name string, err error) {
 }
 
 func (r *contactRecord) shown() string {
-	return displayName(r.Name, r.verifiedProfileName(), r.Address)
+	return names.DisplayName(r.Name, r.verifiedProfileName(), r.Address)
 }
 
 // verifiedProfileName returns the profile name to show: for a verified contact
 // the name at the time of verification, if there was one.
 func (r *contactRecord) verifiedProfileName() string {
-	if len(r.Verified) > 0 && visible(r.VerifiedProfile) != "" {
+	if len(r.Verified) > 0 && names.Visible(r.VerifiedProfile) != "" {
 		return r.VerifiedProfile
 	}
 	return r.Profile
 }
 
-// DisplayName returns the name to show for a contact, as NameOf does for an address.
-func (c Contact) DisplayName() string {
-	return displayName(c.Name, cmp.Or(c.VerifiedProfile, c.Profile), c.Address.String())
-}
-
-// displayName returns the first non-empty of private name, profile name and
-// address.
-func displayName(private, profile, address string) string {
-	return cmp.Or(private, shownProfile(profile), address)
-}
-
-// visible is a name that others gave, or nothing if nothing of it can be seen.
-func visible(name string) string {
-	if strings.ContainsFunc(name, isVisible) {
-		return name
-	}
-	return ""
-}
-
-// shownProfile is the name that somebody gave themselves as it is shown: it is
-// empty if nothing of it can be seen, or if it looks like an address, which is
-// then shown instead of it.
-func shownProfile(name string) string {
-	if LooksLikeAddress(name) {
-		return ""
-	}
-	return visible(name)
-}
-
-// blanks are ranges of letters, marks and symbols that leave nothing on the
-// screen: fillers, selectors of variants, Braille without dots.
-var blanks = [...][2]rune{
-	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2800, 0x2800}, {0x3164, 0x3164},
-	{0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0x1d159, 0x1d159}, {0xe0100, 0xe01ef},
-}
-
-// isVisible reports whether a rune leaves something on the screen. Package
-// strconv has a table of those that may, which is linked anyway.
-func isVisible(r rune) bool {
-	blank := slices.ContainsFunc(blanks[:], func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
-	return r != ' ' && strconv.IsPrint(r) && !blank
-}
-
-func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
-	c := Contact{Address: address(r.Address), Name: r.Name, Profile: shownProfile(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
+func (r *contactRecord) contact(tx *sealedTx) (chat.Contact, error) {
+	c := chat.Contact{Address: address(r.Address), Name: r.Name, Profile: names.ShownProfile(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
 	if len(r.Verified) > 0 {
-		c.VerifiedProfile = shownProfile(r.VerifiedProfile)
+		c.VerifiedProfile = names.ShownProfile(r.VerifiedProfile)
 	}
 	conv, err := openDirect(tx, r.Address)
 	if conv != nil {
-		c.Conversation = conversationID(conv.Channel)
+		c.Conversation = chat.IDOf(conv.Channel)
 	}
 	return c, err
 }
@@ -223,30 +180,26 @@ func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactR
 	if err != nil {
 		return err
 	}
-	c.emit(NameEvent{a, rec.shown()})
+	c.emit(chat.NameEvent{Address: a, Name: rec.shown()})
 	if with == nil {
 		return nil
 	}
-	return c.tell(c.ctx, conversationID(with.Channel), commandChoose{func(*listRecord) {}})
+	return c.tell(c.ctx, chat.IDOf(with.Channel), commandChoose{func(*listRecord) {}})
 }
 
 // checkLabel bounds what people call each other and their groups.
 func checkLabel(s string) error {
-	if len(s) > MaxTitle {
-		return worded{ErrTooLong, fmt.Sprintf("a name may have at most %d bytes", MaxTitle)}
+	if len(s) > chat.MaxTitle {
+		return chat.Worded{Kind: chat.ErrTooLong, Text: fmt.Sprintf("a name may have at most %d bytes", chat.MaxTitle)}
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("a name may not contain control characters; leave them out")
 	}
-	if s != "" && visible(s) == "" {
+	if s != "" && names.Visible(s) == "" {
 		return fmt.Errorf("nothing of this name can be seen; choose one with letters, digits or signs")
 	}
-	if strings.ContainsFunc(s, isBidiControl) {
+	if strings.ContainsFunc(s, names.IsBidiControl) {
 		return fmt.Errorf("a name may not contain characters that turn the text around it; leave them out")
 	}
 	return nil
 }
-
-// isBidiControl reports whether a rune changes the direction of the text after
-// it: embeddings, overrides and isolates.
-func isBidiControl(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }

@@ -9,12 +9,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -172,7 +172,7 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 		return nil, err
 	}
 	if !ok {
-		return nil, ErrNoConversation
+		return nil, chat.ErrNoConversation
 	}
 	if c.group, err = mls.LoadGroup(c.reader, mlsConfig()); err != nil {
 		return nil, fmt.Errorf("client: loading a conversation: %w", err)
@@ -416,17 +416,17 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 	}
 	s, err := c.show(tx).conversation(&c.rec)
 	s.Waiting = waiting
-	c.out.emit(ConversationEvent{s})
+	c.out.emit(chat.ConversationEvent{Conversation: s})
 	return err
 }
 
 // stop closes the conversation. What still waits cannot be sent any more,
 // except what leaving it needs.
-func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
+func (c *conversation) stop(tx *sealedTx, status chat.Status, err error) error {
 	c.rec.Status, c.rec.Reason, c.rec.Cause = status, "", 0
 	if err != nil {
 		c.rec.Reason, c.rec.Cause = err.Error(), causeOf(err)
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: err})
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: err})
 	}
 	c.touch()
 	if c.needsChannel() {
@@ -438,15 +438,12 @@ func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
 // needsChannel reports whether the conversation must receive its entries.
 func (c *conversation) needsChannel() bool {
 	switch c.rec.Status {
-	case StatusActive:
+	case chat.StatusActive:
 		return true
-	case StatusRequest: // a stranger fills it up to here, whose server vouched for them
+	case chat.StatusRequest: // a stranger fills it up to here, whose server vouched for them
 		return c.rec.NextOrder < maxRequestMessages || len(c.toConfirm()) > 0
-	case StatusLeft:
+	case chat.StatusLeft:
 		return c.awaitsRemoval()
 	}
 	return false
 }
-
-// randomness of identifiers that are no keys comes from here, too.
-var random io.Reader = rand.Reader

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // removalWait is how long a conversation that was left and deleted is followed so
@@ -20,7 +21,7 @@ func (c *conversation) decline(tx *sealedTx) error {
 	if err := c.dropDeliveries(tx); err != nil {
 		return err
 	}
-	return c.stop(tx, StatusLeft, nil)
+	return c.stop(tx, chat.StatusLeft, nil)
 }
 
 // dropDeliveries gives up what was to be brought to other places.
@@ -56,12 +57,12 @@ func (c *conversation) removalDeadlines() []time.Time {
 
 // conversationsEndedByBlock returns the conversations that blocking an account
 // ends: the direct one, deleted or not, and the requests from that account.
-func (c *Client) conversationsEndedByBlock(who account.Address) (all []ConversationID, err error) {
+func (c *Client) conversationsEndedByBlock(who account.Address) (all []chat.ConversationID, err error) {
 	peer := who.String()
 	err = c.forEachConversation(func(s stored) error {
-		theirs := !s.rec.Group && s.rec.Peer == peer || s.rec.Status == StatusRequest && s.rec.Inviter == peer
-		if theirs && slices.Contains([]Status{StatusActive, StatusRequest, StatusLeft}, s.rec.Status) {
-			all = append(all, conversationID(s.rec.Channel))
+		theirs := !s.rec.Group && s.rec.Peer == peer || s.rec.Status == chat.StatusRequest && s.rec.Inviter == peer
+		if theirs && slices.Contains([]chat.Status{chat.StatusActive, chat.StatusRequest, chat.StatusLeft}, s.rec.Status) {
+			all = append(all, chat.IDOf(s.rec.Channel))
 		}
 		return nil
 	})

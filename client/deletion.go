@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -23,9 +24,9 @@ func (c *Client) DeleteAccount(ctx context.Context) error {
 		switch {
 		case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
 			return nil // an earlier attempt did it, and its answer was lost
-		case err == nil || !errors.Is(err, ErrOffline) && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated}) || ctx.Err() != nil:
+		case err == nil || !errors.Is(err, backend.ErrOffline) && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated}) || ctx.Err() != nil:
 			return err
 		}
 	}
-	return ErrOffline
+	return backend.ErrOffline
 }

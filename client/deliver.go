@@ -4,13 +4,14 @@ package client
 
 import (
 	"crypto/ed25519"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -68,7 +69,7 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 		if rec.Letter, err = letter.Seal(pub, to, in); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(random, rec.ID[:]); err != nil {
+		if _, err := crand.Read(rec.ID[:]); err != nil {
 			return err
 		}
 		ch.Letters = append(ch.Letters, rec)
@@ -164,7 +165,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	delete(c.letters, host)
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
 	}
 	if err == nil && d.Letter != nil {
 		if err := c.logLetter(tx, d); err != nil {

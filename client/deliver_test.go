@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -52,7 +52,7 @@ func TestInvitationsWaitForNoOtherServer(t *testing.T) {
 				}
 				net.Server("away.example").SetFaults(fakeserver.Faults{})
 				pass(10 * time.Minute)
-				if c := dan.has(id); c == nil || c.Status != client.StatusRequest {
+				if c := dan.has(id); c == nil || c.Status != chat.StatusRequest {
 					t.Errorf("dan has %v", c)
 				}
 			})

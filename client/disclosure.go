@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -32,7 +33,7 @@ func (c *Client) Disclosure(ctx context.Context) (json.RawMessage, error) {
 		}
 		var whole []byte
 		whole, err = c.disclosure(ctx)
-		again := errors.Is(err, errChanging) || errors.Is(err, ErrOffline) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated})
+		again := errors.Is(err, errChanging) || errors.Is(err, backend.ErrOffline) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated})
 		if err == nil || !again || ctx.Err() != nil {
 			return whole, err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -57,7 +57,7 @@ func TestDisclosure(t *testing.T) {
 		a.way.Partition("", true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := a.Disclosure(ctx); !errors.Is(err, client.ErrOffline) {
+		if _, err := a.Disclosure(ctx); !errors.Is(err, backend.ErrOffline) {
 			t.Errorf("without a network: %v", err)
 		}
 	})

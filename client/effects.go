@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -15,13 +16,13 @@ import (
 // outcome collects what a step wants done after its transaction.
 type outcome struct {
 	effects []effect
-	events  []Event
+	events  []chat.Event
 	// unread are the reasons why entries could not be read.
 	unread []error
 }
 
-func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }
-func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
+func (o *outcome) do(e effect)       { o.effects = append(o.effects, e) }
+func (o *outcome) emit(e chat.Event) { o.events = append(o.events, e) }
 
 // An effect is what a step wants from the outside. The concrete types follow;
 // most are answered by an input.
@@ -73,7 +74,7 @@ type doUpload struct {
 	index    int
 	upload   uploadRecord
 	expire   time.Duration
-	progress ProgressEvent // says whose file it is
+	progress chat.ProgressEvent // says whose file it is
 }
 
 // doWake asks for an inputTick at a time.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -88,8 +89,8 @@ func postpone(tx *sealedTx, id cid, at []byte, life lifeClock) (again time.Time,
 	moved := rec.Behind - life.secondsBehind()
 	switch {
 	case !life.known:
-		return life.erase.Add(ClockTolerance), nil
-	case time.Duration(moved)*time.Second <= ClockTolerance:
+		return life.erase.Add(chat.ClockTolerance), nil
+	case time.Duration(moved)*time.Second <= chat.ClockTolerance:
 		return again, nil
 	}
 	rec.Expires += moved
@@ -149,8 +150,8 @@ func (c *conversation) sweep(tx *sealedTx) error {
 		}
 		rec.erase()
 		id := rec.ID
-		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), false})
-		c.out.emit(GoneEvent{conversationID(c.rec.Channel), id, order})
+		c.out.emit(chat.MessageEvent{Message: rec.message(chat.IDOf(c.rec.Channel), c.self.address.String()), New: false})
+		c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel), Message: id, Order: order})
 	}
 	return nil
 }

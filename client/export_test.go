@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -18,7 +20,7 @@ import (
 )
 
 // Epoch returns the epoch that a conversation is in.
-func (c *Client) Epoch(id ConversationID) (epoch uint64, err error) {
+func (c *Client) Epoch(id chat.ConversationID) (epoch uint64, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err == nil {
@@ -30,7 +32,7 @@ func (c *Client) Epoch(id ConversationID) (epoch uint64, err error) {
 }
 
 // Idle returns nil if nothing of a conversation waits to be done.
-func (c *Client) Idle(id ConversationID) error {
+func (c *Client) Idle(id chat.ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func (c *Client) Idle(id ConversationID) error {
 // Forge lets a member say in their group whatever package mls lets them. It
 // returns what to put into the channel, with the next epoch's access key if
 // it is a commit. The member's own client learns nothing of it.
-func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
 	var machine *conversation
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		machine, err = loadConversation(tx, c.self, c.now, k)
@@ -84,7 +86,7 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 }
 
 // Enclose seals a payload as a member can.
-func (c *Client) Enclose(id ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
+func (c *Client) Enclose(id chat.ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
@@ -111,13 +113,13 @@ func (c *Client) Waiting() (n int64) {
 }
 
 // SendContent sends whatever content there is.
-func (c *Client) SendContent(ctx context.Context, id ConversationID, m content.Message) error {
+func (c *Client) SendContent(ctx context.Context, id chat.ConversationID, m content.Message) error {
 	_, err := c.send(ctx, id, commandSend{message: m})
 	return err
 }
 
 // External returns what leads to the first attachment of a message.
-func (c *Client) External(m Message) (content.External, error) {
+func (c *Client) External(m chat.Message) (content.External, error) {
 	ext, _, err := c.attachment(m.Conversation, m.ID, m.Attachments[0].Index)
 	if err != nil {
 		return content.External{}, err
@@ -138,7 +140,7 @@ func (c *Client) UnnoteUses() error {
 }
 
 // AsSignal puts the MLS message of an entry into the envelope of a signal.
-func (c *Client) AsSignal(id ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
+func (c *Client) AsSignal(id chat.ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		machine := conversation{id: k, rec: *rec}
 		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
@@ -174,7 +176,7 @@ func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
 // Ghost returns a key package that claims an address with a key that is not
 // the account's.
 func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
-	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, random)
+	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -185,14 +187,14 @@ func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
 	kp, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: key, Credential: mls.BasicCredential(cred),
 		Capabilities: mls.DefaultCapabilities(extensionGroupState),
-		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: random,
+		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: rand.Reader,
 	})
 	return kp, err
 }
 
 // ForgeAll makes a commit that the member's own client, which must not be
 // running, enters.
-func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry protocol.Entry, next *protocol.AccessKey, err error) {
 	var staged mls.Delta
 	entry, next, err = c.Forge(id, func(g *mls.Group) ([]byte, *mls.StagedCommit, error) {
 		s, delta, err := g.Stage(o)
@@ -219,7 +221,7 @@ func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protoco
 }
 
 // Stored counts the message records of a conversation that are no notices.
-func (c *Client) Stored(id ConversationID) (n int, err error) {
+func (c *Client) Stored(id chat.ConversationID) (n int, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		return tx.scan(key(tableMessage, k[:]), false, func(_, v []byte) (bool, error) {
 			var rec messageRecord
@@ -265,7 +267,7 @@ func (c *Client) Kept(t testing.TB) (n int) {
 func (c *Client) KeepAtMost(n int64) { c.attachments.room = n }
 
 // ForgetFiles drops what is kept of a message's files.
-func (c *Client) ForgetFiles(m Message) error {
+func (c *Client) ForgetFiles(m chat.Message) error {
 	rec, err := c.messageRecord(m.Conversation, m.ID)
 	if err != nil {
 		return err
@@ -290,21 +292,21 @@ func (c *Client) Letters() (n int) {
 
 // Alike has the client know a conversation whose identifier begins like
 // another's.
-func (c *Client) Alike(id ConversationID) {
+func (c *Client) Alike(id chat.ConversationID) {
 	other := []byte(id)
 	other[16] ^= 1
-	c.Claim(ConversationID(other))
+	c.Claim(chat.ConversationID(other))
 }
 
 // Rival has a channel claim the identifier of a conversation.
-func (c *Client) Rival(id ConversationID) error {
+func (c *Client) Rival(id chat.ConversationID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.registerID(id, cid{1})
 }
 
 // Claim has the client know another conversation by an identifier.
-func (c *Client) Claim(id ConversationID) {
+func (c *Client) Claim(id chat.ConversationID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ids[id] = cid{1}
@@ -318,12 +320,12 @@ func (c *Client) Actors() int {
 }
 
 // NameOfChannel is the identifier of a channel's conversation.
-var NameOfChannel = conversationID
+var NameOfChannel = chat.IDOf
 
 // SetProfileAs and RenameAs are SetProfile and Rename of a program that takes
 // every name.
 func (c *Client) SetProfileAs(ctx context.Context, name string) error { return c.setProfile(ctx, name) }
 
-func (c *Client) RenameAs(ctx context.Context, id ConversationID, title string) error {
+func (c *Client) RenameAs(ctx context.Context, id chat.ConversationID, title string) error {
 	return c.rename(ctx, id, title)
 }

@@ -5,6 +5,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -27,40 +29,8 @@ const encAlgStream = content.AEADPrivateUse + 1
 // progressStep is how many bytes lie between two ProgressEvents.
 const progressStep = 1 << 20
 
-// ErrChanged means that a file changed between being attached and sent.
-var ErrChanged = errors.New("the file changed after it was attached; attach it again")
-
 // errNoFiles is for programs without a file system.
 var errNoFiles = errors.New("this program does not reach the files of the machine: attach and open files within it")
-
-// Files is the file system of the machine, for programs that have one.
-type Files interface {
-	// Open opens a file to be attached. What is no regular file is refused,
-	// without waiting for it.
-	Open(path string) (Source, error)
-	// Part opens what there is of a download called name in the folder dir;
-	// what is missing is made. No link is followed.
-	Part(dir, name string) (Part, error)
-}
-
-// A Source is a file that is attached. Path finds it wherever the program is
-// started the next time.
-type Source struct {
-	io.ReadSeekCloser
-	Path, Name string
-}
-
-// A Part is a file that a download goes to. Finish or Discard closes it.
-type Part interface {
-	io.ReadWriteSeeker
-	io.Closer
-	Truncate(size int64) error
-	// Finish makes the file durable and gives it its name in its folder, with
-	// a number if the name is taken, and returns the path.
-	Finish(name string) (path string, err error)
-	// Discard removes the file.
-	Discard() error
-}
 
 // prepareUpload reads a file once to hash it.
 func (c *Client) prepareUpload(file string) (uploadRecord, error) {
@@ -89,7 +59,7 @@ func (c *Client) prepareUpload(file string) (uploadRecord, error) {
 	if u.Size, u.Hash, err = hashOf(f); err != nil {
 		return uploadRecord{}, err
 	}
-	_, err = io.ReadFull(random, u.Token[:])
+	_, err = rand.Read(u.Token[:])
 	return u, err
 }
 
@@ -135,7 +105,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 			return err
 		}
 		if size != u.Size || hash != u.Hash {
-			return ErrChanged
+			return chat.ErrChanged
 		}
 	}
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
@@ -153,7 +123,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 		return err
 	}
 	progress := e.progress
-	progress.File, progress.Name, progress.Done, progress.Total = fileID(u.Token.BlobID()), u.Name, offset, total
+	progress.File, progress.Name, progress.Done, progress.Total = chat.FileIDOf(u.Token.BlobID()), u.Name, offset, total
 	return gone(blobs.Append(ctx, u.Token, offset, c.meter(box, progress)))
 }
 
@@ -180,7 +150,7 @@ func blobExpiry(expire time.Duration) time.Duration {
 }
 
 // meter tells the progress of what is read.
-func (c *Client) meter(r io.Reader, begin ProgressEvent) io.Reader {
+func (c *Client) meter(r io.Reader, begin chat.ProgressEvent) io.Reader {
 	if c.config.OnEvent == nil {
 		return r
 	}
@@ -189,8 +159,8 @@ func (c *Client) meter(r io.Reader, begin ProgressEvent) io.Reader {
 
 type meter struct {
 	r     io.Reader
-	emit  func(Event)
-	event ProgressEvent
+	emit  func(chat.Event)
+	event chat.ProgressEvent
 	told  int64
 }
 

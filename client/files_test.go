@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -27,7 +29,7 @@ type OneBlob struct {
 	Stuck bool // a download does not end there, and nothing comes any more
 }
 
-func (o *OneBlob) Blobs(host string) Blobs {
+func (o *OneBlob) Blobs(host string) backend.Blobs {
 	o.Hosts = append(o.Hosts, host)
 	return oneBlobs{o}
 }
@@ -64,7 +66,7 @@ func (o oneBlobs) Fetch(_ context.Context, _ protocol.BlobID, offset int64) (io.
 type Sent struct {
 	*Client
 	Blob  *OneBlob
-	Conv  ConversationID
+	Conv  chat.ConversationID
 	ID    content.MessageID
 	Index int
 }
@@ -94,7 +96,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 // enter puts a message into the history.
 func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 	t.Helper()
-	var m Message
+	var m chat.Message
 	fatal(t, s.store.update(func(tx *sealedTx) error {
 		machine, err := loadConversation(tx, s.self, s.now, s.ids[s.Conv])
 		if err != nil {
@@ -110,7 +112,7 @@ func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 }
 
 // Use gives the client files.
-func (s *Sent) Use(files Files) { s.config.Files = files }
+func (s *Sent) Use(files backend.Files) { s.config.Files = files }
 
 func TestBadExternalParts(t *testing.T) {
 	good := func() *content.External {
@@ -148,11 +150,11 @@ type closing struct{ *bytes.Reader }
 
 func (closing) Close() error { return nil }
 
-func (f oneFile) Open(path string) (Source, error) {
-	return Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
+func (f oneFile) Open(path string) (backend.Source, error) {
+	return backend.Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
 }
 
-func (oneFile) Part(string, string) (Part, error) { return nil, errNoFiles }
+func (oneFile) Part(string, string) (backend.Part, error) { return nil, errNoFiles }
 
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {

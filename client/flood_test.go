@@ -3,16 +3,18 @@
 package client
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Flood adds messages from somebody else to the history of a conversation whose
 // actor does not run.
-func (c *Client) Flood(id ConversationID, n int, text func(i int) string) error {
+func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) error {
 	for first := 0; first < n; first += 1000 {
 		err := c.store.update(func(tx *sealedTx) error {
 			m, err := loadConversation(tx, c.self, c.now, c.ids[id])
@@ -35,7 +37,7 @@ func (c *Client) Flood(id ConversationID, n int, text func(i int) string) error 
 }
 
 func (c *conversation) flood(tx *sealedTx, text string) error {
-	msg, err := content.Text(text).Salted(random)
+	msg, err := content.Text(text).Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func (c *conversation) flood(tx *sealedTx, text string) error {
 
 // Multiply lists a conversation n more times, under other identifiers and each
 // with a contact; their groups are missing.
-func (c *Client) Multiply(id ConversationID, n int) error {
+func (c *Client) Multiply(id chat.ConversationID, n int) error {
 	return c.store.update(func(tx *sealedTx) error {
 		var rec convRecord
 		if _, err := tx.load(key(tableConversation, idKey(c, id)), &rec); err != nil {
@@ -76,7 +78,7 @@ func (c *Client) Multiply(id ConversationID, n int) error {
 	})
 }
 
-func idKey(c *Client, id ConversationID) []byte {
+func idKey(c *Client, id chat.ConversationID) []byte {
 	k := c.ids[id]
 	return k[:]
 }

@@ -8,12 +8,10 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// ErrStillIn: a conversation that goes on cannot be deleted.
-var ErrStillIn = errors.New("leave the conversation first; then it can be deleted")
 
 type (
 	commandForget struct{ id content.MessageID }
@@ -22,7 +20,7 @@ type (
 
 // Forget removes a message from this device alone. One that is still being
 // sent is to be cancelled instead.
-func (c *Client) Forget(conv ConversationID, msg content.MessageID) error {
+func (c *Client) Forget(conv chat.ConversationID, msg content.MessageID) error {
 	return c.tell(c.ctx, conv, commandForget{msg})
 }
 
@@ -31,7 +29,7 @@ func (c *Client) Forget(conv ConversationID, msg content.MessageID) error {
 // conversation that goes on is refused with ErrStillIn. The keys of one that was
 // left remain, out of sight, until the others have let this account go, or were
 // given the time to.
-func (c *Client) DeleteConversation(ctx context.Context, conv ConversationID) error {
+func (c *Client) DeleteConversation(ctx context.Context, conv chat.ConversationID) error {
 	return c.tell(ctx, conv, commandDelete{})
 }
 
@@ -41,7 +39,7 @@ func (in commandForget) step(c *conversation, tx *sealedTx) error {
 		return err
 	}
 	if rec == nil || rec.Held || rec.expired(c.now()) {
-		return refusal{ErrNoMessage}
+		return refusal{chat.ErrNoMessage}
 	}
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Order == order }) {
 		return refusal{errors.New("this message is still being sent; cancel it instead")}
@@ -71,19 +69,19 @@ func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) er
 		c.rec.Unread--
 		c.touch()
 	}
-	c.out.emit(GoneEvent{conversationID(c.rec.Channel), rec.ID, order})
+	c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel), Message: rec.ID, Order: order})
 	return c.dropLast(tx, order)
 }
 
 func (commandDelete) step(c *conversation, tx *sealedTx) error {
 	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
 	switch {
-	case c.rec.Status == StatusRequest:
+	case c.rec.Status == chat.StatusRequest:
 		if err := c.decline(tx); err != nil {
 			return err
 		}
-	case c.rec.Status == StatusActive && !leaving:
-		return refusal{ErrStillIn}
+	case c.rec.Status == chat.StatusActive && !leaving:
+		return refusal{chat.ErrStillIn}
 	}
 	if err := c.eraseHistory(tx); err != nil {
 		return err
@@ -93,7 +91,7 @@ func (commandDelete) step(c *conversation, tx *sealedTx) error {
 		c.planChannelDeletion()
 	}
 	c.touch()
-	c.out.emit(GoneEvent{Conversation: conversationID(c.rec.Channel)})
+	c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel)})
 	return nil
 }
 
@@ -204,7 +202,7 @@ func goneIn(tx *sealedTx, id cid) (uint64, error) {
 // retire lets go of the actor of a conversation that has vanished. If somebody
 // invited this account again meanwhile, a new one takes its place.
 func (c *Client) retire(a *actor) {
-	id := conversationID(a.channel)
+	id := chat.IDOf(a.channel)
 	back := false
 	c.mu.Lock() // joined takes it after it has saved a conversation
 	delete(c.actors, a.id)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -23,7 +23,7 @@ func TestForget(t *testing.T) {
 		if c := x.bob.status(x.id); c.Unread != 1 || c.Last == nil || c.Last.Text != "one" {
 			t.Errorf("%d unread, and the last is %+v", c.Unread, c.Last)
 		}
-		if err := x.bob.Forget(x.id, two.ID); !errors.Is(err, client.ErrNoMessage) {
+		if err := x.bob.Forget(x.id, two.ID); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("forgotten twice: %v", err)
 		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Forget: true}) // everything is delivered again
@@ -33,7 +33,7 @@ func TestForget(t *testing.T) {
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"one"})
 		want(t, "alice", x.alice.texts(x.id), []string{"one", "edited"})
-		must(t, x.bob.TakeInbox(func(r client.Received) error {
+		must(t, x.bob.TakeInbox(func(r chat.Received) error {
 			if r.Message.ID == two.ID {
 				t.Errorf("it is in the inbox: %+v", r)
 			}
@@ -48,9 +48,9 @@ func TestForget(t *testing.T) {
 }
 
 // gone checks that a conversation left nothing in the store but a number.
-func (p *person) gone(id client.ConversationID) {
+func (p *person) gone(id chat.ConversationID) {
 	p.t.Helper()
-	if _, err := p.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+	if _, err := p.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 		p.t.Errorf("%v still has it: %v", p.Address(), err)
 	}
 	if left := p.Traces(p.t); len(left) != 1 || left["t"] != 1 {
@@ -64,7 +64,7 @@ func TestDeleteConversation(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.say(x.id, "secret")
 		pass(time.Second)
-		if err := x.bob.DeleteConversation(t.Context(), x.id); !errors.Is(err, client.ErrStillIn) {
+		if err := x.bob.DeleteConversation(t.Context(), x.id); !errors.Is(err, chat.ErrStillIn) {
 			t.Errorf("deleted while in it: %v", err)
 		}
 		must(t, x.bob.Leave(t.Context(), x.id))
@@ -72,7 +72,7 @@ func TestDeleteConversation(t *testing.T) {
 		must(t, x.bob.DeleteConversation(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, client.ErrNoConversation) {
+		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Errorf("it can still be started: %v", err)
 		}
 		x.bob.restart()
@@ -113,8 +113,8 @@ func TestTheOtherLeaves(t *testing.T) {
 		b.accept()
 		must(t, b.Leave(t.Context(), id))
 		pass(time.Minute)
-		want(t, "the conversation", []client.Status{a.status(id).Status, b.status(id).Status}, []client.Status{client.StatusRemoved, client.StatusLeft})
-		if _, err := a.Send(t.Context(), id, client.Draft{Text: "are you there"}); !errors.Is(err, client.ErrClosed) {
+		want(t, "the conversation", []chat.Status{a.status(id).Status, b.status(id).Status}, []chat.Status{chat.StatusRemoved, chat.StatusLeft})
+		if _, err := a.Send(t.Context(), id, chat.Draft{Text: "are you there"}); !errors.Is(err, chat.ErrClosed) {
 			t.Errorf("writing to nobody: %v", err)
 		}
 		again, err := a.Direct(t.Context(), b.Address())
@@ -174,16 +174,16 @@ func TestDeleteRequest(t *testing.T) {
 		must(t, a.ConnectConversation(id))
 		a.say(id, "buy this")
 		pass(time.Minute)
-		if c := b.status(id); c.Status != client.StatusRequest {
+		if c := b.status(id); c.Status != chat.StatusRequest {
 			t.Fatalf("%v", c.Status)
 		}
 		must(t, b.DeleteConversation(t.Context(), id))
-		if _, err := a.Send(t.Context(), id, client.Draft{Text: "buy that"}); err != nil && !errors.Is(err, client.ErrClosed) { // alice may know by now
+		if _, err := a.Send(t.Context(), id, chat.Draft{Text: "buy that"}); err != nil && !errors.Is(err, chat.ErrClosed) { // alice may know by now
 			t.Fatal(err)
 		}
 		pass(10 * time.Minute)
 		b.gone(id)
-		must(t, b.TakeInbox(func(r client.Received) error {
+		must(t, b.TakeInbox(func(r chat.Received) error {
 			t.Errorf("bob got %q", r.Message.Text)
 			return nil
 		}))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -201,7 +202,7 @@ func (c *conversation) addAgain(tx *sealedTx, who string) error {
 		if string(preferred) != string(c.id[:]) {
 			return c.endSuperseded(tx)
 		}
-	} else if self := c.state.role(c.self.address.String()); self < RoleAdmin || self <= c.state.role(who) {
+	} else if self := c.state.role(c.self.address.String()); self < chat.RoleAdmin || self <= c.state.role(who) {
 		return nil
 	}
 	if c.addsAgain() {
@@ -284,23 +285,23 @@ func (c *conversation) endSuperseded(tx *sealedTx) error {
 		}
 		var rec messageRecord
 		ok, e := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-		if err = e; err != nil || !ok || rec.Deleted || rec.State != StateSent {
+		if err = e; err != nil || !ok || rec.Deleted || rec.State != chat.StateSent {
 			continue
 		}
-		rec.State, rec.Reason, rec.Cause = StateFailed, errSuperseded.Error(), causeOf(errSuperseded)
+		rec.State, rec.Reason, rec.Cause = chat.StateFailed, errSuperseded.Error(), causeOf(errSuperseded)
 		err = c.saveMessage(tx, order, &rec, false)
 	}
 	if err != nil {
 		return err
 	}
 	c.rec.Awaited = nil
-	return c.stop(tx, StatusLost, errSuperseded)
+	return c.stop(tx, chat.StatusLost, errSuperseded)
 }
 
 // tellGeneration tells the others that this device follows the conversation with its
 // present generation, after it took over from another copy of the profile.
 func (c *conversation) tellGeneration(tx *sealedTx) error {
-	if c.rec.Status != StatusActive || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
+	if c.rec.Status != chat.StatusActive || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
 		return nil
 	}
 	var profile profileRecord

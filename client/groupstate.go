@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -17,9 +18,6 @@ import (
 // extensionGroupState is the MLS extension, of the private-use range (RFC
 // 9420, Section 17.3), in which all members keep what they agree on.
 const extensionGroupState mls.ExtensionType = 0xF5C1
-
-// MaxTitle bounds a group's title in bytes.
-const MaxTitle = 256
 
 // errRule means that a member did what the group's rules do not allow.
 var errRule = errors.New("a member's client broke the rules of the conversation")
@@ -35,8 +33,8 @@ type groupState struct {
 }
 
 type roleRecord struct {
-	Address string `cbor:"1,keyasint"`
-	Role    Role   `cbor:"2,keyasint"`
+	Address string    `cbor:"1,keyasint"`
+	Role    chat.Role `cbor:"2,keyasint"`
 }
 
 func (s groupState) extension() (mls.Extension, error) {
@@ -56,13 +54,13 @@ func parseGroupState(extensions []mls.Extension) (groupState, error) {
 	if err := dcbor.Unmarshal(extensions[i].Data, &s); err != nil {
 		return groupState{}, fmt.Errorf("%w: group state: %w", errRule, err)
 	}
-	if s.Version != recordVersion || len(s.Title) > MaxTitle || !utf8.ValidString(s.Title) {
+	if s.Version != recordVersion || len(s.Title) > chat.MaxTitle || !utf8.ValidString(s.Title) {
 		return groupState{}, fmt.Errorf("%w: group state", errRule)
 	}
 	for i, r := range s.Roles {
 		a, err := account.ParseAddress(r.Address)
 		unsorted := i > 0 && s.Roles[i-1].Address >= r.Address
-		if err != nil || a.String() != r.Address || unsorted || r.Role == RoleMember || r.Role > RoleOwner {
+		if err != nil || a.String() != r.Address || unsorted || r.Role == chat.RoleMember || r.Role > chat.RoleOwner {
 			return groupState{}, fmt.Errorf("%w: roles", errRule)
 		}
 	}
@@ -71,19 +69,19 @@ func parseGroupState(extensions []mls.Extension) (groupState, error) {
 
 func isGroupState(e mls.Extension) bool { return e.Type == extensionGroupState }
 
-func (s groupState) role(address string) Role {
+func (s groupState) role(address string) chat.Role {
 	for _, r := range s.Roles {
 		if r.Address == address {
 			return r.Role
 		}
 	}
-	return RoleMember
+	return chat.RoleMember
 }
 
 // withRole returns the state with another role for an address.
-func (s groupState) withRole(address string, role Role) groupState {
+func (s groupState) withRole(address string, role chat.Role) groupState {
 	s.Roles = slices.DeleteFunc(slices.Clone(s.Roles), func(r roleRecord) bool { return r.Address == address })
-	if role != RoleMember {
+	if role != chat.RoleMember {
 		s.Roles = append(s.Roles, roleRecord{address, role})
 		slices.SortFunc(s.Roles, func(a, b roleRecord) int { return strings.Compare(a.Address, b.Address) })
 	}
@@ -232,7 +230,7 @@ func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit,
 		if !old.Group && s.Epoch() > 1 {
 			return fmt.Errorf("%w: a third person in a conversation of two", errRule)
 		}
-		if role < RoleAdmin {
+		if role < chat.RoleAdmin {
 			return fmt.Errorf("%w: a member who is no administrator added somebody", errRule)
 		}
 		return nil
@@ -258,13 +256,13 @@ func (r rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit,
 func (r rules) judgeState(next groupState, author string, s *mls.StagedCommit) error {
 	old := r.state
 	role := old.role(author)
-	if next.Title != old.Title && (role < RoleAdmin || !old.Group) {
+	if next.Title != old.Title && (role < chat.RoleAdmin || !old.Group) {
 		return fmt.Errorf("%w: renamed by a member without that right", errRule)
 	}
-	if next.Timer != old.Timer && role < RoleAdmin && old.Group {
+	if next.Timer != old.Timer && role < chat.RoleAdmin && old.Group {
 		return fmt.Errorf("%w: timer set by a member without that right", errRule)
 	}
-	return r.judgeRoles(next, role == RoleOwner, s)
+	return r.judgeRoles(next, role == chat.RoleOwner, s)
 }
 
 // judgeRoles lets owners alone give roles and take them, and has a role go with
@@ -279,7 +277,7 @@ func (r rules) judgeRoles(next groupState, owner bool, s *mls.StagedCommit) erro
 		}
 	}
 	for _, one := range r.state.Roles {
-		taken := next.role(one.Address) == RoleMember
+		taken := next.role(one.Address) == chat.RoleMember
 		if taken && !owner && after[one.Address] > 0 && !added[one.Address] {
 			return fmt.Errorf("%w: a role was taken by a member without that right", errRule)
 		}

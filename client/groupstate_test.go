@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -128,8 +129,8 @@ func newCast(t testing.TB) (c cast, state groupState) {
 		member: newPlayer(t, "member@here"), member2: newPlayer(t, "member2@here"),
 	}
 	state = groupState{Version: recordVersion, Host: "here", Group: true, Title: "Title"}
-	state = state.withRole("owner@here", RoleOwner).withRole("admin@here", RoleAdmin).withRole("admin2@here", RoleAdmin)
-	state = state.withRole("former@here", RoleOwner) // left when roles stayed
+	state = state.withRole("owner@here", chat.RoleOwner).withRole("admin@here", chat.RoleAdmin).withRole("admin2@here", chat.RoleAdmin)
+	state = state.withRole("former@here", chat.RoleOwner) // left when roles stayed
 	c.owner.create(t, state)
 	c.owner.add(t, c.admin, c.admin2, c.member, c.member2)
 	return c, state
@@ -187,15 +188,15 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		"a member renames":            {member, change(renamed), false},
 		"an admin sets the timer":     {admin, change(timed), true},
 		"a member sets the timer":     {member, change(timed), false},
-		"the owner gives a role":      {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
-		"an admin gives a role":       {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin makes itself owner": {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
-		"a member makes itself admin": {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
+		"the owner gives a role":      {owner, change(func(s groupState) groupState { return s.withRole("member@here", chat.RoleAdmin) }), true},
+		"an admin gives a role":       {admin, change(func(s groupState) groupState { return s.withRole("member@here", chat.RoleAdmin) }), false},
+		"an admin makes itself owner": {admin, change(func(s groupState) groupState { return s.withRole("admin@here", chat.RoleOwner) }), false},
+		"a member makes itself admin": {member, change(func(s groupState) groupState { return s.withRole("member@here", chat.RoleAdmin) }), false},
 		"an admin drops the role of whom it removes": {admin, func(t *testing.T, c cast, s groupState) options {
-			return options{Remove: []mls.LeafIndex{c.member.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+			return options{Remove: []mls.LeafIndex{c.member.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("former@here", chat.RoleMember))}
 		}, true},
 		"the owner removes an admin with the role": {owner, func(t *testing.T, c cast, s groupState) options {
-			return options{Remove: []mls.LeafIndex{c.admin.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("admin@here", RoleMember))}
+			return options{Remove: []mls.LeafIndex{c.admin.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("admin@here", chat.RoleMember))}
 		}, true},
 		"an admin adds an owner of earlier with the role": {admin, func(t *testing.T, _ cast, _ groupState) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
@@ -203,7 +204,7 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		}, false},
 		"an admin adds an owner of earlier without the role": {admin, func(t *testing.T, _ cast, s groupState) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
-			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("former@here", chat.RoleMember))}
 		}, true},
 		"the owner adds an owner of earlier with the role": {owner, func(t *testing.T, _ cast, _ groupState) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
@@ -211,18 +212,18 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		}, true},
 		"an admin adds a new owner": {admin, func(t *testing.T, _ cast, s groupState) options {
 			kp, _ := newPlayer(t, "new@here").keyPackage(t)
-			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("new@here", RoleOwner))}
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("new@here", chat.RoleOwner))}
 		}, false},
-		"the owner gives a role to nobody":       {owner, change(func(s groupState) groupState { return s.withRole("nobody@here", RoleAdmin) }), false},
-		"a member drops the role of who is gone": {member, change(func(s groupState) groupState { return s.withRole("former@here", RoleMember) }), true},
-		"a member drops a role":                  {member, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
-		"an admin gives up its role":             {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
+		"the owner gives a role to nobody":       {owner, change(func(s groupState) groupState { return s.withRole("nobody@here", chat.RoleAdmin) }), false},
+		"a member drops the role of who is gone": {member, change(func(s groupState) groupState { return s.withRole("former@here", chat.RoleMember) }), true},
+		"a member drops a role":                  {member, change(func(s groupState) groupState { return s.withRole("admin@here", chat.RoleMember) }), false},
+		"an admin gives up its role":             {admin, change(func(s groupState) groupState { return s.withRole("admin@here", chat.RoleMember) }), false},
 		"the owner moves to another host":        {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
 		"the owner makes it a direct one":        {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
 		"the owner adds a property":              {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
 		"a member adds a property":               {member, change(same, mls.Extension{Type: extensionOther}), false},
 		"the owner removes the state":            {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
-		"the owner sets a title too long":        {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
+		"the owner sets a title too long":        {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", chat.MaxTitle+1); return s }), false},
 		"the owner gives an unknown role":        {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
 		"the owner ends the group": {owner, func(_ *testing.T, _ cast, s groupState) options {
 			return options{ReInit: &mls.ReInit{GroupID: []byte("next"), Suite: mls.DefaultCipherSuite, Extensions: extensions(t, s)}}
@@ -360,7 +361,7 @@ func TestJudgeLooksAtWhoProposed(t *testing.T) {
 // leaf that they had, and nothing is renamed.
 func TestJudgeOfDirectConversations(t *testing.T) {
 	a, b := newPlayer(t, "alice@here"), newPlayer(t, "bob@here")
-	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", RoleOwner)
+	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", chat.RoleOwner)
 	a.create(t, state)
 	a.add(t, b)
 	third, _ := newPlayer(t, "third@here").keyPackage(t)

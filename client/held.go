@@ -5,6 +5,7 @@ package client
 import (
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -50,7 +51,7 @@ func (c *conversation) release(tx *sealedTx, from map[string]bool) error {
 		if err != nil {
 			continue
 		}
-		if err := c.take(tx, rec.From, rec.ID, rec.Content, msg, StateReceived); err != nil {
+		if err := c.take(tx, rec.From, rec.ID, rec.Content, msg, chat.StateReceived); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func (c *conversation) releaseMessages(tx *sealedTx, from map[string]bool) error
 		if err := c.saveMessage(tx, order, rec, true); err != nil {
 			return err
 		}
-		if err := c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: rec.From}); err != nil {
+		if err := c.enqueue(tx, inboxRecord{Order: order, Kind: chat.InboxMessage, From: rec.From}); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -52,7 +54,7 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	}
 	from := cred.Address.String()
 	contact, err := loadContact(tx, from)
-	if err != nil || contact.Blocked || c.rec.Status == StatusLeft || c.rec.Hidden {
+	if err != nil || contact.Blocked || c.rec.Status == chat.StatusLeft || c.rec.Hidden {
 		return err
 	}
 	c.markActive(from)
@@ -82,11 +84,11 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	} else if slices.Contains(c.unconfirmedMembers(), from) {
 		return c.holdUntilConfirmed(tx, heldRecord{recordVersion, from, id, m.Data})
 	}
-	return c.take(tx, from, id, m.Data, msg, StateReceived)
+	return c.take(tx, from, id, m.Data, msg, chat.StateReceived)
 }
 
 // take enters a message, of this account or another, into the history.
-func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) error {
+func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) error {
 	view := msg.View()
 	switch view.Kind {
 	case content.KindEdit:
@@ -107,24 +109,24 @@ func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw
 }
 
 // record adds a message to the history and returns its order.
-func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) (uint64, error) {
+func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) (uint64, error) {
 	now := c.now()
 	rec := &messageRecord{
 		Version: recordVersion, ID: id, From: from, Sent: sentAt(msg), Received: millis(now), State: state,
-		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.unconfirmedMembers(), from),
+		Content: raw, Text: msg.View().Text, Held: state == chat.StateReceived && slices.Contains(c.unconfirmedMembers(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
 	if life := lasts(msg, now); life > 0 {
-		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
+		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), chat.MaxExpiry)
 		rec.Expires = time.UnixMilli(rec.Received).Add(life + time.Second - 1).Unix() // rather late than early
 		rec.Behind = c.lifeClock().secondsBehind()
 	}
 	order, err := c.add(tx, rec)
-	if err != nil || state != StateReceived || rec.Held {
+	if err != nil || state != chat.StateReceived || rec.Held {
 		return order, err
 	}
 	c.arrived(order, rec)
-	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from})
+	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: chat.InboxMessage, From: from})
 }
 
 // add stores a new message record at the end of the history.
@@ -155,11 +157,11 @@ func (c *conversation) addAt(tx *sealedTx, order uint64, rec *messageRecord) err
 func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {
 	c.noteLast(order, rec)
 	if !rec.Held {
-		m, err := c.show(tx).message(c.id, conversationID(c.rec.Channel), order, rec)
+		m, err := c.show(tx).message(c.id, chat.IDOf(c.rec.Channel), order, rec)
 		if err != nil {
 			return err
 		}
-		c.out.emit(MessageEvent{m, isNew})
+		c.out.emit(chat.MessageEvent{Message: m, New: isNew})
 	}
 	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
 }
@@ -196,7 +198,7 @@ func (c *conversation) edited(tx *sealedTx, from string, view content.View) erro
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxEdit, From: from, Text: view.Text}, rec.Held)
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: chat.InboxEdit, From: from, Text: view.Text}, rec.Held)
 }
 
 func (c *conversation) deleted(tx *sealedTx, from string, view content.View) error {
@@ -215,7 +217,7 @@ func (c *conversation) deleted(tx *sealedTx, from string, view content.View) err
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxDelete, From: from}, rec.Held)
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: chat.InboxDelete, From: from}, rec.Held)
 }
 
 // erase leaves of a message only that it was there.
@@ -223,10 +225,6 @@ func (r *messageRecord) erase() {
 	r.Deleted, r.Content, r.Text, r.Reactions, r.Paths = true, nil, "", nil, nil
 	r.Uploads, r.Undo = nil, nil
 }
-
-// MaxReactions bounds the reactions of one member to a message. What goes
-// beyond is ignored.
-const MaxReactions = 8
 
 // maxReactions bounds those of all, so that the message's record stays
 // readable.
@@ -251,7 +249,7 @@ func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, 
 	})
 	emoji := ""
 	if view.Kind == content.KindReaction && len(view.Reactions) > 0 {
-		if len(rec.Reactions) >= maxReactions || rec.reactionsOf(from) >= MaxReactions {
+		if len(rec.Reactions) >= maxReactions || rec.reactionsOf(from) >= chat.MaxReactions {
 			return nil
 		}
 		emoji = view.Reactions[0]
@@ -260,7 +258,7 @@ func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, 
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxReaction, From: from, Text: emoji}, rec.Held)
+	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: chat.InboxReaction, From: from, Text: emoji}, rec.Held)
 }
 
 // The control messages between clients.
@@ -290,7 +288,7 @@ func (c *conversation) control(tx *sealedTx, from string, view content.View) err
 
 func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
 	var p profileControl
-	if dcbor.Unmarshal(body, &p) != nil || len(p.Name) > MaxTitle {
+	if dcbor.Unmarshal(body, &p) != nil || len(p.Name) > chat.MaxTitle {
 		return nil
 	}
 	contact, err := loadContact(tx, from)
@@ -306,11 +304,11 @@ func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
 	c.touch() // it may be the conversation's name
 	if tells {
 		contact.ToldProfile = p.Name
-		if err := c.notice(tx, from, noticeRecord{Kind: NoticeProfile, Title: p.Name}); err != nil {
+		if err := c.notice(tx, from, noticeRecord{Kind: chat.NoticeProfile, Title: p.Name}); err != nil {
 			return err
 		}
 	}
-	c.out.emit(NameEvent{address(from), contact.shown()})
+	c.out.emit(chat.NameEvent{Address: address(from), Name: contact.shown()})
 	return saveContact(tx, contact)
 }
 
@@ -341,22 +339,22 @@ func (c *conversation) enqueue(tx *sealedTx, in inboxRecord) error {
 }
 
 // message is the record as others see it.
-func (r *messageRecord) message(conv ConversationID, self string) Message {
-	m := Message{
+func (r *messageRecord) message(conv chat.ConversationID, self string) chat.Message {
+	m := chat.Message{
 		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
 		SentAt: time.UnixMilli(r.sent()), ReceivedAt: time.UnixMilli(r.Received),
 		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Cause.reason(r.Reason), Notice: r.notice(),
 		Delivered: r.countAtLeast(content.StatusDelivered), Read: r.countAtLeast(content.StatusRead),
 	}
 	if !r.Notice {
-		m.Mentions = mentioned(r.Text)
+		m.Mentions = names.Mentioned(r.Text)
 		m.MentionsMe = len(m.Mentions) > 0 && slices.Contains(m.Mentions, address(self))
 	}
 	if r.Expires != 0 {
 		m.ExpiresAt = time.Unix(r.Expires, 0)
 	}
 	for _, x := range r.Reactions {
-		m.Reactions = append(m.Reactions, Reaction{address(x.From), x.Emoji})
+		m.Reactions = append(m.Reactions, chat.Reaction{From: address(x.From), Emoji: x.Emoji})
 	}
 	if len(r.Content) == 0 {
 		return m
@@ -372,8 +370,8 @@ func (r *messageRecord) message(conv ConversationID, self string) Message {
 	return m
 }
 
-func (r *messageRecord) attachment(a content.Attachment) Attachment {
-	out := Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(min(a.Size(), attach.MaxSize))}
+func (r *messageRecord) attachment(a content.Attachment) chat.Attachment {
+	out := chat.Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(min(a.Size(), attach.MaxSize))}
 	for _, p := range r.Paths {
 		if p.Index == a.Index {
 			out.Path = p.Path
@@ -381,7 +379,7 @@ func (r *messageRecord) attachment(a content.Attachment) Attachment {
 	}
 	if a.External != nil {
 		if _, blob, err := blobOf(a.External); err == nil {
-			out.File = fileID(blob)
+			out.File = chat.FileIDOf(blob)
 		}
 	}
 	if out.Name == "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
@@ -28,7 +29,7 @@ func changesGroup(old, next groupState, s *mls.StagedCommit) bool {
 // a purpose that anybody may remove them: each ends an epoch, and keeps others
 // from sending what they made for it.
 func (r rules) mayEject(address string) bool {
-	return r.state.Group && r.state.role(address) == RoleMember && r.idle[address] > maxIdle
+	return r.state.Group && r.state.role(address) == chat.RoleMember && r.idle[address] > maxIdle
 }
 
 // countIdleCommit notes a commit. It is called before the state is replaced.
@@ -69,7 +70,7 @@ func (c *conversation) scheduleEjection() {
 // planEjection puts the removal of those who disturb the group at the head of
 // the outbox when it is this member's turn.
 func (c *conversation) planEjection(tx *sealedTx) error {
-	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != StatusActive {
+	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	remove := slices.DeleteFunc(c.membersToEject(), func(a string) bool {

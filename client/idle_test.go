@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -50,7 +50,7 @@ func (x *trio) isIn(t *testing.T, p *person, who account.Address) bool {
 	t.Helper()
 	members, err := p.Members(x.id)
 	must(t, err)
-	return slices.ContainsFunc(members, func(m client.Member) bool { return m.Address == who })
+	return slices.ContainsFunc(members, func(m chat.Member) bool { return m.Address == who })
 }
 
 // Where the server has members take turns, neither the removal nor a message
@@ -116,7 +116,7 @@ func TestWhoDisturbsIsRemovedByAnybody(t *testing.T) {
 		x.alice.way.Partition("", false)
 		pass(10 * time.Minute)
 		for _, p := range []*person{x.alice, x.bob, carol} {
-			if conv := p.status(x.id); conv.Status != client.StatusActive || x.isIn(t, p, x.mallory.Address()) {
+			if conv := p.status(x.id); conv.Status != chat.StatusActive || x.isIn(t, p, x.mallory.Address()) {
 				t.Errorf("%v: %v (%q), mallory in it: %v", p.Address(), conv.Status, conv.Reason.Text, x.isIn(t, p, x.mallory.Address()))
 			}
 			if f := p.failed(); len(f) > 0 {
@@ -149,7 +149,7 @@ func TestRenewedKeysDisturbNobody(t *testing.T) {
 			}
 		}
 		for _, p := range []*person{x.alice, x.bob, x.mallory} {
-			if conv := p.status(x.id); conv.Status != client.StatusActive || conv.Title != "Three" || conv.Members != 4 {
+			if conv := p.status(x.id); conv.Status != chat.StatusActive || conv.Title != "Three" || conv.Members != 4 {
 				t.Errorf("%v: %v, %q, %d members", p.Address(), conv.Status, conv.Title, conv.Members)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -109,7 +110,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 		return nil, err
 	}
 	from := inviter.Address.String()
-	if state.Group && state.role(from) < RoleAdmin {
+	if state.Group && state.role(from) < chat.RoleAdmin {
 		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
 	}
 	contact, err := loadContact(tx, from)
@@ -120,7 +121,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 		return nil, errBlocked
 	}
 	conv := &convRecord{
-		Version: recordVersion, Channel: in.Channel, Host: in.Host, Status: StatusRequest,
+		Version: recordVersion, Channel: in.Channel, Host: in.Host, Status: chat.StatusRequest,
 		Inviter: from, Created: true, Activity: millis(m.client.now()),
 	}
 	old, err := tx.load(key(tableConversation, id[:]), conv)
@@ -158,7 +159,7 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 // confirmed there.
 func (r *convRecord) trustInviter(tx *sealedTx, isContact bool, inviter account.Credential, leaf *mls.LeafNode) error {
 	if isContact && pinnedLeaf(tx, inviter, leaf) {
-		r.Status = StatusActive
+		r.Status = chat.StatusActive
 		return nil
 	}
 	if !isContact || inviter.Address.Host != r.Host {
@@ -176,9 +177,9 @@ func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) e
 	switch {
 	case err != nil:
 		return err
-	case known && conv.Status == StatusActive && epoch > conv.Epoch:
+	case known && conv.Status == chat.StatusActive && epoch > conv.Epoch:
 		return errNotYet
-	case gone > 0 && epoch <= gone, known && (conv.Status == StatusActive || epoch <= conv.Epoch):
+	case gone > 0 && epoch <= gone, known && (conv.Status == chat.StatusActive || epoch <= conv.Epoch):
 		return errors.New("client: the invitation is an old one, or to a conversation that this device is in")
 	}
 	return nil
@@ -187,7 +188,7 @@ func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) e
 // enterAgain makes a request of a conversation that this device was in, and
 // forgets what belongs to the membership before.
 func enterAgain(tx *sealedTx, id cid, conv *convRecord, inviter string) error {
-	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, inviter, 0
+	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = chat.StatusRequest, "", 0, false, inviter, 0
 	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
 	conv.Mark, conv.Rewind, conv.Awaited, conv.Generations = nil, nil, nil, nil
 	for _, table := range []string{tableOutbox, tableSent, tableReplay} {
@@ -251,7 +252,7 @@ func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
 	}
 	var rec convRecord
 	ok, err := tx.load(key(tableConversation, at), &rec)
-	if err != nil || !ok || rec.Hidden || rec.Status != StatusActive && rec.Status != StatusRequest {
+	if err != nil || !ok || rec.Hidden || rec.Status != chat.StatusActive && rec.Status != chat.StatusRequest {
 		return nil, err
 	}
 	return &rec, nil
@@ -259,7 +260,7 @@ func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
 
 // joined starts a conversation that a letter brought.
 func (c *Client) joined(rec *convRecord) {
-	id := conversationID(rec.Channel)
+	id := chat.IDOf(rec.Channel)
 	k := cid(c.store.index(rec.Channel[:]))
 	c.mu.Lock()
 	err := c.registerID(id, k)
@@ -273,12 +274,12 @@ func (c *Client) joined(rec *convRecord) {
 		old.tell(inputReload{}, nil)
 	}
 	c.connect(k, rec)
-	if rec.Status == StatusActive {
+	if rec.Status == chat.StatusActive {
 		if a, err := c.actor(id); err == nil {
 			a.tell(commandIntroduce{}, nil)
 		}
 	}
 	if conv, err := c.Conversation(id); err == nil {
-		c.emit(ConversationEvent{conv})
+		c.emit(chat.ConversationEvent{Conversation: conv})
 	}
 }

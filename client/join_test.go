@@ -5,11 +5,14 @@ package client
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
@@ -19,8 +22,8 @@ import (
 // nowhere is a transport that reaches nothing.
 type nowhere struct{}
 
-func (nowhere) Dial(context.Context, string) (Conn, error) { return nil, ErrOffline }
-func (nowhere) Blobs(string) Blobs                         { return nil }
+func (nowhere) Dial(context.Context, string) (backend.Conn, error) { return nil, backend.ErrOffline }
+func (nowhere) Blobs(string) backend.Blobs                         { return nil }
 
 // lonely is a client, me@here, that reaches nobody.
 func lonely(t testing.TB) *Client {
@@ -70,20 +73,20 @@ func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
 func TestWelcomesThatLeadNowhere(t *testing.T) {
 	channel := protocol.ChannelID{1}
 	groupOf := func(owner string) groupState {
-		return groupState{Version: recordVersion, Host: "here", Group: true, Title: "T"}.withRole(owner, RoleOwner)
+		return groupState{Version: recordVersion, Host: "here", Group: true, Title: "T"}.withRole(owner, chat.RoleOwner)
 	}
-	direct := groupState{Version: recordVersion, Host: "here"}.withRole("bob@here", RoleOwner)
+	direct := groupState{Version: recordVersion, Host: "here"}.withRole("bob@here", chat.RoleOwner)
 	for name, one := range map[string]struct {
 		state  groupState
 		others []string
 		change func(*letter.Invitation)
 		known  bool // bob is a contact, of other keys
 		block  bool
-		want   Status // 0: refused
+		want   chat.Status // 0: refused
 	}{
-		"a stranger's group":    {state: groupOf("bob@here"), want: StatusRequest},
-		"in a contact's name":   {state: groupOf("bob@here"), known: true, want: StatusRequest},
-		"a conversation":        {state: direct, want: StatusRequest},
+		"a stranger's group":    {state: groupOf("bob@here"), want: chat.StatusRequest},
+		"in a contact's name":   {state: groupOf("bob@here"), known: true, want: chat.StatusRequest},
+		"a conversation":        {state: direct, want: chat.StatusRequest},
 		"another channel":       {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Channel[5]++ }},
 		"another host":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Host = "there" }},
 		"another tree":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Tree = in.Tree[:len(in.Tree)-1] }},
@@ -130,12 +133,12 @@ func TestWelcomesWorkOnce(t *testing.T) {
 	for _, lastResort := range []bool{false, true} {
 		c := lonely(t)
 		bob := newPlayer(t, "bob@here")
-		bob.create(t, groupState{Version: 1, Host: "here", Group: true}.withRole("bob@here", RoleOwner), channel[:]...)
+		bob.create(t, groupState{Version: 1, Host: "here", Group: true}.withRole("bob@here", chat.RoleOwner), channel[:]...)
 		kp := offer(t, c, lastResort)
 		in := invitation(t, bob.invite(t, kp), kp, channel)
 		_, err := c.home.join(in, 1)
 		fatal(t, err)
-		for _, s := range []Status{StatusRequest, StatusActive, StatusLeft, StatusRemoved, StatusLost, StatusStopped} {
+		for _, s := range []chat.Status{chat.StatusRequest, chat.StatusActive, chat.StatusLeft, chat.StatusRemoved, chat.StatusLost, chat.StatusStopped} {
 			rec := status(t, c, channel)
 			rec.Status = s
 			id := cid(c.store.index(channel[:]))
@@ -150,7 +153,7 @@ func TestWelcomesWorkOnce(t *testing.T) {
 		_, err = bob.group.Apply(bob.group.PendingCommit())
 		fatal(t, err)
 		_, err = c.home.join(invitation(t, bob.invite(t, again), again, channel), 3)
-		if got := status(t, c, channel).Status; err != nil || got != StatusRequest {
+		if got := status(t, c, channel).Status; err != nil || got != chat.StatusRequest {
 			t.Errorf("added again: %v, %v", got, err)
 		}
 	}
@@ -160,9 +163,9 @@ func TestWelcomesWorkOnce(t *testing.T) {
 // with that peer.
 func TestDirectConversationsAreNotHijacked(t *testing.T) {
 	c := lonely(t)
-	state := groupState{Version: 1, Host: "here"}.withRole("bob@here", RoleOwner)
+	state := groupState{Version: 1, Host: "here"}.withRole("bob@here", chat.RoleOwner)
 	peer := account.Address{Name: "bob", Host: "here"}
-	var first ConversationID
+	var first chat.ConversationID
 	for n := range byte(2) {
 		channel := protocol.ChannelID{n}
 		bob := newPlayer(t, "bob@here")
@@ -171,7 +174,7 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 		_, err := c.home.join(invitation(t, bob.invite(t, kp), kp, channel), uint64(n))
 		fatal(t, err)
 		if n == 0 {
-			first = conversationID(channel)
+			first = chat.IDOf(channel)
 		}
 		if got, err := c.directWith(peer); err != nil || got != first {
 			t.Errorf("after welcome %d the conversation is %v, %v", n, got, err)
@@ -206,19 +209,19 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 		give(inputDown{}, inputUp{after})
 		refused := &protocol.Error{Code: protocol.CodeForbidden}
 		give(inputOpened{nonce: before.Nonce, err: refused})
-		if m.rec.Status != StatusActive || m.phase != phaseOpening {
+		if m.rec.Status != chat.StatusActive || m.phase != phaseOpening {
 			t.Errorf("a refusal of the past: %v in phase %v", m.rec.Status, m.phase)
 		}
 		give(inputOpened{nonce: after.Nonce})
 		m.waiting = &protocol.Entry{Seq: 7, Kind: protocol.KindCommit}
 		give(inputFetched{seq: 6, message: []byte("of another entry")})
-		if m.rec.Status != StatusActive || m.waiting == nil {
+		if m.rec.Status != chat.StatusActive || m.waiting == nil {
 			t.Errorf("the message of another entry: %v", m.rec.Status)
 		}
 		m.waiting = nil
 		give(inputDown{}, inputUp{after})
 		give(inputOpened{nonce: after.Nonce, err: refused})
-		if m.rec.Status != StatusActive || m.rec.Refused == 0 {
+		if m.rec.Status != chat.StatusActive || m.rec.Refused == 0 {
 			t.Errorf("a refusal: %v since %d", m.rec.Status, m.rec.Refused)
 		}
 		return nil
@@ -233,9 +236,9 @@ func TestBackoff(t *testing.T) {
 	}
 	var total time.Duration
 	for range 20 {
-		b.failed(now, ErrOffline)
+		b.failed(now, backend.ErrOffline)
 		for range 50 { // at the same time
-			b.failed(now, ErrOffline)
+			b.failed(now, backend.ErrOffline)
 		}
 		wait := b.until.Sub(now)
 		if wait < retryFirst || wait > retryLast || b.ready(now) {
@@ -262,7 +265,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	who := account.Address{Name: "bob", Host: "here"}
 	_, key, err := ed25519.GenerateKey(nil)
 	fatal(t, err)
-	recovery, err := account.NewRecoverySecret(random)
+	recovery, err := account.NewRecoverySecret(rand.Reader)
 	fatal(t, err)
 	mine, err := c.ownChain()
 	fatal(t, err)
@@ -283,13 +286,13 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	}
 	channel := protocol.ChannelID{1}
 	impostor := newPlayer(t, who.String())
-	impostor.create(t, groupState{Version: recordVersion, Host: "here"}.withRole(who.String(), RoleOwner), channel[:]...)
+	impostor.create(t, groupState{Version: recordVersion, Host: "here"}.withRole(who.String(), chat.RoleOwner), channel[:]...)
 	kp := offer(t, c, false)
 	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
 	fatal(t, err)
-	conv, err := c.Conversation(conversationID(channel))
+	conv, err := c.Conversation(chat.IDOf(channel))
 	fatal(t, err)
-	if conv.Status != StatusRequest || conv.Confirmed || conv.Verified || conv.Name != who.String() {
+	if conv.Status != chat.StatusRequest || conv.Confirmed || conv.Verified || conv.Name != who.String() {
 		t.Errorf("%v, confirmed %v, verified %v, %q", conv.Status, conv.Confirmed, conv.Verified, conv.Name)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -27,8 +29,8 @@ const (
 type link struct {
 	host      string
 	own       bool // it is the account's own server
-	transport Transport
-	log       Logger
+	transport backend.Transport
+	log       backend.Logger
 	// slots, if not nil, bound the connections that there are at a time.
 	slots *slots
 	// gate, if not nil, is open while there may be a connection.
@@ -62,10 +64,10 @@ type watcher struct {
 	event func(protocol.EventType, protocol.Body)
 }
 
-func newLink(host string, transport Transport, log Logger) *link {
+func newLink(host string, transport backend.Transport, log backend.Logger) *link {
 	return &link{
 		host: host, transport: transport, log: log,
-		lastErr:  fmt.Errorf("%w: not connected yet", ErrOffline),
+		lastErr:  fmt.Errorf("%w: not connected yet", backend.ErrOffline),
 		pending:  map[uint64]pendingCall{},
 		wake:     make(chan struct{}, 1),
 		watchers: map[int]watcher{},
@@ -246,7 +248,7 @@ func (l *link) session(ctx context.Context) error {
 		go func() {
 			select {
 			case <-shut:
-				cancel(ErrProfileCopied)
+				cancel(chat.ErrProfileCopied)
 			case <-ctx.Done():
 			}
 		}()
@@ -278,13 +280,13 @@ func (l *link) session(ctx context.Context) error {
 var errTurn = errors.New("client: there are too many servers to keep all connections open")
 
 // dial opens a connection within the time that transports take at most.
-func (l *link) dial(ctx context.Context) (Conn, error) {
+func (l *link) dial(ctx context.Context) (backend.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
 	defer cancel()
 	return l.transport.Dial(ctx, l.host)
 }
 
-func (l *link) greet(ctx context.Context, conn Conn) error {
+func (l *link) greet(ctx context.Context, conn backend.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	msg, err := conn.Read(ctx)
@@ -323,7 +325,7 @@ func (l *link) greet(ctx context.Context, conn Conn) error {
 // later one may be better, so that all errors count as being off line.
 func (l *link) disconnect(err error) {
 	if err == nil {
-		err = ErrOffline
+		err = backend.ErrOffline
 	}
 	err = l.named(err)
 	l.mu.Lock()
@@ -347,7 +349,7 @@ func (l *link) disconnect(err error) {
 	}
 }
 
-func (l *link) writeLoop(ctx context.Context, conn Conn) error {
+func (l *link) writeLoop(ctx context.Context, conn backend.Conn) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -391,7 +393,7 @@ func split(frames []byte) (message, rest []byte, err error) {
 	return frames[:n], frames[n:], nil
 }
 
-func (l *link) readLoop(ctx context.Context, conn Conn) error {
+func (l *link) readLoop(ctx context.Context, conn backend.Conn) error {
 	for {
 		message, err := conn.Read(ctx)
 		if err != nil {
@@ -487,8 +489,8 @@ func (l *link) dispatchEvent(f protocol.Frame) error {
 // offline makes sure that an error of the network wraps ErrOffline, unless the
 // server is not to be contacted.
 func offline(err error) error {
-	if err == nil || errors.Is(err, ErrOffline) || errors.Is(err, ErrPrivateHost) {
+	if err == nil || errors.Is(err, backend.ErrOffline) || errors.Is(err, backend.ErrPrivateHost) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrOffline, err)
+	return fmt.Errorf("%w: %w", backend.ErrOffline, err)
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -52,9 +53,9 @@ func (p *pipe) Close() error {
 // pipes is a transport that hands its connections to the test.
 type pipes struct{ conns chan *pipe }
 
-func (p *pipes) Blobs(string) Blobs { return nil }
+func (p *pipes) Blobs(string) backend.Blobs { return nil }
 
-func (p *pipes) Dial(ctx context.Context, _ string) (Conn, error) {
+func (p *pipes) Dial(ctx context.Context, _ string) (backend.Conn, error) {
 	c := &pipe{in: make(chan []byte, 100), out: make(chan []byte, 100), done: make(chan struct{})}
 	select {
 	case p.conns <- c:
@@ -129,7 +130,7 @@ func TestLinkMatchesAnswers(t *testing.T) {
 			t.Errorf("second answer: %+v", a)
 		}
 		_ = p.Close()
-		if a := <-answers; a.n != 1 || !errors.Is(a.err, ErrOffline) {
+		if a := <-answers; a.n != 1 || !errors.Is(a.err, backend.ErrOffline) {
 			t.Errorf("the request without an answer: %+v", a)
 		}
 	})
@@ -173,7 +174,7 @@ func TestLinkEndsBadConnections(t *testing.T) {
 				stop()
 				select {
 				case err := <-failed:
-					if !errors.Is(err, ErrOffline) {
+					if !errors.Is(err, backend.ErrOffline) {
 						t.Errorf("the request failed with %v", err)
 					}
 				default:
@@ -181,7 +182,7 @@ func TestLinkEndsBadConnections(t *testing.T) {
 				l.mu.Lock()
 				err := l.lastErr
 				l.mu.Unlock()
-				if !errors.Is(err, ErrOffline) {
+				if !errors.Is(err, backend.ErrOffline) {
 					t.Errorf("the reason is %v", err)
 				}
 				next.greet(t)
@@ -245,7 +246,7 @@ func TestLinkCallEndsWithItsContext(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err := l.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{"bob"}})
-			if !errors.Is(err, ErrOffline) {
+			if !errors.Is(err, backend.ErrOffline) {
 				t.Errorf("greeted %v: %v", greeted, err)
 			}
 			cancel()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -24,9 +26,9 @@ const (
 // connected to be confirmed.
 func (c *conversation) purpose() purpose {
 	switch {
-	case c.vanished, c.rec.Status == StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
+	case c.vanished, c.rec.Status == chat.StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
 		return forNothing
-	case c.rec.Status != StatusRequest, c.rec.Expected:
+	case c.rec.Status != chat.StatusRequest, c.rec.Expected:
 		return forConversations
 	case c.rec.Host == c.self.address.Host:
 		return forRequests
@@ -121,7 +123,7 @@ func (a *actor) request(e doRequest, moved bool) {
 		}
 	}
 	if a.use.link == nil || moved {
-		done(nil, ErrOffline)
+		done(nil, backend.ErrOffline)
 		return
 	}
 	a.use.link.request(e.op, e.body, done)
@@ -221,7 +223,7 @@ func (n *newestRequests) note(c *Client, s stored) {
 // connect starts a conversation. A request becomes the newest of those whose
 // channels are open; one at another server stays where it is.
 func (c *Client) connect(k cid, rec *convRecord) {
-	if rec.Status != StatusRequest || rec.Expected {
+	if rec.Status != chat.StatusRequest || rec.Expected {
 		c.start(k, rec)
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -60,16 +62,16 @@ func (s *viewBuilder) contact(address string) (contactRecord, error) {
 
 // conversation is a record as interfaces see it, except for what waits to be
 // sent.
-func (s *viewBuilder) conversation(r *convRecord) (Conversation, error) {
-	id := conversationID(r.Channel)
-	c := Conversation{
-		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(shownTitle(r.Title), id.short()),
+func (s *viewBuilder) conversation(r *convRecord) (chat.Conversation, error) {
+	id := chat.IDOf(r.Channel)
+	c := chat.Conversation{
+		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(names.ShownTitle(r.Title), id.Short()),
 		Peer: address(r.Peer), Host: r.Host, Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: address(r.Inviter), Confirmed: !slices.Contains(r.Unconfirmed, r.Inviter),
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,
 		Last:  r.Last.message(id, s.self, s.now), Members: int(r.Members),
 		Mentioned:  r.Unread > 0 && r.MentionedAt > r.readUpTo(),
-		Unanswered: !r.Group && r.Status == StatusActive && r.Inviter == "" && !r.Answered, Empty: r.NextOrder == 0,
+		Unanswered: !r.Group && r.Status == chat.StatusActive && r.Inviter == "" && !r.Answered, Empty: r.NextOrder == 0,
 		Pinned: r.Pinned, Archived: r.Archived, Draft: r.Draft,
 	}
 	if r.MutedUntil > millis(s.now) {
@@ -81,7 +83,7 @@ func (s *viewBuilder) conversation(r *convRecord) (Conversation, error) {
 	if r.Group || r.Peer == "" {
 		return c, nil
 	}
-	if r.Status == StatusRequest && !c.Confirmed { // anybody can claim to be a contact
+	if r.Status == chat.StatusRequest && !c.Confirmed { // anybody can claim to be a contact
 		c.Name = r.Peer
 		return c, nil
 	}

@@ -11,13 +11,14 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 )
 
 // last returns the preview of a conversation as the list shows it.
-func (p *person) last(id client.ConversationID) string {
+func (p *person) last(id chat.ConversationID) string {
 	p.t.Helper()
 	c := p.status(id)
 	if c.Last == nil {
@@ -41,19 +42,19 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.alice.say(x.id, "one")
 		x.alice.way.Partition("", true)
 		two := x.alice.say(x.id, "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateWaiting {
+		if s := x.alice.status(x.id).Last.State; s != chat.StateWaiting {
 			t.Errorf("what was just written is %v", s)
 		}
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
 		check("sent", "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateDelivered {
+		if s := x.alice.status(x.id).Last.State; s != chat.StateDelivered {
 			t.Errorf("what was sent is %v", s)
 		}
 		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))
 		pass(time.Second)
 		check("edited", "three")
-		_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "short-lived", Expire: time.Hour})
+		_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "short-lived", Expire: time.Hour})
 		must(t, err)
 		pass(time.Second)
 		check("short-lived", "short-lived")
@@ -121,7 +122,7 @@ func TestChoices(t *testing.T) {
 		if c := x.bob.status(x.id); c.Pinned || c.Draft != "" || !c.DraftReply.IsZero() {
 			t.Errorf("taken back: %+v", c)
 		}
-		if err := x.bob.SetDraft(t.Context(), x.id, strings.Repeat("x", client.MaxText+1), m.ID); err == nil {
+		if err := x.bob.SetDraft(t.Context(), x.id, strings.Repeat("x", chat.MaxText+1), m.ID); err == nil {
 			t.Error("a draft without end was kept")
 		}
 		if c := x.alice.status(x.id); c.Pinned || c.Archived || c.Draft != "" {
@@ -175,7 +176,7 @@ func TestNamesAndMembers(t *testing.T) {
 			t.Helper()
 			all, err := a.Conversations()
 			must(t, err)
-			for _, c := range []client.Conversation{a.status(id), all[0], a.heard()} {
+			for _, c := range []chat.Conversation{a.status(id), all[0], a.heard()} {
 				if c.Name != name || c.Verified != verified || c.Members != 2 {
 					t.Errorf("%q, verified: %v, %d members", c.Name, c.Verified, c.Members)
 				}
@@ -219,7 +220,7 @@ func TestWaitingIsCounted(t *testing.T) {
 		all, err := x.alice.Conversations()
 		must(t, err)
 		for _, c := range all {
-			if n := map[client.ConversationID]int{x.id: 2, other: 1}[c.ID]; c.Waiting != n || x.alice.status(c.ID).Waiting != n {
+			if n := map[chat.ConversationID]int{x.id: 2, other: 1}[c.ID]; c.Waiting != n || x.alice.status(c.ID).Waiting != n {
 				t.Errorf("%s: %d wait, want %d", c.Title, c.Waiting, n)
 			}
 		}
@@ -227,7 +228,7 @@ func TestWaitingIsCounted(t *testing.T) {
 }
 
 // onDisk is a client off line, with a group of its own.
-func onDisk(b *testing.B) (*client.Client, client.ConversationID) {
+func onDisk(b *testing.B) (*client.Client, chat.ConversationID) {
 	store, err := sqlite.Open(filepath.Join(b.TempDir(), "profile"))
 	must(b, err)
 	cfg := client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: fakeserver.NewNet().Transport("alice")}

@@ -2,14 +2,6 @@
 
 package client
 
-// A Logger takes messages for operators and developers, as *slog.Logger does.
-// It is not that type since a browser, which has none, would have to load it.
-type Logger interface {
-	Debug(msg string, args ...any)
-	Warn(msg string, args ...any)
-	Error(msg string, args ...any)
-}
-
 // discardLogger discards all messages.
 type discardLogger struct{}
 

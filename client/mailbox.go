@@ -4,12 +4,14 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -176,16 +178,16 @@ func (m *mailbox) attempt(ctx context.Context) {
 
 // tell tells interfaces of what a person has to do something about.
 func (m *mailbox) tell(err error) {
-	if !errors.Is(err, ErrProfileCopied) && !errors.Is(err, ErrNoAccount) {
+	if !errors.Is(err, chat.ErrProfileCopied) && !errors.Is(err, chat.ErrNoAccount) {
 		if err != nil || !m.troubled {
 			return
 		}
 		m.troubled = false
-		m.client.emit(AccountEvent{})
+		m.client.emit(chat.AccountEvent{})
 		return
 	}
 	m.troubled = true
-	m.client.emit(AccountEvent{err})
+	m.client.emit(chat.AccountEvent{Err: err})
 }
 
 // current reports whether the connection is the one that said hello.
@@ -332,7 +334,7 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) e
 	status := b.(*protocol.KeyPackagesStatus)
 	now := m.client.serverNow()
 	age := now.Sub(time.Unix(rec.LastResort, 0))
-	wrong := rec.LastResort != 0 && age < -ClockTolerance // a clock was ahead when they were made
+	wrong := rec.LastResort != 0 && age < -chat.ClockTolerance // a clock was ahead when they were made
 	renew := !status.LastResort || age > lastResortRenewal || wrong
 	if wrong {
 		status.Count = 0
@@ -404,7 +406,7 @@ func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
 		Suite: mls.DefaultCipherSuite, SigningKey: self.signing, Credential: mls.BasicCredential(credential),
 		Capabilities: mls.DefaultCapabilities(extensionGroupState),
 		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
-		LastResort:   lastResort, Rand: random,
+		LastResort:   lastResort, Rand: rand.Reader,
 	})
 	if err != nil {
 		return nil, err

@@ -5,12 +5,14 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -70,7 +72,7 @@ func loadMailToken(tx *sealedTx) (rec mailTokenRecord, err error) {
 // knows that one who should not.
 func newMailToken(tx *sealedTx) error {
 	rec := mailTokenRecord{Version: recordVersion, Token: make([]byte, mailTokenSize)}
-	if _, err := random.Read(rec.Token); err != nil {
+	if _, err := rand.Read(rec.Token); err != nil {
 		return err
 	}
 	return tx.save([]byte(tableMailToken), &rec)
@@ -191,7 +193,7 @@ func (m *mailbox) kickToken() {
 // delivery token: all of them are contacts then, and none is blocked.
 func (c *conversation) mayTellMailToken(tx *sealedTx) (bool, error) {
 	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
-	if c.rec.Status != StatusActive || leaving || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
+	if c.rec.Status != chat.StatusActive || leaving || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
 		return false, nil
 	}
 	for _, who := range c.members() {

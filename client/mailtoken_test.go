@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -136,7 +136,7 @@ func TestServersWithoutDeliveryTokens(t *testing.T) {
 		id := group(t, a, b)
 		pass(time.Minute)
 		invite(t, net, a, b)
-		if all, err := b.Conversations(); err != nil || len(all) != 2 || all[0].Status != client.StatusActive {
+		if all, err := b.Conversations(); err != nil || len(all) != 2 || all[0].Status != chat.StatusActive {
 			t.Errorf("%v, %v", all, err)
 		}
 		a.say(id, "hello")
@@ -178,7 +178,7 @@ func TestBlockingWhileLettersArrive(t *testing.T) {
 		must(t, alice.ConnectConversation(id))
 		pass(time.Minute)
 		must(t, bob.Sync(soon(t)))
-		if c := bob.has(id); c == nil || c.Status == client.StatusBlocked {
+		if c := bob.has(id); c == nil || c.Status == chat.StatusBlocked {
 			t.Errorf("an invitation never arrived: %v", c)
 		}
 	})

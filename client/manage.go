@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // AddMembers adds people to a group.
-func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
+func (c *Client) AddMembers(ctx context.Context, conv chat.ConversationID, people []account.Address) error {
 	add, err := c.ensureAccountsExist(ctx, people)
 	if err != nil {
 		return err
@@ -21,7 +22,7 @@ func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []a
 }
 
 // RemoveMembers removes people from a group.
-func (c *Client) RemoveMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
+func (c *Client) RemoveMembers(ctx context.Context, conv chat.ConversationID, people []account.Address) error {
 	var remove []string
 	for _, a := range people {
 		remove = append(remove, a.String())
@@ -30,7 +31,7 @@ func (c *Client) RemoveMembers(ctx context.Context, conv ConversationID, people 
 }
 
 // Rename gives a group another title.
-func (c *Client) Rename(ctx context.Context, conv ConversationID, title string) error {
+func (c *Client) Rename(ctx context.Context, conv chat.ConversationID, title string) error {
 	if title == "" {
 		return errors.New("a group needs a title")
 	}
@@ -40,18 +41,18 @@ func (c *Client) Rename(ctx context.Context, conv ConversationID, title string) 
 	return c.rename(ctx, conv, title)
 }
 
-func (c *Client) rename(ctx context.Context, conv ConversationID, title string) error {
+func (c *Client) rename(ctx context.Context, conv chat.ConversationID, title string) error {
 	return c.tell(ctx, conv, commandChange{changeRecord{Title: &title}})
 }
 
 // SetRole makes a member an administrator, an owner or an ordinary member.
-func (c *Client) SetRole(ctx context.Context, conv ConversationID, who account.Address, role Role) error {
+func (c *Client) SetRole(ctx context.Context, conv chat.ConversationID, who account.Address, role chat.Role) error {
 	return c.tell(ctx, conv, commandChange{changeRecord{Roles: []roleRecord{{who.String(), role}}}})
 }
 
 // SetTimer makes messages disappear after a time, 0 for never.
-func (c *Client) SetTimer(ctx context.Context, conv ConversationID, after time.Duration) error {
-	if err := checkExpiry(after); err != nil {
+func (c *Client) SetTimer(ctx context.Context, conv chat.ConversationID, after time.Duration) error {
+	if err := chat.CheckExpiry(after); err != nil {
 		return err
 	}
 	seconds := uint32(after / time.Second)
@@ -59,7 +60,7 @@ func (c *Client) SetTimer(ctx context.Context, conv ConversationID, after time.D
 }
 
 // Leave leaves a conversation.
-func (c *Client) Leave(ctx context.Context, conv ConversationID) error {
+func (c *Client) Leave(ctx context.Context, conv chat.ConversationID) error {
 	return c.tell(ctx, conv, commandLeave{})
 }
 
@@ -69,13 +70,13 @@ const confirming = 5 * time.Second
 // Accept turns a request into a conversation. It asks the inviter's server who
 // they are, unless that is known: before this, no server but the account's own
 // was asked anything.
-func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
+func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 	a, err := c.actor(conv)
 	if err != nil {
 		return err
 	}
 	err = a.ask(ctx, commandAccept{})
-	if !errors.Is(err, ErrUnconfirmed) {
+	if !errors.Is(err, chat.ErrUnconfirmed) {
 		return err
 	}
 	rec, recErr := c.conversationRecord(a.id)

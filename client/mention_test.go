@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // Whoever is mentioned is told so until the conversation is read; nobody else
@@ -24,7 +24,7 @@ func TestMentions(t *testing.T) {
 			{"[@bob](mimi://here.example/u/bob)", "[@bob](mimi://here.example/u/bob)"},
 			{"", "[@bob](mimi://here.example/u/bob)"},
 		} {
-			m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: c.draft, Mentions: []account.Address{x.bob.Address()}})
+			m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: c.draft, Mentions: []account.Address{x.bob.Address()}})
 			must(t, err)
 			pass(time.Second)
 			for _, p := range []*person{x.alice, x.bob, x.mallory} {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -69,7 +69,7 @@ func TestNamesThatLookLikeAddresses(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id := group(t, a, b)
 		for _, name := range []string{"anna@" + host, "Anna@Home.example", "anna\uff20home", "an\u200bna@home.example", " anna @ home.example", "anna@[::1]:80"} {
-			if !client.LooksLikeAddress(name) {
+			if !chat.LooksLikeAddress(name) {
 				t.Errorf("%+q does not look like an address", name)
 			}
 			must(t, a.SetProfile(t.Context(), name))
@@ -85,7 +85,7 @@ func TestNamesThatLookLikeAddresses(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"Anna", "lunch @ noon", "@anna", "anna@", "Ask anna@home.example about it", ""} {
-			if client.LooksLikeAddress(name) {
+			if chat.LooksLikeAddress(name) {
 				t.Errorf("%+q looks like an address", name)
 			}
 		}
@@ -99,10 +99,10 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
 		id := group(t, b, a)
-		find := func(target string) client.ConversationID {
+		find := func(target string) chat.ConversationID {
 			t.Helper()
 			got, err := a.Find(target)
-			if err != nil && !errors.Is(err, client.ErrNoConversation) {
+			if err != nil && !errors.Is(err, chat.ErrNoConversation) {
 				t.Errorf("%q: %v", target, err)
 			}
 			return got
@@ -133,11 +133,11 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		must(t, err)
 		must(t, d.ConnectConversation(other))
 		pass(time.Minute)
-		if a.status(other).Status != client.StatusRequest || find("Picnic") != id {
+		if a.status(other).Status != chat.StatusRequest || find("Picnic") != id {
 			t.Error("a request takes the place of a group that was accepted")
 		}
 		must(t, a.SetContactName(b.Address(), "Caro"))
-		if _, err := a.Find("Caro"); !errors.Is(err, client.ErrAmbiguous) {
+		if _, err := a.Find("Caro"); !errors.Is(err, chat.ErrAmbiguous) {
 			t.Errorf("two contacts of one name: %v", err)
 		}
 		if _, err := a.Find("carol@no_host"); !errors.Is(err, account.ErrAddress) {

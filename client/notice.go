@@ -6,85 +6,31 @@ import (
 	"slices"
 	"time"
 
-	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
-// A NoticeKind says what happened in a conversation.
-type NoticeKind uint8
-
-// The kinds of notices. They are stored as these numbers.
-const (
-	// NoticeOther is told by Message.Text, in English: earlier versions stored
-	// every notice so.
-	NoticeOther NoticeKind = iota
-	NoticeAdded
-	NoticeRemoved
-	NoticeLeft
-	NoticeRenamed
-	NoticeTimer
-	NoticeRole
-	NoticeNotAdded
-	// NoticeServerWentBack: the conversation's server lost what was said last,
-	// and Notice.Count own messages are sent to it again.
-	NoticeServerWentBack
-	// NoticeUnreadable: one or more messages that came here could not be read.
-	NoticeUnreadable
-	// NoticeProfile: a verified person goes by another name now.
-	NoticeProfile
-)
-
-var noticeNames = [...]string{
-	"other", "added", "removed", "left", "renamed", "timer", "role", "not-added", "server-went-back", "unreadable", "profile",
-}
-
-// String returns the kind as it stands in JSON.
-func (k NoticeKind) String() string {
-	if int(k) < len(noticeNames) {
-		return noticeNames[k]
-	}
-	return noticeNames[NoticeOther]
-}
-
-// A Notice is something that happened in a conversation. Message.From did it,
-// and of NoticeLeft went. Interfaces find the words.
-type Notice struct {
-	Kind NoticeKind
-	// Whom was added, removed, given a role or could not be added.
-	Whom account.Address
-	// Title is the new one, of NoticeRenamed and NoticeProfile.
-	Title string
-	// Timer is the new one, of NoticeTimer; 0 if messages stay.
-	Timer time.Duration
-	// Role is the new one, of NoticeRole.
-	Role Role
-	// Reason says in English why somebody could not be added.
-	Reason string
-	// Count is that of NoticeServerWentBack.
-	Count uint64
-}
-
 // A noticeRecord is what a messageRecord has in place of a text.
 type noticeRecord struct {
-	Kind   NoticeKind `cbor:"1,keyasint"`
-	Whom   string     `cbor:"2,keyasint,omitempty"`
-	Title  string     `cbor:"3,keyasint,omitempty"`
-	Timer  uint32     `cbor:"4,keyasint,omitempty"` // seconds
-	Role   Role       `cbor:"5,keyasint,omitempty"`
-	Reason string     `cbor:"6,keyasint,omitempty"`
-	Count  uint64     `cbor:"7,keyasint,omitempty"`
+	Kind   chat.NoticeKind `cbor:"1,keyasint"`
+	Whom   string          `cbor:"2,keyasint,omitempty"`
+	Title  string          `cbor:"3,keyasint,omitempty"`
+	Timer  uint32          `cbor:"4,keyasint,omitempty"` // seconds
+	Role   chat.Role       `cbor:"5,keyasint,omitempty"`
+	Reason string          `cbor:"6,keyasint,omitempty"`
+	Count  uint64          `cbor:"7,keyasint,omitempty"`
 }
 
 // notice returns what the record tells, nil of a message.
-func (r *messageRecord) notice() *Notice {
+func (r *messageRecord) notice() *chat.Notice {
 	switch {
 	case !r.Notice:
 		return nil
 	case r.What == nil:
-		return &Notice{Kind: NoticeOther}
+		return &chat.Notice{Kind: chat.NoticeOther}
 	}
 	n := r.What
-	return &Notice{n.Kind, address(n.Whom), n.Title, time.Duration(n.Timer) * time.Second, n.Role, n.Reason, n.Count}
+	return &chat.Notice{Kind: n.Kind, Whom: address(n.Whom), Title: n.Title, Timer: time.Duration(n.Timer) * time.Second, Role: n.Role, Reason: n.Reason, Count: n.Count}
 }
 
 // notice enters into the history what somebody did.
@@ -178,18 +124,18 @@ func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, nex
 	again := addedAgain(commit)
 	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
-		if err := c.noticeAt(tx, places, who, noticeRecord{Kind: NoticeLeft}); err != nil {
+		if err := c.noticeAt(tx, places, who, noticeRecord{Kind: chat.NoticeLeft}); err != nil {
 			return err
 		}
 	}
 	var all []noticeRecord
 	for _, m := range commit.Added() {
 		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
-			all = append(all, noticeRecord{Kind: NoticeAdded, Whom: cred.Address.String()})
+			all = append(all, noticeRecord{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
 		}
 	}
 	for _, whom := range removed {
-		all = append(all, noticeRecord{Kind: NoticeRemoved, Whom: whom})
+		all = append(all, noticeRecord{Kind: chat.NoticeRemoved, Whom: whom})
 	}
 	for _, n := range append(all, c.noticesOf(next, commit)...) {
 		if err := c.noticeAt(tx, places, author, n); err != nil {
@@ -230,19 +176,19 @@ func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all
 		})
 	}
 	if next.Title != c.state.Title {
-		all = append(all, noticeRecord{Kind: NoticeRenamed, Title: next.Title})
+		all = append(all, noticeRecord{Kind: chat.NoticeRenamed, Title: next.Title})
 	}
 	if next.Timer != c.state.Timer {
-		all = append(all, noticeRecord{Kind: NoticeTimer, Timer: next.Timer})
+		all = append(all, noticeRecord{Kind: chat.NoticeTimer, Timer: next.Timer})
 	}
 	for _, r := range next.Roles {
 		if r.Role != c.state.role(r.Address) {
-			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address, Role: r.Role})
+			all = append(all, noticeRecord{Kind: chat.NoticeRole, Whom: r.Address, Role: r.Role})
 		}
 	}
 	for _, r := range c.state.Roles {
-		if next.role(r.Address) == RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
-			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address})
+		if next.role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
+			all = append(all, noticeRecord{Kind: chat.NoticeRole, Whom: r.Address})
 		}
 	}
 	return all

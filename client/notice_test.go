@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
 // told returns what happened in a conversation, the oldest first, a word each.
-func (p *person) told(id client.ConversationID) (all []string) {
+func (p *person) told(id chat.ConversationID) (all []string) {
 	p.t.Helper()
-	page, err := p.Page(id, client.Position{}, client.MaxPage)
+	page, err := p.Page(id, chat.Position{}, chat.MaxPage)
 	must(p.t, err)
 	for _, m := range page.Messages {
 		if n := m.Notice; n != nil {
@@ -70,9 +70,9 @@ func TestNotices(t *testing.T) {
 		do(a.Rename(t.Context(), id, "The desk"))
 		do(a.SetTimer(t.Context(), id, 24*time.Hour))
 		do(a.SetTimer(t.Context(), id, 0))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleMember))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleOwner))
+		do(a.SetRole(t.Context(), id, b.Address(), chat.RoleAdmin))
+		do(a.SetRole(t.Context(), id, b.Address(), chat.RoleMember))
+		do(a.SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
 		do(b.RemoveMembers(t.Context(), id, []account.Address{c.Address()}))
 		do(b.AddMembers(t.Context(), id, []account.Address{c.Address()}))
 		do(a.Leave(t.Context(), id))
@@ -81,7 +81,7 @@ func TestNotices(t *testing.T) {
 			"alice role bob0s owner", "bob removed carol0s member", "bob added carol0s member", "alice left 0s member",
 		}
 		want(t, "bob is told", b.told(id)[before:], events)
-		if last := b.status(id).Last; last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeLeft || last.From != a.Address() {
+		if last := b.status(id).Last; last == nil || last.Notice == nil || last.Notice.Kind != chat.NoticeLeft || last.From != a.Address() {
 			t.Errorf("the list shows %+v", last)
 		}
 	})
@@ -99,7 +99,7 @@ func TestNoticeOfNobody(t *testing.T) {
 		a.way.Partition("", false)
 		pass(time.Minute)
 		last := a.status(id).Last
-		if last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeNotAdded || last.Notice.Whom != nobody || last.Notice.Reason == "" {
+		if last == nil || last.Notice == nil || last.Notice.Kind != chat.NoticeNotAdded || last.Notice.Whom != nobody || last.Notice.Reason == "" {
 			t.Errorf("the last of the history is %+v", last)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -97,7 +98,7 @@ func (c *conversation) tokens() *tokensRecord {
 // would be most of what is said.
 func (c *conversation) offered() []byte {
 	muted := c.rec.MutedUntil > millis(c.now())
-	if muted || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > MaxReporting {
+	if muted || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > chat.MaxReporting {
 		return nil
 	}
 	return c.nudging.token
@@ -105,7 +106,7 @@ func (c *conversation) offered() []byte {
 
 // tellToken sees to it that the others have the token that they are to have.
 func (c *conversation) tellToken(tx *sealedTx) error {
-	if c.nudging.token == nil && c.rec.Tokens == nil || c.rec.Status != StatusActive {
+	if c.nudging.token == nil && c.rec.Tokens == nil || c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	token, t := c.offered(), c.tokens()
@@ -130,7 +131,7 @@ func (c *conversation) peerToken(from string, body []byte) error {
 	}
 	t := c.tokens()
 	delete(t.Peers, from)
-	if len(told.Token) > 0 && len(t.Peers) < MaxReporting && len(c.leavesOf(from)) > 0 {
+	if len(told.Token) > 0 && len(t.Peers) < chat.MaxReporting && len(c.leavesOf(from)) > 0 {
 		if t.Peers == nil {
 			t.Peers = map[string][]byte{}
 		}

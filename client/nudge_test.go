@@ -5,6 +5,8 @@ package client
 import (
 	"testing"
 	"time"
+
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // The others get the token where they are to wake this device, and nowhere
@@ -16,10 +18,10 @@ func TestWhereTheTokenIsOffered(t *testing.T) {
 		want   bool
 	}{
 		"between two":       {func(*convRecord) {}, true},
-		"in a group":        {func(r *convRecord) { r.Members = MaxReporting }, true},
+		"in a group":        {func(r *convRecord) { r.Members = chat.MaxReporting }, true},
 		"put away":          {func(r *convRecord) { r.Archived = true }, true},
 		"muted before":      {func(r *convRecord) { r.MutedUntil = millis(now) }, true},
-		"in a larger group": {func(r *convRecord) { r.Members = MaxReporting + 1 }, false},
+		"in a larger group": {func(r *convRecord) { r.Members = chat.MaxReporting + 1 }, false},
 		"alone":             {func(r *convRecord) { r.Members = 1 }, false},
 		"muted":             {func(r *convRecord) { r.MutedUntil = millis(now) + 1 }, false},
 		"deleted":           {func(r *convRecord) { r.Hidden = true }, false},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -83,7 +84,7 @@ func (c *conversation) openingRefused(tx *sealedTx, err error) error {
 	case c.rec.Ending:
 		c.channelDeleted()
 		return nil
-	case c.rec.Status == StatusLeft: // the others let go, and the channel with it
+	case c.rec.Status == chat.StatusLeft: // the others let go, and the channel with it
 		c.rec.Gone = true
 		c.touch()
 		return c.abandon(tx)
@@ -100,7 +101,7 @@ func (c *conversation) openingRefused(tx *sealedTx, err error) error {
 		c.touch()
 	case now-c.rec.Refused >= int64(lostTimeout/time.Second) && c.refusals >= lostRefusals:
 		c.rec.Refused = 0
-		return c.stop(tx, StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
+		return c.stop(tx, chat.StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
 	}
 	c.refusals++
 	c.channel.failed(c.now(), err)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -56,7 +56,7 @@ func TestChannelOfTwoGoesWithTheConversation(t *testing.T) {
 				t.Errorf("%s: %d channels are left, %d refusals", name, n, refused)
 			}
 			want(t, "bob", b.texts(id), []string{"hello", "good bye"})
-			if conv := b.status(id); conv.Status != client.StatusRemoved {
+			if conv := b.status(id); conv.Status != chat.StatusRemoved {
 				t.Errorf("%s: bob: %v, %q", name, conv.Status, conv.Reason.Text)
 			}
 			a.way.Partition("", false)
@@ -112,7 +112,7 @@ func TestChannelOfAGroupGoesWithItsLastMember(t *testing.T) {
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"sorry, bob"})
-		if conv := x.bob.status(x.id); conv.Status != client.StatusRemoved {
+		if conv := x.bob.status(x.id); conv.Status != chat.StatusRemoved {
 			t.Errorf("bob: %v", conv.Status)
 		}
 	})

@@ -6,55 +6,17 @@ import (
 	"math"
 	"slices"
 
-	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-// MaxPage bounds the messages of a page.
-const MaxPage = 500
-
-// A Position is a place in the history of a conversation: a message, or what
-// lies Before or After it. The zero value is the end.
-type Position struct {
-	Message content.MessageID
-	// Order is Message.Order, instead of Message: notices have nothing else,
-	// and it holds its place when the message is gone.
-	Order         uint64
-	Before, After bool
-	// Unread stands for the first message that was not read, if more of them
-	// were not than a page holds, and for the end otherwise.
-	Unread bool
-}
-
-// A Page is a part of a conversation's history without gaps.
-type Page struct {
-	Messages []Message // the oldest first
-	// MoreBefore and MoreAfter say whether the history goes on.
-	MoreBefore, MoreAfter bool
-	// FirstUnread is the first message that was not read, wherever it lies;
-	// zero if there is none.
-	FirstUnread content.MessageID
-}
-
-// A Quote is what there is to show of the message that another one replies to.
-type Quote struct {
-	Message content.MessageID
-	Order   uint64
-	From    account.Address
-	Own     bool
-	// Text is the beginning of the text.
-	Text        string
-	Attachments []Attachment // the first ones
-	Deleted     bool
-}
 
 // Page returns at most limit messages, and at most MaxPage, of a conversation:
 // those right before or after a position, or around it, the message included.
 // The time that takes does not depend on how long the history is.
-func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err error) {
+func (c *Client) Page(id chat.ConversationID, at chat.Position, limit int) (page chat.Page, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		p := c.pager(tx, k, id)
-		limit := max(1, min(limit, MaxPage))
+		limit := max(1, min(limit, chat.MaxPage))
 		unread, err := p.firstUnread(rec)
 		if err != nil {
 			return err
@@ -77,15 +39,15 @@ func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err
 type pager struct {
 	*viewBuilder
 	id   cid
-	conv ConversationID
+	conv chat.ConversationID
 }
 
-func (c *Client) pager(tx *sealedTx, k cid, id ConversationID) *pager {
+func (c *Client) pager(tx *sealedTx, k cid, id chat.ConversationID) *pager {
 	return &pager{viewBuilder: c.newViewBuilder(tx), id: k, conv: id}
 }
 
 // place returns the order of a position, that of no message yet for the end.
-func (p *pager) place(at Position) (uint64, error) {
+func (p *pager) place(at chat.Position) (uint64, error) {
 	if at.Message.IsZero() {
 		if at.Order == 0 {
 			return math.MaxUint64, nil
@@ -101,12 +63,12 @@ func (p *pager) find(msg content.MessageID) (uint64, *messageRecord, error) {
 	machine := conversation{id: p.id}
 	order, rec, err := machine.loadMessage(p.tx, msg)
 	if err == nil && (rec == nil || !p.visible(rec)) {
-		err = ErrNoMessage
+		err = chat.ErrNoMessage
 	}
 	return order, rec, err
 }
 
-func (p *pager) page(place uint64, at Position, limit int) (page Page, err error) {
+func (p *pager) page(place uint64, at chat.Position, limit int) (page chat.Page, err error) {
 	switch {
 	case at.Before || place == math.MaxUint64:
 		if page.Messages, page.MoreBefore, err = p.collect(place-1, true, limit); err == nil {
@@ -123,13 +85,13 @@ func (p *pager) page(place uint64, at Position, limit int) (page Page, err error
 	if err != nil {
 		return page, err
 	}
-	before, moreBefore, err := []Message(nil), false, nil
+	before, moreBefore, err := []chat.Message(nil), false, nil
 	if room := limit - len(after); room > 0 {
 		before, moreBefore, err = p.collect(place-1, true, room)
 	} else {
 		moreBefore, err = p.any(place-1, true)
 	}
-	return Page{Messages: append(before, after...), MoreBefore: moreBefore, MoreAfter: moreAfter}, err
+	return chat.Page{Messages: append(before, after...), MoreBefore: moreBefore, MoreAfter: moreAfter}, err
 }
 
 func (p *pager) visible(rec *messageRecord) bool { return !rec.Held && !rec.expired(p.now) }
@@ -152,7 +114,7 @@ func (p *pager) walk(from uint64, reverse bool, fn func(order uint64, rec *messa
 
 // collect returns at most n messages from an order on, the oldest first, and
 // whether there are more in that direction.
-func (p *pager) collect(from uint64, reverse bool, n int) (all []Message, more bool, err error) {
+func (p *pager) collect(from uint64, reverse bool, n int) (all []chat.Message, more bool, err error) {
 	err = p.walk(from, reverse, func(order uint64, rec *messageRecord) (bool, error) {
 		if more = len(all) == n; more {
 			return false, nil
@@ -191,7 +153,7 @@ func (p *pager) firstUnread(conv *convRecord) (first content.MessageID, err erro
 }
 
 // message is a record as interfaces see it.
-func (s *viewBuilder) message(id cid, conv ConversationID, order uint64, r *messageRecord) (Message, error) {
+func (s *viewBuilder) message(id cid, conv chat.ConversationID, order uint64, r *messageRecord) (chat.Message, error) {
 	m := r.message(conv, s.self)
 	m.Order = order
 	if m.ReplyTo.IsZero() {
@@ -203,7 +165,7 @@ func (s *viewBuilder) message(id cid, conv ConversationID, order uint64, r *mess
 		return m, err
 	}
 	q := preview(at, rec).message(conv, s.self, s.now)
-	m.Quote = &Quote{
+	m.Quote = &chat.Quote{
 		Message: q.ID, Order: at, From: q.From, Own: q.Own, Text: q.Text, Attachments: q.Attachments, Deleted: q.Deleted,
 	}
 	return m, nil

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -150,7 +152,7 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 		}
 		device, err := verifyKeyPackage(chain, kp)
 		if err != nil {
-			return nil, at, fmt.Errorf("%w: %w", ErrImpostor, err)
+			return nil, at, fmt.Errorf("%w: %w", chat.ErrImpostor, err)
 		}
 		if id := device.ID(); !seen[id] {
 			seen[id] = true
@@ -158,7 +160,7 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 		}
 	}
 	if len(all) == 0 {
-		return nil, at, ErrNotSetUp
+		return nil, at, chat.ErrNotSetUp
 	}
 	return all, at, nil
 }
@@ -198,7 +200,7 @@ func (c *Client) Resolve(ctx context.Context, a account.Address) (*account.Chain
 // whether it was compared before.
 func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
 	chain, err := c.Resolve(ctx, a)
-	if errors.Is(err, ErrOffline) {
+	if errors.Is(err, backend.ErrOffline) {
 		// What is remembered was fetched from the server, too.
 		err = c.store.view(func(tx *sealedTx) error {
 			known, e := pinnedChain(tx, a)
@@ -237,7 +239,7 @@ func (c *Client) MarkVerified(a account.Address) error {
 			return err
 		}
 		if chain == nil {
-			return ErrNoConversation
+			return chat.ErrNoConversation
 		}
 		head := chain.Head()
 		rec.Verified, rec.Known = head[:], true

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -123,7 +124,7 @@ func (p *pool) release(l *channelLink) {
 		l.end()
 	}
 	if last && p.client.isForeign(l.host) && p.client.ctx.Err() == nil {
-		p.client.emit(ConnectionEvent{Host: l.host})
+		p.client.emit(chat.ConnectionEvent{Host: l.host})
 	}
 }
 
@@ -144,10 +145,10 @@ func (c *Client) isForeign(host string) bool { return host != c.self.address.Hos
 // announce makes events of what happens to a connection until ctx ends.
 func (c *Client) announce(ctx context.Context, l *link) {
 	l.watch(watcher{
-		up: func(protocol.Hello) { c.emit(ConnectionEvent{Host: l.host, Online: true}) },
+		up: func(protocol.Hello) { c.emit(chat.ConnectionEvent{Host: l.host, Online: true}) },
 		down: func(err error) {
 			if ctx.Err() == nil {
-				c.emit(ConnectionEvent{Host: l.host, Err: err})
+				c.emit(chat.ConnectionEvent{Host: l.host, Err: err})
 			}
 		},
 	})

@@ -3,9 +3,13 @@
 package client
 
 import (
+	"slices"
 	"time"
 	"unicode/utf8"
 
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -98,14 +102,14 @@ func preview(order uint64, rec *messageRecord) *previewRecord {
 }
 
 // message returns what is kept of the message, nil if it may be seen no more.
-func (p *previewRecord) message(conv ConversationID, self string, now time.Time) *Message {
+func (p *previewRecord) message(conv chat.ConversationID, self string, now time.Time) *chat.Message {
 	if p == nil || p.Message.expired(now) {
 		return nil
 	}
 	m := p.Message.message(conv, self)
 	m.Order = p.Order
 	for _, a := range p.Attachments {
-		m.Attachments = append(m.Attachments, Attachment{Index: a.Index, Name: a.Name, Type: a.Type, Size: a.Size})
+		m.Attachments = append(m.Attachments, chat.Attachment{Index: a.Index, Name: a.Name, Type: a.Type, Size: a.Size})
 	}
 	return &m
 }
@@ -168,4 +172,8 @@ func (c *conversation) arrived(order uint64, rec *messageRecord) {
 		c.rec.Archived = false
 	}
 	c.touch()
+}
+
+func (r *messageRecord) mentions(who account.Address) bool {
+	return !r.Notice && slices.Contains(names.Mentioned(r.Text), who)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -57,7 +58,7 @@ var errAgain = errors.New("an entry cannot be read")
 // because it may have been damaged on its way.
 func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
 	if errors.Is(why, mls.ErrOwnMessage) && c.rec.Takeovers != c.takeovers && !c.readingAgain() {
-		return c.stop(tx, StatusLost, errCopyWrote)
+		return c.stop(tx, chat.StatusLost, errCopyWrote)
 	}
 	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
 		if c.badCommits++; c.badCommits < commitAttempts {
@@ -65,7 +66,7 @@ func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) err
 			c.channel.failed(c.now(), errAgain)
 			return nil
 		}
-		return c.stop(tx, StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
+		return c.stop(tx, chat.StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
 	}
 	c.passed(e)
 	if c.readingAgain() || errors.Is(why, mls.ErrOwnMessage) || errors.Is(why, mls.ErrKeyUsed) { // it was read before
@@ -76,7 +77,7 @@ func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) err
 		return nil
 	}
 	c.rec.Unreadable = true
-	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeUnreadable})
+	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: chat.NoticeUnreadable})
 }
 
 // process hands an MLS message to the group.
@@ -138,7 +139,7 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, co
 		err = c.rejectOwnImpersonation(commit)
 	}
 	if err != nil {
-		return c.stop(tx, StatusStopped, err)
+		return c.stop(tx, chat.StatusStopped, err)
 	}
 	if err := c.discardPending(tx); err != nil {
 		return err
@@ -180,7 +181,7 @@ func (c *conversation) rejectOwnImpersonation(commit *mls.StagedCommit) error {
 func (s identity) notSelf(leaf *mls.LeafNode) error {
 	cred, err := leafCredential(leaf)
 	if err == nil && cred.Address == s.address && string(leaf.SignatureKey()) != string(s.signing.Public()) {
-		err = fmt.Errorf("%w: somebody was added in your name", ErrImpostor)
+		err = fmt.Errorf("%w: somebody was added in your name", chat.ErrImpostor)
 	}
 	return err
 }
@@ -236,15 +237,15 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 	}
 	if commit.RemovesSelf() {
 		c.rec.Gone = true
-		if c.rec.Status != StatusLeft {
-			return c.stop(tx, StatusRemoved, nil)
+		if c.rec.Status != chat.StatusLeft {
+			return c.stop(tx, chat.StatusRemoved, nil)
 		}
 		return c.abandon(tx)
 	}
 	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return c.stop(tx, StatusRemoved, nil) // nobody would read what is written here
+		return c.stop(tx, chat.StatusRemoved, nil) // nobody would read what is written here
 	}
 	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // recentCapacity is the number of conversations in the stored list of recent
@@ -139,14 +141,14 @@ func (c *Client) trackHost(all []stored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range all {
-		if err := c.registerID(conversationID(all[i].rec.Channel), all[i].k); err != nil {
+		if err := c.registerID(chat.IDOf(all[i].rec.Channel), all[i].k); err != nil {
 			c.log.Error("a conversation cannot be named", "error", err)
 		}
 	}
 }
 
 // viewAll converts stored conversations to API types.
-func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
+func (c *Client) viewAll(some []stored) (all []chat.Conversation, err error) {
 	err = c.store.view(func(tx *sealedTx) (err error) {
 		show := c.newViewBuilder(tx)
 		if len(some) > conversationBatch {
@@ -180,7 +182,7 @@ func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
 // Recent returns what a list of conversations begins with: at least those that
 // are pinned and the two dozen in which something happened last. It takes the
 // same time however many there are.
-func (c *Client) Recent() ([]Conversation, error) {
+func (c *Client) Recent() ([]chat.Conversation, error) {
 	some, err := c.recent()
 	if err != nil {
 		return nil, err
@@ -196,7 +198,7 @@ var errPlace = errors.New("client: no place in the list of conversations")
 // store's own, and the place to go on from; places are empty at the beginning
 // and at the end. Others get their turn between two such calls, which
 // Conversations does not let them.
-func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, next string, err error) {
+func (c *Client) ConversationsAfter(place string, n int) (all []chat.Conversation, next string, err error) {
 	from, err := hex.DecodeString(place)
 	if err != nil || len(from) != 0 && len(from) != len(cid{}) {
 		return nil, "", errPlace

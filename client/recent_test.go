@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -17,7 +17,7 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		p := join(t, net, "alice", host)
-		var ids []client.ConversationID
+		var ids []chat.ConversationID
 		for i := range 70 {
 			id, err := p.CreateGroup(t.Context(), fmt.Sprint("Group ", i), nil)
 			must(t, err)
@@ -45,11 +45,11 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 	})
 }
 
-func checkRecent(t *testing.T, p *person, pinned client.ConversationID) {
+func checkRecent(t *testing.T, p *person, pinned chat.ConversationID) {
 	t.Helper()
 	recent, err := p.Recent()
 	must(t, err)
-	got := map[client.ConversationID]bool{}
+	got := map[chat.ConversationID]bool{}
 	for i, c := range recent {
 		got[c.ID] = true
 		if i > 0 && c.Activity.After(recent[i-1].Activity) {
@@ -66,12 +66,12 @@ func checkRecent(t *testing.T, p *person, pinned client.ConversationID) {
 			t.Errorf("%s, of %s, is missing", c.Title, c.Activity)
 		}
 	}
-	want := map[client.ConversationID]client.Conversation{}
+	want := map[chat.ConversationID]chat.Conversation{}
 	for _, c := range all {
 		want[c.ID] = c
 	}
 	for place, first := "", true; first || place != ""; first = false {
-		var some []client.Conversation
+		var some []chat.Conversation
 		some, place, err = p.ConversationsAfter(place, 13)
 		must(t, err)
 		for _, c := range some {

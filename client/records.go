@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -132,7 +133,7 @@ type convRecord struct {
 	Version uint8              `cbor:"1,keyasint"`
 	Channel protocol.ChannelID `cbor:"2,keyasint"`
 	Host    string             `cbor:"3,keyasint"`
-	Status  Status             `cbor:"4,keyasint"`
+	Status  chat.Status        `cbor:"4,keyasint"`
 	Reason  string             `cbor:"5,keyasint,omitempty"`
 	Peer    string             `cbor:"6,keyasint,omitempty"`
 	Inviter string             `cbor:"7,keyasint,omitempty"`
@@ -229,7 +230,7 @@ type messageRecord struct {
 	From     string            `cbor:"3,keyasint"`
 	Sent     int64             `cbor:"4,keyasint"` // Unix milliseconds, as the sender claims
 	Received int64             `cbor:"5,keyasint"`
-	State    State             `cbor:"6,keyasint"`
+	State    chat.State        `cbor:"6,keyasint"`
 	Reason   string            `cbor:"7,keyasint,omitempty"`
 	// Content is the first version as it was sent; empty for notices and once
 	// deleted.
@@ -420,12 +421,12 @@ type deliveryRecord struct {
 
 // An inboxRecord is something received that TakeInbox has not handed out.
 type inboxRecord struct {
-	Version uint8     `cbor:"1,keyasint"`
-	CID     cid       `cbor:"2,keyasint"`
-	Order   uint64    `cbor:"3,keyasint"`
-	Kind    InboxKind `cbor:"4,keyasint"`
-	From    string    `cbor:"5,keyasint"`
-	Text    string    `cbor:"6,keyasint,omitempty"`
+	Version uint8          `cbor:"1,keyasint"`
+	CID     cid            `cbor:"2,keyasint"`
+	Order   uint64         `cbor:"3,keyasint"`
+	Kind    chat.InboxKind `cbor:"4,keyasint"`
+	From    string         `cbor:"5,keyasint"`
+	Text    string         `cbor:"6,keyasint,omitempty"`
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }

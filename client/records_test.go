@@ -4,12 +4,15 @@ package client
 
 import (
 	"bytes"
+	"crypto/rand"
 	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -24,21 +27,21 @@ func allRecords() []any {
 		&contactRecord{Version: 1, Address: "a@b", Name: "n", Known: true, VerifiedProfile: "v", ToldProfile: "t"},
 		&chainRecord{Version: 1, Statements: [][]byte{{1}}},
 		&keyPackageRecord{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
-		&convRecord{Version: 1, Host: "h", Status: StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, Tokens: &tokensRecord{[]byte{1}, true, map[string][]byte{"a@b": {1}}}, Idle: idleCommits{"a@b": 1}, Mail: &mailToldRecord{[]byte{1}, true}, Removal: 6, Ending: true, Refused: 7, Answered: true, Awaited: []awaitedRecord{{"a@b", 1, 2, 3}}, Generations: []memberGeneration{{"a@b", [16]byte{1}, [16]byte{2}}}, listRecord: listRecord{
+		&convRecord{Version: 1, Host: "h", Status: chat.StatusActive, Unconfirmed: []string{"a@b"}, Departed: []claimRecord{{"a@b", [16]byte{1}, []byte{1}}}, Reported: &reportedRecord{1, 2, 3}, Tokens: &tokensRecord{[]byte{1}, true, map[string][]byte{"a@b": {1}}}, Idle: idleCommits{"a@b": 1}, Mail: &mailToldRecord{[]byte{1}, true}, Removal: 6, Ending: true, Refused: 7, Answered: true, Awaited: []awaitedRecord{{"a@b", 1, 2, 3}}, Generations: []memberGeneration{{"a@b", [16]byte{1}, [16]byte{2}}}, listRecord: listRecord{
 			Last: &previewRecord{Message: messageRecord{Text: "x"}, Attachments: []attachmentRecord{{1, "n", "t", 2}}}, Members: 2, MentionedAt: 4,
 			Pinned: true, Archived: true, MutedUntil: 5, Draft: "d", DraftReply: []byte{1}, Hidden: true,
 		}},
 		&messageRecord{Version: 1, Content: []byte{1}, Reactions: []reactionRecord{{From: "a@b", Emoji: "x"}}, Paths: []pathRecord{{1, "p"}}, Uploads: []uploadRecord{{Path: "p"}}, Recipients: []recipientRecord{{"a@b", 1}}, Undo: []undoRecord{
 			{Item: 1, Whole: &messageRecord{Version: 1, Text: "x"}}, {Item: 2, Text: &title, Edited: true}, {Item: 3, Reaction: content.MessageID{1}, Gone: []reactionRecord{{From: "a@b", Emoji: "x"}}},
 		}},
-		&messageRecord{Version: 1, Notice: true, What: &noticeRecord{Kind: NoticeRole, Whom: "a@b", Title: "t", Timer: 2, Role: RoleAdmin, Reason: "r"}},
+		&messageRecord{Version: 1, Notice: true, What: &noticeRecord{Kind: chat.NoticeRole, Whom: "a@b", Title: "t", Timer: 2, Role: chat.RoleAdmin, Reason: "r"}},
 		&heldRecord{Version: 1, From: "a@b", Content: []byte{1}},
 		&outboxRecord{Version: 1, Target: 2, Uploads: []uploadRecord{{Path: "p"}}, Change: &changeRecord{
 			Add: []string{"a@b"}, Title: &title, Timer: &timer, Roles: []roleRecord{{"a@b", 1}}, Stash: stash, Letters: []letterRecord{{To: "a@b", Letter: []byte{1}}}, Eject: true, Again: []byte{2},
 		}},
 		&deliveryRecord{Version: 1, Stash: stash},
 		&fileRecord{Version: 1, Have: 2, Whole: true, Hash: []byte{1}, Used: 3, Attached: 4, Name: "n", Type: "t", Uses: []useRecord{{cid{1}, 5}}},
-		&inboxRecord{Version: 1, Kind: InboxEdit, From: "a@b", Text: "x"},
+		&inboxRecord{Version: 1, Kind: chat.InboxEdit, From: "a@b", Text: "x"},
 		&keptLetterRecord{Version: 1, Letter: []byte{1}, Received: 1},
 		&settingsRecord{Version: 1, NoRead: true, Timer: 1, Interface: map[string]string{"a": "b", "c": ""}},
 		&wakeRecord{Version: 1, Endpoint: "e", Token: []byte{1}, Next: []byte{2}, Since: 3, Registered: 4, Stale: true, Forget: [][]byte{{5}}},
@@ -71,7 +74,7 @@ func TestOldNoticesAreRead(t *testing.T) {
 	var rec messageRecord
 	fatal(t, decodeRecord(b, &rec))
 	m := rec.message("c", "bo@here.example")
-	if m.Notice == nil || m.Notice.Kind != NoticeOther || m.Text != "ana@here.example left" {
+	if m.Notice == nil || m.Notice.Kind != chat.NoticeOther || m.Text != "ana@here.example left" {
 		t.Errorf("it became %+v", m)
 	}
 }
@@ -95,7 +98,7 @@ func TestChangesAreTakenBackOneByOne(t *testing.T) {
 	} {
 		whole := edited
 		whole.Undo = slices.Clone(edited.Undo)
-		rec := messageRecord{Deleted: true, State: StateRead, Undo: []undoRecord{{Item: 3, Whole: &whole}}}
+		rec := messageRecord{Deleted: true, State: chat.StateRead, Undo: []undoRecord{{Item: 3, Whole: &whole}}}
 		for n := range uint64(3) {
 			if slices.Contains(c.refused, n+1) {
 				rec.undo(n + 1)
@@ -103,7 +106,7 @@ func TestChangesAreTakenBackOneByOne(t *testing.T) {
 				rec.keep(n + 1)
 			}
 		}
-		if rec.Text != c.want || rec.Deleted != c.deleted || rec.State != StateRead || len(rec.Undo) != 0 {
+		if rec.Text != c.want || rec.Deleted != c.deleted || rec.State != chat.StateRead || len(rec.Undo) != 0 {
 			t.Errorf("%s: %+v", name, rec)
 		}
 	}
@@ -145,7 +148,7 @@ func FuzzMessage(f *testing.F) {
 		content.Unreaction(id, id), content.Control(controlProfile, []byte{0xa0}), report,
 		content.Attach("see", content.External{URL: "https://here/v1/blobs/x", EncAlg: encAlgStream, Key: keys.Key[:], Nonce: keys.Nonce[:], Filename: "../x"}),
 	} {
-		salted, err := m.Salted(random)
+		salted, err := m.Salted(rand.Reader)
 		fatal(f, err)
 		b, err := salted.Encode()
 		fatal(f, err)
@@ -169,7 +172,7 @@ func FuzzMessage(f *testing.F) {
 			if err != nil {
 				return err
 			}
-			if err := m.take(tx, "bob@here", id, raw, msg, StateReceived); err != nil {
+			if err := m.take(tx, "bob@here", id, raw, msg, chat.StateReceived); err != nil {
 				return err
 			}
 			return m.end(tx)
@@ -189,12 +192,12 @@ func FuzzMentioned(f *testing.F) {
 	f.Add("](mimi://](mimi://a.b/u/cc) <mimi://a.b/u/dd")
 	f.Fuzz(func(t *testing.T, text string) {
 		var want []account.Address
-		for _, uri := range content.Mentions(text, mentionScheme) {
+		for _, uri := range content.Mentions(text, names.MentionScheme) {
 			if a, err := account.ParseURI(uri); err == nil {
 				want = append(want, a)
 			}
 		}
-		if got := mentioned(text); !slices.Equal(got, want) {
+		if got := names.Mentioned(text); !slices.Equal(got, want) {
 			t.Errorf("%q mentions %v, want %v", text, got, want)
 		}
 	})

@@ -9,16 +9,13 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // registerAttempts is how often a server may fail to answer before Register
 // gives up.
 const registerAttempts = 3
-
-// ErrUnanswered means that the server was asked to create the account and may
-// have done it: what was lost is its answer. The profile's keys are needed.
-var ErrUnanswered = errors.New("the server may have created the account, but its answer did not arrive")
 
 // Register waits until the account's server knows it. The error wraps ErrOffline
 // if nobody answers, ErrUnanswered, too, if the account may be there already,
@@ -40,7 +37,7 @@ func (c *Client) Register(ctx context.Context) error {
 	}
 	rec, lost := c.home.profile()
 	if lost == nil && rec.Asked {
-		return fmt.Errorf("%w (%w)", ErrUnanswered, err)
+		return fmt.Errorf("%w (%w)", chat.ErrUnanswered, err)
 	}
 	return err
 }

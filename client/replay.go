@@ -5,6 +5,7 @@ package client
 import (
 	"crypto/ed25519"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -32,7 +33,7 @@ func (c *conversation) replayKey(epoch uint64) []byte {
 // those of requests, where strangers could fill the store.
 func (c *conversation) keepCommit(tx *sealedTx, access ed25519.PrivateKey, entry, message []byte) error {
 	ended := c.group.Epoch() - 1
-	if c.rec.Status != StatusActive || len(message) > envelope.MaxMessage {
+	if c.rec.Status != chat.StatusActive || len(message) > envelope.MaxMessage {
 		return tx.deleteAll(key(tableReplay, c.id[:]))
 	}
 	next, err := accessPublic(c.group, c.rec.Channel)

@@ -4,16 +4,13 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-// MaxReporting is how many members a group has at most in which devices say
-// what arrived, what was read and who is typing: in larger ones that would be
-// most of what is said.
-const MaxReporting = 100
 
 const (
 	reportAfter          = time.Second // what happens meanwhile goes into the same report
@@ -43,13 +40,13 @@ type commandRead struct{ upTo content.MessageID }
 
 // MarkRead marks all messages of a conversation as read and, unless read
 // reports are switched off, tells those who sent them.
-func (c *Client) MarkRead(ctx context.Context, id ConversationID) error {
+func (c *Client) MarkRead(ctx context.Context, id chat.ConversationID) error {
 	return c.tell(ctx, id, commandRead{})
 }
 
 // MarkReadUpTo is MarkRead for a message and those before it. The error wraps
 // ErrNoMessage if it is gone.
-func (c *Client) MarkReadUpTo(ctx context.Context, id ConversationID, msg content.MessageID) error {
+func (c *Client) MarkReadUpTo(ctx context.Context, id chat.ConversationID, msg content.MessageID) error {
 	return c.tell(ctx, id, commandRead{msg})
 }
 
@@ -61,7 +58,7 @@ func (in commandRead) step(c *conversation, tx *sealedTx) error {
 			return err
 		}
 		if order == 0 {
-			return refusal{ErrNoMessage}
+			return refusal{chat.ErrNoMessage}
 		}
 	}
 	r := c.rec.Reported
@@ -118,7 +115,7 @@ func (c *conversation) reportable(rec *messageRecord) bool {
 func (c *conversation) isSmallGroup() bool {
 	n := 0
 	for range c.group.Members() {
-		if n++; n > MaxReporting {
+		if n++; n > chat.MaxReporting {
 			return false
 		}
 	}
@@ -129,7 +126,7 @@ func (c *conversation) isSmallGroup() bool {
 // receipt to the other members.
 func (c *conversation) hasUnsentReceipts() bool {
 	r := c.rec.Reported
-	return c.rec.Status == StatusActive && (r.Delivered < c.rec.NextOrder || r.ReadSent < r.Read)
+	return c.rec.Status == chat.StatusActive && (r.Delivered < c.rec.NextOrder || r.ReadSent < r.Read)
 }
 
 // reporting reports whether a report is on its way.
@@ -174,7 +171,7 @@ func (c *conversation) report(tx *sealedTx) error {
 }
 
 // statuses returns what the next report says, and up to which order it does.
-func (c *conversation) statuses(tx *sealedTx, settings Settings) (all []content.MessageStatus, upTo uint64, err error) {
+func (c *conversation) statuses(tx *sealedTx, settings chat.Settings) (all []content.MessageStatus, upTo uint64, err error) {
 	r, upTo := c.rec.Reported, c.rec.NextOrder
 	if !settings.ReadReports && !settings.DeliveryReports {
 		return nil, upTo, nil
@@ -209,7 +206,7 @@ func (c *conversation) queueReport(tx *sealedTx, statuses []content.MessageStatu
 
 // queueQuietly puts something into the outbox that nobody asked for.
 func (c *conversation) queueQuietly(tx *sealedTx, m content.Message) error {
-	m, err := m.Salted(random)
+	m, err := m.Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -248,7 +245,7 @@ func (c *conversation) sent(tx *sealedTx, item *outItem) error {
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause, rec.Recipients, rec.SentAs = StateSent, "", 0, nil, item.n
+	rec.State, rec.Reason, rec.Cause, rec.Recipients, rec.SentAs = chat.StateSent, "", 0, nil, item.n
 	if rec.Expires != 0 && rec.Behind == 0 && rec.Received <= millis(c.now()) { // it may have been written off line
 		rec.Behind = c.lifeClock().secondsBehind()
 	}
@@ -272,7 +269,7 @@ func (c *conversation) reported(tx *sealedTx, from string, statuses []content.Me
 		return err
 	}
 	for _, s := range statuses {
-		level, ok := settings.allowedReceipt(s.Status)
+		level, ok := allowedReceipt(settings, s.Status)
 		if !ok {
 			continue
 		}
@@ -292,7 +289,7 @@ func (c *conversation) reported(tx *sealedTx, from string, statuses []content.Me
 
 // allowedReceipt returns the strongest receipt up to status that the settings
 // allow.
-func (s Settings) allowedReceipt(status content.Status) (content.Status, bool) {
+func allowedReceipt(s chat.Settings, status content.Status) (content.Status, bool) {
 	switch {
 	case status == content.StatusRead && s.ReadReports:
 		return content.StatusRead, true
@@ -316,9 +313,9 @@ func (r *messageRecord) advanceStatus(from string, level content.Status) bool {
 	}
 	switch least {
 	case content.StatusDelivered:
-		r.State = StateDelivered
+		r.State = chat.StateDelivered
 	case content.StatusRead:
-		r.State = StateRead
+		r.State = chat.StateRead
 	}
 	return true
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -21,7 +21,7 @@ import (
 )
 
 // became says what somebody knows of their own messages.
-func (p *person) became(id client.ConversationID) (all []string) {
+func (p *person) became(id chat.ConversationID) (all []string) {
 	p.t.Helper()
 	for _, m := range p.history(id) {
 		if m.Own {
@@ -32,7 +32,7 @@ func (p *person) became(id client.ConversationID) (all []string) {
 }
 
 // set changes the settings of somebody.
-func (p *person) set(change func(*client.Settings)) {
+func (p *person) set(change func(*chat.Settings)) {
 	p.t.Helper()
 	s, err := p.Settings()
 	must(p.t, err)
@@ -83,8 +83,8 @@ func TestReports(t *testing.T) {
 			}
 			must(t, p.Idle(x.id))
 		}
-		must(t, x.alice.TakeInbox(func(r client.Received) error { return fmt.Errorf("alice is to read %+v", r) }))
-		if err := x.bob.MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, client.ErrNoMessage) {
+		must(t, x.alice.TakeInbox(func(r chat.Received) error { return fmt.Errorf("alice is to read %+v", r) }))
+		if err := x.bob.MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("reading what is not there: %v", err)
 		}
 	})
@@ -94,7 +94,7 @@ func TestReports(t *testing.T) {
 func TestReadingSparesTheDeliveryReport(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		x.mallory.set(func(s *client.Settings) { s.DeliveryReports = false })
+		x.mallory.set(func(s *chat.Settings) { s.DeliveryReports = false })
 		before := x.entries()
 		x.alice.say(x.id, "one")
 		pass(100 * time.Millisecond)
@@ -113,24 +113,24 @@ func TestReportsAreSwitchedOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		x.mallory.Close()
-		x.bob.set(func(s *client.Settings) { s.ReadReports = false })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = false })
 		x.alice.say(x.id, "one")
 		pass(time.Second)
 		x.bob.way.Partition("", true)
 		must(t, x.bob.MarkRead(t.Context(), x.id))
-		x.bob.set(func(s *client.Settings) { s.ReadReports = true })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = true })
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "alice", x.alice.became(x.id), []string{"one sent 1 0"})
 
-		x.bob.set(func(s *client.Settings) { s.ReadReports = false })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = false })
 		x.bob.say(x.id, "two")
 		pass(time.Second)
 		must(t, x.alice.MarkRead(t.Context(), x.id))
 		pass(time.Minute)
 		want(t, "bob", x.bob.became(x.id), []string{"two sent 1 0"})
 
-		x.bob.set(func(s *client.Settings) { s.DeliveryReports = false })
+		x.bob.set(func(s *chat.Settings) { s.DeliveryReports = false })
 		before := x.entries()
 		x.alice.say(x.id, "three")
 		pass(time.Minute)
@@ -265,7 +265,7 @@ func TestForgedReports(t *testing.T) {
 		x := newTrio(t, true)
 		x.bob.Close()
 		one := x.alice.say(x.id, "one")
-		x.mallory.set(func(s *client.Settings) { s.ReadReports, s.DeliveryReports = false, false })
+		x.mallory.set(func(s *chat.Settings) { s.ReadReports, s.DeliveryReports = false, false })
 		pass(time.Second)
 		var forged []content.MessageStatus
 		for _, s := range []content.Status{content.StatusUnread, content.StatusDelivered, content.StatusError, 200} {

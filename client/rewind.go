@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -154,7 +155,7 @@ func (c *conversation) openAfter() uint64 {
 // on, then the oldest that the channel could be led forward from. It reports
 // false if there is none left.
 func (c *conversation) tryEarlier(tx *sealedTx) (bool, error) {
-	if c.rec.Status != StatusActive {
+	if c.rec.Status != chat.StatusActive {
 		return false, nil
 	}
 	oldest, err := c.oldestReplay(tx)
@@ -178,7 +179,7 @@ func (c *conversation) tryEarlier(tx *sealedTx) (bool, error) {
 func (c *conversation) createAgain(tx *sealedTx) (bool, error) {
 	was, is := c.rec.Incarnation, c.hello.Incarnation
 	unknown := was == protocol.Incarnation{} || is == protocol.Incarnation{}
-	if c.rewind.created || c.rec.Status != StatusActive || unknown || was == is {
+	if c.rewind.created || c.rec.Status != chat.StatusActive || unknown || was == is {
 		return false, nil
 	}
 	oldest, err := c.oldestReplay(tx)
@@ -236,7 +237,7 @@ func (c *conversation) refusedEarlier(tx *sealedTx) (bool, error) {
 func (c *conversation) endAtBranch(tx *sealedTx, since uint64) error {
 	c.rewind, c.rec.Rewind = rewind{}, nil
 	c.rec.Epoch = min(c.rec.Epoch, since)
-	return c.stop(tx, StatusLost, errBranch)
+	return c.stop(tx, chat.StatusLost, errBranch)
 }
 
 // replayed takes in an entry of an epoch that this device has left: if it is
@@ -321,12 +322,12 @@ func (c *conversation) endRewind(tx *sealedTx) error {
 	c.rec.Rewind = nil
 	c.rec.Resends++
 	c.touch()
-	if c.rec.Status != StatusActive {
+	if c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	lost, err := c.resend(tx, since, there)
 	if err != nil {
 		return err
 	}
-	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeServerWentBack, Count: uint64(lost)})
+	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: chat.NoticeServerWentBack, Count: uint64(lost)})
 }

@@ -12,13 +12,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Save downloads an attachment into a folder, from where an earlier attempt
 // ended, and returns the path. An existing file is never overwritten.
-func (c *Client) Save(ctx context.Context, conv ConversationID, id content.MessageID, index int, dir string) (string, error) {
+func (c *Client) Save(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int, dir string) (string, error) {
 	if c.config.Files == nil {
 		return "", errNoFiles
 	}
@@ -51,14 +53,14 @@ func (c *Client) Save(ctx context.Context, conv ConversationID, id content.Messa
 	return path, c.tell(ctx, conv, commandSaved{id, index, path})
 }
 
-func (c *Client) attachment(conv ConversationID, id content.MessageID, index int) (*content.External, string, error) {
+func (c *Client) attachment(conv chat.ConversationID, id content.MessageID, index int) (*content.External, string, error) {
 	rec, err := c.messageRecord(conv, id)
 	if err != nil {
 		return nil, "", err
 	}
 	msg, err := content.Decode(rec.Content)
 	if err != nil {
-		return nil, "", ErrNoMessage
+		return nil, "", chat.ErrNoMessage
 	}
 	for _, a := range msg.View().Attachments {
 		if a.Index == index && a.External != nil && a.External.EncAlg == encAlgStream {
@@ -69,7 +71,7 @@ func (c *Client) attachment(conv ConversationID, id content.MessageID, index int
 			return a.External, name, nil
 		}
 	}
-	return nil, "", ErrNoMessage
+	return nil, "", chat.ErrNoMessage
 }
 
 // An attachmentLocation says where the blob of an attachment is stored, and to
@@ -79,7 +81,7 @@ type attachmentLocation struct {
 	blob protocol.BlobID
 	name string
 	// What it is an attachment of.
-	conv  ConversationID
+	conv  chat.ConversationID
 	msg   content.MessageID
 	index int
 }
@@ -88,7 +90,7 @@ type attachmentLocation struct {
 // it already. If it fails, part is closed. Its file stays if the download was
 // interrupted, so that the next one goes on from there; otherwise, as when the
 // file is damaged or the disk is full, nothing is left.
-func (c *Client) download(ctx context.Context, at attachmentLocation, ext *content.External, part Part) error {
+func (c *Client) download(ctx context.Context, at attachmentLocation, ext *content.External, part backend.Part) error {
 	ok, err := c.fill(ctx, at, ext, part)
 	if err == nil && ok {
 		return nil
@@ -122,7 +124,7 @@ func (s sink) Write(p []byte) (int, error) {
 
 // fill downloads what part lacks and reports whether it then holds what the
 // sender attached.
-func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.External, part Part) (bool, error) {
+func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.External, part backend.Part) (bool, error) {
 	have, err := part.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, err
@@ -158,9 +160,9 @@ func (c *Client) fetch(ctx context.Context, at attachmentLocation, ext *content.
 	defer func() { _ = body.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = body.Close() })() // ends a read that waits
 	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
-	src := c.meter(stall.of(body), ProgressEvent{
+	src := c.meter(stall.of(body), chat.ProgressEvent{
 		Conversation: at.conv, Message: at.msg, Index: at.index,
-		File: fileID(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
+		File: chat.FileIDOf(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
 	})
 	return attach.Decrypt(keys, to, src, size, keep)
 }
@@ -169,7 +171,7 @@ func (c *Client) fetch(ctx context.Context, at attachmentLocation, ext *content.
 // reads as if there were no such account.
 func gone(err error) error {
 	if errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
-		return ErrFileGone
+		return chat.ErrFileGone
 	}
 	return err
 }
@@ -180,7 +182,7 @@ func gone(err error) error {
 func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
 	at, blob, err := blobOf(ext)
 	if err == nil && at != host {
-		err = fmt.Errorf("%w (it lies at %q)", ErrElsewhere, at)
+		err = fmt.Errorf("%w (it lies at %q)", chat.ErrElsewhere, at)
 	}
 	return blob, err
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
@@ -138,7 +140,7 @@ func TestFilesOnDiskAreOpenedThere(t *testing.T) {
 		id := group(t, a, b)
 		path, plain := filepath.Join(t.TempDir(), "file"), photo('a')
 		must(t, os.WriteFile(path, plain, 0o600))
-		m, err := a.Send(t.Context(), id, client.Draft{Files: []string{path}})
+		m, err := a.Send(t.Context(), id, chat.Draft{Files: []string{path}})
 		must(t, err)
 		pass(time.Minute)
 		theirs := b.history(id)[0]
@@ -150,7 +152,7 @@ func TestFilesOnDiskAreOpenedThere(t *testing.T) {
 		a.wantOpened(own, plain)
 		b.wantOpened(theirs, plain)
 		must(t, os.WriteFile(path, []byte("something else"), 0o600))
-		if _, err := a.opened(own); !errors.Is(err, client.ErrOffline) {
+		if _, err := a.opened(own); !errors.Is(err, backend.ErrOffline) {
 			t.Errorf("a changed file: %v", err)
 		}
 		online(net)

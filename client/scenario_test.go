@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -86,13 +86,13 @@ func TestRolesAreLookedAtWhenAChangeIsMade(t *testing.T) {
 		x := newTrio(t, true) // mallory is honest here
 		x.mallory.way.Partition("", true)
 		must(t, x.mallory.Rename(t.Context(), x.id, "Renamed"))
-		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), client.RoleMember))
+		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleMember))
 		pass(time.Second)
 		x.mallory.failed()
 		x.mallory.way.Partition("", false)
 		pass(time.Minute)
 		failed := x.mallory.failed()
-		if len(failed) != 1 || !errors.Is(failed[0], client.ErrNotAllowed) {
+		if len(failed) != 1 || !errors.Is(failed[0], chat.ErrNotAllowed) {
 			t.Errorf("mallory was told %v", failed)
 		}
 		x.talks(t)
@@ -108,14 +108,14 @@ func TestNothingIsSaidAfterLeaving(t *testing.T) {
 		x.mallory.say(x.id, "before")
 		must(t, x.mallory.Leave(t.Context(), x.id))
 		must(t, x.mallory.Leave(t.Context(), x.id))
-		if _, err := x.mallory.Send(t.Context(), x.id, client.Draft{Text: "after"}); !errors.Is(err, client.ErrClosed) {
+		if _, err := x.mallory.Send(t.Context(), x.id, chat.Draft{Text: "after"}); !errors.Is(err, chat.ErrClosed) {
 			t.Errorf("sending after leaving: %v", err)
 		}
 		x.mallory.failed()
 		x.mallory.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "alice", x.alice.texts(x.id), []string{"before"})
-		if c := x.mallory.status(x.id); c.Status != client.StatusLeft {
+		if c := x.mallory.status(x.id); c.Status != chat.StatusLeft {
 			t.Errorf("%v", c.Status)
 		}
 		if f := x.mallory.failed(); len(f) > 0 {
@@ -149,7 +149,7 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		send := func(p *person, text string) {
-			_, err := p.Send(t.Context(), x.id, client.Draft{Text: text, Expire: time.Hour})
+			_, err := p.Send(t.Context(), x.id, chat.Draft{Text: text, Expire: time.Hour})
 			must(t, err)
 		}
 		send(x.alice, "short-lived")
@@ -169,7 +169,7 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 			if n, err := p.Stored(x.id); err != nil || n != 0 {
 				t.Errorf("%v still stores %d messages, %v", p.Address(), n, err)
 			}
-			must(t, p.TakeInbox(func(r client.Received) error { return fmt.Errorf("%q is still to be read", r.Message.Text) }))
+			must(t, p.TakeInbox(func(r chat.Received) error { return fmt.Errorf("%q is still to be read", r.Message.Text) }))
 		}
 		if c := x.bob.status(x.id); c.Waiting != 0 {
 			t.Errorf("bob has %d messages waiting", c.Waiting)
@@ -181,14 +181,14 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 func TestLongExpiry(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetTimer(t.Context(), x.id, client.MaxExpiry))
+		must(t, x.alice.SetTimer(t.Context(), x.id, chat.MaxExpiry))
 		pass(time.Second)
 		x.talks(t)
-		for _, bad := range []time.Duration{-time.Second, time.Millisecond, client.MaxExpiry + time.Second} {
+		for _, bad := range []time.Duration{-time.Second, time.Millisecond, chat.MaxExpiry + time.Second} {
 			if err := x.alice.SetTimer(t.Context(), x.id, bad); err == nil {
 				t.Errorf("a timer of %v", bad)
 			}
-			if _, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "x", Expire: bad}); err == nil {
+			if _, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "x", Expire: bad}); err == nil {
 				t.Errorf("an expiry of %v", bad)
 			}
 		}
@@ -299,7 +299,7 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 		must(t, err)
 		must(t, carol.ConnectConversation(id))
 		pass(time.Minute)
-		if _, err := x.alice.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+		if _, err := x.alice.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Errorf("alice heard of it: %v", err)
 		}
 		if f := x.alice.failed(); len(f) > 0 {
@@ -378,7 +378,7 @@ func TestAServerInTroubleIsNoImpostor(t *testing.T) {
 				if err := b.Accept(t.Context(), id); err == nil {
 					t.Error("somebody was let in whom nobody vouched for")
 				}
-				if c := b.status(id); c.Status != client.StatusRequest {
+				if c := b.status(id); c.Status != chat.StatusRequest {
 					t.Errorf("%v: %s", c.Status, c.Reason)
 				}
 				net.Server(host).SetFaults(fakeserver.Faults{})
@@ -442,7 +442,7 @@ func TestAttachments(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "file.txt")
 				must(t, os.WriteFile(path, []byte(content), 0o600))
 				x.alice.way.Partition("", true)
-				_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Files: []string{path}})
+				_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "see", Files: []string{path}})
 				must(t, err)
 				pass(0) // so that nobody has the file open
 				happen(x, path)
@@ -452,7 +452,7 @@ func TestAttachments(t *testing.T) {
 				x.alice.say(x.id, "after")
 				pass(10 * time.Minute)
 				if strings.HasPrefix(name, "the file") {
-					if m := x.alice.history(x.id)[0]; m.State != client.StateFailed || m.Reason.Text == "" {
+					if m := x.alice.history(x.id)[0]; m.State != chat.StateFailed || m.Reason.Text == "" {
 						t.Errorf("%v, %q", m.State, m.Reason.Text)
 					}
 					want(t, "bob", x.bob.texts(x.id), []string{"after"})
@@ -486,7 +486,7 @@ func TestForgetInbox(t *testing.T) {
 		x.alice.say(x.id, "two")
 		pass(time.Second)
 		var texts []string
-		must(t, x.bob.TakeInbox(func(r client.Received) error {
+		must(t, x.bob.TakeInbox(func(r chat.Received) error {
 			texts = append(texts, r.Message.Text)
 			return nil
 		}))

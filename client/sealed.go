@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
@@ -37,12 +38,12 @@ var errStore = errors.New("the profile could not be saved")
 // before it reaches the Store. Keys must not tell anything: parts of them
 // that would are passed through index.
 type sealedStore struct {
-	store Store
+	store backend.Store
 	aead  cipher.AEAD
 	mac   []byte
 }
 
-func newSealedStore(store Store, key keyring.StoreKey) (*sealedStore, error) {
+func newSealedStore(store backend.Store, key keyring.StoreKey) (*sealedStore, error) {
 	values, err := hkdf.Expand(sha256.New, key[:], "securecrypt/v1/store/values", chacha20poly1305.KeySize)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
@@ -67,14 +68,14 @@ func (s *sealedStore) index(b []byte) []byte {
 }
 
 func (s *sealedStore) view(fn func(*sealedTx) error) error {
-	return s.store.View(func(tx Tx) error { return fn(&sealedTx{sealedStore: s, tx: tx}) })
+	return s.store.View(func(tx backend.Tx) error { return fn(&sealedTx{sealedStore: s, tx: tx}) })
 }
 
 // update runs a transaction. It fails, with an error that wraps errStore, if
 // anything in it could not be read or written, also if fn made light of that.
 func (s *sealedStore) update(fn func(*sealedTx) error) error {
 	var within error
-	err := s.store.Update(func(tx Tx) error {
+	err := s.store.Update(func(tx backend.Tx) error {
 		t := &sealedTx{sealedStore: s, tx: tx}
 		within = fn(t)
 		if t.failed != nil {
@@ -91,7 +92,7 @@ func (s *sealedStore) update(fn func(*sealedTx) error) error {
 // sealedTx is a transaction that seals and opens.
 type sealedTx struct {
 	*sealedStore
-	tx     Tx
+	tx     backend.Tx
 	failed error // the first failure of the store
 }
 
@@ -113,7 +114,7 @@ func (t *sealedTx) get(key []byte) ([]byte, error) {
 
 // fetch says what will be read next.
 func (t *sealedTx) fetch(keys [][]byte) error {
-	if f, ok := t.tx.(Fetcher); ok {
+	if f, ok := t.tx.(backend.Fetcher); ok {
 		return t.note(f.Fetch(keys))
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
 
@@ -23,7 +24,7 @@ type mapStore struct {
 
 func newMapStore() *mapStore { return &mapStore{data: map[string][]byte{}} }
 
-func (s *mapStore) View(fn func(Tx) error) error {
+func (s *mapStore) View(fn func(backend.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return fn(mapTx{s})
@@ -31,7 +32,7 @@ func (s *mapStore) View(fn func(Tx) error) error {
 
 func (s *mapStore) Close() error { return nil }
 
-func (s *mapStore) Update(fn func(Tx) error) error {
+func (s *mapStore) Update(fn func(backend.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := maps.Clone(s.data)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -68,8 +69,8 @@ func (c *conversation) pump(tx *sealedTx) error {
 	c.deleteChannel()
 	c.confirm()
 	c.sendInvitations()
-	leaving := c.rec.Status == StatusLeft && c.needsChannel()
-	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
+	leaving := c.rec.Status == chat.StatusLeft && c.needsChannel()
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != chat.StatusActive && !leaving || !c.posts.ready(c.now()) {
 		return nil
 	}
 	if !leaving {
@@ -123,7 +124,7 @@ func (c *conversation) canSkip(item *outItem) bool {
 // planCommit puts a commit of what others proposed at the head of the outbox:
 // before that, MLS lets nobody send.
 func (c *conversation) planCommit(tx *sealedTx) error {
-	if len(c.group.PendingProposals()) == 0 || c.rec.Status == StatusLeft {
+	if len(c.group.PendingProposals()) == 0 || c.rec.Status == chat.StatusLeft {
 		return nil
 	}
 	due := !c.commitAt.IsZero() && !c.now().Before(c.commitAt)
@@ -158,10 +159,10 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 	if item.Leave && len(c.members()) == 1 { // the others have left meanwhile, and nobody could grant it
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return false, errors.Join(c.dropItem(tx, item), c.stop(tx, StatusLeft, nil))
+		return false, errors.Join(c.dropItem(tx, item), c.stop(tx, chat.StatusLeft, nil))
 	}
 	if item.Leave && c.isLastOwner(c.state) {
-		return true, c.fail(tx, item, ErrLastOwner) // the successor has left meanwhile
+		return true, c.fail(tx, item, chat.ErrLastOwner) // the successor has left meanwhile
 	}
 	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
 		return false, nil // nothing is said to somebody nobody vouched for
@@ -261,7 +262,7 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 		if err := c.saveItem(tx, item); err != nil {
 			return err
 		}
-		return c.stop(tx, StatusLeft, nil)
+		return c.stop(tx, chat.StatusLeft, nil)
 	}
 	if err := errors.Join(c.logSent(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, false)); err != nil {
 		return err
@@ -279,7 +280,7 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 // abandon drops what can no longer be sent.
 func (c *conversation) abandon(tx *sealedTx) error {
 	for _, item := range slices.Clone(c.outbox) {
-		if err := c.fail(tx, item, ErrClosed); err != nil {
+		if err := c.fail(tx, item, chat.ErrClosed); err != nil {
 			return err
 		}
 	}
@@ -300,15 +301,15 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 			return err
 		}
 	}
-	if item.Leave && c.rec.Status == StatusActive {
+	if item.Leave && c.rec.Status == chat.StatusActive {
 		c.rec.Hidden = false // it goes on, and whoever is in it should know
 	}
 	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, true)); err != nil {
 		return err
 	}
-	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
+	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != chat.StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
 	if asked { // by a person
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), item.Order != 0, why})
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Message: item.Order != 0, Err: why})
 	}
 	if item.Order == 0 {
 		return nil
@@ -318,7 +319,7 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause = StateFailed, why.Error(), causeOf(why)
+	rec.State, rec.Reason, rec.Cause = chat.StateFailed, why.Error(), causeOf(why)
 	return c.saveMessage(tx, item.Order, &rec, false)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -216,7 +217,7 @@ func (c *conversation) messageToResend(tx *sealedTx, order uint64) (*messageReco
 	if err != nil || !ok || rec.Deleted || len(rec.Content) == 0 || rec.expired(c.now()) || rec.isDeliveredToAll() {
 		return nil, err
 	}
-	rec.State, rec.Reason, rec.Cause = StateWaiting, "", 0
+	rec.State, rec.Reason, rec.Cause = chat.StateWaiting, "", 0
 	return &rec, c.saveMessage(tx, order, &rec, false)
 }
 

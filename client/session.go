@@ -5,38 +5,14 @@ package client
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// ErrProfileCopied: the account's server saw two copies of this profile. None of
-// them sends anything until a person has chosen one, see Client.TakeOver.
-var ErrProfileCopied = errors.New("two copies of this profile are in use")
-
-// ErrNoAccount: the account's server does not know the account, because it lost
-// its data or somebody deleted the account. See Client.RegisterAgain.
-var ErrNoAccount = errors.New("the server does not know this account any more")
-
-// A CopiedError is ErrProfileCopied, and says which copy this one is.
-type CopiedError struct {
-	// Last is when this copy was last let in by the server; zero if it never
-	// was.
-	Last time.Time
-}
-
-// Error says which copy this one is.
-func (e *CopiedError) Error() string {
-	if e.Last.IsZero() {
-		return ErrProfileCopied.Error()
-	}
-	return ErrProfileCopied.Error() + "; this one was last connected on " + e.Last.UTC().Format("2006-01-02 at 15:04 UTC")
-}
-
-// Unwrap returns ErrProfileCopied.
-func (*CopiedError) Unwrap() error { return ErrProfileCopied }
 
 // errCopyWrote: the other copy of a profile wrote here with keys that this one
 // has, too.
@@ -132,12 +108,12 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 			return err
 		}
 		if rec.Generation == (protocol.Generation{}) {
-			if _, err := random.Read(rec.Generation[:]); err != nil {
+			if _, err := rand.Read(rec.Generation[:]); err != nil {
 				return err
 			}
 		}
 		rec.NextSession.Counter = rec.Session.Counter + 1
-		if _, err := random.Read(rec.NextSession.ID[:]); err != nil {
+		if _, err := rand.Read(rec.NextSession.ID[:]); err != nil {
 			return err
 		}
 		return tx.save([]byte(tableProfile), &rec)
@@ -154,7 +130,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 	})
 	switch {
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeProfileCopied}):
-		copied := &CopiedError{}
+		copied := &chat.CopiedError{}
 		if rec.SignedIn != 0 {
 			copied.Last = time.Unix(rec.SignedIn, 0)
 		}
@@ -162,7 +138,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 		return copied
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
 		m.client.session.giveUp() // nobody else can be let in either
-		return ErrNoAccount
+		return chat.ErrNoAccount
 	case err != nil:
 		return err
 	}
@@ -181,7 +157,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 // others' devices notice; then they go on.
 func (c *Client) TakeOver(ctx context.Context) error {
 	var generation protocol.Generation
-	if _, err := random.Read(generation[:]); err != nil {
+	if _, err := rand.Read(generation[:]); err != nil {
 		return err
 	}
 	err := c.home.update(func(p *profileRecord) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // How long a transfer may stand still, and how long fetching a stash may take
@@ -25,7 +27,7 @@ type stallWatch struct {
 }
 
 // errStalled: the other side of a transfer does nothing.
-var errStalled = fmt.Errorf("%w: a transfer stood still", ErrOffline)
+var errStalled = fmt.Errorf("%w: a transfer stood still", backend.ErrOffline)
 
 // unstalled watches the reading of src, or of a body given to of. The returned
 // context and reader end when nothing was read for stallTime.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -62,7 +63,7 @@ func (in inputFetched) step(c *conversation, tx *sealedTx) error {
 		if err := c.process(tx, e, in.message); err != nil {
 			return err
 		}
-	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused):
+	case errors.Is(in.err, backend.ErrOffline), errors.As(in.err, &refused):
 		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
 		c.channel.failed(c.now(), in.err)
 		return nil

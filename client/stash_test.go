@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -119,7 +119,7 @@ func TestCommitsElsewhereAreBounded(t *testing.T) {
 		if tries < 3 || tries > 6 {
 			t.Errorf("a download that stands still was begun %d times in five minutes", tries)
 		}
-		if c := x.bob.status(x.id); c.Status != client.StatusActive {
+		if c := x.bob.status(x.id); c.Status != chat.StatusActive {
 			t.Errorf("%v: %v", c.Status, c.Reason)
 		}
 	})

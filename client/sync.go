@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // foreignPatience is how long Sync waits for what depends on others than the
@@ -23,7 +25,7 @@ var errPatience = errors.New("client: other servers take too long")
 // says so at once.
 func (c *Client) Sync(ctx context.Context) error {
 	err := c.home.sync(ctx)
-	if errors.Is(err, ErrProfileCopied) || errors.Is(err, ErrNoAccount) {
+	if errors.Is(err, chat.ErrProfileCopied) || errors.Is(err, chat.ErrNoAccount) {
 		return err // a person has to do something first
 	}
 	c.mu.Lock()

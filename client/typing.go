@@ -5,19 +5,18 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// TypingDuration is how long a typing event counts when no other follows.
-const TypingDuration = 6 * time.Second
 
 // Every signal takes a key of the sender's ratchet, and who is away sees none
 // of them: the next message must not be further ahead than package mls lets
@@ -40,15 +39,6 @@ type typingControl struct {
 	On      bool  `cbor:"2,keyasint"`
 }
 
-// TypingEvent: somebody began to type, or stopped.
-type TypingEvent struct {
-	Conversation ConversationID
-	From         account.Address
-	On           bool
-}
-
-func (TypingEvent) event() {}
-
 type (
 	commandTyping struct{ on bool }
 	inputSignal   struct{ signal protocol.Signal }
@@ -58,7 +48,7 @@ type (
 // be called with every key: it says so no more often than needed. A message
 // says by itself that its author stopped. Nothing is said off line, in groups
 // of more than MaxReporting members, or if the settings switch it off.
-func (c *Client) Typing(ctx context.Context, id ConversationID, on bool) error {
+func (c *Client) Typing(ctx context.Context, id chat.ConversationID, on bool) error {
 	return c.tell(ctx, id, commandTyping{on})
 }
 
@@ -78,7 +68,7 @@ func (in commandTyping) step(c *conversation, tx *sealedTx) error {
 // maySignal reports whether a signal can be made now, and be received.
 func (c *conversation) maySignal() bool {
 	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted != 0 }
-	return c.rec.Status == StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
+	return c.rec.Status == chat.StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
 		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.isSmallGroup()
 }
 
@@ -89,7 +79,7 @@ func (c *conversation) signal(tx *sealedTx, on bool) error {
 	if err != nil {
 		return err
 	}
-	m, err := content.Control(controlTyping, body).Salted(random)
+	m, err := content.Control(controlTyping, body).Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -136,7 +126,7 @@ func (c *conversation) signalPlace(epoch uint64) envelope.Place {
 func (in inputSignal) step(c *conversation, tx *sealedTx) error {
 	s := in.signal
 	open := c.phase == phaseCatching || c.phase == phaseLive
-	if !open || c.rec.Status != StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
+	if !open || c.rec.Status != chat.StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
 		return nil
 	}
 	k, ok, err := c.envelopeKey(tx, s.Epoch)
@@ -205,16 +195,16 @@ type typists map[account.Address]time.Time
 
 func (t typists) begin(c *conversation, who account.Address) {
 	_, already := t[who]
-	t[who] = c.now().Add(TypingDuration)
+	t[who] = c.now().Add(chat.TypingDuration)
 	if !already {
-		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, true})
+		c.out.emit(chat.TypingEvent{Conversation: chat.IDOf(c.rec.Channel), From: who, On: true})
 	}
 }
 
 func (t typists) end(c *conversation, who account.Address) {
 	if _, ok := t[who]; ok {
 		delete(t, who)
-		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, false})
+		c.out.emit(chat.TypingEvent{Conversation: chat.IDOf(c.rec.Channel), From: who, On: false})
 	}
 }
 
@@ -229,9 +219,9 @@ func (t typists) expire(c *conversation) {
 
 // events tell that nobody types any more, where the machine that knew who did
 // is thrown away.
-func (t typists) events(channel protocol.ChannelID) (all []Event) {
+func (t typists) events(channel protocol.ChannelID) (all []chat.Event) {
 	for who := range t {
-		all = append(all, TypingEvent{conversationID(channel), who, false})
+		all = append(all, chat.TypingEvent{Conversation: chat.IDOf(channel), From: who, On: false})
 	}
 	return all
 }

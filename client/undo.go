@@ -5,6 +5,7 @@ package client
 import (
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -33,7 +34,7 @@ func (c *conversation) change(tx *sealedTx, id content.MessageID, raw []byte, m 
 		return 0, err
 	}
 	self := c.self.address.String()
-	if err := c.take(tx, self, id, raw, m, StateWaiting); err != nil || before == nil || before.Deleted {
+	if err := c.take(tx, self, id, raw, m, chat.StateWaiting); err != nil || before == nil || before.Deleted {
 		return 0, err
 	}
 	_, rec, err := c.loadMessage(tx, about)
@@ -121,7 +122,7 @@ func (r *messageRecord) undo(n uint64) {
 // unedit takes back an edit. One of a message that failed itself stays: it is
 // sent when that is sent again.
 func (r *messageRecord) unedit(u undoRecord) {
-	if r.State == StateFailed {
+	if r.State == chat.StateFailed {
 		return
 	}
 	if i := slices.IndexFunc(r.Undo, func(later undoRecord) bool { return later.Text != nil }); i >= 0 {

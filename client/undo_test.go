@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -64,7 +64,7 @@ func TestRefusedDeletions(t *testing.T) {
 		stop()
 		x.alice.wantTold(1)
 		got := x.alice.history(x.id)[0]
-		if got.Deleted || got.Text != "see" || len(got.Reactions) != 1 || got.State != client.StateDelivered {
+		if got.Deleted || got.Text != "see" || len(got.Reactions) != 1 || got.State != chat.StateDelivered {
 			t.Errorf("alice sees %+v", got)
 		}
 		x.alice.wantOpened(got, plain)
@@ -85,10 +85,10 @@ func TestRefusedDeletions(t *testing.T) {
 // What is deleted for everybody, and then goes from this device, does not come
 // back.
 func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
-	for name, end := range map[string]func(*testing.T, *trio, client.Message){
-		"forgotten": func(t *testing.T, x *trio, m client.Message) { must(t, x.alice.Forget(x.id, m.ID)) },
-		"expired":   func(*testing.T, *trio, client.Message) { pass(2 * time.Hour) },
-		"expired while nobody ran": func(_ *testing.T, x *trio, _ client.Message) {
+	for name, end := range map[string]func(*testing.T, *trio, chat.Message){
+		"forgotten": func(t *testing.T, x *trio, m chat.Message) { must(t, x.alice.Forget(x.id, m.ID)) },
+		"expired":   func(*testing.T, *trio, chat.Message) { pass(2 * time.Hour) },
+		"expired while nobody ran": func(_ *testing.T, x *trio, _ chat.Message) {
 			x.alice.Close()
 			pass(2 * time.Hour)
 			x.alice.open()
@@ -97,7 +97,7 @@ func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				x := newTrio(t, false)
-				draft := client.Draft{Text: "gone", Attached: []client.FileID{x.alice.attach("a", photo('a'))}, Expire: time.Hour}
+				draft := chat.Draft{Text: "gone", Attached: []chat.FileID{x.alice.attach("a", photo('a'))}, Expire: time.Hour}
 				m, err := x.alice.Send(t.Context(), x.id, draft)
 				must(t, err)
 				pass(time.Minute)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -74,8 +75,8 @@ func (c *conversation) putOff() (n int) {
 }
 
 // delay says that a file of a message is tried again later.
-func (c *conversation) delay(item *outItem, why error) DelayEvent {
-	e := DelayEvent{Conversation: conversationID(c.rec.Channel), Err: why, Until: c.uploads.until}
+func (c *conversation) delay(item *outItem, why error) chat.DelayEvent {
+	e := chat.DelayEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why, Until: c.uploads.until}
 	if id, err := content.ID(c.self.address.URI(), c.roomURI(), item.Message); err == nil {
 		e.Message = id
 	}

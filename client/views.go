@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -64,8 +65,8 @@ func (c *Client) setProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.each(func(conv Conversation) error {
-		if conv.Status != StatusActive {
+	return c.each(func(conv chat.Conversation) error {
+		if conv.Status != chat.StatusActive {
 			return nil
 		}
 		_, err := c.send(ctx, conv.ID, commandSend{message: m})
@@ -75,7 +76,7 @@ func (c *Client) setProfile(ctx context.Context, name string) error {
 
 // each calls fn for all conversations, whatever it says of some, and returns
 // what it said, by their names.
-func (c *Client) each(fn func(Conversation) error) error {
+func (c *Client) each(fn func(chat.Conversation) error) error {
 	all, err := c.Conversations()
 	if err != nil {
 		return err
@@ -90,7 +91,7 @@ func (c *Client) each(fn func(Conversation) error) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() ([]Conversation, error) {
+func (c *Client) Conversations() ([]chat.Conversation, error) {
 	some, _, err := c.part(nil, math.MaxInt)
 	if err != nil {
 		return nil, err
@@ -101,8 +102,8 @@ func (c *Client) Conversations() ([]Conversation, error) {
 }
 
 // sortConversations puts the most recent first.
-func sortConversations(all []Conversation) {
-	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
+func sortConversations(all []chat.Conversation) {
+	slices.SortStableFunc(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
 func (c *Client) newViewBuilder(tx *sealedTx) *viewBuilder {
@@ -110,7 +111,7 @@ func (c *Client) newViewBuilder(tx *sealedTx) *viewBuilder {
 }
 
 // describe makes a summary from the record alone; the machine is not needed.
-func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
+func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (chat.Conversation, error) {
 	s, err := c.newViewBuilder(tx).conversation(rec)
 	if err != nil {
 		return s, err
@@ -129,7 +130,7 @@ func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, 
 }
 
 // Conversation returns one conversation.
-func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) {
+func (c *Client) Conversation(id chat.ConversationID) (conv chat.Conversation, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		conv, err = c.describe(tx, k, rec)
 		return err
@@ -137,7 +138,7 @@ func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) 
 	return conv, err
 }
 
-func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
+func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
 	k, err := c.find(id)
 	if err != nil {
 		return err
@@ -149,13 +150,13 @@ func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid
 			return err
 		}
 		if !ok || rec.Hidden {
-			return ErrNoConversation
+			return chat.ErrNoConversation
 		}
 		return fn(tx, k, &rec)
 	})
 }
 
-func (c *Client) hostOf(id ConversationID) (host string, err error) {
+func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
 	err = c.viewConversation(id, func(_ *sealedTx, _ cid, rec *convRecord) error {
 		host = rec.Host
 		return nil
@@ -164,7 +165,7 @@ func (c *Client) hostOf(id ConversationID) (host string, err error) {
 }
 
 // Members returns who is in a conversation, by address.
-func (c *Client) Members(id ConversationID) (all []Member, err error) {
+func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
@@ -173,7 +174,7 @@ func (c *Client) Members(id ConversationID) (all []Member, err error) {
 		machine.reader.tx = tx
 		defer func() { machine.reader.tx = nil }()
 		for _, a := range machine.members() {
-			all = append(all, Member{
+			all = append(all, chat.Member{
 				Address: address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
 			})
 		}
@@ -184,7 +185,7 @@ func (c *Client) Members(id ConversationID) (all []Member, err error) {
 
 // History calls fn for the messages of a conversation, the newest first, until
 // it returns false.
-func (c *Client) History(id ConversationID, fn func(Message) bool) error {
+func (c *Client) History(id chat.ConversationID, fn func(chat.Message) bool) error {
 	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		p := c.pager(tx, k, id)
 		return p.walk(math.MaxUint64, true, func(order uint64, rec *messageRecord) (bool, error) {
@@ -194,7 +195,7 @@ func (c *Client) History(id ConversationID, fn func(Message) bool) error {
 	})
 }
 
-func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec messageRecord, err error) {
+func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (rec messageRecord, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		_, found, err := c.pager(tx, k, id).find(msg)
 		if err == nil {
@@ -206,7 +207,7 @@ func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec me
 }
 
 // Message returns one message.
-func (c *Client) Message(id ConversationID, msg content.MessageID) (m Message, err error) {
+func (c *Client) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
 	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
 		p := c.pager(tx, k, id)
 		order, rec, err := p.find(msg)
@@ -220,35 +221,35 @@ func (c *Client) Message(id ConversationID, msg content.MessageID) (m Message, e
 
 // FindMessage finds a message by the beginning of its identifier, at least
 // eight characters, in all conversations or in one.
-func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) {
+func (c *Client) FindMessage(in chat.ConversationID, prefix string) (chat.Message, error) {
 	prefix = strings.ToLower(prefix)
 	if len(prefix) < 8 {
-		return Message{}, ErrNoMessage
+		return chat.Message{}, chat.ErrNoMessage
 	}
-	var found []Message
+	var found []chat.Message
 	all, err := c.Conversations()
 	if err != nil {
-		return Message{}, err
+		return chat.Message{}, err
 	}
 	for _, conv := range all {
-		if in != "" && !conv.ID.fits(string(in)) {
+		if in != "" && !conv.ID.Fits(string(in)) {
 			continue
 		}
-		err := c.History(conv.ID, func(m Message) bool {
+		err := c.History(conv.ID, func(m chat.Message) bool {
 			if m.Notice == nil && strings.HasPrefix(m.ID.String(), prefix) {
 				found = append(found, m)
 			}
 			return len(found) < 2
 		})
 		if err != nil {
-			return Message{}, err
+			return chat.Message{}, err
 		}
 	}
 	switch len(found) {
 	case 0:
-		return Message{}, ErrNoMessage
+		return chat.Message{}, chat.ErrNoMessage
 	case 1:
 		return found[0], nil
 	}
-	return Message{}, ErrAmbiguous
+	return chat.Message{}, chat.ErrAmbiguous
 }

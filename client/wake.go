@@ -5,6 +5,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
@@ -59,7 +60,7 @@ func (r *wakeRecord) forget(token []byte) {
 func (r *wakeRecord) renew() error {
 	r.forget(r.Next)
 	r.Next, r.Stale = make([]byte, len(protocol.WakeToken{})), false
-	_, err := random.Read(r.Next)
+	_, err := rand.Read(r.Next)
 	return err
 }
 

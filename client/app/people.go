@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 func parseAddress(s string) (account.Address, error) {
@@ -126,7 +126,7 @@ func (a *App) members(_ context.Context, q ConversationRef) (Members, error) {
 	if err != nil {
 		return Members{}, err
 	}
-	all, err := p.Members(client.ConversationID(q.Conversation))
+	all, err := p.Members(chat.ConversationID(q.Conversation))
 	if err != nil {
 		return Members{}, err
 	}
@@ -146,18 +146,18 @@ func (a *App) members(_ context.Context, q ConversationRef) (Members, error) {
 }
 
 func (a *App) addMembers(ctx context.Context, q PeopleOf) (None, error) {
-	return a.people(q, func(p *profile, id client.ConversationID, who []account.Address) error {
+	return a.people(q, func(p *profile, id chat.ConversationID, who []account.Address) error {
 		return p.AddMembers(ctx, id, who)
 	})
 }
 
 func (a *App) removeMembers(ctx context.Context, q PeopleOf) (None, error) {
-	return a.people(q, func(p *profile, id client.ConversationID, who []account.Address) error {
+	return a.people(q, func(p *profile, id chat.ConversationID, who []account.Address) error {
 		return p.RemoveMembers(ctx, id, who)
 	})
 }
 
-func (a *App) people(q PeopleOf, fn func(*profile, client.ConversationID, []account.Address) error) (None, error) {
+func (a *App) people(q PeopleOf, fn func(*profile, chat.ConversationID, []account.Address) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
@@ -166,13 +166,13 @@ func (a *App) people(q PeopleOf, fn func(*profile, client.ConversationID, []acco
 	if err != nil {
 		return None{}, err
 	}
-	return None{}, fn(p, client.ConversationID(q.Conversation), who)
+	return None{}, fn(p, chat.ConversationID(q.Conversation), who)
 }
 
-var roles = map[string]client.Role{
-	client.RoleMember.String(): client.RoleMember,
-	client.RoleAdmin.String():  client.RoleAdmin,
-	client.RoleOwner.String():  client.RoleOwner,
+var roles = map[string]chat.Role{
+	chat.RoleMember.String(): chat.RoleMember,
+	chat.RoleAdmin.String():  chat.RoleAdmin,
+	chat.RoleOwner.String():  chat.RoleOwner,
 }
 
 func (a *App) setRole(ctx context.Context, q SetRole) (None, error) {
@@ -181,6 +181,6 @@ func (a *App) setRole(ctx context.Context, q SetRole) (None, error) {
 		return None{}, fmt.Errorf("%w: there is no role %q", errInput, q.Role)
 	}
 	return a.with(q.Address, func(p *profile, who account.Address) error {
-		return p.SetRole(ctx, client.ConversationID(q.Conversation), who, role)
+		return p.SetRole(ctx, chat.ConversationID(q.Conversation), who, role)
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -28,11 +28,11 @@ func (a *App) send(ctx context.Context, q Send, files []io.Reader) (Sent, error)
 	if err != nil {
 		return Sent{}, err
 	}
-	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
+	draft := chat.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
 	if draft.Attached, err = p.attach(ctx, q.Files, files); err != nil {
 		return Sent{}, err
 	}
-	conv := client.ConversationID(q.Conversation)
+	conv := chat.ConversationID(q.Conversation)
 	m, err := p.Send(ctx, conv, draft)
 	if err != nil {
 		return Sent{}, p.detach(draft.Attached, err)
@@ -45,7 +45,7 @@ func (a *App) send(ctx context.Context, q Send, files []io.Reader) (Sent, error)
 }
 
 // attach copies files into the profile: all, or none.
-func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (all []client.FileID, err error) {
+func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (all []chat.FileID, err error) {
 	for i, f := range files {
 		id, err := p.Attach(ctx, names[i].Name, names[i].Type, f)
 		if err != nil {
@@ -57,7 +57,7 @@ func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (
 }
 
 // detach removes files that are not sent after all, and returns why.
-func (p *profile) detach(all []client.FileID, why error) error {
+func (p *profile) detach(all []chat.FileID, why error) error {
 	for _, id := range all {
 		why = errors.Join(why, p.Detach(id))
 	}
@@ -71,7 +71,7 @@ type Body struct {
 }
 
 func (a *App) attachment(ctx context.Context, q AttachmentRef) (out Body, err error) {
-	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
 		out.ReadCloser, out.Size, err = p.OpenAttachment(ctx, conv, id, q.Index)
 		return err
 	})

@@ -11,6 +11,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
 
@@ -117,7 +119,7 @@ func (a *App) create(ctx context.Context, p Create) (Session, error) {
 	if err = a.createStore(ctx, keys, key, params); err == nil {
 		err = a.register(ctx, key)
 	}
-	if errors.Is(err, client.ErrUnanswered) {
+	if errors.Is(err, chat.ErrUnanswered) {
 		err = nil // the account may be there: its keys are kept, and it goes on once the server answers
 	}
 	if err != nil {
@@ -169,7 +171,7 @@ func (a *App) createStore(ctx context.Context, keys *keyFile, key keyring.StoreK
 	if err := a.platform.EraseStore(ctx); err != nil { // of whoever was here
 		return err
 	}
-	err := a.within(ctx, func(store client.Store) error {
+	err := a.within(ctx, func(store backend.Store) error {
 		secret, err := client.Create(a.config(store, key), p)
 		secret.Erase()
 		return err
@@ -184,7 +186,7 @@ func (a *App) createStore(ctx context.Context, keys *keyFile, key keyring.StoreK
 func (a *App) register(ctx context.Context, key keyring.StoreKey) error {
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return a.within(ctx, func(store client.Store) error {
+	return a.within(ctx, func(store backend.Store) error {
 		c, err := client.Open(client.Config{Store: store, Key: key, Transport: a.transport})
 		if err != nil {
 			return err
@@ -195,7 +197,7 @@ func (a *App) register(ctx context.Context, key keyring.StoreKey) error {
 }
 
 // within does something with the store, which is closed before and after.
-func (a *App) within(ctx context.Context, fn func(client.Store) error) error {
+func (a *App) within(ctx context.Context, fn func(backend.Store) error) error {
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return err

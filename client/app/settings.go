@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -40,7 +40,7 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	}
 	a.setting.Lock()
 	defer a.setting.Unlock()
-	return None{}, p.SetSettings(ctx, client.Settings{
+	return None{}, p.SetSettings(ctx, chat.Settings{
 		ReadReports: q.ReadReports, DeliveryReports: q.DeliveryReports, Typing: q.Typing, Timer: q.Timer.duration(), Interface: q.Interface,
 	})
 }

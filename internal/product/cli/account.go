@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // answerTimeout is how long a server may take for an account's affairs.
@@ -90,9 +90,9 @@ func (cmd *eraseCmd) deleteAccount(s *session) error {
 // nextStep adds to an error what a person can do about it.
 func nextStep(err error) error {
 	switch {
-	case errors.Is(err, client.ErrProfileCopied):
+	case errors.Is(err, chat.ErrProfileCopied):
 		return fmt.Errorf("%w. Stop the other copy; to go on with this one: securecrypt takeover", err)
-	case errors.Is(err, client.ErrNoAccount):
+	case errors.Is(err, chat.ErrNoAccount):
 		return fmt.Errorf("%w: it lost its data, or the account was deleted. To create it again with the same keys: securecrypt register", err)
 	}
 	return err

@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
@@ -61,7 +63,7 @@ func (cmd *initCmd) Run(a *app) error {
 	}
 	err = cmd.make(f, address)
 	switch {
-	case errors.Is(err, client.ErrUnanswered):
+	case errors.Is(err, chat.ErrUnanswered):
 		err = coded{fmt.Errorf("%w. Your keys are kept: run the same command again to finish", err), exitWaiting}
 	case err != nil && !errors.As(err, new(kept)):
 		return errors.Join(err, f.remove())
@@ -94,7 +96,7 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 	defer transport.Close()
 	cfg := f.app.config(f, k, transport, nil)
 	c, err := client.Open(cfg)
-	if errors.Is(err, client.ErrNoProfile) {
+	if errors.Is(err, chat.ErrNoProfile) {
 		var secret account.RecoverySecret
 		params := client.CreateParams{Address: address, Invite: cmd.Invite, Profile: cmd.Profile, KeepRecovery: true}
 		if secret, err = client.Create(cfg, params); err != nil {
@@ -157,9 +159,9 @@ func explainRegistration(address account.Address, err error) error {
 		return coded{fmt.Errorf("the name %s is taken; choose another --name", address.Name), exitRefused}
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeInviteRequired}):
 		return coded{errors.New("this server needs a valid invitation: ask its operator for a code and pass it with --invite"), exitRefused}
-	case errors.Is(err, client.ErrUnanswered):
+	case errors.Is(err, chat.ErrUnanswered):
 		return err
-	case errors.Is(err, client.ErrOffline):
+	case errors.Is(err, backend.ErrOffline):
 		return coded{fmt.Errorf("%w; nothing was created", err), exitError}
 	}
 	return err

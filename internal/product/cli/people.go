@@ -15,7 +15,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/tui"
@@ -63,7 +63,7 @@ func (s *session) listContacts() error {
 	return nil
 }
 
-func (a *app) printContact(c client.Contact) {
+func (a *app) printContact(c chat.Contact) {
 	if a.JSON {
 		a.printJSON(map[string]any{
 			"address": c.Address.String(), "name": c.Name, "profile": c.Profile, "verified": c.Verified, "blocked": c.Blocked,
@@ -87,9 +87,9 @@ func (a *app) printContact(c client.Contact) {
 }
 
 // requests returns what waits to be accepted.
-func (s *session) requests() ([]client.Conversation, error) {
+func (s *session) requests() ([]chat.Conversation, error) {
 	all, err := s.Conversations()
-	return slices.DeleteFunc(all, func(c client.Conversation) bool { return c.Status != client.StatusRequest }), err
+	return slices.DeleteFunc(all, func(c chat.Conversation) bool { return c.Status != chat.StatusRequest }), err
 }
 
 type requestsCmd struct {
@@ -121,7 +121,7 @@ func (cmd *requestsCmd) Run(a *app) error {
 }
 
 // printRequest prints a request for people.
-func (a *app) printRequest(c client.Conversation) {
+func (a *app) printRequest(c chat.Conversation) {
 	what := "wants to talk"
 	if c.Group {
 		what = "invites you to the group " + termtext.Quote(c.Title)
@@ -145,14 +145,14 @@ func (s *session) fetch(timeout time.Duration) error {
 // request finds requests: one by its identifier or title, or all that somebody
 // sent. A title that is an address or a private name finds nothing: that is
 // somebody.
-func (s *session) request(target string) ([]client.Conversation, error) {
+func (s *session) request(target string) ([]chat.Conversation, error) {
 	all, err := s.requests()
 	if err != nil {
 		return nil, err
 	}
 	who, perr := s.FindPerson(addressbook.Target(target))
-	byTitle := errors.Is(perr, client.ErrNoPerson)
-	found := slices.DeleteFunc(all, func(c client.Conversation) bool {
+	byTitle := errors.Is(perr, chat.ErrNoPerson)
+	found := slices.DeleteFunc(all, func(c chat.Conversation) bool {
 		switch {
 		case string(c.ID) == target:
 			return false
@@ -165,7 +165,7 @@ func (s *session) request(target string) ([]client.Conversation, error) {
 	case len(found) == 0:
 		return nil, coded{fmt.Errorf("%q: no such request; securecrypt requests lists them", target), exitNotFound}
 	case byTitle && len(found) > 1:
-		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, client.ErrAmbiguous)
+		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, chat.ErrAmbiguous)
 	}
 	return found, nil
 }
@@ -191,7 +191,7 @@ func (cmd *acceptCmd) Run(a *app) error {
 	})
 }
 
-func (s *session) accept(id client.ConversationID) error {
+func (s *session) accept(id chat.ConversationID) error {
 	if err := s.Accept(s.ctx, id); err != nil {
 		return err
 	}
@@ -233,14 +233,14 @@ func (cmd *blockCmd) Run(a *app) error {
 // identifier of their request or conversation. Titles are nobody's.
 func (s *session) whom(target string) (account.Address, error) {
 	who, err := s.FindPerson(addressbook.Target(target))
-	if err == nil || errors.Is(err, client.ErrAmbiguous) {
+	if err == nil || errors.Is(err, chat.ErrAmbiguous) {
 		return who, err
 	}
 	if id, err := s.Find(target); err == nil {
 		switch c, err := s.Conversation(id); {
 		case err != nil:
 			return account.Address{}, err
-		case c.Status == client.StatusRequest:
+		case c.Status == chat.StatusRequest:
 			return c.Inviter, nil
 		case !c.Group:
 			return c.Peer, nil
@@ -366,7 +366,7 @@ func (cmd *chatCmd) Run(a *app) error {
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id
-			if errors.Is(err, client.ErrNoConversation) {
+			if errors.Is(err, chat.ErrNoConversation) {
 				peer, perr := s.FindPerson(addressbook.Target(cmd.Target))
 				if perr != nil {
 					return err

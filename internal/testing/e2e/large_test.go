@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -68,7 +68,7 @@ func TestThousandMembers(t *testing.T) {
 	}
 }
 
-func agrees(p *person, id client.ConversationID, size int, want []string) error {
+func agrees(p *person, id chat.ConversationID, size int, want []string) error {
 	members, err := p.Members(id)
 	if err != nil {
 		return err

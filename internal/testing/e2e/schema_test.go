@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -19,13 +19,13 @@ import (
 
 // A witness is a transport that shows every frame to the schema's recorder.
 type witness struct {
-	client.Transport
+	backend.Transport
 	t     *testing.T
 	seen  *cddlcheck.Recorder
 	conns atomic.Int64
 }
 
-func (w *witness) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (w *witness) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	conn, err := w.Transport.Dial(ctx, host)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (w *witness) Dial(ctx context.Context, host string) (client.Conn, error) {
 }
 
 type witnessConn struct {
-	client.Conn
+	backend.Conn
 	w    *witness
 	name string
 }

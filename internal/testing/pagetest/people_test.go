@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -274,7 +274,7 @@ func (w *town) terminal(t *testing.T, name string) *client.Client {
 }
 
 // accepts takes the first request that somebody gets.
-func accepts(t *testing.T, c *client.Client) (id client.ConversationID) {
+func accepts(t *testing.T, c *client.Client) (id chat.ConversationID) {
 	t.Helper()
 	eventually(t, "the request", func() bool {
 		all, err := c.Conversations()

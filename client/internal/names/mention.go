@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package names
 
 import (
 	"fmt"
@@ -11,20 +11,20 @@ import (
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// mentionScheme is what the URIs of people begin with.
-const mentionScheme = "mimi://"
+// MentionScheme is what the URIs of people begin with.
+const MentionScheme = "mimi://"
 
 // maxMention bounds a link that mentions somebody, in bytes.
-const maxMention = len(mentionScheme+"/u/") + account.MaxAddressLength + 1
+const maxMention = len(MentionScheme+"/u/") + account.MaxAddressLength + 1
 
-// mentioned returns whom a text mentions, each once, and content.MaxMentions of
+// Mentioned returns whom a text mentions, each once, and content.MaxMentions of
 // them at most. Whether they are members is not looked at. It finds what
 // content.Mentions does, without looking far from a link that has no end: a
 // text is looked at whenever it is shown, and others wrote it.
-func mentioned(text string) []account.Address {
+func Mentioned(text string) []account.Address {
 	var all []account.Address
-	for at := 0; len(all) < content.MaxMentions; at += len(mentionScheme) {
-		i := strings.Index(text[at:], mentionScheme)
+	for at := 0; len(all) < content.MaxMentions; at += len(MentionScheme) {
+		i := strings.Index(text[at:], MentionScheme)
 		if i < 0 {
 			break
 		}
@@ -50,20 +50,16 @@ func mentioned(text string) []account.Address {
 	return all
 }
 
-func (r *messageRecord) mentions(who account.Address) bool {
-	return !r.Notice && slices.Contains(mentioned(r.Text), who)
-}
-
-// withMentions turns the places of a text that name people into links to them:
+// WithMentions turns the places of a text that name people into links to them:
 // @name@host wherever it stands, else @name, and where neither does the link
 // is put at the end. What it shows is the name of the address, never the name
 // that this account gave them: that is nobody else's business.
-func withMentions(text string, people []account.Address) (string, error) {
+func WithMentions(text string, people []account.Address) (string, error) {
 	if len(people) > content.MaxMentions {
 		return "", fmt.Errorf("a message may mention at most %d people", content.MaxMentions)
 	}
 	for _, a := range people {
-		if slices.Contains(mentioned(text), a) {
+		if slices.Contains(Mentioned(text), a) {
 			continue
 		}
 		link := content.Mention(a.Name, a.URI())
