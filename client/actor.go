@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -19,7 +20,7 @@ const maxBatch = 64
 // Others leave inputs in its queues.
 type actor struct {
 	client  *Client
-	id      cid
+	id      records.CID
 	channel protocol.ChannelID
 	host    string
 
@@ -67,7 +68,7 @@ type job struct {
 	done func(error)
 }
 
-func newActor(c *Client, id cid, channel protocol.ChannelID, host string) *actor {
+func newActor(c *Client, id records.CID, channel protocol.ChannelID, host string) *actor {
 	return &actor{
 		client: c, id: id, channel: channel, host: host, served: servedQueue{all: c.queuedAt(host)}, changed: make(chan struct{}, 1),
 		waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{}),
@@ -197,7 +198,7 @@ func (r refusal) Unwrap() error { return r.error }
 func (a *actor) process(ctx context.Context, machine *conversation, batch []job) *conversation {
 	out := &outcome{}
 	answers := make([]error, len(batch))
-	err := a.client.store.update(func(tx *sealedTx) (err error) {
+	err := a.client.store.Update(func(tx *records.Tx) (err error) {
 		if machine == nil {
 			if machine, err = loadConversation(tx, a.client.self, a.client.now, a.id); err != nil {
 				return err

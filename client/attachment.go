@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -24,8 +25,8 @@ var errSentBefore = errors.New("this file was sent already, or waited for too lo
 // within a week. mediaType may be empty. It works without Files and leaves
 // nothing readable on the device.
 func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (chat.FileID, error) {
-	rec := fileRecord{
-		Version: recordVersion, Name: storable(name), Type: storable(mediaType), Attached: c.now().Unix(), Used: c.now().Unix(),
+	rec := records.File{
+		Version: records.Version, Name: records.Storable(name), Type: records.Storable(mediaType), Attached: c.now().Unix(), Used: c.now().Unix(),
 		Secret: attach.NewSecret(),
 	}
 	if rec.Name == "" {
@@ -40,7 +41,7 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 		return "", err
 	}
 	defer release()
-	if err := c.store.update(func(tx *sealedTx) error { return saveFile(tx, k, &rec) }); err != nil {
+	if err := c.store.Update(func(tx *records.Tx) error { return saveFile(tx, k, &rec) }); err != nil {
 		return "", err
 	}
 	err = c.copyIn(ctx, k, r)
@@ -69,7 +70,7 @@ func (c *Client) copyIn(ctx context.Context, k cacheKey, r io.Reader) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.attachments.change(k, func(_ *sealedTx, rec *fileRecord) error {
+	return c.attachments.change(k, func(_ *records.Tx, rec *records.File) error {
 		rec.Whole, rec.Hash = true, w.sum.Sum(nil)
 		return nil
 	})
@@ -95,7 +96,7 @@ func (c *Client) Detach(id chat.FileID) error {
 	if err != nil {
 		return errNotKept
 	}
-	return c.store.update(func(tx *sealedTx) error {
+	return c.store.Update(func(tx *records.Tx) error {
 		k := keyOfFile(c.store, blob)
 		rec, err := loadFile(tx, k)
 		if err != nil || rec == nil || rec.Attached == 0 {
@@ -106,38 +107,38 @@ func (c *Client) Detach(id chat.FileID) error {
 }
 
 // takeUpload prepares an attached file for sending.
-func (c *Client) takeUpload(id chat.FileID) (uploadRecord, error) {
+func (c *Client) takeUpload(id chat.FileID) (records.Upload, error) {
 	blob, err := protocol.ParseBlobID(string(id))
 	if err != nil {
-		return uploadRecord{}, errNotKept
+		return records.Upload{}, errNotKept
 	}
 	rec, err := c.attachments.find(keyOfFile(c.store, blob))
 	if err != nil {
-		return uploadRecord{}, err
+		return records.Upload{}, err
 	}
 	if rec == nil || !rec.Whole || rec.Attached == 0 {
-		return uploadRecord{}, errSentBefore
+		return records.Upload{}, errSentBefore
 	}
-	return uploadRecord{
+	return records.Upload{
 		Name: rec.Name, Type: rec.Type, Size: rec.Have, Hash: [attach.ContentHash]byte(rec.Hash),
 		Secret: rec.Secret, Token: rec.Token, Kept: true,
 	}, nil
 }
 
-// stillAttached refuses files that are not there to be sent any more, or that
-// are to be sent twice.
-func stillAttached(tx *sealedTx, uploads []uploadRecord) error {
+// stillAttached returns errSentBefore for files that are not there to be sent any
+// more, or that are to be sent twice.
+func stillAttached(tx *records.Tx, uploads []records.Upload) error {
 	seen := map[protocol.UploadToken]bool{}
 	for _, u := range uploads {
 		if !u.Kept {
 			continue
 		}
-		rec, err := loadFile(tx, keyOfFile(tx.sealedStore, u.Token.BlobID()))
+		rec, err := loadFile(tx, keyOfFile(tx.Store, u.Token.BlobID()))
 		if err != nil {
 			return err
 		}
 		if rec == nil || rec.Attached == 0 || seen[u.Token] {
-			return refusal{errSentBefore}
+			return errSentBefore
 		}
 		seen[u.Token] = true
 	}
@@ -145,13 +146,13 @@ func stillAttached(tx *sealedTx, uploads []uploadRecord) error {
 }
 
 // sendKept takes a file that is still attached into a message.
-func sendKept(tx *sealedTx, u uploadRecord, by useRecord) error {
-	k := keyOfFile(tx.sealedStore, u.Token.BlobID())
+func sendKept(tx *records.Tx, u records.Upload, by records.Use) error {
+	k := keyOfFile(tx.Store, u.Token.BlobID())
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
 	}
-	rec.Attached, rec.Uses = 0, []useRecord{by}
+	rec.Attached, rec.Uses = 0, []records.Use{by}
 	return saveFile(tx, k, rec)
 }
 
@@ -199,10 +200,10 @@ func (c *Client) OpenAttachment(ctx context.Context, conv chat.ConversationID, i
 }
 
 // attachmentUse returns the reference by which a message uses a cached file.
-func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (by useRecord, err error) {
-	err = c.viewConversation(conv, func(tx *sealedTx, k cid, _ *convRecord) error {
+func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (by records.Use, err error) {
+	err = c.viewConversation(conv, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		order, _, err := c.pager(tx, k, conv).find(id)
-		by = useRecord{k, order}
+		by = records.Use{CID: k, Order: order}
 		return err
 	})
 	return by, err
@@ -212,7 +213,7 @@ func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (
 // it still does and is unchanged.
 func (c *Client) openLocal(conv chat.ConversationID, id content.MessageID, index int, ext *content.External) io.ReadSeekCloser {
 	rec, err := c.messageRecord(conv, id)
-	i := slices.IndexFunc(rec.Paths, func(p pathRecord) bool { return p.Index == index })
+	i := slices.IndexFunc(rec.Paths, func(p records.Path) bool { return p.Index == index })
 	if err != nil || i < 0 || c.config.Files == nil {
 		return nil
 	}
@@ -229,7 +230,7 @@ func (c *Client) openLocal(conv chat.ConversationID, id content.MessageID, index
 }
 
 // ensureCached downloads an attachment unless the cache has it.
-func (c *Client) ensureCached(ctx context.Context, at attachmentLocation, by useRecord, ext *content.External, k cacheKey) error {
+func (c *Client) ensureCached(ctx context.Context, at attachmentLocation, by records.Use, ext *content.External, k cacheKey) error {
 	rec, err := c.attachments.find(k)
 	if err != nil {
 		return err
@@ -244,7 +245,7 @@ func (c *Client) ensureCached(ctx context.Context, at attachmentLocation, by use
 		rec = nil
 	}
 	if rec == nil {
-		rec = &fileRecord{Version: recordVersion, Hash: ext.ContentHash}
+		rec = &records.File{Version: records.Version, Hash: ext.ContentHash}
 		err = c.attachments.add(k, rec, by)
 	} else {
 		err = c.attachments.touch(k, rec, by)
@@ -278,15 +279,15 @@ func (c *Client) completeDownload(ctx context.Context, at attachmentLocation, ex
 	if err != nil {
 		return err
 	}
-	return c.attachments.change(k, func(_ *sealedTx, rec *fileRecord) error {
+	return c.attachments.change(k, func(_ *records.Tx, rec *records.File) error {
 		rec.Whole = true
 		return nil
 	})
 }
 
 // forgetFiles lets go of what is kept of a message's files.
-func forgetFiles(tx *sealedTx, by useRecord, rec *messageRecord) error {
-	raw := rec.whole().Content
+func forgetFiles(tx *records.Tx, by records.Use, rec *records.Message) error {
+	raw := rec.Whole().Content
 	if len(raw) == 0 {
 		return nil
 	}
@@ -298,11 +299,11 @@ func forgetFiles(tx *sealedTx, by useRecord, rec *messageRecord) error {
 		if a.External == nil {
 			continue
 		}
-		_, blob, err := blobOf(a.External)
+		_, blob, err := records.BlobOf(a.External)
 		if err != nil {
 			continue
 		}
-		if err := letGo(tx, keyOfFile(tx.sealedStore, blob), by); err != nil {
+		if err := letGo(tx, keyOfFile(tx.Store, blob), by); err != nil {
 			return err
 		}
 	}
@@ -311,17 +312,17 @@ func forgetFiles(tx *sealedTx, by useRecord, rec *messageRecord) error {
 
 // releaseFiles drops the kept files of an item that leaves the outbox after
 // its message has gone.
-func (c *conversation) releaseFiles(tx *sealedTx, item *outItem) error {
-	if !slices.ContainsFunc(item.Uploads, func(u uploadRecord) bool { return u.Kept }) {
+func (c *conversation) releaseFiles(tx *records.Tx, item *outItem) error {
+	if !slices.ContainsFunc(item.Uploads, func(u records.Upload) bool { return u.Kept }) {
 		return nil
 	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
-	if err != nil || ok && !rec.whole().Deleted {
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(item.Order)), &rec)
+	if err != nil || ok && !rec.Whole().Deleted {
 		return err
 	}
 	for _, u := range item.Uploads {
-		if err := letGo(tx, keyOfFile(tx.sealedStore, u.Token.BlobID()), useRecord{c.id, item.Order}); err != nil {
+		if err := letGo(tx, keyOfFile(tx.Store, u.Token.BlobID()), records.Use{CID: c.id, Order: item.Order}); err != nil {
 			return err
 		}
 	}

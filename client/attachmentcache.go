@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -42,7 +43,7 @@ var errNotKept = errors.New("the file is no longer kept on this device")
 // attached files until they are sent, and opened files as long as there is room.
 // A file is deleted with the last message that refers to it.
 type attachmentCache struct {
-	store *sealedStore
+	store *records.Store
 	now   func() time.Time
 	room  int64
 
@@ -50,14 +51,14 @@ type attachmentCache struct {
 	busy map[cacheKey]chan struct{} // being written; closed at the end
 }
 
-func newAttachmentCache(store *sealedStore, now func() time.Time) *attachmentCache {
+func newAttachmentCache(store *records.Store, now func() time.Time) *attachmentCache {
 	return &attachmentCache{store: store, now: now, room: MaxKept, busy: map[cacheKey]chan struct{}{}}
 }
 
 // A cacheKey is the key of a file in the cache.
 type cacheKey [16]byte
 
-func keyOfFile(s *sealedStore, blob protocol.BlobID) cacheKey { return cacheKey(s.index(blob[:])) }
+func keyOfFile(s *records.Store, blob protocol.BlobID) cacheKey { return cacheKey(s.Index(blob[:])) }
 
 // claim waits until nobody writes a file, and keeps others from it.
 func (s *attachmentCache) claim(ctx context.Context, k cacheKey) (release func(), err error) {
@@ -85,50 +86,50 @@ func (s *attachmentCache) claim(ctx context.Context, k cacheKey) (release func()
 }
 
 // find returns a file's record, nil if there is none.
-func (s *attachmentCache) find(k cacheKey) (rec *fileRecord, err error) {
-	err = s.store.view(func(tx *sealedTx) error {
+func (s *attachmentCache) find(k cacheKey) (rec *records.File, err error) {
+	err = s.store.View(func(tx *records.Tx) error {
 		rec, err = loadFile(tx, k)
 		return err
 	})
 	return rec, err
 }
 
-func loadFile(tx *sealedTx, k cacheKey) (*fileRecord, error) {
-	var rec fileRecord
-	ok, err := tx.load(key(tableFile, k[:]), &rec)
+func loadFile(tx *records.Tx, k cacheKey) (*records.File, error) {
+	var rec records.File
+	ok, err := tx.Load(records.Key(records.TableFile, k[:]), &rec)
 	if err != nil || !ok {
 		return nil, err
 	}
 	return &rec, nil
 }
 
-func saveFile(tx *sealedTx, k cacheKey, rec *fileRecord) error {
-	return tx.save(key(tableFile, k[:]), rec)
+func saveFile(tx *records.Tx, k cacheKey, rec *records.File) error {
+	return tx.Save(records.Key(records.TableFile, k[:]), rec)
 }
 
 // dropFile removes a file and all of its pieces, if it is there.
-func dropFile(tx *sealedTx, k cacheKey) error {
+func dropFile(tx *records.Tx, k cacheKey) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
 	}
 	for n := uint64(0); int64(n)*pieceSize < rec.Have; n++ {
-		if err := tx.delete(key(tablePiece, k[:], number(n))); err != nil {
+		if err := tx.Delete(records.Key(records.TablePiece, k[:], records.Number(n))); err != nil {
 			return err
 		}
 	}
-	return tx.delete(key(tableFile, k[:]))
+	return tx.Delete(records.Key(records.TableFile, k[:]))
 }
 
 // letGo is told that a message is gone, and drops the file if it was the last
 // that has it. Whoever got a file can send a message that leads to the same
 // one, and end it: those who were sent it before keep it.
-func letGo(tx *sealedTx, k cacheKey, by useRecord) error {
+func letGo(tx *records.Tx, k cacheKey, by records.Use) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
 	}
-	others := slices.DeleteFunc(slices.Clone(rec.Uses), func(u useRecord) bool { return u == by })
+	others := slices.DeleteFunc(slices.Clone(rec.Uses), func(u records.Use) bool { return u == by })
 	switch {
 	case len(others) == 0:
 		return dropFile(tx, k)
@@ -140,12 +141,12 @@ func letGo(tx *sealedTx, k cacheKey, by useRecord) error {
 }
 
 func (s *attachmentCache) drop(k cacheKey) error {
-	return s.store.update(func(tx *sealedTx) error { return dropFile(tx, k) })
+	return s.store.Update(func(tx *records.Tx) error { return dropFile(tx, k) })
 }
 
 // change changes the record of a file that is still there.
-func (s *attachmentCache) change(k cacheKey, fn func(tx *sealedTx, rec *fileRecord) error) error {
-	return s.store.update(func(tx *sealedTx) error {
+func (s *attachmentCache) change(k cacheKey, fn func(tx *records.Tx, rec *records.File) error) error {
+	return s.store.Update(func(tx *records.Tx) error {
 		rec, err := loadFile(tx, k)
 		if err != nil {
 			return err
@@ -160,10 +161,10 @@ func (s *attachmentCache) change(k cacheKey, fn func(tx *sealedTx, rec *fileReco
 	})
 }
 
-// use notes that a message has the file, unless it is gone meanwhile.
-func (r *fileRecord) use(tx *sealedTx, by useRecord) error {
-	var m messageRecord
-	ok, err := tx.load(key(tableMessage, by.CID[:], number(by.Order)), &m)
+// noteUse notes that a message has the file, unless it is gone meanwhile.
+func noteUse(tx *records.Tx, r *records.File, by records.Use) error {
+	var m records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, by.CID[:], records.Number(by.Order)), &m)
 	if err == nil && (!ok || m.Deleted) {
 		err = chat.ErrNoMessage
 	}
@@ -174,10 +175,10 @@ func (r *fileRecord) use(tx *sealedTx, by useRecord) error {
 }
 
 // add begins a file that a message has.
-func (s *attachmentCache) add(k cacheKey, rec *fileRecord, by useRecord) error {
+func (s *attachmentCache) add(k cacheKey, rec *records.File, by records.Use) error {
 	rec.Used = s.now().Unix()
-	return s.store.update(func(tx *sealedTx) error {
-		if err := rec.use(tx, by); err != nil {
+	return s.store.Update(func(tx *records.Tx) error {
+		if err := noteUse(tx, rec, by); err != nil {
 			return err
 		}
 		return saveFile(tx, k, rec)
@@ -185,28 +186,28 @@ func (s *attachmentCache) add(k cacheKey, rec *fileRecord, by useRecord) error {
 }
 
 // touch notes that a file is in use, for a message that has it.
-func (s *attachmentCache) touch(k cacheKey, rec *fileRecord, by useRecord) error {
+func (s *attachmentCache) touch(k cacheKey, rec *records.File, by records.Use) error {
 	now := s.now().Unix()
 	if now-rec.Used < int64(lastOpenedPrecision/time.Second) && slices.Contains(rec.Uses, by) {
 		return nil
 	}
-	return s.change(k, func(tx *sealedTx, rec *fileRecord) error {
+	return s.change(k, func(tx *records.Tx, rec *records.File) error {
 		rec.Used = now
-		return rec.use(tx, by)
+		return noteUse(tx, rec, by)
 	})
 }
 
 // A keptFile is a cached file and its position in the order of use.
 type keptFile struct {
 	k   cacheKey
-	rec fileRecord
+	rec records.File
 }
 
 // keptFiles returns all files, what was not opened for longest first.
-func keptFiles(tx *sealedTx) (all []keptFile, err error) {
-	err = tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
+func keptFiles(tx *records.Tx) (all []keptFile, err error) {
+	err = tx.Scan([]byte(records.TableFile), false, func(k, v []byte) (bool, error) {
 		one := keptFile{k: cacheKey(k[1:])}
-		err := decodeRecord(v, &one.rec)
+		err := records.Decode(v, &one.rec)
 		all = append(all, one)
 		return true, err
 	})
@@ -218,7 +219,7 @@ func keptFiles(tx *sealedTx) (all []keptFile, err error) {
 // What does not fit by itself takes no other's place: it is kept for as long as
 // nobody makes room.
 func (s *attachmentCache) makeRoom(need int64) error {
-	return s.store.update(func(tx *sealedTx) error {
+	return s.store.Update(func(tx *records.Tx) error {
 		all, err := keptFiles(tx)
 		if err != nil {
 			return err
@@ -234,7 +235,7 @@ func (s *attachmentCache) makeRoom(need int64) error {
 		}
 		for _, one := range all {
 			fits := one.rec.Have <= s.room
-			inUse := waiting[one.k] || s.writing(one.k) || one.rec.unsent(s.now())
+			inUse := waiting[one.k] || s.writing(one.k) || isUnsent(&one.rec, s.now())
 			if inUse || fits && need <= s.room {
 				continue
 			}
@@ -255,20 +256,20 @@ func (s *attachmentCache) writing(k cacheKey) bool {
 	return s.busy[k] != nil
 }
 
-// unsent reports whether a file was attached and still waits for its message.
-func (r *fileRecord) unsent(now time.Time) bool {
+// isUnsent reports whether a file was attached and still waits for its message.
+func isUnsent(r *records.File, now time.Time) bool {
 	return r.Whole && r.Attached != 0 && now.Sub(time.Unix(r.Attached, 0)) < unsentFileLifetime
 }
 
 // filesToSend returns the kept files that outboxes wait to send.
-func filesToSend(tx *sealedTx) (map[cacheKey]bool, error) {
+func filesToSend(tx *records.Tx) (map[cacheKey]bool, error) {
 	all := map[cacheKey]bool{}
-	err := tx.scan([]byte(tableOutbox), false, func(_, v []byte) (bool, error) {
-		var item outboxRecord
-		err := decodeRecord(v, &item)
+	err := tx.Scan([]byte(records.TableOutbox), false, func(_, v []byte) (bool, error) {
+		var item records.OutboxItem
+		err := records.Decode(v, &item)
 		for _, u := range item.Uploads {
 			if u.Kept {
-				all[keyOfFile(tx.sealedStore, u.Token.BlobID())] = true
+				all[keyOfFile(tx.Store, u.Token.BlobID())] = true
 			}
 		}
 		return true, err
@@ -330,11 +331,11 @@ func (w *cacheWriter) add(piece []byte) error {
 		return err
 	}
 	w.room -= int64(len(piece))
-	return w.s.change(w.k, func(tx *sealedTx, rec *fileRecord) error {
+	return w.s.change(w.k, func(tx *records.Tx, rec *records.File) error {
 		if rec.Have != w.have {
 			return errNotKept // dropped, and begun again by somebody
 		}
-		if err := tx.put(key(tablePiece, w.k[:], number(uint64(w.have/pieceSize))), piece); err != nil {
+		if err := tx.Put(records.Key(records.TablePiece, w.k[:], records.Number(uint64(w.have/pieceSize))), piece); err != nil {
 			return err
 		}
 		w.have += int64(len(piece))
@@ -377,7 +378,7 @@ func (r *cacheReader) Read(p []byte) (int, error) {
 	}
 	from := r.at - r.n*pieceSize
 	if from >= int64(len(r.piece)) {
-		return 0, fmt.Errorf("%w: a piece is too short", errDamaged)
+		return 0, fmt.Errorf("%w: a piece is too short", records.ErrDamaged)
 	}
 	n := copy(p[:min(int64(len(p)), r.size-r.at)], r.piece[from:])
 	r.at += int64(n)
@@ -385,8 +386,8 @@ func (r *cacheReader) Read(p []byte) (int, error) {
 }
 
 func (r *cacheReader) load(n int64) error {
-	err := r.s.store.view(func(tx *sealedTx) (err error) {
-		r.piece, err = tx.get(key(tablePiece, r.k[:], number(uint64(n))))
+	err := r.s.store.View(func(tx *records.Tx) (err error) {
+		r.piece, err = tx.Get(records.Key(records.TablePiece, r.k[:], records.Number(uint64(n))))
 		return err
 	})
 	r.n = n

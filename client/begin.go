@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -35,8 +36,8 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.Convers
 // directWith finds the conversation with somebody, "" if there is none that
 // can go on.
 func (c *Client) directWith(peer account.Address) (id chat.ConversationID, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := openDirect(tx, peer.String())
+	err = c.store.View(func(tx *records.Tx) error {
+		rec, err := records.OpenDirect(tx, peer.String())
 		if err == nil && rec != nil {
 			id = chat.IDOf(rec.Channel)
 		}
@@ -84,7 +85,7 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 
 // begin creates a conversation on this account's server.
 func (c *Client) begin(state groupState, peer string, add []string) (chat.ConversationID, error) {
-	state.Version, state.Host = recordVersion, c.self.address.Host
+	state.Version, state.Host = records.Version, c.self.address.Host
 	state = state.withRole(c.self.address.String(), chat.RoleOwner)
 	settings, err := c.Settings()
 	if err != nil {
@@ -99,23 +100,23 @@ func (c *Client) begin(state groupState, peer string, add []string) (chat.Conver
 	if err != nil {
 		return "", err
 	}
-	id := cid(c.store.index(channel[:]))
-	conv := &convRecord{
-		Version: recordVersion, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
-		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
-		listRecord: listRecord{Members: 1},
+	id := records.CID(c.store.Index(channel[:]))
+	conv := &records.Conversation{
+		Version: records.Version, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
+		Activity: records.Millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
+		List: records.List{Members: 1},
 	}
-	err = c.store.update(func(tx *sealedTx) error {
+	err = c.store.Update(func(tx *records.Tx) error {
 		if err := mayAdd(tx, add); err != nil {
 			return err
 		}
 		for _, a := range add {
-			if err := ensureContact(tx, a); err != nil {
+			if err := records.EnsureContact(tx, a); err != nil {
 				return err
 			}
 		}
 		if peer != "" {
-			if err := tx.put(key(tableDirect, tx.index([]byte(peer))), id[:]); err != nil {
+			if err := tx.Put(records.Key(records.TableDirect, tx.Index([]byte(peer))), id[:]); err != nil {
 				return err
 			}
 		}
@@ -137,8 +138,8 @@ func (c *Client) begin(state groupState, peer string, add []string) (chat.Conver
 
 // firstItems fills the outbox of a new conversation: invitations, and the
 // own name.
-func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string) error {
-	if err := tx.save(key(tableConversation, id[:]), conv); err != nil {
+func (c *Client) firstItems(tx *records.Tx, id records.CID, conv *records.Conversation, add []string) error {
+	if err := tx.Save(records.Key(records.TableConversation, id[:]), conv); err != nil {
 		return err
 	}
 	machine, err := loadConversation(tx, c.self, c.now, id)
@@ -147,17 +148,17 @@ func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string
 	}
 	machine.out = &outcome{}
 	if len(add) > 0 {
-		if _, err := machine.queue(tx, outboxRecord{Change: &changeRecord{Add: add}}); err != nil {
+		if _, err := machine.queue(tx, records.OutboxItem{Change: &records.Change{Add: add}}); err != nil {
 			return err
 		}
 	}
 	if err := machine.sendProfile(tx); err != nil {
 		return err
 	}
-	if err := noteRecent(tx, id); err != nil {
+	if err := records.NoteRecent(tx, id); err != nil {
 		return err
 	}
-	return tx.save(key(tableConversation, id[:]), &machine.rec)
+	return tx.Save(records.Key(records.TableConversation, id[:]), &machine.rec)
 }
 
 func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Group, mls.Delta, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -31,7 +32,7 @@ type invitee struct {
 
 // advanceChange takes a change of the group one step further: find what it
 // needs, stage it, upload what is too long, commit.
-func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
+func (c *conversation) advanceChange(tx *records.Tx, item *outItem) error {
 	if len(item.Ciphertext) == 0 {
 		if c.group.PendingCommit() != nil {
 			return nil // of a change behind it, which is under way
@@ -61,7 +62,7 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 
 // dropRedundantChanges removes from a change what has happened already. If
 // nothing is left, it drops the item and leaves item.Change nil.
-func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
+func (c *conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error {
 	ch := item.Change
 	if ch.Again != nil && !bytes.Equal(ch.Again, c.leafMark(ch.Remove[0])) {
 		item.Change = nil // the member is gone, or somebody else was faster
@@ -77,7 +78,7 @@ func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	if ch.Eject { // unless the group's affairs went on meanwhile
 		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().mayEject(a) })
 	}
-	ch.Roles = slices.DeleteFunc(ch.Roles, func(r roleRecord) bool { return c.state.role(r.Address) == r.Role })
+	ch.Roles = slices.DeleteFunc(ch.Roles, func(r records.Role) bool { return c.state.role(r.Address) == r.Role })
 	if ch.Title != nil && *ch.Title == c.state.Title {
 		ch.Title = nil
 	}
@@ -94,7 +95,7 @@ func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	return c.dropItem(tx, item)
 }
 
-func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
+func (in inputInvitees) step(c *conversation, tx *records.Tx) error {
 	item := c.item(in.n)
 	if item == nil || item.Change == nil {
 		return nil
@@ -102,7 +103,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 	item.working = false
 	for who, found := range in.found {
 		if found.err == nil {
-			found.err = pinChain(tx, found.chain)
+			found.err = records.PinChain(tx, found.chain)
 		}
 		if found.err == nil {
 			continue
@@ -119,7 +120,7 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
 		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why})
-		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), noticeRecord{Kind: chat.NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
+		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), records.Notice{Kind: chat.NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {
@@ -159,7 +160,7 @@ func (o *outItem) guests(at time.Time) (guests []addedDevice, err error) {
 }
 
 // stage builds the commit of a change and everything that goes with it.
-func (c *conversation) stage(tx *sealedTx, item *outItem) error {
+func (c *conversation) stage(tx *records.Tx, item *outItem) error {
 	now := item.validAt(c.now())
 	guests, err := item.guests(now)
 	if err != nil {
@@ -199,7 +200,7 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if err := c.checkCommitSize(staged.Message()); err != nil {
 		return err
 	}
-	payload, err := item.Change.payload(staged.Message())
+	payload, err := commitPayload(item.Change, staged.Message())
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func verifyKeyPackage(chain *account.Chain, kp *mls.KeyPackage) (account.Device,
 
 // nextExtensions returns the group context extensions after a change, nil if
 // they stay.
-func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o mls.CommitOptions) ([]mls.Extension, error) {
+func (c *conversation) nextExtensions(ch *records.Change, guests []addedDevice, o mls.CommitOptions) ([]mls.Extension, error) {
 	next := c.state
 	if ch.Title != nil {
 		next.Title = *ch.Title
@@ -276,7 +277,9 @@ func (c *conversation) rolesToDrop(guests []addedDevice, o mls.CommitOptions) (a
 	return all
 }
 
-func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
+// commitPayload returns what goes into the envelope of a commit: the commit
+// itself, or where it lies if it is too long.
+func commitPayload(ch *records.Change, message []byte) (envelope.Payload, error) {
 	if len(message) <= envelope.MaxMessage {
 		return envelope.Payload{Message: message}, nil
 	}
@@ -289,8 +292,8 @@ func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
 }
 
 // newStash encrypts something for a blob.
-func newStash(plain []byte) (*stashRecord, error) {
-	s := &stashRecord{}
+func newStash(plain []byte) (*records.Stash, error) {
+	s := &records.Stash{}
 	if _, err := rand.Read(s.Token[:]); err != nil {
 		return nil, err
 	}
@@ -309,7 +312,7 @@ func newStash(plain []byte) (*stashRecord, error) {
 }
 
 // changed applies an own commit that the server accepted.
-func (c *conversation) changed(tx *sealedTx, item *outItem) error {
+func (c *conversation) changed(tx *records.Tx, item *outItem) error {
 	staged := c.group.PendingCommit()
 	if staged == nil {
 		return c.stop(tx, chat.StatusStopped, errors.New("an own change was accepted that this device does not remember"))
@@ -351,16 +354,16 @@ func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 }
 
 // dispatch turns what a commit brings with it into deliveries.
-func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
-	var all []deliveryRecord
+func (c *conversation) dispatch(tx *records.Tx, ch *records.Change) error {
+	var all []records.Delivery
 	if ch.Tree != nil {
-		all = append(all, deliveryRecord{Stash: ch.Tree})
+		all = append(all, records.Delivery{Stash: ch.Tree})
 	}
 	for i := range ch.Trees {
-		all = append(all, deliveryRecord{Stash: &ch.Trees[i].Stash, Host: ch.Trees[i].Host})
+		all = append(all, records.Delivery{Stash: &ch.Trees[i].Stash, Host: ch.Trees[i].Host})
 	}
 	for i := range ch.Letters {
-		all = append(all, deliveryRecord{Letter: &ch.Letters[i]})
+		all = append(all, records.Delivery{Letter: &ch.Letters[i]})
 	}
 	for _, rec := range all {
 		if err := c.addDelivery(tx, rec); err != nil {
@@ -370,11 +373,11 @@ func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
 	return nil
 }
 
-func (c *conversation) addDelivery(tx *sealedTx, rec deliveryRecord) error {
+func (c *conversation) addDelivery(tx *records.Tx, rec records.Delivery) error {
 	c.rec.NextItem++
 	c.touch()
-	rec.Version, rec.Since = recordVersion, c.now().Unix()
-	d := &delivery{deliveryRecord: rec, n: c.rec.NextItem}
+	rec.Version, rec.Since = records.Version, c.now().Unix()
+	d := &delivery{Delivery: rec, n: c.rec.NextItem}
 	c.deliver = append(c.deliver, d)
-	return tx.save(key(tableDelivery, c.id[:], number(d.n)), &d.deliveryRecord)
+	return tx.Save(records.Key(records.TableDelivery, c.id[:], records.Number(d.n)), &d.Delivery)
 }

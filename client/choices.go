@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 // commandChoose changes what this account chose for itself about a
 // conversation: nobody else is told of it.
-type commandChoose struct{ change func(*listRecord) }
+type commandChoose struct{ change func(*records.List) }
 
-func (in commandChoose) step(c *conversation, _ *sealedTx) error {
-	in.change(&c.rec.listRecord)
+func (in commandChoose) step(c *conversation, _ *records.Tx) error {
+	in.change(&c.rec.List)
 	c.touch()
 	return nil
 }
@@ -28,16 +29,16 @@ func (c *Client) SetPinned(ctx context.Context, conv chat.ConversationID, on boo
 
 type commandPin struct{ on bool }
 
-func (in commandPin) step(c *conversation, tx *sealedTx) error {
+func (in commandPin) step(c *conversation, tx *records.Tx) error {
 	c.rec.Pinned = in.on
 	c.touch()
-	return notePinned(tx, c.id, in.on)
+	return records.NotePinned(tx, c.id, in.on)
 }
 
 // SetArchived puts a conversation away, or takes it back. The next message
 // takes it back, too, unless it is muted.
 func (c *Client) SetArchived(ctx context.Context, conv chat.ConversationID, on bool) error {
-	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Archived = on }})
+	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Archived = on }})
 }
 
 // SetMuted asks interfaces not to call attention to a conversation until a
@@ -46,9 +47,9 @@ func (c *Client) SetArchived(ctx context.Context, conv chat.ConversationID, on b
 func (c *Client) SetMuted(ctx context.Context, conv chat.ConversationID, until time.Time) error {
 	muted := int64(0)
 	if until.After(c.now()) {
-		muted = millis(until)
+		muted = records.Millis(until)
 	}
-	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.MutedUntil = muted }})
+	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.MutedUntil = muted }})
 }
 
 // SetDraft keeps what somebody is about to write, at most MaxText bytes, and
@@ -62,5 +63,5 @@ func (c *Client) SetDraft(ctx context.Context, conv chat.ConversationID, text st
 	if !reply.IsZero() {
 		to = bytes.Clone(reply[:])
 	}
-	return c.tell(ctx, conv, commandChoose{func(r *listRecord) { r.Draft, r.DraftReply = storable(text), to }})
+	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Draft, r.DraftReply = records.Storable(text), to }})
 }

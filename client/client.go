@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -43,7 +44,7 @@ type Config struct {
 // goroutine.
 type Client struct {
 	config      Config
-	store       *sealedStore
+	store       *records.Store
 	attachments *attachmentCache
 	self        identity
 	letter      hpke.PrivateKey // the mailbox key
@@ -60,10 +61,10 @@ type Client struct {
 	requests requestList
 
 	mu     sync.Mutex // guards the maps
-	actors map[cid]*actor
+	actors map[records.CID]*actor
 	// ids finds conversations by the identifiers that people use: all of them
 	// once they have been surveyed, before that those that were seen.
-	ids      map[chat.ConversationID]cid
+	ids      map[chat.ConversationID]records.CID
 	surveyed bool
 	home     *mailbox
 	session  *sessionGate
@@ -91,7 +92,7 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err := checkLabel(p.Profile); err != nil {
 		return none, err
 	}
-	store, err := newSealedStore(cfg.Store, cfg.Key)
+	store, err := records.NewStore(cfg.Store, cfg.Key)
 	if err != nil {
 		return none, err
 	}
@@ -121,22 +122,22 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err != nil {
 		return none, fmt.Errorf("client: %w", err)
 	}
-	rec := profileRecord{
-		Version: recordVersion, Address: p.Address.String(), Statement: statement,
+	rec := records.Profile{
+		Version: records.Version, Address: p.Address.String(), Statement: statement,
 		SigningKey: device.Seed(), MailboxKey: letterBytes, Invite: p.Invite, Name: p.Profile,
 	}
 	if p.KeepRecovery {
 		rec.Recovery = recovery.Reveal()
 	}
-	return recovery, store.update(func(tx *sealedTx) error {
-		old, err := tx.get([]byte(tableProfile))
+	return recovery, store.Update(func(tx *records.Tx) error {
+		old, err := tx.Get([]byte(records.TableProfile))
 		if err != nil {
 			return err
 		}
 		if old != nil {
 			return errors.New("client: there is a profile already")
 		}
-		return tx.save([]byte(tableProfile), &rec)
+		return tx.Save([]byte(records.TableProfile), &rec)
 	})
 }
 
@@ -150,18 +151,17 @@ func (cfg Config) clock() func() time.Time {
 // Open opens the profile that is in the store. The client stays off line until
 // ConnectConversation or ConnectAll.
 func Open(cfg Config) (*Client, error) {
-	store, err := newSealedStore(cfg.Store, cfg.Key)
+	store, err := records.NewStore(cfg.Store, cfg.Key)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Key = keyring.StoreKey{} // the store has what it needs
 	if cfg.Lock != nil {
-		cfg.Lock(store.mac)
-		cfg.Lock(store.aead)
+		store.LockKeys(cfg.Lock)
 	}
 	c := &Client{
 		config: cfg, store: store, attachments: newAttachmentCache(store, cfg.clock()), log: cfg.Log,
-		actors: map[cid]*actor{}, ids: map[chat.ConversationID]cid{},
+		actors: map[records.CID]*actor{}, ids: map[chat.ConversationID]records.CID{},
 		clocks: clockWatch{hosts: map[string]serverTime{}},
 	}
 	c.session = newSessionGate(func() { c.home.start() })
@@ -170,7 +170,7 @@ func Open(cfg Config) (*Client, error) {
 		c.log = discardLogger{}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	if err := store.view(c.load); err != nil {
+	if err := store.View(c.load); err != nil {
 		return nil, err
 	}
 	if err := c.expireAll(); err != nil {
@@ -179,9 +179,9 @@ func Open(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) load(tx *sealedTx) error {
-	var rec profileRecord
-	ok, err := tx.load([]byte(tableProfile), &rec)
+func (c *Client) load(tx *records.Tx) error {
+	var rec records.Profile
+	ok, err := tx.Load([]byte(records.TableProfile), &rec)
 	if err != nil {
 		return err
 	}
@@ -265,13 +265,13 @@ func (c *Client) ConnectAll() error {
 	}
 	var begun []*actor
 	var asked newestRequests
-	begin := func(s stored) error {
+	begin := func(s records.Stored) error {
 		switch {
-		case s.rec.Ending, s.rec.Status == chat.StatusActive, s.rec.Status == chat.StatusLeft:
-			begun = append(begun, c.start(s.k, &s.rec))
-		case s.rec.Status == chat.StatusRequest:
-			if s.rec.Expected {
-				begun = append(begun, c.start(s.k, &s.rec))
+		case s.Rec.Ending, s.Rec.Status == chat.StatusActive, s.Rec.Status == chat.StatusLeft:
+			begun = append(begun, c.start(s.K, &s.Rec))
+		case s.Rec.Status == chat.StatusRequest:
+			if s.Rec.Expected {
+				begun = append(begun, c.start(s.K, &s.Rec))
 			} else {
 				asked.note(c, s)
 			}
@@ -292,7 +292,7 @@ func (c *Client) ConnectAll() error {
 		return err
 	}
 	for _, s := range asked {
-		c.connect(s.k, &s.rec)
+		c.connect(s.K, &s.Rec)
 	}
 	return nil
 }
@@ -312,10 +312,10 @@ func (c *Client) Connect(ready <-chan struct{}) {
 	})
 }
 
-func (c *Client) conversationRecord(k cid) (*convRecord, error) {
-	var rec convRecord
-	err := c.store.view(func(tx *sealedTx) error {
-		ok, err := tx.load(key(tableConversation, k[:]), &rec)
+func (c *Client) conversationRecord(k records.CID) (*records.Conversation, error) {
+	var rec records.Conversation
+	err := c.store.View(func(tx *records.Tx) error {
+		ok, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec)
 		if err == nil && !ok {
 			err = chat.ErrNoConversation
 		}
@@ -344,7 +344,7 @@ func (c *Client) actor(id chat.ConversationID) (*actor, error) {
 }
 
 // start returns the actor of a conversation that has a record.
-func (c *Client) start(k cid, rec *convRecord) *actor {
+func (c *Client) start(k records.CID, rec *records.Conversation) *actor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.actors[k]; a != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
@@ -24,11 +25,11 @@ const maxContent = envelope.MaxMessage - 4<<10
 type (
 	commandSend struct {
 		message content.Message
-		uploads []uploadRecord
+		uploads []records.Upload
 		expire  time.Duration
 		sent    *chat.Message // set by the step
 	}
-	commandChange struct{ change changeRecord }
+	commandChange struct{ change records.Change }
 	commandLeave  struct{}
 	commandAccept struct{}
 	// commandIntroduce tells the own name in a conversation that was entered
@@ -42,11 +43,13 @@ type (
 	}
 )
 
-func (in commandSend) step(c *conversation, tx *sealedTx) error {
+func (in commandSend) step(c *conversation, tx *records.Tx) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	if err := stillAttached(tx, in.uploads); err != nil {
+	if err := stillAttached(tx, in.uploads); errors.Is(err, errSentBefore) {
+		return refusal{err}
+	} else if err != nil {
 		return err
 	}
 	now := c.now()
@@ -64,7 +67,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 		in.message.Expires = content.ExpireAt(now.Add(expire))
 	}
 	if _, ok := in.message.Extensions[keySentAt]; !ok {
-		if err := in.message.Extensions.Set(keySentAt, millis(now)); err != nil {
+		if err := in.message.Extensions.Set(keySentAt, records.Millis(now)); err != nil {
 			return refusal{err}
 		}
 	}
@@ -93,13 +96,13 @@ func (c *conversation) closedBecause() string {
 	return map[chat.Status]string{chat.StatusLeft: "you left it", chat.StatusRemoved: removed, chat.StatusBlocked: "you blocked it"}[c.rec.Status]
 }
 
-func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {
+func (c *conversation) enqueueMessage(tx *records.Tx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {
 	self := c.self.address
 	id, err := content.ID(self.URI(), c.roomURI(), raw)
 	if err != nil {
 		return err
 	}
-	out := outboxRecord{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
+	out := records.OutboxItem{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
 	if message.View().Kind == content.KindMessage {
 		if err := c.keepPlaces(tx); err != nil {
 			return err
@@ -120,13 +123,13 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 	return err
 }
 
-func (in commandSaved) step(c *conversation, tx *sealedTx) error {
-	order, rec, err := c.loadMessage(tx, in.id)
+func (in commandSaved) step(c *conversation, tx *records.Tx) error {
+	order, rec, err := records.LoadMessage(tx, c.id, in.id)
 	if err != nil || rec == nil {
 		return err
 	}
-	rec.Paths = slices.DeleteFunc(rec.Paths, func(p pathRecord) bool { return p.Index == in.index })
-	rec.Paths = append(rec.Paths, pathRecord{in.index, in.path})
+	rec.Paths = slices.DeleteFunc(rec.Paths, func(p records.Path) bool { return p.Index == in.index })
+	rec.Paths = append(rec.Paths, records.Path{Index: in.index, Path: in.path})
 	return c.saveMessage(tx, order, rec, false)
 }
 
@@ -150,7 +153,7 @@ func mayNotRemove(member, by chat.Role) error {
 	return chat.ErrNotAllowed
 }
 
-func (in commandChange) step(c *conversation, tx *sealedTx) error {
+func (in commandChange) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusActive {
 		return refusal{chat.ErrClosed}
 	}
@@ -188,7 +191,7 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 		return err
 	}
 	for _, a := range ch.Add {
-		if err := ensureContact(tx, a); err != nil {
+		if err := records.EnsureContact(tx, a); err != nil {
 			return err
 		}
 	}
@@ -196,14 +199,14 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 	if len(ch.Remove) > 0 {
 		queue = c.queueFirst
 	}
-	if _, err := queue(tx, outboxRecord{Change: &ch}); err != nil || len(ch.Add) == 0 {
+	if _, err := queue(tx, records.OutboxItem{Change: &ch}); err != nil || len(ch.Add) == 0 {
 		return err
 	}
 	return c.sendProfile(tx)
 }
 
 // step leaves the group. The only owner names a successor first.
-func (commandLeave) step(c *conversation, tx *sealedTx) error {
+func (commandLeave) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusActive && c.rec.Status != chat.StatusRequest {
 		return refusal{chat.ErrClosed}
 	}
@@ -221,7 +224,7 @@ func (commandLeave) step(c *conversation, tx *sealedTx) error {
 		c.planChannelDeletion()
 		return c.stop(tx, chat.StatusLeft, nil)
 	}
-	_, err := c.queue(tx, outboxRecord{Leave: true})
+	_, err := c.queue(tx, records.OutboxItem{Leave: true})
 	return err
 }
 
@@ -233,7 +236,7 @@ func (c *conversation) isLastOwner(state groupState) bool {
 
 // owned reports whether a member other than without owns the group.
 func (c *conversation) owned(state groupState, without string) bool {
-	return slices.ContainsFunc(state.Roles, func(r roleRecord) bool {
+	return slices.ContainsFunc(state.Roles, func(r records.Role) bool {
 		return r.Role == chat.RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
 	})
 }
@@ -250,7 +253,7 @@ func (c *conversation) plannedState() groupState {
 	return state
 }
 
-func (commandAccept) step(c *conversation, tx *sealedTx) error {
+func (commandAccept) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusRequest {
 		return refusal{errors.New("there is nothing to accept")}
 	}
@@ -259,20 +262,20 @@ func (commandAccept) step(c *conversation, tx *sealedTx) error {
 	}
 	c.rec.Status = chat.StatusActive
 	c.touch()
-	if err := ensureContact(tx, c.rec.Inviter); err != nil {
+	if err := records.EnsureContact(tx, c.rec.Inviter); err != nil {
 		return err
 	}
 	return c.sendProfile(tx)
 }
 
-func (commandIntroduce) step(c *conversation, tx *sealedTx) error {
+func (commandIntroduce) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusActive || !c.rec.Newcomers {
 		return nil
 	}
 	return c.sendProfile(tx)
 }
 
-func (commandBlock) step(c *conversation, tx *sealedTx) error {
+func (commandBlock) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Status == chat.StatusActive && c.state.Group {
 		return refusal{errors.New("leave the group instead")}
 	}
@@ -283,11 +286,11 @@ func (commandBlock) step(c *conversation, tx *sealedTx) error {
 }
 
 // sendProfile tells the others the name that this account goes by.
-func (c *conversation) sendProfile(tx *sealedTx) error {
+func (c *conversation) sendProfile(tx *records.Tx) error {
 	c.rec.Newcomers = false
 	c.touch()
-	var rec profileRecord
-	if _, err := tx.load([]byte(tableProfile), &rec); err != nil || rec.Name == "" {
+	var rec records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &rec); err != nil || rec.Name == "" {
 		return err
 	}
 	m, err := profileMessage(rec.Name)
@@ -298,6 +301,6 @@ func (c *conversation) sendProfile(tx *sealedTx) error {
 }
 
 func profileMessage(name string) (content.Message, error) {
-	body, err := dcbor.Marshal(profileControl{Version: recordVersion, Name: name})
+	body, err := dcbor.Marshal(profileControl{Version: records.Version, Name: name})
 	return content.Control(controlProfile, body), err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/names"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -40,12 +41,12 @@ func (c *Client) Send(ctx context.Context, to chat.ConversationID, d chat.Draft)
 }
 
 // prepare gets the files of a draft ready.
-func (c *Client) prepare(to chat.ConversationID, d chat.Draft) (uploads []uploadRecord, parts []content.PartContent, err error) {
+func (c *Client) prepare(to chat.ConversationID, d chat.Draft) (uploads []records.Upload, parts []content.PartContent, err error) {
 	if len(d.Files)+len(d.Attached) == 0 {
 		return nil, nil, nil
 	}
 	host, expire := "", time.Duration(0)
-	err = c.viewConversation(to, func(_ *sealedTx, _ cid, rec *convRecord) error {
+	err = c.viewConversation(to, func(_ *records.Tx, _ records.CID, rec *records.Conversation) error {
 		host, expire = rec.Host, lasting(d.Expire, time.Duration(rec.Timer)*time.Second)
 		return nil
 	})
@@ -67,7 +68,7 @@ func (c *Client) prepare(to chat.ConversationID, d chat.Draft) (uploads []upload
 		uploads = append(uploads, u)
 	}
 	for _, u := range uploads {
-		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
+		part, err := externalPart(u, host, c.now().Add(blobExpiry(expire)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -95,10 +96,10 @@ func (c *Client) React(ctx context.Context, conv chat.ConversationID, id content
 		return errors.New("a reaction is one emoji")
 	}
 	self := c.self.address.String()
-	own := func(r reactionRecord) bool { return r.From == self && r.Emoji == emoji }
+	own := func(r records.Reaction) bool { return r.From == self && r.Emoji == emoji }
 	i := slices.IndexFunc(rec.Reactions, own)
 	switch {
-	case !remove && i < 0 && rec.reactionsOf(self) >= chat.MaxReactions:
+	case !remove && i < 0 && rec.ReactionsOf(self) >= chat.MaxReactions:
 		return fmt.Errorf("you can react to a message with %d emoji", chat.MaxReactions)
 	case !remove:
 		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
 // confirm looks up members whom no server vouched for yet.
@@ -31,11 +32,11 @@ func (c *conversation) toConfirm() []string {
 		return all
 	}
 	return slices.DeleteFunc(all, func(a string) bool {
-		return a != c.rec.Inviter || address(a).Host != c.self.address.Host && !c.rec.Expected
+		return a != c.rec.Inviter || records.Address(a).Host != c.self.address.Host && !c.rec.Expected
 	})
 }
 
-func (in inputChains) step(c *conversation, tx *sealedTx) error {
+func (in inputChains) step(c *conversation, tx *records.Tx) error {
 	c.lookingUp = in.more
 	confirmed := map[string]bool{}
 	for _, address := range c.unconfirmedMembers() {
@@ -48,7 +49,7 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 			continue
 		}
 		if err := c.vouch(tx, address, found); err != nil {
-			if errors.Is(err, errStore) || tx.failed != nil {
+			if errors.Is(err, records.ErrStore) || tx.HasFailed() {
 				return err
 			}
 			return c.stop(tx, chat.StatusStopped, fmt.Errorf("%w: %s (%w)", chat.ErrImpostor, address, err))
@@ -61,7 +62,7 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 	}
 	c.lookups.wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
-	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d claimRecord) bool { return confirmed[d.Address] })
+	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d records.Claim) bool { return confirmed[d.Address] })
 	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == chat.StatusRequest {
 		c.rec.Status, c.rec.Expected = chat.StatusActive, false
 		if err := c.sendProfile(tx); err != nil {
@@ -79,18 +80,18 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 
 // makePreferred makes this the conversation that the peer's address stands for:
 // it is the newest, and the peer's account is confirmed.
-func (c *conversation) makePreferred(tx *sealedTx) error {
+func (c *conversation) makePreferred(tx *records.Tx) error {
 	if c.rec.Inviter != c.rec.Peer {
 		return nil // this account began it, and then it stands there
 	}
-	return tx.put(key(tableDirect, tx.index([]byte(c.rec.Peer))), c.id[:])
+	return tx.Put(records.Key(records.TableDirect, tx.Index([]byte(c.rec.Peer))), c.id[:])
 }
 
 // vouch compares what members of that address claim with the verified chain
 // that their server shows. Only a contradiction between the two is an error:
 // another chain than before, or a key that is not in it.
-func (c *conversation) vouch(tx *sealedTx, address string, found lookup) error {
-	if err := pinChain(tx, found.chain); err != nil {
+func (c *conversation) vouch(tx *records.Tx, address string, found lookup) error {
+	if err := records.PinChain(tx, found.chain); err != nil {
 		return err
 	}
 	for _, i := range c.leavesOf(address) {

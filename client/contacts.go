@@ -11,26 +11,13 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/names"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
-func contactKey(tx *sealedTx, address string) []byte {
-	return key(tableContact, tx.index([]byte(address)))
-}
-
-func loadContact(tx *sealedTx, address string) (contactRecord, error) {
-	rec := contactRecord{Version: recordVersion, Address: address}
-	_, err := tx.load(contactKey(tx, address), &rec)
-	return rec, err
-}
-
-func saveContact(tx *sealedTx, rec contactRecord) error {
-	return tx.save(contactKey(tx, rec.Address), &rec)
-}
-
 // mayAdd refuses people who are blocked: whoever wants them back says so.
-func mayAdd(tx *sealedTx, addresses []string) error {
+func mayAdd(tx *records.Tx, addresses []string) error {
 	for _, a := range addresses {
-		rec, err := loadContact(tx, a)
+		rec, err := records.LoadContact(tx, a)
 		if err != nil {
 			return err
 		}
@@ -41,55 +28,17 @@ func mayAdd(tx *sealedTx, addresses []string) error {
 	return nil
 }
 
-// ensureContact adds an account to the contacts.
-func ensureContact(tx *sealedTx, address string) error {
-	rec, err := loadContact(tx, address)
-	if err != nil || rec.Known && !rec.Blocked {
-		return err
-	}
-	rec.Known, rec.Blocked = true, false
-	return saveContact(tx, rec)
-}
-
-// pinChain remembers an account's chain. Once it is known, only a chain that
-// extends it is accepted.
-func pinChain(tx *sealedTx, chain *account.Chain) error {
-	pinned, err := pinnedChain(tx, chain.Address())
-	if err != nil {
-		return err
-	}
-	if pinned != nil && !chain.Extends(pinned.Head()) {
-		return fmt.Errorf("%w: the server shows another account than before", chat.ErrImpostor)
-	}
-	if pinned != nil && pinned.Head() == chain.Head() {
-		return nil
-	}
-	rec := chainRecord{Version: recordVersion, Statements: chain.Statements()}
-	return tx.save(key(tableChain, tx.index([]byte(chain.Address().String()))), &rec)
-}
-
-// pinnedChain returns the chain that is remembered of an account, nil if there
-// is none.
-func pinnedChain(tx *sealedTx, a account.Address) (*account.Chain, error) {
-	var rec chainRecord
-	ok, err := tx.load(key(tableChain, tx.index([]byte(a.String()))), &rec)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return account.Verify(a, rec.Statements)
-}
-
 // Contacts returns all contacts, by address.
 func (c *Client) Contacts() ([]chat.Contact, error) {
 	var all []chat.Contact
-	err := c.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
-			var rec contactRecord
-			if err := decodeRecord(v, &rec); err != nil {
+	err := c.store.View(func(tx *records.Tx) error {
+		return tx.Scan([]byte(records.TableContact), false, func(_, v []byte) (bool, error) {
+			var rec records.Contact
+			if err := records.Decode(v, &rec); err != nil {
 				return false, err
 			}
 			if rec.Known || rec.Blocked || rec.Name != "" {
-				contact, err := rec.contact(tx)
+				contact, err := rec.View(tx)
 				all = append(all, contact)
 				return true, err
 			}
@@ -102,10 +51,10 @@ func (c *Client) Contacts() ([]chat.Contact, error) {
 
 // Contact returns what is known of somebody.
 func (c *Client) Contact(a account.Address) (contact chat.Contact, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, a.String())
+	err = c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, a.String())
 		if err == nil {
-			contact, err = rec.contact(tx)
+			contact, err = rec.View(tx)
 		}
 		return err
 	})
@@ -115,37 +64,12 @@ func (c *Client) Contact(a account.Address) (contact chat.Contact, err error) {
 // NameOf returns what to call somebody: the private name, or the name that they
 // chose, or else the address.
 func (c *Client) NameOf(a account.Address) (name string, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, a.String())
-		name = rec.shown()
+	err = c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, a.String())
+		name = rec.DisplayName()
 		return err
 	})
 	return name, err
-}
-
-func (r *contactRecord) shown() string {
-	return names.DisplayName(r.Name, r.verifiedProfileName(), r.Address)
-}
-
-// verifiedProfileName returns the profile name to show: for a verified contact
-// the name at the time of verification, if there was one.
-func (r *contactRecord) verifiedProfileName() string {
-	if len(r.Verified) > 0 && names.Visible(r.VerifiedProfile) != "" {
-		return r.VerifiedProfile
-	}
-	return r.Profile
-}
-
-func (r *contactRecord) contact(tx *sealedTx) (chat.Contact, error) {
-	c := chat.Contact{Address: address(r.Address), Name: r.Name, Profile: names.ShownProfile(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
-	if len(r.Verified) > 0 {
-		c.VerifiedProfile = names.ShownProfile(r.VerifiedProfile)
-	}
-	conv, err := openDirect(tx, r.Address)
-	if conv != nil {
-		c.Conversation = chat.IDOf(conv.Channel)
-	}
-	return c, err
 }
 
 // SetContactName gives somebody a name that only this account sees.
@@ -153,7 +77,7 @@ func (c *Client) SetContactName(a account.Address, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.noteContact(a, func(_ *sealedTx, rec *contactRecord) error {
+	return c.noteContact(a, func(_ *records.Tx, rec *records.Contact) error {
 		rec.Name = name
 		return nil
 	})
@@ -161,30 +85,30 @@ func (c *Client) SetContactName(a account.Address, name string) error {
 
 // noteContact changes what is known of somebody, and tells interfaces, since the
 // conversation with them shows it.
-func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactRecord) error) error {
-	var with *convRecord
-	var rec contactRecord
-	err := c.store.update(func(tx *sealedTx) (err error) {
-		if rec, err = loadContact(tx, a.String()); err != nil {
+func (c *Client) noteContact(a account.Address, change func(*records.Tx, *records.Contact) error) error {
+	var with *records.Conversation
+	var rec records.Contact
+	err := c.store.Update(func(tx *records.Tx) (err error) {
+		if rec, err = records.LoadContact(tx, a.String()); err != nil {
 			return err
 		}
 		if err := change(tx, &rec); err != nil {
 			return err
 		}
-		if err := saveContact(tx, rec); err != nil {
+		if err := records.SaveContact(tx, rec); err != nil {
 			return err
 		}
-		with, err = openDirect(tx, a.String())
+		with, err = records.OpenDirect(tx, a.String())
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.emit(chat.NameEvent{Address: a, Name: rec.shown()})
+	c.emit(chat.NameEvent{Address: a, Name: rec.DisplayName()})
 	if with == nil {
 		return nil
 	}
-	return c.tell(c.ctx, chat.IDOf(with.Channel), commandChoose{func(*listRecord) {}})
+	return c.tell(c.ctx, chat.IDOf(with.Channel), commandChoose{func(*records.List) {}})
 }
 
 // checkLabel bounds what people call each other and their groups.

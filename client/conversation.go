@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -59,8 +60,8 @@ type conversation struct {
 	self   identity
 	now    func() time.Time
 	life   func() lifeClock // for what disappears; nil: now is right
-	id     cid
-	rec    convRecord
+	id     records.CID
+	rec    records.Conversation
 	group  *mls.Group
 	state  groupState
 	reader *groupReader
@@ -127,7 +128,7 @@ type conversation struct {
 
 // An outItem is an outbox record on its way.
 type outItem struct {
-	outboxRecord
+	records.OutboxItem
 	n        uint64
 	digest   [sha256.Size]byte // of Ciphertext
 	posted   uint64            // in which opening of the channel; 0 if it is yet to be posted
@@ -137,7 +138,7 @@ type outItem struct {
 }
 
 type delivery struct {
-	deliveryRecord
+	records.Delivery
 	n       uint64
 	working bool
 }
@@ -145,15 +146,15 @@ type delivery struct {
 // groupReader lets package mls read its records: within the transaction of
 // the present step.
 type groupReader struct {
-	tx *sealedTx
-	id cid
+	tx *records.Tx
+	id records.CID
 }
 
 func (r *groupReader) Get(name string) ([]byte, error) {
 	if r.tx == nil {
 		return nil, errors.New("client: the group was read outside of a transaction")
 	}
-	return r.tx.get(key(tableGroup, r.id[:], []byte(name)))
+	return r.tx.Get(records.Key(records.TableGroup, r.id[:], []byte(name)))
 }
 
 // mlsConfig has the lifetimes of new leaves checked by those who add them. Those
@@ -164,10 +165,10 @@ func mlsConfig() mls.Config {
 }
 
 // loadConversation restores a conversation from the store.
-func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
+func loadConversation(tx *records.Tx, self identity, now func() time.Time, id records.CID) (*conversation, error) {
 	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
-	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
+	ok, err := tx.Load(records.Key(records.TableConversation, id[:]), &c.rec)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	}
 	c.scheduleEjection()
 	if c.rec.Reported == nil { // nobody waits for reports of what came before there were any
-		c.rec.Reported = &reportedRecord{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
+		c.rec.Reported = &records.Reported{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
 	}
 	if c.hasUnsentReceipts() {
 		c.reportAt = c.now() // time enough has passed
@@ -193,10 +194,10 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx))
 }
 
-func (c *conversation) loadOutbox(tx *sealedTx) error {
-	err := tx.scan(key(tableOutbox, c.id[:]), false, func(k, v []byte) (bool, error) {
-		item := &outItem{n: lastNumber(k)}
-		if err := decodeRecord(v, &item.outboxRecord); err != nil {
+func (c *conversation) loadOutbox(tx *records.Tx) error {
+	err := tx.Scan(records.Key(records.TableOutbox, c.id[:]), false, func(k, v []byte) (bool, error) {
+		item := &outItem{n: records.LastNumber(k)}
+		if err := records.Decode(v, &item.OutboxItem); err != nil {
 			return false, err
 		}
 		item.digest = sha256.Sum256(item.Ciphertext)
@@ -209,9 +210,9 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 	// A commit of what others proposed goes before all that waits for it, and a
 	// removal before what those who go should not hear.
 	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
-	return tx.scan(key(tableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
-		d := &delivery{n: lastNumber(k)}
-		if err := decodeRecord(v, &d.deliveryRecord); err != nil {
+	return tx.Scan(records.Key(records.TableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
+		d := &delivery{n: records.LastNumber(k)}
+		if err := records.Decode(v, &d.Delivery); err != nil {
 			return false, err
 		}
 		c.deliver = append(c.deliver, d)
@@ -232,9 +233,9 @@ func (o *outItem) urgency() int {
 }
 
 // begin and end bracket what happens to the machine in one transaction.
-func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
+func (c *conversation) begin(tx *records.Tx, out *outcome) { c.reader.tx, c.out = tx, out }
 
-func (c *conversation) end(tx *sealedTx) error {
+func (c *conversation) end(tx *records.Tx) error {
 	c.typists.expire(c)
 	err := c.pump(tx)
 	c.grant()
@@ -247,12 +248,12 @@ func (c *conversation) end(tx *sealedTx) error {
 	}
 	if err == nil && c.stirs {
 		c.stirs = false
-		err = noteRecent(tx, c.id)
+		err = records.NoteRecent(tx, c.id)
 	}
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
-		err = errors.Join(tx.save(key(tableConversation, c.id[:]), &c.rec), c.tellSummary(tx))
+		err = errors.Join(tx.Save(records.Key(records.TableConversation, c.id[:]), &c.rec), c.tellSummary(tx))
 	}
 	c.reader.tx, c.out = nil, nil
 	return err
@@ -260,7 +261,7 @@ func (c *conversation) end(tx *sealedTx) error {
 
 // reload reads the conversation again, after the mailbox entered it anew. The
 // connection stays.
-func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error) {
+func (c *conversation) reload(tx *records.Tx, out *outcome) (*conversation, error) {
 	again, err := loadConversation(tx, c.self, c.now, c.id)
 	if err != nil {
 		return nil, err
@@ -300,16 +301,16 @@ func (c *conversation) wakeAt(times ...time.Time) {
 }
 
 // apply persists a delta of the group.
-func (c *conversation) apply(tx *sealedTx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
+func (c *conversation) apply(tx *records.Tx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
 
-func applyDelta(tx *sealedTx, id cid, d mls.Delta) error {
+func applyDelta(tx *records.Tx, id records.CID, d mls.Delta) error {
 	for _, name := range d.Delete {
-		if err := tx.delete(key(tableGroup, id[:], []byte(name))); err != nil {
+		if err := tx.Delete(records.Key(records.TableGroup, id[:], []byte(name))); err != nil {
 			return err
 		}
 	}
 	for _, r := range d.Put {
-		if err := tx.put(key(tableGroup, id[:], []byte(r.Key)), r.Value); err != nil {
+		if err := tx.Put(records.Key(records.TableGroup, id[:], []byte(r.Key)), r.Value); err != nil {
 			return err
 		}
 	}
@@ -340,22 +341,22 @@ func accessPublic(e exporter, channel protocol.ChannelID) (protocol.AccessKey, e
 
 // enterEpoch keeps the envelope key of the group's present epoch and forgets
 // the oldest.
-func enterEpoch(tx *sealedTx, id cid, g *mls.Group, channel protocol.ChannelID) error {
+func enterEpoch(tx *records.Tx, id records.CID, g *mls.Group, channel protocol.ChannelID) error {
 	k, err := g.Export("securecrypt envelope", channel[:], envelope.KeySize)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
-	if err := tx.put(key(tableEnvelope, id[:], number(g.Epoch())), k); err != nil {
+	if err := tx.Put(records.Key(records.TableEnvelope, id[:], records.Number(g.Epoch())), k); err != nil {
 		return err
 	}
 	if g.Epoch() < pastEnvelopes {
 		return nil
 	}
-	return tx.delete(key(tableEnvelope, id[:], number(g.Epoch()-pastEnvelopes)))
+	return tx.Delete(records.Key(records.TableEnvelope, id[:], records.Number(g.Epoch()-pastEnvelopes)))
 }
 
-func (c *conversation) envelopeKey(tx *sealedTx, epoch uint64) (k envelope.Key, ok bool, err error) {
-	b, err := tx.get(key(tableEnvelope, c.id[:], number(epoch)))
+func (c *conversation) envelopeKey(tx *records.Tx, epoch uint64) (k envelope.Key, ok bool, err error) {
+	b, err := tx.Get(records.Key(records.TableEnvelope, c.id[:], records.Number(epoch)))
 	if err != nil || len(b) != len(k) {
 		return k, false, err
 	}
@@ -391,7 +392,7 @@ func leavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
 }
 
 // applied makes a commit's epoch the present one.
-func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
+func (c *conversation) applied(tx *records.Tx, commit *mls.StagedCommit) error {
 	delta, err := c.group.Apply(commit)
 	if err != nil {
 		return fmt.Errorf("client: applying a commit: %w", err)
@@ -400,11 +401,11 @@ func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
 	return c.apply(tx, delta)
 }
 
-func (c *conversation) show(tx *sealedTx) *viewBuilder {
-	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
+func (c *conversation) show(tx *records.Tx) *records.Views {
+	return records.NewViews(tx, c.self.address.String(), c.now())
 }
 
-func (c *conversation) tellSummary(tx *sealedTx) error {
+func (c *conversation) tellSummary(tx *records.Tx) error {
 	if c.rec.Hidden {
 		return nil
 	}
@@ -414,7 +415,7 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 			waiting++
 		}
 	}
-	s, err := c.show(tx).conversation(&c.rec)
+	s, err := c.show(tx).Conversation(&c.rec)
 	s.Waiting = waiting
 	c.out.emit(chat.ConversationEvent{Conversation: s})
 	return err
@@ -422,10 +423,10 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 
 // stop closes the conversation. What still waits cannot be sent any more,
 // except what leaving it needs.
-func (c *conversation) stop(tx *sealedTx, status chat.Status, err error) error {
+func (c *conversation) stop(tx *records.Tx, status chat.Status, err error) error {
 	c.rec.Status, c.rec.Reason, c.rec.Cause = status, "", 0
 	if err != nil {
-		c.rec.Reason, c.rec.Cause = err.Error(), causeOf(err)
+		c.rec.Reason, c.rec.Cause = err.Error(), records.CauseOf(err)
 		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: err})
 	}
 	c.touch()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -27,7 +28,7 @@ func (c *conversation) nextToAdd(all []string) (some []string) {
 	most := max(1, treeCopies/max(1, int(c.rec.Members)))
 	hosts := map[string]bool{}
 	for _, a := range all {
-		host := address(a).Host
+		host := records.Address(a).Host
 		if len(some) == maxAddsPerCommit || !hosts[host] && len(hosts) == most {
 			continue
 		}
@@ -39,12 +40,12 @@ func (c *conversation) nextToAdd(all []string) (some []string) {
 
 // invite writes the letters to those whom a staged commit brings in, and
 // prepares the tree for their servers if it is too long for a letter.
-func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.StagedCommit, guests []addedDevice) error {
+func (c *conversation) invite(tx *records.Tx, ch *records.Change, staged *mls.StagedCommit, guests []addedDevice) error {
 	if len(guests) == 0 {
 		return nil
 	}
-	var profile profileRecord
-	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+	var profile records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 		return err
 	}
 	key, tree := ed25519.NewKeyFromSeed(profile.SigningKey), staged.RatchetTree()
@@ -55,7 +56,7 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 			return fmt.Errorf("client: %w", err)
 		}
 		to := protocol.DeviceID(g.device.ID())
-		if err := ch.attachTree(&in, tree, address(g.address).Host); err != nil {
+		if err := attachTree(ch, &in, tree, records.Address(g.address).Host); err != nil {
 			return err
 		}
 		if in.Stash != nil {
@@ -65,7 +66,7 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 		if err != nil {
 			return err
 		}
-		rec := letterRecord{To: g.address, Device: to}
+		rec := records.Letter{To: g.address, Device: to}
 		if rec.Letter, err = letter.Seal(pub, to, in); err != nil {
 			return err
 		}
@@ -82,18 +83,18 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 // attachTree puts the tree into an invitation, or has it lie at the server of
 // the mailbox, which alone a recipient asks before accepting. Each server gets
 // another ciphertext.
-func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte, host string) error {
+func attachTree(ch *records.Change, in *letter.Invitation, tree []byte, host string) error {
 	if len(tree) <= letter.MaxTree {
 		in.Tree = tree
 		return nil
 	}
-	i := slices.IndexFunc(ch.Trees, func(t treeRecord) bool { return t.Host == host })
+	i := slices.IndexFunc(ch.Trees, func(t records.Tree) bool { return t.Host == host })
 	if i < 0 {
 		stash, err := newStash(tree)
 		if err != nil {
 			return err
 		}
-		i, ch.Trees = len(ch.Trees), append(ch.Trees, treeRecord{host, *stash})
+		i, ch.Trees = len(ch.Trees), append(ch.Trees, records.Tree{Host: host, Stash: *stash})
 	}
 	in.Stash = &ch.Trees[i].Stash.Ref
 	return nil
@@ -103,7 +104,7 @@ func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte, host stri
 func (c *conversation) destination(d *delivery) string {
 	switch {
 	case d.Letter != nil:
-		return address(d.Letter.To).Host
+		return records.Address(d.Letter.To).Host
 	case d.Host != "":
 		return d.Host
 	}
@@ -144,9 +145,11 @@ func (c *conversation) sendInvitations() {
 	}
 }
 
-func (in inputLetter) step(c *conversation, tx *sealedTx) error { return c.delivered(tx, in.n, in.err) }
+func (in inputLetter) step(c *conversation, tx *records.Tx) error {
+	return c.delivered(tx, in.n, in.err)
+}
 
-func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
+func (c *conversation) delivered(tx *records.Tx, n uint64, err error) error {
 	i := slices.IndexFunc(c.deliver, func(d *delivery) bool { return d.n == n })
 	if i < 0 {
 		return nil
@@ -175,7 +178,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	c.deliver = slices.Delete(c.deliver, i, i+1)
 	c.touch()
-	return tx.delete(key(tableDelivery, c.id[:], number(n)))
+	return tx.Delete(records.Key(records.TableDelivery, c.id[:], records.Number(n)))
 }
 
 // accountPatience is how long a letter waits for an account that its server had

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -65,14 +66,14 @@ type doStash struct {
 // doLetter sends a letter: inputLetter.
 type doLetter struct {
 	n      uint64
-	letter letterRecord
+	letter records.Letter
 }
 
 // doUpload uploads an attachment: inputUploaded.
 type doUpload struct {
 	n        uint64
 	index    int
-	upload   uploadRecord
+	upload   records.Upload
 	expire   time.Duration
 	progress chat.ProgressEvent // says whose file it is
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -21,7 +22,7 @@ import (
 
 // Epoch returns the epoch that a conversation is in.
 func (c *Client) Epoch(id chat.ConversationID) (epoch uint64, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err == nil {
 			epoch = machine.group.Epoch()
@@ -51,14 +52,14 @@ func (c *Client) Idle(id chat.ConversationID) error {
 // it is a commit. The member's own client learns nothing of it.
 func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
 	var machine *conversation
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		machine, err = loadConversation(tx, c.self, c.now, k)
 		return err
 	})
 	if err != nil {
 		return entry, nil, err
 	}
-	err = c.viewConversation(id, func(tx *sealedTx, _ cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, _ records.CID, rec *records.Conversation) error {
 		machine.reader.tx = tx
 		message, staged, err := act(machine.group)
 		if err != nil {
@@ -87,7 +88,7 @@ func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *ml
 
 // Enclose seals a payload as a member can.
 func (c *Client) Enclose(id chat.ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
 			return err
@@ -129,7 +130,7 @@ func (c *Client) External(m chat.Message) (content.External, error) {
 
 // UnnoteUses has the profile forget which messages have its files.
 func (c *Client) UnnoteUses() error {
-	return c.store.update(func(tx *sealedTx) error {
+	return c.store.Update(func(tx *records.Tx) error {
 		all, err := keptFiles(tx)
 		for _, one := range all {
 			one.rec.Uses = nil
@@ -141,7 +142,7 @@ func (c *Client) UnnoteUses() error {
 
 // AsSignal puts the MLS message of an entry into the envelope of a signal.
 func (c *Client) AsSignal(id chat.ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
 		machine := conversation{id: k, rec: *rec}
 		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
 		if err != nil {
@@ -204,7 +205,7 @@ func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry pr
 	if err != nil {
 		return entry, next, err
 	}
-	return entry, next, c.store.update(func(tx *sealedTx) error {
+	return entry, next, c.store.Update(func(tx *records.Tx) error {
 		if err := applyDelta(tx, c.ids[id], staged); err != nil {
 			return err
 		}
@@ -222,10 +223,10 @@ func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry pr
 
 // Stored counts the message records of a conversation that are no notices.
 func (c *Client) Stored(id chat.ConversationID) (n int, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		return tx.scan(key(tableMessage, k[:]), false, func(_, v []byte) (bool, error) {
-			var rec messageRecord
-			err := decodeRecord(v, &rec)
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		return tx.Scan(records.Key(records.TableMessage, k[:]), false, func(_, v []byte) (bool, error) {
+			var rec records.Message
+			err := records.Decode(v, &rec)
 			if !rec.Notice {
 				n++
 			}
@@ -239,11 +240,11 @@ func (c *Client) Stored(id chat.ConversationID) (n int, err error) {
 // without a file.
 func (c *Client) Kept(t testing.TB) (n int) {
 	t.Helper()
-	fatal(t, c.store.view(func(tx *sealedTx) error {
+	fatal(t, c.store.View(func(tx *records.Tx) error {
 		known := map[string]int64{}
-		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
-			var rec fileRecord
-			err := decodeRecord(v, &rec)
+		err := tx.Scan([]byte(records.TableFile), false, func(k, v []byte) (bool, error) {
+			var rec records.File
+			err := records.Decode(v, &rec)
 			known[string(k[1:])] = rec.Have
 			n++
 			return true, err
@@ -251,7 +252,7 @@ func (c *Client) Kept(t testing.TB) (n int) {
 		if err != nil {
 			return err
 		}
-		return tx.scan([]byte(tablePiece), false, func(k, v []byte) (bool, error) {
+		return tx.Scan([]byte(records.TablePiece), false, func(k, v []byte) (bool, error) {
 			file := string(k[1 : len(k)-8])
 			known[file] -= int64(len(v))
 			if known[file] < 0 {
@@ -276,13 +277,13 @@ func (c *Client) ForgetFiles(m chat.Message) error {
 	if err != nil {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, by, &rec) })
+	return c.store.Update(func(tx *records.Tx) error { return forgetFiles(tx, by, &rec) })
 }
 
 // Letters counts the letters that are kept.
 func (c *Client) Letters() (n int) {
-	_ = c.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableLetter), false, func(_, _ []byte) (bool, error) {
+	_ = c.store.View(func(tx *records.Tx) error {
+		return tx.Scan([]byte(records.TableLetter), false, func(_, _ []byte) (bool, error) {
 			n++
 			return true, nil
 		})
@@ -302,14 +303,14 @@ func (c *Client) Alike(id chat.ConversationID) {
 func (c *Client) Rival(id chat.ConversationID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.registerID(id, cid{1})
+	return c.registerID(id, records.CID{1})
 }
 
 // Claim has the client know another conversation by an identifier.
 func (c *Client) Claim(id chat.ConversationID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ids[id] = cid{1}
+	c.ids[id] = records.CID{1}
 }
 
 // Actors counts the conversations that are at work.

@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -33,31 +34,31 @@ const progressStep = 1 << 20
 var errNoFiles = errors.New("this program does not reach the files of the machine: attach and open files within it")
 
 // prepareUpload reads a file once to hash it.
-func (c *Client) prepareUpload(file string) (uploadRecord, error) {
+func (c *Client) prepareUpload(file string) (records.Upload, error) {
 	if c.config.Files == nil {
-		return uploadRecord{}, errNoFiles
+		return records.Upload{}, errNoFiles
 	}
 	f, err := c.config.Files.Open(file)
 	if err != nil {
-		return uploadRecord{}, err
+		return records.Upload{}, err
 	}
 	defer func() { _ = f.Close() }()
 	if !utf8.ValidString(f.Path) {
-		return uploadRecord{}, errPath
+		return records.Upload{}, records.ErrPath
 	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return uploadRecord{}, err
+		return records.Upload{}, err
 	}
 	if size > attach.MaxSize {
-		return uploadRecord{}, attach.ErrTooLarge
+		return records.Upload{}, attach.ErrTooLarge
 	}
 	if err := seek(f, 0); err != nil {
-		return uploadRecord{}, err
+		return records.Upload{}, err
 	}
-	u := uploadRecord{Path: f.Path, Name: f.Name, Secret: attach.NewSecret()}
+	u := records.Upload{Path: f.Path, Name: f.Name, Secret: attach.NewSecret()}
 	if u.Size, u.Hash, err = hashOf(f); err != nil {
-		return uploadRecord{}, err
+		return records.Upload{}, err
 	}
 	_, err = rand.Read(u.Token[:])
 	return u, err
@@ -69,8 +70,8 @@ func hashOf(r io.Reader) (size int64, sum [sha256.Size]byte, err error) {
 	return size, [sha256.Size]byte(h.Sum(nil)), err
 }
 
-// part returns the MIMI part that tells the receiver where the file is.
-func (u uploadRecord) part(host string, expires time.Time) (content.External, error) {
+// externalPart returns the MIMI part that tells the receiver where the file is.
+func externalPart(u records.Upload, host string, expires time.Time) (content.External, error) {
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
 	if err != nil {
 		return content.External{}, err
@@ -128,7 +129,7 @@ func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
 }
 
 // attached opens a file that waits to be sent.
-func (c *Client) attached(u uploadRecord) (io.ReadSeekCloser, error) {
+func (c *Client) attached(u records.Upload) (io.ReadSeekCloser, error) {
 	if u.Kept {
 		f, err := c.attachments.open(keyOfFile(c.store, u.Token.BlobID()))
 		if err != nil {
@@ -175,12 +176,12 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 // notePaths remembers where the attachments of an own message lie.
-func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRecord) error {
+func (c *conversation) notePaths(tx *records.Tx, order uint64, uploads []records.Upload) error {
 	if len(uploads) == 0 {
 		return nil
 	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(order)), &rec)
 	if err != nil || !ok {
 		return err
 	}
@@ -192,11 +193,11 @@ func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRec
 		switch {
 		case i >= len(uploads):
 		case uploads[i].Kept:
-			if err := sendKept(tx, uploads[i], useRecord{c.id, order}); err != nil {
+			if err := sendKept(tx, uploads[i], records.Use{CID: c.id, Order: order}); err != nil {
 				return err
 			}
 		default:
-			rec.Paths = append(rec.Paths, pathRecord{a.Index, uploads[i].Path})
+			rec.Paths = append(rec.Paths, records.Path{Index: a.Index, Path: uploads[i].Path})
 		}
 	}
 	return c.saveMessage(tx, order, &rec, false)

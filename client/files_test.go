@@ -15,7 +15,9 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -75,14 +77,14 @@ type Sent struct {
 // some host.
 func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	t.Helper()
-	u := uploadRecord{Name: name, Size: int64(len(plain)), Hash: sha256.Sum256(plain), Secret: attach.NewSecret()}
+	u := records.Upload{Name: name, Size: int64(len(plain)), Hash: sha256.Sum256(plain), Secret: attach.NewSecret()}
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
 	fatal(t, err)
 	box, err := attach.Seal(keys, plain)
 	fatal(t, err)
 	s := &Sent{Client: lonely(t), Blob: &OneBlob{Data: box}}
 	s.config.Transport = s.Blob
-	part, err := u.part(host, time.Now().Add(time.Hour))
+	part, err := externalPart(u, host, time.Now().Add(time.Hour))
 	fatal(t, err)
 	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
@@ -97,7 +99,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 	t.Helper()
 	var m chat.Message
-	fatal(t, s.store.update(func(tx *sealedTx) error {
+	fatal(t, s.store.Update(func(tx *records.Tx) error {
 		machine, err := loadConversation(tx, s.self, s.now, s.ids[s.Conv])
 		if err != nil {
 			return err
@@ -119,7 +121,7 @@ func TestBadExternalParts(t *testing.T) {
 		id := protocol.BlobID{1}
 		return &content.External{URL: "https://here" + protocol.BlobPath + "/" + id.String(), Key: make([]byte, attach.KeySize), Nonce: make([]byte, attach.NonceSize), Size: 1}
 	}
-	if _, _, err := blobOf(good()); err != nil {
+	if _, _, err := records.BlobOf(good()); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*content.External){
@@ -137,7 +139,7 @@ func TestBadExternalParts(t *testing.T) {
 	} {
 		e := good()
 		change(e)
-		if host, _, err := blobOf(e); err == nil {
+		if host, _, err := records.BlobOf(e); err == nil {
 			t.Errorf("%s: accepted, at %q", name, host)
 		}
 	}
@@ -159,7 +161,7 @@ func (oneFile) Part(string, string) (backend.Part, error) { return nil, errNoFil
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
+		cfg := Config{Store: memory.New(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
 		c := &Client{config: cfg}
 		u, err := c.prepareUpload("file")
 		fatal(t, err)

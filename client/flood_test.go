@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -16,7 +17,7 @@ import (
 // actor does not run.
 func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) error {
 	for first := 0; first < n; first += 1000 {
-		err := c.store.update(func(tx *sealedTx) error {
+		err := c.store.Update(func(tx *records.Tx) error {
 			m, err := loadConversation(tx, c.self, c.now, c.ids[id])
 			if err != nil {
 				return err
@@ -36,7 +37,7 @@ func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) e
 	return nil
 }
 
-func (c *conversation) flood(tx *sealedTx, text string) error {
+func (c *conversation) flood(tx *records.Tx, text string) error {
 	msg, err := content.Text(text).Salted(rand.Reader)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (c *conversation) flood(tx *sealedTx, text string) error {
 	if err != nil {
 		return err
 	}
-	rec := &messageRecord{Version: recordVersion, ID: id, From: "bob@here", Received: millis(c.now()), Content: raw, Text: text}
+	rec := &records.Message{Version: records.Version, ID: id, From: "bob@here", Received: records.Millis(c.now()), Content: raw, Text: text}
 	rec.Sent = rec.Received
 	order, err := c.add(tx, rec)
 	c.arrived(order, rec)
@@ -59,18 +60,18 @@ func (c *conversation) flood(tx *sealedTx, text string) error {
 // Multiply lists a conversation n more times, under other identifiers and each
 // with a contact; their groups are missing.
 func (c *Client) Multiply(id chat.ConversationID, n int) error {
-	return c.store.update(func(tx *sealedTx) error {
-		var rec convRecord
-		if _, err := tx.load(key(tableConversation, idKey(c, id)), &rec); err != nil {
+	return c.store.Update(func(tx *records.Tx) error {
+		var rec records.Conversation
+		if _, err := tx.Load(records.Key(records.TableConversation, idKey(c, id)), &rec); err != nil {
 			return err
 		}
 		for i := range n {
 			rec.Channel[0], rec.Channel[1], rec.Channel[2] = 0xff, byte(i>>8), byte(i)
 			rec.Group, rec.Peer = false, fmt.Sprintf("someone%d@here", i)
-			if err := tx.save(key(tableConversation, tx.index(rec.Channel[:])), &rec); err != nil {
+			if err := tx.Save(records.Key(records.TableConversation, tx.Index(rec.Channel[:])), &rec); err != nil {
 				return err
 			}
-			if err := saveContact(tx, contactRecord{Version: recordVersion, Address: rec.Peer, Name: rec.Peer, Known: true}); err != nil {
+			if err := records.SaveContact(tx, records.Contact{Version: records.Version, Address: rec.Peer, Name: rec.Peer, Known: true}); err != nil {
 				return err
 			}
 		}
@@ -88,11 +89,11 @@ func (c *Client) Traces(t testing.TB) map[string]int {
 	t.Helper()
 	n := map[string]int{}
 	for _, table := range []string{
-		tableConversation, tableDirect, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery,
-		tableInbox, tableHeld, tableExpiry, tableGone, tableFile, tablePiece,
+		records.TableConversation, records.TableDirect, records.TableGroup, records.TableEnvelope, records.TableMessage, records.TableMessageID, records.TableOutbox, records.TableDelivery,
+		records.TableInbox, records.TableHeld, records.TableExpiry, records.TableGone, records.TableFile, records.TablePiece,
 	} {
-		fatal(t, c.store.view(func(tx *sealedTx) error {
-			return tx.scan([]byte(table), false, func(_, _ []byte) (bool, error) {
+		fatal(t, c.store.View(func(tx *records.Tx) error {
+			return tx.Scan([]byte(table), false, func(_, _ []byte) (bool, error) {
 				n[table]++
 				return true, nil
 			})
@@ -105,8 +106,8 @@ func (c *Client) Traces(t testing.TB) map[string]int {
 // are refused.
 func (c *Client) DeletedAt(t testing.TB, channel protocol.ChannelID) (epoch uint64) {
 	t.Helper()
-	fatal(t, c.store.view(func(tx *sealedTx) (err error) {
-		epoch, err = goneIn(tx, cid(tx.index(channel[:])))
+	fatal(t, c.store.View(func(tx *records.Tx) (err error) {
+		epoch, err = records.GoneIn(tx, records.CID(tx.Index(channel[:])))
 		return err
 	}))
 	return epoch

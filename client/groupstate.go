@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -24,17 +25,12 @@ var errRule = errors.New("a member's client broke the rules of the conversation"
 
 // groupState is what all members agree on: part of the MLS GroupContext.
 type groupState struct {
-	Version uint8        `cbor:"1,keyasint"`
-	Host    string       `cbor:"2,keyasint"`
-	Group   bool         `cbor:"3,keyasint"`
-	Title   string       `cbor:"4,keyasint,omitempty"`
-	Roles   []roleRecord `cbor:"5,keyasint,omitempty"` // by address, sorted
-	Timer   uint32       `cbor:"6,keyasint,omitempty"` // seconds
-}
-
-type roleRecord struct {
-	Address string    `cbor:"1,keyasint"`
-	Role    chat.Role `cbor:"2,keyasint"`
+	Version uint8          `cbor:"1,keyasint"`
+	Host    string         `cbor:"2,keyasint"`
+	Group   bool           `cbor:"3,keyasint"`
+	Title   string         `cbor:"4,keyasint,omitempty"`
+	Roles   []records.Role `cbor:"5,keyasint,omitempty"` // by address, sorted
+	Timer   uint32         `cbor:"6,keyasint,omitempty"` // seconds
 }
 
 func (s groupState) extension() (mls.Extension, error) {
@@ -54,7 +50,7 @@ func parseGroupState(extensions []mls.Extension) (groupState, error) {
 	if err := dcbor.Unmarshal(extensions[i].Data, &s); err != nil {
 		return groupState{}, fmt.Errorf("%w: group state: %w", errRule, err)
 	}
-	if s.Version != recordVersion || len(s.Title) > chat.MaxTitle || !utf8.ValidString(s.Title) {
+	if s.Version != records.Version || len(s.Title) > chat.MaxTitle || !utf8.ValidString(s.Title) {
 		return groupState{}, fmt.Errorf("%w: group state", errRule)
 	}
 	for i, r := range s.Roles {
@@ -80,16 +76,16 @@ func (s groupState) role(address string) chat.Role {
 
 // withRole returns the state with another role for an address.
 func (s groupState) withRole(address string, role chat.Role) groupState {
-	s.Roles = slices.DeleteFunc(slices.Clone(s.Roles), func(r roleRecord) bool { return r.Address == address })
+	s.Roles = slices.DeleteFunc(slices.Clone(s.Roles), func(r records.Role) bool { return r.Address == address })
 	if role != chat.RoleMember {
-		s.Roles = append(s.Roles, roleRecord{address, role})
-		slices.SortFunc(s.Roles, func(a, b roleRecord) int { return strings.Compare(a.Address, b.Address) })
+		s.Roles = append(s.Roles, records.Role{Address: address, Role: role})
+		slices.SortFunc(s.Roles, func(a, b records.Role) int { return strings.Compare(a.Address, b.Address) })
 	}
 	return s
 }
 
 // withRoles returns the state with other roles for some addresses.
-func (s groupState) withRoles(all []roleRecord) groupState {
+func (s groupState) withRoles(all []records.Role) groupState {
 	for _, r := range all {
 		s = s.withRole(r.Address, r.Role)
 	}
@@ -118,7 +114,7 @@ func leafCredential(leaf *mls.LeafNode) (account.Credential, error) {
 type rules struct {
 	state  groupState
 	leaves map[string][]mls.LeafIndex // by address
-	idle   idleCommits
+	idle   records.IdleCommits
 }
 
 func (c *conversation) rules() rules { return rules{c.state, c.index(), c.rec.Idle} }

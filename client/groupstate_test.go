@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -128,7 +129,7 @@ func newCast(t testing.TB) (c cast, state groupState) {
 		owner: newPlayer(t, "owner@here"), admin: newPlayer(t, "admin@here"), admin2: newPlayer(t, "admin2@here"),
 		member: newPlayer(t, "member@here"), member2: newPlayer(t, "member2@here"),
 	}
-	state = groupState{Version: recordVersion, Host: "here", Group: true, Title: "Title"}
+	state = groupState{Version: records.Version, Host: "here", Group: true, Title: "Title"}
 	state = state.withRole("owner@here", chat.RoleOwner).withRole("admin@here", chat.RoleAdmin).withRole("admin2@here", chat.RoleAdmin)
 	state = state.withRole("former@here", chat.RoleOwner) // left when roles stayed
 	c.owner.create(t, state)
@@ -274,7 +275,7 @@ func TestJudgeOfThoseWhoDisturb(t *testing.T) {
 		who := one.who(c)
 		staged, _, err := c.member2.group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{who.group.OwnLeaf()}})
 		fatal(t, err)
-		r := rules{state: state, leaves: leavesByAddress(c.admin2.group), idle: idleCommits{who.address: one.made}}
+		r := rules{state: state, leaves: leavesByAddress(c.admin2.group), idle: records.IdleCommits{who.address: one.made}}
 		if _, err := r.judge(c.admin2.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -361,7 +362,7 @@ func TestJudgeLooksAtWhoProposed(t *testing.T) {
 // leaf that they had, and nothing is renamed.
 func TestJudgeOfDirectConversations(t *testing.T) {
 	a, b := newPlayer(t, "alice@here"), newPlayer(t, "bob@here")
-	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", chat.RoleOwner)
+	state := groupState{Version: records.Version, Host: "here"}.withRole("alice@here", chat.RoleOwner)
 	a.create(t, state)
 	a.add(t, b)
 	third, _ := newPlayer(t, "third@here").keyPackage(t)
@@ -419,11 +420,11 @@ func TestGroupStateHasOneForm(t *testing.T) {
 	}
 	for name, s := range map[string]groupState{
 		"version":    {Version: 2, Host: "here"},
-		"unsorted":   {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"al@b", 1}}},
-		"twice":      {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"bob@b", 2}}},
-		"a member":   {Version: 1, Roles: []roleRecord{{"bob@b", 0}}},
-		"no address": {Version: 1, Roles: []roleRecord{{"bob", 1}}},
-		"upper case": {Version: 1, Roles: []roleRecord{{"Bob@b", 1}}},
+		"unsorted":   {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 1}, {Address: "al@b", Role: 1}}},
+		"twice":      {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 1}, {Address: "bob@b", Role: 2}}},
+		"a member":   {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 0}}},
+		"no address": {Version: 1, Roles: []records.Role{{Address: "bob", Role: 1}}},
+		"upper case": {Version: 1, Roles: []records.Role{{Address: "Bob@b", Role: 1}}},
 	} {
 		b, err := dcbor.Marshal(s)
 		fatal(t, err)

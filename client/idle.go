@@ -7,17 +7,13 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
 // maxIdle is how many commits without a purpose a member may make between two
 // that have one.
 const maxIdle = 4
-
-// idleCommits counts, by address, the commits without a purpose since the last one
-// that had one. All members count the same, as they follow from the commits
-// alone: who joins does so by a commit with a purpose, where all start to count again.
-type idleCommits map[string]uint8
 
 // changesGroup reports whether a commit changes the membership or the group
 // state.
@@ -38,7 +34,7 @@ func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState
 		c.rec.Idle = nil
 	} else if who, err := leafCredential(commit.Committer().Leaf); err == nil {
 		if c.rec.Idle == nil {
-			c.rec.Idle = idleCommits{}
+			c.rec.Idle = records.IdleCommits{}
 		}
 		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, maxIdle+1)
 	}
@@ -69,7 +65,7 @@ func (c *conversation) scheduleEjection() {
 
 // planEjection puts the removal of those who disturb the group at the head of
 // the outbox when it is this member's turn.
-func (c *conversation) planEjection(tx *sealedTx) error {
+func (c *conversation) planEjection(tx *records.Tx) error {
 	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != chat.StatusActive {
 		return nil
 	}
@@ -79,12 +75,12 @@ func (c *conversation) planEjection(tx *sealedTx) error {
 	if len(remove) == 0 {
 		return nil
 	}
-	_, err := c.queueFirst(tx, outboxRecord{Change: &changeRecord{Remove: remove, Eject: true}})
+	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Remove: remove, Eject: true}})
 	return err
 }
 
 // queueFirst adds a change to the outbox before all that is not under way.
-func (c *conversation) queueFirst(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+func (c *conversation) queueFirst(tx *records.Tx, rec records.OutboxItem) (*outItem, error) {
 	item, err := c.queue(tx, rec)
 	if err != nil {
 		return nil, err

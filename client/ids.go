@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -14,7 +15,7 @@ var errKnownID = errors.New("client: another conversation has this identifier")
 
 // registerID notes where the conversation with an identifier is. The first one keeps
 // it. It is called with the client's lock held.
-func (c *Client) registerID(id chat.ConversationID, k cid) error {
+func (c *Client) registerID(id chat.ConversationID, k records.CID) error {
 	if was, ok := c.ids[id]; ok && was != k {
 		return errKnownID
 	}
@@ -26,7 +27,7 @@ func (c *Client) registerID(id chat.ConversationID, k cid) error {
 func (c *Client) checkIdentifier(channel protocol.ChannelID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if was, ok := c.ids[chat.IDOf(channel)]; ok && was != cid(c.store.index(channel[:])) {
+	if was, ok := c.ids[chat.IDOf(channel)]; ok && was != records.CID(c.store.Index(channel[:])) {
 		return errKnownID
 	}
 	return nil
@@ -34,7 +35,7 @@ func (c *Client) checkIdentifier(channel protocol.ChannelID) error {
 
 // find returns where a conversation is. Who asks for one that was not seen yet
 // waits until all have been.
-func (c *Client) find(id chat.ConversationID) (cid, error) {
+func (c *Client) find(id chat.ConversationID) (records.CID, error) {
 	c.mu.Lock()
 	k, ok := c.ids[id]
 	surveyed := c.surveyed
@@ -45,7 +46,7 @@ func (c *Client) find(id chat.ConversationID) (cid, error) {
 	if surveyed {
 		return c.findShort(string(id))
 	}
-	if err := c.forEachConversation(func(stored) error { return nil }); err != nil {
+	if err := c.forEachConversation(func(records.Stored) error { return nil }); err != nil {
 		return k, err
 	}
 	return c.find(id)
@@ -53,7 +54,7 @@ func (c *Client) find(id chat.ConversationID) (cid, error) {
 
 // findShort returns where the one conversation is whose identifier begins like
 // that.
-func (c *Client) findShort(target string) (found cid, err error) {
+func (c *Client) findShort(target string) (found records.CID, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err = chat.ErrNoConversation
@@ -62,7 +63,7 @@ func (c *Client) findShort(target string) (found cid, err error) {
 			continue
 		}
 		if err == nil {
-			return cid{}, chat.ErrAmbiguous
+			return records.CID{}, chat.ErrAmbiguous
 		}
 		found, err = k, nil
 	}

@@ -7,20 +7,9 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-func appendInbox(tx *sealedTx, in inboxRecord) error {
-	next := uint64(1)
-	err := tx.tx.Scan([]byte(tableInbox), nil, true, func(k, _ []byte) (bool, error) {
-		next = lastNumber(k) + 1
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	return tx.save(key(tableInbox, number(next)), &in)
-}
 
 // TakeInbox calls fn for what was received and not taken yet, oldest first,
 // and forgets each once fn returns nil: after a crash the last may come again.
@@ -44,7 +33,7 @@ func (c *Client) TakeInbox(fn func(chat.Received) error) error {
 					return err
 				}
 			}
-			if err := c.store.update(func(tx *sealedTx) error { return tx.delete(keys[i]) }); err != nil {
+			if err := c.store.Update(func(tx *records.Tx) error { return tx.Delete(keys[i]) }); err != nil {
 				return err
 			}
 		}
@@ -58,22 +47,22 @@ func (c *Client) SaveLater(conv chat.ConversationID, id content.MessageID) error
 	if err != nil {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error {
-		return appendInbox(tx, inboxRecord{Version: recordVersion, Kind: chat.InboxFiles, CID: by.CID, Order: by.Order})
+	return c.store.Update(func(tx *records.Tx) error {
+		return records.AppendInbox(tx, records.InboxItem{Version: records.Version, Kind: chat.InboxFiles, CID: by.CID, Order: by.Order})
 	})
 }
 
 // ForgetInbox forgets what TakeInbox would return. It is for interfaces, which
 // hear of what is received by events.
 func (c *Client) ForgetInbox() error {
-	return c.store.update(func(tx *sealedTx) error {
+	return c.store.Update(func(tx *records.Tx) error {
 		var keys [][]byte
-		err := tx.scan([]byte(tableInbox), false, func(k, _ []byte) (bool, error) {
+		err := tx.Scan([]byte(records.TableInbox), false, func(k, _ []byte) (bool, error) {
 			keys = append(keys, slices.Clone(k))
 			return true, nil
 		})
 		for _, k := range keys {
-			err = errors.Join(err, tx.delete(k))
+			err = errors.Join(err, tx.Delete(k))
 		}
 		return err
 	})
@@ -84,14 +73,14 @@ const inboxBatch = 64
 
 // nextInbox reads the items behind one.
 func (c *Client) nextInbox(after []byte) (keys [][]byte, items []chat.Received, err error) {
-	start := key(tableInbox, number(0))
+	start := records.Key(records.TableInbox, records.Number(0))
 	if after != nil {
-		start = key(tableInbox, number(lastNumber(after)+1))
+		start = records.Key(records.TableInbox, records.Number(records.LastNumber(after)+1))
 	}
-	err = c.store.view(func(tx *sealedTx) error {
-		return tx.scanFrom([]byte(tableInbox), start, false, func(k, v []byte) (bool, error) {
-			var rec inboxRecord
-			if err := decodeRecord(v, &rec); err != nil {
+	err = c.store.View(func(tx *records.Tx) error {
+		return tx.ScanFrom([]byte(records.TableInbox), start, false, func(k, v []byte) (bool, error) {
+			var rec records.InboxItem
+			if err := records.Decode(v, &rec); err != nil {
 				return false, err
 			}
 			item, ready, err := c.received(tx, rec)
@@ -110,24 +99,24 @@ func (c *Client) nextInbox(after []byte) (keys [][]byte, items []chat.Received, 
 
 // received looks up what an inbox record stands for. It is not ready while
 // its conversation is a request; its Kind is 0 if it is gone.
-func (c *Client) received(tx *sealedTx, rec inboxRecord) (item chat.Received, ready bool, err error) {
-	var conv convRecord
-	ok, err := tx.load(key(tableConversation, rec.CID[:]), &conv)
+func (c *Client) received(tx *records.Tx, rec records.InboxItem) (item chat.Received, ready bool, err error) {
+	var conv records.Conversation
+	ok, err := tx.Load(records.Key(records.TableConversation, rec.CID[:]), &conv)
 	if err != nil {
 		return chat.Received{}, false, err
 	}
 	if ok && conv.Status == chat.StatusRequest {
 		return chat.Received{}, false, nil
 	}
-	var msg messageRecord
+	var msg records.Message
 	if ok {
-		if ok, err = tx.load(key(tableMessage, rec.CID[:], number(rec.Order)), &msg); err != nil {
+		if ok, err = tx.Load(records.Key(records.TableMessage, rec.CID[:], records.Number(rec.Order)), &msg); err != nil {
 			return chat.Received{}, false, err
 		}
 	}
-	if !ok || conv.Status == chat.StatusBlocked || msg.expired(c.now()) {
+	if !ok || conv.Status == chat.StatusBlocked || msg.Expired(c.now()) {
 		return chat.Received{}, true, nil
 	}
-	m, err := c.newViewBuilder(tx).message(rec.CID, chat.IDOf(conv.Channel), rec.Order, &msg)
-	return chat.Received{Kind: rec.Kind, From: address(rec.From), Text: rec.Text, Message: m}, true, err
+	m, err := c.newViewBuilder(tx).Message(rec.CID, chat.IDOf(conv.Channel), rec.Order, &msg)
+	return chat.Received{Kind: rec.Kind, From: records.Address(rec.From), Text: rec.Text, Message: m}, true, err
 }

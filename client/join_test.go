@@ -13,8 +13,10 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -28,7 +30,7 @@ func (nowhere) Blobs(string) backend.Blobs                         { return nil 
 // lonely is a client, me@here, that reaches nobody.
 func lonely(t testing.TB) *Client {
 	t.Helper()
-	cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: nowhere{}}
+	cfg := Config{Store: memory.New(), Key: keyring.StoreKey{1}, Transport: nowhere{}}
 	_, err := Create(cfg, CreateParams{Address: account.Address{Name: "me", Host: "here"}})
 	fatal(t, err)
 	c, err := Open(cfg)
@@ -41,7 +43,7 @@ func lonely(t testing.TB) *Client {
 func offer(t testing.TB, c *Client, lastResort bool) *mls.KeyPackage {
 	t.Helper()
 	var kp *mls.KeyPackage
-	fatal(t, c.store.update(func(tx *sealedTx) error {
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
 		raw, err := c.home.newKeyPackage(tx, lastResort)
 		if err != nil {
 			return err
@@ -59,12 +61,12 @@ func invitation(t testing.TB, s *mls.StagedCommit, kp *mls.KeyPackage, channel p
 	return letter.Invitation{Version: 1, Host: "here", Channel: channel, Welcome: welcome, Tree: s.RatchetTree()}
 }
 
-func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
+func status(t testing.TB, c *Client, channel protocol.ChannelID) records.Conversation {
 	t.Helper()
-	var rec convRecord
-	id := cid(c.store.index(channel[:]))
-	fatal(t, c.store.view(func(tx *sealedTx) error {
-		_, err := tx.load(key(tableConversation, id[:]), &rec)
+	var rec records.Conversation
+	id := records.CID(c.store.Index(channel[:]))
+	fatal(t, c.store.View(func(tx *records.Tx) error {
+		_, err := tx.Load(records.Key(records.TableConversation, id[:]), &rec)
 		return err
 	}))
 	return rec
@@ -73,9 +75,9 @@ func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
 func TestWelcomesThatLeadNowhere(t *testing.T) {
 	channel := protocol.ChannelID{1}
 	groupOf := func(owner string) groupState {
-		return groupState{Version: recordVersion, Host: "here", Group: true, Title: "T"}.withRole(owner, chat.RoleOwner)
+		return groupState{Version: records.Version, Host: "here", Group: true, Title: "T"}.withRole(owner, chat.RoleOwner)
 	}
-	direct := groupState{Version: recordVersion, Host: "here"}.withRole("bob@here", chat.RoleOwner)
+	direct := groupState{Version: records.Version, Host: "here"}.withRole("bob@here", chat.RoleOwner)
 	for name, one := range map[string]struct {
 		state  groupState
 		others []string
@@ -101,8 +103,8 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := lonely(t)
 			bob := newPlayer(t, "bob@here")
-			fatal(t, c.store.update(func(tx *sealedTx) error {
-				return saveContact(tx, contactRecord{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
+			fatal(t, c.store.Update(func(tx *records.Tx) error {
+				return records.SaveContact(tx, records.Contact{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
 			}))
 			bob.create(t, one.state, channel[:]...)
 			kp := offer(t, c, false)
@@ -119,7 +121,7 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 			if got := status(t, c, channel).Status; got != one.want || (err == nil) != (one.want != 0) {
 				t.Errorf("status %v, error %v", got, err)
 			}
-			if err != nil && (retryable(err) || errors.Is(err, errStore)) {
+			if err != nil && (retryable(err) || errors.Is(err, records.ErrStore)) {
 				t.Errorf("%v would be tried again", err)
 			}
 		})
@@ -141,8 +143,8 @@ func TestWelcomesWorkOnce(t *testing.T) {
 		for _, s := range []chat.Status{chat.StatusRequest, chat.StatusActive, chat.StatusLeft, chat.StatusRemoved, chat.StatusLost, chat.StatusStopped} {
 			rec := status(t, c, channel)
 			rec.Status = s
-			id := cid(c.store.index(channel[:]))
-			fatal(t, c.store.update(func(tx *sealedTx) error { return tx.save(key(tableConversation, id[:]), &rec) }))
+			id := records.CID(c.store.Index(channel[:]))
+			fatal(t, c.store.Update(func(tx *records.Tx) error { return tx.Save(records.Key(records.TableConversation, id[:]), &rec) }))
 			if _, err := c.home.join(in, 2); err == nil {
 				t.Errorf("last resort %v, %v: joined again", lastResort, s)
 			}
@@ -188,7 +190,7 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 	id, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	k := c.ids[id]
-	fatal(t, c.store.update(func(tx *sealedTx) error {
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
 		m, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
 			return err
@@ -276,8 +278,8 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	chain, err := account.Verify(who, [][]byte{statement})
 	fatal(t, err)
 	head := chain.Head()
-	fatal(t, c.store.update(func(tx *sealedTx) error {
-		return errors.Join(pinChain(tx, chain), saveContact(tx, contactRecord{
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
+		return errors.Join(records.PinChain(tx, chain), records.SaveContact(tx, records.Contact{
 			Version: 1, Address: who.String(), Known: true, Name: "My brother", Verified: head[:],
 		}))
 	}))
@@ -286,7 +288,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	}
 	channel := protocol.ChannelID{1}
 	impostor := newPlayer(t, who.String())
-	impostor.create(t, groupState{Version: recordVersion, Host: "here"}.withRole(who.String(), chat.RoleOwner), channel[:]...)
+	impostor.create(t, groupState{Version: records.Version, Host: "here"}.withRole(who.String(), chat.RoleOwner), channel[:]...)
 	kp := offer(t, c, false)
 	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
 	fatal(t, err)

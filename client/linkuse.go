@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -208,21 +209,21 @@ func (r *requestList) drop(a *actor) bool {
 
 // newestRequests are the requests at the account's own server that are to be
 // opened at start, the oldest first.
-type newestRequests []stored
+type newestRequests []records.Stored
 
-func (n *newestRequests) note(c *Client, s stored) {
-	known := slices.ContainsFunc(*n, func(o stored) bool { return o.k == s.k })
-	if known || c.isForeign(s.rec.Host) {
+func (n *newestRequests) note(c *Client, s records.Stored) {
+	known := slices.ContainsFunc(*n, func(o records.Stored) bool { return o.K == s.K })
+	if known || c.isForeign(s.Rec.Host) {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(*n, s, func(o, s stored) int { return cmp.Compare(o.rec.Activity, s.rec.Activity) })
+	at, _ := slices.BinarySearchFunc(*n, s, func(o, s records.Stored) int { return cmp.Compare(o.Rec.Activity, s.Rec.Activity) })
 	*n = slices.Insert(*n, at, s)
 	*n = (*n)[max(0, len(*n)-maxOpenRequests):]
 }
 
 // connect starts a conversation. A request becomes the newest of those whose
 // channels are open; one at another server stays where it is.
-func (c *Client) connect(k cid, rec *convRecord) {
+func (c *Client) connect(k records.CID, rec *records.Conversation) {
 	if rec.Status != chat.StatusRequest || rec.Expected {
 		c.start(k, rec)
 		return

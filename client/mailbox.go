@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -257,25 +258,16 @@ func (m *mailbox) sync(ctx context.Context) error {
 	}
 }
 
-func (m *mailbox) profile() (rec profileRecord, err error) {
-	err = m.client.store.view(func(tx *sealedTx) error {
-		_, err := tx.load([]byte(tableProfile), &rec)
+func (m *mailbox) profile() (rec records.Profile, err error) {
+	err = m.client.store.View(func(tx *records.Tx) error {
+		_, err := tx.Load([]byte(records.TableProfile), &rec)
 		return err
 	})
 	return rec, err
 }
 
-func (m *mailbox) update(change func(*profileRecord)) error {
-	return m.client.store.update(func(tx *sealedTx) error { return updateProfile(tx, change) })
-}
-
-func updateProfile(tx *sealedTx, change func(*profileRecord)) error {
-	var rec profileRecord
-	if _, err := tx.load([]byte(tableProfile), &rec); err != nil {
-		return err
-	}
-	change(&rec)
-	return tx.save([]byte(tableProfile), &rec)
+func (m *mailbox) update(change func(*records.Profile)) error {
+	return m.client.store.Update(func(tx *records.Tx) error { return records.UpdateProfile(tx, change) })
 }
 
 // signIn registers the account if need be, identifies the connection, asks for
@@ -309,8 +301,8 @@ func (m *mailbox) signIn(ctx context.Context) error {
 
 // register asks the server to create the account. It notes that before, as the
 // answer may be lost.
-func (m *mailbox) register(ctx context.Context, rec profileRecord) error {
-	if err := m.update(func(p *profileRecord) { p.Asked = true }); err != nil {
+func (m *mailbox) register(ctx context.Context, rec records.Profile) error {
+	if err := m.update(func(p *records.Profile) { p.Asked = true }); err != nil {
 		return err
 	}
 	_, err := m.link.call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
@@ -321,12 +313,12 @@ func (m *mailbox) register(ctx context.Context, rec profileRecord) error {
 	if err != nil {
 		return err
 	}
-	return m.update(func(p *profileRecord) { p.Registered, p.Asked, p.Invite = true, false, "" })
+	return m.update(func(p *records.Profile) { p.Registered, p.Asked, p.Invite = true, false, "" })
 }
 
 // replenishKeyPackages publishes key packages when few are left, and renews the
 // last-resort one. It stores them before it publishes them.
-func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) error {
+func (m *mailbox) replenishKeyPackages(ctx context.Context, rec records.Profile) error {
 	b, err := m.link.call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
 	if err != nil {
 		return err
@@ -343,7 +335,7 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) e
 		return nil
 	}
 	var publish protocol.KeyPackagesPublish
-	err = m.client.store.update(func(tx *sealedTx) error {
+	err = m.client.store.Update(func(tx *records.Tx) error {
 		publish = protocol.KeyPackagesPublish{Replace: wrong}
 		if err := dropExpiredKeys(tx, m.client.eraseNow()); err != nil {
 			return err
@@ -366,16 +358,16 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) e
 	if _, err = m.link.call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
 		return err
 	}
-	return m.update(func(p *profileRecord) { p.LastResort = now.Unix() })
+	return m.update(func(p *records.Profile) { p.LastResort = now.Unix() })
 }
 
 // dropExpiredKeys erases the private parts of key packages that nobody can use
 // any more, also in what is still under way.
-func dropExpiredKeys(tx *sealedTx, now time.Time) error {
+func dropExpiredKeys(tx *records.Tx, now time.Time) error {
 	var gone [][]byte
-	err := tx.scan([]byte(tableKeyPackage), false, func(k, v []byte) (bool, error) {
-		var rec keyPackageRecord
-		if err := decodeRecord(v, &rec); err != nil {
+	err := tx.Scan([]byte(records.TableKeyPackage), false, func(k, v []byte) (bool, error) {
+		var rec records.KeyPackage
+		if err := records.Decode(v, &rec); err != nil {
 			return false, err
 		}
 		kp, err := mls.ParseKeyPackage(rec.KeyPackage)
@@ -389,13 +381,13 @@ func dropExpiredKeys(tx *sealedTx, now time.Time) error {
 		return true, nil
 	})
 	for _, k := range gone {
-		err = errors.Join(err, tx.delete(k))
+		err = errors.Join(err, tx.Delete(k))
 	}
 	return err
 }
 
 // newKeyPackage makes a key package and keeps its private part.
-func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
+func (m *mailbox) newKeyPackage(tx *records.Tx, lastResort bool) ([]byte, error) {
 	self := m.client.self
 	credential, err := account.Credential{Address: self.address, Device: self.device}.Encode()
 	if err != nil {
@@ -411,6 +403,6 @@ func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec := keyPackageRecord{Version: recordVersion, KeyPackage: kp.Bytes(), Private: private.Bytes()}
-	return kp.Bytes(), tx.save(key(tableKeyPackage, tx.index(kp.Ref())), &rec)
+	rec := records.KeyPackage{Version: records.Version, KeyPackage: kp.Bytes(), Private: private.Bytes()}
+	return kp.Bytes(), tx.Save(records.Key(records.TableKeyPackage, tx.Index(kp.Ref())), &rec)
 }

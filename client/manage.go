@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
 // AddMembers adds people to a group.
@@ -18,7 +19,7 @@ func (c *Client) AddMembers(ctx context.Context, conv chat.ConversationID, peopl
 	if err != nil {
 		return err
 	}
-	return c.tell(ctx, conv, commandChange{changeRecord{Add: add}})
+	return c.tell(ctx, conv, commandChange{records.Change{Add: add}})
 }
 
 // RemoveMembers removes people from a group.
@@ -27,7 +28,7 @@ func (c *Client) RemoveMembers(ctx context.Context, conv chat.ConversationID, pe
 	for _, a := range people {
 		remove = append(remove, a.String())
 	}
-	return c.tell(ctx, conv, commandChange{changeRecord{Remove: remove}})
+	return c.tell(ctx, conv, commandChange{records.Change{Remove: remove}})
 }
 
 // Rename gives a group another title.
@@ -42,12 +43,12 @@ func (c *Client) Rename(ctx context.Context, conv chat.ConversationID, title str
 }
 
 func (c *Client) rename(ctx context.Context, conv chat.ConversationID, title string) error {
-	return c.tell(ctx, conv, commandChange{changeRecord{Title: &title}})
+	return c.tell(ctx, conv, commandChange{records.Change{Title: &title}})
 }
 
 // SetRole makes a member an administrator, an owner or an ordinary member.
 func (c *Client) SetRole(ctx context.Context, conv chat.ConversationID, who account.Address, role chat.Role) error {
-	return c.tell(ctx, conv, commandChange{changeRecord{Roles: []roleRecord{{who.String(), role}}}})
+	return c.tell(ctx, conv, commandChange{records.Change{Roles: []records.Role{{Address: who.String(), Role: role}}}})
 }
 
 // SetTimer makes messages disappear after a time, 0 for never.
@@ -56,7 +57,7 @@ func (c *Client) SetTimer(ctx context.Context, conv chat.ConversationID, after t
 		return err
 	}
 	seconds := uint32(after / time.Second)
-	return c.tell(ctx, conv, commandChange{changeRecord{Timer: &seconds}})
+	return c.tell(ctx, conv, commandChange{records.Change{Timer: &seconds}})
 }
 
 // Leave leaves a conversation.
@@ -97,13 +98,13 @@ func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 
 // Block refuses everything that somebody sends, from now on.
 func (c *Client) Block(ctx context.Context, who account.Address) error {
-	err := c.store.update(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, who.String())
+	err := c.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
 		rec.Blocked = true
-		return errors.Join(saveContact(tx, rec), renewWake(tx, true), newMailToken(tx))
+		return errors.Join(records.SaveContact(tx, rec), records.RenewWake(tx, true), records.NewMailToken(tx))
 	})
 	if err != nil {
 		return err
@@ -123,12 +124,12 @@ func (c *Client) Block(ctx context.Context, who account.Address) error {
 
 // Unblock takes a block back; what was refused meanwhile is gone.
 func (c *Client) Unblock(who account.Address) error {
-	return c.store.update(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, who.String())
+	return c.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
 		rec.Blocked = false
-		return saveContact(tx, rec)
+		return records.SaveContact(tx, rec)
 	})
 }

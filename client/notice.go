@@ -4,48 +4,25 @@ package client
 
 import (
 	"slices"
-	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
-// A noticeRecord is what a messageRecord has in place of a text.
-type noticeRecord struct {
-	Kind   chat.NoticeKind `cbor:"1,keyasint"`
-	Whom   string          `cbor:"2,keyasint,omitempty"`
-	Title  string          `cbor:"3,keyasint,omitempty"`
-	Timer  uint32          `cbor:"4,keyasint,omitempty"` // seconds
-	Role   chat.Role       `cbor:"5,keyasint,omitempty"`
-	Reason string          `cbor:"6,keyasint,omitempty"`
-	Count  uint64          `cbor:"7,keyasint,omitempty"`
-}
-
-// notice returns what the record tells, nil of a message.
-func (r *messageRecord) notice() *chat.Notice {
-	switch {
-	case !r.Notice:
-		return nil
-	case r.What == nil:
-		return &chat.Notice{Kind: chat.NoticeOther}
-	}
-	n := r.What
-	return &chat.Notice{Kind: n.Kind, Whom: address(n.Whom), Title: n.Title, Timer: time.Duration(n.Timer) * time.Second, Role: n.Role, Reason: n.Reason, Count: n.Count}
-}
-
 // notice enters into the history what somebody did.
-func (c *conversation) notice(tx *sealedTx, from string, what noticeRecord) error {
+func (c *conversation) notice(tx *records.Tx, from string, what records.Notice) error {
 	return c.noticeAt(tx, nil, from, what)
 }
 
 // noticeAt enters into the history what somebody did, at the next of the places
 // that were kept for it, or else at the end.
-func (c *conversation) noticeAt(tx *sealedTx, places *placesRecord, from string, what noticeRecord) error {
+func (c *conversation) noticeAt(tx *records.Tx, places *records.Places, from string, what records.Notice) error {
 	if c.rec.Hidden {
 		return nil
 	}
-	now := millis(c.now())
-	rec := &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Notice: true, What: &what}
+	now := records.Millis(c.now())
+	rec := &records.Message{Version: records.Version, From: from, Sent: now, Received: now, Notice: true, What: &what}
 	if places == nil || places.Next > places.Last {
 		_, err := c.add(tx, rec)
 		return err
@@ -57,16 +34,16 @@ func (c *conversation) noticeAt(tx *sealedTx, places *placesRecord, from string,
 // keepPlaces keeps places in the history for the notices of changes that are
 // still to be made: what is written now is sent after them, and stands below
 // them.
-func (c *conversation) keepPlaces(tx *sealedTx) error {
+func (c *conversation) keepPlaces(tx *records.Tx) error {
 	for _, item := range c.outbox {
 		if item.Change == nil || item.Change.Places != nil {
 			continue
 		}
-		n := item.Change.notices(c.state.Group)
+		n := countNotices(item.Change, c.state.Group)
 		if n == 0 {
 			continue
 		}
-		item.Change.Places = &placesRecord{c.rec.NextOrder + 1, c.rec.NextOrder + n}
+		item.Change.Places = &records.Places{Next: c.rec.NextOrder + 1, Last: c.rec.NextOrder + n}
 		if r := c.rec.Reported; r.Delivered == c.rec.NextOrder {
 			r.Delivered += n
 		}
@@ -81,12 +58,12 @@ func (c *conversation) keepPlaces(tx *sealedTx) error {
 
 // giveUpPlaces lets the notices of changes stand at the end after all, if a
 // message that was written after them is in the channel before them.
-func (c *conversation) giveUpPlaces(tx *sealedTx, sent uint64) error {
+func (c *conversation) giveUpPlaces(tx *records.Tx, sent uint64) error {
 	for _, item := range c.outbox {
 		if item.Change == nil || item.Change.Places == nil || item.Change.Places.Next >= sent {
 			continue
 		}
-		item.Change.Places = &placesRecord{Next: 1}
+		item.Change.Places = &records.Places{Next: 1}
 		if err := c.saveItem(tx, item); err != nil {
 			return err
 		}
@@ -94,8 +71,8 @@ func (c *conversation) giveUpPlaces(tx *sealedTx, sent uint64) error {
 	return nil
 }
 
-// notices counts the notices that a change leads to.
-func (ch *changeRecord) notices(group bool) uint64 {
+// countNotices counts the notices that a change leads to.
+func countNotices(ch *records.Change, group bool) uint64 {
 	n := len(ch.Remove) + len(ch.Roles)
 	if group {
 		n += len(ch.Add)
@@ -114,7 +91,7 @@ func (ch *changeRecord) notices(group bool) uint64 {
 
 // recordNotices adds a notice to the history for each change that a commit made,
 // an own one at the places that were kept for it.
-func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
+func (c *conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, next groupState, places *records.Places) error {
 	who, err := leafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
@@ -124,18 +101,18 @@ func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, nex
 	again := addedAgain(commit)
 	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
-		if err := c.noticeAt(tx, places, who, noticeRecord{Kind: chat.NoticeLeft}); err != nil {
+		if err := c.noticeAt(tx, places, who, records.Notice{Kind: chat.NoticeLeft}); err != nil {
 			return err
 		}
 	}
-	var all []noticeRecord
+	var all []records.Notice
 	for _, m := range commit.Added() {
 		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
-			all = append(all, noticeRecord{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
+			all = append(all, records.Notice{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
 		}
 	}
 	for _, whom := range removed {
-		all = append(all, noticeRecord{Kind: chat.NoticeRemoved, Whom: whom})
+		all = append(all, records.Notice{Kind: chat.NoticeRemoved, Whom: whom})
 	}
 	for _, n := range append(all, c.noticesOf(next, commit)...) {
 		if err := c.noticeAt(tx, places, author, n); err != nil {
@@ -168,7 +145,7 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 
 // noticesOf returns the notices for the difference between the group state and
 // the next one.
-func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all []noticeRecord) {
+func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all []records.Notice) {
 	comes := func(address string) bool { // without the role that it may have had before
 		return slices.ContainsFunc(commit.Added(), func(m mls.Member) bool {
 			cred, err := leafCredential(m.Leaf)
@@ -176,19 +153,19 @@ func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all
 		})
 	}
 	if next.Title != c.state.Title {
-		all = append(all, noticeRecord{Kind: chat.NoticeRenamed, Title: next.Title})
+		all = append(all, records.Notice{Kind: chat.NoticeRenamed, Title: next.Title})
 	}
 	if next.Timer != c.state.Timer {
-		all = append(all, noticeRecord{Kind: chat.NoticeTimer, Timer: next.Timer})
+		all = append(all, records.Notice{Kind: chat.NoticeTimer, Timer: next.Timer})
 	}
 	for _, r := range next.Roles {
 		if r.Role != c.state.role(r.Address) {
-			all = append(all, noticeRecord{Kind: chat.NoticeRole, Whom: r.Address, Role: r.Role})
+			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address, Role: r.Role})
 		}
 	}
 	for _, r := range c.state.Roles {
 		if next.role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
-			all = append(all, noticeRecord{Kind: chat.NoticeRole, Whom: r.Address})
+			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address})
 		}
 	}
 	return all

@@ -123,7 +123,7 @@ func TestMessagesStandBelowTheChangeBeforeThem(t *testing.T) {
 		pass(time.Minute)
 		order := func(p *person) (all []string) {
 			t.Helper()
-			page, err := p.Page(id, client.Position{}, client.MaxPage)
+			page, err := p.Page(id, chat.Position{}, chat.MaxPage)
 			must(t, err)
 			for _, m := range page.Messages {
 				switch {
@@ -145,7 +145,7 @@ func TestMessagesStandBelowTheChangeBeforeThem(t *testing.T) {
 
 		b.accept()
 		want(t, "bob reads", b.texts(id), []string{"hello", "are you there?"})
-		must(t, a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
+		must(t, a.SetRole(t.Context(), id, b.Address(), chat.RoleAdmin))
 		pass(time.Minute)
 		a.way.Partition(away, true)
 		must(t, a.AddMembers(t.Context(), id, []account.Address{d.Address()}))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -49,7 +50,7 @@ func (c *conversation) deleteChannel() {
 	})
 }
 
-func (in inputDeleted) step(c *conversation, _ *sealedTx) error {
+func (in inputDeleted) step(c *conversation, _ *records.Tx) error {
 	if in.opening != c.opening || c.phase != phaseEnding {
 		return nil
 	}
@@ -77,7 +78,7 @@ const lostTimeout = 5 * time.Minute
 const lostRefusals = 6
 
 // openingRefused deals with a server that does not let this device open the channel.
-func (c *conversation) openingRefused(tx *sealedTx, err error) error {
+func (c *conversation) openingRefused(tx *records.Tx, err error) error {
 	c.phase = phaseClosed
 	now := c.now().Unix()
 	switch {
@@ -89,7 +90,7 @@ func (c *conversation) openingRefused(tx *sealedTx, err error) error {
 		c.touch()
 		return c.abandon(tx)
 	}
-	for _, try := range []func(*sealedTx) (bool, error){c.refusedEarlier, c.tryEarlier, c.createAgain} {
+	for _, try := range []func(*records.Tx) (bool, error){c.refusedEarlier, c.tryEarlier, c.createAgain} {
 		if tried, err := try(tx); tried || err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -166,13 +167,16 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 }
 
 // sendLetter drops a letter into a mailbox.
-func (c *Client) sendLetter(ctx context.Context, l letterRecord) error {
+func (c *Client) sendLetter(ctx context.Context, l records.Letter) error {
 	to, err := account.ParseAddress(l.To)
 	if err != nil {
 		return err
 	}
-	token, err := c.mailTokenOf(l.To, l.Device)
-	if err != nil {
+	var token []byte
+	if err := c.store.View(func(tx *records.Tx) (err error) {
+		token, err = records.PeerTokenOf(tx, l.To, l.Device)
+		return err
+	}); err != nil {
 		return err
 	}
 	if c.isOlder(to.Host) {
@@ -193,7 +197,7 @@ func (c *Client) Resolve(ctx context.Context, a account.Address) (*account.Chain
 	if found.err != nil {
 		return nil, found.err
 	}
-	return found.chain, c.store.update(func(tx *sealedTx) error { return pinChain(tx, found.chain) })
+	return found.chain, c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.chain) })
 }
 
 // Safety returns the safety number between this account and another, and
@@ -202,8 +206,8 @@ func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety,
 	chain, err := c.Resolve(ctx, a)
 	if errors.Is(err, backend.ErrOffline) {
 		// What is remembered was fetched from the server, too.
-		err = c.store.view(func(tx *sealedTx) error {
-			known, e := pinnedChain(tx, a)
+		err = c.store.View(func(tx *records.Tx) error {
+			known, e := records.PinnedChain(tx, a)
 			if e == nil && known == nil {
 				e = err
 			}
@@ -233,8 +237,8 @@ func (c *Client) ownChain() (*account.Chain, error) {
 
 // MarkVerified notes that the safety numbers were compared.
 func (c *Client) MarkVerified(a account.Address) error {
-	return c.noteContact(a, func(tx *sealedTx, rec *contactRecord) error {
-		chain, err := pinnedChain(tx, a)
+	return c.noteContact(a, func(tx *records.Tx, rec *records.Contact) error {
+		chain, err := records.PinnedChain(tx, a)
 		if err != nil {
 			return err
 		}

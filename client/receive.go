@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -28,7 +29,7 @@ func (c *conversation) ownEntry(e protocol.Entry) *outItem {
 // open takes an entry out of its envelope and processes it, or has its commit
 // fetched first. What cannot be read is passed over: the server or a
 // member put it there, and the next entry may be fine.
-func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
+func (c *conversation) open(tx *records.Tx, e protocol.Entry) error {
 	k, ok, err := c.envelopeKey(tx, e.Epoch)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ var errAgain = errors.New("an entry cannot be read")
 // unreadable passes over an entry and leaves a mark where it stood, unless it is
 // the commit that all that follows depends on: the client fetches that again,
 // because it may have been damaged on its way.
-func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
+func (c *conversation) unreadable(tx *records.Tx, e protocol.Entry, why error) error {
 	if errors.Is(why, mls.ErrOwnMessage) && c.rec.Takeovers != c.takeovers && !c.readingAgain() {
 		return c.stop(tx, chat.StatusLost, errCopyWrote)
 	}
@@ -77,11 +78,11 @@ func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) err
 		return nil
 	}
 	c.rec.Unreadable = true
-	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: chat.NoticeUnreadable})
+	return c.notice(tx, c.self.address.String(), records.Notice{Kind: chat.NoticeUnreadable})
 }
 
 // process hands an MLS message to the group.
-func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) error {
+func (c *conversation) process(tx *records.Tx, e protocol.Entry, message []byte) error {
 	received, delta, err := c.group.Process(message, c.now())
 	if err != nil {
 		return c.unreadable(tx, e, err)
@@ -133,7 +134,7 @@ func (c *conversation) turn() time.Time {
 }
 
 // follow judges somebody else's commit and enters the epoch that it begins.
-func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
+func (c *conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
 	next, err := c.rules().judge(commit)
 	if err == nil {
 		err = c.rejectOwnImpersonation(commit)
@@ -188,7 +189,7 @@ func (s identity) notSelf(leaf *mls.LeafNode) error {
 
 // discardPending gives up an own commit that another one overtook. The outbox
 // item that it came from makes a new one if that is still needed.
-func (c *conversation) discardPending(tx *sealedTx) error {
+func (c *conversation) discardPending(tx *records.Tx) error {
 	own := c.group.PendingCommit()
 	if own == nil {
 		return nil
@@ -214,7 +215,7 @@ func (c *conversation) discardPending(tx *sealedTx) error {
 
 // enterEpoch updates the state for a new epoch after an own or a foreign commit;
 // places are where the history keeps room for the notices of an own one.
-func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
+func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next groupState, places *records.Places) error {
 	if err := c.recordNotices(tx, commit, next, places); err != nil {
 		return err
 	}
@@ -277,7 +278,7 @@ func (c *conversation) departed(commit *mls.StagedCommit) {
 	for _, m := range commit.Removed() {
 		cred, err := leafCredential(m.Leaf)
 		if err == nil && slices.Contains(c.rec.Unconfirmed, cred.Address.String()) {
-			c.rec.Departed = append(c.rec.Departed, claimRecord{cred.Address.String(), cred.Device, m.Leaf.SignatureKey()})
+			c.rec.Departed = append(c.rec.Departed, records.Claim{Address: cred.Address.String(), Device: cred.Device, Key: m.Leaf.SignatureKey()})
 		}
 	}
 	gone := func(a string) bool { return len(c.leavesOf(a)) == 0 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -44,7 +45,7 @@ func (c *Client) Register(ctx context.Context) error {
 
 // refused decides what the refusal of a registration means. The account may be
 // there from an earlier attempt.
-func (m *mailbox) refused(ctx context.Context, rec profileRecord, refusal *protocol.Error) error {
+func (m *mailbox) refused(ctx context.Context, rec records.Profile, refusal *protocol.Error) error {
 	exists := refusal.Code == protocol.CodeExists
 	if rec.Asked || exists {
 		ours, err := m.isOurs(ctx, rec)
@@ -57,11 +58,11 @@ func (m *mailbox) refused(ctx context.Context, rec profileRecord, refusal *proto
 	} else if refusal.Code == protocol.CodeInternal || refusal.Code == protocol.CodeUnavailable {
 		return refusal // after what it did, or before
 	}
-	return errors.Join(refusal, m.update(func(p *profileRecord) { p.Asked = false }))
+	return errors.Join(refusal, m.update(func(p *records.Profile) { p.Asked = false }))
 }
 
 // isOurs reports whether the server has this very account.
-func (m *mailbox) isOurs(ctx context.Context, rec profileRecord) (bool, error) {
+func (m *mailbox) isOurs(ctx context.Context, rec records.Profile) (bool, error) {
 	b, err := m.link.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
 	if err != nil {
 		return false, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -37,12 +38,12 @@ func (c *Client) Cancel(ctx context.Context, conv chat.ConversationID, msg conte
 }
 
 // ownRecord loads a message that this account wrote.
-func (c *conversation) ownRecord(tx *sealedTx, id content.MessageID) (uint64, *messageRecord, error) {
-	order, rec, err := c.loadMessage(tx, id)
+func (c *conversation) ownRecord(tx *records.Tx, id content.MessageID) (uint64, *records.Message, error) {
+	order, rec, err := records.LoadMessage(tx, c.id, id)
 	switch {
 	case err != nil:
 		return 0, nil, err
-	case rec == nil || rec.Deleted || rec.expired(c.now()):
+	case rec == nil || rec.Deleted || rec.Expired(c.now()):
 		return 0, nil, refusal{chat.ErrNoMessage}
 	case rec.From != c.self.address.String():
 		return 0, nil, refusal{chat.ErrNotYours}
@@ -50,7 +51,7 @@ func (c *conversation) ownRecord(tx *sealedTx, id content.MessageID) (uint64, *m
 	return order, rec, nil
 }
 
-func (in commandRetry) step(c *conversation, tx *sealedTx) error {
+func (in commandRetry) step(c *conversation, tx *records.Tx) error {
 	order, rec, err := c.ownRecord(tx, in.id)
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (in commandRetry) step(c *conversation, tx *sealedTx) error {
 	if rec.Expires != 0 {
 		lasts = time.Unix(rec.Expires+rec.Behind, 0).Sub(c.now())
 	}
-	out := outboxRecord{Message: rec.Content, Order: order, Uploads: rec.Uploads, Expire: uint64(blobExpiry(lasts) / time.Second)}
+	out := records.OutboxItem{Message: rec.Content, Order: order, Uploads: rec.Uploads, Expire: uint64(blobExpiry(lasts) / time.Second)}
 	for i := range out.Uploads {
 		out.Uploads[i].Done = false // the server may have let go of it meanwhile
 	}
@@ -81,7 +82,7 @@ func (in commandRetry) step(c *conversation, tx *sealedTx) error {
 
 // editAgain repeats the edit of a message that the others had not got when it
 // was made.
-func (c *conversation) editAgain(tx *sealedTx, rec *messageRecord) error {
+func (c *conversation) editAgain(tx *records.Tx, rec *records.Message) error {
 	if !rec.Edited {
 		return nil
 	}
@@ -92,7 +93,7 @@ func (c *conversation) editAgain(tx *sealedTx, rec *messageRecord) error {
 	return commandSend{message: content.Edit(rec.ID, original, rec.Text)}.step(c, tx)
 }
 
-func (in commandCancel) step(c *conversation, tx *sealedTx) error {
+func (in commandCancel) step(c *conversation, tx *records.Tx) error {
 	order, rec, err := c.ownRecord(tx, in.id)
 	if err != nil {
 		return err
@@ -115,18 +116,18 @@ func (in commandCancel) step(c *conversation, tx *sealedTx) error {
 }
 
 // keepUploads remembers what sending a failed message again needs.
-func (c *conversation) keepUploads(tx *sealedTx, item *outItem) error {
+func (c *conversation) keepUploads(tx *records.Tx, item *outItem) error {
 	if item.Order == 0 || len(item.Uploads) == 0 {
 		return nil
 	}
-	at := key(tableMessage, c.id[:], number(item.Order))
-	var rec messageRecord
-	ok, err := tx.load(at, &rec)
-	if err != nil || !ok || rec.whole().Deleted {
+	at := records.Key(records.TableMessage, c.id[:], records.Number(item.Order))
+	var rec records.Message
+	ok, err := tx.Load(at, &rec)
+	if err != nil || !ok || rec.Whole().Deleted {
 		return err
 	}
-	rec.whole().Uploads = item.Uploads
-	return tx.save(at, &rec)
+	rec.Whole().Uploads = item.Uploads
+	return tx.Save(at, &rec)
 }
 
 // upload is what an item needs to have its next file uploaded.

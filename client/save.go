@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -48,7 +47,7 @@ func (c *Client) Save(ctx context.Context, conv chat.ConversationID, id content.
 		return "", err
 	}
 	if !utf8.ValidString(path) {
-		return "", errPath
+		return "", records.ErrPath
 	}
 	return path, c.tell(ctx, conv, commandSaved{id, index, path})
 }
@@ -180,7 +179,7 @@ func gone(err error) error {
 // that lies elsewhere is not touched: that server would learn the address of
 // this machine.
 func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
-	at, blob, err := blobOf(ext)
+	at, blob, err := records.BlobOf(ext)
 	if err == nil && at != host {
 		err = fmt.Errorf("%w (it lies at %q)", chat.ErrElsewhere, at)
 	}
@@ -190,17 +189,4 @@ func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
 func seek(f io.Seeker, to int64) error {
 	_, err := f.Seek(to, io.SeekStart)
 	return err
-}
-
-// blobOf checks an external part and returns where it is.
-func blobOf(ext *content.External) (host string, id protocol.BlobID, err error) {
-	u, err := url.Parse(ext.URL)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return "", id, fmt.Errorf("%w: attachment", protocol.ErrMalformed)
-	}
-	id, err = protocol.ParseBlobID(strings.TrimPrefix(u.Path, protocol.BlobPath+"/"))
-	if err == nil && (len(ext.Key) != attach.KeySize || len(ext.Nonce) != attach.NonceSize || ext.Size > attach.MaxSize) {
-		err = fmt.Errorf("%w: attachment", protocol.ErrMalformed)
-	}
-	return u.Host, id, err
 }

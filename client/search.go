@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fold"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -67,9 +68,8 @@ func (s *searcher) goOn(all []chat.Conversation) ([]chat.Conversation, error) {
 		return all, nil
 	}
 	for i, conv := range all {
-		err := s.client.viewConversation(conv.ID, func(tx *sealedTx, k cid, _ *convRecord) error {
-			machine := conversation{id: k}
-			order, err := machine.messageOrder(tx, s.query.Before)
+		err := s.client.viewConversation(conv.ID, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+			order, err := records.MessageOrder(tx, k, s.query.Before)
 			if order > 0 {
 				s.from = order - 1
 			}
@@ -94,7 +94,7 @@ func (s *searcher) search(ctx context.Context, id chat.ConversationID) (bool, er
 		}
 		var hits []chat.Message
 		end := true
-		err := s.client.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) (err error) {
+		err := s.client.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) (err error) {
 			hits, end, err = s.step(s.client.pager(tx, k, id))
 			return err
 		})
@@ -120,11 +120,11 @@ func (s *searcher) search(ctx context.Context, id chat.ConversationID) (bool, er
 func (s *searcher) step(p *pager) (hits []chat.Message, end bool, err error) {
 	seen := 0
 	end = true
-	err = p.walk(s.from, true, func(order uint64, rec *messageRecord) (bool, error) {
+	err = p.walk(s.from, true, func(order uint64, rec *records.Message) (bool, error) {
 		s.from = order - 1
 		seen++
 		if s.matches(rec) {
-			m, err := p.message(p.id, p.conv, order, rec)
+			m, err := p.Message(p.id, p.conv, order, rec)
 			if err != nil {
 				return false, err
 			}
@@ -136,13 +136,13 @@ func (s *searcher) step(p *pager) (hits []chat.Message, end bool, err error) {
 	return hits, end, err
 }
 
-func (s *searcher) matches(rec *messageRecord) bool {
+func (s *searcher) matches(rec *records.Message) bool {
 	q := &s.query
 	switch {
 	case rec.Notice || rec.Deleted,
 		!q.From.IsZero() && rec.From != q.From.String(),
-		!q.Since.IsZero() && rec.sent() < millis(q.Since),
-		!q.Until.IsZero() && rec.sent() >= millis(q.Until):
+		!q.Since.IsZero() && rec.SentMillis() < records.Millis(q.Since),
+		!q.Until.IsZero() && rec.SentMillis() >= records.Millis(q.Until):
 		return false
 	}
 	if !q.Files && s.contains(rec.Text) {
@@ -163,7 +163,7 @@ func (s *searcher) contains(text string) bool {
 
 // fileNames returns the names of a message's attachments, and whether there
 // are any.
-func fileNames(rec *messageRecord) (names string, any bool) {
+func fileNames(rec *records.Message) (names string, any bool) {
 	if len(rec.Content) == 0 || rec.Text != "" && !rec.Edited && len(rec.Content) < len(rec.Text)+minAttachmentOverhead {
 		return "", false
 	}

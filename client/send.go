@@ -10,33 +10,36 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // queue adds an item to the end of the outbox.
-func (c *conversation) queue(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+func (c *conversation) queue(tx *records.Tx, rec records.OutboxItem) (*outItem, error) {
 	c.rec.NextItem++
-	rec.Version = recordVersion
-	item := &outItem{outboxRecord: rec, n: c.rec.NextItem}
+	rec.Version = records.Version
+	item := &outItem{OutboxItem: rec, n: c.rec.NextItem}
 	c.outbox = append(c.outbox, item)
 	c.touch()
 	return item, c.saveItem(tx, item)
 }
 
-func (c *conversation) itemKey(n uint64) []byte { return key(tableOutbox, c.id[:], number(n)) }
-
-func (c *conversation) saveItem(tx *sealedTx, item *outItem) error {
-	return tx.save(c.itemKey(item.n), &item.outboxRecord)
+func (c *conversation) itemKey(n uint64) []byte {
+	return records.Key(records.TableOutbox, c.id[:], records.Number(n))
 }
 
-func (c *conversation) dropItem(tx *sealedTx, item *outItem) error {
+func (c *conversation) saveItem(tx *records.Tx, item *outItem) error {
+	return tx.Save(c.itemKey(item.n), &item.OutboxItem)
+}
+
+func (c *conversation) dropItem(tx *records.Tx, item *outItem) error {
 	c.outbox = slices.DeleteFunc(c.outbox, func(o *outItem) bool { return o == item })
 	c.touch()
 	if err := c.releaseFiles(tx, item); err != nil {
 		return err
 	}
-	return tx.delete(c.itemKey(item.n))
+	return tx.Delete(c.itemKey(item.n))
 }
 
 // pendingItems counts what is still to be put into the channel.
@@ -59,7 +62,7 @@ func (o *outItem) unstage() {
 }
 
 // pump does whatever can be done next.
-func (c *conversation) pump(tx *sealedTx) error {
+func (c *conversation) pump(tx *records.Tx) error {
 	if err := c.resumeRewind(tx); err != nil {
 		return err
 	}
@@ -123,7 +126,7 @@ func (c *conversation) canSkip(item *outItem) bool {
 
 // planCommit puts a commit of what others proposed at the head of the outbox:
 // before that, MLS lets nobody send.
-func (c *conversation) planCommit(tx *sealedTx) error {
+func (c *conversation) planCommit(tx *records.Tx) error {
 	if len(c.group.PendingProposals()) == 0 || c.rec.Status == chat.StatusLeft {
 		return nil
 	}
@@ -137,7 +140,7 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 			return nil // first that; any commit takes the proposals with it
 		}
 	}
-	item, err := c.queue(tx, outboxRecord{Change: &changeRecord{Pending: true}})
+	item, err := c.queue(tx, records.OutboxItem{Change: &records.Change{Pending: true}})
 	if err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 
 // advance takes an item one step further. It reports whether the next one may
 // go, too.
-func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bool, err error) {
+func (c *conversation) advance(tx *records.Tx, item *outItem, inFlight int) (on bool, err error) {
 	if item.working || !item.plain() && inFlight > 0 {
 		return false, nil // let the messages before a change arrive in this epoch
 	}
@@ -190,7 +193,7 @@ func (c *conversation) sealed(item *outItem) bool {
 
 // encrypt makes the envelope of a message. The error is one of the message
 // alone, unless the transaction failed.
-func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
+func (c *conversation) encrypt(tx *records.Tx, item *outItem) error {
 	var (
 		message []byte
 		delta   mls.Delta
@@ -214,14 +217,14 @@ func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 
 // wrap puts a payload into an envelope of the present epoch and keeps it with
 // the item.
-func (c *conversation) wrap(tx *sealedTx, item *outItem, kind protocol.EntryKind, payload envelope.Payload) error {
+func (c *conversation) wrap(tx *records.Tx, item *outItem, kind protocol.EntryKind, payload envelope.Payload) error {
 	epoch := c.group.Epoch()
 	k, ok, err := c.envelopeKey(tx, epoch)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return errDamaged
+		return records.ErrDamaged
 	}
 	item.Ciphertext, err = envelope.Seal(k, envelope.Place{Channel: c.rec.Channel, Epoch: epoch, Kind: kind}, payload)
 	if err != nil {
@@ -252,7 +255,7 @@ func (c *conversation) post(item *outItem) {
 }
 
 // confirmOwnEntry handles an own entry that came back from the channel.
-func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
+func (c *conversation) confirmOwnEntry(tx *records.Tx, item *outItem) error {
 	c.posts.reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
@@ -278,7 +281,7 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 }
 
 // abandon drops what can no longer be sent.
-func (c *conversation) abandon(tx *sealedTx) error {
+func (c *conversation) abandon(tx *records.Tx) error {
 	for _, item := range slices.Clone(c.outbox) {
 		if err := c.fail(tx, item, chat.ErrClosed); err != nil {
 			return err
@@ -295,7 +298,7 @@ func (c *conversation) commits(item *outItem) bool {
 
 // fail gives up on an item, takes back what it did to other messages, and says
 // why.
-func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
+func (c *conversation) fail(tx *records.Tx, item *outItem, why error) error {
 	if item.Change != nil && c.commits(item) {
 		if err := c.discardPending(tx); err != nil {
 			return err
@@ -314,16 +317,16 @@ func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
 	if item.Order == 0 {
 		return nil
 	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(item.Order)), &rec)
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause = chat.StateFailed, why.Error(), causeOf(why)
+	rec.State, rec.Reason, rec.Cause = chat.StateFailed, why.Error(), records.CauseOf(why)
 	return c.saveMessage(tx, item.Order, &rec, false)
 }
 
-func (in inputStashed) step(c *conversation, tx *sealedTx) error {
+func (in inputStashed) step(c *conversation, tx *records.Tx) error {
 	if !in.outbox {
 		return c.delivered(tx, in.n, in.err)
 	}

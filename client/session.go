@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -102,9 +103,9 @@ func (g *sessionGate) cutOff() (shut, changed <-chan struct{}) {
 // authenticate identifies the connection and binds it to this copy of the
 // profile.
 func (m *mailbox) authenticate(ctx context.Context) error {
-	var rec profileRecord
-	err := m.client.store.update(func(tx *sealedTx) (err error) {
-		if _, err = tx.load([]byte(tableProfile), &rec); err != nil || !rec.NextSession.IsZero() {
+	var rec records.Profile
+	err := m.client.store.Update(func(tx *records.Tx) (err error) {
+		if _, err = tx.Load([]byte(records.TableProfile), &rec); err != nil || !rec.NextSession.IsZero() {
 			return err
 		}
 		if rec.Generation == (protocol.Generation{}) {
@@ -116,7 +117,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 		if _, err := rand.Read(rec.NextSession.ID[:]); err != nil {
 			return err
 		}
-		return tx.save([]byte(tableProfile), &rec)
+		return tx.Save([]byte(records.TableProfile), &rec)
 	})
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if err := m.update(func(p *profileRecord) {
+	if err := m.update(func(p *records.Profile) {
 		p.Session, p.NextSession, p.TakeOver, p.SignedIn = rec.NextSession, protocol.SessionMark{}, false, m.client.now().Unix()
 		p.Seen = m.client.eraseNow().Unix()
 	}); err != nil {
@@ -160,7 +161,7 @@ func (c *Client) TakeOver(ctx context.Context) error {
 	if _, err := rand.Read(generation[:]); err != nil {
 		return err
 	}
-	err := c.home.update(func(p *profileRecord) {
+	err := c.home.update(func(p *records.Profile) {
 		p.TakeOver, p.Takeovers, p.Generation = true, p.Takeovers+1, generation
 		p.LastResort = 0 // the other copy may have published one
 	})
@@ -173,7 +174,7 @@ func (c *Client) TakeOver(ctx context.Context) error {
 // RegisterAgain creates the account again, with the keys that it had, on a
 // server that lost it.
 func (c *Client) RegisterAgain(ctx context.Context, invite string) error {
-	err := c.home.update(func(p *profileRecord) { p.Registered, p.Invite = false, invite })
+	err := c.home.update(func(p *records.Profile) { p.Registered, p.Invite = false, invite })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -41,7 +42,7 @@ var errStash = fmt.Errorf("%w: a message that lies elsewhere", errRule)
 
 // fetchCommit has a commit fetched that is too long for its entry. One at a
 // time, as nothing after it can be read before.
-func (c *conversation) fetchCommit(tx *sealedTx, e protocol.Entry, stash envelope.Stash) error {
+func (c *conversation) fetchCommit(tx *records.Tx, e protocol.Entry, stash envelope.Stash) error {
 	if e.Kind != protocol.KindCommit || e.Epoch != c.group.Epoch() || stash.Size > c.longestCommit() {
 		return c.unreadable(tx, e, errStash)
 	}
@@ -50,7 +51,7 @@ func (c *conversation) fetchCommit(tx *sealedTx, e protocol.Entry, stash envelop
 	return nil
 }
 
-func (in inputFetched) step(c *conversation, tx *sealedTx) error {
+func (in inputFetched) step(c *conversation, tx *records.Tx) error {
 	if c.waiting == nil || c.waiting.Seq != in.seq {
 		return nil // asked for before the connection ended, or a write failed
 	}

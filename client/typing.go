@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -52,12 +53,12 @@ func (c *Client) Typing(ctx context.Context, id chat.ConversationID, on bool) er
 	return c.tell(ctx, id, commandTyping{on})
 }
 
-func (in commandTyping) step(c *conversation, tx *sealedTx) error {
+func (in commandTyping) step(c *conversation, tx *records.Tx) error {
 	now := c.now()
 	if !in.on && !c.typing || now.Before(c.signalled.Add(signalEvery)) || !c.maySignal() {
 		return nil
 	}
-	settings, err := loadSettings(tx)
+	settings, err := records.LoadSettings(tx)
 	if err != nil || !settings.Typing {
 		return err
 	}
@@ -74,8 +75,8 @@ func (c *conversation) maySignal() bool {
 
 // signal shows the others something that is not stored. The ratchet and the
 // count are, before it leaves.
-func (c *conversation) signal(tx *sealedTx, on bool) error {
-	body, err := dcbor.Marshal(typingControl{Version: recordVersion, On: on})
+func (c *conversation) signal(tx *records.Tx, on bool) error {
+	body, err := dcbor.Marshal(typingControl{Version: records.Version, On: on})
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (c *conversation) signal(tx *sealedTx, on bool) error {
 		return err
 	}
 	c.rec.Signals++
-	if err := tx.save(key(tableConversation, c.id[:]), &c.rec); err != nil {
+	if err := tx.Save(records.Key(records.TableConversation, c.id[:]), &c.rec); err != nil {
 		return err
 	}
 	epoch := c.group.Epoch()
@@ -104,7 +105,7 @@ func (c *conversation) signal(tx *sealedTx, on bool) error {
 		return err
 	}
 	if !ok {
-		return errDamaged
+		return records.ErrDamaged
 	}
 	sealed, err := envelope.Seal(k, c.signalPlace(epoch), envelope.Payload{Message: message})
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *conversation) signalPlace(epoch uint64) envelope.Place {
 
 // step takes in what somebody shows. Whatever is wrong with it, it is passed
 // over.
-func (in inputSignal) step(c *conversation, tx *sealedTx) error {
+func (in inputSignal) step(c *conversation, tx *records.Tx) error {
 	s := in.signal
 	open := c.phase == phaseCatching || c.phase == phaseLive
 	if !open || c.rec.Status != chat.StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
@@ -158,16 +159,16 @@ func (in inputSignal) step(c *conversation, tx *sealedTx) error {
 
 // shown lets people see that somebody types: nothing else is shown without
 // being stored.
-func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
+func (c *conversation) shown(tx *records.Tx, m *mls.ApplicationMessage) error {
 	cred, err := leafCredential(m.Leaf)
 	if err != nil || cred.Address == c.self.address || slices.Contains(c.unconfirmedMembers(), cred.Address.String()) {
 		return nil
 	}
-	contact, err := loadContact(tx, cred.Address.String())
+	contact, err := records.LoadContact(tx, cred.Address.String())
 	if err != nil || contact.Blocked {
 		return err
 	}
-	settings, err := loadSettings(tx)
+	settings, err := records.LoadSettings(tx)
 	if err != nil || !settings.Typing {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -20,7 +21,7 @@ type filesAhead []uint64
 
 // uploading reports whether an item has files that are not uploaded yet.
 func (o *outItem) uploading() bool {
-	return slices.ContainsFunc(o.Uploads, func(u uploadRecord) bool { return !u.Done })
+	return slices.ContainsFunc(o.Uploads, func(u records.Upload) bool { return !u.Done })
 }
 
 // waitsForFiles reports whether an item has to wait for files: for its own, or
@@ -50,7 +51,7 @@ func (c *conversation) startUpload(item *outItem, ahead filesAhead) {
 	if item.working || len(ahead) != 1 || !c.uploads.ready(c.now()) {
 		return
 	}
-	if i := slices.IndexFunc(item.Uploads, func(u uploadRecord) bool { return !u.Done }); i >= 0 {
+	if i := slices.IndexFunc(item.Uploads, func(u records.Upload) bool { return !u.Done }); i >= 0 {
 		item.working = true
 		c.out.do(c.upload(item, i))
 		if i == 0 && c.uploads.wait == 0 {
@@ -83,7 +84,7 @@ func (c *conversation) delay(item *outItem, why error) chat.DelayEvent {
 	return e
 }
 
-func (in inputUploaded) step(c *conversation, tx *sealedTx) error {
+func (in inputUploaded) step(c *conversation, tx *records.Tx) error {
 	item := c.item(in.n)
 	if item == nil || in.index >= len(item.Uploads) {
 		return nil

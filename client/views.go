@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -30,7 +31,7 @@ func (c *Client) Duress() (bool, error) {
 // NoteDuress notes whether the interface has a passphrase of duress, so that the
 // settings of an open profile can show it.
 func (c *Client) NoteDuress(set bool) error {
-	return c.home.update(func(p *profileRecord) { p.Duress = set })
+	return c.home.update(func(p *records.Profile) { p.Duress = set })
 }
 
 // Recovery returns the recovery secret as text if it is kept, because its
@@ -45,7 +46,7 @@ func (c *Client) RecoveryNoted(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.home.update(func(p *profileRecord) { p.Recovery = "" })
+	return c.home.update(func(p *records.Profile) { p.Recovery = "" })
 }
 
 // SetProfile changes the name that this account shows to others, and tells
@@ -58,7 +59,7 @@ func (c *Client) SetProfile(ctx context.Context, name string) error {
 }
 
 func (c *Client) setProfile(ctx context.Context, name string) error {
-	if err := c.home.update(func(p *profileRecord) { p.Name = name }); err != nil {
+	if err := c.home.update(func(p *records.Profile) { p.Name = name }); err != nil {
 		return err
 	}
 	m, err := profileMessage(name)
@@ -106,46 +107,27 @@ func sortConversations(all []chat.Conversation) {
 	slices.SortStableFunc(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
-func (c *Client) newViewBuilder(tx *sealedTx) *viewBuilder {
-	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
-}
-
-// describe makes a summary from the record alone; the machine is not needed.
-func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (chat.Conversation, error) {
-	s, err := c.newViewBuilder(tx).conversation(rec)
-	if err != nil {
-		return s, err
-	}
-	err = tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
-		var item outboxRecord
-		if err := decodeRecord(v, &item); err != nil {
-			return false, err
-		}
-		if item.Order != 0 {
-			s.Waiting++
-		}
-		return true, nil
-	})
-	return s, err
+func (c *Client) newViewBuilder(tx *records.Tx) *records.Views {
+	return records.NewViews(tx, c.self.address.String(), c.now())
 }
 
 // Conversation returns one conversation.
 func (c *Client) Conversation(id chat.ConversationID) (conv chat.Conversation, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
-		conv, err = c.describe(tx, k, rec)
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		conv, err = c.newViewBuilder(tx).Describe(k, rec)
 		return err
 	})
 	return conv, err
 }
 
-func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
+func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *records.Tx, k records.CID, rec *records.Conversation) error) error {
 	k, err := c.find(id)
 	if err != nil {
 		return err
 	}
-	return c.store.view(func(tx *sealedTx) error {
-		var rec convRecord
-		ok, err := tx.load(key(tableConversation, k[:]), &rec)
+	return c.store.View(func(tx *records.Tx) error {
+		var rec records.Conversation
+		ok, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec)
 		if err != nil {
 			return err
 		}
@@ -157,7 +139,7 @@ func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *sealedTx, 
 }
 
 func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
-	err = c.viewConversation(id, func(_ *sealedTx, _ cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(_ *records.Tx, _ records.CID, rec *records.Conversation) error {
 		host = rec.Host
 		return nil
 	})
@@ -166,7 +148,7 @@ func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
 
 // Members returns who is in a conversation, by address.
 func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
 			return err
@@ -175,7 +157,7 @@ func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) 
 		defer func() { machine.reader.tx = nil }()
 		for _, a := range machine.members() {
 			all = append(all, chat.Member{
-				Address: address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
+				Address: records.Address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
 			})
 		}
 		return nil
@@ -186,17 +168,17 @@ func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) 
 // History calls fn for the messages of a conversation, the newest first, until
 // it returns false.
 func (c *Client) History(id chat.ConversationID, fn func(chat.Message) bool) error {
-	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+	return c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		p := c.pager(tx, k, id)
-		return p.walk(math.MaxUint64, true, func(order uint64, rec *messageRecord) (bool, error) {
-			m, err := p.message(k, id, order, rec)
+		return p.walk(math.MaxUint64, true, func(order uint64, rec *records.Message) (bool, error) {
+			m, err := p.Message(k, id, order, rec)
 			return err == nil && fn(m), err
 		})
 	})
 }
 
-func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (rec messageRecord, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (rec records.Message, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		_, found, err := c.pager(tx, k, id).find(msg)
 		if err == nil {
 			rec = *found
@@ -208,11 +190,11 @@ func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (r
 
 // Message returns one message.
 func (c *Client) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		p := c.pager(tx, k, id)
 		order, rec, err := p.find(msg)
 		if err == nil {
-			m, err = p.message(k, id, order, rec)
+			m, err = p.Message(k, id, order, rec)
 		}
 		return err
 	})

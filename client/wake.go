@@ -5,64 +5,20 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// How often a device registers anew, how long a token is kept at least after
-// somebody went who knows it, and how many tokens wait to be forgotten by the
-// server, which forgets them by itself one day.
+// How often a device registers again, and how long a token is kept at least after
+// somebody went who knows it.
 const (
-	wakeRefresh   = 24 * time.Hour
-	wakeKeep      = time.Hour
-	wakeForgotten = 8
+	wakeRefresh = 24 * time.Hour
+	wakeKeep    = time.Hour
 )
-
-// A wakeRecord is how this device is woken while its application is closed. It
-// has one token for everybody: one for each conversation would tell the server
-// how many there are.
-type wakeRecord struct {
-	Version uint8 `cbor:"1,keyasint"`
-	// Endpoint is where the push service takes pushes, "" if the device is not
-	// to be woken.
-	Endpoint string `cbor:"2,keyasint,omitempty"`
-	// Token is registered; the others know it. Next is to take its place.
-	Token []byte `cbor:"3,keyasint,omitempty"`
-	Next  []byte `cbor:"4,keyasint,omitempty"`
-	// Since is when Token took its place, Registered when it was registered
-	// last, 0 if it is to be now; in Unix seconds.
-	Since      int64 `cbor:"5,keyasint,omitempty"`
-	Registered int64 `cbor:"6,keyasint,omitempty"`
-	// Stale: somebody who knows Token should not any more.
-	Stale bool `cbor:"7,keyasint,omitempty"`
-	// Forget lists tokens that the server is to forget.
-	Forget [][]byte `cbor:"8,keyasint,omitempty"`
-}
-
-func loadWake(tx *sealedTx) (rec wakeRecord, err error) {
-	rec.Version = recordVersion
-	_, err = tx.load([]byte(tableWake), &rec)
-	return rec, err
-}
-
-func (r *wakeRecord) forget(token []byte) {
-	if token != nil {
-		r.Forget = append(r.Forget, token)
-		r.Forget = r.Forget[max(0, len(r.Forget)-wakeForgotten):]
-	}
-}
-
-// renew has another token take the place of the present one.
-func (r *wakeRecord) renew() error {
-	r.forget(r.Next)
-	r.Next, r.Stale = make([]byte, len(protocol.WakeToken{})), false
-	_, err := rand.Read(r.Next)
-	return err
-}
 
 // WakeKey returns what a browser subscribes to its push service with: a public
 // key of P-256, uncompressed. The error is a protocol.Error with
@@ -102,8 +58,8 @@ func (c *Client) SetWake(ctx context.Context, endpoint string) error {
 
 // Waking reports whether SetWake was given an endpoint.
 func (c *Client) Waking() (on bool, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+	err = c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		on = rec.Endpoint != ""
 		return err
 	})
@@ -149,39 +105,26 @@ func (w *waker) kick() {
 
 // set changes the endpoint and reports whether it was another.
 func (w *waker) set(endpoint string) (changed bool, err error) {
-	err = w.client.store.update(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		if changed = rec.Endpoint != endpoint; err != nil || !changed {
 			return err
 		}
 		rec.Endpoint, rec.Registered = endpoint, 0
 		switch {
 		case endpoint == "":
-			rec.forget(rec.Token)
-			rec.forget(rec.Next)
+			rec.ForgetToken(rec.Token)
+			rec.ForgetToken(rec.Next)
 			rec.Token, rec.Next, rec.Stale = nil, nil, false
 		case rec.Token == nil:
-			err = rec.renew()
+			err = rec.Renew()
 		}
-		return errors.Join(err, tx.save([]byte(tableWake), &rec))
+		return errors.Join(err, tx.Save([]byte(records.TableWake), &rec))
 	})
 	if changed && err == nil {
 		w.tell()
 	}
 	return changed, err
-}
-
-// renewWake has the token replaced: at once, or once it was kept for a while.
-func renewWake(tx *sealedTx, atOnce bool) error {
-	rec, err := loadWake(tx)
-	if err != nil || rec.Token == nil || rec.Stale && !atOnce {
-		return err
-	}
-	rec.Stale = true
-	if atOnce {
-		rec.Since = 0
-	}
-	return tx.save([]byte(tableWake), &rec)
 }
 
 // run does the errands when they are due.
@@ -242,22 +185,22 @@ func (w *waker) errands(ctx context.Context) (time.Duration, error) {
 }
 
 // plan returns the record, with another token in it if it is time for that.
-func (w *waker) plan() (rec wakeRecord, err error) {
-	load := func(tx *sealedTx) error {
-		rec, err = loadWake(tx)
+func (w *waker) plan() (rec records.Wake, err error) {
+	load := func(tx *records.Tx) error {
+		rec, err = records.LoadWake(tx)
 		return err
 	}
-	err = w.client.store.view(load)
+	err = w.client.store.View(load)
 	if err != nil || !rec.Stale || w.client.now().Before(time.Unix(rec.Since, 0).Add(wakeKeep)) {
 		return rec, err
 	}
-	err = w.client.store.update(func(tx *sealedTx) error {
-		return errors.Join(load(tx), rec.renew(), tx.save([]byte(tableWake), &rec))
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		return errors.Join(load(tx), rec.Renew(), tx.Save([]byte(records.TableWake), &rec))
 	})
 	return rec, err
 }
 
-func (w *waker) register(ctx context.Context, rec wakeRecord) error {
+func (w *waker) register(ctx context.Context, rec records.Wake) error {
 	token := rec.Next
 	if token == nil {
 		token = rec.Token
@@ -268,17 +211,17 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 	if err != nil {
 		return err
 	}
-	err = w.client.store.update(func(tx *sealedTx) error {
-		now, err := loadWake(tx)
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		now, err := records.LoadWake(tx)
 		if err != nil || now.Endpoint != rec.Endpoint {
 			return err // it was changed meanwhile
 		}
 		now.Registered = w.client.now().Unix()
 		if bytes.Equal(now.Next, token) {
-			now.forget(now.Token)
+			now.ForgetToken(now.Token)
 			now.Token, now.Next, now.Since = token, nil, now.Registered
 		}
-		return tx.save([]byte(tableWake), &now)
+		return tx.Save([]byte(records.TableWake), &now)
 	})
 	if err == nil {
 		w.tell()
@@ -291,13 +234,13 @@ func (w *waker) forget(ctx context.Context, token []byte) error {
 	if err != nil && retryable(err) {
 		return err
 	}
-	return w.client.store.update(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+	return w.client.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		if err != nil || len(rec.Forget) == 0 || !bytes.Equal(rec.Forget[0], token) {
 			return err // others took its place
 		}
 		rec.Forget = rec.Forget[1:]
-		return tx.save([]byte(tableWake), &rec)
+		return tx.Save([]byte(records.TableWake), &rec)
 	})
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package records
 
 import (
 	"bytes"
@@ -14,6 +14,13 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
+
+func fatal(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // mapStore is a store of a few values.
 type mapStore struct {
@@ -77,21 +84,21 @@ func (t mapTx) Scan(prefix, _ []byte, reverse bool, fn func(key, value []byte) (
 	return nil
 }
 
-func sealedMap(t *testing.T) (*sealedStore, *mapStore) {
+func sealedMap(t *testing.T) (*Store, *mapStore) {
 	t.Helper()
 	m := newMapStore()
-	s, err := newSealedStore(m, keyring.StoreKey{1})
+	s, err := NewStore(m, keyring.StoreKey{1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, m
 }
 
-func putAll(t *testing.T, s *sealedStore, values map[string]string) {
+func putAll(t *testing.T, s *Store, values map[string]string) {
 	t.Helper()
-	err := s.update(func(tx *sealedTx) error {
+	err := s.Update(func(tx *Tx) error {
 		for k, v := range values {
-			if err := tx.put([]byte(k), []byte(v)); err != nil {
+			if err := tx.Put([]byte(k), []byte(v)); err != nil {
 				return err
 			}
 		}
@@ -102,9 +109,9 @@ func putAll(t *testing.T, s *sealedStore, values map[string]string) {
 	}
 }
 
-func getSealed(s *sealedStore, key string) (v []byte, err error) {
-	err = s.view(func(tx *sealedTx) error {
-		v, err = tx.get([]byte(key))
+func getSealed(s *Store, key string) (v []byte, err error) {
+	err = s.View(func(tx *Tx) error {
+		v, err = tx.Get([]byte(key))
 		return err
 	})
 	return v, err
@@ -146,20 +153,20 @@ func TestSealedValuesCannotBeChanged(t *testing.T) {
 		s, m := sealedMap(t)
 		putAll(t, s, map[string]string{"a": "one", "b": "two"})
 		change(m.data)
-		if v, err := getSealed(s, "a"); !errors.Is(err, errDamaged) {
+		if v, err := getSealed(s, "a"); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %q, %v", name, v, err)
 		}
 	}
 	s, m := sealedMap(t)
 	putAll(t, s, map[string]string{"a": "one"})
-	other, err := newSealedStore(m, keyring.StoreKey{2})
+	other, err := NewStore(m, keyring.StoreKey{2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := getSealed(other, "a"); !errors.Is(err, errDamaged) {
+	if _, err := getSealed(other, "a"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("with another key: %v", err)
 	}
-	if bytes.Equal(s.index([]byte("bob")), other.index([]byte("bob"))) {
+	if bytes.Equal(s.Index([]byte("bob")), other.Index([]byte("bob"))) {
 		t.Error("two stores name a person the same")
 	}
 }
@@ -170,13 +177,13 @@ func TestUpdateIsWhole(t *testing.T) {
 	s, m := sealedMap(t)
 	putAll(t, s, map[string]string{"a": "old"})
 	m.fail = errors.New("disk full")
-	err := s.update(func(tx *sealedTx) error {
-		if tx.put([]byte("a"), []byte("new")) == nil {
+	err := s.Update(func(tx *Tx) error {
+		if tx.Put([]byte("a"), []byte("new")) == nil {
 			t.Error("the write did not fail")
 		}
-		return tx.put([]byte("b"), []byte("other"))
+		return tx.Put([]byte("b"), []byte("other"))
 	})
-	if !errors.Is(err, errStore) {
+	if !errors.Is(err, ErrStore) {
 		t.Errorf("error %v, want one of the store", err)
 	}
 	if v, _ := getSealed(s, "a"); string(v) != "old" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package records
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// A cause is a place in causes, as it is stored.
-type cause uint8
+// A Cause is a place in causes, as it is stored.
+type Cause uint8
 
 var causes = [...]error{
 	nil, chat.ErrClosed, chat.ErrNotAllowed, chat.ErrImpostor,
@@ -18,16 +18,17 @@ var causes = [...]error{
 	chat.ErrFileGone, &protocol.Error{Code: protocol.CodeQuotaExceeded},
 }
 
-func causeOf(err error) cause {
+// CauseOf returns what errors.Is finds in an error that is stored as a text.
+func CauseOf(err error) Cause {
 	for i, c := range causes[1:] {
 		if errors.Is(err, c) {
-			return cause(i + 1)
+			return Cause(i + 1)
 		}
 	}
 	return 0
 }
 
-func (c cause) reason(text string) chat.Reason {
+func (c Cause) reason(text string) chat.Reason {
 	if int(c) < len(causes) {
 		return chat.Reason{Text: text, Cause: causes[c]}
 	}
