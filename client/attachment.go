@@ -24,9 +24,9 @@ var errSentBefore = errors.New("this file was sent already, or waited for too lo
 // Attach copies a file into the profile, sealed, to be sent with a Draft
 // within a week. mediaType may be empty. It works without Files and leaves
 // nothing readable on the device.
-func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader) (chat.FileID, error) {
+func (fs Files) Attach(ctx context.Context, name, mediaType string, r io.Reader) (chat.FileID, error) {
 	rec := records.File{
-		Version: records.Version, Name: records.Storable(name), Type: records.Storable(mediaType), Attached: c.now().Unix(), Used: c.now().Unix(),
+		Version: records.Version, Name: records.Storable(name), Type: records.Storable(mediaType), Attached: fs.c.now().Unix(), Used: fs.c.now().Unix(),
 		Secret: attach.NewSecret(),
 	}
 	if rec.Name == "" {
@@ -35,21 +35,21 @@ func (c *Client) Attach(ctx context.Context, name, mediaType string, r io.Reader
 	if _, err := rand.Read(rec.Token[:]); err != nil {
 		return "", err
 	}
-	k := keyOfFile(c.store, rec.Token.BlobID())
-	release, err := c.attachments.claim(ctx, k)
+	k := keyOfFile(fs.c.store, rec.Token.BlobID())
+	release, err := fs.c.attachments.claim(ctx, k)
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	if err := c.store.Update(func(tx *records.Tx) error { return saveFile(tx, k, &rec) }); err != nil {
+	if err := fs.c.store.Update(func(tx *records.Tx) error { return saveFile(tx, k, &rec) }); err != nil {
 		return "", err
 	}
-	err = c.copyIn(ctx, k, r)
+	err = fs.c.copyIn(ctx, k, r)
 	if err == nil {
-		err = c.attachments.makeRoom(0)
+		err = fs.c.attachments.makeRoom(0)
 	}
 	if err != nil {
-		return "", errors.Join(err, c.attachments.drop(k))
+		return "", errors.Join(err, fs.c.attachments.drop(k))
 	}
 	return chat.FileIDOf(rec.Token.BlobID()), nil
 }
@@ -91,13 +91,13 @@ func (u contextReader) Read(p []byte) (int, error) {
 }
 
 // Detach forgets a file that was attached and not sent.
-func (c *Client) Detach(id chat.FileID) error {
+func (fs Files) Detach(id chat.FileID) error {
 	blob, err := protocol.ParseBlobID(string(id))
 	if err != nil {
 		return errNotKept
 	}
-	return c.store.Update(func(tx *records.Tx) error {
-		k := keyOfFile(c.store, blob)
+	return fs.c.store.Update(func(tx *records.Tx) error {
+		k := keyOfFile(fs.c.store, blob)
 		rec, err := loadFile(tx, k)
 		if err != nil || rec == nil || rec.Attached == 0 {
 			return err
@@ -156,19 +156,19 @@ func sendKept(tx *records.Tx, u records.Upload, by records.Use) error {
 	return saveFile(tx, k, rec)
 }
 
-// OpenAttachment opens a file that came with a message, or went with it, and
+// Open opens a file that came with a message, or went with it, and
 // returns its size in bytes. What is not on this device is downloaded first,
 // from where an earlier attempt ended; progress is told as ProgressEvents.
 // What is handed out is what the sender attached, to the last bit.
-func (c *Client) OpenAttachment(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
-	ext, name, err := c.attachment(conv, id, index)
+func (fs Files) Open(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
+	ext, name, err := fs.c.attachment(conv, id, index)
 	if err != nil {
 		return nil, 0, err
 	}
-	if f := c.openLocal(conv, id, index, ext); f != nil {
+	if f := fs.c.openLocal(conv, id, index, ext); f != nil {
 		return f, int64(ext.Size), nil
 	}
-	host, err := c.hostOf(conv)
+	host, err := fs.c.hostOf(conv)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -178,21 +178,21 @@ func (c *Client) OpenAttachment(ctx context.Context, conv chat.ConversationID, i
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(c.ctx, func() { cancel(context.Cause(c.ctx)) })()
-	k := keyOfFile(c.store, blob)
-	release, err := c.attachments.claim(ctx, k)
+	defer context.AfterFunc(fs.c.ctx, func() { cancel(context.Cause(fs.c.ctx)) })()
+	k := keyOfFile(fs.c.store, blob)
+	release, err := fs.c.attachments.claim(ctx, k)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer release()
-	by, err := c.attachmentUse(conv, id)
+	by, err := fs.c.attachmentUse(conv, id)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := c.ensureCached(ctx, attachmentLocation{host, blob, name, conv, id, index}, by, ext, k); err != nil {
+	if err := fs.c.ensureCached(ctx, attachmentLocation{host, blob, name, conv, id, index}, by, ext, k); err != nil {
 		return nil, 0, err
 	}
-	f, err := c.attachments.open(k)
+	f, err := fs.c.attachments.open(k)
 	if err != nil {
 		return nil, 0, err
 	}

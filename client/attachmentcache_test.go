@@ -27,14 +27,14 @@ func photo(mark byte) []byte { return bytes.Repeat([]byte{mark, 1, 2, 3, 4, 5, 6
 
 func (p *person) attach(name string, plain []byte) chat.FileID {
 	p.t.Helper()
-	id, err := p.Attach(p.t.Context(), name, "image/webp", bytes.NewReader(plain))
+	id, err := p.Files().Attach(p.t.Context(), name, "image/webp", bytes.NewReader(plain))
 	must(p.t, err)
 	return id
 }
 
 // opened reads the first attachment of a message.
 func (p *person) opened(m chat.Message) ([]byte, error) {
-	f, size, err := p.OpenAttachment(p.t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
+	f, size, err := p.Files().Open(p.t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func TestAttachedFilesAreSentAndOpened(t *testing.T) {
 		}
 		online(net)
 		pass(10 * time.Minute)
-		if got, err := a.Message(id, m.ID); err != nil || got.State != chat.StateDelivered {
+		if got, err := a.Messages().Message(id, m.ID); err != nil || got.State != chat.StateDelivered {
 			t.Fatalf("state %v, %v", got.State, err)
 		}
 		theirs := b.history(id)[0]
@@ -112,11 +112,11 @@ func TestAttachedFilesAreSentOnce(t *testing.T) {
 		if _, err := a.Send(t.Context(), id, draft); err == nil {
 			t.Error("it was sent twice")
 		}
-		must(t, a.Detach(file)) // too late: it is in a message
+		must(t, a.Files().Detach(file)) // too late: it is in a message
 		pass(time.Minute)
 		b.wantOpened(b.history(id)[0], photo('a'))
 		gone := a.attach("b", photo('b'))
-		must(t, a.Detach(gone))
+		must(t, a.Files().Detach(gone))
 		if _, err := a.Send(t.Context(), id, chat.Draft{Attached: []chat.FileID{gone}}); err == nil {
 			t.Error("a detached file was sent")
 		}
@@ -130,17 +130,17 @@ func TestAttachingEndsWithItsSource(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := join(t, fakeserver.NewNet(), "alice", host)
 		broken := errors.New("broken")
-		_, err := a.Attach(t.Context(), "a", "", io.MultiReader(bytes.NewReader(photo('a')), iotest.ErrReader(broken)))
+		_, err := a.Files().Attach(t.Context(), "a", "", io.MultiReader(bytes.NewReader(photo('a')), iotest.ErrReader(broken)))
 		if !errors.Is(err, broken) {
 			t.Errorf("a broken source: %v", err)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(broken)
-		if _, err := a.Attach(ctx, "a", "", bytes.NewReader(photo('a'))); !errors.Is(err, broken) {
+		if _, err := a.Files().Attach(ctx, "a", "", bytes.NewReader(photo('a'))); !errors.Is(err, broken) {
 			t.Errorf("an ended context: %v", err)
 		}
 		a.store.Fill(true)
-		if _, err := a.Attach(t.Context(), "a", "", bytes.NewReader(photo('a'))); err == nil {
+		if _, err := a.Files().Attach(t.Context(), "a", "", bytes.NewReader(photo('a'))); err == nil {
 			t.Error("a full disk took it")
 		}
 		a.store.Fill(false)
@@ -160,7 +160,7 @@ func TestFilesSurviveFailingDisks(t *testing.T) {
 		plain := photo('a')
 		for n, failed := 1, true; failed; n++ {
 			a.store.FailAt(n)
-			file, err := a.Attach(t.Context(), "a", "", bytes.NewReader(plain))
+			file, err := a.Files().Attach(t.Context(), "a", "", bytes.NewReader(plain))
 			failed = err != nil
 			a.store.FailAt(0)
 			if kept := a.Kept(t); failed && kept != 0 {
@@ -214,7 +214,7 @@ func TestClaimedSizesTakeNoRoom(t *testing.T) {
 		m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Attached: []chat.FileID{x.alice.attach("large", large)}})
 		must(t, err)
 		pass(time.Minute)
-		got, err := x.bob.Message(x.id, m.ID)
+		got, err := x.bob.Messages().Message(x.id, m.ID)
 		must(t, err)
 		x.bob.wantOpened(got, large)
 		x.bob.wantOpened(bobs, plain)
@@ -276,7 +276,7 @@ func TestOpeningResumesAndNoticesChanges(t *testing.T) {
 	plain := photo('a')
 	c := client.SendFile(t, "photo", "here", plain)
 	open := func() ([]byte, error) {
-		f, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+		f, _, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index)
 		if err != nil {
 			return nil, err
 		}
@@ -314,12 +314,12 @@ func TestFilesThatAreGone(t *testing.T) {
 		x := newTrio(t, false)
 		m, _, _ := x.photographed(t, photo('a'))
 		notFound := &protocol.Error{Code: protocol.CodeNotFound}
-		theirs, err := x.mallory.Message(x.id, m.ID)
+		theirs, err := x.mallory.Messages().Message(x.id, m.ID)
 		must(t, err)
 		if _, err := x.mallory.opened(theirs); !errors.Is(err, chat.ErrFileGone) || errors.Is(err, notFound) {
 			t.Errorf("opening it: %v", err)
 		}
-		_, err = x.mallory.Save(t.Context(), x.id, m.ID, theirs.Attachments[0].Index, t.TempDir())
+		_, err = x.mallory.Files().Save(t.Context(), x.id, m.ID, theirs.Attachments[0].Index, t.TempDir())
 		if !errors.Is(err, chat.ErrFileGone) || errors.Is(err, notFound) {
 			t.Errorf("saving it: %v", err)
 		}
@@ -332,7 +332,7 @@ func TestFilesThatAreGone(t *testing.T) {
 		sent, err := x.alice.Send(t.Context(), x.id, chat.Draft{Attached: []chat.FileID{x.alice.attach("b", photo('b'))}})
 		must(t, err)
 		pass(time.Minute)
-		if m, err := x.alice.Message(x.id, sent.ID); err != nil || !errors.Is(m.Reason.Cause, chat.ErrFileGone) {
+		if m, err := x.alice.Messages().Message(x.id, sent.ID); err != nil || !errors.Is(m.Reason.Cause, chat.ErrFileGone) {
 			t.Errorf("an upload that the server lost: %+v, %v", m.Reason, err)
 		}
 	})
@@ -340,7 +340,7 @@ func TestFilesThatAreGone(t *testing.T) {
 
 func TestOpeningFollowsNoOtherServer(t *testing.T) {
 	c := client.SendFile(t, "photo", "tracker.example", photo('a'))
-	if _, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index); err == nil {
+	if _, _, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index); err == nil {
 		t.Error("it was opened")
 	}
 	if len(c.Blob.Hosts) > 0 {
@@ -352,7 +352,7 @@ func TestOpeningFollowsNoOtherServer(t *testing.T) {
 func TestOpenFilesAreSought(t *testing.T) {
 	plain := photo('a')
 	c := client.SendFile(t, "film", "here", plain)
-	f, size, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+	f, size, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index)
 	must(t, err)
 	if err := iotest.TestReader(f, plain); err != nil || size != int64(len(plain)) {
 		t.Errorf("%d bytes: %v", size, err)
@@ -366,7 +366,7 @@ func TestNoFilesWithoutADisk(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "within") {
 		t.Errorf("sending: %v", err)
 	}
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil || !strings.Contains(err.Error(), "within") {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil || !strings.Contains(err.Error(), "within") {
 		t.Errorf("saving: %v", err)
 	}
 }

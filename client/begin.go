@@ -87,7 +87,7 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 func (c *Client) begin(state groupState, peer string, add []string) (chat.ConversationID, error) {
 	state.Version, state.Host = records.Version, c.self.address.Host
 	state = state.withRole(c.self.address.String(), chat.RoleOwner)
-	settings, err := c.Settings()
+	settings, err := c.Account().Settings()
 	if err != nil {
 		return "", err
 	}

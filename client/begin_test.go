@@ -62,7 +62,7 @@ func TestWhoEntersWithoutARequestTellsTheirName(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		with, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
 		a.say(with, "hello")
@@ -77,7 +77,7 @@ func TestWhoEntersWithoutARequestTellsTheirName(t *testing.T) {
 		}
 		c.accept()
 		pass(time.Minute)
-		if name, err := c.NameOf(b.Address()); err != nil || name != "Bob" {
+		if name, err := c.People().NameOf(b.Address()); err != nil || name != "Bob" {
 			t.Errorf("carol calls bob %q, %v", name, err)
 		}
 	})
@@ -96,11 +96,11 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 				t.Errorf("the only owner was told %v", err)
 			}
 		}
-		refused(a.SetRole(t.Context(), id, a.Address(), chat.RoleMember))
+		refused(a.Groups().SetRole(t.Context(), id, a.Address(), chat.RoleMember))
 		refused(a.Leave(t.Context(), id))
 		// The successor has left before it is their turn.
 		a.way.Partition("", true)
-		must(t, a.SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
+		must(t, a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), id))
 		must(t, b.Leave(t.Context(), id))
 		pass(time.Minute)
@@ -111,7 +111,7 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 		// And with a successor who is there.
 		c := join(t, net, "carol", host)
 		other := group(t, a, c)
-		must(t, a.SetRole(t.Context(), other, c.Address(), chat.RoleOwner))
+		must(t, a.Groups().SetRole(t.Context(), other, c.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), other))
 		pass(time.Minute)
 		if got := roles(t, c, other); got["carol"] != chat.RoleOwner || len(got) != 1 {
@@ -126,7 +126,7 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
 		a.say(id, "hello")
@@ -134,10 +134,10 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 		b.accept()
 		group(t, a, b) // where he tells his name, too
 		pass(time.Minute)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		called := func(name string, notices int) {
 			t.Helper()
-			contact, err := a.Contact(b.Address())
+			contact, err := a.People().Contact(b.Address())
 			must(t, err)
 			if got := a.status(id).Name; got != name || contact.DisplayName() != name {
 				t.Errorf("alice calls bob %q and %q", got, contact.DisplayName())
@@ -147,13 +147,13 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 			}
 		}
 		called("Bob", 0)
-		must(t, b.SetProfile(t.Context(), "Alice"))
+		must(t, b.Account().SetProfile(t.Context(), "Alice"))
 		pass(time.Minute)
 		called("Bob", 1)
-		must(t, b.SetProfile(t.Context(), "Alice"))
+		must(t, b.Account().SetProfile(t.Context(), "Alice"))
 		pass(time.Minute)
 		called("Bob", 1)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		called("Alice", 1)
 	})
 }

@@ -23,8 +23,8 @@ func (in commandChoose) step(c *conversation, _ *records.Tx) error {
 }
 
 // SetPinned keeps a conversation at the top of the list, or no longer.
-func (c *Client) SetPinned(ctx context.Context, conv chat.ConversationID, on bool) error {
-	return c.tell(ctx, conv, commandPin{on})
+func (ls List) SetPinned(ctx context.Context, conv chat.ConversationID, on bool) error {
+	return ls.c.tell(ctx, conv, commandPin{on})
 }
 
 type commandPin struct{ on bool }
@@ -37,25 +37,25 @@ func (in commandPin) step(c *conversation, tx *records.Tx) error {
 
 // SetArchived puts a conversation away, or takes it back. The next message
 // takes it back, too, unless it is muted.
-func (c *Client) SetArchived(ctx context.Context, conv chat.ConversationID, on bool) error {
-	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Archived = on }})
+func (ls List) SetArchived(ctx context.Context, conv chat.ConversationID, on bool) error {
+	return ls.c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Archived = on }})
 }
 
 // SetMuted asks interfaces not to call attention to a conversation until a
 // time; one that has passed, such as the zero time, ends that. Meanwhile the
 // others cannot wake this device for it, which theirs may notice.
-func (c *Client) SetMuted(ctx context.Context, conv chat.ConversationID, until time.Time) error {
+func (ls List) SetMuted(ctx context.Context, conv chat.ConversationID, until time.Time) error {
 	muted := int64(0)
-	if until.After(c.now()) {
+	if until.After(ls.c.now()) {
 		muted = records.Millis(until)
 	}
-	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.MutedUntil = muted }})
+	return ls.c.tell(ctx, conv, commandChoose{func(r *records.List) { r.MutedUntil = muted }})
 }
 
 // SetDraft keeps what somebody is about to write, at most MaxText bytes, and
 // the message that it replies to, if any. An empty text with no reply forgets
 // it.
-func (c *Client) SetDraft(ctx context.Context, conv chat.ConversationID, text string, reply content.MessageID) error {
+func (ls List) SetDraft(ctx context.Context, conv chat.ConversationID, text string, reply content.MessageID) error {
 	if len(text) > chat.MaxText {
 		return errTextTooLong
 	}
@@ -63,5 +63,5 @@ func (c *Client) SetDraft(ctx context.Context, conv chat.ConversationID, text st
 	if !reply.IsZero() {
 		to = bytes.Clone(reply[:])
 	}
-	return c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Draft, r.DraftReply = records.Storable(text), to }})
+	return ls.c.tell(ctx, conv, commandChoose{func(r *records.List) { r.Draft, r.DraftReply = records.Storable(text), to }})
 }

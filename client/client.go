@@ -245,10 +245,10 @@ func (c *Client) ConnectConversation(id chat.ConversationID) error {
 	return err
 }
 
-// ConnectMailbox connects the mailbox, which receives letters.
-func (c *Client) ConnectMailbox() {
-	c.home.start()
-	c.waker.start()
+// Connect connects the mailbox, which receives letters.
+func (acc Account) Connect() {
+	acc.c.home.start()
+	acc.c.waker.start()
 }
 
 // startupConcurrency limits how many conversations ConnectAll starts in parallel.
@@ -258,7 +258,7 @@ const startupConcurrency = 8
 // first, and then the newest requests. It also connects conversations that
 // begin later.
 func (c *Client) ConnectAll() error {
-	c.ConnectMailbox()
+	c.Account().Connect()
 	first, err := c.recent()
 	if err != nil {
 		return err
@@ -378,8 +378,8 @@ func (c *Client) WaitUntilSent(ctx context.Context, id chat.ConversationID) erro
 
 // WaitUntilSentExceptFiles is like WaitUntilSent, but does not wait for uploads
 // that failed and are retried later, nor for the messages that depend on them.
-func (c *Client) WaitUntilSentExceptFiles(ctx context.Context, id chat.ConversationID) error {
-	a, err := c.actor(id)
+func (ms Messages) WaitUntilSentExceptFiles(ctx context.Context, id chat.ConversationID) error {
+	a, err := ms.c.actor(id)
 	if err != nil {
 		return err
 	}

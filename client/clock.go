@@ -59,8 +59,8 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 // ClockAhead returns how far this device's clock is ahead of that of the
 // account's server: negative if it is behind, 0 if they agree or the server was
 // not seen yet.
-func (c *Client) ClockAhead() time.Duration {
-	ahead, _ := c.aheadOfHost(c.self.address.Host)
+func (acc Account) ClockAhead() time.Duration {
+	ahead, _ := acc.c.aheadOfHost(acc.c.self.address.Host)
 	return ahead
 }
 
@@ -82,7 +82,7 @@ func (c *Client) aheadOfHost(host string) (ahead time.Duration, known bool) {
 
 // serverNow is the time by the account's server's clock, by this device's if
 // that is not known.
-func (c *Client) serverNow() time.Time { return c.now().Add(-c.ClockAhead()) }
+func (c *Client) serverNow() time.Time { return c.now().Add(-c.Account().ClockAhead()) }
 
 // eraseNow is the time up to which what has a lifetime may be erased: the
 // earlier one of both clocks.

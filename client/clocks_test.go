@@ -53,7 +53,7 @@ func TestClocksMayDiffer(t *testing.T) {
 				net := fakeserver.NewNet()
 				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 				id := group(t, a, b)
-				must(t, a.SetTimer(t.Context(), id, 5*time.Minute))
+				must(t, a.Groups().SetTimer(t.Context(), id, 5*time.Minute))
 				pass(time.Minute)
 				a.Close()
 				a.cfg.Now = func() time.Time { return time.Now().Add(skew) }
@@ -133,7 +133,7 @@ func TestImplausibleExpiries(t *testing.T) {
 func TestTimersBoundWhatIsAskedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetTimer(t.Context(), x.id, time.Hour))
+		must(t, x.alice.Groups().SetTimer(t.Context(), x.id, time.Hour))
 		pass(time.Second)
 		for _, life := range []time.Duration{time.Minute, 24 * time.Hour} {
 			_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: life.String(), Expire: life})

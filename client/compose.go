@@ -87,53 +87,53 @@ func (c *Client) send(ctx context.Context, to chat.ConversationID, in commandSen
 
 // React adds a reaction to a message, of which there may be MaxReactions, or
 // takes it back.
-func (c *Client) React(ctx context.Context, conv chat.ConversationID, id content.MessageID, emoji string, remove bool) error {
-	rec, err := c.messageRecord(conv, id)
+func (ms Messages) React(ctx context.Context, conv chat.ConversationID, id content.MessageID, emoji string, remove bool) error {
+	rec, err := ms.c.messageRecord(conv, id)
 	if err != nil {
 		return err
 	}
 	if len(emoji) == 0 || len(emoji) > content.MaxReactionLength {
 		return errors.New("a reaction is one emoji")
 	}
-	self := c.self.address.String()
+	self := ms.c.self.address.String()
 	own := func(r records.Reaction) bool { return r.From == self && r.Emoji == emoji }
 	i := slices.IndexFunc(rec.Reactions, own)
 	switch {
 	case !remove && i < 0 && rec.ReactionsOf(self) >= chat.MaxReactions:
 		return fmt.Errorf("you can react to a message with %d emoji", chat.MaxReactions)
 	case !remove:
-		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
+		_, err = ms.c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
 	case i < 0:
 		return errors.New("you did not react with that: choose one of your reactions")
 	default:
-		_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
+		_, err = ms.c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
 	}
 	return err
 }
 
 // Edit replaces the text of an own message.
-func (c *Client) Edit(ctx context.Context, conv chat.ConversationID, id content.MessageID, text string) error {
+func (ms Messages) Edit(ctx context.Context, conv chat.ConversationID, id content.MessageID, text string) error {
 	if names.Visible(text) == "" {
 		return errors.New("nothing of this text can be seen: write another one, or delete the message")
 	}
 	if len(text) > chat.MaxText {
 		return fmt.Errorf("a message may have at most %d bytes", chat.MaxText)
 	}
-	original, err := c.ownMessage(conv, id)
+	original, err := ms.c.ownMessage(conv, id)
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, conv, commandSend{message: content.Edit(id, original, text)})
+	_, err = ms.c.send(ctx, conv, commandSend{message: content.Edit(id, original, text)})
 	return err
 }
 
 // Delete retracts an own message for everybody.
-func (c *Client) Delete(ctx context.Context, conv chat.ConversationID, id content.MessageID) error {
-	original, err := c.ownMessage(conv, id)
+func (ms Messages) Delete(ctx context.Context, conv chat.ConversationID, id content.MessageID) error {
+	original, err := ms.c.ownMessage(conv, id)
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, conv, commandSend{message: content.Delete(id, original)})
+	_, err = ms.c.send(ctx, conv, commandSend{message: content.Delete(id, original)})
 	return err
 }
 

@@ -43,7 +43,7 @@ func TestBadAnswersHoldTheirMemberAlone(t *testing.T) {
 			a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
 			id := group(t, a, b)
 			b.way.Partition("", true)
-			must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+			must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 			pass(time.Minute)
 			c.accept()
 			asked := 0

@@ -29,9 +29,9 @@ func mayAdd(tx *records.Tx, addresses []string) error {
 }
 
 // Contacts returns all contacts, by address.
-func (c *Client) Contacts() ([]chat.Contact, error) {
+func (pp People) Contacts() ([]chat.Contact, error) {
 	var all []chat.Contact
-	err := c.store.View(func(tx *records.Tx) error {
+	err := pp.c.store.View(func(tx *records.Tx) error {
 		return tx.Scan([]byte(records.TableContact), false, func(_, v []byte) (bool, error) {
 			var rec records.Contact
 			if err := records.Decode(v, &rec); err != nil {
@@ -50,8 +50,8 @@ func (c *Client) Contacts() ([]chat.Contact, error) {
 }
 
 // Contact returns what is known of somebody.
-func (c *Client) Contact(a account.Address) (contact chat.Contact, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
+func (pp People) Contact(a account.Address) (contact chat.Contact, err error) {
+	err = pp.c.store.View(func(tx *records.Tx) error {
 		rec, err := records.LoadContact(tx, a.String())
 		if err == nil {
 			contact, err = rec.View(tx)
@@ -63,8 +63,8 @@ func (c *Client) Contact(a account.Address) (contact chat.Contact, err error) {
 
 // NameOf returns what to call somebody: the private name, or the name that they
 // chose, or else the address.
-func (c *Client) NameOf(a account.Address) (name string, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
+func (pp People) NameOf(a account.Address) (name string, err error) {
+	err = pp.c.store.View(func(tx *records.Tx) error {
 		rec, err := records.LoadContact(tx, a.String())
 		name = rec.DisplayName()
 		return err
@@ -72,12 +72,12 @@ func (c *Client) NameOf(a account.Address) (name string, err error) {
 	return name, err
 }
 
-// SetContactName gives somebody a name that only this account sees.
-func (c *Client) SetContactName(a account.Address, name string) error {
+// SetName gives somebody a name that only this account sees.
+func (pp People) SetName(a account.Address, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.noteContact(a, func(_ *records.Tx, rec *records.Contact) error {
+	return pp.c.noteContact(a, func(_ *records.Tx, rec *records.Contact) error {
 		rec.Name = name
 		return nil
 	})

@@ -59,7 +59,7 @@ func TestProfileRunsTwice(t *testing.T) {
 				t.Errorf("%s is not told", name)
 			}
 		}
-		must(t, x.alice.TakeOver(soon(t)))
+		must(t, x.alice.Account().TakeOver(soon(t)))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"A1", "A2"})
 		laptop.Close()
@@ -85,7 +85,7 @@ func TestProfileIsPutBack(t *testing.T) {
 		pass(time.Minute)
 		x.bob.accept()
 		pass(time.Minute)
-		must(t, x.alice.SetRole(t.Context(), x.id, x.bob.Address(), chat.RoleOwner))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.bob.Address(), chat.RoleOwner))
 		pass(time.Minute)
 		old := x.alice.copied(t, "alice", x)
 		x.alice.restart()
@@ -101,17 +101,17 @@ func TestProfileIsPutBack(t *testing.T) {
 		if !old.isCopied() {
 			t.Fatal("the old profile is not told")
 		}
-		must(t, old.TakeOver(soon(t)))
+		must(t, old.Account().TakeOver(soon(t)))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(other), []string{"from bob", "three"})
 		if c := old.status(x.id); c.Status != chat.StatusLost {
 			t.Errorf("where the newer profile wrote: %s", c.Status)
 		}
 		old.Close()
-		must(t, x.bob.SetRole(t.Context(), x.id, old.Address(), chat.RoleMember))
+		must(t, x.bob.Groups().SetRole(t.Context(), x.id, old.Address(), chat.RoleMember))
 		pass(time.Minute)
-		must(t, x.bob.RemoveMembers(t.Context(), x.id, []account.Address{old.Address()}))
-		must(t, x.bob.AddMembers(t.Context(), x.id, []account.Address{old.Address()}))
+		must(t, x.bob.Groups().Remove(t.Context(), x.id, []account.Address{old.Address()}))
+		must(t, x.bob.Groups().Add(t.Context(), x.id, []account.Address{old.Address()}))
 		pass(time.Minute)
 		old.open()
 		must(t, old.ConnectAll())
@@ -134,7 +134,7 @@ func TestServerLosesAccounts(t *testing.T) {
 			if err := p.Sync(soon(t)); !errors.Is(err, chat.ErrNoAccount) {
 				t.Errorf("%s is told %v", p.Address(), err)
 			}
-			must(t, p.RegisterAgain(soon(t), ""))
+			must(t, p.Account().RegisterAgain(soon(t), ""))
 		}
 		pass(20 * time.Minute)
 		x.talks(t)

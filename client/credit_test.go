@@ -19,7 +19,7 @@ import (
 // other: a long history takes long to decrypt, too long for each look.
 func (p *person) newest(id chat.ConversationID) (text string) {
 	p.t.Helper()
-	must(p.t, p.History(id, func(m chat.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		text = m.Text
 		return m.Notice != nil
 	}))
@@ -173,7 +173,7 @@ func TestNumbersBeyondTheChannelAreRefused(t *testing.T) {
 			must(t, x.bob.Idle(x.id))
 			m := x.bob.say(x.id, "mine")
 			pass(time.Minute)
-			if got, err := x.bob.Message(x.id, m.ID); err != nil || got.State < chat.StateDelivered {
+			if got, err := x.bob.Messages().Message(x.id, m.ID); err != nil || got.State < chat.StateDelivered {
 				t.Errorf("%s: bob's own message is %v, %v", name, got.State, err)
 			}
 		})

@@ -45,7 +45,7 @@ func TestInvitationsWaitForNoOtherServer(t *testing.T) {
 					t.Error("bob waits")
 				}
 				pass(time.Hour) // until the other server is asked seldom
-				must(t, alice.AddMembers(t.Context(), id, []account.Address{eve.Address()}))
+				must(t, alice.Groups().Add(t.Context(), id, []account.Address{eve.Address()}))
 				pass(2 * time.Second)
 				if eve.has(id) == nil || dan.has(id) != nil {
 					t.Errorf("eve has %v, dan %v", eve.has(id), dan.has(id))

@@ -89,7 +89,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	s.ID = s.enter(t, content.Attach("see", part))
-	got, err := s.Message(s.Conv, s.ID)
+	got, err := s.Messages().Message(s.Conv, s.ID)
 	fatal(t, err)
 	s.Index = got.Attachments[0].Index
 	return s
@@ -186,12 +186,12 @@ func TestStalledDownloadsEnd(t *testing.T) {
 		defer s.Close()
 		s.Blob.Cut, s.Blob.Stuck = 200_000, true
 		began := time.Now()
-		_, _, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
+		_, _, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
 		if took := time.Since(began); !retryable(err) || took > 2*stallTime {
 			t.Errorf("after %v: %v", took, err)
 		}
 		s.Blob.Cut, s.Blob.Stuck = 0, false
-		f, size, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
+		f, size, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
 		fatal(t, err)
 		fatal(t, f.Close())
 		if size != int64(len(plain)) {

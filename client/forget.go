@@ -20,17 +20,17 @@ type (
 
 // Forget removes a message from this device alone. One that is still being
 // sent is to be cancelled instead.
-func (c *Client) Forget(conv chat.ConversationID, msg content.MessageID) error {
-	return c.tell(c.ctx, conv, commandForget{msg})
+func (ms Messages) Forget(conv chat.ConversationID, msg content.MessageID) error {
+	return ms.c.tell(ms.c.ctx, conv, commandForget{msg})
 }
 
-// DeleteConversation removes a conversation and all that was said in it from
+// Delete removes a conversation and all that was said in it from
 // this device. A request is thereby declined, which nobody else learns; a
 // conversation that goes on is refused with ErrStillIn. The keys of one that was
 // left remain, out of sight, until the others have let this account go, or were
 // given the time to.
-func (c *Client) DeleteConversation(ctx context.Context, conv chat.ConversationID) error {
-	return c.tell(ctx, conv, commandDelete{})
+func (ls List) Delete(ctx context.Context, conv chat.ConversationID) error {
+	return ls.c.tell(ctx, conv, commandDelete{})
 }
 
 func (in commandForget) step(c *conversation, tx *records.Tx) error {

@@ -19,17 +19,17 @@ func TestForget(t *testing.T) {
 		one := x.alice.say(x.id, "one")
 		two := x.alice.say(x.id, "two")
 		pass(time.Second)
-		must(t, x.bob.Forget(x.id, two.ID))
+		must(t, x.bob.Messages().Forget(x.id, two.ID))
 		if c := x.bob.status(x.id); c.Unread != 1 || c.Last == nil || c.Last.Text != "one" {
 			t.Errorf("%d unread, and the last is %+v", c.Unread, c.Last)
 		}
-		if err := x.bob.Forget(x.id, two.ID); !errors.Is(err, chat.ErrNoMessage) {
+		if err := x.bob.Messages().Forget(x.id, two.ID); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("forgotten twice: %v", err)
 		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Forget: true}) // everything is delivered again
 		x.bob.restart()
-		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "edited"))
-		must(t, x.alice.React(t.Context(), x.id, one.ID, "x", false))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, two.ID, "edited"))
+		must(t, x.alice.Messages().React(t.Context(), x.id, one.ID, "x", false))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"one"})
 		want(t, "alice", x.alice.texts(x.id), []string{"one", "edited"})
@@ -41,7 +41,7 @@ func TestForget(t *testing.T) {
 		}))
 		x.bob.way.Partition("", true)
 		mine := x.bob.say(x.id, "mine")
-		if err := x.bob.Forget(x.id, mine.ID); err == nil {
+		if err := x.bob.Messages().Forget(x.id, mine.ID); err == nil {
 			t.Error("what waits to be sent was forgotten")
 		}
 	})
@@ -64,12 +64,12 @@ func TestDeleteConversation(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.say(x.id, "secret")
 		pass(time.Second)
-		if err := x.bob.DeleteConversation(t.Context(), x.id); !errors.Is(err, chat.ErrStillIn) {
+		if err := x.bob.List().Delete(t.Context(), x.id); !errors.Is(err, chat.ErrStillIn) {
 			t.Errorf("deleted while in it: %v", err)
 		}
 		must(t, x.bob.Leave(t.Context(), x.id))
 		pass(time.Minute)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
 		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, chat.ErrNoConversation) {
@@ -78,7 +78,7 @@ func TestDeleteConversation(t *testing.T) {
 		x.bob.restart()
 		x.bob.gone(x.id)
 		// Whoever is invited again begins with nothing.
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
 		x.bob.accept()
 		x.alice.say(x.id, "again")
@@ -89,10 +89,10 @@ func TestDeleteConversation(t *testing.T) {
 		want(t, "alice", x.alice.texts(x.id), []string{"secret", "again", "hello"})
 		must(t, x.bob.Leave(t.Context(), x.id)) // and once more, in the same session
 		pass(time.Minute)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
 		x.alice.say(x.id, "third time")
 		pass(time.Minute)
@@ -135,7 +135,7 @@ func TestDeleteOffLine(t *testing.T) {
 		x.bob.way.Partition("", true)
 		x.bob.say(x.id, "never sent")
 		must(t, x.bob.Leave(t.Context(), x.id))
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		check := func() {
 			t.Helper()
 			all, err := x.bob.Conversations()
@@ -155,7 +155,7 @@ func TestDeleteOffLine(t *testing.T) {
 		pass(10 * time.Minute)
 		check()
 		x.bob.gone(x.id)
-		members, err := x.alice.Members(x.id)
+		members, err := x.alice.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 2 {
 			t.Errorf("%d members are left", len(members))
@@ -177,7 +177,7 @@ func TestDeleteRequest(t *testing.T) {
 		if c := b.status(id); c.Status != chat.StatusRequest {
 			t.Fatalf("%v", c.Status)
 		}
-		must(t, b.DeleteConversation(t.Context(), id))
+		must(t, b.List().Delete(t.Context(), id))
 		if _, err := a.Send(t.Context(), id, chat.Draft{Text: "buy that"}); err != nil && !errors.Is(err, chat.ErrClosed) { // alice may know by now
 			t.Fatal(err)
 		}
@@ -204,9 +204,9 @@ func TestOldInvitationsBringNothingBack(t *testing.T) {
 		x := newTrio(t, false)
 		epoch, err := x.bob.Epoch(x.id)
 		must(t, err)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Second)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
 		if at := x.bob.DeletedAt(t, x.channel); at != epoch { // one to the next may be that of who was added again at once
@@ -226,12 +226,12 @@ func TestDeleteOnAFailingDisk(t *testing.T) {
 			must(t, x.bob.Leave(t.Context(), x.id))
 			pass(time.Minute)
 			x.bob.store.FailAt(at)
-			err := x.bob.DeleteConversation(t.Context(), x.id)
+			err := x.bob.List().Delete(t.Context(), x.id)
 			x.bob.store.FailAt(0)
 			pass(time.Minute)
 			if err != nil {
 				want(t, "bob", x.bob.texts(x.id), []string{"secret"})
-				must(t, x.bob.DeleteConversation(t.Context(), x.id))
+				must(t, x.bob.List().Delete(t.Context(), x.id))
 			}
 			pass(time.Minute)
 			x.bob.gone(x.id)

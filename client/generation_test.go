@@ -22,7 +22,7 @@ func (p *person) takesOver(newer *person) {
 	if !p.isCopied() {
 		p.t.Fatal("the older copy is not told")
 	}
-	must(p.t, p.TakeOver(soon(p.t)))
+	must(p.t, p.Account().TakeOver(soon(p.t)))
 	pass(time.Minute)
 }
 
@@ -92,7 +92,7 @@ func TestConversationGoesOnAfterAProfileIsPutBack(t *testing.T) {
 				old.say(id, "four")
 				pass(time.Minute)
 				want(t, "the other", b.texts(id), []string{"hello", "hi", "one", "two", "three", "four"})
-				must(t, b.History(id, func(m chat.Message) bool {
+				must(t, b.Messages().History(id, func(m chat.Message) bool {
 					if m.Own && m.State != chat.StateDelivered || m.Notice != nil {
 						t.Errorf("%q is %s; notice %v", m.Text, m.State, m.Notice)
 					}

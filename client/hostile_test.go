@@ -34,7 +34,7 @@ func newTrio(t *testing.T, admin bool) *trio {
 	x.alice, x.bob, x.mallory = join(t, x.net, "alice", host), join(t, x.net, "bob", host), join(t, x.net, "mallory", host)
 	x.id = group(t, x.alice, x.bob, x.mallory)
 	if admin {
-		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleAdmin))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleAdmin))
 		pass(time.Second)
 	}
 	x.channel = x.net.Server(host).Channels()[0]
@@ -105,7 +105,7 @@ func (x *trio) talks(t *testing.T) {
 	if len(all) == 0 || all[len(all)-1] != "still here" {
 		t.Errorf("bob has %q (%+v)", all, x.bob.status(x.id))
 	}
-	members, err := x.bob.Members(x.id)
+	members, err := x.bob.Groups().Members(x.id)
 	must(t, err)
 	if len(members) < 2 || members[0].Address != x.alice.Address() || members[1].Address != x.bob.Address() {
 		t.Errorf("members: %v", members)
@@ -141,7 +141,7 @@ func TestUnlawfulProposalsLapse(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Second)
 		carol.accept()
 		pass(time.Second)
@@ -163,7 +163,7 @@ func TestUnlawfulProposalsLapse(t *testing.T) {
 		if c := carol.status(x.id); c.Status != chat.StatusLeft {
 			t.Errorf("carol: %v", c.Status)
 		}
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 3 {
 			t.Errorf("carol did not get away: %v", members)
@@ -238,7 +238,7 @@ func TestImpostorsHearNothing(t *testing.T) {
 		// When bob was added by carol, whom the server told the truth.
 		net.Server(host).SetFaults(fakeserver.Faults{})
 		id = group(t, c, a)
-		must(t, c.AddMembers(t.Context(), id, []account.Address{b.Address()}))
+		must(t, c.Groups().Add(t.Context(), id, []account.Address{b.Address()}))
 		net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
 			if who == "alice" && op == protocol.OpAccountGet {
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnavailable}}
@@ -389,7 +389,7 @@ func TestReactionsAreBounded(t *testing.T) {
 		x := newTrio(t, false)
 		m := x.alice.say(x.id, "hi")
 		pass(time.Minute)
-		must(t, x.bob.React(t.Context(), x.id, m.ID, "👍", false))
+		must(t, x.bob.Messages().React(t.Context(), x.id, m.ID, "👍", false))
 		for i := range 3 * chat.MaxReactions {
 			x.claim(t, content.Reaction(m.ID, fmt.Sprint(i)))
 		}
@@ -398,12 +398,12 @@ func TestReactionsAreBounded(t *testing.T) {
 				t.Errorf("%v sees %d reactions", p.Address(), n)
 			}
 		}
-		if err := x.mallory.React(t.Context(), x.id, m.ID, "one more", false); err == nil {
+		if err := x.mallory.Messages().React(t.Context(), x.id, m.ID, "one more", false); err == nil {
 			t.Error("there was room for one more")
 		}
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", false)) // in place of itself
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", true))
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "one more", false))
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "0", false)) // in place of itself
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "0", true))
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "one more", false))
 		pass(time.Minute)
 		all := x.bob.history(x.id)[0].Reactions
 		if last := all[len(all)-1]; len(all) != chat.MaxReactions+1 || last.Emoji != "one more" {

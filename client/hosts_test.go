@@ -63,7 +63,7 @@ func TestPrivateHostsAreNotContacted(t *testing.T) {
 				}
 				carol := join(t, net, "carol", "there.example")
 				in := group(t, carol, bob)
-				if err := carol.AddMembers(t.Context(), in, []account.Address{mallory.Address()}); !errors.Is(err, backend.ErrPrivateHost) {
+				if err := carol.Groups().Add(t.Context(), in, []account.Address{mallory.Address()}); !errors.Is(err, backend.ErrPrivateHost) {
 					t.Errorf("adding somebody there: %v", err)
 				}
 				ghost, err := client.Ghost(mallory.Address(), time.Now())

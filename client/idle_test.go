@@ -48,7 +48,7 @@ func (x *trio) flood(t *testing.T, meanwhile func()) (made int) {
 
 func (x *trio) isIn(t *testing.T, p *person, who account.Address) bool {
 	t.Helper()
-	members, err := p.Members(x.id)
+	members, err := p.Groups().Members(x.id)
 	must(t, err)
 	return slices.ContainsFunc(members, func(m chat.Member) bool { return m.Address == who })
 }
@@ -70,7 +70,7 @@ func TestRemovalsWinAgainstFloodsOfCommits(t *testing.T) {
 		began := time.Now()
 		made := x.flood(t, func() {
 			x.alice.say(x.id, "careful, she reads this no more")
-			must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+			must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		})
 		took := time.Since(began)
 		pass(time.Minute)
@@ -95,7 +95,7 @@ func TestWhoDisturbsIsRemovedByAnybody(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Minute)
 		carol.accept()
 		pass(time.Minute)
@@ -140,11 +140,11 @@ func TestRenewedKeysDisturbNobody(t *testing.T) {
 				pass(time.Minute)
 			}
 			must(t, x.mallory.ConnectAll())
-			must(t, x.alice.Rename(t.Context(), x.id, title))
+			must(t, x.alice.Groups().Rename(t.Context(), x.id, title))
 			pass(time.Minute)
 			if i == 0 {
 				carol := join(t, x.net, "carol", host)
-				must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+				must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 				pass(time.Minute)
 			}
 		}

@@ -92,7 +92,7 @@ func TestProfileWithShortIdentifiers(t *testing.T) {
 			t.Errorf("%d conversations, %d letters, %v", len(all), bob.Letters(), err)
 		}
 		bob.say(g.Direct, "by the old name")
-		must(t, bob.SetDraft(t.Context(), g.Group, "", [32]byte{}))
+		must(t, bob.List().SetDraft(t.Context(), g.Group, "", [32]byte{}))
 		must(t, bob.Accept(t.Context(), g.Request))
 		want(t, "the direct one", bob.texts(g.Direct), []string{"between us", "by the old name"})
 		// His mailbox, at a server that lost its data, and new conversations.

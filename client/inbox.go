@@ -42,20 +42,20 @@ func (c *Client) TakeInbox(fn func(chat.Received) error) error {
 
 // SaveLater notes that files of a received message are still to be saved:
 // TakeInbox returns it again, as InboxFiles.
-func (c *Client) SaveLater(conv chat.ConversationID, id content.MessageID) error {
-	by, err := c.attachmentUse(conv, id)
+func (fs Files) SaveLater(conv chat.ConversationID, id content.MessageID) error {
+	by, err := fs.c.attachmentUse(conv, id)
 	if err != nil {
 		return err
 	}
-	return c.store.Update(func(tx *records.Tx) error {
+	return fs.c.store.Update(func(tx *records.Tx) error {
 		return records.AppendInbox(tx, records.InboxItem{Version: records.Version, Kind: chat.InboxFiles, CID: by.CID, Order: by.Order})
 	})
 }
 
 // ForgetInbox forgets what TakeInbox would return. It is for interfaces, which
 // hear of what is received by events.
-func (c *Client) ForgetInbox() error {
-	return c.store.Update(func(tx *records.Tx) error {
+func (ms Messages) ForgetInbox() error {
+	return ms.c.store.Update(func(tx *records.Tx) error {
 		var keys [][]byte
 		err := tx.Scan([]byte(records.TableInbox), false, func(k, _ []byte) (bool, error) {
 			keys = append(keys, slices.Clone(k))

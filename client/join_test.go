@@ -283,7 +283,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 			Version: 1, Address: who.String(), Known: true, Name: "My brother", Verified: head[:],
 		}))
 	}))
-	if k, err := c.Contact(who); err != nil || !k.Verified {
+	if k, err := c.People().Contact(who); err != nil || !k.Verified {
 		t.Fatalf("%+v, %v", k, err)
 	}
 	channel := protocol.ChannelID{1}

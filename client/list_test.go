@@ -51,7 +51,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		if s := x.alice.status(x.id).Last.State; s != chat.StateDelivered {
 			t.Errorf("what was sent is %v", s)
 		}
-		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, two.ID, "three"))
 		pass(time.Second)
 		check("edited", "three")
 		_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "short-lived", Expire: time.Hour})
@@ -63,7 +63,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.bob.open()
 		check("expired", "three")
 		must(t, x.bob.ConnectAll())
-		must(t, x.alice.Delete(t.Context(), x.id, two.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, two.ID))
 		pass(time.Second)
 		check("deleted", "")
 		if last := x.bob.status(x.id).Last; last == nil || !last.Deleted {
@@ -89,10 +89,10 @@ func TestChoices(t *testing.T) {
 		m := x.alice.say(x.id, "one")
 		pass(time.Second)
 		until := time.Now().Add(24 * time.Hour)
-		must(t, x.bob.SetPinned(t.Context(), x.id, true))
-		must(t, x.bob.SetArchived(t.Context(), x.id, true))
-		must(t, x.bob.SetMuted(t.Context(), x.id, until))
-		must(t, x.bob.SetDraft(t.Context(), x.id, "half a sen", m.ID))
+		must(t, x.bob.List().SetPinned(t.Context(), x.id, true))
+		must(t, x.bob.List().SetArchived(t.Context(), x.id, true))
+		must(t, x.bob.List().SetMuted(t.Context(), x.id, until))
+		must(t, x.bob.List().SetDraft(t.Context(), x.id, "half a sen", m.ID))
 		x.bob.restart()
 		c := x.bob.status(x.id)
 		if !c.Pinned || !c.Archived || !c.MutedUntil.Equal(until) || c.Draft != "half a sen" || c.DraftReply != m.ID {
@@ -117,12 +117,12 @@ func TestChoices(t *testing.T) {
 		if x.bob.status(x.id).Archived {
 			t.Error("an archived conversation did not come back")
 		}
-		must(t, x.bob.SetPinned(t.Context(), x.id, false))
-		must(t, x.bob.SetDraft(t.Context(), x.id, "", [32]byte{}))
+		must(t, x.bob.List().SetPinned(t.Context(), x.id, false))
+		must(t, x.bob.List().SetDraft(t.Context(), x.id, "", [32]byte{}))
 		if c := x.bob.status(x.id); c.Pinned || c.Draft != "" || !c.DraftReply.IsZero() {
 			t.Errorf("taken back: %+v", c)
 		}
-		if err := x.bob.SetDraft(t.Context(), x.id, strings.Repeat("x", chat.MaxText+1), m.ID); err == nil {
+		if err := x.bob.List().SetDraft(t.Context(), x.id, strings.Repeat("x", chat.MaxText+1), m.ID); err == nil {
 			t.Error("a draft without end was kept")
 		}
 		if c := x.alice.status(x.id); c.Pinned || c.Archived || c.Draft != "" {
@@ -183,14 +183,14 @@ func TestNamesAndMembers(t *testing.T) {
 			}
 		}
 		check(b.Address().String(), false)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		pass(time.Minute) // until it is reported, too, of which others are told
 		check("Bob", false)
-		must(t, a.SetContactName(b.Address(), "Bobby"))
+		must(t, a.People().SetName(b.Address(), "Bobby"))
 		check("Bobby", false)
-		_, _, err = a.Safety(t.Context(), b.Address())
+		_, _, err = a.People().Safety(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		check("Bobby", true)
 
 		x := newTrio(t, false)
@@ -199,7 +199,7 @@ func TestNamesAndMembers(t *testing.T) {
 				t.Errorf("%v: %q, %d members", p.Address(), c.Name, c.Members)
 			}
 		}
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		pass(time.Second)
 		if c := x.bob.status(x.id); c.Members != 2 {
 			t.Errorf("%d members after one was removed", c.Members)

@@ -30,7 +30,7 @@ func (c *Client) Find(target string) (chat.ConversationID, error) {
 	if chat.LooksLikeID(target) {
 		return one(slices.DeleteFunc(all, func(conv chat.Conversation) bool { return !conv.ID.Fits(target) }))
 	}
-	who, err := c.FindPerson(target)
+	who, err := c.People().Find(target)
 	switch {
 	case err == nil:
 		return c.findDirect(all, who)
@@ -42,16 +42,16 @@ func (c *Client) Find(target string) (chat.ConversationID, error) {
 	})))
 }
 
-// FindPerson finds somebody by their address, or by the private name that this
+// Find finds somebody by their address, or by the private name that this
 // account gave them. Names that people gave themselves find nobody. The error is
 // account.ErrAddress if the text looks like an address and is none, ErrAmbiguous
 // if several contacts have the name, and ErrNoPerson if none has.
-func (c *Client) FindPerson(target string) (account.Address, error) {
+func (pp People) Find(target string) (account.Address, error) {
 	who, err := account.ParseAddress(target)
 	if err == nil || chat.LooksLikeAddress(target) {
 		return who, err
 	}
-	contacts, err := c.Contacts()
+	contacts, err := pp.c.People().Contacts()
 	if err != nil {
 		return account.Address{}, err
 	}

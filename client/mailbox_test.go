@@ -57,7 +57,7 @@ func signInDespite(t *testing.T, op protocol.Op, verdict fakeserver.Verdict) {
 	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: "alice", Host: host}})
 	must(t, err)
 	p.open()
-	p.ConnectMailbox()
+	p.Account().Connect()
 	pass(time.Minute)
 	must(t, p.Sync(soon(t)))
 	if left != 0 {
@@ -125,10 +125,10 @@ func TestLettersSurviveLostAcknowledgements(t *testing.T) {
 				x.bob.open()
 				must(t, x.bob.ConnectAll())
 				pass(time.Minute)
-				must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address()}))
 				pass(time.Minute)
 				disk.left.Store(n + 1)
-				must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 				pass(10 * time.Minute)
 				if disk.left.Load() > 0 {
 					t.Fatal("the disk did not fail")

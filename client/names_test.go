@@ -28,15 +28,15 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 		for _, name := range []string{
 			"\u200b", "\u2060\u202e", " \u00a0\u3000", "\u3164", "\ufe0f\u2800", "\U000e0101", "\u00ad\u061c\ufeff",
 		} {
-			if a.SetProfile(t.Context(), name) == nil || a.Rename(t.Context(), id, name) == nil {
+			if a.Account().SetProfile(t.Context(), name) == nil || a.Groups().Rename(t.Context(), id, name) == nil {
 				t.Errorf("the name %+q was taken", name)
 			}
 			must(t, a.SetProfileAs(t.Context(), name))
 			must(t, a.RenameAs(t.Context(), id, name))
 			pass(time.Minute)
-			shown, err := b.NameOf(a.Address())
+			shown, err := b.People().NameOf(a.Address())
 			must(t, err)
-			contact, err := b.Contact(a.Address())
+			contact, err := b.People().Contact(a.Address())
 			must(t, err)
 			for _, got := range []string{shown, contact.DisplayName(), b.status(direct).Name} {
 				if got != a.Address().String() {
@@ -48,14 +48,14 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"\xff", "gpj.\u202eecila", "\u2067Alice"} {
-			if a.SetProfile(t.Context(), name) == nil {
+			if a.Account().SetProfile(t.Context(), name) == nil {
 				t.Errorf("the name %+q was taken", name)
 			}
 		}
 		for _, name := range []string{"Alice", "\u200bآليس", "👩\u200d🚀", "é", "爱丽丝"} {
-			must(t, a.SetProfile(t.Context(), name))
+			must(t, a.Account().SetProfile(t.Context(), name))
 			pass(time.Minute)
-			if got, err := b.NameOf(a.Address()); err != nil || got != name {
+			if got, err := b.People().NameOf(a.Address()); err != nil || got != name {
 				t.Errorf("who calls herself %+q is shown as %+q, %v", name, got, err)
 			}
 		}
@@ -72,12 +72,12 @@ func TestNamesThatLookLikeAddresses(t *testing.T) {
 			if !chat.LooksLikeAddress(name) {
 				t.Errorf("%+q does not look like an address", name)
 			}
-			must(t, a.SetProfile(t.Context(), name))
-			must(t, a.Rename(t.Context(), id, name))
+			must(t, a.Account().SetProfile(t.Context(), name))
+			must(t, a.Groups().Rename(t.Context(), id, name))
 			pass(time.Minute)
-			contact, err := b.Contact(a.Address())
+			contact, err := b.People().Contact(a.Address())
 			must(t, err)
-			if shown, err := b.NameOf(a.Address()); err != nil || shown != a.Address().String() || contact.Profile != "" {
+			if shown, err := b.People().NameOf(a.Address()); err != nil || shown != a.Address().String() || contact.Profile != "" {
 				t.Errorf("who calls herself %q is shown as %q, %v", name, shown, err)
 			}
 			if got := b.status(id).Name; got != "“"+name+"”" {
@@ -107,9 +107,9 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 			}
 			return got
 		}
-		must(t, a.SetContactName(c.Address(), "Caro"))
+		must(t, a.People().SetName(c.Address(), "Caro"))
 		for _, title := range []string{c.Address().String(), "Caro", strings.Repeat("ab", 8)} {
-			must(t, b.Rename(t.Context(), id, title))
+			must(t, b.Groups().Rename(t.Context(), id, title))
 			pass(time.Minute)
 			if got := find(title); got != "" {
 				t.Errorf("the title %q was taken for %q", title, got)
@@ -123,7 +123,7 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		if find("Caro") != with || find(strings.ToUpper(c.Address().String())) != with {
 			t.Error("the conversation with carol was not found")
 		}
-		must(t, b.Rename(t.Context(), id, "Picnic"))
+		must(t, b.Groups().Rename(t.Context(), id, "Picnic"))
 		pass(time.Minute)
 		if find("Picnic") != id {
 			t.Error("the group was not found by its title")
@@ -136,7 +136,7 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		if a.status(other).Status != chat.StatusRequest || find("Picnic") != id {
 			t.Error("a request takes the place of a group that was accepted")
 		}
-		must(t, a.SetContactName(b.Address(), "Caro"))
+		must(t, a.People().SetName(b.Address(), "Caro"))
 		if _, err := a.Find("Caro"); !errors.Is(err, chat.ErrAmbiguous) {
 			t.Errorf("two contacts of one name: %v", err)
 		}

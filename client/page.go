@@ -14,9 +14,9 @@ import (
 // Page returns at most limit messages, and at most MaxPage, of a conversation:
 // those right before or after a position, or around it, the message included.
 // The time that takes does not depend on how long the history is.
-func (c *Client) Page(id chat.ConversationID, at chat.Position, limit int) (page chat.Page, err error) {
-	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
-		p := c.pager(tx, k, id)
+func (ms Messages) Page(id chat.ConversationID, at chat.Position, limit int) (page chat.Page, err error) {
+	err = ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
 		limit := max(1, min(limit, chat.MaxPage))
 		unread, err := p.firstUnread(rec)
 		if err != nil {

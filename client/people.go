@@ -192,21 +192,21 @@ func (c *Client) sendLetter(ctx context.Context, l records.Letter) error {
 }
 
 // Resolve looks somebody up at their server and remembers the chain.
-func (c *Client) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
-	found := c.lookUp(ctx, []string{a.String()})[a.String()]
+func (pp People) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
+	found := pp.c.lookUp(ctx, []string{a.String()})[a.String()]
 	if found.err != nil {
 		return nil, found.err
 	}
-	return found.chain, c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.chain) })
+	return found.chain, pp.c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.chain) })
 }
 
 // Safety returns the safety number between this account and another, and
 // whether it was compared before.
-func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
-	chain, err := c.Resolve(ctx, a)
+func (pp People) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
+	chain, err := pp.c.People().Resolve(ctx, a)
 	if errors.Is(err, backend.ErrOffline) {
 		// What is remembered was fetched from the server, too.
-		err = c.store.View(func(tx *records.Tx) error {
+		err = pp.c.store.View(func(tx *records.Tx) error {
 			known, e := records.PinnedChain(tx, a)
 			if e == nil && known == nil {
 				e = err
@@ -218,11 +218,11 @@ func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety,
 	if err != nil {
 		return account.Safety{}, false, err
 	}
-	mine, err := c.ownChain()
+	mine, err := pp.c.ownChain()
 	if err != nil {
 		return account.Safety{}, false, err
 	}
-	contact, err := c.Contact(a)
+	contact, err := pp.c.People().Contact(a)
 	return account.SafetyNumber(mine, chain), contact.Verified, err
 }
 
@@ -236,8 +236,8 @@ func (c *Client) ownChain() (*account.Chain, error) {
 }
 
 // MarkVerified notes that the safety numbers were compared.
-func (c *Client) MarkVerified(a account.Address) error {
-	return c.noteContact(a, func(tx *records.Tx, rec *records.Contact) error {
+func (pp People) MarkVerified(a account.Address) error {
+	return pp.c.noteContact(a, func(tx *records.Tx, rec *records.Contact) error {
 		chain, err := records.PinnedChain(tx, a)
 		if err != nil {
 			return err

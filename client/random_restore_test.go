@@ -31,7 +31,7 @@ func TestRandomRestores(t *testing.T) {
 		w.heal()
 		for _, p := range w.people {
 			if p.Sync(soon(t)) != nil {
-				must(t, p.RegisterAgain(soon(t), ""))
+				must(t, p.Account().RegisterAgain(soon(t), ""))
 			}
 		}
 		pass(3 * time.Hour)
@@ -61,7 +61,7 @@ func (w *world) lose(backups []fakeserver.Backup) []fakeserver.Backup {
 		p.way.Cut("")
 	case n <= 11:
 		if conv, err := p.Conversation(w.id); err == nil && conv.Status == chat.StatusActive {
-			w.note(p.Rename(w.t.Context(), w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
+			w.note(p.Groups().Rename(w.t.Context(), w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
 		}
 	default:
 		if conv, err := p.Conversation(w.id); err == nil && conv.Status == chat.StatusActive {

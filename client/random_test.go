@@ -147,17 +147,17 @@ func (w *world) step() {
 	case !here:
 		w.acceptIfAsked(p)
 	case n == 6:
-		w.note(p.Rename(ctx, w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
+		w.note(p.Groups().Rename(ctx, w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
 	case n == 7:
-		w.note(p.AddMembers(ctx, w.id, []account.Address{other.Address()}))
+		w.note(p.Groups().Add(ctx, w.id, []account.Address{other.Address()}))
 	case n == 8 && w.r.IntN(2) == 0 && p == w.people[0]:
-		w.note(p.RemoveMembers(ctx, w.id, []account.Address{other.Address()}))
+		w.note(p.Groups().Remove(ctx, w.id, []account.Address{other.Address()}))
 	case n == 9 && w.r.IntN(3) == 0 && p != w.people[0]:
 		w.note(p.Leave(ctx, w.id))
 	case n == 10:
 		role := chat.Role(w.r.IntN(2))
 		if other != w.people[0] {
-			w.note(p.SetRole(ctx, w.id, other.Address(), role))
+			w.note(p.Groups().SetRole(ctx, w.id, other.Address(), role))
 		}
 	case n <= 13:
 		w.change(p)
@@ -212,14 +212,14 @@ func (w *world) change(p *person) {
 	m := all[w.r.IntN(len(all))]
 	switch {
 	case m.Own && w.r.IntN(3) == 0 && !m.Deleted:
-		w.note(p.Delete(w.t.Context(), w.id, m.ID))
+		w.note(p.Messages().Delete(w.t.Context(), w.id, m.ID))
 		w.edited[m.ID] = true
 	case m.Own && !m.Deleted:
 		w.n++
-		w.note(p.Edit(w.t.Context(), w.id, m.ID, fmt.Sprintf("edit %d", w.n)))
+		w.note(p.Messages().Edit(w.t.Context(), w.id, m.ID, fmt.Sprintf("edit %d", w.n)))
 		w.edited[m.ID] = true
 	default:
-		w.note(p.React(w.t.Context(), w.id, m.ID, []string{"a", "b"}[w.r.IntN(2)], w.r.IntN(3) == 0))
+		w.note(p.Messages().React(w.t.Context(), w.id, m.ID, []string{"a", "b"}[w.r.IntN(2)], w.r.IntN(3) == 0))
 	}
 }
 
@@ -247,7 +247,7 @@ func (w *world) heal() {
 
 // unsettle finds out who went, even if they came back. The owner stays.
 func (w *world) unsettle() {
-	must(w.t, w.people[0].History(w.id, func(m chat.Message) bool {
+	must(w.t, w.people[0].Messages().History(w.id, func(m chat.Message) bool {
 		for _, p := range w.people {
 			n := m.Notice
 			if n != nil && (n.Kind == chat.NoticeRemoved && n.Whom == p.Address() || n.Kind == chat.NoticeLeft && m.From == p.Address()) {
@@ -282,7 +282,7 @@ func (w *world) check() {
 		if e, err := p.Epoch(w.id); err != nil || e != epoch {
 			w.t.Errorf("%v is in epoch %d, the channel in %d (%v)", p.Address(), e, epoch, err)
 		}
-		got, err := p.Members(w.id)
+		got, err := p.Groups().Members(w.id)
 		must(w.t, err)
 		if members == nil {
 			title, members = conv.Title, got

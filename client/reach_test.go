@@ -31,7 +31,7 @@ func crowd(t *testing.T, net *fakeserver.Net, n int, whom *person) (*person, cha
 	if n > 0 {
 		mallory.addGhosts(net, id, n)
 	}
-	must(t, mallory.AddMembers(t.Context(), id, []account.Address{whom.Address()}))
+	must(t, mallory.Groups().Add(t.Context(), id, []account.Address{whom.Address()}))
 	must(t, mallory.WaitUntilSent(soon(t), id))
 	pass(time.Second)
 	return mallory, id
@@ -67,18 +67,18 @@ func TestLettersContactNobody(t *testing.T) {
 	const hosts = 100
 	for name, end := range map[string]func(*testing.T, *person, account.Address, chat.ConversationID){
 		"declined": func(t *testing.T, p *person, _ account.Address, id chat.ConversationID) {
-			must(t, p.DeleteConversation(t.Context(), id))
+			must(t, p.List().Delete(t.Context(), id))
 		},
 		"blocked": func(t *testing.T, p *person, who account.Address, _ chat.ConversationID) {
-			must(t, p.Block(t.Context(), who))
+			must(t, p.People().Block(t.Context(), who))
 		},
 		"declined, then blocked": func(t *testing.T, p *person, who account.Address, id chat.ConversationID) {
-			must(t, p.DeleteConversation(t.Context(), id))
-			must(t, p.Block(t.Context(), who))
+			must(t, p.List().Delete(t.Context(), id))
+			must(t, p.People().Block(t.Context(), who))
 		},
 		"blocked, then deleted": func(t *testing.T, p *person, who account.Address, id chat.ConversationID) {
-			must(t, p.Block(t.Context(), who))
-			must(t, p.DeleteConversation(t.Context(), id))
+			must(t, p.People().Block(t.Context(), who))
+			must(t, p.List().Delete(t.Context(), id))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,17 +191,17 @@ func heard(net *fakeserver.Net, at, who string) *atomic.Int64 {
 func TestConnectionsEndWithTheirConversations(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *person, *person, chat.ConversationID){
 		"blocked": func(t *testing.T, bob, mallory *person, _ chat.ConversationID) {
-			must(t, bob.Block(t.Context(), mallory.Address()))
+			must(t, bob.People().Block(t.Context(), mallory.Address()))
 		},
 		"left and deleted": func(t *testing.T, bob, _ *person, id chat.ConversationID) {
 			must(t, bob.Leave(t.Context(), id))
-			must(t, bob.DeleteConversation(t.Context(), id))
+			must(t, bob.List().Delete(t.Context(), id))
 			pass(11 * time.Minute)
 		},
 		"deleted, then blocked": func(t *testing.T, bob, mallory *person, id chat.ConversationID) {
 			must(t, bob.Leave(t.Context(), id))
-			must(t, bob.DeleteConversation(t.Context(), id))
-			must(t, bob.Block(t.Context(), mallory.Address()))
+			must(t, bob.List().Delete(t.Context(), id))
+			must(t, bob.People().Block(t.Context(), mallory.Address()))
 		},
 	} {
 		for _, where := range []string{host, "evil.example"} {
@@ -308,7 +308,7 @@ func TestDeadHostsHoldUpNobody(t *testing.T) {
 		m.mu.Lock()
 		m.swallows = func(h string) bool { return h == "dead.example" }
 		m.mu.Unlock()
-		must(t, alice.AddMembers(t.Context(), mixed, []account.Address{dead.Address()}))
+		must(t, alice.Groups().Add(t.Context(), mixed, []account.Address{dead.Address()}))
 		pass(time.Minute)
 		bob.Close()
 		alice.say(near, "near")
@@ -374,13 +374,13 @@ func TestServersThatPutOffHoldUpNoLookups(t *testing.T) {
 			}
 			return v
 		}})
-		must(t, alice.AddMembers(t.Context(), id, []account.Address{bob.Address()}))
+		must(t, alice.Groups().Add(t.Context(), id, []account.Address{bob.Address()}))
 		pass(time.Minute)
 		bob.way.Partition("there.example", true)
 		bob.accept()
 		pass(10 * time.Second)
 		bob.way.Partition("there.example", false)
-		must(t, alice.RemoveMembers(t.Context(), id, []account.Address{evil.Address()}))
+		must(t, alice.Groups().Remove(t.Context(), id, []account.Address{evil.Address()}))
 		bob.say(id, "hello")
 		pass(10 * time.Minute)
 		want(t, "carol", carol.texts(id), []string{"hello"})

@@ -110,32 +110,32 @@ func (c *Client) viewAll(some []records.Stored) (all []chat.Conversation, err er
 // Recent returns what a list of conversations begins with: at least those that
 // are pinned and the two dozen in which something happened last. It takes the
 // same time however many there are.
-func (c *Client) Recent() ([]chat.Conversation, error) {
-	some, err := c.recent()
+func (ls List) Recent() ([]chat.Conversation, error) {
+	some, err := ls.c.recent()
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.viewAll(some)
+	all, err := ls.c.viewAll(some)
 	sortConversations(all)
 	return all, err
 }
 
 var errPlace = errors.New("client: no place in the list of conversations")
 
-// ConversationsAfter returns at most n conversations, in an order of the
+// After returns at most n conversations, in an order of the
 // store's own, and the place to go on from; places are empty at the beginning
 // and at the end. Others get their turn between two such calls, which
 // Conversations does not let them.
-func (c *Client) ConversationsAfter(place string, n int) (all []chat.Conversation, next string, err error) {
+func (ls List) After(place string, n int) (all []chat.Conversation, next string, err error) {
 	from, err := hex.DecodeString(place)
 	if err != nil || len(from) != 0 && len(from) != len(records.CID{}) {
 		return nil, "", errPlace
 	}
-	some, to, err := c.part(from, n)
+	some, to, err := ls.c.part(from, n)
 	if err != nil {
 		return nil, "", err
 	}
-	all, err = c.viewAll(some)
+	all, err = ls.c.viewAll(some)
 	return all, hex.EncodeToString(to), err
 }
 

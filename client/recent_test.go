@@ -24,9 +24,9 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 			ids = append(ids, id)
 			pass(time.Second)
 		}
-		must(t, p.SetPinned(t.Context(), ids[0], true))
-		must(t, p.SetPinned(t.Context(), ids[1], true))
-		must(t, p.SetPinned(t.Context(), ids[1], false))
+		must(t, p.List().SetPinned(t.Context(), ids[0], true))
+		must(t, p.List().SetPinned(t.Context(), ids[1], true))
+		must(t, p.List().SetPinned(t.Context(), ids[1], false))
 		for i := range 200 {
 			p.say(ids[i*i*7%60+3], "again")
 			pass(time.Second)
@@ -34,7 +34,7 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 		}
 		must(t, p.Leave(t.Context(), ids[10]))
 		p.say(ids[10+1], "still here")
-		must(t, p.DeleteConversation(t.Context(), ids[10]))
+		must(t, p.List().Delete(t.Context(), ids[10]))
 		pass(time.Minute)
 		checkRecent(t, p, ids[0])
 		p.restart()
@@ -47,7 +47,7 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 
 func checkRecent(t *testing.T, p *person, pinned chat.ConversationID) {
 	t.Helper()
-	recent, err := p.Recent()
+	recent, err := p.List().Recent()
 	must(t, err)
 	got := map[chat.ConversationID]bool{}
 	for i, c := range recent {
@@ -72,7 +72,7 @@ func checkRecent(t *testing.T, p *person, pinned chat.ConversationID) {
 	}
 	for place, first := "", true; first || place != ""; first = false {
 		var some []chat.Conversation
-		some, place, err = p.ConversationsAfter(place, 13)
+		some, place, err = p.List().After(place, 13)
 		must(t, err)
 		for _, c := range some {
 			if w, ok := want[c.ID]; !ok || w.Title != c.Title {
@@ -90,7 +90,7 @@ func TestPlacesInTheListAreChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := join(t, fakeserver.NewNet(), "alice", host)
 		for _, place := range []string{"x", "ab", "00112233445566778899aabbccddeeff00"} {
-			if _, _, err := p.ConversationsAfter(place, 10); err == nil {
+			if _, _, err := p.List().After(place, 10); err == nil {
 				t.Errorf("%q is taken for a place", place)
 			}
 		}

@@ -21,22 +21,22 @@ const registerAttempts = 3
 // Register waits until the account's server knows it. The error wraps ErrOffline
 // if nobody answers, ErrUnanswered, too, if the account may be there already,
 // and is the server's *protocol.Error if it refuses.
-func (c *Client) Register(ctx context.Context) error {
+func (acc Account) Register(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c.ConnectMailbox()
+	acc.c.Account().Connect()
 	var failures atomic.Int32
-	stop := c.home.link.watch(watcher{down: func(error) {
+	stop := acc.c.home.link.watch(watcher{down: func(error) {
 		if failures.Add(1) >= registerAttempts {
 			cancel()
 		}
 	}})
 	defer stop()
-	err := c.home.sync(ctx)
+	err := acc.c.home.sync(ctx)
 	if err == nil {
 		return nil
 	}
-	rec, lost := c.home.profile()
+	rec, lost := acc.c.home.profile()
 	if lost == nil && rec.Asked {
 		return fmt.Errorf("%w (%w)", chat.ErrUnanswered, err)
 	}

@@ -29,8 +29,8 @@ func (c *Client) MarkRead(ctx context.Context, id chat.ConversationID) error {
 
 // MarkReadUpTo is MarkRead for a message and those before it. The error wraps
 // ErrNoMessage if it is gone.
-func (c *Client) MarkReadUpTo(ctx context.Context, id chat.ConversationID, msg content.MessageID) error {
-	return c.tell(ctx, id, commandRead{msg})
+func (ms Messages) MarkReadUpTo(ctx context.Context, id chat.ConversationID, msg content.MessageID) error {
+	return ms.c.tell(ctx, id, commandRead{msg})
 }
 
 func (in commandRead) step(c *conversation, tx *records.Tx) error {

@@ -34,10 +34,10 @@ func (p *person) became(id chat.ConversationID) (all []string) {
 // set changes the settings of somebody.
 func (p *person) set(change func(*chat.Settings)) {
 	p.t.Helper()
-	s, err := p.Settings()
+	s, err := p.Account().Settings()
 	must(p.t, err)
 	change(&s)
-	must(p.t, p.SetSettings(p.t.Context(), s))
+	must(p.t, p.Account().SetSettings(p.t.Context(), s))
 }
 
 // entries counts what is in the channel.
@@ -59,11 +59,11 @@ func TestReports(t *testing.T) {
 			t.Errorf("three messages and the reports of two are %d entries", n)
 		}
 		two := x.bob.history(x.id)[1].ID
-		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, two))
+		must(t, x.bob.Messages().MarkReadUpTo(t.Context(), x.id, two))
 		if n := x.bob.status(x.id).Unread; n != 1 {
 			t.Errorf("bob has %d unread", n)
 		}
-		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, x.bob.history(x.id)[0].ID)) // takes nothing back
+		must(t, x.bob.Messages().MarkReadUpTo(t.Context(), x.id, x.bob.history(x.id)[0].ID)) // takes nothing back
 		pass(time.Minute)
 		want(t, "some read", x.alice.became(x.id), []string{"one delivered 2 1", "two delivered 2 1", "three delivered 2 0"})
 		must(t, x.bob.MarkRead(t.Context(), x.id))
@@ -84,7 +84,7 @@ func TestReports(t *testing.T) {
 			must(t, p.Idle(x.id))
 		}
 		must(t, x.alice.TakeInbox(func(r chat.Received) error { return fmt.Errorf("alice is to read %+v", r) }))
-		if err := x.bob.MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, chat.ErrNoMessage) {
+		if err := x.bob.Messages().MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("reading what is not there: %v", err)
 		}
 	})
@@ -198,7 +198,7 @@ func TestWhatIsHeldIsNotReported(t *testing.T) {
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
 		id := group(t, a, b)
 		b.way.Partition("there.example", true)
-		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		pass(time.Second)
 		c.accept()
 		c.say(id, "one")

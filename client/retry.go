@@ -26,15 +26,15 @@ func (doAbort) effect() {}
 
 // Retry sends a message again that failed. It keeps its place and identifier,
 // so that nobody gets it twice.
-func (c *Client) Retry(ctx context.Context, conv chat.ConversationID, msg content.MessageID) error {
-	return c.tell(ctx, conv, commandRetry{msg})
+func (ms Messages) Retry(ctx context.Context, conv chat.ConversationID, msg content.MessageID) error {
+	return ms.c.tell(ctx, conv, commandRetry{msg})
 }
 
 // Cancel takes back a message that still waits to be sent, whether or not its
 // files are being uploaded, or that failed. The error wraps ErrTooLate once it
 // may have left this device.
-func (c *Client) Cancel(ctx context.Context, conv chat.ConversationID, msg content.MessageID) error {
-	return c.tell(ctx, conv, commandCancel{msg})
+func (ms Messages) Cancel(ctx context.Context, conv chat.ConversationID, msg content.MessageID) error {
+	return ms.c.tell(ctx, conv, commandCancel{msg})
 }
 
 // ownRecord loads a message that this account wrote.

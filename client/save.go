@@ -19,15 +19,15 @@ import (
 
 // Save downloads an attachment into a folder, from where an earlier attempt
 // ended, and returns the path. An existing file is never overwritten.
-func (c *Client) Save(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int, dir string) (string, error) {
-	if c.config.Files == nil {
+func (fs Files) Save(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int, dir string) (string, error) {
+	if fs.c.config.Files == nil {
 		return "", errNoFiles
 	}
-	ext, name, err := c.attachment(conv, id, index)
+	ext, name, err := fs.c.attachment(conv, id, index)
 	if err != nil {
 		return "", err
 	}
-	host, err := c.hostOf(conv)
+	host, err := fs.c.hostOf(conv)
 	if err != nil {
 		return "", err
 	}
@@ -35,11 +35,11 @@ func (c *Client) Save(ctx context.Context, conv chat.ConversationID, id content.
 	if err != nil {
 		return "", err
 	}
-	part, err := c.config.Files.Part(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
+	part, err := fs.c.config.Files.Part(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
 	if err != nil {
 		return "", err
 	}
-	if err := c.download(ctx, attachmentLocation{host, blob, name, conv, id, index}, ext, part); err != nil {
+	if err := fs.c.download(ctx, attachmentLocation{host, blob, name, conv, id, index}, ext, part); err != nil {
 		return "", err
 	}
 	path, err := part.Finish(name)
@@ -49,7 +49,7 @@ func (c *Client) Save(ctx context.Context, conv chat.ConversationID, id content.
 	if !utf8.ValidString(path) {
 		return "", records.ErrPath
 	}
-	return path, c.tell(ctx, conv, commandSaved{id, index, path})
+	return path, fs.c.tell(ctx, conv, commandSaved{id, index, path})
 }
 
 func (c *Client) attachment(conv chat.ConversationID, id content.MessageID, index int) (*content.External, string, error) {

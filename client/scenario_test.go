@@ -85,8 +85,8 @@ func TestRolesAreLookedAtWhenAChangeIsMade(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true) // mallory is honest here
 		x.mallory.way.Partition("", true)
-		must(t, x.mallory.Rename(t.Context(), x.id, "Renamed"))
-		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleMember))
+		must(t, x.mallory.Groups().Rename(t.Context(), x.id, "Renamed"))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleMember))
 		pass(time.Second)
 		x.mallory.failed()
 		x.mallory.way.Partition("", false)
@@ -134,7 +134,7 @@ func TestDeparturesAreCommittedAfterARestart(t *testing.T) {
 		pass(500 * time.Millisecond)
 		x.bob.restart()
 		pass(time.Minute)
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 2 {
 			t.Errorf("%v", members)
@@ -154,7 +154,7 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 		}
 		send(x.alice, "short-lived")
 		pass(time.Second)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		pass(time.Second)
 		x.mallory.Close()
 		x.bob.way.Partition("", true)
@@ -181,11 +181,11 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 func TestLongExpiry(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetTimer(t.Context(), x.id, chat.MaxExpiry))
+		must(t, x.alice.Groups().SetTimer(t.Context(), x.id, chat.MaxExpiry))
 		pass(time.Second)
 		x.talks(t)
 		for _, bad := range []time.Duration{-time.Second, time.Millisecond, chat.MaxExpiry + time.Second} {
-			if err := x.alice.SetTimer(t.Context(), x.id, bad); err == nil {
+			if err := x.alice.Groups().SetTimer(t.Context(), x.id, bad); err == nil {
 				t.Errorf("a timer of %v", bad)
 			}
 			if _, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "x", Expire: bad}); err == nil {
@@ -283,14 +283,14 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.Block(t.Context(), carol.Address()))
-		if err := x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}); err == nil {
+		must(t, x.alice.People().Block(t.Context(), carol.Address()))
+		if err := x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}); err == nil {
 			t.Error("a blocked person was added")
 		}
 		if _, err := x.alice.Direct(t.Context(), carol.Address()); err == nil {
 			t.Error("a conversation with a blocked person began")
 		}
-		if c, err := x.alice.Contact(carol.Address()); err != nil || !c.Blocked {
+		if c, err := x.alice.People().Contact(carol.Address()); err != nil || !c.Blocked {
 			t.Errorf("%+v, %v", c, err)
 		}
 		// What she sends is neither shown nor told.
@@ -305,8 +305,8 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 		if f := x.alice.failed(); len(f) > 0 {
 			t.Errorf("alice was told %v", f)
 		}
-		must(t, x.alice.Unblock(carol.Address()))
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.People().Unblock(carol.Address()))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 	})
 }
 
@@ -318,21 +318,21 @@ func TestTheUnconfirmedAreNotShown(t *testing.T) {
 		id := group(t, a, b)
 		a.say(id, "one")
 		b.way.Partition("there.example", true)
-		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		pass(time.Second)
 		c.accept()
 		m := a.say(id, "two")
 		pass(time.Second)
-		must(t, c.React(t.Context(), id, m.ID, "x", false))
-		must(t, c.SetProfile(t.Context(), "Carol"))
+		must(t, c.Messages().React(t.Context(), id, m.ID, "x", false))
+		must(t, c.Account().SetProfile(t.Context(), "Carol"))
 		said := c.say(id, "three")
-		must(t, c.Edit(t.Context(), id, said.ID, "four"))
+		must(t, c.Messages().Edit(t.Context(), id, said.ID, "four"))
 		pass(time.Minute)
 		want(t, "bob", b.texts(id), []string{"one", "two"})
 		if r := b.history(id)[1].Reactions; len(r) > 0 {
 			t.Errorf("bob sees %v", r)
 		}
-		if k, err := b.Contact(c.Address()); err != nil || k.Profile != "" {
+		if k, err := b.People().Contact(c.Address()); err != nil || k.Profile != "" {
 			t.Errorf("%+v, %v", k, err)
 		}
 		must(t, c.Leave(t.Context(), id)) // and is gone before bob can ask
@@ -344,7 +344,7 @@ func TestTheUnconfirmedAreNotShown(t *testing.T) {
 		if r := b.history(id)[1].Reactions; len(r) != 1 {
 			t.Errorf("bob sees %v", r)
 		}
-		if k, err := b.Contact(c.Address()); err != nil || k.Profile != "Carol" {
+		if k, err := b.People().Contact(c.Address()); err != nil || k.Profile != "Carol" {
 			t.Errorf("%+v, %v", k, err)
 		}
 		must(t, b.Idle(id))
@@ -464,7 +464,7 @@ func TestAttachments(t *testing.T) {
 					t.Fatalf("bob has %q", texts)
 				}
 				m := x.bob.history(x.id)[place]
-				saved, err := x.bob.Save(t.Context(), x.id, m.ID, m.Attachments[0].Index, filepath.Join(t.TempDir(), "in"))
+				saved, err := x.bob.Files().Save(t.Context(), x.id, m.ID, m.Attachments[0].Index, filepath.Join(t.TempDir(), "in"))
 				must(t, err)
 				got, err := os.ReadFile(saved)
 				must(t, err)
@@ -482,7 +482,7 @@ func TestForgetInbox(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.say(x.id, "one")
 		pass(time.Second)
-		must(t, x.bob.ForgetInbox())
+		must(t, x.bob.Messages().ForgetInbox())
 		x.alice.say(x.id, "two")
 		pass(time.Second)
 		var texts []string

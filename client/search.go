@@ -27,8 +27,8 @@ const minAttachmentOverhead = 160
 // Search calls fn for the messages that a query finds, until it returns false
 // or ctx ends: conversation by conversation, the most recently active first,
 // and in each the newest first.
-func (c *Client) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Message) bool) error {
-	all, err := c.Conversations()
+func (ms Messages) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Message) bool) error {
+	all, err := ms.c.Conversations()
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (c *Client) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Me
 			return chat.ErrNoConversation
 		}
 	}
-	s := searcher{client: c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
+	s := searcher{client: ms.c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
 	if all, err = s.goOn(all); err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ import (
 
 func (p *person) search(q chat.SearchQuery) (found []string) {
 	p.t.Helper()
-	must(p.t, p.Search(p.t.Context(), q, func(m chat.Message) bool {
+	must(p.t, p.Messages().Search(p.t.Context(), q, func(m chat.Message) bool {
 		found = append(found, m.Text)
-		_, err := p.Message(m.Conversation, m.ID) // whoever searches may ask for more
+		_, err := p.Messages().Message(m.Conversation, m.ID) // whoever searches may ask for more
 		must(p.t, err)
 		return true
 	}))
@@ -41,13 +41,13 @@ func TestSearch(t *testing.T) {
 		gone := x.alice.say(x.id, "cafe, deleted")
 		_, err = x.alice.Send(t.Context(), x.id, chat.Draft{Text: "cafe, expired", Expire: time.Minute})
 		must(t, err)
-		kept, err := x.alice.Attach(t.Context(), "Menü.pdf", "application/pdf", bytes.NewReader([]byte("x")))
+		kept, err := x.alice.Files().Attach(t.Context(), "Menü.pdf", "application/pdf", bytes.NewReader([]byte("x")))
 		must(t, err)
 		_, err = x.alice.Send(t.Context(), x.id, chat.Draft{Text: "look", Attached: []chat.FileID{kept}})
 		must(t, err)
 		pass(time.Second)
-		must(t, x.alice.Edit(t.Context(), x.id, edited.ID, "the other cafe"))
-		must(t, x.alice.Delete(t.Context(), x.id, gone.ID))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, edited.ID, "the other cafe"))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, gone.ID))
 		pass(time.Hour)
 		all := []string{"the other cafe", "which CAFÉ, at the Straße?", "Let us meet at the Café", "a cafe elsewhere"}
 		for _, c := range []struct {
@@ -74,13 +74,13 @@ func TestSearch(t *testing.T) {
 			want(t, c.name, x.bob.search(c.q), c.want)
 		}
 		for _, bad := range []chat.SearchQuery{{In: "nowhere"}, {Before: content.MessageID{1}}} {
-			if err := x.bob.Search(t.Context(), bad, func(chat.Message) bool { return true }); err == nil {
+			if err := x.bob.Messages().Search(t.Context(), bad, func(chat.Message) bool { return true }); err == nil {
 				t.Errorf("%+v found something", bad)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := x.bob.Search(ctx, chat.SearchQuery{}, func(chat.Message) bool { return true }); !errors.Is(err, context.Canceled) {
+		if err := x.bob.Messages().Search(ctx, chat.SearchQuery{}, func(chat.Message) bool { return true }); !errors.Is(err, context.Canceled) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestSearchGoesOn(t *testing.T) {
 		q := chat.SearchQuery{Text: "5 message", Limit: 100}
 		for more := true; more; {
 			more = false
-			must(t, x.alice.Search(t.Context(), q, func(m chat.Message) bool {
+			must(t, x.alice.Messages().Search(t.Context(), q, func(m chat.Message) bool {
 				paged, q.Before, more = append(paged, m.Text), m.ID, true
 				return true
 			}))
@@ -120,7 +120,7 @@ func BenchmarkSearch(b *testing.B) {
 	for name, text := range map[string]string{"plain": "nowhere", "accents": "nïrgends"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				must(b, c.Search(b.Context(), chat.SearchQuery{Text: text}, func(chat.Message) bool { return true }))
+				must(b, c.Messages().Search(b.Context(), chat.SearchQuery{Text: text}, func(chat.Message) bool { return true }))
 			}
 		})
 	}

@@ -156,38 +156,38 @@ func (m *mailbox) authenticate(ctx context.Context) error {
 // TakeOver has this copy of the profile go on, and the other one stop. What the
 // other one wrote with the same keys ends the conversations where it did, until the
 // others' devices notice; then they go on.
-func (c *Client) TakeOver(ctx context.Context) error {
+func (acc Account) TakeOver(ctx context.Context) error {
 	var generation protocol.Generation
 	if _, err := rand.Read(generation[:]); err != nil {
 		return err
 	}
-	err := c.home.update(func(p *records.Profile) {
+	err := acc.c.home.update(func(p *records.Profile) {
 		p.TakeOver, p.Takeovers, p.Generation = true, p.Takeovers+1, generation
 		p.LastResort = 0 // the other copy may have published one
 	})
 	if err != nil {
 		return err
 	}
-	return c.signInAgain(ctx)
+	return acc.c.signInAgain(ctx)
 }
 
 // RegisterAgain creates the account again, with the keys that it had, on a
 // server that lost it.
-func (c *Client) RegisterAgain(ctx context.Context, invite string) error {
-	err := c.home.update(func(p *records.Profile) { p.Registered, p.Invite = false, invite })
+func (acc Account) RegisterAgain(ctx context.Context, invite string) error {
+	err := acc.c.home.update(func(p *records.Profile) { p.Registered, p.Invite = false, invite })
 	if err != nil {
 		return err
 	}
-	return c.signInAgain(ctx)
+	return acc.c.signInAgain(ctx)
 }
 
 // signInAgain tries to sign in and waits for the outcome.
 func (c *Client) signInAgain(ctx context.Context) error {
 	c.home.report(false, nil)
-	c.ConnectMailbox()
+	c.Account().Connect()
 	select {
 	case c.home.again <- struct{}{}:
 	default:
 	}
-	return c.Register(ctx)
+	return c.Account().Register(ctx)
 }

@@ -11,8 +11,8 @@ import (
 
 // Settings returns the settings; those of a new profile have everything
 // switched on.
-func (c *Client) Settings() (s chat.Settings, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
+func (acc Account) Settings() (s chat.Settings, err error) {
+	err = acc.c.store.View(func(tx *records.Tx) error {
 		s, err = records.LoadSettings(tx)
 		return err
 	})
@@ -21,12 +21,12 @@ func (c *Client) Settings() (s chat.Settings, err error) {
 
 // SetSettings replaces the settings. What they say of conversations counts
 // from now on.
-func (c *Client) SetSettings(ctx context.Context, s chat.Settings) error {
+func (acc Account) SetSettings(ctx context.Context, s chat.Settings) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.store.Update(func(tx *records.Tx) error { return records.SaveSettings(tx, s) })
+	return acc.c.store.Update(func(tx *records.Tx) error { return records.SaveSettings(tx, s) })
 }

@@ -70,7 +70,7 @@ func TestDownloadHoldsUpItsConversationAlone(t *testing.T) {
 		x.alice.say(other, "hello")
 		took := within(t, x.bob, other, "hello", 10*time.Minute)
 		began := time.Now()
-		_, err := x.bob.Resolve(t.Context(), carol.Address())
+		_, err := x.bob.People().Resolve(t.Context(), carol.Address())
 		must(t, err)
 		looked := time.Since(began)
 		t.Logf("during the download: another conversation's message took %v, a lookup %v, %d bytes waited", took, looked, x.bob.Waiting())

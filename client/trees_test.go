@@ -93,7 +93,7 @@ func TestLettersCostBoundedDownloads(t *testing.T) {
 				bob := join(t, net, "bob", host)
 				m := bob.metered()
 				if one.block {
-					must(t, bob.Block(t.Context(), account.Address{Name: "mallory0", Host: "evil.example"}))
+					must(t, bob.People().Block(t.Context(), account.Address{Name: "mallory0", Host: "evil.example"}))
 				}
 				big := plantBlob(t, net, 16<<20)
 				for i := range 40 {

@@ -171,7 +171,7 @@ func TestTypingIsForThoseWhoAreThere(t *testing.T) {
 
 		carol := join(t, x.net, "carol", "there.example")
 		x.bob.way.Partition("there.example", true)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Second)
 		carol.accept()
 		pass(time.Second)
@@ -255,14 +255,14 @@ func TestForgedSignals(t *testing.T) {
 				pass(time.Minute)
 				want(t, "bob", bob.take(), c.seen)
 				want(t, "bob", x.bob.texts(x.id), nil)
-				if k, err := x.bob.Contact(x.mallory.Address()); err != nil || k.Profile != "" {
+				if k, err := x.bob.People().Contact(x.mallory.Address()); err != nil || k.Profile != "" {
 					t.Errorf("%+v, %v", k, err)
 				}
 				x.talks(t)
 				x.bob.say(x.id, "here, too")
 				pass(time.Minute)
 				want(t, "alice", x.alice.texts(x.id), []string{"still here", "here, too"})
-				members, err := x.bob.Members(x.id)
+				members, err := x.bob.Groups().Members(x.id)
 				must(t, err)
 				if len(members) != 3 {
 					t.Errorf("%d members", len(members))
@@ -319,13 +319,13 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		m := a.say(id, "one")
 		must(t, a.Typing(t.Context(), id, true))
 		pass(time.Minute)
-		if m, err := a.Message(id, m.ID); err != nil || m.Delivered != 1 {
+		if m, err := a.Messages().Message(id, m.ID); err != nil || m.Delivered != 1 {
 			t.Errorf("with %d members: %+v, %v", chat.MaxReporting, m, err)
 		}
 		if len(bob.take()) == 0 {
 			t.Error("bob does not see alice type")
 		}
-		must(t, a.AddMembers(t.Context(), id, []account.Address{one.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{one.Address()}))
 		pass(time.Minute)
 		entries := len(net.Server(host).Entries(net.Server(host).Channels()[0]))
 		m = a.say(id, "two")
@@ -333,7 +333,7 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		pass(time.Minute)
 		must(t, b.MarkRead(t.Context(), id))
 		pass(time.Minute)
-		if m, err := a.Message(id, m.ID); err != nil || m.Delivered != 0 || m.State != chat.StateSent {
+		if m, err := a.Messages().Message(id, m.ID); err != nil || m.Delivered != 0 || m.State != chat.StateSent {
 			t.Errorf("with one more: %+v, %v", m, err)
 		}
 		want(t, "bob, with one more", bob.take(), nil)

@@ -50,10 +50,10 @@ func TestRefusedDeletions(t *testing.T) {
 		x := newTrio(t, false)
 		plain := photo('a')
 		m, _, _ := x.photographed(t, plain)
-		must(t, x.bob.React(t.Context(), x.id, m.ID, "👍", false))
+		must(t, x.bob.Messages().React(t.Context(), x.id, m.ID, "👍", false))
 		pass(time.Minute)
 		x.alice.way.Partition("", true)
-		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 		x.alice.restart()
 		if got := x.alice.history(x.id)[0]; !got.Deleted || got.Text != "" || len(got.Attachments) > 0 {
 			t.Errorf("while it waits, alice sees %+v", got)
@@ -71,7 +71,7 @@ func TestRefusedDeletions(t *testing.T) {
 		if last := x.alice.status(x.id).Last; last.Text != "see" {
 			t.Errorf("the list shows %+v", last)
 		}
-		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 		pass(time.Minute)
 		for _, p := range []*person{x.alice, x.bob} {
 			if !p.history(x.id)[0].Deleted || p.Kept(t) != 0 {
@@ -86,7 +86,7 @@ func TestRefusedDeletions(t *testing.T) {
 // back.
 func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *trio, chat.Message){
-		"forgotten": func(t *testing.T, x *trio, m chat.Message) { must(t, x.alice.Forget(x.id, m.ID)) },
+		"forgotten": func(t *testing.T, x *trio, m chat.Message) { must(t, x.alice.Messages().Forget(x.id, m.ID)) },
 		"expired":   func(*testing.T, *trio, chat.Message) { pass(2 * time.Hour) },
 		"expired while nobody ran": func(_ *testing.T, x *trio, _ chat.Message) {
 			x.alice.Close()
@@ -102,7 +102,7 @@ func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
 				must(t, err)
 				pass(time.Minute)
 				x.alice.way.Partition("", true)
-				must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+				must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 				end(t, x, m)
 				x.refusingAlice(always)
 				x.alice.way.Partition("", false)
@@ -135,7 +135,7 @@ func TestRefusedEdits(t *testing.T) {
 				pass(time.Minute)
 				x.refusingAlice(c.refuse)
 				for _, text := range []string{"two", "three"} {
-					must(t, x.alice.Edit(t.Context(), x.id, m.ID, text))
+					must(t, x.alice.Messages().Edit(t.Context(), x.id, m.ID, text))
 					pass(time.Millisecond)
 				}
 				pass(10 * time.Minute)
@@ -164,7 +164,7 @@ func TestRefusedReactions(t *testing.T) {
 			return all
 		}
 		react := func(emoji string, remove bool) {
-			must(t, x.alice.React(t.Context(), x.id, m.ID, emoji, remove))
+			must(t, x.alice.Messages().React(t.Context(), x.id, m.ID, emoji, remove))
 			pass(time.Minute)
 		}
 		react("👍", false)

@@ -17,45 +17,45 @@ import (
 
 // Profile returns the name that this account shows to others, and whether its
 // server knows it yet.
-func (c *Client) Profile() (name string, registered bool, err error) {
-	rec, err := c.home.profile()
+func (acc Account) Profile() (name string, registered bool, err error) {
+	rec, err := acc.c.home.profile()
 	return rec.Name, rec.Registered, err
 }
 
 // Duress reports what NoteDuress noted last.
-func (c *Client) Duress() (bool, error) {
-	rec, err := c.home.profile()
+func (acc Account) Duress() (bool, error) {
+	rec, err := acc.c.home.profile()
 	return rec.Duress, err
 }
 
 // NoteDuress notes whether the interface has a passphrase of duress, so that the
 // settings of an open profile can show it.
-func (c *Client) NoteDuress(set bool) error {
-	return c.home.update(func(p *records.Profile) { p.Duress = set })
+func (acc Account) NoteDuress(set bool) error {
+	return acc.c.home.update(func(p *records.Profile) { p.Duress = set })
 }
 
 // Recovery returns the recovery secret as text if it is kept, because its
 // owner has not noted it yet.
-func (c *Client) Recovery() (string, error) {
-	rec, err := c.home.profile()
+func (acc Account) Recovery() (string, error) {
+	rec, err := acc.c.home.profile()
 	return rec.Recovery, err
 }
 
 // RecoveryNoted erases the recovery secret from the device.
-func (c *Client) RecoveryNoted(ctx context.Context) error {
+func (acc Account) RecoveryNoted(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.home.update(func(p *records.Profile) { p.Recovery = "" })
+	return acc.c.home.update(func(p *records.Profile) { p.Recovery = "" })
 }
 
 // SetProfile changes the name that this account shows to others, and tells
 // them. The error says in which conversations they could not be told.
-func (c *Client) SetProfile(ctx context.Context, name string) error {
+func (acc Account) SetProfile(ctx context.Context, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.setProfile(ctx, name)
+	return acc.c.setProfile(ctx, name)
 }
 
 func (c *Client) setProfile(ctx context.Context, name string) error {
@@ -147,9 +147,9 @@ func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
 }
 
 // Members returns who is in a conversation, by address.
-func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) {
-	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
-		machine, err := loadConversation(tx, c.self, c.now, k)
+func (gs Groups) Members(id chat.ConversationID) (all []chat.Member, err error) {
+	err = gs.c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		machine, err := loadConversation(tx, gs.c.self, gs.c.now, k)
 		if err != nil {
 			return err
 		}
@@ -167,9 +167,9 @@ func (c *Client) Members(id chat.ConversationID) (all []chat.Member, err error) 
 
 // History calls fn for the messages of a conversation, the newest first, until
 // it returns false.
-func (c *Client) History(id chat.ConversationID, fn func(chat.Message) bool) error {
-	return c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		p := c.pager(tx, k, id)
+func (ms Messages) History(id chat.ConversationID, fn func(chat.Message) bool) error {
+	return ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
 		return p.walk(math.MaxUint64, true, func(order uint64, rec *records.Message) (bool, error) {
 			m, err := p.Message(k, id, order, rec)
 			return err == nil && fn(m), err
@@ -189,9 +189,9 @@ func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (r
 }
 
 // Message returns one message.
-func (c *Client) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
-	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		p := c.pager(tx, k, id)
+func (ms Messages) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
+	err = ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
 		order, rec, err := p.find(msg)
 		if err == nil {
 			m, err = p.Message(k, id, order, rec)
@@ -201,15 +201,15 @@ func (c *Client) Message(id chat.ConversationID, msg content.MessageID) (m chat.
 	return m, err
 }
 
-// FindMessage finds a message by the beginning of its identifier, at least
+// Find finds a message by the beginning of its identifier, at least
 // eight characters, in all conversations or in one.
-func (c *Client) FindMessage(in chat.ConversationID, prefix string) (chat.Message, error) {
+func (ms Messages) Find(in chat.ConversationID, prefix string) (chat.Message, error) {
 	prefix = strings.ToLower(prefix)
 	if len(prefix) < 8 {
 		return chat.Message{}, chat.ErrNoMessage
 	}
 	var found []chat.Message
-	all, err := c.Conversations()
+	all, err := ms.c.Conversations()
 	if err != nil {
 		return chat.Message{}, err
 	}
@@ -217,7 +217,7 @@ func (c *Client) FindMessage(in chat.ConversationID, prefix string) (chat.Messag
 		if in != "" && !conv.ID.Fits(string(in)) {
 			continue
 		}
-		err := c.History(conv.ID, func(m chat.Message) bool {
+		err := ms.c.Messages().History(conv.ID, func(m chat.Message) bool {
 			if m.Notice == nil && strings.HasPrefix(m.ID.String(), prefix) {
 				found = append(found, m)
 			}

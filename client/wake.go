@@ -23,8 +23,8 @@ const (
 // WakeKey returns what a browser subscribes to its push service with: a public
 // key of P-256, uncompressed. The error is a protocol.Error with
 // CodeUnsupported where the account's server wakes nobody.
-func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
-	b, err := c.requestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
+func (acc Account) WakeKey(ctx context.Context) ([]byte, error) {
+	b, err := acc.c.requestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +36,8 @@ func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
 // server learns of the endpoint, but not whose it is. The error is a
 // protocol.Error with CodeInvalid if the server does not use that push service;
 // a server that is out of reach is told later.
-func (c *Client) SetWake(ctx context.Context, endpoint string) error {
-	w := c.waker
+func (acc Account) SetWake(ctx context.Context, endpoint string) error {
+	w := acc.c.waker
 	changed, err := w.set(endpoint)
 	if err != nil || !changed {
 		return err
@@ -57,8 +57,8 @@ func (c *Client) SetWake(ctx context.Context, endpoint string) error {
 }
 
 // Waking reports whether SetWake was given an endpoint.
-func (c *Client) Waking() (on bool, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
+func (acc Account) Waking() (on bool, err error) {
+	err = acc.c.store.View(func(tx *records.Tx) error {
 		rec, err := records.LoadWake(tx)
 		on = rec.Endpoint != ""
 		return err

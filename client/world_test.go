@@ -141,7 +141,7 @@ func (p *person) say(id chat.ConversationID, text string) chat.Message {
 
 func (p *person) history(id chat.ConversationID) (all []chat.Message) {
 	p.t.Helper()
-	must(p.t, p.History(id, func(m chat.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		if m.Notice == nil {
 			all = append(all, m)
 		}
@@ -209,7 +209,7 @@ func TestWorldWorks(t *testing.T) {
 		}
 		must(t, c.Leave(t.Context(), id))
 		pass(time.Minute)
-		members, err := a.Members(id)
+		members, err := a.Groups().Members(id)
 		must(t, err)
 		if len(members) != 2 || c.status(id).Status != chat.StatusLeft {
 			t.Errorf("%v, and carol's status is %v", members, c.status(id).Status)

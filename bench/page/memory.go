@@ -95,10 +95,10 @@ func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, w
 		}
 		m, err := bob.Send(ctx, to, chat.Draft{Text: fmt.Sprintf("Bob says %d", i)})
 		if err == nil && i%3 == 1 {
-			err = bob.React(ctx, to, m.ID, "👍", false)
+			err = bob.Messages().React(ctx, to, m.ID, "👍", false)
 		}
 		if err == nil && i%5 == 2 {
-			err = bob.Delete(ctx, to, m.ID)
+			err = bob.Messages().Delete(ctx, to, m.ID)
 		}
 		err = errors.Join(err, p.write(fmt.Sprintf("The page says %d", i)), p.send())
 		if err != nil {

@@ -194,7 +194,7 @@ func (t *town) stranger(ctx context.Context, name string) (account.Address, erro
 		return at, err
 	}
 	defer c.Close()
-	c.ConnectMailbox()
+	c.Account().Connect()
 	return at, c.Sync(ctx)
 }
 
@@ -248,7 +248,7 @@ func (t *town) crowd(ctx context.Context, c *client.Client, conversations, peopl
 			if who, err = t.stranger(ctx, fmt.Sprintf("%s.%d", c.Address().Name, i)); err != nil {
 				return err
 			}
-			if err = c.SetContactName(who, fmt.Sprintf("Person %d", i)); err != nil {
+			if err = c.People().SetName(who, fmt.Sprintf("Person %d", i)); err != nil {
 				return err
 			}
 			ids[i], err = c.Direct(ctx, who)

@@ -22,9 +22,9 @@ func (a *App) conversations(_ context.Context, q ListQuery) (Conversations, erro
 	var next string
 	if q.Recent {
 		defer p.show()
-		all, err = p.Recent()
+		all, err = p.List().Recent()
 	} else {
-		all, next, err = p.ConversationsAfter(q.After, conversationsPerPage)
+		all, next, err = p.List().After(q.After, conversationsPerPage)
 	}
 	if err != nil {
 		return Conversations{}, err
@@ -99,12 +99,12 @@ func (a *App) withConversation(conversation string, fn func(*profile, chat.Conve
 }
 
 func (a *App) rename(ctx context.Context, q TextOf) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.Rename(ctx, id, q.Text) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.Groups().Rename(ctx, id, q.Text) })
 }
 
 func (a *App) setTimer(ctx context.Context, q Until) (None, error) {
 	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error {
-		return p.SetTimer(ctx, id, q.Time.duration())
+		return p.Groups().SetTimer(ctx, id, q.Time.duration())
 	})
 }
 
@@ -117,7 +117,7 @@ func (a *App) leave(ctx context.Context, q Leaving) (None, error) {
 		if err != nil {
 			return err
 		}
-		if err := p.SetRole(ctx, id, who, chat.RoleOwner); err != nil {
+		if err := p.Groups().SetRole(ctx, id, who, chat.RoleOwner); err != nil {
 			return err
 		}
 		return p.Leave(ctx, id)
@@ -129,15 +129,15 @@ func (a *App) accept(ctx context.Context, q ConversationRef) (None, error) {
 }
 
 func (a *App) pin(ctx context.Context, q Switch) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.SetPinned(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetPinned(ctx, id, q.On) })
 }
 
 func (a *App) archive(ctx context.Context, q Switch) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.SetArchived(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetArchived(ctx, id, q.On) })
 }
 
 func (a *App) mute(ctx context.Context, q Until) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.SetMuted(ctx, id, q.Time.time()) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetMuted(ctx, id, q.Time.time()) })
 }
 
 func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
@@ -145,9 +145,9 @@ func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetDraft(ctx, id, q.Text, reply) })
 }
 
 func (a *App) deleteConversation(ctx context.Context, q ConversationRef) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.DeleteConversation(ctx, id) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().Delete(ctx, id) })
 }

@@ -139,7 +139,7 @@ func (q *queue) run() {
 			q.out(out)
 		}
 		if from != nil && slices.ContainsFunc(batch, isNewMessage) {
-			_ = from.ForgetInbox() // what is left goes the next time
+			_ = from.Messages().ForgetInbox() // what is left goes the next time
 		}
 	}
 }

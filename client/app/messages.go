@@ -38,7 +38,7 @@ func parseMessage(s string) (id content.MessageID, err error) {
 
 func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) {
 	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		m, err := p.Message(conv, id)
+		m, err := p.Messages().Message(conv, id)
 		v := view{profile: p}
 		out = v.message(m)
 		out.Text, out.Length = m.Text, 0
@@ -49,19 +49,19 @@ func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) 
 
 func (a *App) edit(ctx context.Context, q TextOf) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.Edit(ctx, conv, id, q.Text)
+		return p.Messages().Edit(ctx, conv, id, q.Text)
 	})
 }
 
 func (a *App) react(ctx context.Context, q React) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.React(ctx, conv, id, q.Emoji, q.Remove)
+		return p.Messages().React(ctx, conv, id, q.Emoji, q.Remove)
 	})
 }
 
 func (a *App) delete(ctx context.Context, q MessageRef) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.Delete(ctx, conv, id)
+		return p.Messages().Delete(ctx, conv, id)
 	})
 }
 
@@ -79,7 +79,7 @@ func (a *App) page(_ context.Context, q PageQuery) (out Page, err error) {
 				return err
 			}
 		}
-		got, err := p.Page(id, at, max(1, min(q.Limit, maxPage)))
+		got, err := p.Messages().Page(id, at, max(1, min(q.Limit, maxPage)))
 		v := view{profile: p}
 		out = Page{v.messages(got.Messages), got.MoreBefore, got.MoreAfter, messageID(got.FirstUnread)}
 		return err
@@ -119,7 +119,7 @@ func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
 		if id.IsZero() {
 			return p.MarkRead(ctx, conv)
 		}
-		return p.MarkReadUpTo(ctx, conv, id)
+		return p.Messages().MarkReadUpTo(ctx, conv, id)
 	})
 }
 
@@ -130,19 +130,19 @@ func (a *App) typing(ctx context.Context, q Switch) (None, error) {
 
 func (a *App) forget(_ context.Context, q MessageRef) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.Forget(conv, id)
+		return p.Messages().Forget(conv, id)
 	})
 }
 
 func (a *App) retry(ctx context.Context, q MessageRef) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.Retry(ctx, conv, id)
+		return p.Messages().Retry(ctx, conv, id)
 	})
 }
 
 func (a *App) cancel(ctx context.Context, q MessageRef) (None, error) {
 	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
-		return p.Cancel(ctx, conv, id)
+		return p.Messages().Cancel(ctx, conv, id)
 	})
 }
 
@@ -153,7 +153,7 @@ func (a *App) search(ctx context.Context, q SearchQuery) (Found, error) {
 	}
 	v, out := view{profile: p}, Found{Messages: []Message{}}
 	query := chat.SearchQuery{Text: q.Text, In: chat.ConversationID(q.Conversation), Limit: max(1, min(q.Limit, maxPage))}
-	err = p.Search(ctx, query, func(m chat.Message) bool {
+	err = p.Messages().Search(ctx, query, func(m chat.Message) bool {
 		out.Messages = append(out.Messages, v.message(m))
 		return true
 	})

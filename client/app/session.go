@@ -72,15 +72,15 @@ func (a *App) session() (Session, error) {
 	if open == nil {
 		return s, nil
 	}
-	name, registered, err := open.Profile()
+	name, registered, err := open.Account().Profile()
 	if err != nil {
 		return s, err
 	}
 	s.Phase, s.Address, s.Name, s.Registered = PhaseOpen, open.Address().String(), name, registered
-	if s.Duress, err = open.Duress(); err != nil {
+	if s.Duress, err = open.Account().Duress(); err != nil {
 		return s, err
 	}
-	s.Recovery, err = open.Recovery()
+	s.Recovery, err = open.Account().Recovery()
 	return s, err
 }
 
@@ -137,7 +137,7 @@ func (a *App) recoveryNoted(ctx context.Context, _ None) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	if err := open.RecoveryNoted(ctx); err != nil {
+	if err := open.Account().RecoveryNoted(ctx); err != nil {
 		return Session{}, err
 	}
 	return a.changed()
@@ -192,7 +192,7 @@ func (a *App) register(ctx context.Context, key keyring.StoreKey) error {
 			return err
 		}
 		defer c.Close()
-		return c.Register(ctx)
+		return c.Account().Register(ctx)
 	})
 }
 
@@ -276,7 +276,7 @@ func (a *App) setPassphrase(ctx context.Context, p Passphrase) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	if err := errors.Join(open.NoteDuress(false), a.saveKeys(ctx, keys)); err != nil {
+	if err := errors.Join(open.Account().NoteDuress(false), a.saveKeys(ctx, keys)); err != nil {
 		return None{}, err
 	}
 	_, err = a.changed()
@@ -309,7 +309,7 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 		return None{}, err
 	}
 	if p.Passphrase == "" {
-		if err := open.NoteDuress(false); err != nil {
+		if err := open.Account().NoteDuress(false); err != nil {
 			return None{}, err
 		}
 	}
@@ -317,7 +317,7 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 		return None{}, err
 	}
 	if p.Passphrase != "" {
-		if err := open.NoteDuress(true); err != nil {
+		if err := open.Account().NoteDuress(true); err != nil {
 			return None{}, err
 		}
 	}
@@ -374,7 +374,7 @@ func (a *App) deleteAccount(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return open.DeleteAccount(ctx)
+	return open.Account().Delete(ctx)
 }
 
 func (a *App) setName(ctx context.Context, p Name) (None, error) {
@@ -382,7 +382,7 @@ func (a *App) setName(ctx context.Context, p Name) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	if err := open.SetProfile(ctx, p.Name); err != nil {
+	if err := open.Account().SetProfile(ctx, p.Name); err != nil {
 		return None{}, err
 	}
 	_, err = a.changed()

@@ -62,10 +62,10 @@ func (v *view) name(a account.Address) string {
 	}
 	name := a.String()
 	if a == v.Address() {
-		if own, _, err := v.Profile(); err == nil && own != "" {
+		if own, _, err := v.Account().Profile(); err == nil && own != "" {
 			name = own
 		}
-	} else if called, err := v.NameOf(a); err == nil {
+	} else if called, err := v.People().NameOf(a); err == nil {
 		name = called
 	}
 	if v.names == nil {

@@ -58,11 +58,11 @@ var ErrUnanswered = errors.New("the server may have created the account, but its
 var ErrTooLate = errors.New("this message may have been sent already; delete it for everybody instead")
 
 // ErrProfileCopied: the account's server saw two copies of this profile. None of
-// them sends anything until a person has chosen one, see Client.TakeOver.
+// them sends anything until a person has chosen one, see Account.TakeOver.
 var ErrProfileCopied = errors.New("two copies of this profile are in use")
 
 // ErrNoAccount: the account's server does not know the account, because it lost
-// its data or somebody deleted the account. See Client.RegisterAgain.
+// its data or somebody deleted the account. See Account.RegisterAgain.
 var ErrNoAccount = errors.New("the server does not know this account any more")
 
 // A CopiedError is ErrProfileCopied, and says which copy this one is.

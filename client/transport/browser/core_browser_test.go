@@ -93,7 +93,7 @@ func answer(t *testing.T, bob *client.Client, events <-chan chat.Event) {
 			case chat.MessageEvent:
 				if m := e.Message; !m.Own && len(m.Attachments) == 1 {
 					check(t, bob, m)
-					file, err := bob.Attach(ctx, "back.bin", "", bytes.NewReader(someFile(2)))
+					file, err := bob.Files().Attach(ctx, "back.bin", "", bytes.NewReader(someFile(2)))
 					must(t, err)
 					_, err = bob.Send(ctx, m.Conversation, chat.Draft{Text: "thanks", Attached: []chat.FileID{file}})
 					must(t, err)
@@ -107,7 +107,7 @@ func answer(t *testing.T, bob *client.Client, events <-chan chat.Event) {
 
 func check(t *testing.T, bob *client.Client, m chat.Message) {
 	t.Helper()
-	f, _, err := bob.OpenAttachment(t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
+	f, _, err := bob.Files().Open(t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
 	must(t, err)
 	got, err := io.ReadAll(f)
 	must(t, errors.Join(err, f.Close()))

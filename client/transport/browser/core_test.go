@@ -47,7 +47,7 @@ func TestPartQueue(t *testing.T) {
 	must(t, err)
 	id, err := c.Direct(t.Context(), bob)
 	must(t, err)
-	file, err := c.Attach(t.Context(), "photo.webp", "image/webp", bytes.NewReader(someFile(1)))
+	file, err := c.Files().Attach(t.Context(), "photo.webp", "image/webp", bytes.NewReader(someFile(1)))
 	must(t, err)
 	_, err = c.Send(t.Context(), id, chat.Draft{Text: "see", Attached: []chat.FileID{file}})
 	must(t, err)
@@ -66,7 +66,7 @@ func TestPartArrive(t *testing.T) {
 		if !ok || m.Message.Own || len(m.Message.Attachments) != 1 {
 			continue
 		}
-		f, size, err := c.OpenAttachment(t.Context(), m.Message.Conversation, m.Message.ID, m.Message.Attachments[0].Index)
+		f, size, err := c.Files().Open(t.Context(), m.Message.Conversation, m.Message.ID, m.Message.Attachments[0].Index)
 		must(t, err)
 		got, err := io.ReadAll(f)
 		must(t, errors.Join(err, f.Close()))

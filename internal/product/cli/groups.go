@@ -63,8 +63,8 @@ func (s *session) addEach(people []account.Address, add func([]account.Address) 
 	var failed refusals
 	var some []account.Address
 	for _, a := range people {
-		contact, cerr := s.Contact(a)
-		_, rerr := s.Resolve(s.ctx, a)
+		contact, cerr := s.People().Contact(a)
+		_, rerr := s.People().Resolve(s.ctx, a)
 		switch {
 		case cerr == nil && contact.Blocked:
 			failed.add(a.String(), coded{fmt.Errorf("not added, as you blocked them: securecrypt block --undo %s first", a), exitRefused})
@@ -152,7 +152,7 @@ func (cmd *groupAddCmd) Run(a *app) error {
 		return err
 	}
 	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error {
-		return s.addEach(people, func(people []account.Address) error { return s.AddMembers(a.ctx, id, people) })
+		return s.addEach(people, func(people []account.Address) error { return s.Groups().Add(a.ctx, id, people) })
 	})
 }
 
@@ -167,7 +167,7 @@ func (cmd *groupRemoveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.RemoveMembers(a.ctx, id, people) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Remove(a.ctx, id, people) })
 }
 
 type groupLeaveCmd struct {
@@ -186,7 +186,7 @@ type groupRenameCmd struct {
 
 // Run renames a group.
 func (cmd *groupRenameCmd) Run(a *app) error {
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Rename(a.ctx, id, cmd.Title) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Rename(a.ctx, id, cmd.Title) })
 }
 
 type groupRoleCmd struct {
@@ -202,7 +202,7 @@ func (cmd *groupRoleCmd) Run(a *app) error {
 		return err
 	}
 	role := map[string]chat.Role{"member": chat.RoleMember, "admin": chat.RoleAdmin, "owner": chat.RoleOwner}[cmd.Role]
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.SetRole(a.ctx, id, who, role) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().SetRole(a.ctx, id, who, role) })
 }
 
 type groupMembersCmd struct {
@@ -216,7 +216,7 @@ func (cmd *groupMembersCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		members, err := s.Members(id)
+		members, err := s.Groups().Members(id)
 		if err != nil {
 			return err
 		}
@@ -278,7 +278,7 @@ func (cmd *timerCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.conversation(cmd.Conversation, func(s *session, id chat.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
+	return a.conversation(cmd.Conversation, func(s *session, id chat.ConversationID) error { return s.Groups().SetTimer(a.ctx, id, after) })
 }
 
 // timerOf reads a time after which messages disappear.

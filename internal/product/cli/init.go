@@ -116,17 +116,17 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(f.app.ctx, registerTimeout)
 	defer cancel()
-	if err := c.Register(ctx); err != nil {
+	if err := c.Account().Register(ctx); err != nil {
 		return explainRegistration(c.Address(), err)
 	}
-	recovery, err := c.Recovery()
+	recovery, err := c.Account().Recovery()
 	if err != nil {
 		return kept{err}
 	}
 	if err := cmd.announce(f.app, c.Address(), recovery); err != nil {
 		return kept{unwritten{fmt.Errorf("the account is made, but its recovery key could not be shown (%w): it is kept, and shown when you run the same command again", err)}}
 	}
-	if err := c.RecoveryNoted(context.WithoutCancel(ctx)); err != nil {
+	if err := c.Account().RecoveryNoted(context.WithoutCancel(ctx)); err != nil {
 		return kept{err}
 	}
 	return nil
@@ -135,11 +135,11 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 // resumes refuses to go on with a profile that is finished, or another one than
 // was asked for.
 func (cmd *initCmd) resumes(f *folder, c *client.Client, address account.Address) error {
-	_, registered, err := c.Profile()
+	_, registered, err := c.Account().Profile()
 	if err != nil {
 		return err
 	}
-	recovery, err := c.Recovery()
+	recovery, err := c.Account().Recovery()
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ type whoamiCmd struct{}
 // Run prints the own address.
 func (*whoamiCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		name, _, err := s.Client.Profile()
+		name, _, err := s.Client.Account().Profile()
 		if err != nil {
 			return err
 		}
@@ -260,11 +260,11 @@ func (cmd *profileCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if cmd.Name != nil {
 			var failed refusals
-			failed.add("", s.SetProfile(a.ctx, *cmd.Name))
+			failed.add("", s.Account().SetProfile(a.ctx, *cmd.Name))
 			failed.add("", s.settleAll())
 			return failed.err()
 		}
-		name, _, err := s.Client.Profile()
+		name, _, err := s.Client.Account().Profile()
 		if err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (cmd *sendCmd) Run(a *app) error {
 		}
 		draft := chat.Draft{Text: text, Files: files, Expire: cmd.Expire}
 		if cmd.Reply != "" {
-			original, err := s.FindMessage(id, cmd.Reply)
+			original, err := s.Messages().Find(id, cmd.Reply)
 			if err != nil {
 				return fmt.Errorf("--reply %s: %w", cmd.Reply, err)
 			}
@@ -89,7 +89,7 @@ func (cmd *sendCmd) Run(a *app) error {
 			settle = s.settleFiles
 		}
 		err = settle(id)
-		now, merr := s.Message(id, sent.ID)
+		now, merr := s.Messages().Message(id, sent.ID)
 		if merr != nil && err == nil {
 			now = sent // it has disappeared already
 		}
@@ -133,7 +133,7 @@ func (a *app) text(words []string) (string, error) {
 // until what came of it is sent.
 func (a *app) message(id string, fn func(*session, chat.Message) error) error {
 	return a.with(func(s *session) error {
-		m, err := s.FindMessage("", id)
+		m, err := s.Messages().Find("", id)
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
@@ -144,7 +144,7 @@ func (a *app) message(id string, fn func(*session, chat.Message) error) error {
 			return err
 		}
 		if a.JSON {
-			if now, err := s.Message(m.Conversation, m.ID); err == nil {
+			if now, err := s.Messages().Message(m.Conversation, m.ID); err == nil {
 				a.printJSON(messageJSON(now))
 			}
 		}
@@ -161,7 +161,7 @@ type reactCmd struct {
 // Run reacts to a message.
 func (cmd *reactCmd) Run(a *app) error {
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
+		return s.Messages().React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
 	})
 }
 
@@ -177,7 +177,7 @@ func (cmd *editCmd) Run(a *app) error {
 		return err
 	}
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.Edit(a.ctx, m.Conversation, m.ID, text)
+		return s.Messages().Edit(a.ctx, m.Conversation, m.ID, text)
 	})
 }
 
@@ -188,7 +188,7 @@ type deleteCmd struct {
 // Run deletes a message for everybody.
 func (cmd *deleteCmd) Run(a *app) error {
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.Delete(a.ctx, m.Conversation, m.ID)
+		return s.Messages().Delete(a.ctx, m.Conversation, m.ID)
 	})
 }
 
@@ -215,9 +215,9 @@ func (cmd *historyCmd) Run(a *app) error {
 			return cmd.Limit == 0 || len(all) < cmd.Limit
 		}
 		if cmd.Search == "" {
-			err = s.History(id, take)
+			err = s.Messages().History(id, take)
 		} else {
-			err = s.Search(a.ctx, chat.SearchQuery{Text: cmd.Search, In: id}, take)
+			err = s.Messages().Search(a.ctx, chat.SearchQuery{Text: cmd.Search, In: id}, take)
 		}
 		for _, m := range slices.Backward(all) {
 			if a.JSON {

@@ -195,8 +195,8 @@ type names struct {
 }
 
 func (s *session) names() (names, error) {
-	n := names{self: s.Address(), contact: s.Contact, conversations: map[chat.ConversationID]chat.Conversation{}}
-	contacts, err := s.Contacts()
+	n := names{self: s.Address(), contact: s.People().Contact, conversations: map[chat.ConversationID]chat.Conversation{}}
+	contacts, err := s.People().Contacts()
 	if err != nil {
 		return n, err
 	}

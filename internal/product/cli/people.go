@@ -37,11 +37,11 @@ func (cmd *contactsCmd) Run(a *app) error {
 			return err
 		}
 		if cmd.Name != nil {
-			if err := s.SetContactName(who, *cmd.Name); err != nil {
+			if err := s.People().SetName(who, *cmd.Name); err != nil {
 				return err
 			}
 		}
-		contact, err := s.Contact(who)
+		contact, err := s.People().Contact(who)
 		if err == nil {
 			a.printContact(contact)
 		}
@@ -50,7 +50,7 @@ func (cmd *contactsCmd) Run(a *app) error {
 }
 
 func (s *session) listContacts() error {
-	all, err := s.Contacts()
+	all, err := s.People().Contacts()
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *session) request(target string) ([]chat.Conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, perr := s.FindPerson(addressbook.Target(target))
+	who, perr := s.People().Find(addressbook.Target(target))
 	byTitle := errors.Is(perr, chat.ErrNoPerson)
 	found := slices.DeleteFunc(all, func(c chat.Conversation) bool {
 		switch {
@@ -214,14 +214,14 @@ func (cmd *blockCmd) Run(a *app) error {
 			return err
 		}
 		if cmd.Undo {
-			err = s.Unblock(who)
+			err = s.People().Unblock(who)
 		} else {
-			err = s.Block(a.ctx, who)
+			err = s.People().Block(a.ctx, who)
 		}
 		if err != nil {
 			return err
 		}
-		contact, err := s.Contact(who)
+		contact, err := s.People().Contact(who)
 		if err == nil {
 			a.printContact(contact)
 		}
@@ -232,7 +232,7 @@ func (cmd *blockCmd) Run(a *app) error {
 // whom finds out which person is meant: by an address, a private name, or the
 // identifier of their request or conversation. Titles are nobody's.
 func (s *session) whom(target string) (account.Address, error) {
-	who, err := s.FindPerson(addressbook.Target(target))
+	who, err := s.People().Find(addressbook.Target(target))
 	if err == nil || errors.Is(err, chat.ErrAmbiguous) {
 		return who, err
 	}
@@ -262,7 +262,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		safety, verified, err := s.Safety(a.ctx, who)
+		safety, verified, err := s.People().Safety(a.ctx, who)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 			}
 		}
 		if cmd.Confirm || cmd.Code != "" {
-			if err := s.MarkVerified(who); err != nil {
+			if err := s.People().MarkVerified(who); err != nil {
 				return err
 			}
 			verified = true
@@ -367,7 +367,7 @@ func (cmd *chatCmd) Run(a *app) error {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id
 			if errors.Is(err, chat.ErrNoConversation) {
-				peer, perr := s.FindPerson(addressbook.Target(cmd.Target))
+				peer, perr := s.People().Find(addressbook.Target(cmd.Target))
 				if perr != nil {
 					return err
 				}

@@ -383,7 +383,7 @@ func (a *app) with(fn func(*session) error) error {
 		return err
 	}
 	err = fn(s)
-	if ahead := s.ClockAhead(); ahead != 0 {
+	if ahead := s.Account().ClockAhead(); ahead != 0 {
 		a.say("%s", english.Clock(ahead))
 	}
 	return errors.Join(err, s.close())

@@ -185,7 +185,7 @@ func (r *receiver) print() error {
 			return unwritten{fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err)}
 		}
 		if later {
-			return r.SaveLater(item.Message.Conversation, item.Message.ID)
+			return r.Files().SaveLater(item.Message.Conversation, item.Message.ID)
 		}
 		return nil
 	})

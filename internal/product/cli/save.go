@@ -25,7 +25,7 @@ type saveCmd struct {
 // Run downloads the attachments of a message.
 func (cmd *saveCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		m, err := s.FindMessage("", cmd.ID)
+		m, err := s.Messages().Find("", cmd.ID)
 		if err != nil {
 			return fmt.Errorf("%s: %w", cmd.ID, err)
 		}
@@ -50,7 +50,7 @@ func (cmd *saveCmd) Run(a *app) error {
 
 // saveOne downloads one attachment.
 func (s *session) saveOne(m *chat.Message, x *chat.Attachment, dir string) (string, error) {
-	path, err := s.Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
+	path, err := s.Files().Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
 	if err == nil {
 		return path, nil
 	}

@@ -32,7 +32,7 @@ const (
 // files, and says so if it has to wait for the server. It does not wait for
 // files of other messages that the server does not take at the moment.
 func (s *session) settle(id chat.ConversationID) error {
-	return s.settleBy(id, s.WaitUntilSentExceptFiles)
+	return s.settleBy(id, s.Messages().WaitUntilSentExceptFiles)
 }
 
 // settleFiles is settle for a message that has files.
@@ -183,7 +183,7 @@ func (s *session) concerned(id chat.ConversationID) map[string]bool {
 	if c, err := s.Conversation(id); err == nil {
 		all[c.Host], all[c.Peer.Host] = true, true
 	}
-	if members, err := s.Members(id); err == nil {
+	if members, err := s.Groups().Members(id); err == nil {
 		for _, m := range members {
 			all[m.Address.Host] = true
 		}
@@ -230,7 +230,7 @@ func (s *session) find(target string, create bool) (chat.ConversationID, error) 
 	form := addressbook.Target(target)
 	id, err := s.Find(form)
 	if create && (errors.Is(err, chat.ErrNoConversation) || err == nil && s.isOver(id)) {
-		if who, perr := s.FindPerson(form); perr == nil {
+		if who, perr := s.People().Find(form); perr == nil {
 			return s.Direct(s.ctx, who)
 		}
 	}

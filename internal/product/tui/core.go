@@ -38,7 +38,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m := newModel(ctx, core{device: o.Client, messages: o.Client, people: o.Client}, time.Now)
+	m := newModel(ctx, coreOf(o.Client), time.Now)
 	m.saveDir, m.start, m.peer = o.SaveDir, o.Start, o.Peer
 	options := []tea.ProgramOption{tea.WithContext(ctx)}
 	if o.Input != nil {
@@ -73,6 +73,27 @@ type core struct {
 	device   device
 	messages messages
 	people   people
+}
+
+// coreOf finds the roles among the parts of a client.
+func coreOf(c *client.Client) core {
+	return core{
+		device: struct {
+			*client.Client
+			client.People
+			client.Groups
+			client.Messages
+		}{c, c.People(), c.Groups(), c.Messages()},
+		messages: struct {
+			*client.Client
+			client.Messages
+			client.Files
+		}{c, c.Messages(), c.Files()},
+		people: struct {
+			*client.Client
+			client.People
+		}{c, c.People()},
+	}
 }
 
 // device reads what is stored on this device.

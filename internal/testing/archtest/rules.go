@@ -65,8 +65,33 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core does no input and output",
-		Of:    []string{"./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
 		Never: outside,
+	},
+	{
+		Why:   "the core's packages are below its face, which wires them",
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Never: []string{"./client"},
+	},
+	{
+		Why:   "what clients need from outside is declared without the nouns of conversations",
+		Of:    []string{"./client/backend"},
+		Never: []string{"./account/...", "./client/...", "./content/...", "./mls/..."},
+	},
+	{
+		Why:   "the nouns of conversations know no records",
+		Of:    []string{"./client/chat", "./client/internal/names"},
+		Never: []string{"./client/internal/records", "./mls/..."},
+	},
+	{
+		Why:   "records know nothing of groups and servers",
+		Of:    []string{"./client/internal/records"},
+		Never: []string{"./mls/...", "./client/letter"},
+	},
+	{
+		Why:   "stores and transports need no core",
+		Of:    []string{"./client/files/disk", "./client/store/...", "./client/transport/..."},
+		Never: []string{"./client", "./client/chat", "./client/internal/records", "./mls/..."},
 	},
 	{
 		Why:   "the server knows none of its backends",
@@ -105,7 +130,7 @@ var BrowserRules = []Rule{
 
 // BrowserPackages are those that run in a browser, as far as they exist.
 var BrowserPackages = []string{
-	"./account", "./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter",
+	"./account", "./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/keyring", "./client/letter",
 	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/product/jsbridge", "./keytrans", "./mls", "./protocol",
 	"./cmd/securecrypt-wasm",
 }

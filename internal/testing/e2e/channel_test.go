@@ -67,7 +67,7 @@ func TestRelayDeletesChannelsThatAreOver(t *testing.T) {
 	again := &protocol.ChannelCreate{Channel: channel, Key: servertest.Public(channel, 0)}
 	stranger.Refused(protocol.CodeExists, protocol.OpChannelCreate, again)
 	must(t, a.Leave(soon(t), id))
-	must(t, a.DeleteConversation(soon(t), id))
+	must(t, a.List().Delete(soon(t), id))
 	eventually(t, func() error {
 		err := stranger.Do(protocol.OpChannelCreate, again, &protocol.Empty{})
 		if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {

@@ -98,7 +98,7 @@ func child(dir string) int {
 }
 
 func own(c *client.Client, id chat.ConversationID) (texts []string) {
-	_ = c.History(id, func(m chat.Message) bool {
+	_ = c.Messages().History(id, func(m chat.Message) bool {
 		if m.Own && m.Notice == nil {
 			texts = append(texts, m.Text)
 		}
@@ -214,7 +214,7 @@ func compare(t *testing.T, dirs []string, last []int) {
 // in order.
 func heard(c *client.Client, id chat.ConversationID, sent []string) error {
 	var got []string
-	err := c.History(id, func(m chat.Message) bool {
+	err := c.Messages().History(id, func(m chat.Message) bool {
 		if !m.Own && m.Notice == nil {
 			got = append(got, m.Text)
 		}

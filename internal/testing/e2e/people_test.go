@@ -49,7 +49,7 @@ func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	must(t, err)
 	secret.Erase()
 	p.open()
-	p.ConnectMailbox()
+	p.Account().Connect()
 	must(t, p.Sync(soon(t)))
 	return p
 }
@@ -111,7 +111,7 @@ func (p *person) say(to chat.ConversationID, text string) {
 func (p *person) texts(id chat.ConversationID) []string {
 	p.t.Helper()
 	var out []string
-	must(p.t, p.History(id, func(m chat.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		if m.Notice == nil {
 			out = append([]string{m.Text}, out...)
 		}

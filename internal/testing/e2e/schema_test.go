@@ -64,10 +64,10 @@ func TestTrafficFollowsTheSchema(t *testing.T) {
 	scenario(t, s.Host, w, t.TempDir())
 	stranger := newPerson(t, s.Host, "carol", w)
 	t.Cleanup(stranger.Close)
-	if _, err := stranger.Resolve(soon(t), account.Address{Name: "nobody", Host: s.Host}); !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
+	if _, err := stranger.People().Resolve(soon(t), account.Address{Name: "nobody", Host: s.Host}); !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := stranger.WakeKey(soon(t)); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+	if _, err := stranger.Account().WakeKey(soon(t)); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		t.Errorf("a server that wakes nobody: %v", err)
 	}
 	samples := w.seen.Samples()

@@ -160,7 +160,7 @@ func TestNoConnectionTiesAccountsToChannels(t *testing.T) {
 	for i, p := range []*person{alice, bob, carol, dave} {
 		p.say(id, fmt.Sprint("text ", i))
 	}
-	must(t, alice.AddMembers(soon(t), id, []account.Address{eve.Address()}))
+	must(t, alice.Groups().Add(soon(t), id, []account.Address{eve.Address()}))
 	must(t, alice.WaitUntilSent(soon(t), id))
 	eve.accept()
 	eve.say(id, "text 4")

@@ -51,7 +51,7 @@ func (w *town) correspondent(t *testing.T, name string) *correspondent {
 	must(t, err)
 	secret.Erase()
 	c.comesBack()
-	must(t, c.Register(t.Context()))
+	must(t, c.Account().Register(t.Context()))
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -89,7 +89,7 @@ func (c *correspondent) titleOf(conv chat.Conversation) string {
 	if conv.Group {
 		return conv.Title
 	}
-	name, err := c.NameOf(conv.Peer)
+	name, err := c.People().NameOf(conv.Peer)
 	must(c.t, err)
 	return name
 }
@@ -117,7 +117,7 @@ func (c *correspondent) says(title, text string) {
 	m, err := c.Send(c.t.Context(), id, chat.Draft{Text: text})
 	must(c.t, err)
 	eventually(c.t, c.name+"'s message "+text, func() bool {
-		got, err := c.Message(id, m.ID)
+		got, err := c.Messages().Message(id, m.ID)
 		must(c.t, err)
 		return got.State == chat.StateSent
 	})
@@ -139,7 +139,7 @@ func (c *correspondent) count(title, text string) (n int) {
 		if c.titleOf(one) != title {
 			continue
 		}
-		must(c.t, c.History(one.ID, func(m chat.Message) bool {
+		must(c.t, c.Messages().History(one.ID, func(m chat.Message) bool {
 			if m.Text == text {
 				n++
 			}
@@ -232,17 +232,17 @@ func (p *person) onlySent(title, text string) {
 func (c *correspondent) registersAgain() {
 	c.t.Helper()
 	c.comesBack()
-	if err := c.Register(c.t.Context()); !errors.Is(err, chat.ErrNoAccount) {
+	if err := c.Account().Register(c.t.Context()); !errors.Is(err, chat.ErrNoAccount) {
 		c.t.Fatalf("%s is told %v", c.name, err)
 	}
-	must(c.t, c.RegisterAgain(c.t.Context(), ""))
+	must(c.t, c.Account().RegisterAgain(c.t.Context(), ""))
 }
 
 // message returns the one of a text.
 func (c *correspondent) message(title, text string) (id chat.ConversationID, found chat.Message) {
 	c.t.Helper()
 	id = c.conversation(title)
-	must(c.t, c.History(id, func(m chat.Message) bool {
+	must(c.t, c.Messages().History(id, func(m chat.Message) bool {
 		if m.Text == text {
 			found = m
 		}
@@ -258,7 +258,7 @@ func (c *correspondent) hasFile(title, path string) {
 	must(c.t, err)
 	id := c.conversation(title)
 	var with []chat.Message
-	must(c.t, c.History(id, func(m chat.Message) bool {
+	must(c.t, c.Messages().History(id, func(m chat.Message) bool {
 		if len(m.Attachments) > 0 {
 			with = append(with, m)
 		}
@@ -267,7 +267,7 @@ func (c *correspondent) hasFile(title, path string) {
 	if len(with) != 1 {
 		c.t.Fatalf("%s has %d files", c.name, len(with))
 	}
-	saved, err := c.Save(c.t.Context(), id, with[0].ID, with[0].Attachments[0].Index, c.t.TempDir())
+	saved, err := c.Files().Save(c.t.Context(), id, with[0].ID, with[0].Attachments[0].Index, c.t.TempDir())
 	must(c.t, err)
 	got, err := os.ReadFile(saved)
 	must(c.t, err)

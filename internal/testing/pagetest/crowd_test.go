@@ -37,7 +37,7 @@ func (w *town) absent(t *testing.T, n int) []account.Address {
 				return
 			}
 			defer c.Close()
-			c.ConnectMailbox()
+			c.Account().Connect()
 			if err := c.Sync(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -52,7 +52,7 @@ func TestCrowdedGroup(t *testing.T) {
 	const size = 60
 	w := newTown(t)
 	ana, ted := w.settle(t, phone, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Ted"))
+	must(t, ted.Account().SetProfile(t.Context(), "Ted"))
 	people := append(w.absent(t, size-2), account.Address{Name: "ana", Host: w.Host})
 	id, err := ted.CreateGroup(t.Context(), "Everybody", people)
 	must(t, err)
@@ -67,7 +67,7 @@ func TestCrowdedGroup(t *testing.T) {
 	ana.say("So many of us")
 	eventually(t, "the answer", func() bool {
 		found := false
-		must(t, ted.History(id, func(m chat.Message) bool {
+		must(t, ted.Messages().History(id, func(m chat.Message) bool {
 			found = found || m.Text == "So many of us"
 			return !found
 		}))

@@ -73,7 +73,7 @@ func (p *person) fits(name string) {
 func TestLargestTextOnSmallestScreen(t *testing.T) {
 	w := newTown(t)
 	ana, ted := w.settle(t, phoneLight, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))
+	must(t, ted.Account().SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))
 	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
 	_, err = ted.Send(t.Context(), with, chat.Draft{Text: "Hello ana"})

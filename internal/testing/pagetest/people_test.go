@@ -268,7 +268,7 @@ func (w *town) terminal(t *testing.T, name string) *client.Client {
 	c, err := client.Open(cfg)
 	must(t, err)
 	t.Cleanup(c.Close)
-	must(t, c.Register(t.Context()))
+	must(t, c.Account().Register(t.Context()))
 	must(t, c.ConnectAll())
 	return c
 }

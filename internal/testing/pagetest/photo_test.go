@@ -64,7 +64,7 @@ func got(t *testing.T, c *client.Client, conv chat.ConversationID, text string) 
 	var found chat.Message
 	eventually(t, text, func() bool {
 		ok := false
-		must(t, c.History(conv, func(m chat.Message) bool {
+		must(t, c.Messages().History(conv, func(m chat.Message) bool {
 			if m.Text == text {
 				found, ok = m, true
 			}
@@ -73,7 +73,7 @@ func got(t *testing.T, c *client.Client, conv chat.ConversationID, text string) 
 		return ok
 	})
 	for _, a := range found.Attachments {
-		r, _, err := c.OpenAttachment(t.Context(), conv, found.ID, a.Index)
+		r, _, err := c.Files().Open(t.Context(), conv, found.ID, a.Index)
 		must(t, err)
 		b, err := io.ReadAll(r)
 		must(t, err)

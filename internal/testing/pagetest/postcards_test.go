@@ -66,7 +66,7 @@ func (p *tour) evening() {
 		_, err := who.Send(ctx, group, d)
 		must(t, err)
 	}
-	lake, err := p.bea.Attach(ctx, "lake-900x600.png", "image/png", bytes.NewReader(landscape(900, 600, 200)))
+	lake, err := p.bea.Files().Attach(ctx, "lake-900x600.png", "image/png", bytes.NewReader(landscape(900, 600, 200)))
 	must(t, err)
 	says(p.bea, chat.Draft{Text: "This is where we could go on Sunday", Attached: []chat.FileID{lake}})
 	p.Click("link", "Sunday walks")

@@ -46,7 +46,7 @@ func TestHostileMessages(t *testing.T) {
 	ana, eve := w.settle(t, phone, "ana", ""), w.terminal(t, "eve")
 	with, err := eve.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
-	must(t, eve.SetProfile(t.Context(), "<b>Eve</b>"))
+	must(t, eve.Account().SetProfile(t.Context(), "<b>Eve</b>"))
 	for _, text := range hostile {
 		_, err := eve.Send(t.Context(), with, chat.Draft{Text: text})
 		must(t, err)

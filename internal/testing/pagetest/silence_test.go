@@ -173,7 +173,7 @@ func TestJoinersTellTheirNames(t *testing.T) {
 	bea.Await("link", "Choir")
 	accepts(t, ted)
 	eventually(t, "bea's name", func() bool {
-		name, err := ted.NameOf(account.Address{Name: "bea", Host: w.Host})
+		name, err := ted.People().NameOf(account.Address{Name: "bea", Host: w.Host})
 		must(t, err)
 		return name == "Bea"
 	})
@@ -260,14 +260,14 @@ func TestManyRequests(t *testing.T) {
 func TestNewNameIsShownAtOnce(t *testing.T) {
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Ted"))
+	must(t, ted.Account().SetProfile(t.Context(), "Ted"))
 	id, err := ted.CreateGroup(t.Context(), "Choir", []account.Address{{Name: "ana", Host: w.Host}})
 	must(t, err)
 	_, err = ted.Send(t.Context(), id, chat.Draft{Text: "hello"})
 	must(t, err)
 	ana.joins("Choir", "hello")
 	ana.Until(`document.querySelector(".author").innerText === "Ted"`)
-	must(t, ted.SetProfile(t.Context(), "Theodore"))
+	must(t, ted.Account().SetProfile(t.Context(), "Theodore"))
 	ana.Until(`document.querySelector(".author").innerText === "Theodore"`)
 	ana.Until(row("Choir") + `.includes("Theodore:")`)
 }

@@ -58,15 +58,15 @@ func TestTerminalAndPage(t *testing.T) {
 	ana.say("from the page")
 	eventually(t, "the answer", func() bool {
 		found := false
-		must(t, ted.History(with, func(m chat.Message) bool {
+		must(t, ted.Messages().History(with, func(m chat.Message) bool {
 			found = found || m.Text == "from the page"
 			return true
 		}))
 		return found
 	})
-	must(t, ted.React(t.Context(), with, m.ID, "👍", false))
+	must(t, ted.Messages().React(t.Context(), with, m.ID, "👍", false))
 	ana.reads("👍")
-	must(t, ted.Delete(t.Context(), with, m.ID))
+	must(t, ted.Messages().Delete(t.Context(), with, m.ID))
 	ana.reads("This message was deleted")
 }
 

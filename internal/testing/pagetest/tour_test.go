@@ -97,7 +97,7 @@ func (p *tour) tells(text string) {
 func (p *tour) neighbour(name, profile string) *client.Client {
 	p.t.Helper()
 	c := p.town.terminal(p.t, name)
-	must(p.t, c.SetProfile(p.t.Context(), profile))
+	must(p.t, c.Account().SetProfile(p.t.Context(), profile))
 	return c
 }
 
@@ -243,7 +243,7 @@ func (p *tour) conversation() {
 	attach := func(text string, files ...attached) {
 		d := chat.Draft{Text: text}
 		for _, f := range files {
-			id, err := p.bea.Attach(ctx, f.name, f.kind, bytes.NewReader(f.data))
+			id, err := p.bea.Files().Attach(ctx, f.name, f.kind, bytes.NewReader(f.data))
 			must(t, err)
 			d.Attached = append(d.Attached, id)
 		}
