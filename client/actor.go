@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -50,8 +51,8 @@ type actor struct {
 
 // snapshot is what waiters look at.
 type snapshot struct {
-	known     bool    // some step has been made
-	purpose   purpose // of its connection
+	known     bool         // some step has been made
+	purpose   link.Purpose // of its connection
 	caughtUp  bool
 	outbox    int // items not sent yet
 	putOff    int // of those, what waits for files that are tried again later
@@ -148,7 +149,7 @@ func (a *actor) run(ctx context.Context) {
 			a.client.retire(a)
 			return
 		}
-		if machine != nil && a.use.purpose == forNothing && machine.rec.Status == chat.StatusRequest {
+		if machine != nil && a.use.purpose == link.ForNothing && machine.rec.Status == chat.StatusRequest {
 			machine = nil // it is loaded again when somebody asks for it
 		}
 	}
@@ -270,7 +271,7 @@ func (a *actor) restart(ctx context.Context, err error) {
 		defer a.client.emit(chat.FailureEvent{Conversation: chat.IDOf(a.channel), Err: err})
 	}
 	defer a.mu.Unlock()
-	a.failing = min(max(2*a.failing, retryFirst), maxSaveRetryDelay)
+	a.failing = min(max(2*a.failing, link.RetryFirst), maxSaveRetryDelay)
 	a.served.clear()
 	if a.again != nil {
 		a.again.Stop()
@@ -290,7 +291,7 @@ func (a *actor) resume(ctx context.Context) {
 		l := a.use.link
 		a.mu.Unlock()
 		if l != nil {
-			l.revisit(a.up)
+			l.Revisit(a.up)
 		}
 		a.tell(inputTick{}, nil)
 	}

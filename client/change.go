@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -41,7 +42,7 @@ func (c *conversation) advanceChange(tx *records.Tx, item *outItem) error {
 			return err
 		}
 		if len(item.Change.Add) > 0 && item.packages == nil {
-			if item.lookups.ready(c.now()) {
+			if item.lookups.Ready(c.now()) {
 				item.working = true
 				c.out.do(doInvite{item.n, c.nextToAdd(item.Change.Add)})
 			}
@@ -109,13 +110,13 @@ func (in inputInvitees) step(c *conversation, tx *records.Tx) error {
 			continue
 		}
 		delete(in.found, who)
-		if item.Change.Again != nil && !retryable(found.err) { // the member stays as it is
+		if item.Change.Again != nil && !link.Retryable(found.err) { // the member stays as it is
 			return c.dropItem(tx, item)
 		}
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
-		if retryable(found.err) { // later, and after those who can be added now
+		if link.Retryable(found.err) { // later, and after those who can be added now
 			item.Change.Add = append(item.Change.Add, who)
-			item.lookups.failedAtOne(c.now(), found.err)
+			item.lookups.FailedAtOne(c.now(), found.err)
 			continue
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)

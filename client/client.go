@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
@@ -54,10 +55,8 @@ type Client struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 	queued sync.Map // by host: *atomic.Int64, see queuedAt
-	older  sync.Map // servers that refuse fields which they do not know, by host
 
-	pool     *pool
-	errands  *errands
+	net      *link.Network
 	requests requestList
 
 	mu     sync.Mutex // guards the maps
@@ -67,7 +66,6 @@ type Client struct {
 	ids      map[chat.ConversationID]records.CID
 	surveyed bool
 	home     *mailbox
-	session  *sessionGate
 	clocks   clockWatch
 	waker    *waker
 }
@@ -164,10 +162,8 @@ func Open(cfg Config) (*Client, error) {
 		actors: map[records.CID]*actor{}, ids: map[chat.ConversationID]records.CID{},
 		clocks: clockWatch{hosts: map[string]serverTime{}},
 	}
-	c.session = newSessionGate(func() { c.home.start() })
-	c.pool, c.errands = newPool(c), newErrands(c)
 	if c.log == nil {
-		c.log = discardLogger{}
+		c.log = link.Discard{}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if err := store.View(c.load); err != nil {
@@ -205,7 +201,11 @@ func (c *Client) load(tx *records.Tx) error {
 	if rec.Seen != 0 {
 		c.clocks.seen = time.Unix(rec.Seen, 0)
 	}
-	c.config.Transport = guard(c.config.Transport, c.self.address.Host)
+	c.config.Transport = link.Guard(c.config.Transport, c.self.address.Host)
+	c.net = link.New(c.ctx, link.Config{
+		Home: c.self.address.Host, Transport: c.config.Transport, Log: c.log, Spawn: c.spawn, Emit: c.emit,
+		Hello: c.compareClocks, SignIn: func() { c.home.start() },
+	})
 	c.home, c.waker = newMailbox(c), newWaker(c)
 	return nil
 }

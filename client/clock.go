@@ -43,7 +43,7 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 	w.mu.Lock()
 	w.hosts[hello.Host] = serverTime{time.Unix(int64(hello.Time), 0), time.Now()}
 	w.mu.Unlock()
-	if c.isForeign(hello.Host) {
+	if c.net.IsForeign(hello.Host) {
 		return
 	}
 	ahead, _ := c.aheadOfHost(hello.Host)

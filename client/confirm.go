@@ -14,7 +14,7 @@ import (
 
 // confirm looks up members whom no server vouched for yet.
 func (c *conversation) confirm() {
-	if c.lookingUp || !c.needsChannel() || c.phase == phaseOffline || !c.lookups.ready(c.now()) {
+	if c.lookingUp || !c.needsChannel() || c.phase == phaseOffline || !c.lookups.Ready(c.now()) {
 		return
 	}
 	if all := c.toConfirm(); len(all) > 0 {
@@ -45,7 +45,7 @@ func (in inputChains) step(c *conversation, tx *records.Tx) error {
 			continue
 		}
 		if found.err != nil { // one answer of one server decides nothing
-			c.lookups.failedAtOne(c.now(), found.err)
+			c.lookups.FailedAtOne(c.now(), found.err)
 			continue
 		}
 		if err := c.vouch(tx, address, found); err != nil {
@@ -60,7 +60,7 @@ func (in inputChains) step(c *conversation, tx *records.Tx) error {
 	if len(confirmed) == 0 {
 		return nil
 	}
-	c.lookups.wait = 0 // there is progress
+	c.lookups.Wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
 	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d records.Claim) bool { return confirmed[d.Address] })
 	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == chat.StatusRequest {

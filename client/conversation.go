@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -83,8 +84,8 @@ type conversation struct {
 	// What can fail by itself is tried again by itself: opening the channel,
 	// posting to it, letters to other servers, lookups at other servers,
 	// uploads.
-	channel, posts, lookups, uploads backoff
-	letters                          map[string]backoff // by server
+	channel, posts, lookups, uploads link.Backoff
+	letters                          map[string]link.Backoff // by server
 	// filesFirst is until when everything waits for an upload that goes well.
 	filesFirst time.Time
 	// opening counts how often the channel was opened.
@@ -134,7 +135,7 @@ type outItem struct {
 	posted   uint64            // in which opening of the channel; 0 if it is yet to be posted
 	working  bool              // a lookup or upload is under way
 	packages map[string]invitee
-	lookups  backoff // of those to be added
+	lookups  link.Backoff // of those to be added
 }
 
 type delivery struct {
@@ -166,7 +167,7 @@ func mlsConfig() mls.Config {
 
 // loadConversation restores a conversation from the store.
 func loadConversation(tx *records.Tx, self identity, now func() time.Time, id records.CID) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]link.Backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
 	ok, err := tx.Load(records.Key(records.TableConversation, id[:]), &c.rec)
 	if err != nil {
@@ -278,9 +279,9 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.posts.until, c.lookups.until, c.uploads.until, c.filesFirst, c.commitAt, c.reportAt}
+	times := []time.Time{c.channel.Until, c.posts.Until, c.lookups.Until, c.uploads.Until, c.filesFirst, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
-		times = append(times, item.lookups.until)
+		times = append(times, item.lookups.Until)
 	}
 	times = slices.Concat(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes(), c.removalDeadlines(), c.deliveryTimes(), c.checkTimes())
 	for _, at := range times {

@@ -111,7 +111,7 @@ func (c *conversation) armGapTimer() {
 func (c *conversation) reopenChannel(why error) {
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
 	if c.credit.narrow {
-		c.channel.failed(c.now(), why)
+		c.channel.Failed(c.now(), why)
 	}
 	c.credit.narrow = true
 }
@@ -166,7 +166,7 @@ func (in inputGranted) step(c *conversation, tx *records.Tx) error {
 	if errors.Is(in.err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		c.credit.unsupported = true
 	} else {
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }

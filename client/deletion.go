@@ -20,7 +20,7 @@ func (acc Account) Delete(ctx context.Context) error {
 		if err := acc.c.home.sync(ctx); err != nil {
 			return err // the connection is identified when letters have come
 		}
-		_, err := acc.c.home.link.call(ctx, protocol.OpAccountDelete, &protocol.Empty{})
+		_, err := acc.c.home.link.Call(ctx, protocol.OpAccountDelete, &protocol.Empty{})
 		switch {
 		case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
 			return nil // an earlier attempt did it, and its answer was lost

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
@@ -126,7 +127,7 @@ func (c *conversation) sendInvitations() {
 			return
 		case d.working:
 			under++
-		case waits[host] || !tries.ready(c.now()):
+		case waits[host] || !tries.Ready(c.now()):
 		case d.Stash != nil:
 			under++
 			d.working = true
@@ -157,9 +158,9 @@ func (c *conversation) delivered(tx *records.Tx, n uint64, err error) error {
 	d := c.deliver[i]
 	d.working = false
 	host := c.destination(d)
-	if err != nil && (retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || c.mayRegister(d, err)) {
+	if err != nil && (link.Retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || c.mayRegister(d, err)) {
 		tries := c.letters[host]
-		tries.failed(c.now(), err)
+		tries.Failed(c.now(), err)
 		c.letters[host] = tries
 		if d.Letter != nil { // one full mailbox holds up no other
 			c.deliver = append(slices.Delete(c.deliver, i, i+1), d)
@@ -194,7 +195,7 @@ func (c *conversation) mayRegister(d *delivery, err error) bool {
 // deliveryTimes are when letters may be tried again.
 func (c *conversation) deliveryTimes() (all []time.Time) {
 	for _, tries := range c.letters {
-		all = append(all, tries.until)
+		all = append(all, tries.Until)
 	}
 	return all
 }

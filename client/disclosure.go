@@ -46,7 +46,7 @@ func (c *Client) disclosure(ctx context.Context) ([]byte, error) {
 	var whole []byte
 	var first *protocol.Disclosure
 	for first == nil || uint64(len(whole)) < first.Size {
-		b, err := c.home.link.call(ctx, protocol.OpAccountDisclose, &protocol.AccountDisclose{Offset: uint64(len(whole))})
+		b, err := c.home.link.Call(ctx, protocol.OpAccountDisclose, &protocol.AccountDisclose{Offset: uint64(len(whole))})
 		if errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) && first != nil {
 			return nil, errChanging // it has become shorter
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -242,7 +243,7 @@ func (c *Client) fetchStash(ctx context.Context, host string, s envelope.Stash) 
 	defer func() { _ = body.Close() }()
 	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, watch.of(body), s.Size, s.Hash)
 	if err != nil && !errors.Is(err, attach.ErrCorrupt) {
-		return nil, offline(err)
+		return nil, link.Offline(err)
 	}
 	return plain, err
 }

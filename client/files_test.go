@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -166,10 +167,10 @@ func TestStalledUploadsEnd(t *testing.T) {
 		u, err := c.prepareUpload("file")
 		fatal(t, err)
 		began := time.Now()
-		if err := c.upload(t.Context(), "here", doUpload{upload: u}); !retryable(err) {
+		if err := c.upload(t.Context(), "here", doUpload{upload: u}); !link.Retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)
 		}
-		if err := c.uploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !retryable(err) {
+		if err := c.uploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
 			t.Errorf("a stalled stash ended with %v", err)
 		}
 		if took := time.Since(began); took > 10*time.Minute {
@@ -187,7 +188,7 @@ func TestStalledDownloadsEnd(t *testing.T) {
 		s.Blob.Cut, s.Blob.Stuck = 200_000, true
 		began := time.Now()
 		_, _, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
-		if took := time.Since(began); !retryable(err) || took > 2*stallTime {
+		if took := time.Since(began); !link.Retryable(err) || took > 2*stallTime {
 			t.Errorf("after %v: %v", took, err)
 		}
 		s.Blob.Cut, s.Blob.Stuck = 0, false

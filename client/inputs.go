@@ -89,9 +89,9 @@ func (in inputUp) step(c *conversation, tx *records.Tx) error {
 	c.hello, c.phase = in.hello, phaseClosed
 	c.refusedAt = 0
 	c.credit.narrow = false
-	c.channel.reset()
-	c.posts.reset()
-	c.uploads.reset()
+	c.channel.Reset()
+	c.posts.Reset()
+	c.uploads.Reset()
 	var profile records.Profile
 	if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (inputTick) step(c *conversation, tx *records.Tx) error { return c.sweep(tx
 // connect creates or opens the channel, as far as that is wanted and not done
 // yet.
 func (c *conversation) connect() error {
-	if c.phase != phaseClosed || !c.needsChannel() && !c.rec.Ending || !c.channel.ready(c.now()) {
+	if c.phase != phaseClosed || !c.needsChannel() && !c.rec.Ending || !c.channel.Ready(c.now()) {
 		return nil
 	}
 	epoch, access, err := c.openEpoch()
@@ -169,7 +169,7 @@ func (in inputCreated) step(c *conversation, tx *records.Tx) error {
 	// An existing channel of that random name is our own, created before a
 	// connection ended too early; if not, opening it will fail.
 	if in.err != nil && !errors.Is(in.err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	}
 	c.rec.Created = true
@@ -194,7 +194,7 @@ func (in inputOpened) step(c *conversation, tx *records.Tx) error {
 		return c.openingRefused(tx, in.err)
 	default:
 		c.phase = phaseClosed
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func (in inputPosted) step(c *conversation, tx *records.Tx) error {
 	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
 		if present { // the opening takes nothing any more, so that no later message comes first
 			c.phase = phaseClosed
-			c.posts.failed(c.now(), in.err)
+			c.posts.Failed(c.now(), in.err)
 		}
 		return nil
 	}
@@ -295,7 +295,7 @@ func (c *conversation) reopenAfterLostRace(err error) {
 	}
 	c.phase = phaseClosed
 	if c.refusedAt == c.group.Epoch()+1 {
-		c.channel.failed(c.now(), err)
+		c.channel.Failed(c.now(), err)
 	}
 	c.refusedAt = c.group.Epoch() + 1
 }

@@ -129,7 +129,7 @@ func (m *mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 	if err != nil {
 		return nil, err
 	}
-	if err := m.client.checkHost(in.Host); err != nil {
+	if err := m.client.net.CheckHost(in.Host); err != nil {
 		return nil, err
 	}
 	if old && conv.Host != in.Host {

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/letter"
@@ -121,7 +122,7 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 			if got := status(t, c, channel).Status; got != one.want || (err == nil) != (one.want != 0) {
 				t.Errorf("status %v, error %v", got, err)
 			}
-			if err != nil && (retryable(err) || errors.Is(err, records.ErrStore)) {
+			if err != nil && (link.Retryable(err) || errors.Is(err, records.ErrStore)) {
 				t.Errorf("%v would be tried again", err)
 			}
 		})
@@ -228,35 +229,6 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 		}
 		return nil
 	}))
-}
-
-func TestBackoff(t *testing.T) {
-	now := time.Unix(1000, 0)
-	var b backoff
-	if !b.ready(now) {
-		t.Error("not ready at first")
-	}
-	var total time.Duration
-	for range 20 {
-		b.failed(now, backend.ErrOffline)
-		for range 50 { // at the same time
-			b.failed(now, backend.ErrOffline)
-		}
-		wait := b.until.Sub(now)
-		if wait < retryFirst || wait > retryLast || b.ready(now) {
-			t.Errorf("waits %v", wait)
-		}
-		total += wait
-		now = b.until
-	}
-	if total > 20*retryLast || total < 10*retryLast {
-		t.Errorf("%v in all", total)
-	}
-	b.reset()
-	b.failed(now, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Hour})
-	if b.until.Sub(now) != time.Hour {
-		t.Errorf("waits %v, asked for an hour", b.until.Sub(now))
-	}
 }
 
 // Whoever writes in the name of a contact, with other keys, asks as a stranger

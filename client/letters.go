@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -40,7 +41,7 @@ func (m *mailbox) keep(ctx context.Context, l *protocol.Letter) {
 			return tx.Save(at, &records.KeptLetter{Version: records.Version, Letter: l.Letter, Received: m.client.now().Unix()})
 		})
 	}
-	wait := retryFirst
+	wait := link.RetryFirst
 	for err := store(); err != nil; err = store() { // the letters after it must not overtake it
 		m.client.log.Error("a letter could not be saved", "error", err)
 		select {
@@ -69,7 +70,7 @@ func (m *mailbox) release(seq uint64) {
 
 func (m *mailbox) deleteUpTo(seq uint64) {
 	if seq > 0 {
-		m.link.request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: seq}, func(protocol.Body, error) {})
+		m.link.Request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: seq}, func(protocol.Body, error) {})
 	}
 }
 
@@ -130,7 +131,7 @@ func (m *mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
 		m.awaitBudget()
 		return
 	}
-	if retryable(err) || errors.Is(err, records.ErrStore) || errors.Is(err, errNotYet) {
+	if link.Retryable(err) || errors.Is(err, records.ErrStore) || errors.Is(err, errNotYet) {
 		m.putOff()
 		return
 	}
@@ -163,7 +164,7 @@ func (m *mailbox) forget(seq uint64) error {
 func (m *mailbox) putOff() {
 	if m.later == nil {
 		m.later = time.After(m.lateness)
-		m.lateness = min(2*m.lateness, retryLast)
+		m.lateness = min(2*m.lateness, link.RetryLast)
 	}
 }
 
@@ -207,6 +208,6 @@ func (m *mailbox) openKept(ctx context.Context) {
 		}
 	}
 	if len(all) == 0 {
-		m.lateness = retryFirst
+		m.lateness = link.RetryFirst
 	}
 }

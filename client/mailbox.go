@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -33,7 +34,7 @@ const (
 type mailbox struct {
 	client *Client
 	once   sync.Once
-	link   *link
+	link   *link.Link
 	inputs chan mailInput
 
 	// The goroutine of run owns these.
@@ -72,16 +73,16 @@ type mailInput struct {
 func newMailbox(c *Client) *mailbox {
 	return &mailbox{
 		client: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}),
-		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: retryFirst,
+		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: link.RetryFirst,
 	}
 }
 
 func (m *mailbox) start() {
 	m.once.Do(func() {
 		c := m.client
-		m.link = c.newLink(c.self.address.Host, nil)
-		c.announce(c.ctx, m.link)
-		c.spawn(func() { m.link.run(c.ctx) })
+		m.link = c.net.NewLink(c.self.address.Host, nil)
+		c.net.Announce(c.ctx, m.link)
+		c.spawn(func() { m.link.Run(c.ctx) })
 		c.spawn(func() { m.run(c.ctx) })
 	})
 }
@@ -95,19 +96,19 @@ func (m *mailbox) push(ctx context.Context, in mailInput) {
 
 func (m *mailbox) run(ctx context.Context) {
 	hellos := make(chan protocol.Hello, 1)
-	stop := m.link.watch(watcher{
-		up: func(h protocol.Hello) { // one at a time: the link is locked
+	stop := m.link.Watch(link.Watcher{
+		Up: func(h protocol.Hello) { // one at a time: the link is locked
 			select { // the newest counts
 			case <-hellos:
 			default:
 			}
 			hellos <- h
 		},
-		down: func(error) {
+		Down: func(error) {
 			m.report(false, nil)
-			m.client.session.giveUp()
+			m.client.net.Gate.GiveUp()
 		},
-		event: func(t protocol.EventType, b protocol.Body) {
+		Event: func(t protocol.EventType, b protocol.Body) {
 			if l, ok := b.(*protocol.Letter); ok {
 				m.push(ctx, mailInput{letter: l})
 			}
@@ -127,7 +128,7 @@ func (m *mailbox) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case h := <-hellos:
-			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, retryFirst
+			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, link.RetryFirst
 			m.renewal.reply = nil
 			m.attempt(ctx)
 		case <-m.retry:
@@ -165,7 +166,7 @@ func (m *mailbox) attempt(ctx context.Context) {
 		return
 	}
 	m.report(false, err)
-	if !retryable(err) {
+	if !link.Retryable(err) {
 		return
 	}
 	wait := m.patience
@@ -173,7 +174,7 @@ func (m *mailbox) attempt(ctx context.Context) {
 	if errors.As(err, &refused) {
 		wait = max(wait, refused.RetryAfter)
 	}
-	m.patience = min(2*m.patience, retryLast)
+	m.patience = min(2*m.patience, link.RetryLast)
 	m.retry = time.After(wait)
 }
 
@@ -193,7 +194,7 @@ func (m *mailbox) tell(err error) {
 
 // current reports whether the connection is the one that said hello.
 func (m *mailbox) current() (same bool) {
-	m.link.revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
+	m.link.Revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
 	return same
 }
 
@@ -208,7 +209,7 @@ func (m *mailbox) handle(ctx context.Context, in mailInput) {
 		job := in.fetched.job
 		delete(m.fetching, job.seq)
 		m.trees.done(job)
-		if errors.As(in.fetched.err, new(downloadNotStarted)) && retryable(in.fetched.err) {
+		if errors.As(in.fetched.err, new(downloadNotStarted)) && link.Retryable(in.fetched.err) {
 			m.refundTree(job)
 		}
 		m.finishLetter(job.seq, job.in, in.fetched.err)
@@ -250,7 +251,7 @@ func (m *mailbox) sync(ctx context.Context) error {
 			}
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
-			if err := m.link.ready(ctx); err != nil {
+			if err := m.link.Ready(ctx); err != nil {
 				return err
 			}
 			return context.Cause(ctx)
@@ -270,7 +271,7 @@ func (m *mailbox) update(change func(*records.Profile)) error {
 	return m.client.store.Update(func(tx *records.Tx) error { return records.UpdateProfile(tx, change) })
 }
 
-// signIn registers the account if need be, identifies the connection, asks for
+// SignIn registers the account if need be, identifies the connection, asks for
 // letters and sees to the key packages. A connection is identified once.
 func (m *mailbox) signIn(ctx context.Context) error {
 	rec, err := m.profile()
@@ -295,7 +296,7 @@ func (m *mailbox) signIn(ctx context.Context) error {
 		return err
 	}
 	m.newest = max(m.newest, rec.Letters)
-	_, err = m.link.call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
+	_, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
 	return err
 }
 
@@ -305,7 +306,7 @@ func (m *mailbox) register(ctx context.Context, rec records.Profile) error {
 	if err := m.update(func(p *records.Profile) { p.Asked = true }); err != nil {
 		return err
 	}
-	_, err := m.link.call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
+	_, err := m.link.Call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
 	var refused *protocol.Error
 	if errors.As(err, &refused) {
 		err = m.refused(ctx, rec, refused)
@@ -319,7 +320,7 @@ func (m *mailbox) register(ctx context.Context, rec records.Profile) error {
 // replenishKeyPackages publishes key packages when few are left, and renews the
 // last-resort one. It stores them before it publishes them.
 func (m *mailbox) replenishKeyPackages(ctx context.Context, rec records.Profile) error {
-	b, err := m.link.call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
+	b, err := m.link.Call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
 	if err != nil {
 		return err
 	}
@@ -355,7 +356,7 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec records.Profile)
 	if err != nil {
 		return err
 	}
-	if _, err = m.link.call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
+	if _, err = m.link.Call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
 		return err
 	}
 	return m.update(func(p *records.Profile) { p.LastResort = now.Unix() })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -60,7 +61,7 @@ func (m *mailbox) setToken(ctx context.Context) error {
 	if err != nil || hash == m.tokenSet {
 		return err
 	}
-	_, err = m.link.call(ctx, protocol.OpMailboxToken, &protocol.MailboxToken{Hash: hash})
+	_, err = m.link.Call(ctx, protocol.OpMailboxToken, &protocol.MailboxToken{Hash: hash})
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		return err
 	}
@@ -73,7 +74,7 @@ func (m *mailbox) setToken(ctx context.Context) error {
 type tokenRenewal struct {
 	hash  [sha256.Size]byte
 	reply chan error // nil if there is none under way
-	tries backoff
+	tries link.Backoff
 }
 
 // renewToken begins a renewal. At the next connection setToken makes up for one
@@ -89,7 +90,7 @@ func (m *mailbox) renewToken() {
 	}
 	reply := make(chan error, 1)
 	m.renewal.hash, m.renewal.reply = hash, reply
-	m.link.request(protocol.OpMailboxToken, &protocol.MailboxToken{Hash: hash}, func(_ protocol.Body, err error) { reply <- err })
+	m.link.Request(protocol.OpMailboxToken, &protocol.MailboxToken{Hash: hash}, func(_ protocol.Body, err error) { reply <- err })
 }
 
 // tokenRenewed ends a renewal.
@@ -97,17 +98,17 @@ func (m *mailbox) tokenRenewed(err error) {
 	m.renewal.reply = nil
 	switch {
 	case err == nil, errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}):
-		m.renewal.tries.reset()
+		m.renewal.tries.Reset()
 		m.tokenSet = m.renewal.hash
-	case m.current() && retryable(err):
+	case m.current() && link.Retryable(err):
 		m.renewTokenLater(err)
 	}
 }
 
 func (m *mailbox) renewTokenLater(err error) {
 	now := m.client.now()
-	m.renewal.tries.failed(now, err)
-	time.AfterFunc(m.renewal.tries.until.Sub(now), m.kickToken)
+	m.renewal.tries.Failed(now, err)
+	time.AfterFunc(m.renewal.tries.Until.Sub(now), m.kickToken)
 }
 
 // tokenChanged tells the server and the contacts of another token.

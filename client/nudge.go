@@ -223,9 +223,9 @@ func (c *conversation) nudgeTimes() (all []time.Time) {
 func (c *Client) nudge(ctx context.Context, n doNudge) {
 	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
-	l := c.dedicatedLink(ctx, n.host)
+	l := c.net.DedicatedLink(ctx, n.host)
 	for token := range slices.Chunk(n.tokens, len(protocol.WakeToken{})) {
-		if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
+		if _, err := l.Call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
 			return // nobody waits for it
 		}
 	}

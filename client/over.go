@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -55,8 +56,8 @@ func (in inputDeleted) step(c *conversation, _ *records.Tx) error {
 		return nil
 	}
 	c.phase = phaseClosed
-	if in.err != nil && retryable(in.err) {
-		c.channel.failed(c.now(), in.err)
+	if in.err != nil && link.Retryable(in.err) {
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	}
 	c.channelDeleted()
@@ -105,6 +106,6 @@ func (c *conversation) openingRefused(tx *records.Tx, err error) error {
 		return c.stop(tx, chat.StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
 	}
 	c.refusals++
-	c.channel.failed(c.now(), err)
+	c.channel.Failed(c.now(), err)
 	return nil
 }

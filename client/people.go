@@ -15,22 +15,20 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// foreignAnswerTimeout is the longest wait for another server's answer.
-const foreignAnswerTimeout = 20 * time.Second
-
 // maxConfirmErrands limits how many servers a conversation asks in parallel for
 // its members. It leaves connections to other conversations, even if none of
 // these servers answers.
-const maxConfirmErrands = maxForeignErrands / 4
+const maxConfirmErrands = link.MaxForeignErrands / 4
 
 // lookUp asks the servers of accounts for their chains.
 func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]lookup {
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, link.ForeignAnswerTimeout)
 	defer cancel()
 	var mu sync.Mutex // guards all
 	all := map[string]lookup{}
@@ -78,9 +76,9 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	for i, a := range all {
 		names[i] = a.Name
 	}
-	b, err := c.errands.call(ctx, host, errandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.isOlder(host)})
-	if err != nil && (retryable(err) || c.findsOlder(host, err)) {
-		err = offline(err)
+	b, err := c.net.Errands.Call(ctx, host, link.ErrandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.net.IsOlder(host)})
+	if err != nil && (link.Retryable(err) || c.net.FindsOlder(host, err)) {
+		err = link.Offline(err)
 	}
 	got, _ := b.(*protocol.Accounts)
 	for _, a := range all {
@@ -137,7 +135,7 @@ func (c *Client) invitees(ctx context.Context, addresses []string) map[string]in
 // checks them. They hold at the time that it returns.
 func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all []*mls.KeyPackage, at time.Time, err error) {
 	a := chain.Address()
-	b, err := c.errands.call(ctx, a.Host, errandTake, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
+	b, err := c.net.Errands.Call(ctx, a.Host, link.ErrandTake, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
 	if err != nil {
 		return nil, at, err
 	}
@@ -179,14 +177,14 @@ func (c *Client) sendLetter(ctx context.Context, l records.Letter) error {
 	}); err != nil {
 		return err
 	}
-	if c.isOlder(to.Host) {
+	if c.net.IsOlder(to.Host) {
 		token = nil
 	}
-	_, err = c.errands.call(ctx, to.Host, errandLetter, protocol.OpLetterSend, &protocol.LetterSend{
+	_, err = c.net.Errands.Call(ctx, to.Host, link.ErrandLetter, protocol.OpLetterSend, &protocol.LetterSend{
 		Name: to.Name, Device: l.Device, Letter: l.Letter, ID: l.ID, Token: token,
 	})
-	if token != nil && c.findsOlder(to.Host, err) {
-		return offline(err) // it goes again, without
+	if token != nil && c.net.FindsOlder(to.Host, err) {
+		return link.Offline(err) // it goes again, without
 	}
 	return err
 }

@@ -64,7 +64,7 @@ func (c *conversation) unreadable(tx *records.Tx, e protocol.Entry, why error) e
 	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
 		if c.badCommits++; c.badCommits < commitAttempts {
 			c.phase, c.caughtUp = min(c.phase, phaseClosed), false
-			c.channel.failed(c.now(), errAgain)
+			c.channel.Failed(c.now(), errAgain)
 			return nil
 		}
 		return c.stop(tx, chat.StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
@@ -98,7 +98,7 @@ func (c *conversation) process(tx *records.Tx, e protocol.Entry, message []byte)
 		return err
 	}
 	c.passed(e)
-	c.channel.reset()
+	c.channel.Reset()
 	switch r := received.(type) {
 	case *mls.ApplicationMessage:
 		return c.receive(tx, r)
@@ -158,7 +158,7 @@ func (c *conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, 
 		}
 	}
 	c.passed(e)
-	c.channel.reset()
+	c.channel.Reset()
 	c.badCommits = 0
 	if len(commit.Added()) > 0 {
 		c.rec.Newcomers = true
@@ -300,7 +300,7 @@ func (c *conversation) unconfirmedMembers() []string {
 func (c *conversation) unconfirmed(address string) {
 	if address != c.self.address.String() && !slices.Contains(c.rec.Unconfirmed, address) {
 		c.rec.Unconfirmed = append(c.rec.Unconfirmed, address)
-		c.lookups.reset() // who came before may have a server that keeps everybody waiting
+		c.lookups.Reset() // who came before may have a server that keeps everybody waiting
 		c.touch()
 	}
 }

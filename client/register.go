@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -26,7 +27,7 @@ func (acc Account) Register(ctx context.Context) error {
 	defer cancel()
 	acc.c.Account().Connect()
 	var failures atomic.Int32
-	stop := acc.c.home.link.watch(watcher{down: func(error) {
+	stop := acc.c.home.link.Watch(link.Watcher{Down: func(error) {
 		if failures.Add(1) >= registerAttempts {
 			cancel()
 		}
@@ -49,7 +50,7 @@ func (m *mailbox) refused(ctx context.Context, rec records.Profile, refusal *pro
 	exists := refusal.Code == protocol.CodeExists
 	if rec.Asked || exists {
 		ours, err := m.isOurs(ctx, rec)
-		if err != nil && retryable(err) {
+		if err != nil && link.Retryable(err) {
 			return err
 		}
 		if ours {
@@ -63,7 +64,7 @@ func (m *mailbox) refused(ctx context.Context, rec records.Profile, refusal *pro
 
 // isOurs reports whether the server has this very account.
 func (m *mailbox) isOurs(ctx context.Context, rec records.Profile) (bool, error) {
-	b, err := m.link.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
+	b, err := m.link.Call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
 	if err != nil {
 		return false, err
 	}

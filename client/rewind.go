@@ -199,7 +199,7 @@ func (c *conversation) openedEarlier(tx *records.Tx, state protocol.ChannelState
 	at := c.rewind.at
 	if state.Epoch < at.epoch { // it opened what it says is yet to come
 		c.phase, c.rewind.at = phaseClosed, nil
-		c.channel.failed(c.now(), errCredit)
+		c.channel.Failed(c.now(), errCredit)
 		return nil
 	}
 	if c.rewind.probing {
@@ -281,7 +281,7 @@ func (in inputReplayed) step(c *conversation, _ *records.Tx) error {
 	}
 	c.phase = phaseClosed
 	if !errors.Is(in.err, &protocol.Error{Code: protocol.CodeStaleEpoch}) { // else somebody was faster
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -73,7 +74,7 @@ func (c *conversation) pump(tx *records.Tx) error {
 	c.confirm()
 	c.sendInvitations()
 	leaving := c.rec.Status == chat.StatusLeft && c.needsChannel()
-	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != chat.StatusActive && !leaving || !c.posts.ready(c.now()) {
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != chat.StatusActive && !leaving || !c.posts.Ready(c.now()) {
 		return nil
 	}
 	if !leaving {
@@ -121,7 +122,7 @@ func (o *outItem) plain() bool { return o.Change == nil && !o.Leave }
 // to a group whose servers cannot be reached.
 func (c *conversation) canSkip(item *outItem) bool {
 	return item.Change != nil && c.state.Group && len(item.Change.Add) > 0 && len(item.Ciphertext) == 0 &&
-		item.packages == nil && item.lookups.wait > 0 && (item.working || !item.lookups.ready(c.now()))
+		item.packages == nil && item.lookups.Wait > 0 && (item.working || !item.lookups.Ready(c.now()))
 }
 
 // planCommit puts a commit of what others proposed at the head of the outbox:
@@ -256,7 +257,7 @@ func (c *conversation) post(item *outItem) {
 
 // confirmOwnEntry handles an own entry that came back from the channel.
 func (c *conversation) confirmOwnEntry(tx *records.Tx, item *outItem) error {
-	c.posts.reset()
+	c.posts.Reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
 	}
@@ -339,8 +340,8 @@ func (in inputStashed) step(c *conversation, tx *records.Tx) error {
 	case in.err == nil:
 		item.Change.Stash = nil // it is on the server now
 		return c.saveItem(tx, item)
-	case retryable(in.err):
-		c.posts.failed(c.now(), in.err)
+	case link.Retryable(in.err):
+		c.posts.Failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)

@@ -60,13 +60,13 @@ func (in inputFetched) step(c *conversation, tx *records.Tx) error {
 	var refused *protocol.Error
 	switch {
 	case in.err == nil:
-		c.channel.reset()
+		c.channel.Reset()
 		if err := c.process(tx, e, in.message); err != nil {
 			return err
 		}
 	case errors.Is(in.err, backend.ErrOffline), errors.As(in.err, &refused):
 		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	default:
 		if err := c.unreadable(tx, e, in.err); err != nil {

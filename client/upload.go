@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -40,7 +41,7 @@ func (c *conversation) waitsForFiles(item *outItem, ahead *filesAhead) bool {
 	case item.Change != nil:
 		return len(item.Change.Add) > 0
 	case item.Leave:
-		return c.uploads.wait == 0
+		return c.uploads.Wait == 0
 	}
 	return item.Target != 0 && slices.Contains(*ahead, item.Target)
 }
@@ -48,13 +49,13 @@ func (c *conversation) waitsForFiles(item *outItem, ahead *filesAhead) bool {
 // startUpload uploads the next file of the first message that has one: one
 // file at a time.
 func (c *conversation) startUpload(item *outItem, ahead filesAhead) {
-	if item.working || len(ahead) != 1 || !c.uploads.ready(c.now()) {
+	if item.working || len(ahead) != 1 || !c.uploads.Ready(c.now()) {
 		return
 	}
 	if i := slices.IndexFunc(item.Uploads, func(u records.Upload) bool { return !u.Done }); i >= 0 {
 		item.working = true
 		c.out.do(c.upload(item, i))
-		if i == 0 && c.uploads.wait == 0 {
+		if i == 0 && c.uploads.Wait == 0 {
 			c.filesFirst = c.now().Add(uploadPatience)
 		}
 	}
@@ -63,7 +64,7 @@ func (c *conversation) startUpload(item *outItem, ahead filesAhead) {
 // putOff counts the items that wait for a file whose upload failed and is to be
 // tried again later.
 func (c *conversation) putOff() (n int) {
-	if c.uploads.wait == 0 {
+	if c.uploads.Wait == 0 {
 		return 0
 	}
 	var ahead filesAhead
@@ -77,7 +78,7 @@ func (c *conversation) putOff() (n int) {
 
 // delay says that a file of a message is tried again later.
 func (c *conversation) delay(item *outItem, why error) chat.DelayEvent {
-	e := chat.DelayEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why, Until: c.uploads.until}
+	e := chat.DelayEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why, Until: c.uploads.Until}
 	if id, err := content.ID(c.self.address.URI(), c.roomURI(), item.Message); err == nil {
 		e.Message = id
 	}
@@ -95,11 +96,11 @@ func (in inputUploaded) step(c *conversation, tx *records.Tx) error {
 	}
 	switch {
 	case in.err == nil:
-		c.uploads.reset()
+		c.uploads.Reset()
 		item.Uploads[in.index].Done = true
 		return c.saveItem(tx, item)
-	case retryable(in.err):
-		c.uploads.failed(c.now(), in.err)
+	case link.Retryable(in.err):
+		c.uploads.Failed(c.now(), in.err)
 		c.out.emit(c.delay(item, in.err))
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -24,7 +25,7 @@ const (
 // key of P-256, uncompressed. The error is a protocol.Error with
 // CodeUnsupported where the account's server wakes nobody.
 func (acc Account) WakeKey(ctx context.Context) ([]byte, error) {
-	b, err := acc.c.requestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
+	b, err := acc.c.net.RequestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (acc Account) SetWake(ctx context.Context, endpoint string) error {
 	if endpoint != "" {
 		_, err = w.errands(ctx)
 	}
-	if err != nil && !retryable(err) {
+	if err != nil && !link.Retryable(err) {
 		_, undo := w.set("")
 		err = errors.Join(err, undo)
 	} else {
@@ -64,22 +65,6 @@ func (acc Account) Waking() (on bool, err error) {
 		return err
 	})
 	return on, err
-}
-
-// dedicatedLink returns a connection for one purpose, which lasts until ctx
-// ends, so that the server cannot link its requests to conversations.
-func (c *Client) dedicatedLink(ctx context.Context, host string) *link {
-	l := c.newLink(host, c.errands.foreign)
-	c.spawn(func() { l.run(ctx) })
-	return l
-}
-
-// requestOnDedicatedLink sends a request to the account's server on a connection
-// of its own.
-func (c *Client) requestOnDedicatedLink(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
-	defer cancel()
-	return c.dedicatedLink(ctx, c.self.address.Host).call(ctx, op, body)
 }
 
 // A waker keeps this device's registration. Conversations tell the token.
@@ -129,15 +114,15 @@ func (w *waker) set(endpoint string) (changed bool, err error) {
 
 // run does the errands when they are due.
 func (w *waker) run(ctx context.Context) {
-	var tries backoff
+	var tries link.Backoff
 	for {
 		wait, err := w.errands(ctx)
 		switch {
 		case err == nil:
-			tries.reset()
-		case retryable(err):
-			tries.failed(w.client.now(), err)
-			wait = tries.until.Sub(w.client.now())
+			tries.Reset()
+		case link.Retryable(err):
+			tries.Failed(w.client.now(), err)
+			wait = tries.Until.Sub(w.client.now())
 		default: // the server takes it no more; it may one day
 			wait = wakeKeep
 		}
@@ -205,7 +190,7 @@ func (w *waker) register(ctx context.Context, rec records.Wake) error {
 	if token == nil {
 		token = rec.Token
 	}
-	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
+	_, err := w.client.net.RequestOnDedicatedLink(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
 		Token: protocol.WakeToken(token), Endpoint: rec.Endpoint,
 	})
 	if err != nil {
@@ -230,8 +215,8 @@ func (w *waker) register(ctx context.Context, rec records.Wake) error {
 }
 
 func (w *waker) forget(ctx context.Context, token []byte) error {
-	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
-	if err != nil && retryable(err) {
+	_, err := w.client.net.RequestOnDedicatedLink(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
+	if err != nil && link.Retryable(err) {
 		return err
 	}
 	return w.client.store.Update(func(tx *records.Tx) error {

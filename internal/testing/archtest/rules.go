@@ -65,12 +65,12 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core does no input and output",
-		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
 		Never: outside,
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",
-		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
 		Never: []string{"./client"},
 	},
 	{
@@ -87,6 +87,11 @@ var Rules = []Rule{
 		Why:   "records know nothing of groups and servers",
 		Of:    []string{"./client/internal/records"},
 		Never: []string{"./mls/...", "./client/letter"},
+	},
+	{
+		Why:   "connections know neither records nor conversations",
+		Of:    []string{"./client/internal/link"},
+		Never: []string{"./account/...", "./client/internal/records", "./content/...", "./mls/..."},
 	},
 	{
 		Why:   "stores and transports need no core",

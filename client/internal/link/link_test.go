@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"bytes"
@@ -88,14 +88,14 @@ func (p *pipe) requests(t *testing.T) (all []protocol.Frame) {
 	return all
 }
 
-func withLink(t *testing.T, fn func(t *testing.T, l *link, conns chan *pipe)) {
+func withLink(t *testing.T, fn func(t *testing.T, l *Link, conns chan *pipe)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		conns := make(chan *pipe)
-		l := newLink("here", &pipes{conns}, discardLogger{})
+		l := newLink("here", &pipes{conns}, Discard{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { l.run(ctx); close(ended) }()
+		go func() { l.Run(ctx); close(ended) }()
 		fn(t, l, conns)
 		cancel()
 		<-ended
@@ -103,17 +103,17 @@ func withLink(t *testing.T, fn func(t *testing.T, l *link, conns chan *pipe)) {
 }
 
 func TestLinkMatchesAnswers(t *testing.T) {
-	withLink(t, func(t *testing.T, l *link, conns chan *pipe) {
+	withLink(t, func(t *testing.T, l *Link, conns chan *pipe) {
 		p := <-conns
 		p.greet(t)
-		fatal(t, l.ready(t.Context()))
+		fatal(t, l.Ready(t.Context()))
 		type answer struct {
 			n   int
 			err error
 		}
 		answers := make(chan answer, 3)
 		for n := range 3 {
-			l.request(protocol.OpChannelClose, &protocol.ChannelClose{}, func(_ protocol.Body, err error) { answers <- answer{n, err} })
+			l.Request(protocol.OpChannelClose, &protocol.ChannelClose{}, func(_ protocol.Body, err error) { answers <- answer{n, err} })
 		}
 		var ids []uint64
 		for len(ids) < 3 {
@@ -163,11 +163,11 @@ func TestLinkEndsBadConnections(t *testing.T) {
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			withLink(t, func(t *testing.T, l *link, conns chan *pipe) {
+			withLink(t, func(t *testing.T, l *Link, conns chan *pipe) {
 				p := <-conns
 				failed := make(chan error, 1)
-				stop := l.watch(watcher{up: func(protocol.Hello) {
-					go l.request(protocol.OpChannelClose, &protocol.ChannelClose{}, func(_ protocol.Body, err error) { failed <- err })
+				stop := l.Watch(Watcher{Up: func(protocol.Hello) {
+					go l.Request(protocol.OpChannelClose, &protocol.ChannelClose{}, func(_ protocol.Body, err error) { failed <- err })
 				}})
 				say(t, p)
 				next := <-conns // the link gave up on the first
@@ -186,7 +186,7 @@ func TestLinkEndsBadConnections(t *testing.T) {
 					t.Errorf("the reason is %v", err)
 				}
 				next.greet(t)
-				fatal(t, l.ready(t.Context()))
+				fatal(t, l.Ready(t.Context()))
 			})
 		})
 	}
@@ -225,7 +225,7 @@ func TestLinkSplitsMessages(t *testing.T) {
 
 // Between attempts the link waits, longer each time.
 func TestLinkBacksOff(t *testing.T) {
-	withLink(t, func(t *testing.T, _ *link, conns chan *pipe) {
+	withLink(t, func(t *testing.T, _ *Link, conns chan *pipe) {
 		began, n := time.Now(), 0
 		for time.Since(began) < time.Hour {
 			_ = (<-conns).Close()
@@ -238,14 +238,14 @@ func TestLinkBacksOff(t *testing.T) {
 }
 
 func TestLinkCallEndsWithItsContext(t *testing.T) {
-	withLink(t, func(t *testing.T, l *link, conns chan *pipe) {
+	withLink(t, func(t *testing.T, l *Link, conns chan *pipe) {
 		p := <-conns
 		for _, greeted := range []bool{false, true} {
 			if greeted {
 				p.greet(t)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_, err := l.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{"bob"}})
+			_, err := l.Call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{"bob"}})
 			if !errors.Is(err, backend.ErrOffline) {
 				t.Errorf("greeted %v: %v", greeted, err)
 			}
@@ -277,10 +277,17 @@ func FuzzLinkReads(f *testing.F) {
 	fatal(f, err)
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, message []byte) {
-		l := newLink("here", nil, discardLogger{})
+		l := newLink("here", nil, Discard{})
 		l.pending[1] = pendingCall{protocol.OpChannelPost, func(protocol.Body, error) {}}
 		if err := l.readLoop(t.Context(), &monologue{message: message}); err == nil {
 			t.Error("reading ended without an error")
 		}
 	})
+}
+
+func fatal(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// checkHost refuses a server in a private network, unless the account's own
+// CheckHost refuses a server in a private network, unless the account's own
 // is in one, too.
-func (c *Client) checkHost(host string) error { return checkHost(c.self.address.Host, host) }
+func (n *Network) CheckHost(host string) error { return checkHost(n.Home, host) }
 
 func checkHost(home, host string) error {
 	if host == home || backend.PrivateHost(home) || !backend.PrivateHost(host) {
@@ -29,8 +29,8 @@ type guarded struct {
 	home string
 }
 
-// guard has a transport keep to what an account with that server may contact.
-func guard(t backend.Transport, home string) backend.Transport {
+// Guard has a transport keep to what an account with that server may contact.
+func Guard(t backend.Transport, home string) backend.Transport {
 	if h, ok := t.(backend.HomeTransport); ok {
 		h.SetHome(home)
 	}

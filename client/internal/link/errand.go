@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"context"
@@ -19,9 +19,9 @@ const errandLinger = time.Second
 type errand uint8
 
 const (
-	errandLookup errand = iota // chains of accounts, many in one request
-	errandTake                 // key packages
-	errandLetter
+	ErrandLookup errand = iota // chains of accounts, many in one request
+	ErrandTake                 // key packages
+	ErrandLetter
 )
 
 // errandConnections is the number of connections over which errands of one kind
@@ -38,7 +38,7 @@ type errandKey struct {
 // one server at a time share one, which is dialled once: if that fails, all of
 // them fail.
 type errands struct {
-	client  *Client
+	net     *Network
 	foreign *slots
 
 	mu    sync.Mutex // guards links and what they count
@@ -46,34 +46,34 @@ type errands struct {
 }
 
 type errandLink struct {
-	*link
+	*Link
 	users int
 	idle  *time.Timer // ends the connection
 	end   context.CancelFunc
 }
 
-func newErrands(c *Client) *errands {
-	return &errands{client: c, foreign: &slots{most: maxForeignErrands, turn: foreignAnswerTimeout}, links: map[errandKey]*errandLink{}}
+func newErrands(n *Network) *errands {
+	return &errands{net: n, foreign: &slots{most: MaxForeignErrands, turn: ForeignAnswerTimeout}, links: map[errandKey]*errandLink{}}
 }
 
-// call sends a request on a connection that carries nothing but its kind, and
+// Call sends a request on a connection that carries nothing but its kind, and
 // waits for the answer.
-func (e *errands) call(ctx context.Context, host string, kind errand, op protocol.Op, body protocol.Body) (protocol.Body, error) {
-	if err := e.client.checkHost(host); err != nil {
+func (e *errands) Call(ctx context.Context, host string, kind errand, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+	if err := e.net.CheckHost(host); err != nil {
 		return nil, err
 	}
 	k := errandKey{host: host, errand: kind}
-	if kind != errandLookup {
+	if kind != ErrandLookup {
 		k.n = rand.N(errandConnections)
 	}
 	l := e.use(k)
 	defer e.leave(k, l)
-	if err := l.ready(ctx); err != nil {
+	if err := l.Ready(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ForeignAnswerTimeout)
 	defer cancel()
-	return l.call(ctx, op, body)
+	return l.Call(ctx, op, body)
 }
 
 func (e *errands) use(k errandKey) *errandLink {
@@ -87,16 +87,16 @@ func (e *errands) use(k errandKey) *errandLink {
 		}
 		return l
 	}
-	c := e.client
-	l := &errandLink{link: c.newLink(k.host, e.foreign), users: 1}
+	n := e.net
+	l := &errandLink{Link: n.NewLink(k.host, e.foreign), users: 1}
 	l.over = make(chan struct{})
-	ctx, end := context.WithCancel(c.ctx)
+	ctx, end := context.WithCancel(n.ctx)
 	l.end = end
 	e.links[k] = l
 	if !l.own { // of the own server other connections tell
-		c.announce(ctx, l.link)
+		n.Announce(ctx, l.Link)
 	}
-	c.spawn(func() {
+	n.Spawn(func() {
 		defer end()
 		err := l.session(ctx)
 		e.forget(k, l)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"context"
@@ -22,11 +22,11 @@ const (
 	helloTimeout = 15 * time.Second
 )
 
-// A link keeps one connection to a server open: it dials, waits and dials
+// A Link keeps one connection to a server open: it dials, waits and dials
 // again until its context ends. What its watchers are told, and the callbacks
 // of requests, come from one goroutine in the order in which the server sent
 // them; they must not block on the link.
-type link struct {
+type Link struct {
 	host      string
 	own       bool // it is the account's own server
 	transport backend.Transport
@@ -34,7 +34,7 @@ type link struct {
 	// slots, if not nil, bound the connections that there are at a time.
 	slots *slots
 	// gate, if not nil, is open while there may be a connection.
-	gate *sessionGate
+	gate *Gate
 	// over, if not nil, is closed once there will be no connection any more.
 	over chan struct{}
 
@@ -45,7 +45,7 @@ type link struct {
 	pending  map[uint64]pendingCall
 	out      []byte        // frames to be written
 	wake     chan struct{} // has one element if out may have something
-	watchers map[int]watcher
+	watchers map[int]Watcher
 	nextKey  int
 	entries  map[protocol.ChannelID]func(protocol.EventType, protocol.Body)
 }
@@ -55,35 +55,35 @@ type pendingCall struct {
 	done func(protocol.Body, error)
 }
 
-// watcher is told of connections that begin and end. up is also called at
+// Watcher is told of connections that begin and end. up is also called at
 // registration if there is a connection.
-type watcher struct {
-	up   func(protocol.Hello)
-	down func(error)
-	// event gets the events that are not about a channel.
-	event func(protocol.EventType, protocol.Body)
+type Watcher struct {
+	Up   func(protocol.Hello)
+	Down func(error)
+	// Event gets the events that are not about a channel.
+	Event func(protocol.EventType, protocol.Body)
 }
 
-func newLink(host string, transport backend.Transport, log backend.Logger) *link {
-	return &link{
+func newLink(host string, transport backend.Transport, log backend.Logger) *Link {
+	return &Link{
 		host: host, transport: transport, log: log,
 		lastErr:  fmt.Errorf("%w: not connected yet", backend.ErrOffline),
 		pending:  map[uint64]pendingCall{},
 		wake:     make(chan struct{}, 1),
-		watchers: map[int]watcher{},
+		watchers: map[int]Watcher{},
 		entries:  map[protocol.ChannelID]func(protocol.EventType, protocol.Body){},
 	}
 }
 
-// watch registers a watcher; the returned function ends it.
-func (l *link) watch(w watcher) (stop func()) {
+// Watch registers a watcher; the returned function ends it.
+func (l *Link) Watch(w Watcher) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := l.nextKey
 	l.nextKey++
 	l.watchers[key] = w
-	if l.hello != nil && w.up != nil {
-		w.up(*l.hello)
+	if l.hello != nil && w.Up != nil {
+		w.Up(*l.hello)
 	}
 	return func() {
 		l.mu.Lock()
@@ -92,8 +92,8 @@ func (l *link) watch(w watcher) (stop func()) {
 	}
 }
 
-// revisit calls fn if there is a connection.
-func (l *link) revisit(fn func(protocol.Hello)) {
+// Revisit calls fn if there is a connection.
+func (l *Link) Revisit(fn func(protocol.Hello)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hello != nil {
@@ -101,24 +101,24 @@ func (l *link) revisit(fn func(protocol.Hello)) {
 	}
 }
 
-// route sends the events of a channel to fn.
-func (l *link) route(channel protocol.ChannelID, fn func(protocol.EventType, protocol.Body)) {
+// Route sends the events of a channel to fn.
+func (l *Link) Route(channel protocol.ChannelID, fn func(protocol.EventType, protocol.Body)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries[channel] = fn
 }
 
-// unroute drops the events of a channel.
-func (l *link) unroute(channel protocol.ChannelID) {
+// Unroute drops the events of a channel.
+func (l *Link) Unroute(channel protocol.ChannelID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.entries, channel)
 }
 
-// request sends a request. done is called once, with the result or with an
+// Request sends a request. done is called once, with the result or with an
 // error: a *protocol.Error, or one that wraps ErrOffline if the connection
 // ended before the answer came.
-func (l *link) request(op protocol.Op, body protocol.Body, done func(protocol.Body, error)) {
+func (l *Link) Request(op protocol.Op, body protocol.Body, done func(protocol.Body, error)) {
 	l.mu.Lock()
 	err := l.named(l.lastErr)
 	if l.hello != nil {
@@ -141,15 +141,15 @@ func (l *link) request(op protocol.Op, body protocol.Body, done func(protocol.Bo
 }
 
 // down returns why there is no connection, nil if there is one.
-func (l *link) down() error {
+func (l *Link) down() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.named(l.lastErr)
 }
 
-// call sends a request, once there is a connection, and waits for the answer.
-func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
-	if err := l.ready(ctx); err != nil {
+// Call sends a request, once there is a connection, and waits for the answer.
+func (l *Link) Call(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+	if err := l.Ready(ctx); err != nil {
 		return nil, err
 	}
 	type answer struct {
@@ -157,7 +157,7 @@ func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (pr
 		err  error
 	}
 	answers := make(chan answer, 1)
-	l.request(op, body, func(b protocol.Body, err error) { answers <- answer{b, err} })
+	l.Request(op, body, func(b protocol.Body, err error) { answers <- answer{b, err} })
 	select {
 	case a := <-answers:
 		return a.body, a.err
@@ -166,10 +166,10 @@ func (l *link) call(ctx context.Context, op protocol.Op, body protocol.Body) (pr
 	}
 }
 
-// ready waits for a connection.
-func (l *link) ready(ctx context.Context) error {
+// Ready waits for a connection.
+func (l *Link) Ready(ctx context.Context) error {
 	up := make(chan struct{}, 1)
-	stop := l.watch(watcher{up: func(protocol.Hello) {
+	stop := l.Watch(Watcher{Up: func(protocol.Hello) {
 		select {
 		case up <- struct{}{}:
 		default:
@@ -191,8 +191,8 @@ func (l *link) ready(ctx context.Context) error {
 	}
 }
 
-// run keeps the link up until ctx ends.
-func (l *link) run(ctx context.Context) {
+// Run keeps the link up until ctx ends.
+func (l *Link) Run(ctx context.Context) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -216,7 +216,7 @@ func (l *link) run(ctx context.Context) {
 
 // admitted waits until there may be a connection. Whether that changes later is
 // told by the channel that it returns.
-func (l *link) admitted(ctx context.Context) (changed <-chan struct{}, err error) {
+func (l *Link) admitted(ctx context.Context) (changed <-chan struct{}, err error) {
 	if l.gate == nil {
 		return nil, nil
 	}
@@ -226,7 +226,7 @@ func (l *link) admitted(ctx context.Context) (changed <-chan struct{}, err error
 }
 
 // session dials and serves one connection until it ends.
-func (l *link) session(ctx context.Context) error {
+func (l *Link) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if l.slots != nil {
@@ -280,18 +280,18 @@ func (l *link) session(ctx context.Context) error {
 var errTurn = errors.New("client: there are too many servers to keep all connections open")
 
 // dial opens a connection within the time that transports take at most.
-func (l *link) dial(ctx context.Context) (backend.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
+func (l *Link) dial(ctx context.Context) (backend.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, ForeignAnswerTimeout)
 	defer cancel()
 	return l.transport.Dial(ctx, l.host)
 }
 
-func (l *link) greet(ctx context.Context, conn backend.Conn) error {
+func (l *Link) greet(ctx context.Context, conn backend.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	msg, err := conn.Read(ctx)
 	if err != nil {
-		return offline(err)
+		return Offline(err)
 	}
 	f, rest, err := protocol.ParseFrame(msg)
 	if err != nil {
@@ -314,8 +314,8 @@ func (l *link) greet(ctx context.Context, conn backend.Conn) error {
 	defer l.mu.Unlock()
 	l.hello, l.lastErr, l.out = &hello, nil, nil
 	for _, w := range l.watchers {
-		if w.up != nil {
-			w.up(hello)
+		if w.Up != nil {
+			w.Up(hello)
 		}
 	}
 	return nil
@@ -323,7 +323,7 @@ func (l *link) greet(ctx context.Context, conn backend.Conn) error {
 
 // disconnect tells everybody that the connection ended. Whatever ended it, a
 // later one may be better, so that all errors count as being off line.
-func (l *link) disconnect(err error) {
+func (l *Link) disconnect(err error) {
 	if err == nil {
 		err = backend.ErrOffline
 	}
@@ -331,7 +331,7 @@ func (l *link) disconnect(err error) {
 	l.mu.Lock()
 	pending, was := l.pending, l.hello != nil
 	l.pending, l.hello, l.lastErr, l.out = map[uint64]pendingCall{}, nil, err, nil
-	watchers := make([]watcher, 0, len(l.watchers))
+	watchers := make([]Watcher, 0, len(l.watchers))
 	for _, w := range l.watchers {
 		watchers = append(watchers, w)
 	}
@@ -340,8 +340,8 @@ func (l *link) disconnect(err error) {
 		c.done(nil, err)
 	}
 	for _, w := range watchers {
-		if w.down != nil {
-			w.down(err)
+		if w.Down != nil {
+			w.Down(err)
 		}
 	}
 	if was {
@@ -349,7 +349,7 @@ func (l *link) disconnect(err error) {
 	}
 }
 
-func (l *link) writeLoop(ctx context.Context, conn backend.Conn) error {
+func (l *Link) writeLoop(ctx context.Context, conn backend.Conn) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -366,7 +366,7 @@ func (l *link) writeLoop(ctx context.Context, conn backend.Conn) error {
 				return err
 			}
 			if err := conn.Write(ctx, message); err != nil {
-				return offline(err)
+				return Offline(err)
 			}
 			out = rest
 		}
@@ -393,11 +393,11 @@ func split(frames []byte) (message, rest []byte, err error) {
 	return frames[:n], frames[n:], nil
 }
 
-func (l *link) readLoop(ctx context.Context, conn backend.Conn) error {
+func (l *Link) readLoop(ctx context.Context, conn backend.Conn) error {
 	for {
 		message, err := conn.Read(ctx)
 		if err != nil {
-			return offline(err)
+			return Offline(err)
 		}
 		for len(message) > 0 {
 			var f protocol.Frame
@@ -411,7 +411,7 @@ func (l *link) readLoop(ctx context.Context, conn backend.Conn) error {
 	}
 }
 
-func (l *link) dispatch(f protocol.Frame) error {
+func (l *Link) dispatch(f protocol.Frame) error {
 	switch f.Kind {
 	case protocol.KindEvent:
 		return l.dispatchEvent(f)
@@ -426,7 +426,7 @@ func (l *link) dispatch(f protocol.Frame) error {
 		if f.Kind == protocol.KindError {
 			err := protocol.ErrorFrom(f)
 			if !errors.As(err, new(*protocol.Error)) {
-				call.done(nil, offline(err))
+				call.done(nil, Offline(err))
 				return err
 			}
 			call.done(nil, err)
@@ -437,7 +437,7 @@ func (l *link) dispatch(f protocol.Frame) error {
 			err = protocol.DecodeBody(f.Body, body)
 		}
 		if err != nil {
-			call.done(nil, offline(err))
+			call.done(nil, Offline(err))
 			return err
 		}
 		call.done(body, nil)
@@ -446,7 +446,7 @@ func (l *link) dispatch(f protocol.Frame) error {
 	return fmt.Errorf("%w: a request from the server", protocol.ErrMalformed)
 }
 
-func (l *link) dispatchEvent(f protocol.Frame) error {
+func (l *Link) dispatchEvent(f protocol.Frame) error {
 	t := protocol.EventType(f.Code)
 	body, err := protocol.NewEvent(t)
 	if err != nil {
@@ -465,14 +465,14 @@ func (l *link) dispatchEvent(f protocol.Frame) error {
 		channel = b.Channel
 	default:
 		l.mu.Lock()
-		watchers := make([]watcher, 0, len(l.watchers))
+		watchers := make([]Watcher, 0, len(l.watchers))
 		for _, w := range l.watchers {
 			watchers = append(watchers, w)
 		}
 		l.mu.Unlock()
 		for _, w := range watchers {
-			if w.event != nil {
-				w.event(t, body)
+			if w.Event != nil {
+				w.Event(t, body)
 			}
 		}
 		return nil
@@ -486,9 +486,9 @@ func (l *link) dispatchEvent(f protocol.Frame) error {
 	return nil
 }
 
-// offline makes sure that an error of the network wraps ErrOffline, unless the
+// Offline makes sure that an error of the network wraps ErrOffline, unless the
 // server is not to be contacted.
-func offline(err error) error {
+func Offline(err error) error {
 	if err == nil || errors.Is(err, backend.ErrOffline) || errors.Is(err, backend.ErrPrivateHost) {
 		return err
 	}

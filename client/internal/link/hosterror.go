@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 )
 
 // named says which server an error of the network is about.
-func (l *link) named(err error) error {
-	err = offline(err)
+func (l *Link) named(err error) error {
+	err = Offline(err)
 	if !errors.Is(err, backend.ErrOffline) || errors.As(err, new(*chat.HostError)) {
 		return err
 	}

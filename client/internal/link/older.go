@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package link
 
 import (
 	"errors"
@@ -8,20 +8,20 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// findsOlder reports whether a server refused a request as malformed that has a
+// FindsOlder reports whether a server refused a request as malformed that has a
 // field which servers of an earlier version do not know. Then it gets no such
 // fields any more.
-func (c *Client) findsOlder(host string, err error) bool {
+func (n *Network) FindsOlder(host string, err error) bool {
 	if !errors.Is(err, &protocol.Error{Code: protocol.CodeMalformed}) {
 		return false
 	}
-	c.older.Store(host, true)
+	n.older.Store(host, true)
 	return true
 }
 
-// isOlder reports whether a server knows neither credit nor delivery tokens, as
+// IsOlder reports whether a server knows neither credit nor delivery tokens, as
 // far as that was found out.
-func (c *Client) isOlder(host string) bool {
-	_, older := c.older.Load(host)
+func (n *Network) IsOlder(host string) bool {
+	_, older := n.older.Load(host)
 	return older
 }
