@@ -4,17 +4,15 @@ package client
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
@@ -284,32 +282,12 @@ func commitPayload(ch *records.Change, message []byte) (envelope.Payload, error)
 	if len(message) <= envelope.MaxMessage {
 		return envelope.Payload{Message: message}, nil
 	}
-	stash, err := newStash(message)
+	stash, err := attachments.NewStash(message)
 	if err != nil {
 		return envelope.Payload{}, err
 	}
 	ch.Stash = stash
 	return envelope.Payload{Stash: &stash.Ref}, nil
-}
-
-// newStash encrypts something for a blob.
-func newStash(plain []byte) (*records.Stash, error) {
-	s := &records.Stash{}
-	if _, err := rand.Read(s.Token[:]); err != nil {
-		return nil, err
-	}
-	hash := sha256.Sum256(plain)
-	keys, err := attach.DeriveKeys(attach.NewSecret(), hash)
-	if err != nil {
-		return nil, err
-	}
-	box, err := attach.Seal(keys, plain)
-	if err != nil {
-		return nil, err
-	}
-	s.Box = box
-	s.Ref = envelope.Stash{Blob: s.Token.BlobID(), Size: int64(len(plain)), Key: keys.Key, Nonce: keys.Nonce, Hash: hash}
-	return s, nil
 }
 
 // changed applies an own commit that the server accepted.

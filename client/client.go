@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -44,12 +45,12 @@ type Config struct {
 // A Client is one profile at work. Its methods may be called by any
 // goroutine.
 type Client struct {
-	config      Config
-	store       *records.Store
-	attachments *attachmentCache
-	self        identity
-	letter      hpke.PrivateKey // the mailbox key
-	log         backend.Logger
+	config    Config
+	store     *records.Store
+	transfers *attachments.Transfers
+	self      identity
+	letter    hpke.PrivateKey // the mailbox key
+	log       backend.Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -158,7 +159,7 @@ func Open(cfg Config) (*Client, error) {
 		store.LockKeys(cfg.Lock)
 	}
 	c := &Client{
-		config: cfg, store: store, attachments: newAttachmentCache(store, cfg.clock()), log: cfg.Log,
+		config: cfg, store: store, log: cfg.Log,
 		actors: map[records.CID]*actor{}, ids: map[chat.ConversationID]records.CID{},
 		clocks: clockWatch{hosts: map[string]serverTime{}},
 	}
@@ -202,6 +203,10 @@ func (c *Client) load(tx *records.Tx) error {
 		c.clocks.seen = time.Unix(rec.Seen, 0)
 	}
 	c.config.Transport = link.Guard(c.config.Transport, c.self.address.Host)
+	c.transfers = &attachments.Transfers{
+		Store: c.store, Cache: attachments.NewCache(c.store, c.config.clock()), Files: c.config.Files, Transport: c.config.Transport,
+		Now: c.now, Tell: c.config.OnEvent,
+	}
 	c.net = link.New(c.ctx, link.Config{
 		Home: c.self.address.Host, Transport: c.config.Transport, Log: c.log, Spawn: c.spawn, Emit: c.emit,
 		Hello: c.compareClocks, SignIn: func() { c.home.start() },

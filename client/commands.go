@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -47,7 +48,7 @@ func (in commandSend) step(c *conversation, tx *records.Tx) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	if err := stillAttached(tx, in.uploads); errors.Is(err, errSentBefore) {
+	if err := attachments.StillAttached(tx, in.uploads); errors.Is(err, attachments.ErrSentBefore) {
 		return refusal{err}
 	} else if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (c *conversation) enqueueMessage(tx *records.Tx, in commandSend, message *c
 	if err != nil {
 		return err
 	}
-	out := records.OutboxItem{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
+	out := records.OutboxItem{Message: raw, Uploads: in.uploads, Expire: uint64(attachments.BlobExpiry(expire) / time.Second)}
 	if message.View().Kind == content.KindMessage {
 		if err := c.keepPlaces(tx); err != nil {
 			return err

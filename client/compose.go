@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
@@ -54,21 +55,21 @@ func (c *Client) prepare(to chat.ConversationID, d chat.Draft) (uploads []record
 		return nil, nil, err
 	}
 	for _, path := range d.Files {
-		u, err := c.prepareUpload(path)
+		u, err := c.transfers.PrepareUpload(path)
 		if err != nil {
 			return nil, nil, err
 		}
 		uploads = append(uploads, u)
 	}
 	for _, id := range d.Attached {
-		u, err := c.takeUpload(id)
+		u, err := c.transfers.TakeUpload(id)
 		if err != nil {
 			return nil, nil, err
 		}
 		uploads = append(uploads, u)
 	}
 	for _, u := range uploads {
-		part, err := externalPart(u, host, c.now().Add(blobExpiry(expire)))
+		part, err := attachments.ExternalPart(u, host, c.now().Add(attachments.BlobExpiry(expire)))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
@@ -91,7 +92,7 @@ func attachTree(ch *records.Change, in *letter.Invitation, tree []byte, host str
 	}
 	i := slices.IndexFunc(ch.Trees, func(t records.Tree) bool { return t.Host == host })
 	if i < 0 {
-		stash, err := newStash(tree)
+		stash, err := attachments.NewStash(tree)
 		if err != nil {
 			return err
 		}

@@ -113,21 +113,21 @@ func (a *actor) perform(ctx context.Context, e effect) {
 	case doFetch:
 		ctx := a.fetch(abroad)
 		c.spawn(func() {
-			message, err := c.fetchStash(ctx, a.host, e.stash)
+			message, err := c.transfers.FetchStash(ctx, a.host, e.stash)
 			if !errors.Is(context.Cause(ctx), errReplaced) {
 				answer(inputFetched{e.seq, message, err})
 			}
 		})
 	case doStash:
 		c.spawn(func() {
-			answer(inputStashed{e.n, e.outbox, c.uploadStash(abroad, cmp.Or(e.host, a.host), e.token, e.box)})
+			answer(inputStashed{e.n, e.outbox, c.transfers.UploadStash(abroad, cmp.Or(e.host, a.host), e.token, e.box)})
 		})
 	case doLetter:
 		c.spawn(func() { answer(inputLetter{e.n, c.sendLetter(abroad, e.letter)}) })
 	case doUpload:
 		ctx, done := a.upload(abroad, e.n)
 		c.spawn(func() {
-			err := c.upload(ctx, a.host, e)
+			err := c.transfers.Upload(ctx, a.host, e.upload, e.expire, e.progress)
 			done() // before the answer leads to the next one of the item
 			answer(inputUploaded{e.n, e.index, err})
 		})

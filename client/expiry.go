@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -163,7 +164,7 @@ func expire(tx *records.Tx, id records.CID, at []byte) (*records.Message, error)
 	if err != nil || !ok {
 		return nil, err
 	}
-	if err := forgetFiles(tx, records.Use{CID: id, Order: records.LastNumber(at)}, &rec); err != nil {
+	if err := attachments.ForgetFiles(tx, records.Use{CID: id, Order: records.LastNumber(at)}, &rec); err != nil {
 		return nil, err
 	}
 	if err := forgetSent(tx, id, records.LastNumber(at), &rec); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -131,10 +132,10 @@ func (c *Client) External(m chat.Message) (content.External, error) {
 // UnnoteUses has the profile forget which messages have its files.
 func (c *Client) UnnoteUses() error {
 	return c.store.Update(func(tx *records.Tx) error {
-		all, err := keptFiles(tx)
+		all, err := attachments.KeptFiles(tx)
 		for _, one := range all {
-			one.rec.Uses = nil
-			err = errors.Join(err, saveFile(tx, one.k, &one.rec))
+			one.Rec.Uses = nil
+			err = errors.Join(err, attachments.SaveFile(tx, one.K, &one.Rec))
 		}
 		return err
 	})
@@ -265,7 +266,7 @@ func (c *Client) Kept(t testing.TB) (n int) {
 }
 
 // KeepAtMost bounds the files that the profile keeps.
-func (c *Client) KeepAtMost(n int64) { c.attachments.room = n }
+func (c *Client) KeepAtMost(n int64) { c.transfers.Cache.Room = n }
 
 // ForgetFiles drops what is kept of a message's files.
 func (c *Client) ForgetFiles(m chat.Message) error {
@@ -277,7 +278,7 @@ func (c *Client) ForgetFiles(m chat.Message) error {
 	if err != nil {
 		return err
 	}
-	return c.store.Update(func(tx *records.Tx) error { return forgetFiles(tx, by, &rec) })
+	return c.store.Update(func(tx *records.Tx) error { return attachments.ForgetFiles(tx, by, &rec) })
 }
 
 // Letters counts the letters that are kept.

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -85,7 +86,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	fatal(t, err)
 	s := &Sent{Client: lonely(t), Blob: &OneBlob{Data: box}}
 	s.config.Transport = s.Blob
-	part, err := externalPart(u, host, time.Now().Add(time.Hour))
+	part, err := attachments.ExternalPart(u, host, time.Now().Add(time.Hour))
 	fatal(t, err)
 	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
@@ -115,7 +116,7 @@ func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 }
 
 // Use gives the client files.
-func (s *Sent) Use(files backend.Files) { s.config.Files = files }
+func (s *Sent) Use(files backend.Files) { s.transfers.Files = files }
 
 func TestBadExternalParts(t *testing.T) {
 	good := func() *content.External {
@@ -157,20 +158,20 @@ func (f oneFile) Open(path string) (backend.Source, error) {
 	return backend.Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
 }
 
-func (oneFile) Part(string, string) (backend.Part, error) { return nil, errNoFiles }
+func (oneFile) Part(string, string) (backend.Part, error) { return nil, attachments.ErrNoFiles }
 
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := Config{Store: memory.New(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
 		c := &Client{config: cfg}
-		u, err := c.prepareUpload("file")
+		u, err := c.transfers.PrepareUpload("file")
 		fatal(t, err)
 		began := time.Now()
-		if err := c.upload(t.Context(), "here", doUpload{upload: u}); !link.Retryable(err) {
+		if err := c.transfers.Upload(t.Context(), "here", u, 0, chat.ProgressEvent{}); !link.Retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)
 		}
-		if err := c.uploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
+		if err := c.transfers.UploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
 			t.Errorf("a stalled stash ended with %v", err)
 		}
 		if took := time.Since(began); took > 10*time.Minute {
@@ -188,7 +189,7 @@ func TestStalledDownloadsEnd(t *testing.T) {
 		s.Blob.Cut, s.Blob.Stuck = 200_000, true
 		began := time.Now()
 		_, _, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
-		if took := time.Since(began); !link.Retryable(err) || took > 2*stallTime {
+		if took := time.Since(began); !link.Retryable(err) || took > 2*attachments.StallTime {
 			t.Errorf("after %v: %v", took, err)
 		}
 		s.Blob.Cut, s.Blob.Stuck = 0, false

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -50,7 +51,7 @@ func (in commandForget) step(c *conversation, tx *records.Tx) error {
 // forget removes a message. Its identifier stays known, so that the message
 // does not come back.
 func (c *conversation) forget(tx *records.Tx, order uint64, rec *records.Message) error {
-	if err := forgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
+	if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
 		return err
 	}
 	if rec.Expires != 0 {
@@ -133,7 +134,7 @@ func (c *conversation) forgetAllFiles(tx *records.Tx) error {
 	})
 	for order, rec := range all {
 		if err == nil {
-			err = forgetFiles(tx, records.Use{CID: c.id, Order: order}, rec)
+			err = attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec)
 		}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -164,7 +165,7 @@ func (c *conversation) deleted(tx *records.Tx, from string, view content.View) e
 		return err
 	}
 	if from != c.self.address.String() { // others have an own one until they get this
-		if err := forgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
+		if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
 			return err
 		}
 	} else if err := forgetSent(tx, c.id, order, rec); err != nil {

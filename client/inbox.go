@@ -8,7 +8,6 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
-	"github.com/securecrypt/securecrypt/content"
 )
 
 // TakeInbox calls fn for what was received and not taken yet, oldest first,
@@ -38,18 +37,6 @@ func (c *Client) TakeInbox(fn func(chat.Received) error) error {
 			}
 		}
 	}
-}
-
-// SaveLater notes that files of a received message are still to be saved:
-// TakeInbox returns it again, as InboxFiles.
-func (fs Files) SaveLater(conv chat.ConversationID, id content.MessageID) error {
-	by, err := fs.c.attachmentUse(conv, id)
-	if err != nil {
-		return err
-	}
-	return fs.c.store.Update(func(tx *records.Tx) error {
-		return records.AppendInbox(tx, records.InboxItem{Version: records.Version, Kind: chat.InboxFiles, CID: by.CID, Order: by.Order})
-	})
 }
 
 // ForgetInbox forgets what TakeInbox would return. It is for interfaces, which

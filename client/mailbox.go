@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
@@ -209,7 +210,7 @@ func (m *mailbox) handle(ctx context.Context, in mailInput) {
 		job := in.fetched.job
 		delete(m.fetching, job.seq)
 		m.trees.done(job)
-		if errors.As(in.fetched.err, new(downloadNotStarted)) && link.Retryable(in.fetched.err) {
+		if errors.As(in.fetched.err, new(attachments.DownloadNotStarted)) && link.Retryable(in.fetched.err) {
 			m.refundTree(job)
 		}
 		m.finishLetter(job.seq, job.in, in.fetched.err)

@@ -17,9 +17,6 @@ type Groups struct{ c *Client }
 // message. Client.Send says something new.
 type Messages struct{ c *Client }
 
-// Files are those that are sent and received with messages.
-type Files struct{ c *Client }
-
 // A List is the list of conversations as interfaces show it: its parts, and what
 // this account chose about each conversation.
 type List struct{ c *Client }

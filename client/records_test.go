@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -99,7 +100,7 @@ func FuzzMessage(f *testing.F) {
 	for _, m := range []content.Message{
 		content.Text("hello"), content.Reply(id, "x"), content.Edit(id, nil, "y"), content.Delete(id, nil), content.Reaction(id, "x"),
 		content.Unreaction(id, id), content.Control(controlProfile, []byte{0xa0}), report,
-		content.Attach("see", content.External{URL: "https://here/v1/blobs/x", EncAlg: encAlgStream, Key: keys.Key[:], Nonce: keys.Nonce[:], Filename: "../x"}),
+		content.Attach("see", content.External{URL: "https://here/v1/blobs/x", EncAlg: attachments.EncAlgStream, Key: keys.Key[:], Nonce: keys.Nonce[:], Filename: "../x"}),
 	} {
 		salted, err := m.Salted(rand.Reader)
 		fatal(f, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -66,7 +67,7 @@ func (in commandRetry) step(c *conversation, tx *records.Tx) error {
 	if rec.Expires != 0 {
 		lasts = time.Unix(rec.Expires+rec.Behind, 0).Sub(c.now())
 	}
-	out := records.OutboxItem{Message: rec.Content, Order: order, Uploads: rec.Uploads, Expire: uint64(blobExpiry(lasts) / time.Second)}
+	out := records.OutboxItem{Message: rec.Content, Order: order, Uploads: rec.Uploads, Expire: uint64(attachments.BlobExpiry(lasts) / time.Second)}
 	for i := range out.Uploads {
 		out.Uploads[i].Done = false // the server may have let go of it meanwhile
 	}

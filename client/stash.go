@@ -8,6 +8,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -25,7 +26,7 @@ func (c *conversation) longestCommit() int64 {
 	for _, of := range c.index() {
 		leaves += len(of)
 	}
-	return min(commitBase+commitLeaf*int64(leaves), maxStash)
+	return min(commitBase+commitLeaf*int64(leaves), attachments.MaxStash)
 }
 
 // checkCommitSize refuses a commit that the others would not fetch.

@@ -157,7 +157,7 @@ func (m *mailbox) fetchTrees(ctx context.Context) {
 		}
 		m.client.spawn(func() {
 			var err error
-			job.in.Tree, err = m.client.fetchStash(ctx, m.client.self.address.Host, *job.in.Stash)
+			job.in.Tree, err = m.client.transfers.FetchStash(ctx, m.client.self.address.Host, *job.in.Stash)
 			m.push(ctx, mailInput{fetched: &fetchedTree{job, err}})
 		})
 	}

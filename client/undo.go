@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -64,7 +65,7 @@ func (c *conversation) resolvePending(tx *records.Tx, item *outItem, refused boo
 		return c.saveMessage(tx, item.Target, &rec, false)
 	}
 	if whole := rec.Confirm(item.n); whole != nil {
-		if err := forgetFiles(tx, records.Use{CID: c.id, Order: item.Target}, whole); err != nil {
+		if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: item.Target}, whole); err != nil {
 			return err
 		}
 	}

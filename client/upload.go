@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
@@ -105,4 +106,51 @@ func (in inputUploaded) step(c *conversation, tx *records.Tx) error {
 		return nil
 	}
 	return c.fail(tx, item, in.err)
+}
+
+// releaseFiles drops the kept files of an item that leaves the outbox after
+// its message has gone.
+func (c *conversation) releaseFiles(tx *records.Tx, item *outItem) error {
+	if !slices.ContainsFunc(item.Uploads, func(u records.Upload) bool { return u.Kept }) {
+		return nil
+	}
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(item.Order)), &rec)
+	if err != nil || ok && !rec.Whole().Deleted {
+		return err
+	}
+	for _, u := range item.Uploads {
+		if err := attachments.LetGo(tx, attachments.KeyOf(tx.Store, u.Token.BlobID()), records.Use{CID: c.id, Order: item.Order}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notePaths remembers where the attachments of an own message lie.
+func (c *conversation) notePaths(tx *records.Tx, order uint64, uploads []records.Upload) error {
+	if len(uploads) == 0 {
+		return nil
+	}
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(order)), &rec)
+	if err != nil || !ok {
+		return err
+	}
+	msg, err := content.Decode(rec.Content)
+	if err != nil {
+		return err
+	}
+	for i, a := range msg.View().Attachments {
+		switch {
+		case i >= len(uploads):
+		case uploads[i].Kept:
+			if err := attachments.SendKept(tx, uploads[i], records.Use{CID: c.id, Order: order}); err != nil {
+				return err
+			}
+		default:
+			rec.Paths = append(rec.Paths, records.Path{Index: a.Index, Path: uploads[i].Path})
+		}
+	}
+	return c.saveMessage(tx, order, &rec, false)
 }

@@ -65,12 +65,12 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core does no input and output",
-		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
 		Never: outside,
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",
-		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
 		Never: []string{"./client"},
 	},
 	{
@@ -92,6 +92,11 @@ var Rules = []Rule{
 		Why:   "connections know neither records nor conversations",
 		Of:    []string{"./client/internal/link"},
 		Never: []string{"./account/...", "./client/internal/records", "./content/...", "./mls/..."},
+	},
+	{
+		Why:   "files know no groups",
+		Of:    []string{"./client/internal/attachments"},
+		Never: []string{"./client/letter", "./mls/..."},
 	},
 	{
 		Why:   "stores and transports need no core",

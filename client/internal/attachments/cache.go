@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package attachments
 
 import (
 	"bytes"
@@ -39,29 +39,31 @@ const (
 // errNotKept means that a file is not, or no longer, in the profile.
 var errNotKept = errors.New("the file is no longer kept on this device")
 
-// An attachmentCache stores files in the profile's store, in sealed pieces:
+// An Cache stores files in the profile's store, in sealed pieces:
 // attached files until they are sent, and opened files as long as there is room.
 // A file is deleted with the last message that refers to it.
-type attachmentCache struct {
+type Cache struct {
 	store *records.Store
 	now   func() time.Time
-	room  int64
+	Room  int64
 
 	mu   sync.Mutex
-	busy map[cacheKey]chan struct{} // being written; closed at the end
+	busy map[Key]chan struct{} // being written; closed at the end
 }
 
-func newAttachmentCache(store *records.Store, now func() time.Time) *attachmentCache {
-	return &attachmentCache{store: store, now: now, room: MaxKept, busy: map[cacheKey]chan struct{}{}}
+// NewCache returns the cache in a store.
+func NewCache(store *records.Store, now func() time.Time) *Cache {
+	return &Cache{store: store, now: now, Room: MaxKept, busy: map[Key]chan struct{}{}}
 }
 
-// A cacheKey is the key of a file in the cache.
-type cacheKey [16]byte
+// A Key is the key of a file in the cache.
+type Key [16]byte
 
-func keyOfFile(s *records.Store, blob protocol.BlobID) cacheKey { return cacheKey(s.Index(blob[:])) }
+// KeyOf returns the key of the file that lies in a blob.
+func KeyOf(s *records.Store, blob protocol.BlobID) Key { return Key(s.Index(blob[:])) }
 
-// claim waits until nobody writes a file, and keeps others from it.
-func (s *attachmentCache) claim(ctx context.Context, k cacheKey) (release func(), err error) {
+// Claim waits until nobody writes a file, and keeps others from it.
+func (s *Cache) Claim(ctx context.Context, k Key) (release func(), err error) {
 	for {
 		s.mu.Lock()
 		other, taken := s.busy[k]
@@ -86,7 +88,7 @@ func (s *attachmentCache) claim(ctx context.Context, k cacheKey) (release func()
 }
 
 // find returns a file's record, nil if there is none.
-func (s *attachmentCache) find(k cacheKey) (rec *records.File, err error) {
+func (s *Cache) find(k Key) (rec *records.File, err error) {
 	err = s.store.View(func(tx *records.Tx) error {
 		rec, err = loadFile(tx, k)
 		return err
@@ -94,7 +96,7 @@ func (s *attachmentCache) find(k cacheKey) (rec *records.File, err error) {
 	return rec, err
 }
 
-func loadFile(tx *records.Tx, k cacheKey) (*records.File, error) {
+func loadFile(tx *records.Tx, k Key) (*records.File, error) {
 	var rec records.File
 	ok, err := tx.Load(records.Key(records.TableFile, k[:]), &rec)
 	if err != nil || !ok {
@@ -103,12 +105,13 @@ func loadFile(tx *records.Tx, k cacheKey) (*records.File, error) {
 	return &rec, nil
 }
 
-func saveFile(tx *records.Tx, k cacheKey, rec *records.File) error {
+// SaveFile keeps the record of a file.
+func SaveFile(tx *records.Tx, k Key, rec *records.File) error {
 	return tx.Save(records.Key(records.TableFile, k[:]), rec)
 }
 
 // dropFile removes a file and all of its pieces, if it is there.
-func dropFile(tx *records.Tx, k cacheKey) error {
+func dropFile(tx *records.Tx, k Key) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
@@ -121,10 +124,10 @@ func dropFile(tx *records.Tx, k cacheKey) error {
 	return tx.Delete(records.Key(records.TableFile, k[:]))
 }
 
-// letGo is told that a message is gone, and drops the file if it was the last
+// LetGo is told that a message is gone, and drops the file if it was the last
 // that has it. Whoever got a file can send a message that leads to the same
 // one, and end it: those who were sent it before keep it.
-func letGo(tx *records.Tx, k cacheKey, by records.Use) error {
+func LetGo(tx *records.Tx, k Key, by records.Use) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {
 		return err
@@ -137,15 +140,15 @@ func letGo(tx *records.Tx, k cacheKey, by records.Use) error {
 		return nil
 	}
 	rec.Uses = others
-	return saveFile(tx, k, rec)
+	return SaveFile(tx, k, rec)
 }
 
-func (s *attachmentCache) drop(k cacheKey) error {
+func (s *Cache) drop(k Key) error {
 	return s.store.Update(func(tx *records.Tx) error { return dropFile(tx, k) })
 }
 
 // change changes the record of a file that is still there.
-func (s *attachmentCache) change(k cacheKey, fn func(tx *records.Tx, rec *records.File) error) error {
+func (s *Cache) change(k Key, fn func(tx *records.Tx, rec *records.File) error) error {
 	return s.store.Update(func(tx *records.Tx) error {
 		rec, err := loadFile(tx, k)
 		if err != nil {
@@ -157,7 +160,7 @@ func (s *attachmentCache) change(k cacheKey, fn func(tx *records.Tx, rec *record
 		if err := fn(tx, rec); err != nil {
 			return err
 		}
-		return saveFile(tx, k, rec)
+		return SaveFile(tx, k, rec)
 	})
 }
 
@@ -175,18 +178,18 @@ func noteUse(tx *records.Tx, r *records.File, by records.Use) error {
 }
 
 // add begins a file that a message has.
-func (s *attachmentCache) add(k cacheKey, rec *records.File, by records.Use) error {
+func (s *Cache) add(k Key, rec *records.File, by records.Use) error {
 	rec.Used = s.now().Unix()
 	return s.store.Update(func(tx *records.Tx) error {
 		if err := noteUse(tx, rec, by); err != nil {
 			return err
 		}
-		return saveFile(tx, k, rec)
+		return SaveFile(tx, k, rec)
 	})
 }
 
 // touch notes that a file is in use, for a message that has it.
-func (s *attachmentCache) touch(k cacheKey, rec *records.File, by records.Use) error {
+func (s *Cache) touch(k Key, rec *records.File, by records.Use) error {
 	now := s.now().Unix()
 	if now-rec.Used < int64(lastOpenedPrecision/time.Second) && slices.Contains(rec.Uses, by) {
 		return nil
@@ -199,28 +202,28 @@ func (s *attachmentCache) touch(k cacheKey, rec *records.File, by records.Use) e
 
 // A keptFile is a cached file and its position in the order of use.
 type keptFile struct {
-	k   cacheKey
-	rec records.File
+	K   Key
+	Rec records.File
 }
 
-// keptFiles returns all files, what was not opened for longest first.
-func keptFiles(tx *records.Tx) (all []keptFile, err error) {
+// KeptFiles returns all files, what was not opened for longest first.
+func KeptFiles(tx *records.Tx) (all []keptFile, err error) {
 	err = tx.Scan([]byte(records.TableFile), false, func(k, v []byte) (bool, error) {
-		one := keptFile{k: cacheKey(k[1:])}
-		err := records.Decode(v, &one.rec)
+		one := keptFile{K: Key(k[1:])}
+		err := records.Decode(v, &one.Rec)
 		all = append(all, one)
 		return true, err
 	})
-	slices.SortFunc(all, func(a, b keptFile) int { return cmp.Compare(a.rec.Used, b.rec.Used) })
+	slices.SortFunc(all, func(a, b keptFile) int { return cmp.Compare(a.Rec.Used, b.Rec.Used) })
 	return all, err
 }
 
 // makeRoom drops what was not opened for longest until need more bytes fit.
 // What does not fit by itself takes no other's place: it is kept for as long as
 // nobody makes room.
-func (s *attachmentCache) makeRoom(need int64) error {
+func (s *Cache) makeRoom(need int64) error {
 	return s.store.Update(func(tx *records.Tx) error {
-		all, err := keptFiles(tx)
+		all, err := KeptFiles(tx)
 		if err != nil {
 			return err
 		}
@@ -229,28 +232,28 @@ func (s *attachmentCache) makeRoom(need int64) error {
 			return err
 		}
 		for _, one := range all {
-			if one.rec.Have <= s.room {
-				need += one.rec.Have
+			if one.Rec.Have <= s.Room {
+				need += one.Rec.Have
 			}
 		}
 		for _, one := range all {
-			fits := one.rec.Have <= s.room
-			inUse := waiting[one.k] || s.writing(one.k) || isUnsent(&one.rec, s.now())
-			if inUse || fits && need <= s.room {
+			fits := one.Rec.Have <= s.Room
+			inUse := waiting[one.K] || s.writing(one.K) || isUnsent(&one.Rec, s.now())
+			if inUse || fits && need <= s.Room {
 				continue
 			}
-			if err := dropFile(tx, one.k); err != nil {
+			if err := dropFile(tx, one.K); err != nil {
 				return err
 			}
 			if fits {
-				need -= one.rec.Have
+				need -= one.Rec.Have
 			}
 		}
 		return nil
 	})
 }
 
-func (s *attachmentCache) writing(k cacheKey) bool {
+func (s *Cache) writing(k Key) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.busy[k] != nil
@@ -262,14 +265,14 @@ func isUnsent(r *records.File, now time.Time) bool {
 }
 
 // filesToSend returns the kept files that outboxes wait to send.
-func filesToSend(tx *records.Tx) (map[cacheKey]bool, error) {
-	all := map[cacheKey]bool{}
+func filesToSend(tx *records.Tx) (map[Key]bool, error) {
+	all := map[Key]bool{}
 	err := tx.Scan([]byte(records.TableOutbox), false, func(_, v []byte) (bool, error) {
 		var item records.OutboxItem
 		err := records.Decode(v, &item)
 		for _, u := range item.Uploads {
 			if u.Kept {
-				all[keyOfFile(tx.Store, u.Token.BlobID())] = true
+				all[KeyOf(tx.Store, u.Token.BlobID())] = true
 			}
 		}
 		return true, err
@@ -280,8 +283,8 @@ func filesToSend(tx *records.Tx) (map[cacheKey]bool, error) {
 // A cacheWriter appends to a cached file, with one transaction for each piece,
 // and hashes all of it. Close must follow the last Write.
 type cacheWriter struct {
-	s    *attachmentCache
-	k    cacheKey
+	s    *Cache
+	k    Key
 	have int64
 	size int64 // that the file will have, 0 if that is not known
 	room int64 // that was made and is not used yet
@@ -290,9 +293,9 @@ type cacheWriter struct {
 }
 
 // writer goes on with a file that has a record.
-func (s *attachmentCache) writer(k cacheKey, have, size int64) (*cacheWriter, error) {
+func (s *Cache) writer(k Key, have, size int64) (*cacheWriter, error) {
 	w := &cacheWriter{s: s, k: k, have: have, size: size, sum: sha256.New()}
-	_, err := io.Copy(w.sum, &cacheReader{s: s, k: k, size: have, n: -1})
+	_, err := io.Copy(w.sum, &cacheReader{s: s, k: k, Size: have, n: -1})
 	return w, err
 }
 
@@ -319,7 +322,7 @@ func (w *cacheWriter) Close() error {
 // ready makes room for the next pieces of a file whose size is known, if all of
 // it has any.
 func (w *cacheWriter) ready(n int64) error {
-	if w.size == 0 || w.size > w.s.room || w.room >= n {
+	if w.size == 0 || w.size > w.s.Room || w.room >= n {
 		return nil
 	}
 	w.room = max(n, min(reserveStep, w.size-w.have))
@@ -344,8 +347,8 @@ func (w *cacheWriter) add(piece []byte) error {
 	})
 }
 
-// open opens a file that is whole.
-func (s *attachmentCache) open(k cacheKey) (*cacheReader, error) {
+// Open opens a file that is whole.
+func (s *Cache) Open(k Key) (*cacheReader, error) {
 	rec, err := s.find(k)
 	if err == nil && (rec == nil || !rec.Whole) {
 		err = errNotKept
@@ -353,14 +356,14 @@ func (s *attachmentCache) open(k cacheKey) (*cacheReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cacheReader{s: s, k: k, size: rec.Have, n: -1}, nil
+	return &cacheReader{s: s, k: k, Size: rec.Have, n: -1}, nil
 }
 
 // A cacheReader reads a cached file with one piece in memory.
 type cacheReader struct {
-	s     *attachmentCache
-	k     cacheKey
-	size  int64
+	s     *Cache
+	k     Key
+	Size  int64
 	at    int64
 	n     int64 // of piece
 	piece []byte
@@ -368,7 +371,7 @@ type cacheReader struct {
 
 // Read implements io.Reader.
 func (r *cacheReader) Read(p []byte) (int, error) {
-	if r.at >= r.size {
+	if r.at >= r.Size {
 		return 0, io.EOF
 	}
 	if n := r.at / pieceSize; n != r.n {
@@ -380,7 +383,7 @@ func (r *cacheReader) Read(p []byte) (int, error) {
 	if from >= int64(len(r.piece)) {
 		return 0, fmt.Errorf("%w: a piece is too short", records.ErrDamaged)
 	}
-	n := copy(p[:min(int64(len(p)), r.size-r.at)], r.piece[from:])
+	n := copy(p[:min(int64(len(p)), r.Size-r.at)], r.piece[from:])
 	r.at += int64(n)
 	return n, nil
 }
@@ -406,7 +409,7 @@ func (r *cacheReader) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += r.at
 	case io.SeekEnd:
-		offset += r.size
+		offset += r.Size
 	}
 	if offset < 0 {
 		return 0, errors.New("client: seeking before the beginning of a file")

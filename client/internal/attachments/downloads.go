@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package attachments
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/backend"
@@ -17,80 +16,80 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// Save downloads an attachment into a folder, from where an earlier attempt
-// ended, and returns the path. An existing file is never overwritten.
-func (fs Files) Save(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int, dir string) (string, error) {
-	if fs.c.config.Files == nil {
-		return "", errNoFiles
-	}
-	ext, name, err := fs.c.attachment(conv, id, index)
+// EnsureCached downloads an attachment unless the cache has it.
+func (t *Transfers) EnsureCached(ctx context.Context, at Location, by records.Use, ext *content.External, k Key) error {
+	rec, err := t.Cache.find(k)
 	if err != nil {
-		return "", err
+		return err
 	}
-	host, err := fs.c.hostOf(conv)
-	if err != nil {
-		return "", err
-	}
-	blob, err := blobAt(ext, host)
-	if err != nil {
-		return "", err
-	}
-	part, err := fs.c.config.Files.Part(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
-	if err != nil {
-		return "", err
-	}
-	if err := fs.c.download(ctx, attachmentLocation{host, blob, name, conv, id, index}, ext, part); err != nil {
-		return "", err
-	}
-	path, err := part.Finish(name)
-	if err != nil {
-		return "", err
-	}
-	if !utf8.ValidString(path) {
-		return "", records.ErrPath
-	}
-	return path, fs.c.tell(ctx, conv, commandSaved{id, index, path})
-}
-
-func (c *Client) attachment(conv chat.ConversationID, id content.MessageID, index int) (*content.External, string, error) {
-	rec, err := c.messageRecord(conv, id)
-	if err != nil {
-		return nil, "", err
-	}
-	msg, err := content.Decode(rec.Content)
-	if err != nil {
-		return nil, "", chat.ErrNoMessage
-	}
-	for _, a := range msg.View().Attachments {
-		if a.Index == index && a.External != nil && a.External.EncAlg == encAlgStream {
-			name := a.Name
-			if name == "" {
-				name = "attachment"
-			}
-			return a.External, name, nil
+	if rec != nil && string(rec.Hash) != string(ext.ContentHash) {
+		if rec.Whole { // another message has the same place for another file
+			return attach.ErrCorrupt
 		}
+		if err := t.Cache.drop(k); err != nil {
+			return err
+		}
+		rec = nil
 	}
-	return nil, "", chat.ErrNoMessage
+	if rec == nil {
+		rec = &records.File{Version: records.Version, Hash: ext.ContentHash}
+		err = t.Cache.add(k, rec, by)
+	} else {
+		err = t.Cache.touch(k, rec, by)
+	}
+	if err != nil || rec.Whole {
+		return err
+	}
+	err = t.completeDownload(ctx, at, ext, k, rec.Have)
+	if errors.Is(err, backend.ErrFull) { // what came so far would leave no room for anything else
+		err = errors.Join(err, t.Cache.drop(k))
+	}
+	return err
 }
 
-// An attachmentLocation says where the blob of an attachment is stored, and to
+// completeDownload downloads the missing part of a cached file and verifies all
+// of it.
+func (t *Transfers) completeDownload(ctx context.Context, at Location, ext *content.External, k Key, have int64) error {
+	w, err := t.Cache.writer(k, have, int64(ext.Size))
+	if err != nil {
+		return err
+	}
+	if have < int64(ext.Size) {
+		err = t.fetch(ctx, at, ext, w, have)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if errors.Is(err, attach.ErrCorrupt) || err == nil && string(w.sum.Sum(nil)) != string(ext.ContentHash) {
+		return errors.Join(attach.ErrCorrupt, t.Cache.drop(k))
+	}
+	if err != nil {
+		return err
+	}
+	return t.Cache.change(k, func(_ *records.Tx, rec *records.File) error {
+		rec.Whole = true
+		return nil
+	})
+}
+
+// An Location says where the blob of an attachment is stored, and to
 // which message it belongs.
-type attachmentLocation struct {
-	host string
-	blob protocol.BlobID
-	name string
+type Location struct {
+	Host string
+	Blob protocol.BlobID
+	Name string
 	// What it is an attachment of.
-	conv  chat.ConversationID
-	msg   content.MessageID
-	index int
+	Conv  chat.ConversationID
+	Msg   content.MessageID
+	Index int
 }
 
-// download decrypts an attachment into part, which may hold the beginning of
+// Download decrypts an attachment into part, which may hold the beginning of
 // it already. If it fails, part is closed. Its file stays if the download was
 // interrupted, so that the next one goes on from there; otherwise, as when the
 // file is damaged or the disk is full, nothing is left.
-func (c *Client) download(ctx context.Context, at attachmentLocation, ext *content.External, part backend.Part) error {
-	ok, err := c.fill(ctx, at, ext, part)
+func (t *Transfers) Download(ctx context.Context, at Location, ext *content.External, part backend.Part) error {
+	ok, err := t.fill(ctx, at, ext, part)
 	if err == nil && ok {
 		return nil
 	}
@@ -123,7 +122,7 @@ func (s sink) Write(p []byte) (int, error) {
 
 // fill downloads what part lacks and reports whether it then holds what the
 // sender attached.
-func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.External, part backend.Part) (bool, error) {
+func (t *Transfers) fill(ctx context.Context, at Location, ext *content.External, part backend.Part) (bool, error) {
 	have, err := part.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, err
@@ -132,7 +131,7 @@ func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.E
 	if err := errors.Join(part.Truncate(keep), seek(part, keep)); err != nil {
 		return false, err
 	}
-	if err := c.fetch(ctx, at, ext, sink{part}, keep); err != nil {
+	if err := t.fetch(ctx, at, ext, sink{part}, keep); err != nil {
 		return false, err
 	}
 	if err := seek(part, 0); err != nil {
@@ -144,7 +143,7 @@ func (c *Client) fill(ctx context.Context, at attachmentLocation, ext *content.E
 
 // fetch downloads and decrypts an attachment from keep on, where attach.Resume
 // lets it begin.
-func (c *Client) fetch(ctx context.Context, at attachmentLocation, ext *content.External, to io.Writer, keep int64) error {
+func (t *Transfers) fetch(ctx context.Context, at Location, ext *content.External, to io.Writer, keep int64) error {
 	size := int64(ext.Size)
 	_, offset := attach.Resume(keep)
 	if offset >= attach.SealedSize(size) {
@@ -152,16 +151,16 @@ func (c *Client) fetch(ctx context.Context, at attachmentLocation, ext *content.
 	}
 	ctx, stall, stop := unstalled(ctx, nil)
 	defer stop()
-	body, err := c.config.Transport.Blobs(at.host).Fetch(ctx, at.blob, offset)
+	body, err := t.Transport.Blobs(at.Host).Fetch(ctx, at.Blob, offset)
 	if err != nil {
 		return gone(err)
 	}
 	defer func() { _ = body.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = body.Close() })() // ends a read that waits
 	keys := attach.Keys{Key: [attach.KeySize]byte(ext.Key), Nonce: [attach.NonceSize]byte(ext.Nonce)}
-	src := c.meter(stall.of(body), chat.ProgressEvent{
-		Conversation: at.conv, Message: at.msg, Index: at.index,
-		File: chat.FileIDOf(at.blob), Name: at.name, Done: offset, Total: attach.SealedSize(size),
+	src := t.meter(stall.of(body), chat.ProgressEvent{
+		Conversation: at.Conv, Message: at.Msg, Index: at.Index,
+		File: chat.FileIDOf(at.Blob), Name: at.Name, Done: offset, Total: attach.SealedSize(size),
 	})
 	return attach.Decrypt(keys, to, src, size, keep)
 }
@@ -175,10 +174,10 @@ func gone(err error) error {
 	return err
 }
 
-// blobAt returns which blob of the conversation's server an attachment is. One
+// BlobAt returns which blob of the conversation's server an attachment is. One
 // that lies elsewhere is not touched: that server would learn the address of
 // this machine.
-func blobAt(ext *content.External, host string) (protocol.BlobID, error) {
+func BlobAt(ext *content.External, host string) (protocol.BlobID, error) {
 	at, blob, err := records.BlobOf(ext)
 	if err == nil && at != host {
 		err = fmt.Errorf("%w (it lies at %q)", chat.ErrElsewhere, at)

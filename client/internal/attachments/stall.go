@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package attachments
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // How long a transfer may stand still, and how long fetching a stash may take
 // in all.
 const (
-	stallTime = time.Minute
+	StallTime = time.Minute
 	stashTime = 10 * time.Minute
 )
 
@@ -30,11 +30,11 @@ type stallWatch struct {
 var errStalled = fmt.Errorf("%w: a transfer stood still", backend.ErrOffline)
 
 // unstalled watches the reading of src, or of a body given to of. The returned
-// context and reader end when nothing was read for stallTime.
+// context and reader end when nothing was read for StallTime.
 func unstalled(ctx context.Context, src io.ReadSeeker) (context.Context, *stallWatch, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &stallWatch{ReadSeeker: src, ctx: ctx}
-	w.timer = time.AfterFunc(stallTime, func() { cancel(errStalled) })
+	w.timer = time.AfterFunc(StallTime, func() { cancel(errStalled) })
 	return ctx, w, func() {
 		w.timer.Stop()
 		cancel(nil)
@@ -56,7 +56,7 @@ func (b watchedBody) Read(p []byte) (int, error) {
 		return n, context.Cause(b.watch.ctx)
 	}
 	if n > 0 {
-		b.watch.timer.Reset(stallTime)
+		b.watch.timer.Reset(StallTime)
 	}
 	return n, err
 }
@@ -66,6 +66,6 @@ func (w *stallWatch) Read(p []byte) (int, error) {
 	if w.ctx.Err() != nil {
 		return 0, context.Cause(w.ctx)
 	}
-	w.timer.Reset(stallTime)
+	w.timer.Reset(StallTime)
 	return w.ReadSeeker.Read(p)
 }
