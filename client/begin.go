@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -30,7 +31,7 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.Convers
 	if _, err := c.ensureAccountsExist(ctx, []account.Address{peer}); err != nil {
 		return "", err
 	}
-	return c.begin(groupState{}, peer.String(), []string{peer.String()})
+	return c.begin(rules.State{}, peer.String(), []string{peer.String()})
 }
 
 // directWith finds the conversation with somebody, "" if there is none that
@@ -59,7 +60,7 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 	if err != nil {
 		return "", err
 	}
-	id, err := c.begin(groupState{Group: true, Title: title}, "", add)
+	id, err := c.begin(rules.State{Group: true, Title: title}, "", add)
 	if err != nil {
 		return "", err
 	}
@@ -84,9 +85,9 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 }
 
 // begin creates a conversation on this account's server.
-func (c *Client) begin(state groupState, peer string, add []string) (chat.ConversationID, error) {
+func (c *Client) begin(state rules.State, peer string, add []string) (chat.ConversationID, error) {
 	state.Version, state.Host = records.Version, c.self.address.Host
-	state = state.withRole(c.self.address.String(), chat.RoleOwner)
+	state = state.WithRole(c.self.address.String(), chat.RoleOwner)
 	settings, err := c.Account().Settings()
 	if err != nil {
 		return "", err
@@ -161,19 +162,19 @@ func (c *Client) firstItems(tx *records.Tx, id records.CID, conv *records.Conver
 	return tx.Save(records.Key(records.TableConversation, id[:]), &machine.rec)
 }
 
-func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Group, mls.Delta, error) {
+func (c *Client) newGroup(channel protocol.ChannelID, state rules.State) (*mls.Group, mls.Delta, error) {
 	credential, err := account.Credential{Address: c.self.address, Device: c.self.device}.Encode()
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
-	extension, err := state.extension()
+	extension, err := state.Extension()
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
 	now := c.serverNow()
 	return mls.CreateGroup(mls.GroupParams{
 		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: c.self.signing,
-		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
 		Lifetime:   mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
 		Extensions: []mls.Extension{extension},
 	}, mlsConfig())

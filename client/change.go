@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -75,9 +76,9 @@ func (c *conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error
 	ch.Add = slices.DeleteFunc(ch.Add, in)
 	ch.Remove = slices.DeleteFunc(ch.Remove, out)
 	if ch.Eject { // unless the group's affairs went on meanwhile
-		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().mayEject(a) })
+		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().MayEject(a) })
 	}
-	ch.Roles = slices.DeleteFunc(ch.Roles, func(r records.Role) bool { return c.state.role(r.Address) == r.Role })
+	ch.Roles = slices.DeleteFunc(ch.Roles, func(r records.Role) bool { return c.state.Role(r.Address) == r.Role })
 	if ch.Title != nil && *ch.Title == c.state.Title {
 		ch.Title = nil
 	}
@@ -175,7 +176,7 @@ func (c *conversation) stage(tx *records.Tx, item *outItem) error {
 	if options.Extensions, err = c.nextExtensions(item.Change, guests, options); err != nil {
 		return err
 	}
-	if len(item.Change.Roles) > 0 && !c.owned(c.state.withRoles(item.Change.Roles), "") {
+	if len(item.Change.Roles) > 0 && !c.owned(c.state.WithRoles(item.Change.Roles), "") {
 		return chat.ErrLastOwner // who was to own the group has left it since
 	}
 	staged, delta, err := c.group.Stage(options)
@@ -185,7 +186,7 @@ func (c *conversation) stage(tx *records.Tx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
-	if _, err := c.rules().judge(staged); err != nil {
+	if _, err := c.rules().Judge(staged); err != nil {
 		return fmt.Errorf("%w: %w", chat.ErrNotAllowed, err) // the roles are others than when it was asked for
 	}
 	next, err := accessPublic(staged, c.rec.Channel)
@@ -214,7 +215,7 @@ func (c *conversation) granted() bool {
 
 // verifyKeyPackage verifies that a key package belongs to a device of the chain.
 func verifyKeyPackage(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
-	cred, err := leafCredential(kp.LeafNode())
+	cred, err := rules.LeafCredential(kp.LeafNode())
 	if err != nil {
 		return account.Device{}, err
 	}
@@ -232,23 +233,23 @@ func (c *conversation) nextExtensions(ch *records.Change, guests []addedDevice, 
 		next.Timer = *ch.Timer
 	}
 	for _, r := range ch.Roles {
-		next = next.withRole(r.Address, r.Role)
+		next = next.WithRole(r.Address, r.Role)
 	}
 	if ch.Again == nil {
 		for _, address := range c.rolesToDrop(guests, o) {
-			next = next.withRole(address, chat.RoleMember)
+			next = next.WithRole(address, chat.RoleMember)
 		}
 	}
-	if next.equal(c.state) {
+	if next.Equal(c.state) {
 		return nil, nil
 	}
-	mine, err := next.extension()
+	mine, err := next.Extension()
 	if err != nil {
 		return nil, err
 	}
 	all := slices.Clone(c.group.Extensions())
 	for i := range all {
-		if all[i].Type == extensionGroupState {
+		if all[i].Type == rules.ExtensionType {
 			all[i] = mine
 		}
 	}
@@ -296,7 +297,7 @@ func (c *conversation) changed(tx *records.Tx, item *outItem) error {
 	if staged == nil {
 		return c.stop(tx, chat.StatusStopped, errors.New("an own change was accepted that this device does not remember"))
 	}
-	next, err := parseGroupState(staged.Context().Extensions)
+	next, err := rules.ParseState(staged.Context().Extensions)
 	if err != nil {
 		return err
 	}

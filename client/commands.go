@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
@@ -159,14 +160,14 @@ func (in commandChange) step(c *conversation, tx *records.Tx) error {
 		return refusal{chat.ErrClosed}
 	}
 	ch := in.change
-	role := c.state.role(c.self.address.String())
+	role := c.state.Role(c.self.address.String())
 	administers := len(ch.Add)+len(ch.Remove) > 0 || ch.Title != nil
 	switch {
 	case !c.state.Group && administers:
 		return refusal{errors.New("this is a conversation between two; create a group instead")}
-	case len(ch.Roles) > 0 && role < chat.RoleOwner:
+	case len(ch.Roles) > 0 && !rules.MayGiveRoles(role):
 		return refusal{rule{"only an owner of the group may give and take roles: ask one of them"}}
-	case administers && role < chat.RoleAdmin, ch.Timer != nil && c.state.Group && role < chat.RoleAdmin:
+	case administers && !rules.MayAdminister(role), ch.Timer != nil && !rules.MaySetTimer(c.state.Group, role):
 		return refusal{chat.ErrNotAllowed}
 	}
 	for _, r := range ch.Roles {
@@ -174,7 +175,7 @@ func (in commandChange) step(c *conversation, tx *records.Tx) error {
 			return refusal{fmt.Errorf("%s is not in the group: choose one of its members", r.Address)}
 		}
 	}
-	if len(ch.Roles) > 0 && !c.owned(c.plannedState().withRoles(ch.Roles), "") {
+	if len(ch.Roles) > 0 && !c.owned(c.plannedState().WithRoles(ch.Roles), "") {
 		return refusal{chat.ErrLastOwner}
 	}
 	for _, a := range ch.Remove {
@@ -184,8 +185,8 @@ func (in commandChange) step(c *conversation, tx *records.Tx) error {
 		if a == c.self.address.String() {
 			return refusal{errors.New("to go yourself, leave the group")}
 		}
-		if their := c.state.role(a); role <= their && !c.rules().mayEject(a) {
-			return refusal{mayNotRemove(their, role)}
+		if !c.rules().MayRemove(c.self.address.String(), a) {
+			return refusal{mayNotRemove(c.state.Role(a), role)}
 		}
 	}
 	if err := mayAdd(tx, ch.Add); err != nil {
@@ -230,13 +231,13 @@ func (commandLeave) step(c *conversation, tx *records.Tx) error {
 }
 
 // isLastOwner reports whether the group would have no owner if this account left it.
-func (c *conversation) isLastOwner(state groupState) bool {
+func (c *conversation) isLastOwner(state rules.State) bool {
 	self := c.self.address.String()
-	return state.Group && len(c.members()) > 1 && state.role(self) == chat.RoleOwner && !c.owned(state, self)
+	return state.Group && len(c.members()) > 1 && state.Role(self) == chat.RoleOwner && !c.owned(state, self)
 }
 
 // owned reports whether a member other than without owns the group.
-func (c *conversation) owned(state groupState, without string) bool {
+func (c *conversation) owned(state rules.State, without string) bool {
 	return slices.ContainsFunc(state.Roles, func(r records.Role) bool {
 		return r.Role == chat.RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
 	})
@@ -244,11 +245,11 @@ func (c *conversation) owned(state groupState, without string) bool {
 
 // plannedState returns the state of the group once the roles that wait in the
 // outbox are given.
-func (c *conversation) plannedState() groupState {
+func (c *conversation) plannedState() rules.State {
 	state := c.state
 	for _, item := range c.outbox {
 		if item.Change != nil {
-			state = state.withRoles(item.Change.Roles)
+			state = state.WithRoles(item.Change.Roles)
 		}
 	}
 	return state

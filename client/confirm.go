@@ -10,6 +10,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 )
 
 // confirm looks up members whom no server vouched for yet.
@@ -96,7 +97,7 @@ func (c *conversation) vouch(tx *records.Tx, address string, found lookup) error
 	}
 	for _, i := range c.leavesOf(address) {
 		leaf := c.group.Member(i)
-		cred, err := leafCredential(leaf)
+		cred, err := rules.LeafCredential(leaf)
 		if err == nil {
 			_, err = found.chain.Leaf(cred, leaf.SignatureKey())
 		}

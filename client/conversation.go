@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -64,7 +65,7 @@ type conversation struct {
 	id     records.CID
 	rec    records.Conversation
 	group  *mls.Group
-	state  groupState
+	state  rules.State
 	reader *groupReader
 	out    *outcome
 	dirty  bool // rec has changed
@@ -179,7 +180,7 @@ func loadConversation(tx *records.Tx, self identity, now func() time.Time, id re
 	if c.group, err = mls.LoadGroup(c.reader, mlsConfig()); err != nil {
 		return nil, fmt.Errorf("client: loading a conversation: %w", err)
 	}
-	if c.state, err = parseGroupState(c.group.Extensions()); err != nil {
+	if c.state, err = rules.ParseState(c.group.Extensions()); err != nil {
 		return nil, err
 	}
 	if len(c.group.PendingProposals()) > 0 {
@@ -384,7 +385,7 @@ func (c *conversation) index() map[string][]mls.LeafIndex {
 func leavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
 	all := map[string][]mls.LeafIndex{}
 	for i, leaf := range g.Members() {
-		if cred, err := leafCredential(leaf); err == nil {
+		if cred, err := rules.LeafCredential(leaf); err == nil {
 			a := cred.Address.String()
 			all[a] = append(all[a], i)
 		}
@@ -448,4 +449,9 @@ func (c *conversation) needsChannel() bool {
 		return c.awaitsRemoval()
 	}
 	return false
+}
+
+// rules are what a change of the group is judged by at present.
+func (c *conversation) rules() rules.Rules {
+	return rules.Rules{State: c.state, Leaves: c.index(), Idle: c.rec.Idle}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -166,12 +167,12 @@ var SignalData = signalData
 
 // Retitled returns the extensions of a group with another title.
 func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
-	s, err := parseGroupState(g.Extensions())
+	s, err := rules.ParseState(g.Extensions())
 	if err != nil {
 		return nil, err
 	}
 	s.Title = title
-	e, err := s.extension()
+	e, err := s.Extension()
 	return []mls.Extension{e}, err
 }
 
@@ -188,7 +189,7 @@ func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
 	}
 	kp, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: key, Credential: mls.BasicCredential(cred),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
 		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: rand.Reader,
 	})
 	return kp, err

@@ -18,8 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
-	"github.com/securecrypt/securecrypt/client/keyring"
-	"github.com/securecrypt/securecrypt/client/store/memory"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -88,7 +87,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	s.config.Transport = s.Blob
 	part, err := attachments.ExternalPart(u, host, time.Now().Add(time.Hour))
 	fatal(t, err)
-	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
+	s.Conv, err = s.begin(rules.State{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	s.ID = s.enter(t, content.Attach("see", part))
 	got, err := s.Messages().Message(s.Conv, s.ID)
@@ -163,15 +162,14 @@ func (oneFile) Part(string, string) (backend.Part, error) { return nil, attachme
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Config{Store: memory.New(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
-		c := &Client{config: cfg}
-		u, err := c.transfers.PrepareUpload("file")
+		transfers := &attachments.Transfers{Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
+		u, err := transfers.PrepareUpload("file")
 		fatal(t, err)
 		began := time.Now()
-		if err := c.transfers.Upload(t.Context(), "here", u, 0, chat.ProgressEvent{}); !link.Retryable(err) {
+		if err := transfers.Upload(t.Context(), "here", u, 0, chat.ProgressEvent{}); !link.Retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)
 		}
-		if err := c.transfers.UploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
+		if err := transfers.UploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
 			t.Errorf("a stalled stash ended with %v", err)
 		}
 		if took := time.Since(began); took > 10*time.Minute {

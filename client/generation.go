@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -186,7 +187,7 @@ func (c *conversation) addAgain(tx *records.Tx, who string) error {
 		if string(preferred) != string(c.id[:]) {
 			return c.endSuperseded(tx)
 		}
-	} else if self := c.state.role(c.self.address.String()); self < chat.RoleAdmin || self <= c.state.role(who) {
+	} else if self := c.self.address.String(); !rules.MayAdminister(c.state.Role(self)) || !c.rules().MayRemove(self, who) {
 		return nil
 	}
 	if c.addsAgain() {
@@ -210,7 +211,7 @@ func (c *conversation) leafMark(who string) []byte {
 	return h.Sum(nil)
 }
 
-// addedAgain deals with what a member who was added again did not receive.
+// AddedAgain deals with what a member who was added again did not receive.
 func (c *conversation) addedAgain(tx *records.Tx, ch *records.Change) error {
 	who := ch.Add[0]
 	ch.Add, ch.Remove, ch.Again = nil, nil, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -29,7 +30,7 @@ func sentAt(m *content.Message) int64 {
 
 // receive takes in a message that somebody sent.
 func (c *conversation) receive(tx *records.Tx, m *mls.ApplicationMessage) error {
-	cred, err := leafCredential(m.Leaf)
+	cred, err := rules.LeafCredential(m.Leaf)
 	if err != nil {
 		return nil
 	}

@@ -8,35 +8,19 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
-// maxIdle is how many commits without a purpose a member may make between two
-// that have one.
-const maxIdle = 4
-
-// changesGroup reports whether a commit changes the membership or the group
-// state.
-func changesGroup(old, next groupState, s *mls.StagedCommit) bool {
-	return len(s.Added()) > 0 || len(s.Removed()) > 0 || !next.equal(old)
-}
-
-// mayEject reports whether a member without a role made so many commits without
-// a purpose that anybody may remove them: each ends an epoch, and keeps others
-// from sending what they made for it.
-func (r rules) mayEject(address string) bool {
-	return r.state.Group && r.state.role(address) == chat.RoleMember && r.idle[address] > maxIdle
-}
-
 // countIdleCommit notes a commit. It is called before the state is replaced.
-func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState) {
-	if changesGroup(c.state, next, commit) {
+func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next rules.State) {
+	if rules.ChangesGroup(c.state, next, commit) {
 		c.rec.Idle = nil
-	} else if who, err := leafCredential(commit.Committer().Leaf); err == nil {
+	} else if who, err := rules.LeafCredential(commit.Committer().Leaf); err == nil {
 		if c.rec.Idle == nil {
 			c.rec.Idle = records.IdleCommits{}
 		}
-		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, maxIdle+1)
+		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, rules.MaxIdle+1)
 	}
 }
 
@@ -44,7 +28,7 @@ func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState
 func (c *conversation) membersToEject() (all []string) {
 	r := c.rules()
 	for address := range c.rec.Idle {
-		if r.mayEject(address) && address != c.self.address.String() && len(c.leavesOf(address)) > 0 {
+		if r.MayEject(address) && address != c.self.address.String() && len(c.leavesOf(address)) > 0 {
 			all = append(all, address)
 		}
 	}

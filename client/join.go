@@ -9,6 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -99,20 +100,20 @@ var errBlocked = errors.New("client: the invitation comes from somebody who is b
 // admit decides what a welcome leads to: a conversation, a request, or
 // nothing.
 func (m *mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.StagedJoin, id records.CID) (*records.Conversation, error) {
-	state, err := parseGroupState(staged.Context().Extensions)
+	state, err := rules.ParseState(staged.Context().Extensions)
 	if err != nil {
 		return nil, err
 	}
 	if string(staged.Context().GroupID) != string(in.Channel[:]) || state.Host != in.Host {
-		return nil, fmt.Errorf("%w: the invitation leads elsewhere", errRule)
+		return nil, fmt.Errorf("%w: the invitation leads elsewhere", rules.ErrRule)
 	}
-	inviter, err := leafCredential(staged.Inviter().Leaf)
+	inviter, err := rules.LeafCredential(staged.Inviter().Leaf)
 	if err != nil {
 		return nil, err
 	}
 	from := inviter.Address.String()
-	if state.Group && state.role(from) < chat.RoleAdmin {
-		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
+	if state.Group && !rules.MayAdminister(state.Role(from)) {
+		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", rules.ErrRule)
 	}
 	contact, err := records.LoadContact(tx, from)
 	if err != nil {
@@ -133,7 +134,7 @@ func (m *mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 		return nil, err
 	}
 	if old && conv.Host != in.Host {
-		return nil, fmt.Errorf("%w: the conversation lies elsewhere", errRule)
+		return nil, fmt.Errorf("%w: the conversation lies elsewhere", rules.ErrRule)
 	}
 	epoch := staged.Context().Epoch
 	if err := leadsOn(tx, id, conv, old, epoch); err != nil {
@@ -212,13 +213,13 @@ func pinnedLeaf(tx *records.Tx, who account.Credential, leaf *mls.LeafNode) bool
 }
 
 // introduce notes who is in the conversation: all to be confirmed.
-func (m *mailbox) introduce(tx *records.Tx, conv *records.Conversation, state groupState, staged *mls.StagedJoin, id records.CID) error {
+func (m *mailbox) introduce(tx *records.Tx, conv *records.Conversation, state rules.State, staged *mls.StagedJoin, id records.CID) error {
 	self := m.client.self.address.String()
 	seen := map[string]bool{self: true}
 	conv.Unconfirmed, conv.Departed, conv.Peer = nil, nil, ""
 	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
 	for _, leaf := range staged.Members() {
-		cred, err := leafCredential(leaf)
+		cred, err := rules.LeafCredential(leaf)
 		if err != nil {
 			return err
 		}
@@ -235,7 +236,7 @@ func (m *mailbox) introduce(tx *records.Tx, conv *records.Conversation, state gr
 		return nil
 	}
 	if len(conv.Unconfirmed) != 1 || conv.Unconfirmed[0] != conv.Inviter {
-		return fmt.Errorf("%w: more than two in a conversation of two", errRule)
+		return fmt.Errorf("%w: more than two in a conversation of two", rules.ErrRule)
 	}
 	conv.Peer = conv.Inviter
 	if open, err := records.OpenDirect(tx, conv.Peer); err != nil || open != nil {

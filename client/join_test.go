@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -75,12 +76,12 @@ func status(t testing.TB, c *Client, channel protocol.ChannelID) records.Convers
 
 func TestWelcomesThatLeadNowhere(t *testing.T) {
 	channel := protocol.ChannelID{1}
-	groupOf := func(owner string) groupState {
-		return groupState{Version: records.Version, Host: "here", Group: true, Title: "T"}.withRole(owner, chat.RoleOwner)
+	groupOf := func(owner string) rules.State {
+		return rules.State{Version: records.Version, Host: "here", Group: true, Title: "T"}.WithRole(owner, chat.RoleOwner)
 	}
-	direct := groupState{Version: records.Version, Host: "here"}.withRole("bob@here", chat.RoleOwner)
+	direct := rules.State{Version: records.Version, Host: "here"}.WithRole("bob@here", chat.RoleOwner)
 	for name, one := range map[string]struct {
-		state  groupState
+		state  rules.State
 		others []string
 		change func(*letter.Invitation)
 		known  bool // bob is a contact, of other keys
@@ -99,7 +100,7 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 		"three of two":          {state: direct, others: []string{"eve@here"}},
 		"in one's own name":     {state: groupOf("bob@here"), others: []string{"me@here"}},
 		"from a blocked person": {state: groupOf("bob@here"), block: true},
-		"without a state":       {state: groupState{Version: 9}},
+		"without a state":       {state: rules.State{Version: 9}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := lonely(t)
@@ -136,7 +137,7 @@ func TestWelcomesWorkOnce(t *testing.T) {
 	for _, lastResort := range []bool{false, true} {
 		c := lonely(t)
 		bob := newPlayer(t, "bob@here")
-		bob.create(t, groupState{Version: 1, Host: "here", Group: true}.withRole("bob@here", chat.RoleOwner), channel[:]...)
+		bob.create(t, rules.State{Version: 1, Host: "here", Group: true}.WithRole("bob@here", chat.RoleOwner), channel[:]...)
 		kp := offer(t, c, lastResort)
 		in := invitation(t, bob.invite(t, kp), kp, channel)
 		_, err := c.home.join(in, 1)
@@ -166,7 +167,7 @@ func TestWelcomesWorkOnce(t *testing.T) {
 // with that peer.
 func TestDirectConversationsAreNotHijacked(t *testing.T) {
 	c := lonely(t)
-	state := groupState{Version: 1, Host: "here"}.withRole("bob@here", chat.RoleOwner)
+	state := rules.State{Version: 1, Host: "here"}.WithRole("bob@here", chat.RoleOwner)
 	peer := account.Address{Name: "bob", Host: "here"}
 	var first chat.ConversationID
 	for n := range byte(2) {
@@ -188,7 +189,7 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 // Answers that belong to an earlier connection or another entry are ignored.
 func TestLateAnswersAreIgnored(t *testing.T) {
 	c := lonely(t)
-	id, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
+	id, err := c.begin(rules.State{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	k := c.ids[id]
 	fatal(t, c.store.Update(func(tx *records.Tx) error {
@@ -260,7 +261,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	}
 	channel := protocol.ChannelID{1}
 	impostor := newPlayer(t, who.String())
-	impostor.create(t, groupState{Version: records.Version, Host: "here"}.withRole(who.String(), chat.RoleOwner), channel[:]...)
+	impostor.create(t, rules.State{Version: records.Version, Host: "here"}.WithRole(who.String(), chat.RoleOwner), channel[:]...)
 	kp := offer(t, c, false)
 	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
 	fatal(t, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -398,7 +399,7 @@ func (m *mailbox) newKeyPackage(tx *records.Tx, lastResort bool) ([]byte, error)
 	now := m.client.serverNow()
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: self.signing, Credential: mls.BasicCredential(credential),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
 		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
 		LastResort:   lastResort, Rand: rand.Reader,
 	})

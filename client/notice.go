@@ -7,6 +7,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
@@ -91,14 +92,14 @@ func countNotices(ch *records.Change, group bool) uint64 {
 
 // recordNotices adds a notice to the history for each change that a commit made,
 // an own one at the places that were kept for it.
-func (c *conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, next groupState, places *records.Places) error {
-	who, err := leafCredential(commit.Committer().Leaf)
+func (c *conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
+	who, err := rules.LeafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
 	}
 	author := who.Address.String()
 	left, removed := departures(commit)
-	again := addedAgain(commit)
+	again := rules.AddedAgain(commit)
 	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
 		if err := c.noticeAt(tx, places, who, records.Notice{Kind: chat.NoticeLeft}); err != nil {
@@ -107,7 +108,7 @@ func (c *conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, n
 	}
 	var all []records.Notice
 	for _, m := range commit.Added() {
-		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
+		if cred, err := rules.LeafCredential(m.Leaf); err == nil && c.state.Group {
 			all = append(all, records.Notice{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
 		}
 	}
@@ -131,7 +132,7 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 		}
 	}
 	for _, m := range commit.Removed() {
-		cred, err := leafCredential(m.Leaf)
+		cred, err := rules.LeafCredential(m.Leaf)
 		switch {
 		case err != nil:
 		case leaves[m.Index]:
@@ -145,10 +146,10 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 
 // noticesOf returns the notices for the difference between the group state and
 // the next one.
-func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all []records.Notice) {
+func (c *conversation) noticesOf(next rules.State, commit *mls.StagedCommit) (all []records.Notice) {
 	comes := func(address string) bool { // without the role that it may have had before
 		return slices.ContainsFunc(commit.Added(), func(m mls.Member) bool {
-			cred, err := leafCredential(m.Leaf)
+			cred, err := rules.LeafCredential(m.Leaf)
 			return err == nil && cred.Address.String() == address
 		})
 	}
@@ -159,12 +160,12 @@ func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all
 		all = append(all, records.Notice{Kind: chat.NoticeTimer, Timer: next.Timer})
 	}
 	for _, r := range next.Roles {
-		if r.Role != c.state.role(r.Address) {
+		if r.Role != c.state.Role(r.Address) {
 			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address, Role: r.Role})
 		}
 	}
 	for _, r := range c.state.Roles {
-		if next.role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
+		if next.Role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
 			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address})
 		}
 	}

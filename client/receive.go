@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -89,7 +90,7 @@ func (c *conversation) process(tx *records.Tx, e protocol.Entry, message []byte)
 	}
 	commit, isCommit := received.(*mls.StagedCommit)
 	if isCommit != (e.Kind == protocol.KindCommit) {
-		return c.unreadable(tx, e, errRule)
+		return c.unreadable(tx, e, rules.ErrRule)
 	}
 	if isCommit {
 		return c.follow(tx, e, message, commit)
@@ -135,7 +136,7 @@ func (c *conversation) turn() time.Time {
 
 // follow judges somebody else's commit and enters the epoch that it begins.
 func (c *conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
-	next, err := c.rules().judge(commit)
+	next, err := c.rules().Judge(commit)
 	if err == nil {
 		err = c.rejectOwnImpersonation(commit)
 	}
@@ -180,7 +181,7 @@ func (c *conversation) rejectOwnImpersonation(commit *mls.StagedCommit) error {
 // notSelf refuses a leaf with this account's address that is not this device:
 // the account has no other.
 func (s identity) notSelf(leaf *mls.LeafNode) error {
-	cred, err := leafCredential(leaf)
+	cred, err := rules.LeafCredential(leaf)
 	if err == nil && cred.Address == s.address && string(leaf.SignatureKey()) != string(s.signing.Public()) {
 		err = fmt.Errorf("%w: somebody was added in your name", chat.ErrImpostor)
 	}
@@ -215,7 +216,7 @@ func (c *conversation) discardPending(tx *records.Tx) error {
 
 // enterEpoch updates the state for a new epoch after an own or a foreign commit;
 // places are where the history keeps room for the notices of an own one.
-func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next groupState, places *records.Places) error {
+func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
 	if err := c.recordNotices(tx, commit, next, places); err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next
 	}
 	c.departed(commit)
 	for _, m := range commit.Added() {
-		if cred, err := leafCredential(m.Leaf); err == nil {
+		if cred, err := rules.LeafCredential(m.Leaf); err == nil {
 			who := cred.Address.String()
 			c.heardFrom(who)
 			c.forgetGenerations(who)
@@ -276,7 +277,7 @@ func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next
 // them: what they did and said stands or falls with that.
 func (c *conversation) departed(commit *mls.StagedCommit) {
 	for _, m := range commit.Removed() {
-		cred, err := leafCredential(m.Leaf)
+		cred, err := rules.LeafCredential(m.Leaf)
 		if err == nil && slices.Contains(c.rec.Unconfirmed, cred.Address.String()) {
 			c.rec.Departed = append(c.rec.Departed, records.Claim{Address: cred.Address.String(), Device: cred.Device, Key: m.Leaf.SignatureKey()})
 		}

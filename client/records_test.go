@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -109,7 +110,7 @@ func FuzzMessage(f *testing.F) {
 		f.Add(b)
 	}
 	c := lonely(f)
-	conv, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
+	conv, err := c.begin(rules.State{Group: true, Title: "T"}, "", nil)
 	fatal(f, err)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		msg, err := content.Decode(raw)

@@ -10,6 +10,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -39,7 +40,7 @@ func (c *conversation) checkCommitSize(commit []byte) error {
 
 // errStash: only a commit of the present epoch may be too long for an entry,
 // and only so much.
-var errStash = fmt.Errorf("%w: a message that lies elsewhere", errRule)
+var errStash = fmt.Errorf("%w: a message that lies elsewhere", rules.ErrRule)
 
 // fetchCommit has a commit fetched that is too long for its entry. One at a
 // time, as nothing after it can be read before.

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
@@ -160,7 +161,7 @@ func (in inputSignal) step(c *conversation, tx *records.Tx) error {
 // shown lets people see that somebody types: nothing else is shown without
 // being stored.
 func (c *conversation) shown(tx *records.Tx, m *mls.ApplicationMessage) error {
-	cred, err := leafCredential(m.Leaf)
+	cred, err := rules.LeafCredential(m.Leaf)
 	if err != nil || cred.Address == c.self.address || slices.Contains(c.unconfirmedMembers(), cred.Address.String()) {
 		return nil
 	}

@@ -157,7 +157,7 @@ func (gs Groups) Members(id chat.ConversationID) (all []chat.Member, err error) 
 		defer func() { machine.reader.tx = nil }()
 		for _, a := range machine.members() {
 			all = append(all, chat.Member{
-				Address: records.Address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
+				Address: records.Address(a), Role: machine.state.Role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
 			})
 		}
 		return nil

@@ -65,12 +65,12 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core does no input and output",
-		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
 		Never: outside,
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",
-		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
 		Never: []string{"./client"},
 	},
 	{
@@ -97,6 +97,11 @@ var Rules = []Rule{
 		Why:   "files know no groups",
 		Of:    []string{"./client/internal/attachments"},
 		Never: []string{"./client/letter", "./mls/..."},
+	},
+	{
+		Why:   "rules know no connections and no files",
+		Of:    []string{"./client/internal/rules"},
+		Never: []string{"./client/internal/attachments", "./client/internal/link", "./protocol"},
 	},
 	{
 		Why:   "stores and transports need no core",
