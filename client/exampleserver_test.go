@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/blob/folder"
+	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/store/pebble"
 )
 
@@ -46,7 +47,7 @@ func startServer() *exampleServer {
 	blobs, err := folder.New(dir, nil)
 	check(err)
 	host := "localhost:" + port
-	limits := server.DefaultLimits()
+	limits := fairness.DefaultLimits()
 	s, err := server.New(server.Config{Host: host, Store: store, Blobs: blobs, Now: time.Now, Random: rand.Reader, Limits: &limits})
 	check(err)
 	h := s.HTTPServer()
