@@ -84,7 +84,7 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	box, err := attach.Seal(keys, plain)
 	fatal(t, err)
 	s := &Sent{Client: lonely(t), Blob: &OneBlob{Data: box}}
-	s.config.Transport = s.Blob
+	s.transfers.Transport = s.Blob
 	part, err := attachments.ExternalPart(u, host, time.Now().Add(time.Hour))
 	fatal(t, err)
 	s.Conv, err = s.begin(rules.State{Group: true, Title: "T"}, "", nil)
