@@ -108,7 +108,7 @@ func (a *app) group(title string, fn func(*session, chat.ConversationID) error) 
 			return err
 		}
 		err = fn(s, id)
-		if errors.Is(err, client.ErrNotAllowed) && s.fetch(catchUpFor) == nil {
+		if errors.Is(err, chat.ErrNotAllowed) && s.fetch(catchUpFor) == nil {
 			err = fn(s, id) // a role that was given meanwhile counts
 		}
 		return err
