@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -18,7 +21,7 @@ const maxBatch = 64
 // Others leave inputs in its queues.
 type actor struct {
 	client  *Client
-	id      cid
+	id      records.CID
 	channel protocol.ChannelID
 	host    string
 
@@ -48,8 +51,8 @@ type actor struct {
 
 // snapshot is what waiters look at.
 type snapshot struct {
-	known     bool    // some step has been made
-	purpose   purpose // of its connection
+	known     bool         // some step has been made
+	purpose   link.Purpose // of its connection
 	caughtUp  bool
 	outbox    int // items not sent yet
 	putOff    int // of those, what waits for files that are tried again later
@@ -66,7 +69,7 @@ type job struct {
 	done func(error)
 }
 
-func newActor(c *Client, id cid, channel protocol.ChannelID, host string) *actor {
+func newActor(c *Client, id records.CID, channel protocol.ChannelID, host string) *actor {
 	return &actor{
 		client: c, id: id, channel: channel, host: host, served: servedQueue{all: c.queuedAt(host)}, changed: make(chan struct{}, 1),
 		waiters: map[chan struct{}]bool{}, uploads: map[uint64]context.CancelFunc{}, first: make(chan struct{}),
@@ -146,7 +149,7 @@ func (a *actor) run(ctx context.Context) {
 			a.client.retire(a)
 			return
 		}
-		if machine != nil && a.use.purpose == forNothing && machine.rec.Status == StatusRequest {
+		if machine != nil && a.use.purpose == link.ForNothing && machine.rec.Status == chat.StatusRequest {
 			machine = nil // it is loaded again when somebody asks for it
 		}
 	}
@@ -196,7 +199,7 @@ func (r refusal) Unwrap() error { return r.error }
 func (a *actor) process(ctx context.Context, machine *conversation, batch []job) *conversation {
 	out := &outcome{}
 	answers := make([]error, len(batch))
-	err := a.client.store.update(func(tx *sealedTx) (err error) {
+	err := a.client.store.Update(func(tx *records.Tx) (err error) {
 		if machine == nil {
 			if machine, err = loadConversation(tx, a.client.self, a.client.now, a.id); err != nil {
 				return err
@@ -265,10 +268,10 @@ func (a *actor) restart(ctx context.Context, err error) {
 	a.client.log.Error("a conversation could not be saved", "error", err)
 	a.mu.Lock()
 	if a.failing == 0 { // told once the lock is free
-		defer a.client.emit(FailureEvent{Conversation: conversationID(a.channel), Err: err})
+		defer a.client.emit(chat.FailureEvent{Conversation: chat.IDOf(a.channel), Err: err})
 	}
 	defer a.mu.Unlock()
-	a.failing = min(max(2*a.failing, retryFirst), maxSaveRetryDelay)
+	a.failing = min(max(2*a.failing, link.RetryFirst), maxSaveRetryDelay)
 	a.served.clear()
 	if a.again != nil {
 		a.again.Stop()
@@ -288,7 +291,7 @@ func (a *actor) resume(ctx context.Context) {
 		l := a.use.link
 		a.mu.Unlock()
 		if l != nil {
-			l.revisit(a.up)
+			l.Revisit(a.up)
 		}
 		a.tell(inputTick{}, nil)
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -23,16 +25,16 @@ import (
 // photo returns bytes of more than one piece.
 func photo(mark byte) []byte { return bytes.Repeat([]byte{mark, 1, 2, 3, 4, 5, 6}, 200_000) }
 
-func (p *person) attach(name string, plain []byte) client.FileID {
+func (p *person) attach(name string, plain []byte) chat.FileID {
 	p.t.Helper()
-	id, err := p.Attach(p.t.Context(), name, "image/webp", bytes.NewReader(plain))
+	id, err := p.Files().Attach(p.t.Context(), name, "image/webp", bytes.NewReader(plain))
 	must(p.t, err)
 	return id
 }
 
 // opened reads the first attachment of a message.
-func (p *person) opened(m client.Message) ([]byte, error) {
-	f, size, err := p.OpenAttachment(p.t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
+func (p *person) opened(m chat.Message) ([]byte, error) {
+	f, size, err := p.Files().Open(p.t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func (p *person) opened(m client.Message) ([]byte, error) {
 	return b, errors.Join(err, f.Close())
 }
 
-func (p *person) wantOpened(m client.Message, want []byte) {
+func (p *person) wantOpened(m chat.Message, want []byte) {
 	p.t.Helper()
 	if got, err := p.opened(m); err != nil || !bytes.Equal(got, want) {
 		p.t.Errorf("%s opened %d bytes, want %d; %v", p.Address(), len(got), len(want), err)
@@ -52,7 +54,7 @@ func (p *person) wantOpened(m client.Message, want []byte) {
 
 // offline makes every upload and download fail.
 func offline(net *fakeserver.Net) {
-	net.Server(host).SetFaults(fakeserver.Faults{Blob: func(string, string) error { return client.ErrOffline }})
+	net.Server(host).SetFaults(fakeserver.Faults{Blob: func(string, string) error { return backend.ErrOffline }})
 }
 
 func online(net *fakeserver.Net) { net.Server(host).SetFaults(fakeserver.Faults{}) }
@@ -68,7 +70,7 @@ func TestAttachedFilesAreSentAndOpened(t *testing.T) {
 		file := a.attach("sunset.webp", plain)
 		a.restart()
 		offline(net)
-		m, err := a.Send(t.Context(), id, client.Draft{Text: "see", Attached: []client.FileID{file}})
+		m, err := a.Send(t.Context(), id, chat.Draft{Text: "see", Attached: []chat.FileID{file}})
 		must(t, err)
 		pass(time.Minute)
 		a.restart()
@@ -79,7 +81,7 @@ func TestAttachedFilesAreSentAndOpened(t *testing.T) {
 		}
 		online(net)
 		pass(10 * time.Minute)
-		if got, err := a.Message(id, m.ID); err != nil || got.State != client.StateDelivered {
+		if got, err := a.Messages().Message(id, m.ID); err != nil || got.State != chat.StateDelivered {
 			t.Fatalf("state %v, %v", got.State, err)
 		}
 		theirs := b.history(id)[0]
@@ -99,23 +101,23 @@ func TestAttachedFilesAreSentOnce(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id := group(t, a, b)
 		file := a.attach("a", photo('a'))
-		for _, files := range [][]client.FileID{{file, file}, {"nonsense"}, {"0000"}} {
-			if _, err := a.Send(t.Context(), id, client.Draft{Attached: files}); err == nil {
+		for _, files := range [][]chat.FileID{{file, file}, {"nonsense"}, {"0000"}} {
+			if _, err := a.Send(t.Context(), id, chat.Draft{Attached: files}); err == nil {
 				t.Errorf("%v was sent", files)
 			}
 		}
-		draft := client.Draft{Attached: []client.FileID{file}}
+		draft := chat.Draft{Attached: []chat.FileID{file}}
 		_, err := a.Send(t.Context(), id, draft)
 		must(t, err)
 		if _, err := a.Send(t.Context(), id, draft); err == nil {
 			t.Error("it was sent twice")
 		}
-		must(t, a.Detach(file)) // too late: it is in a message
+		must(t, a.Files().Detach(file)) // too late: it is in a message
 		pass(time.Minute)
 		b.wantOpened(b.history(id)[0], photo('a'))
 		gone := a.attach("b", photo('b'))
-		must(t, a.Detach(gone))
-		if _, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{gone}}); err == nil {
+		must(t, a.Files().Detach(gone))
+		if _, err := a.Send(t.Context(), id, chat.Draft{Attached: []chat.FileID{gone}}); err == nil {
 			t.Error("a detached file was sent")
 		}
 		if n := a.Kept(t); n != 1 {
@@ -128,17 +130,17 @@ func TestAttachingEndsWithItsSource(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := join(t, fakeserver.NewNet(), "alice", host)
 		broken := errors.New("broken")
-		_, err := a.Attach(t.Context(), "a", "", io.MultiReader(bytes.NewReader(photo('a')), iotest.ErrReader(broken)))
+		_, err := a.Files().Attach(t.Context(), "a", "", io.MultiReader(bytes.NewReader(photo('a')), iotest.ErrReader(broken)))
 		if !errors.Is(err, broken) {
 			t.Errorf("a broken source: %v", err)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(broken)
-		if _, err := a.Attach(ctx, "a", "", bytes.NewReader(photo('a'))); !errors.Is(err, broken) {
+		if _, err := a.Files().Attach(ctx, "a", "", bytes.NewReader(photo('a'))); !errors.Is(err, broken) {
 			t.Errorf("an ended context: %v", err)
 		}
 		a.store.Fill(true)
-		if _, err := a.Attach(t.Context(), "a", "", bytes.NewReader(photo('a'))); err == nil {
+		if _, err := a.Files().Attach(t.Context(), "a", "", bytes.NewReader(photo('a'))); err == nil {
 			t.Error("a full disk took it")
 		}
 		a.store.Fill(false)
@@ -158,14 +160,14 @@ func TestFilesSurviveFailingDisks(t *testing.T) {
 		plain := photo('a')
 		for n, failed := 1, true; failed; n++ {
 			a.store.FailAt(n)
-			file, err := a.Attach(t.Context(), "a", "", bytes.NewReader(plain))
+			file, err := a.Files().Attach(t.Context(), "a", "", bytes.NewReader(plain))
 			failed = err != nil
 			a.store.FailAt(0)
 			if kept := a.Kept(t); failed && kept != 0 {
 				t.Fatalf("after the failure of write %d, %d files are kept", n, kept)
 			}
 			if !failed {
-				_, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{file}})
+				_, err := a.Send(t.Context(), id, chat.Draft{Attached: []chat.FileID{file}})
 				must(t, err)
 			}
 		}
@@ -203,16 +205,16 @@ func TestClaimedSizesTakeNoRoom(t *testing.T) {
 			ext.Size = size
 			ext.URL = strings.TrimSuffix(ext.URL, ext.URL[len(ext.URL)-8:]) + "AAAAAAA" + string(rune('A'+4*i))
 			x.claim(t, content.Attach("", ext))
-			if _, err := x.bob.opened(x.bob.history(x.id)[1+i]); !errors.Is(err, client.ErrFileGone) {
+			if _, err := x.bob.opened(x.bob.history(x.id)[1+i]); !errors.Is(err, chat.ErrFileGone) {
 				t.Errorf("what is not there: %v", err)
 			}
 			x.bob.wantOpened(bobs, plain)
 		}
 		large := append(plain, make([]byte, 2*len(plain))...)
-		m, err := x.alice.Send(t.Context(), x.id, client.Draft{Attached: []client.FileID{x.alice.attach("large", large)}})
+		m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Attached: []chat.FileID{x.alice.attach("large", large)}})
 		must(t, err)
 		pass(time.Minute)
-		got, err := x.bob.Message(x.id, m.ID)
+		got, err := x.bob.Messages().Message(x.id, m.ID)
 		must(t, err)
 		x.bob.wantOpened(got, large)
 		x.bob.wantOpened(bobs, plain)
@@ -233,7 +235,7 @@ func TestOldFilesMakeRoom(t *testing.T) {
 		a.KeepAtMost(int64(2*len(photo(0)) + 10))
 		b.KeepAtMost(int64(2*len(photo(0)) + 10))
 		for i := range byte(3) {
-			_, err := a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{a.attach("file", photo(i))}})
+			_, err := a.Send(t.Context(), id, chat.Draft{Attached: []chat.FileID{a.attach("file", photo(i))}})
 			must(t, err)
 			pass(2 * time.Hour)
 		}
@@ -250,20 +252,20 @@ func TestOldFilesMakeRoom(t *testing.T) {
 		offline(net)
 		b.wantOpened(all[0], photo(0))
 		b.wantOpened(all[2], photo(2))
-		if _, err := b.opened(all[1]); !errors.Is(err, client.ErrOffline) {
+		if _, err := b.opened(all[1]); !errors.Is(err, backend.ErrOffline) {
 			t.Errorf("the second file: %v", err)
 		}
-		var waiting []client.FileID
+		var waiting []chat.FileID
 		for i := range byte(3) { // more than there is room for
 			waiting = append(waiting, a.attach("file", photo('x'+i)))
 		}
-		_, err := a.Send(t.Context(), id, client.Draft{Attached: waiting})
+		_, err := a.Send(t.Context(), id, chat.Draft{Attached: waiting})
 		must(t, err)
 		last := a.attach("last", photo('z'))
 		online(net)
 		pass(10 * time.Minute)
 		b.wantOpened(b.history(id)[3], photo('x'))
-		_, err = a.Send(t.Context(), id, client.Draft{Attached: []client.FileID{last}})
+		_, err = a.Send(t.Context(), id, chat.Draft{Attached: []chat.FileID{last}})
 		must(t, err)
 	})
 }
@@ -274,7 +276,7 @@ func TestOpeningResumesAndNoticesChanges(t *testing.T) {
 	plain := photo('a')
 	c := client.SendFile(t, "photo", "here", plain)
 	open := func() ([]byte, error) {
-		f, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+		f, _, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index)
 		if err != nil {
 			return nil, err
 		}
@@ -312,13 +314,13 @@ func TestFilesThatAreGone(t *testing.T) {
 		x := newTrio(t, false)
 		m, _, _ := x.photographed(t, photo('a'))
 		notFound := &protocol.Error{Code: protocol.CodeNotFound}
-		theirs, err := x.mallory.Message(x.id, m.ID)
+		theirs, err := x.mallory.Messages().Message(x.id, m.ID)
 		must(t, err)
-		if _, err := x.mallory.opened(theirs); !errors.Is(err, client.ErrFileGone) || errors.Is(err, notFound) {
+		if _, err := x.mallory.opened(theirs); !errors.Is(err, chat.ErrFileGone) || errors.Is(err, notFound) {
 			t.Errorf("opening it: %v", err)
 		}
-		_, err = x.mallory.Save(t.Context(), x.id, m.ID, theirs.Attachments[0].Index, t.TempDir())
-		if !errors.Is(err, client.ErrFileGone) || errors.Is(err, notFound) {
+		_, err = x.mallory.Files().Save(t.Context(), x.id, m.ID, theirs.Attachments[0].Index, t.TempDir())
+		if !errors.Is(err, chat.ErrFileGone) || errors.Is(err, notFound) {
 			t.Errorf("saving it: %v", err)
 		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Blob: func(_, method string) error {
@@ -327,10 +329,10 @@ func TestFilesThatAreGone(t *testing.T) {
 			}
 			return nil
 		}})
-		sent, err := x.alice.Send(t.Context(), x.id, client.Draft{Attached: []client.FileID{x.alice.attach("b", photo('b'))}})
+		sent, err := x.alice.Send(t.Context(), x.id, chat.Draft{Attached: []chat.FileID{x.alice.attach("b", photo('b'))}})
 		must(t, err)
 		pass(time.Minute)
-		if m, err := x.alice.Message(x.id, sent.ID); err != nil || !errors.Is(m.Reason.Cause, client.ErrFileGone) {
+		if m, err := x.alice.Messages().Message(x.id, sent.ID); err != nil || !errors.Is(m.Reason.Cause, chat.ErrFileGone) {
 			t.Errorf("an upload that the server lost: %+v, %v", m.Reason, err)
 		}
 	})
@@ -338,7 +340,7 @@ func TestFilesThatAreGone(t *testing.T) {
 
 func TestOpeningFollowsNoOtherServer(t *testing.T) {
 	c := client.SendFile(t, "photo", "tracker.example", photo('a'))
-	if _, _, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index); err == nil {
+	if _, _, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index); err == nil {
 		t.Error("it was opened")
 	}
 	if len(c.Blob.Hosts) > 0 {
@@ -350,7 +352,7 @@ func TestOpeningFollowsNoOtherServer(t *testing.T) {
 func TestOpenFilesAreSought(t *testing.T) {
 	plain := photo('a')
 	c := client.SendFile(t, "film", "here", plain)
-	f, size, err := c.OpenAttachment(t.Context(), c.Conv, c.ID, c.Index)
+	f, size, err := c.Files().Open(t.Context(), c.Conv, c.ID, c.Index)
 	must(t, err)
 	if err := iotest.TestReader(f, plain); err != nil || size != int64(len(plain)) {
 		t.Errorf("%d bytes: %v", size, err)
@@ -360,11 +362,11 @@ func TestOpenFilesAreSought(t *testing.T) {
 // Without a disk nothing is read from paths, and that is said.
 func TestNoFilesWithoutADisk(t *testing.T) {
 	c := client.SendFile(t, "photo", "here", photo('a'))
-	_, err := c.Send(t.Context(), c.Conv, client.Draft{Files: []string{"/etc/passwd"}})
+	_, err := c.Send(t.Context(), c.Conv, chat.Draft{Files: []string{"/etc/passwd"}})
 	if err == nil || !strings.Contains(err.Error(), "within") {
 		t.Errorf("sending: %v", err)
 	}
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil || !strings.Contains(err.Error(), "within") {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil || !strings.Contains(err.Error(), "within") {
 		t.Errorf("saving: %v", err)
 	}
 }
@@ -376,7 +378,7 @@ func TestKeptFilesAreSealed(t *testing.T) {
 		mark := bytes.Repeat([]byte("a marked plaintext "), 50_000)
 		a.attach("a marked name", mark)
 		pieces := 0
-		must(t, a.store.View(func(tx client.Tx) error {
+		must(t, a.store.View(func(tx backend.Tx) error {
 			return tx.Scan(nil, nil, false, func(k, v []byte) (bool, error) {
 				if slices.ContainsFunc([][]byte{k, v}, func(b []byte) bool { return bytes.Contains(b, []byte("marked")) }) {
 					t.Errorf("the record %q is not sealed", k)

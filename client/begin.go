@@ -4,20 +4,25 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Direct returns the conversation with somebody, which it begins if there is
 // none.
-func (c *Client) Direct(ctx context.Context, peer account.Address) (ConversationID, error) {
+func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.ConversationID, error) {
 	if peer == c.self.address {
-		return "", ErrSelf
+		return "", chat.ErrSelf
 	}
 	id, err := c.directWith(peer)
 	if err != nil || id != "" {
@@ -26,16 +31,16 @@ func (c *Client) Direct(ctx context.Context, peer account.Address) (Conversation
 	if _, err := c.ensureAccountsExist(ctx, []account.Address{peer}); err != nil {
 		return "", err
 	}
-	return c.begin(groupState{}, peer.String(), []string{peer.String()})
+	return c.begin(rules.State{}, peer.String(), []string{peer.String()})
 }
 
 // directWith finds the conversation with somebody, "" if there is none that
 // can go on.
-func (c *Client) directWith(peer account.Address) (id ConversationID, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := openDirect(tx, peer.String())
+func (c *Client) directWith(peer account.Address) (id chat.ConversationID, err error) {
+	err = c.store.View(func(tx *records.Tx) error {
+		rec, err := records.OpenDirect(tx, peer.String())
 		if err == nil && rec != nil {
-			id = conversationID(rec.Channel)
+			id = chat.IDOf(rec.Channel)
 		}
 		return err
 	})
@@ -43,7 +48,7 @@ func (c *Client) directWith(peer account.Address) (id ConversationID, err error)
 }
 
 // CreateGroup begins a group with other people in it.
-func (c *Client) CreateGroup(ctx context.Context, title string, people []account.Address) (ConversationID, error) {
+func (c *Client) CreateGroup(ctx context.Context, title string, people []account.Address) (chat.ConversationID, error) {
 	if title == "" {
 		return "", errors.New("a group needs a title")
 	}
@@ -55,7 +60,7 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 	if err != nil {
 		return "", err
 	}
-	id, err := c.begin(groupState{Group: true, Title: title}, "", add)
+	id, err := c.begin(rules.State{Group: true, Title: title}, "", add)
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +77,7 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 		}
 	}
 	for _, found := range c.lookUp(ctx, all) {
-		if found.err != nil && !errors.Is(found.err, ErrOffline) {
+		if found.err != nil && !errors.Is(found.err, backend.ErrOffline) {
 			return nil, found.err
 		}
 	}
@@ -80,39 +85,39 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 }
 
 // begin creates a conversation on this account's server.
-func (c *Client) begin(state groupState, peer string, add []string) (ConversationID, error) {
-	state.Version, state.Host = recordVersion, c.self.address.Host
-	state = state.withRole(c.self.address.String(), RoleOwner)
-	settings, err := c.Settings()
+func (c *Client) begin(state rules.State, peer string, add []string) (chat.ConversationID, error) {
+	state.Version, state.Host = records.Version, c.self.address.Host
+	state = state.WithRole(c.self.address.String(), chat.RoleOwner)
+	settings, err := c.Account().Settings()
 	if err != nil {
 		return "", err
 	}
 	state.Timer = uint32(settings.Timer / time.Second)
 	var channel protocol.ChannelID
-	if _, err := random.Read(channel[:]); err != nil {
+	if _, err := rand.Read(channel[:]); err != nil {
 		return "", err
 	}
 	group, delta, err := c.newGroup(channel, state)
 	if err != nil {
 		return "", err
 	}
-	id := cid(c.store.index(channel[:]))
-	conv := &convRecord{
-		Version: recordVersion, Channel: channel, Host: state.Host, Status: StatusActive, Peer: peer,
-		Activity: millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
-		listRecord: listRecord{Members: 1},
+	id := records.CID(c.store.Index(channel[:]))
+	conv := &records.Conversation{
+		Version: records.Version, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
+		Activity: records.Millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
+		List: records.List{Members: 1},
 	}
-	err = c.store.update(func(tx *sealedTx) error {
+	err = c.store.Update(func(tx *records.Tx) error {
 		if err := mayAdd(tx, add); err != nil {
 			return err
 		}
 		for _, a := range add {
-			if err := ensureContact(tx, a); err != nil {
+			if err := records.EnsureContact(tx, a); err != nil {
 				return err
 			}
 		}
 		if peer != "" {
-			if err := tx.put(key(tableDirect, tx.index([]byte(peer))), id[:]); err != nil {
+			if err := tx.Put(records.Key(records.TableDirect, tx.Index([]byte(peer))), id[:]); err != nil {
 				return err
 			}
 		}
@@ -129,13 +134,13 @@ func (c *Client) begin(state groupState, peer string, add []string) (Conversatio
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return conversationID(channel), c.registerID(conversationID(channel), id)
+	return chat.IDOf(channel), c.registerID(chat.IDOf(channel), id)
 }
 
 // firstItems fills the outbox of a new conversation: invitations, and the
 // own name.
-func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string) error {
-	if err := tx.save(key(tableConversation, id[:]), conv); err != nil {
+func (c *Client) firstItems(tx *records.Tx, id records.CID, conv *records.Conversation, add []string) error {
+	if err := tx.Save(records.Key(records.TableConversation, id[:]), conv); err != nil {
 		return err
 	}
 	machine, err := loadConversation(tx, c.self, c.now, id)
@@ -144,32 +149,32 @@ func (c *Client) firstItems(tx *sealedTx, id cid, conv *convRecord, add []string
 	}
 	machine.out = &outcome{}
 	if len(add) > 0 {
-		if _, err := machine.queue(tx, outboxRecord{Change: &changeRecord{Add: add}}); err != nil {
+		if _, err := machine.queue(tx, records.OutboxItem{Change: &records.Change{Add: add}}); err != nil {
 			return err
 		}
 	}
 	if err := machine.sendProfile(tx); err != nil {
 		return err
 	}
-	if err := noteRecent(tx, id); err != nil {
+	if err := records.NoteRecent(tx, id); err != nil {
 		return err
 	}
-	return tx.save(key(tableConversation, id[:]), &machine.rec)
+	return tx.Save(records.Key(records.TableConversation, id[:]), &machine.rec)
 }
 
-func (c *Client) newGroup(channel protocol.ChannelID, state groupState) (*mls.Group, mls.Delta, error) {
+func (c *Client) newGroup(channel protocol.ChannelID, state rules.State) (*mls.Group, mls.Delta, error) {
 	credential, err := account.Credential{Address: c.self.address, Device: c.self.device}.Encode()
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
-	extension, err := state.extension()
+	extension, err := state.Extension()
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
 	now := c.serverNow()
 	return mls.CreateGroup(mls.GroupParams{
 		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: c.self.signing,
-		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
 		Lifetime:   mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
 		Extensions: []mls.Extension{extension},
 	}, mlsConfig())

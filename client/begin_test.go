@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -24,7 +24,7 @@ func TestNewGroupsInviteTheirMembers(t *testing.T) {
 		if got := a.status(id).Members; got != 2 {
 			t.Errorf("it has %d members", got)
 		}
-		if got := b.status(id).Status; got != client.StatusRequest {
+		if got := b.status(id).Status; got != chat.StatusRequest {
 			t.Errorf("bob's conversation is %v", got)
 		}
 	})
@@ -62,7 +62,7 @@ func TestWhoEntersWithoutARequestTellsTheirName(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		with, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
 		a.say(with, "hello")
@@ -72,12 +72,12 @@ func TestWhoEntersWithoutARequestTellsTheirName(t *testing.T) {
 		id, err := a.CreateGroup(t.Context(), "Group", []account.Address{b.Address(), c.Address()})
 		must(t, err)
 		pass(time.Minute)
-		if got := b.status(id).Status; got != client.StatusActive {
+		if got := b.status(id).Status; got != chat.StatusActive {
 			t.Fatalf("bob's group is %v", got)
 		}
 		c.accept()
 		pass(time.Minute)
-		if name, err := c.NameOf(b.Address()); err != nil || name != "Bob" {
+		if name, err := c.People().NameOf(b.Address()); err != nil || name != "Bob" {
 			t.Errorf("carol calls bob %q, %v", name, err)
 		}
 	})
@@ -92,15 +92,15 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 		id := group(t, a, b)
 		refused := func(err error) {
 			t.Helper()
-			if !errors.Is(err, client.ErrLastOwner) {
+			if !errors.Is(err, chat.ErrLastOwner) {
 				t.Errorf("the only owner was told %v", err)
 			}
 		}
-		refused(a.SetRole(t.Context(), id, a.Address(), client.RoleMember))
+		refused(a.Groups().SetRole(t.Context(), id, a.Address(), chat.RoleMember))
 		refused(a.Leave(t.Context(), id))
 		// The successor has left before it is their turn.
 		a.way.Partition("", true)
-		must(t, a.SetRole(t.Context(), id, b.Address(), client.RoleOwner))
+		must(t, a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), id))
 		must(t, b.Leave(t.Context(), id))
 		pass(time.Minute)
@@ -111,10 +111,10 @@ func TestGroupsKeepAnOwner(t *testing.T) {
 		// And with a successor who is there.
 		c := join(t, net, "carol", host)
 		other := group(t, a, c)
-		must(t, a.SetRole(t.Context(), other, c.Address(), client.RoleOwner))
+		must(t, a.Groups().SetRole(t.Context(), other, c.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), other))
 		pass(time.Minute)
-		if got := roles(t, c, other); got["carol"] != client.RoleOwner || len(got) != 1 {
+		if got := roles(t, c, other); got["carol"] != chat.RoleOwner || len(got) != 1 {
 			t.Errorf("carol sees %v", got)
 		}
 	})
@@ -126,7 +126,7 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		id, err := a.Direct(t.Context(), b.Address())
 		must(t, err)
 		a.say(id, "hello")
@@ -134,10 +134,10 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 		b.accept()
 		group(t, a, b) // where he tells his name, too
 		pass(time.Minute)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		called := func(name string, notices int) {
 			t.Helper()
-			contact, err := a.Contact(b.Address())
+			contact, err := a.People().Contact(b.Address())
 			must(t, err)
 			if got := a.status(id).Name; got != name || contact.DisplayName() != name {
 				t.Errorf("alice calls bob %q and %q", got, contact.DisplayName())
@@ -147,13 +147,13 @@ func TestVerifiedPeopleKeepTheirName(t *testing.T) {
 			}
 		}
 		called("Bob", 0)
-		must(t, b.SetProfile(t.Context(), "Alice"))
+		must(t, b.Account().SetProfile(t.Context(), "Alice"))
 		pass(time.Minute)
 		called("Bob", 1)
-		must(t, b.SetProfile(t.Context(), "Alice"))
+		must(t, b.Account().SetProfile(t.Context(), "Alice"))
 		pass(time.Minute)
 		called("Bob", 1)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		called("Alice", 1)
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
@@ -24,8 +25,8 @@ type benched struct {
 	more chan struct{}
 }
 
-func (p *benched) note(e client.Event) {
-	m, ok := e.(client.MessageEvent)
+func (p *benched) note(e chat.Event) {
+	m, ok := e.(chat.MessageEvent)
 	if !ok || !m.New || m.Message.Own || m.Message.Notice != nil {
 		return
 	}
@@ -66,7 +67,7 @@ func newBenched(b *testing.B, net *fakeserver.Net, name string) *benched {
 }
 
 // pair is two people with a conversation.
-func pair(b *testing.B) (a, c *benched, id client.ConversationID) {
+func pair(b *testing.B) (a, c *benched, id chat.ConversationID) {
 	net := fakeserver.NewNet()
 	net.Server(host)
 	a, c = newBenched(b, net, "alice"), newBenched(b, net, "bob")
@@ -98,7 +99,7 @@ func BenchmarkMessage(b *testing.B) {
 				for w := range writers {
 					senders.Go(func() {
 						for i := w; i < b.N; i += writers {
-							if _, err := a.Send(b.Context(), id, client.Draft{Text: text}); err != nil {
+							if _, err := a.Send(b.Context(), id, chat.Draft{Text: text}); err != nil {
 								b.Error(err)
 							}
 						}
@@ -106,7 +107,7 @@ func BenchmarkMessage(b *testing.B) {
 				}
 			} else {
 				for i := range b.N {
-					_, err := a.Send(b.Context(), id, client.Draft{Text: text})
+					_, err := a.Send(b.Context(), id, chat.Draft{Text: text})
 					must(b, err)
 					c.await(i + 1)
 				}

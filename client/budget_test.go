@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/letter"
 )
 
@@ -88,7 +89,7 @@ func TestTreesAreChargedByDay(t *testing.T) {
 	for range treeTries {
 		fatal(t, c.home.chargeTree(treeOf(100, "one", false, 1)))
 	}
-	if err := c.home.chargeTree(treeOf(100, "one", false, 1)); err == nil || errors.Is(err, errTreesSpent) || retryable(err) {
+	if err := c.home.chargeTree(treeOf(100, "one", false, 1)); err == nil || errors.Is(err, errTreesSpent) || link.Retryable(err) {
 		t.Errorf("after %d attempts: %v", treeTries, err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -50,23 +50,23 @@ func TestNewNameReachesWhomItCan(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		var all []client.ConversationID
+		var all []chat.ConversationID
 		for range 3 {
 			all = append(all, group(t, a, b))
 		}
 		a.way.Partition("", true)
-		must(t, a.SetRole(t.Context(), all[1], b.Address(), client.RoleOwner))
+		must(t, a.Groups().SetRole(t.Context(), all[1], b.Address(), chat.RoleOwner))
 		must(t, a.Leave(t.Context(), all[1]))
-		err := a.SetProfile(t.Context(), "Alice A.")
-		if !errors.Is(err, client.ErrClosed) || !strings.HasPrefix(err.Error(), "Group: ") || strings.Contains(err.Error(), "\n") {
+		err := a.Account().SetProfile(t.Context(), "Alice A.")
+		if !errors.Is(err, chat.ErrClosed) || !strings.HasPrefix(err.Error(), "Group: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("one refusal of three is told as %v", err)
 		}
 		a.way.Partition("", false)
 		pass(time.Minute)
-		if c, err := b.Contact(a.Address()); err != nil || c.Profile != "Alice A." {
+		if c, err := b.People().Contact(a.Address()); err != nil || c.Profile != "Alice A." {
 			t.Errorf("bob knows her as %q, %v", c.Profile, err)
 		}
-		for _, id := range []client.ConversationID{all[0], all[2]} {
+		for _, id := range []chat.ConversationID{all[0], all[2]} {
 			must(t, a.Idle(id))
 		}
 	})
@@ -89,9 +89,9 @@ func TestBlockingGoesOnPastAFailure(t *testing.T) {
 			}
 			pass(time.Minute)
 			a.store.FailAt(n)
-			err = a.Block(t.Context(), m.Address())
+			err = a.People().Block(t.Context(), m.Address())
 			a.store.FailAt(0)
-			c, e := a.Contact(m.Address())
+			c, e := a.People().Contact(m.Address())
 			must(t, e)
 			if err == nil || !c.Blocked {
 				return
@@ -101,7 +101,7 @@ func TestBlockingGoesOnPastAFailure(t *testing.T) {
 			all, err := a.Conversations()
 			must(t, err)
 			for _, conv := range all {
-				if conv.Status != client.StatusBlocked {
+				if conv.Status != chat.StatusBlocked {
 					open++
 				}
 			}

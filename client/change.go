@@ -4,16 +4,18 @@ package client
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -30,7 +32,7 @@ type invitee struct {
 
 // advanceChange takes a change of the group one step further: find what it
 // needs, stage it, upload what is too long, commit.
-func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
+func (c *conversation) advanceChange(tx *records.Tx, item *outItem) error {
 	if len(item.Ciphertext) == 0 {
 		if c.group.PendingCommit() != nil {
 			return nil // of a change behind it, which is under way
@@ -39,7 +41,7 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 			return err
 		}
 		if len(item.Change.Add) > 0 && item.packages == nil {
-			if item.lookups.ready(c.now()) {
+			if item.lookups.Ready(c.now()) {
 				item.working = true
 				c.out.do(doInvite{item.n, c.nextToAdd(item.Change.Add)})
 			}
@@ -60,7 +62,7 @@ func (c *conversation) advanceChange(tx *sealedTx, item *outItem) error {
 
 // dropRedundantChanges removes from a change what has happened already. If
 // nothing is left, it drops the item and leaves item.Change nil.
-func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
+func (c *conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error {
 	ch := item.Change
 	if ch.Again != nil && !bytes.Equal(ch.Again, c.leafMark(ch.Remove[0])) {
 		item.Change = nil // the member is gone, or somebody else was faster
@@ -74,9 +76,9 @@ func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	ch.Add = slices.DeleteFunc(ch.Add, in)
 	ch.Remove = slices.DeleteFunc(ch.Remove, out)
 	if ch.Eject { // unless the group's affairs went on meanwhile
-		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().mayEject(a) })
+		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().MayEject(a) })
 	}
-	ch.Roles = slices.DeleteFunc(ch.Roles, func(r roleRecord) bool { return c.state.role(r.Address) == r.Role })
+	ch.Roles = slices.DeleteFunc(ch.Roles, func(r records.Role) bool { return c.state.Role(r.Address) == r.Role })
 	if ch.Title != nil && *ch.Title == c.state.Title {
 		ch.Title = nil
 	}
@@ -93,7 +95,7 @@ func (c *conversation) dropRedundantChanges(tx *sealedTx, item *outItem) error {
 	return c.dropItem(tx, item)
 }
 
-func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
+func (in inputInvitees) step(c *conversation, tx *records.Tx) error {
 	item := c.item(in.n)
 	if item == nil || item.Change == nil {
 		return nil
@@ -101,28 +103,28 @@ func (in inputInvitees) step(c *conversation, tx *sealedTx) error {
 	item.working = false
 	for who, found := range in.found {
 		if found.err == nil {
-			found.err = pinChain(tx, found.chain)
+			found.err = records.PinChain(tx, found.chain)
 		}
 		if found.err == nil {
 			continue
 		}
 		delete(in.found, who)
-		if item.Change.Again != nil && !retryable(found.err) { // the member stays as it is
+		if item.Change.Again != nil && !link.Retryable(found.err) { // the member stays as it is
 			return c.dropItem(tx, item)
 		}
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
-		if retryable(found.err) { // later, and after those who can be added now
+		if link.Retryable(found.err) { // later, and after those who can be added now
 			item.Change.Add = append(item.Change.Add, who)
-			item.lookups.failedAtOne(c.now(), found.err)
+			item.lookups.FailedAtOne(c.now(), found.err)
 			continue
 		}
 		why := fmt.Errorf("%s could not be added: %w", who, found.err)
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: why})
-		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), noticeRecord{Kind: NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: why})
+		if err := c.noticeAt(tx, item.Change.Places, c.self.address.String(), records.Notice{Kind: chat.NoticeNotAdded, Whom: who, Reason: found.err.Error()}); err != nil {
 			return err
 		}
 		if !c.state.Group && who == c.rec.Peer {
-			return c.stop(tx, StatusLost, why)
+			return c.stop(tx, chat.StatusLost, why)
 		}
 	}
 	if len(in.found) > 0 && len(item.Ciphertext) == 0 {
@@ -158,7 +160,7 @@ func (o *outItem) guests(at time.Time) (guests []addedDevice, err error) {
 }
 
 // stage builds the commit of a change and everything that goes with it.
-func (c *conversation) stage(tx *sealedTx, item *outItem) error {
+func (c *conversation) stage(tx *records.Tx, item *outItem) error {
 	now := item.validAt(c.now())
 	guests, err := item.guests(now)
 	if err != nil {
@@ -174,8 +176,8 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if options.Extensions, err = c.nextExtensions(item.Change, guests, options); err != nil {
 		return err
 	}
-	if len(item.Change.Roles) > 0 && !c.owned(c.state.withRoles(item.Change.Roles), "") {
-		return ErrLastOwner // who was to own the group has left it since
+	if len(item.Change.Roles) > 0 && !c.owned(c.state.WithRoles(item.Change.Roles), "") {
+		return chat.ErrLastOwner // who was to own the group has left it since
 	}
 	staged, delta, err := c.group.Stage(options)
 	if err != nil {
@@ -184,8 +186,8 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if err := c.apply(tx, delta); err != nil {
 		return err
 	}
-	if _, err := c.rules().judge(staged); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotAllowed, err) // the roles are others than when it was asked for
+	if _, err := c.rules().Judge(staged); err != nil {
+		return fmt.Errorf("%w: %w", chat.ErrNotAllowed, err) // the roles are others than when it was asked for
 	}
 	next, err := accessPublic(staged, c.rec.Channel)
 	if err != nil {
@@ -198,7 +200,7 @@ func (c *conversation) stage(tx *sealedTx, item *outItem) error {
 	if err := c.checkCommitSize(staged.Message()); err != nil {
 		return err
 	}
-	payload, err := item.Change.payload(staged.Message())
+	payload, err := commitPayload(item.Change, staged.Message())
 	if err != nil {
 		return err
 	}
@@ -213,7 +215,7 @@ func (c *conversation) granted() bool {
 
 // verifyKeyPackage verifies that a key package belongs to a device of the chain.
 func verifyKeyPackage(chain *account.Chain, kp *mls.KeyPackage) (account.Device, error) {
-	cred, err := leafCredential(kp.LeafNode())
+	cred, err := rules.LeafCredential(kp.LeafNode())
 	if err != nil {
 		return account.Device{}, err
 	}
@@ -222,7 +224,7 @@ func verifyKeyPackage(chain *account.Chain, kp *mls.KeyPackage) (account.Device,
 
 // nextExtensions returns the group context extensions after a change, nil if
 // they stay.
-func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o mls.CommitOptions) ([]mls.Extension, error) {
+func (c *conversation) nextExtensions(ch *records.Change, guests []addedDevice, o mls.CommitOptions) ([]mls.Extension, error) {
 	next := c.state
 	if ch.Title != nil {
 		next.Title = *ch.Title
@@ -231,23 +233,23 @@ func (c *conversation) nextExtensions(ch *changeRecord, guests []addedDevice, o 
 		next.Timer = *ch.Timer
 	}
 	for _, r := range ch.Roles {
-		next = next.withRole(r.Address, r.Role)
+		next = next.WithRole(r.Address, r.Role)
 	}
 	if ch.Again == nil {
 		for _, address := range c.rolesToDrop(guests, o) {
-			next = next.withRole(address, RoleMember)
+			next = next.WithRole(address, chat.RoleMember)
 		}
 	}
-	if next.equal(c.state) {
+	if next.Equal(c.state) {
 		return nil, nil
 	}
-	mine, err := next.extension()
+	mine, err := next.Extension()
 	if err != nil {
 		return nil, err
 	}
 	all := slices.Clone(c.group.Extensions())
 	for i := range all {
-		if all[i].Type == extensionGroupState {
+		if all[i].Type == rules.ExtensionType {
 			all[i] = mine
 		}
 	}
@@ -275,11 +277,13 @@ func (c *conversation) rolesToDrop(guests []addedDevice, o mls.CommitOptions) (a
 	return all
 }
 
-func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
+// commitPayload returns what goes into the envelope of a commit: the commit
+// itself, or where it lies if it is too long.
+func commitPayload(ch *records.Change, message []byte) (envelope.Payload, error) {
 	if len(message) <= envelope.MaxMessage {
 		return envelope.Payload{Message: message}, nil
 	}
-	stash, err := newStash(message)
+	stash, err := attachments.NewStash(message)
 	if err != nil {
 		return envelope.Payload{}, err
 	}
@@ -287,33 +291,13 @@ func (ch *changeRecord) payload(message []byte) (envelope.Payload, error) {
 	return envelope.Payload{Stash: &stash.Ref}, nil
 }
 
-// newStash encrypts something for a blob.
-func newStash(plain []byte) (*stashRecord, error) {
-	s := &stashRecord{}
-	if _, err := io.ReadFull(random, s.Token[:]); err != nil {
-		return nil, err
-	}
-	hash := sha256.Sum256(plain)
-	keys, err := attach.DeriveKeys(attach.NewSecret(), hash)
-	if err != nil {
-		return nil, err
-	}
-	box, err := attach.Seal(keys, plain)
-	if err != nil {
-		return nil, err
-	}
-	s.Box = box
-	s.Ref = envelope.Stash{Blob: s.Token.BlobID(), Size: int64(len(plain)), Key: keys.Key, Nonce: keys.Nonce, Hash: hash}
-	return s, nil
-}
-
 // changed applies an own commit that the server accepted.
-func (c *conversation) changed(tx *sealedTx, item *outItem) error {
+func (c *conversation) changed(tx *records.Tx, item *outItem) error {
 	staged := c.group.PendingCommit()
 	if staged == nil {
-		return c.stop(tx, StatusStopped, errors.New("an own change was accepted that this device does not remember"))
+		return c.stop(tx, chat.StatusStopped, errors.New("an own change was accepted that this device does not remember"))
 	}
-	next, err := parseGroupState(staged.Context().Extensions)
+	next, err := rules.ParseState(staged.Context().Extensions)
 	if err != nil {
 		return err
 	}
@@ -350,16 +334,16 @@ func (c *conversation) changed(tx *sealedTx, item *outItem) error {
 }
 
 // dispatch turns what a commit brings with it into deliveries.
-func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
-	var all []deliveryRecord
+func (c *conversation) dispatch(tx *records.Tx, ch *records.Change) error {
+	var all []records.Delivery
 	if ch.Tree != nil {
-		all = append(all, deliveryRecord{Stash: ch.Tree})
+		all = append(all, records.Delivery{Stash: ch.Tree})
 	}
 	for i := range ch.Trees {
-		all = append(all, deliveryRecord{Stash: &ch.Trees[i].Stash, Host: ch.Trees[i].Host})
+		all = append(all, records.Delivery{Stash: &ch.Trees[i].Stash, Host: ch.Trees[i].Host})
 	}
 	for i := range ch.Letters {
-		all = append(all, deliveryRecord{Letter: &ch.Letters[i]})
+		all = append(all, records.Delivery{Letter: &ch.Letters[i]})
 	}
 	for _, rec := range all {
 		if err := c.addDelivery(tx, rec); err != nil {
@@ -369,11 +353,11 @@ func (c *conversation) dispatch(tx *sealedTx, ch *changeRecord) error {
 	return nil
 }
 
-func (c *conversation) addDelivery(tx *sealedTx, rec deliveryRecord) error {
+func (c *conversation) addDelivery(tx *records.Tx, rec records.Delivery) error {
 	c.rec.NextItem++
 	c.touch()
-	rec.Version, rec.Since = recordVersion, c.now().Unix()
-	d := &delivery{deliveryRecord: rec, n: c.rec.NextItem}
+	rec.Version, rec.Since = records.Version, c.now().Unix()
+	d := &delivery{Delivery: rec, n: c.rec.NextItem}
 	c.deliver = append(c.deliver, d)
-	return tx.save(key(tableDelivery, c.id[:], number(d.n)), &d.deliveryRecord)
+	return tx.Save(records.Key(records.TableDelivery, c.id[:], records.Number(d.n)), &d.Delivery)
 }

@@ -6,31 +6,37 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/hpke"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
 // Config is what a client needs from outside.
 type Config struct {
-	Store     Store
+	Store     backend.Store
 	Key       keyring.StoreKey
-	Transport Transport
+	Transport backend.Transport
 	// Files is where files are attached from and saved to by their paths; nil
 	// is nowhere. Attach and OpenAttachment do without.
-	Files Files
+	Files backend.Files
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// OnEvent, if not nil, is told what happens, by any goroutine. It must not
 	// block and not call back into the client.
-	OnEvent func(Event)
+	OnEvent func(chat.Event)
 	// Log gets messages without any content; nil discards them.
-	Log Logger
+	Log backend.Logger
 	// Lock, if not nil, is given what holds the keys of the store for as long
 	// as the client is open, a slice or a pointer, to keep it out of swap.
 	Lock func(secret any) bool
@@ -39,31 +45,28 @@ type Config struct {
 // A Client is one profile at work. Its methods may be called by any
 // goroutine.
 type Client struct {
-	config      Config
-	store       *sealedStore
-	attachments *attachmentCache
-	self        identity
-	letter      hpke.PrivateKey // the mailbox key
-	log         Logger
+	config    Config
+	store     *records.Store
+	transfers *attachments.Transfers
+	self      identity
+	letter    hpke.PrivateKey // the mailbox key
+	log       backend.Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 	queued sync.Map // by host: *atomic.Int64, see queuedAt
-	older  sync.Map // servers that refuse fields which they do not know, by host
 
-	pool     *pool
-	errands  *errands
+	net      *link.Network
 	requests requestList
 
 	mu     sync.Mutex // guards the maps
-	actors map[cid]*actor
+	actors map[records.CID]*actor
 	// ids finds conversations by the identifiers that people use: all of them
 	// once they have been surveyed, before that those that were seen.
-	ids      map[ConversationID]cid
+	ids      map[chat.ConversationID]records.CID
 	surveyed bool
 	home     *mailbox
-	session  *sessionGate
 	clocks   clockWatch
 	waker    *waker
 }
@@ -88,7 +91,7 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err := checkLabel(p.Profile); err != nil {
 		return none, err
 	}
-	store, err := newSealedStore(cfg.Store, cfg.Key)
+	store, err := records.NewStore(cfg.Store, cfg.Key)
 	if err != nil {
 		return none, err
 	}
@@ -104,7 +107,7 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err != nil {
 		return none, err
 	}
-	recovery, err := account.NewRecoverySecret(random)
+	recovery, err := account.NewRecoverySecret(rand.Reader)
 	if err != nil {
 		return none, err
 	}
@@ -118,22 +121,22 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err != nil {
 		return none, fmt.Errorf("client: %w", err)
 	}
-	rec := profileRecord{
-		Version: recordVersion, Address: p.Address.String(), Statement: statement,
+	rec := records.Profile{
+		Version: records.Version, Address: p.Address.String(), Statement: statement,
 		SigningKey: device.Seed(), MailboxKey: letterBytes, Invite: p.Invite, Name: p.Profile,
 	}
 	if p.KeepRecovery {
 		rec.Recovery = recovery.Reveal()
 	}
-	return recovery, store.update(func(tx *sealedTx) error {
-		old, err := tx.get([]byte(tableProfile))
+	return recovery, store.Update(func(tx *records.Tx) error {
+		old, err := tx.Get([]byte(records.TableProfile))
 		if err != nil {
 			return err
 		}
 		if old != nil {
 			return errors.New("client: there is a profile already")
 		}
-		return tx.save([]byte(tableProfile), &rec)
+		return tx.Save([]byte(records.TableProfile), &rec)
 	})
 }
 
@@ -147,27 +150,24 @@ func (cfg Config) clock() func() time.Time {
 // Open opens the profile that is in the store. The client stays off line until
 // ConnectConversation or ConnectAll.
 func Open(cfg Config) (*Client, error) {
-	store, err := newSealedStore(cfg.Store, cfg.Key)
+	store, err := records.NewStore(cfg.Store, cfg.Key)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Key = keyring.StoreKey{} // the store has what it needs
 	if cfg.Lock != nil {
-		cfg.Lock(store.mac)
-		cfg.Lock(store.aead)
+		store.LockKeys(cfg.Lock)
 	}
 	c := &Client{
-		config: cfg, store: store, attachments: newAttachmentCache(store, cfg.clock()), log: cfg.Log,
-		actors: map[cid]*actor{}, ids: map[ConversationID]cid{},
+		config: cfg, store: store, log: cfg.Log,
+		actors: map[records.CID]*actor{}, ids: map[chat.ConversationID]records.CID{},
 		clocks: clockWatch{hosts: map[string]serverTime{}},
 	}
-	c.session = newSessionGate(func() { c.home.start() })
-	c.pool, c.errands = newPool(c), newErrands(c)
 	if c.log == nil {
-		c.log = discardLogger{}
+		c.log = link.Discard{}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	if err := store.view(c.load); err != nil {
+	if err := store.View(c.load); err != nil {
 		return nil, err
 	}
 	if err := c.expireAll(); err != nil {
@@ -176,14 +176,14 @@ func Open(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c *Client) load(tx *sealedTx) error {
-	var rec profileRecord
-	ok, err := tx.load([]byte(tableProfile), &rec)
+func (c *Client) load(tx *records.Tx) error {
+	var rec records.Profile
+	ok, err := tx.Load([]byte(records.TableProfile), &rec)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return ErrNoProfile
+		return chat.ErrNoProfile
 	}
 	if c.self.address, err = account.ParseAddress(rec.Address); err != nil {
 		return err
@@ -202,7 +202,15 @@ func (c *Client) load(tx *sealedTx) error {
 	if rec.Seen != 0 {
 		c.clocks.seen = time.Unix(rec.Seen, 0)
 	}
-	c.config.Transport = guard(c.config.Transport, c.self.address.Host)
+	c.config.Transport = link.Guard(c.config.Transport, c.self.address.Host)
+	c.transfers = &attachments.Transfers{
+		Store: c.store, Cache: attachments.NewCache(c.store, c.config.clock()), Files: c.config.Files, Transport: c.config.Transport,
+		Now: c.now, Tell: c.config.OnEvent,
+	}
+	c.net = link.New(c.ctx, link.Config{
+		Home: c.self.address.Host, Transport: c.config.Transport, Log: c.log, Spawn: c.spawn, Emit: c.emit,
+		Hello: c.compareClocks, SignIn: func() { c.home.start() },
+	})
 	c.home, c.waker = newMailbox(c), newWaker(c)
 	return nil
 }
@@ -219,7 +227,7 @@ func (c *Client) Address() account.Address { return c.self.address }
 
 func (c *Client) now() time.Time { return c.config.clock()() }
 
-func (c *Client) emit(e Event) {
+func (c *Client) emit(e chat.Event) {
 	if c.config.OnEvent != nil {
 		c.config.OnEvent(e)
 	}
@@ -230,7 +238,7 @@ func (c *Client) spawn(fn func()) { c.tasks.Go(fn) }
 
 // ConnectConversation connects one conversation. A request is connected only at
 // the account's own server, and only the newest requests have a connection.
-func (c *Client) ConnectConversation(id ConversationID) error {
+func (c *Client) ConnectConversation(id chat.ConversationID) error {
 	k, err := c.find(id)
 	if err != nil {
 		return err
@@ -242,10 +250,10 @@ func (c *Client) ConnectConversation(id ConversationID) error {
 	return err
 }
 
-// ConnectMailbox connects the mailbox, which receives letters.
-func (c *Client) ConnectMailbox() {
-	c.home.start()
-	c.waker.start()
+// Connect connects the mailbox, which receives letters.
+func (acc Account) Connect() {
+	acc.c.home.start()
+	acc.c.waker.start()
 }
 
 // startupConcurrency limits how many conversations ConnectAll starts in parallel.
@@ -255,20 +263,20 @@ const startupConcurrency = 8
 // first, and then the newest requests. It also connects conversations that
 // begin later.
 func (c *Client) ConnectAll() error {
-	c.ConnectMailbox()
+	c.Account().Connect()
 	first, err := c.recent()
 	if err != nil {
 		return err
 	}
 	var begun []*actor
 	var asked newestRequests
-	begin := func(s stored) error {
+	begin := func(s records.Stored) error {
 		switch {
-		case s.rec.Ending, s.rec.Status == StatusActive, s.rec.Status == StatusLeft:
-			begun = append(begun, c.start(s.k, &s.rec))
-		case s.rec.Status == StatusRequest:
-			if s.rec.Expected {
-				begun = append(begun, c.start(s.k, &s.rec))
+		case s.Rec.Ending, s.Rec.Status == chat.StatusActive, s.Rec.Status == chat.StatusLeft:
+			begun = append(begun, c.start(s.K, &s.Rec))
+		case s.Rec.Status == chat.StatusRequest:
+			if s.Rec.Expected {
+				begun = append(begun, c.start(s.K, &s.Rec))
 			} else {
 				asked.note(c, s)
 			}
@@ -289,7 +297,7 @@ func (c *Client) ConnectAll() error {
 		return err
 	}
 	for _, s := range asked {
-		c.connect(s.k, &s.rec)
+		c.connect(s.K, &s.Rec)
 	}
 	return nil
 }
@@ -304,17 +312,17 @@ func (c *Client) Connect(ready <-chan struct{}) {
 			return
 		}
 		if err := c.ConnectAll(); err != nil && c.ctx.Err() == nil {
-			c.emit(FailureEvent{Err: err})
+			c.emit(chat.FailureEvent{Err: err})
 		}
 	})
 }
 
-func (c *Client) conversationRecord(k cid) (*convRecord, error) {
-	var rec convRecord
-	err := c.store.view(func(tx *sealedTx) error {
-		ok, err := tx.load(key(tableConversation, k[:]), &rec)
+func (c *Client) conversationRecord(k records.CID) (*records.Conversation, error) {
+	var rec records.Conversation
+	err := c.store.View(func(tx *records.Tx) error {
+		ok, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec)
 		if err == nil && !ok {
-			err = ErrNoConversation
+			err = chat.ErrNoConversation
 		}
 		return err
 	})
@@ -322,7 +330,7 @@ func (c *Client) conversationRecord(k cid) (*convRecord, error) {
 }
 
 // actor returns the actor of a conversation, started if it was not.
-func (c *Client) actor(id ConversationID) (*actor, error) {
+func (c *Client) actor(id chat.ConversationID) (*actor, error) {
 	k, err := c.find(id)
 	if err != nil {
 		return nil, err
@@ -341,7 +349,7 @@ func (c *Client) actor(id ConversationID) (*actor, error) {
 }
 
 // start returns the actor of a conversation that has a record.
-func (c *Client) start(k cid, rec *convRecord) *actor {
+func (c *Client) start(k records.CID, rec *records.Conversation) *actor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.actors[k]; a != nil {
@@ -355,7 +363,7 @@ func (c *Client) start(k cid, rec *convRecord) *actor {
 }
 
 // tell gives a conversation a command and waits until it is durable.
-func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
+func (c *Client) tell(ctx context.Context, id chat.ConversationID, in input) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -365,7 +373,7 @@ func (c *Client) tell(ctx context.Context, id ConversationID, in input) error {
 
 // WaitUntilSent waits until all commands for a conversation are complete,
 // including its letters and wake requests.
-func (c *Client) WaitUntilSent(ctx context.Context, id ConversationID) error {
+func (c *Client) WaitUntilSent(ctx context.Context, id chat.ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -375,8 +383,8 @@ func (c *Client) WaitUntilSent(ctx context.Context, id ConversationID) error {
 
 // WaitUntilSentExceptFiles is like WaitUntilSent, but does not wait for uploads
 // that failed and are retried later, nor for the messages that depend on them.
-func (c *Client) WaitUntilSentExceptFiles(ctx context.Context, id ConversationID) error {
-	a, err := c.actor(id)
+func (ms Messages) WaitUntilSentExceptFiles(ctx context.Context, id chat.ConversationID) error {
+	a, err := ms.c.actor(id)
 	if err != nil {
 		return err
 	}

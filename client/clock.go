@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -15,22 +16,9 @@ import (
 // device's clock and that of the account's server both say that it is time,
 // and key packages hold by the server's, which all who take them share.
 
-// ClockTolerance is how far two clocks may differ before it matters.
-const ClockTolerance = 5 * time.Minute
-
 // clockTrustPeriod is how long the device's clock is trusted after the last
 // contact with the server.
 const clockTrustPeriod = 48 * time.Hour
-
-// ClockEvent: the clock of this device and that of the account's server differ
-// by more than ClockTolerance, or do so no longer.
-type ClockEvent struct {
-	// Ahead is how far the device's clock is ahead, negative if it is behind,
-	// 0 if it is right now.
-	Ahead time.Duration
-}
-
-func (ClockEvent) event() {}
 
 // A clockWatch compares the device's clock with those of servers.
 type clockWatch struct {
@@ -55,7 +43,7 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 	w.mu.Lock()
 	w.hosts[hello.Host] = serverTime{time.Unix(int64(hello.Time), 0), time.Now()}
 	w.mu.Unlock()
-	if c.isForeign(hello.Host) {
+	if c.net.IsForeign(hello.Host) {
 		return
 	}
 	ahead, _ := c.aheadOfHost(hello.Host)
@@ -64,15 +52,15 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 	w.told = ahead
 	w.mu.Unlock()
 	if changed {
-		c.emit(ClockEvent{ahead})
+		c.emit(chat.ClockEvent{Ahead: ahead})
 	}
 }
 
 // ClockAhead returns how far this device's clock is ahead of that of the
 // account's server: negative if it is behind, 0 if they agree or the server was
 // not seen yet.
-func (c *Client) ClockAhead() time.Duration {
-	ahead, _ := c.aheadOfHost(c.self.address.Host)
+func (acc Account) ClockAhead() time.Duration {
+	ahead, _ := acc.c.aheadOfHost(acc.c.self.address.Host)
 	return ahead
 }
 
@@ -86,7 +74,7 @@ func (c *Client) aheadOfHost(host string) (ahead time.Duration, known bool) {
 		return 0, false
 	}
 	ahead = c.now().Sub(server.now()).Truncate(time.Second)
-	if ahead.Abs() <= ClockTolerance {
+	if ahead.Abs() <= chat.ClockTolerance {
 		ahead = 0
 	}
 	return ahead, true
@@ -94,7 +82,7 @@ func (c *Client) aheadOfHost(host string) (ahead time.Duration, known bool) {
 
 // serverNow is the time by the account's server's clock, by this device's if
 // that is not known.
-func (c *Client) serverNow() time.Time { return c.now().Add(-c.ClockAhead()) }
+func (c *Client) serverNow() time.Time { return c.now().Add(-c.Account().ClockAhead()) }
 
 // eraseNow is the time up to which what has a lifetime may be erased: the
 // earlier one of both clocks.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -53,7 +53,7 @@ func TestClocksMayDiffer(t *testing.T) {
 				net := fakeserver.NewNet()
 				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 				id := group(t, a, b)
-				must(t, a.SetTimer(t.Context(), id, 5*time.Minute))
+				must(t, a.Groups().SetTimer(t.Context(), id, 5*time.Minute))
 				pass(time.Minute)
 				a.Close()
 				a.cfg.Now = func() time.Time { return time.Now().Add(skew) }
@@ -86,7 +86,7 @@ func TestLateMessagesLastAsLong(t *testing.T) {
 		x := newTrio(t, false)
 		x.bob.way.Partition("", true)
 		for _, life := range []time.Duration{time.Hour, 3 * time.Hour} {
-			_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: life.String(), Expire: life})
+			_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: life.String(), Expire: life})
 			must(t, err)
 		}
 		pass(2 * time.Hour)
@@ -107,12 +107,12 @@ func TestImplausibleExpiries(t *testing.T) {
 		life    time.Duration
 	}{
 		"before it was sent":                   {&content.Expiration{Seconds: 1}, time.Now().UnixMilli(), time.Minute},
-		"in 2106":                              {&content.Expiration{Seconds: math.MaxUint32}, 0, client.MaxExpiry},
+		"in 2106":                              {&content.Expiration{Seconds: math.MaxUint32}, 0, chat.MaxExpiry},
 		"of a sender at the end of time":       {content.ExpireAt(time.Now()), math.MaxInt64, time.Minute},
-		"of a sender at the beginning of time": {content.ExpireAt(time.Now()), math.MinInt64, client.MaxExpiry},
+		"of a sender at the beginning of time": {content.ExpireAt(time.Now()), math.MinInt64, chat.MaxExpiry},
 		"at once":                              {&content.Expiration{Relative: true}, 1, time.Minute},
 		"a second after now":                   {&content.Expiration{Relative: true, Seconds: 1}, 1, time.Second},
-		"as late as can be":                    {&content.Expiration{Relative: true, Seconds: math.MaxUint32}, 1, client.MaxExpiry},
+		"as late as can be":                    {&content.Expiration{Relative: true, Seconds: math.MaxUint32}, 1, chat.MaxExpiry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -133,10 +133,10 @@ func TestImplausibleExpiries(t *testing.T) {
 func TestTimersBoundWhatIsAskedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetTimer(t.Context(), x.id, time.Hour))
+		must(t, x.alice.Groups().SetTimer(t.Context(), x.id, time.Hour))
 		pass(time.Second)
 		for _, life := range []time.Duration{time.Minute, 24 * time.Hour} {
-			_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: life.String(), Expire: life})
+			_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: life.String(), Expire: life})
 			must(t, err)
 		}
 		pass(50 * time.Minute)

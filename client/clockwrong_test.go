@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -47,7 +47,7 @@ func TestWrongClocksKeepNobodyOut(t *testing.T) {
 						bob.restart()
 					}
 					pass(time.Minute)
-					if got, want := bob.ClockAhead(), map[string]time.Duration{"client": skew, "server": -skew}[side]; (got - want).Abs() > time.Minute {
+					if got, want := bob.Account().ClockAhead(), map[string]time.Duration{"client": skew, "server": -skew}[side]; (got - want).Abs() > time.Minute {
 						t.Errorf("bob's clock is said to be %v ahead, not %v", got, want)
 					}
 					for range 31 { // all key packages that were made before
@@ -58,12 +58,12 @@ func TestWrongClocksKeepNobodyOut(t *testing.T) {
 					carol := join(t, net, "carol", host)
 					id := group(t, alice, bob)
 					must(t, bob.Idle(id))
-					must(t, alice.AddMembers(t.Context(), id, []account.Address{carol.Address()}))
+					must(t, alice.Groups().Add(t.Context(), id, []account.Address{carol.Address()}))
 					pass(time.Minute)
 					carol.accept()
 					pass(time.Minute)
 					other := group(t, bob, alice, carol)
-					for _, at := range []client.ConversationID{id, other} {
+					for _, at := range []chat.ConversationID{id, other} {
 						for _, p := range []*person{alice, bob, carol} {
 							p.say(at, "from "+p.Address().Name)
 							pass(time.Minute)
@@ -90,7 +90,7 @@ func TestWrongClockErasesNothing(t *testing.T) {
 					alice, bob := join(t, net, "alice", host), join(t, net, "bob", host)
 					by := bob.skewed()
 					id := group(t, alice, bob)
-					must(t, alice.SetTimer(t.Context(), id, 7*day))
+					must(t, alice.Groups().SetTimer(t.Context(), id, 7*day))
 					pass(time.Minute)
 					alice.say(id, "for a week")
 					pass(time.Minute)
@@ -140,7 +140,7 @@ func TestMessagesLastWhileAClockIsBehind(t *testing.T) {
 				by.Store(int64(-40 * day))
 				bob.restart()
 				pass(time.Minute)
-				must(t, alice.SetTimer(t.Context(), id, time.Hour))
+				must(t, alice.Groups().SetTimer(t.Context(), id, time.Hour))
 				pass(time.Minute)
 				alice.say(id, "from alice")
 				pass(time.Minute)

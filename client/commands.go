@@ -3,43 +3,35 @@
 package client
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
-// MaxText bounds the text of a message in bytes.
-const MaxText = 64 << 10
-
-var errTextTooLong = worded{ErrTooLong, fmt.Sprintf("a message may have at most %d bytes; send longer texts as files", MaxText)}
+var errTextTooLong = chat.Worded{Kind: chat.ErrTooLong, Text: fmt.Sprintf("a message may have at most %d bytes; send longer texts as files", chat.MaxText)}
 
 // maxContent bounds an encoded message, so that it fits into an entry.
 const maxContent = envelope.MaxMessage - 4<<10
-
-// MaxExpiry is the longest time after which messages can be made to disappear.
-const MaxExpiry = 365 * 24 * time.Hour
-
-func checkExpiry(after time.Duration) error {
-	if after < 0 || after > MaxExpiry || after > 0 && after < time.Second {
-		return errors.New("messages can be made to disappear after one second at the earliest and one year at the latest")
-	}
-	return nil
-}
 
 // Commands that a person gives a conversation.
 type (
 	commandSend struct {
 		message content.Message
-		uploads []uploadRecord
+		uploads []records.Upload
 		expire  time.Duration
-		sent    *Message // set by the step
+		sent    *chat.Message // set by the step
 	}
-	commandChange struct{ change changeRecord }
+	commandChange struct{ change records.Change }
 	commandLeave  struct{}
 	commandAccept struct{}
 	// commandIntroduce tells the own name in a conversation that was entered
@@ -53,11 +45,13 @@ type (
 	}
 )
 
-func (in commandSend) step(c *conversation, tx *sealedTx) error {
+func (in commandSend) step(c *conversation, tx *records.Tx) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	if err := stillAttached(tx, in.uploads); err != nil {
+	if err := attachments.StillAttached(tx, in.uploads); errors.Is(err, attachments.ErrSentBefore) {
+		return refusal{err}
+	} else if err != nil {
 		return err
 	}
 	now := c.now()
@@ -69,17 +63,17 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 	}
 	expire := time.Duration(0)
 	if view.Kind == content.KindMessage {
-		expire = min(lasting(in.expire, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
+		expire = min(lasting(in.expire, time.Duration(c.state.Timer)*time.Second), chat.MaxExpiry)
 	}
 	if expire > 0 {
 		in.message.Expires = content.ExpireAt(now.Add(expire))
 	}
 	if _, ok := in.message.Extensions[keySentAt]; !ok {
-		if err := in.message.Extensions.Set(keySentAt, millis(now)); err != nil {
+		if err := in.message.Extensions.Set(keySentAt, records.Millis(now)); err != nil {
 			return refusal{err}
 		}
 	}
-	message, err := in.message.Salted(random)
+	message, err := in.message.Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -88,7 +82,7 @@ func (in commandSend) step(c *conversation, tx *sealedTx) error {
 		return refusal{err}
 	}
 	if len(raw) > maxContent {
-		return refusal{worded{ErrTooLong, "this is too much for one message; send fewer files at a time"}}
+		return refusal{chat.Worded{Kind: chat.ErrTooLong, Text: "this is too much for one message; send fewer files at a time"}}
 	}
 	return c.enqueueMessage(tx, in, &message, raw, expire)
 }
@@ -101,21 +95,21 @@ func (c *conversation) closedBecause() string {
 	if !c.rec.Group {
 		removed = "the other one has left it"
 	}
-	return map[Status]string{StatusLeft: "you left it", StatusRemoved: removed, StatusBlocked: "you blocked it"}[c.rec.Status]
+	return map[chat.Status]string{chat.StatusLeft: "you left it", chat.StatusRemoved: removed, chat.StatusBlocked: "you blocked it"}[c.rec.Status]
 }
 
-func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {
+func (c *conversation) enqueueMessage(tx *records.Tx, in commandSend, message *content.Message, raw []byte, expire time.Duration) error {
 	self := c.self.address
 	id, err := content.ID(self.URI(), c.roomURI(), raw)
 	if err != nil {
 		return err
 	}
-	out := outboxRecord{Message: raw, Uploads: in.uploads, Expire: uint64(blobExpiry(expire) / time.Second)}
+	out := records.OutboxItem{Message: raw, Uploads: in.uploads, Expire: uint64(attachments.BlobExpiry(expire) / time.Second)}
 	if message.View().Kind == content.KindMessage {
 		if err := c.keepPlaces(tx); err != nil {
 			return err
 		}
-		if out.Order, err = c.record(tx, self.String(), id, raw, message, StateWaiting); err != nil {
+		if out.Order, err = c.record(tx, self.String(), id, raw, message, chat.StateWaiting); err != nil {
 			return err
 		}
 		if err := c.notePaths(tx, out.Order, in.uploads); err != nil {
@@ -125,19 +119,19 @@ func (c *conversation) enqueueMessage(tx *sealedTx, in commandSend, message *con
 		return err
 	}
 	if in.sent != nil {
-		*in.sent = Message{ID: id, Conversation: conversationID(c.rec.Channel), From: self, Own: true, State: StateWaiting}
+		*in.sent = chat.Message{ID: id, Conversation: chat.IDOf(c.rec.Channel), From: self, Own: true, State: chat.StateWaiting}
 	}
 	_, err = c.queue(tx, out)
 	return err
 }
 
-func (in commandSaved) step(c *conversation, tx *sealedTx) error {
-	order, rec, err := c.loadMessage(tx, in.id)
+func (in commandSaved) step(c *conversation, tx *records.Tx) error {
+	order, rec, err := records.LoadMessage(tx, c.id, in.id)
 	if err != nil || rec == nil {
 		return err
 	}
-	rec.Paths = slices.DeleteFunc(rec.Paths, func(p pathRecord) bool { return p.Index == in.index })
-	rec.Paths = append(rec.Paths, pathRecord{in.index, in.path})
+	rec.Paths = slices.DeleteFunc(rec.Paths, func(p records.Path) bool { return p.Index == in.index })
+	rec.Paths = append(rec.Paths, records.Path{Index: in.index, Path: in.path})
 	return c.saveMessage(tx, order, rec, false)
 }
 
@@ -148,41 +142,41 @@ type rule struct{ text string }
 func (r rule) Error() string { return r.text }
 
 // Unwrap returns ErrNotAllowed.
-func (rule) Unwrap() error { return ErrNotAllowed }
+func (rule) Unwrap() error { return chat.ErrNotAllowed }
 
 // mayNotRemove says why a member of one role is not removed by another one.
-func mayNotRemove(member, by Role) error {
+func mayNotRemove(member, by chat.Role) error {
 	switch {
-	case member == RoleOwner && by == RoleOwner:
+	case member == chat.RoleOwner && by == chat.RoleOwner:
 		return rule{"an owner cannot be removed: make them an ordinary member first, then remove them"}
-	case member >= RoleAdmin:
+	case member >= chat.RoleAdmin:
 		return rule{"only an owner of the group may remove an administrator, and nobody an owner: ask an owner to do it, or to take the role from them"}
 	}
-	return ErrNotAllowed
+	return chat.ErrNotAllowed
 }
 
-func (in commandChange) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive {
-		return refusal{ErrClosed}
+func (in commandChange) step(c *conversation, tx *records.Tx) error {
+	if c.rec.Status != chat.StatusActive {
+		return refusal{chat.ErrClosed}
 	}
 	ch := in.change
-	role := c.state.role(c.self.address.String())
+	role := c.state.Role(c.self.address.String())
 	administers := len(ch.Add)+len(ch.Remove) > 0 || ch.Title != nil
 	switch {
 	case !c.state.Group && administers:
 		return refusal{errors.New("this is a conversation between two; create a group instead")}
-	case len(ch.Roles) > 0 && role < RoleOwner:
+	case len(ch.Roles) > 0 && !rules.MayGiveRoles(role):
 		return refusal{rule{"only an owner of the group may give and take roles: ask one of them"}}
-	case administers && role < RoleAdmin, ch.Timer != nil && c.state.Group && role < RoleAdmin:
-		return refusal{ErrNotAllowed}
+	case administers && !rules.MayAdminister(role), ch.Timer != nil && !rules.MaySetTimer(c.state.Group, role):
+		return refusal{chat.ErrNotAllowed}
 	}
 	for _, r := range ch.Roles {
 		if len(c.leavesOf(r.Address)) == 0 {
 			return refusal{fmt.Errorf("%s is not in the group: choose one of its members", r.Address)}
 		}
 	}
-	if len(ch.Roles) > 0 && !c.owned(c.plannedState().withRoles(ch.Roles), "") {
-		return refusal{ErrLastOwner}
+	if len(ch.Roles) > 0 && !c.owned(c.plannedState().WithRoles(ch.Roles), "") {
+		return refusal{chat.ErrLastOwner}
 	}
 	for _, a := range ch.Remove {
 		if len(c.leavesOf(a)) == 0 {
@@ -191,15 +185,15 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 		if a == c.self.address.String() {
 			return refusal{errors.New("to go yourself, leave the group")}
 		}
-		if their := c.state.role(a); role <= their && !c.rules().mayEject(a) {
-			return refusal{mayNotRemove(their, role)}
+		if !c.rules().MayRemove(c.self.address.String(), a) {
+			return refusal{mayNotRemove(c.state.Role(a), role)}
 		}
 	}
 	if err := mayAdd(tx, ch.Add); err != nil {
 		return err
 	}
 	for _, a := range ch.Add {
-		if err := ensureContact(tx, a); err != nil {
+		if err := records.EnsureContact(tx, a); err != nil {
 			return err
 		}
 	}
@@ -207,98 +201,98 @@ func (in commandChange) step(c *conversation, tx *sealedTx) error {
 	if len(ch.Remove) > 0 {
 		queue = c.queueFirst
 	}
-	if _, err := queue(tx, outboxRecord{Change: &ch}); err != nil || len(ch.Add) == 0 {
+	if _, err := queue(tx, records.OutboxItem{Change: &ch}); err != nil || len(ch.Add) == 0 {
 		return err
 	}
 	return c.sendProfile(tx)
 }
 
 // step leaves the group. The only owner names a successor first.
-func (commandLeave) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive && c.rec.Status != StatusRequest {
-		return refusal{ErrClosed}
+func (commandLeave) step(c *conversation, tx *records.Tx) error {
+	if c.rec.Status != chat.StatusActive && c.rec.Status != chat.StatusRequest {
+		return refusal{chat.ErrClosed}
 	}
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
 		return nil // it is on its way
 	}
 	if c.isLastOwner(c.plannedState()) {
-		return refusal{ErrLastOwner}
+		return refusal{chat.ErrLastOwner}
 	}
-	c.rec.Status = StatusActive
+	c.rec.Status = chat.StatusActive
 	c.touch()
 	self := c.self.address.String()
 	if len(c.members()) == 1 && c.members()[0] == self {
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return c.stop(tx, StatusLeft, nil)
+		return c.stop(tx, chat.StatusLeft, nil)
 	}
-	_, err := c.queue(tx, outboxRecord{Leave: true})
+	_, err := c.queue(tx, records.OutboxItem{Leave: true})
 	return err
 }
 
 // isLastOwner reports whether the group would have no owner if this account left it.
-func (c *conversation) isLastOwner(state groupState) bool {
+func (c *conversation) isLastOwner(state rules.State) bool {
 	self := c.self.address.String()
-	return state.Group && len(c.members()) > 1 && state.role(self) == RoleOwner && !c.owned(state, self)
+	return state.Group && len(c.members()) > 1 && state.Role(self) == chat.RoleOwner && !c.owned(state, self)
 }
 
 // owned reports whether a member other than without owns the group.
-func (c *conversation) owned(state groupState, without string) bool {
-	return slices.ContainsFunc(state.Roles, func(r roleRecord) bool {
-		return r.Role == RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
+func (c *conversation) owned(state rules.State, without string) bool {
+	return slices.ContainsFunc(state.Roles, func(r records.Role) bool {
+		return r.Role == chat.RoleOwner && r.Address != without && len(c.leavesOf(r.Address)) > 0
 	})
 }
 
 // plannedState returns the state of the group once the roles that wait in the
 // outbox are given.
-func (c *conversation) plannedState() groupState {
+func (c *conversation) plannedState() rules.State {
 	state := c.state
 	for _, item := range c.outbox {
 		if item.Change != nil {
-			state = state.withRoles(item.Change.Roles)
+			state = state.WithRoles(item.Change.Roles)
 		}
 	}
 	return state
 }
 
-func (commandAccept) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusRequest {
+func (commandAccept) step(c *conversation, tx *records.Tx) error {
+	if c.rec.Status != chat.StatusRequest {
 		return refusal{errors.New("there is nothing to accept")}
 	}
 	if slices.Contains(c.rec.Unconfirmed, c.rec.Inviter) {
-		return refusal{ErrUnconfirmed}
+		return refusal{chat.ErrUnconfirmed}
 	}
-	c.rec.Status = StatusActive
+	c.rec.Status = chat.StatusActive
 	c.touch()
-	if err := ensureContact(tx, c.rec.Inviter); err != nil {
+	if err := records.EnsureContact(tx, c.rec.Inviter); err != nil {
 		return err
 	}
 	return c.sendProfile(tx)
 }
 
-func (commandIntroduce) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status != StatusActive || !c.rec.Newcomers {
+func (commandIntroduce) step(c *conversation, tx *records.Tx) error {
+	if c.rec.Status != chat.StatusActive || !c.rec.Newcomers {
 		return nil
 	}
 	return c.sendProfile(tx)
 }
 
-func (commandBlock) step(c *conversation, tx *sealedTx) error {
-	if c.rec.Status == StatusActive && c.state.Group {
+func (commandBlock) step(c *conversation, tx *records.Tx) error {
+	if c.rec.Status == chat.StatusActive && c.state.Group {
 		return refusal{errors.New("leave the group instead")}
 	}
 	if err := c.dropDeliveries(tx); err != nil {
 		return err
 	}
-	return c.stop(tx, StatusBlocked, nil)
+	return c.stop(tx, chat.StatusBlocked, nil)
 }
 
 // sendProfile tells the others the name that this account goes by.
-func (c *conversation) sendProfile(tx *sealedTx) error {
+func (c *conversation) sendProfile(tx *records.Tx) error {
 	c.rec.Newcomers = false
 	c.touch()
-	var rec profileRecord
-	if _, err := tx.load([]byte(tableProfile), &rec); err != nil || rec.Name == "" {
+	var rec records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &rec); err != nil || rec.Name == "" {
 		return err
 	}
 	m, err := profileMessage(rec.Name)
@@ -309,6 +303,6 @@ func (c *conversation) sendProfile(tx *sealedTx) error {
 }
 
 func profileMessage(name string) (content.Message, error) {
-	body, err := dcbor.Marshal(profileControl{Version: recordVersion, Name: name})
+	body, err := dcbor.Marshal(profileControl{Version: records.Version, Name: name})
 	return content.Control(controlProfile, body), err
 }

@@ -9,28 +9,32 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/names"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 // Send sends a message. It returns once the message is in the outbox; the
 // outbox empties as servers are reached.
-func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message, error) {
+func (c *Client) Send(ctx context.Context, to chat.ConversationID, d chat.Draft) (chat.Message, error) {
 	var err error
-	if d.Text, err = withMentions(d.Text, d.Mentions); err != nil {
-		return Message{}, err
+	if d.Text, err = names.WithMentions(d.Text, d.Mentions); err != nil {
+		return chat.Message{}, err
 	}
-	if len(d.Text) > MaxText {
-		return Message{}, errTextTooLong
+	if len(d.Text) > chat.MaxText {
+		return chat.Message{}, errTextTooLong
 	}
-	if err := checkExpiry(d.Expire); err != nil {
-		return Message{}, err
+	if err := chat.CheckExpiry(d.Expire); err != nil {
+		return chat.Message{}, err
 	}
 	uploads, parts, err := c.prepare(to, d)
 	if err != nil {
-		return Message{}, err
+		return chat.Message{}, err
 	}
-	if visible(d.Text) == "" && len(parts) == 0 {
-		return Message{}, errors.New("there is nothing to send: write a text that can be seen, or attach a file")
+	if names.Visible(d.Text) == "" && len(parts) == 0 {
+		return chat.Message{}, errors.New("there is nothing to send: write a text that can be seen, or attach a file")
 	}
 	m := content.Attach(d.Text, parts...)
 	m.InReplyTo = d.ReplyTo
@@ -38,12 +42,12 @@ func (c *Client) Send(ctx context.Context, to ConversationID, d Draft) (Message,
 }
 
 // prepare gets the files of a draft ready.
-func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, parts []content.PartContent, err error) {
+func (c *Client) prepare(to chat.ConversationID, d chat.Draft) (uploads []records.Upload, parts []content.PartContent, err error) {
 	if len(d.Files)+len(d.Attached) == 0 {
 		return nil, nil, nil
 	}
 	host, expire := "", time.Duration(0)
-	err = c.viewConversation(to, func(_ *sealedTx, _ cid, rec *convRecord) error {
+	err = c.viewConversation(to, func(_ *records.Tx, _ records.CID, rec *records.Conversation) error {
 		host, expire = rec.Host, lasting(d.Expire, time.Duration(rec.Timer)*time.Second)
 		return nil
 	})
@@ -51,21 +55,21 @@ func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, pa
 		return nil, nil, err
 	}
 	for _, path := range d.Files {
-		u, err := c.prepareUpload(path)
+		u, err := c.transfers.PrepareUpload(path)
 		if err != nil {
 			return nil, nil, err
 		}
 		uploads = append(uploads, u)
 	}
 	for _, id := range d.Attached {
-		u, err := c.takeUpload(id)
+		u, err := c.transfers.TakeUpload(id)
 		if err != nil {
 			return nil, nil, err
 		}
 		uploads = append(uploads, u)
 	}
 	for _, u := range uploads {
-		part, err := u.part(host, c.now().Add(blobExpiry(expire)))
+		part, err := attachments.ExternalPart(u, host, c.now().Add(attachments.BlobExpiry(expire)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -74,76 +78,76 @@ func (c *Client) prepare(to ConversationID, d Draft) (uploads []uploadRecord, pa
 	return uploads, parts, nil
 }
 
-func (c *Client) send(ctx context.Context, to ConversationID, in commandSend) (Message, error) {
-	in.sent = new(Message)
+func (c *Client) send(ctx context.Context, to chat.ConversationID, in commandSend) (chat.Message, error) {
+	in.sent = new(chat.Message)
 	if err := c.tell(ctx, to, in); err != nil {
-		return Message{}, err
+		return chat.Message{}, err
 	}
 	return *in.sent, nil
 }
 
 // React adds a reaction to a message, of which there may be MaxReactions, or
 // takes it back.
-func (c *Client) React(ctx context.Context, conv ConversationID, id content.MessageID, emoji string, remove bool) error {
-	rec, err := c.messageRecord(conv, id)
+func (ms Messages) React(ctx context.Context, conv chat.ConversationID, id content.MessageID, emoji string, remove bool) error {
+	rec, err := ms.c.messageRecord(conv, id)
 	if err != nil {
 		return err
 	}
 	if len(emoji) == 0 || len(emoji) > content.MaxReactionLength {
 		return errors.New("a reaction is one emoji")
 	}
-	self := c.self.address.String()
-	own := func(r reactionRecord) bool { return r.From == self && r.Emoji == emoji }
+	self := ms.c.self.address.String()
+	own := func(r records.Reaction) bool { return r.From == self && r.Emoji == emoji }
 	i := slices.IndexFunc(rec.Reactions, own)
 	switch {
-	case !remove && i < 0 && rec.reactionsOf(self) >= MaxReactions:
-		return fmt.Errorf("you can react to a message with %d emoji", MaxReactions)
+	case !remove && i < 0 && rec.ReactionsOf(self) >= chat.MaxReactions:
+		return fmt.Errorf("you can react to a message with %d emoji", chat.MaxReactions)
 	case !remove:
-		_, err = c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
+		_, err = ms.c.send(ctx, conv, commandSend{message: content.Reaction(id, emoji)})
 	case i < 0:
 		return errors.New("you did not react with that: choose one of your reactions")
 	default:
-		_, err = c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
+		_, err = ms.c.send(ctx, conv, commandSend{message: content.Unreaction(rec.Reactions[i].ID, id)})
 	}
 	return err
 }
 
 // Edit replaces the text of an own message.
-func (c *Client) Edit(ctx context.Context, conv ConversationID, id content.MessageID, text string) error {
-	if visible(text) == "" {
+func (ms Messages) Edit(ctx context.Context, conv chat.ConversationID, id content.MessageID, text string) error {
+	if names.Visible(text) == "" {
 		return errors.New("nothing of this text can be seen: write another one, or delete the message")
 	}
-	if len(text) > MaxText {
-		return fmt.Errorf("a message may have at most %d bytes", MaxText)
+	if len(text) > chat.MaxText {
+		return fmt.Errorf("a message may have at most %d bytes", chat.MaxText)
 	}
-	original, err := c.ownMessage(conv, id)
+	original, err := ms.c.ownMessage(conv, id)
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, conv, commandSend{message: content.Edit(id, original, text)})
+	_, err = ms.c.send(ctx, conv, commandSend{message: content.Edit(id, original, text)})
 	return err
 }
 
 // Delete retracts an own message for everybody.
-func (c *Client) Delete(ctx context.Context, conv ConversationID, id content.MessageID) error {
-	original, err := c.ownMessage(conv, id)
+func (ms Messages) Delete(ctx context.Context, conv chat.ConversationID, id content.MessageID) error {
+	original, err := ms.c.ownMessage(conv, id)
 	if err != nil {
 		return err
 	}
-	_, err = c.send(ctx, conv, commandSend{message: content.Delete(id, original)})
+	_, err = ms.c.send(ctx, conv, commandSend{message: content.Delete(id, original)})
 	return err
 }
 
-func (c *Client) ownMessage(conv ConversationID, id content.MessageID) (*content.Message, error) {
+func (c *Client) ownMessage(conv chat.ConversationID, id content.MessageID) (*content.Message, error) {
 	rec, err := c.messageRecord(conv, id)
 	if err != nil {
 		return nil, err
 	}
 	if rec.From != c.self.address.String() {
-		return nil, ErrNotYours
+		return nil, chat.ErrNotYours
 	}
 	if rec.Deleted {
-		return nil, ErrNoMessage
+		return nil, chat.ErrNoMessage
 	}
 	return content.Decode(rec.Content)
 }

@@ -8,11 +8,14 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 )
 
 // confirm looks up members whom no server vouched for yet.
 func (c *conversation) confirm() {
-	if c.lookingUp || !c.needsChannel() || c.phase == phaseOffline || !c.lookups.ready(c.now()) {
+	if c.lookingUp || !c.needsChannel() || c.phase == phaseOffline || !c.lookups.Ready(c.now()) {
 		return
 	}
 	if all := c.toConfirm(); len(all) > 0 {
@@ -26,15 +29,15 @@ func (c *conversation) confirm() {
 // and those of contacts.
 func (c *conversation) toConfirm() []string {
 	all := c.unconfirmedMembers()
-	if c.rec.Status != StatusRequest {
+	if c.rec.Status != chat.StatusRequest {
 		return all
 	}
 	return slices.DeleteFunc(all, func(a string) bool {
-		return a != c.rec.Inviter || address(a).Host != c.self.address.Host && !c.rec.Expected
+		return a != c.rec.Inviter || records.Address(a).Host != c.self.address.Host && !c.rec.Expected
 	})
 }
 
-func (in inputChains) step(c *conversation, tx *sealedTx) error {
+func (in inputChains) step(c *conversation, tx *records.Tx) error {
 	c.lookingUp = in.more
 	confirmed := map[string]bool{}
 	for _, address := range c.unconfirmedMembers() {
@@ -43,14 +46,14 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 			continue
 		}
 		if found.err != nil { // one answer of one server decides nothing
-			c.lookups.failedAtOne(c.now(), found.err)
+			c.lookups.FailedAtOne(c.now(), found.err)
 			continue
 		}
 		if err := c.vouch(tx, address, found); err != nil {
-			if errors.Is(err, errStore) || tx.failed != nil {
+			if errors.Is(err, records.ErrStore) || tx.HasFailed() {
 				return err
 			}
-			return c.stop(tx, StatusStopped, fmt.Errorf("%w: %s (%w)", ErrImpostor, address, err))
+			return c.stop(tx, chat.StatusStopped, fmt.Errorf("%w: %s (%w)", chat.ErrImpostor, address, err))
 		}
 		confirmed[address] = true
 		c.changedGeneration(address, found) // notes those that are not known yet
@@ -58,11 +61,11 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 	if len(confirmed) == 0 {
 		return nil
 	}
-	c.lookups.wait = 0 // there is progress
+	c.lookups.Wait = 0 // there is progress
 	c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return confirmed[a] })
-	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d claimRecord) bool { return confirmed[d.Address] })
-	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == StatusRequest {
-		c.rec.Status, c.rec.Expected = StatusActive, false
+	c.rec.Departed = slices.DeleteFunc(c.rec.Departed, func(d records.Claim) bool { return confirmed[d.Address] })
+	if c.rec.Expected && confirmed[c.rec.Inviter] && c.rec.Status == chat.StatusRequest {
+		c.rec.Status, c.rec.Expected = chat.StatusActive, false
 		if err := c.sendProfile(tx); err != nil {
 			return err
 		}
@@ -78,23 +81,23 @@ func (in inputChains) step(c *conversation, tx *sealedTx) error {
 
 // makePreferred makes this the conversation that the peer's address stands for:
 // it is the newest, and the peer's account is confirmed.
-func (c *conversation) makePreferred(tx *sealedTx) error {
+func (c *conversation) makePreferred(tx *records.Tx) error {
 	if c.rec.Inviter != c.rec.Peer {
 		return nil // this account began it, and then it stands there
 	}
-	return tx.put(key(tableDirect, tx.index([]byte(c.rec.Peer))), c.id[:])
+	return tx.Put(records.Key(records.TableDirect, tx.Index([]byte(c.rec.Peer))), c.id[:])
 }
 
 // vouch compares what members of that address claim with the verified chain
 // that their server shows. Only a contradiction between the two is an error:
 // another chain than before, or a key that is not in it.
-func (c *conversation) vouch(tx *sealedTx, address string, found lookup) error {
-	if err := pinChain(tx, found.chain); err != nil {
+func (c *conversation) vouch(tx *records.Tx, address string, found lookup) error {
+	if err := records.PinChain(tx, found.chain); err != nil {
 		return err
 	}
 	for _, i := range c.leavesOf(address) {
 		leaf := c.group.Member(i)
-		cred, err := leafCredential(leaf)
+		cred, err := rules.LeafCredential(leaf)
 		if err == nil {
 			_, err = found.chain.Leaf(cred, leaf.SignatureKey())
 		}

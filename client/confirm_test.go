@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -43,7 +43,7 @@ func TestBadAnswersHoldTheirMemberAlone(t *testing.T) {
 			a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
 			id := group(t, a, b)
 			b.way.Partition("", true)
-			must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+			must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 			pass(time.Minute)
 			c.accept()
 			asked := 0
@@ -62,7 +62,7 @@ func TestBadAnswersHoldTheirMemberAlone(t *testing.T) {
 			b.way.Partition("", false)
 			c.say(id, "from carol")
 			pass(time.Minute)
-			if conv := b.status(id); conv.Status != client.StatusActive || len(b.texts(id)) != 0 {
+			if conv := b.status(id); conv.Status != chat.StatusActive || len(b.texts(id)) != 0 {
 				t.Errorf("%s: meanwhile bob's side is %v (%q) and shows %q", name, conv.Status, conv.Reason.Text, b.texts(id))
 			}
 			if asked < 2 || asked > 10 {
@@ -74,7 +74,7 @@ func TestBadAnswersHoldTheirMemberAlone(t *testing.T) {
 			a.say(id, "from alice")
 			pass(time.Minute)
 			for _, p := range []*person{a, b, c} {
-				if conv := p.status(id); conv.Status != client.StatusActive || len(p.texts(id)) != 3 {
+				if conv := p.status(id); conv.Status != chat.StatusActive || len(p.texts(id)) != 3 {
 					t.Errorf("%s: %v is %v (%q) and has %q", name, p.Address(), conv.Status, conv.Reason.Text, p.texts(id))
 				}
 				must(t, p.Idle(id))
@@ -106,7 +106,7 @@ func TestOneRefusalLosesNoConversation(t *testing.T) {
 			x.alice.say(x.id, "hello")
 			pass(time.Minute)
 			conv := x.bob.status(x.id)
-			if lost := conv.Status == client.StatusLost; lost != one.lost || lost == (len(x.bob.texts(x.id)) == 1) {
+			if lost := conv.Status == chat.StatusLost; lost != one.lost || lost == (len(x.bob.texts(x.id)) == 1) {
 				t.Errorf("after %v of refusals: %v (%q), %q", one.lasts, conv.Status, conv.Reason.Text, x.bob.texts(x.id))
 			}
 		})

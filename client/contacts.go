@@ -3,109 +3,58 @@
 package client
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
-func contactKey(tx *sealedTx, address string) []byte {
-	return key(tableContact, tx.index([]byte(address)))
-}
-
-func loadContact(tx *sealedTx, address string) (contactRecord, error) {
-	rec := contactRecord{Version: recordVersion, Address: address}
-	_, err := tx.load(contactKey(tx, address), &rec)
-	return rec, err
-}
-
-func saveContact(tx *sealedTx, rec contactRecord) error {
-	return tx.save(contactKey(tx, rec.Address), &rec)
-}
-
 // mayAdd refuses people who are blocked: whoever wants them back says so.
-func mayAdd(tx *sealedTx, addresses []string) error {
+func mayAdd(tx *records.Tx, addresses []string) error {
 	for _, a := range addresses {
-		rec, err := loadContact(tx, a)
+		rec, err := records.LoadContact(tx, a)
 		if err != nil {
 			return err
 		}
 		if rec.Blocked {
-			return refusal{worded{ErrBlocked, fmt.Sprintf("you blocked %s; unblock them first", a)}}
+			return refusal{chat.Worded{Kind: chat.ErrBlocked, Text: fmt.Sprintf("you blocked %s; unblock them first", a)}}
 		}
 	}
 	return nil
 }
 
-// ensureContact adds an account to the contacts.
-func ensureContact(tx *sealedTx, address string) error {
-	rec, err := loadContact(tx, address)
-	if err != nil || rec.Known && !rec.Blocked {
-		return err
-	}
-	rec.Known, rec.Blocked = true, false
-	return saveContact(tx, rec)
-}
-
-// pinChain remembers an account's chain. Once it is known, only a chain that
-// extends it is accepted.
-func pinChain(tx *sealedTx, chain *account.Chain) error {
-	pinned, err := pinnedChain(tx, chain.Address())
-	if err != nil {
-		return err
-	}
-	if pinned != nil && !chain.Extends(pinned.Head()) {
-		return fmt.Errorf("%w: the server shows another account than before", ErrImpostor)
-	}
-	if pinned != nil && pinned.Head() == chain.Head() {
-		return nil
-	}
-	rec := chainRecord{Version: recordVersion, Statements: chain.Statements()}
-	return tx.save(key(tableChain, tx.index([]byte(chain.Address().String()))), &rec)
-}
-
-// pinnedChain returns the chain that is remembered of an account, nil if there
-// is none.
-func pinnedChain(tx *sealedTx, a account.Address) (*account.Chain, error) {
-	var rec chainRecord
-	ok, err := tx.load(key(tableChain, tx.index([]byte(a.String()))), &rec)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return account.Verify(a, rec.Statements)
-}
-
 // Contacts returns all contacts, by address.
-func (c *Client) Contacts() ([]Contact, error) {
-	var all []Contact
-	err := c.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableContact), false, func(_, v []byte) (bool, error) {
-			var rec contactRecord
-			if err := decodeRecord(v, &rec); err != nil {
+func (pp People) Contacts() ([]chat.Contact, error) {
+	var all []chat.Contact
+	err := pp.c.store.View(func(tx *records.Tx) error {
+		return tx.Scan([]byte(records.TableContact), false, func(_, v []byte) (bool, error) {
+			var rec records.Contact
+			if err := records.Decode(v, &rec); err != nil {
 				return false, err
 			}
 			if rec.Known || rec.Blocked || rec.Name != "" {
-				contact, err := rec.contact(tx)
+				contact, err := rec.View(tx)
 				all = append(all, contact)
 				return true, err
 			}
 			return true, nil
 		})
 	})
-	slices.SortFunc(all, func(a, b Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+	slices.SortFunc(all, func(a, b chat.Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	return all, err
 }
 
 // Contact returns what is known of somebody.
-func (c *Client) Contact(a account.Address) (contact Contact, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, a.String())
+func (pp People) Contact(a account.Address) (contact chat.Contact, err error) {
+	err = pp.c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, a.String())
 		if err == nil {
-			contact, err = rec.contact(tx)
+			contact, err = rec.View(tx)
 		}
 		return err
 	})
@@ -114,89 +63,21 @@ func (c *Client) Contact(a account.Address) (contact Contact, err error) {
 
 // NameOf returns what to call somebody: the private name, or the name that they
 // chose, or else the address.
-func (c *Client) NameOf(a account.Address) (name string, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, a.String())
-		name = rec.shown()
+func (pp People) NameOf(a account.Address) (name string, err error) {
+	err = pp.c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, a.String())
+		name = rec.DisplayName()
 		return err
 	})
 	return name, err
 }
 
-func (r *contactRecord) shown() string {
-	return displayName(r.Name, r.verifiedProfileName(), r.Address)
-}
-
-// verifiedProfileName returns the profile name to show: for a verified contact
-// the name at the time of verification, if there was one.
-func (r *contactRecord) verifiedProfileName() string {
-	if len(r.Verified) > 0 && visible(r.VerifiedProfile) != "" {
-		return r.VerifiedProfile
-	}
-	return r.Profile
-}
-
-// DisplayName returns the name to show for a contact, as NameOf does for an address.
-func (c Contact) DisplayName() string {
-	return displayName(c.Name, cmp.Or(c.VerifiedProfile, c.Profile), c.Address.String())
-}
-
-// displayName returns the first non-empty of private name, profile name and
-// address.
-func displayName(private, profile, address string) string {
-	return cmp.Or(private, shownProfile(profile), address)
-}
-
-// visible is a name that others gave, or nothing if nothing of it can be seen.
-func visible(name string) string {
-	if strings.ContainsFunc(name, isVisible) {
-		return name
-	}
-	return ""
-}
-
-// shownProfile is the name that somebody gave themselves as it is shown: it is
-// empty if nothing of it can be seen, or if it looks like an address, which is
-// then shown instead of it.
-func shownProfile(name string) string {
-	if LooksLikeAddress(name) {
-		return ""
-	}
-	return visible(name)
-}
-
-// blanks are ranges of letters, marks and symbols that leave nothing on the
-// screen: fillers, selectors of variants, Braille without dots.
-var blanks = [...][2]rune{
-	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2800, 0x2800}, {0x3164, 0x3164},
-	{0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0x1d159, 0x1d159}, {0xe0100, 0xe01ef},
-}
-
-// isVisible reports whether a rune leaves something on the screen. Package
-// strconv has a table of those that may, which is linked anyway.
-func isVisible(r rune) bool {
-	blank := slices.ContainsFunc(blanks[:], func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
-	return r != ' ' && strconv.IsPrint(r) && !blank
-}
-
-func (r *contactRecord) contact(tx *sealedTx) (Contact, error) {
-	c := Contact{Address: address(r.Address), Name: r.Name, Profile: shownProfile(r.Profile), Blocked: r.Blocked, Verified: r.verified(tx)}
-	if len(r.Verified) > 0 {
-		c.VerifiedProfile = shownProfile(r.VerifiedProfile)
-	}
-	conv, err := openDirect(tx, r.Address)
-	if conv != nil {
-		c.Conversation = conversationID(conv.Channel)
-	}
-	return c, err
-}
-
-// SetContactName gives somebody a name that only this account sees.
-func (c *Client) SetContactName(a account.Address, name string) error {
+// SetName gives somebody a name that only this account sees.
+func (pp People) SetName(a account.Address, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.noteContact(a, func(_ *sealedTx, rec *contactRecord) error {
+	return pp.c.noteContact(a, func(_ *records.Tx, rec *records.Contact) error {
 		rec.Name = name
 		return nil
 	})
@@ -204,49 +85,45 @@ func (c *Client) SetContactName(a account.Address, name string) error {
 
 // noteContact changes what is known of somebody, and tells interfaces, since the
 // conversation with them shows it.
-func (c *Client) noteContact(a account.Address, change func(*sealedTx, *contactRecord) error) error {
-	var with *convRecord
-	var rec contactRecord
-	err := c.store.update(func(tx *sealedTx) (err error) {
-		if rec, err = loadContact(tx, a.String()); err != nil {
+func (c *Client) noteContact(a account.Address, change func(*records.Tx, *records.Contact) error) error {
+	var with *records.Conversation
+	var rec records.Contact
+	err := c.store.Update(func(tx *records.Tx) (err error) {
+		if rec, err = records.LoadContact(tx, a.String()); err != nil {
 			return err
 		}
 		if err := change(tx, &rec); err != nil {
 			return err
 		}
-		if err := saveContact(tx, rec); err != nil {
+		if err := records.SaveContact(tx, rec); err != nil {
 			return err
 		}
-		with, err = openDirect(tx, a.String())
+		with, err = records.OpenDirect(tx, a.String())
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.emit(NameEvent{a, rec.shown()})
+	c.emit(chat.NameEvent{Address: a, Name: rec.DisplayName()})
 	if with == nil {
 		return nil
 	}
-	return c.tell(c.ctx, conversationID(with.Channel), commandChoose{func(*listRecord) {}})
+	return c.tell(c.ctx, chat.IDOf(with.Channel), commandChoose{func(*records.List) {}})
 }
 
 // checkLabel bounds what people call each other and their groups.
 func checkLabel(s string) error {
-	if len(s) > MaxTitle {
-		return worded{ErrTooLong, fmt.Sprintf("a name may have at most %d bytes", MaxTitle)}
+	if len(s) > chat.MaxTitle {
+		return chat.Worded{Kind: chat.ErrTooLong, Text: fmt.Sprintf("a name may have at most %d bytes", chat.MaxTitle)}
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return fmt.Errorf("a name may not contain control characters; leave them out")
 	}
-	if s != "" && visible(s) == "" {
+	if s != "" && names.Visible(s) == "" {
 		return fmt.Errorf("nothing of this name can be seen; choose one with letters, digits or signs")
 	}
-	if strings.ContainsFunc(s, isBidiControl) {
+	if strings.ContainsFunc(s, names.IsBidiControl) {
 		return fmt.Errorf("a name may not contain characters that turn the text around it; leave them out")
 	}
 	return nil
 }
-
-// isBidiControl reports whether a rune changes the direction of the text after
-// it: embeddings, overrides and isolates.
-func isBidiControl(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }

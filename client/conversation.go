@@ -9,13 +9,16 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -59,10 +62,10 @@ type conversation struct {
 	self   identity
 	now    func() time.Time
 	life   func() lifeClock // for what disappears; nil: now is right
-	id     cid
-	rec    convRecord
+	id     records.CID
+	rec    records.Conversation
 	group  *mls.Group
-	state  groupState
+	state  rules.State
 	reader *groupReader
 	out    *outcome
 	dirty  bool // rec has changed
@@ -82,8 +85,8 @@ type conversation struct {
 	// What can fail by itself is tried again by itself: opening the channel,
 	// posting to it, letters to other servers, lookups at other servers,
 	// uploads.
-	channel, posts, lookups, uploads backoff
-	letters                          map[string]backoff // by server
+	channel, posts, lookups, uploads link.Backoff
+	letters                          map[string]link.Backoff // by server
 	// filesFirst is until when everything waits for an upload that goes well.
 	filesFirst time.Time
 	// opening counts how often the channel was opened.
@@ -127,17 +130,17 @@ type conversation struct {
 
 // An outItem is an outbox record on its way.
 type outItem struct {
-	outboxRecord
+	records.OutboxItem
 	n        uint64
 	digest   [sha256.Size]byte // of Ciphertext
 	posted   uint64            // in which opening of the channel; 0 if it is yet to be posted
 	working  bool              // a lookup or upload is under way
 	packages map[string]invitee
-	lookups  backoff // of those to be added
+	lookups  link.Backoff // of those to be added
 }
 
 type delivery struct {
-	deliveryRecord
+	records.Delivery
 	n       uint64
 	working bool
 }
@@ -145,15 +148,15 @@ type delivery struct {
 // groupReader lets package mls read its records: within the transaction of
 // the present step.
 type groupReader struct {
-	tx *sealedTx
-	id cid
+	tx *records.Tx
+	id records.CID
 }
 
 func (r *groupReader) Get(name string) ([]byte, error) {
 	if r.tx == nil {
 		return nil, errors.New("client: the group was read outside of a transaction")
 	}
-	return r.tx.get(key(tableGroup, r.id[:], []byte(name)))
+	return r.tx.Get(records.Key(records.TableGroup, r.id[:], []byte(name)))
 }
 
 // mlsConfig has the lifetimes of new leaves checked by those who add them. Those
@@ -164,20 +167,20 @@ func mlsConfig() mls.Config {
 }
 
 // loadConversation restores a conversation from the store.
-func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid) (*conversation, error) {
-	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
+func loadConversation(tx *records.Tx, self identity, now func() time.Time, id records.CID) (*conversation, error) {
+	c := &conversation{self: self, now: now, id: id, reader: &groupReader{tx: tx, id: id}, typists: typists{}, letters: map[string]link.Backoff{}, nudging: nudging{peers: map[string]peerTimes{}}}
 	defer func() { c.reader.tx = nil }()
-	ok, err := tx.load(key(tableConversation, id[:]), &c.rec)
+	ok, err := tx.Load(records.Key(records.TableConversation, id[:]), &c.rec)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, ErrNoConversation
+		return nil, chat.ErrNoConversation
 	}
 	if c.group, err = mls.LoadGroup(c.reader, mlsConfig()); err != nil {
 		return nil, fmt.Errorf("client: loading a conversation: %w", err)
 	}
-	if c.state, err = parseGroupState(c.group.Extensions()); err != nil {
+	if c.state, err = rules.ParseState(c.group.Extensions()); err != nil {
 		return nil, err
 	}
 	if len(c.group.PendingProposals()) > 0 {
@@ -185,7 +188,7 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	}
 	c.scheduleEjection()
 	if c.rec.Reported == nil { // nobody waits for reports of what came before there were any
-		c.rec.Reported = &reportedRecord{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
+		c.rec.Reported = &records.Reported{Delivered: c.rec.NextOrder, Read: c.rec.NextOrder, ReadSent: c.rec.NextOrder}
 	}
 	if c.hasUnsentReceipts() {
 		c.reportAt = c.now() // time enough has passed
@@ -193,10 +196,10 @@ func loadConversation(tx *sealedTx, self identity, now func() time.Time, id cid)
 	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx))
 }
 
-func (c *conversation) loadOutbox(tx *sealedTx) error {
-	err := tx.scan(key(tableOutbox, c.id[:]), false, func(k, v []byte) (bool, error) {
-		item := &outItem{n: lastNumber(k)}
-		if err := decodeRecord(v, &item.outboxRecord); err != nil {
+func (c *conversation) loadOutbox(tx *records.Tx) error {
+	err := tx.Scan(records.Key(records.TableOutbox, c.id[:]), false, func(k, v []byte) (bool, error) {
+		item := &outItem{n: records.LastNumber(k)}
+		if err := records.Decode(v, &item.OutboxItem); err != nil {
 			return false, err
 		}
 		item.digest = sha256.Sum256(item.Ciphertext)
@@ -209,9 +212,9 @@ func (c *conversation) loadOutbox(tx *sealedTx) error {
 	// A commit of what others proposed goes before all that waits for it, and a
 	// removal before what those who go should not hear.
 	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
-	return tx.scan(key(tableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
-		d := &delivery{n: lastNumber(k)}
-		if err := decodeRecord(v, &d.deliveryRecord); err != nil {
+	return tx.Scan(records.Key(records.TableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
+		d := &delivery{n: records.LastNumber(k)}
+		if err := records.Decode(v, &d.Delivery); err != nil {
 			return false, err
 		}
 		c.deliver = append(c.deliver, d)
@@ -232,9 +235,9 @@ func (o *outItem) urgency() int {
 }
 
 // begin and end bracket what happens to the machine in one transaction.
-func (c *conversation) begin(tx *sealedTx, out *outcome) { c.reader.tx, c.out = tx, out }
+func (c *conversation) begin(tx *records.Tx, out *outcome) { c.reader.tx, c.out = tx, out }
 
-func (c *conversation) end(tx *sealedTx) error {
+func (c *conversation) end(tx *records.Tx) error {
 	c.typists.expire(c)
 	err := c.pump(tx)
 	c.grant()
@@ -247,12 +250,12 @@ func (c *conversation) end(tx *sealedTx) error {
 	}
 	if err == nil && c.stirs {
 		c.stirs = false
-		err = noteRecent(tx, c.id)
+		err = records.NoteRecent(tx, c.id)
 	}
 	if err == nil && c.dirty {
 		c.dirty = false
 		c.rec.Group, c.rec.Title, c.rec.Timer = c.state.Group, c.state.Title, c.state.Timer
-		err = errors.Join(tx.save(key(tableConversation, c.id[:]), &c.rec), c.tellSummary(tx))
+		err = errors.Join(tx.Save(records.Key(records.TableConversation, c.id[:]), &c.rec), c.tellSummary(tx))
 	}
 	c.reader.tx, c.out = nil, nil
 	return err
@@ -260,7 +263,7 @@ func (c *conversation) end(tx *sealedTx) error {
 
 // reload reads the conversation again, after the mailbox entered it anew. The
 // connection stays.
-func (c *conversation) reload(tx *sealedTx, out *outcome) (*conversation, error) {
+func (c *conversation) reload(tx *records.Tx, out *outcome) (*conversation, error) {
 	again, err := loadConversation(tx, c.self, c.now, c.id)
 	if err != nil {
 		return nil, err
@@ -277,9 +280,9 @@ func (c *conversation) touch() { c.dirty = true }
 // rest has the machine woken when something may be tried again.
 func (c *conversation) rest() {
 	now := c.now()
-	times := []time.Time{c.channel.until, c.posts.until, c.lookups.until, c.uploads.until, c.filesFirst, c.commitAt, c.reportAt}
+	times := []time.Time{c.channel.Until, c.posts.Until, c.lookups.Until, c.uploads.Until, c.filesFirst, c.commitAt, c.reportAt}
 	for _, item := range c.outbox {
-		times = append(times, item.lookups.until)
+		times = append(times, item.lookups.Until)
 	}
 	times = slices.Concat(slices.AppendSeq(times, maps.Values(c.typists)), c.nudgeTimes(), c.removalDeadlines(), c.deliveryTimes(), c.checkTimes())
 	for _, at := range times {
@@ -300,16 +303,16 @@ func (c *conversation) wakeAt(times ...time.Time) {
 }
 
 // apply persists a delta of the group.
-func (c *conversation) apply(tx *sealedTx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
+func (c *conversation) apply(tx *records.Tx, d mls.Delta) error { return applyDelta(tx, c.id, d) }
 
-func applyDelta(tx *sealedTx, id cid, d mls.Delta) error {
+func applyDelta(tx *records.Tx, id records.CID, d mls.Delta) error {
 	for _, name := range d.Delete {
-		if err := tx.delete(key(tableGroup, id[:], []byte(name))); err != nil {
+		if err := tx.Delete(records.Key(records.TableGroup, id[:], []byte(name))); err != nil {
 			return err
 		}
 	}
 	for _, r := range d.Put {
-		if err := tx.put(key(tableGroup, id[:], []byte(r.Key)), r.Value); err != nil {
+		if err := tx.Put(records.Key(records.TableGroup, id[:], []byte(r.Key)), r.Value); err != nil {
 			return err
 		}
 	}
@@ -340,22 +343,22 @@ func accessPublic(e exporter, channel protocol.ChannelID) (protocol.AccessKey, e
 
 // enterEpoch keeps the envelope key of the group's present epoch and forgets
 // the oldest.
-func enterEpoch(tx *sealedTx, id cid, g *mls.Group, channel protocol.ChannelID) error {
+func enterEpoch(tx *records.Tx, id records.CID, g *mls.Group, channel protocol.ChannelID) error {
 	k, err := g.Export("securecrypt envelope", channel[:], envelope.KeySize)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
-	if err := tx.put(key(tableEnvelope, id[:], number(g.Epoch())), k); err != nil {
+	if err := tx.Put(records.Key(records.TableEnvelope, id[:], records.Number(g.Epoch())), k); err != nil {
 		return err
 	}
 	if g.Epoch() < pastEnvelopes {
 		return nil
 	}
-	return tx.delete(key(tableEnvelope, id[:], number(g.Epoch()-pastEnvelopes)))
+	return tx.Delete(records.Key(records.TableEnvelope, id[:], records.Number(g.Epoch()-pastEnvelopes)))
 }
 
-func (c *conversation) envelopeKey(tx *sealedTx, epoch uint64) (k envelope.Key, ok bool, err error) {
-	b, err := tx.get(key(tableEnvelope, c.id[:], number(epoch)))
+func (c *conversation) envelopeKey(tx *records.Tx, epoch uint64) (k envelope.Key, ok bool, err error) {
+	b, err := tx.Get(records.Key(records.TableEnvelope, c.id[:], records.Number(epoch)))
 	if err != nil || len(b) != len(k) {
 		return k, false, err
 	}
@@ -382,7 +385,7 @@ func (c *conversation) index() map[string][]mls.LeafIndex {
 func leavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
 	all := map[string][]mls.LeafIndex{}
 	for i, leaf := range g.Members() {
-		if cred, err := leafCredential(leaf); err == nil {
+		if cred, err := rules.LeafCredential(leaf); err == nil {
 			a := cred.Address.String()
 			all[a] = append(all[a], i)
 		}
@@ -391,7 +394,7 @@ func leavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
 }
 
 // applied makes a commit's epoch the present one.
-func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
+func (c *conversation) applied(tx *records.Tx, commit *mls.StagedCommit) error {
 	delta, err := c.group.Apply(commit)
 	if err != nil {
 		return fmt.Errorf("client: applying a commit: %w", err)
@@ -400,11 +403,11 @@ func (c *conversation) applied(tx *sealedTx, commit *mls.StagedCommit) error {
 	return c.apply(tx, delta)
 }
 
-func (c *conversation) show(tx *sealedTx) *viewBuilder {
-	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
+func (c *conversation) show(tx *records.Tx) *records.Views {
+	return records.NewViews(tx, c.self.address.String(), c.now())
 }
 
-func (c *conversation) tellSummary(tx *sealedTx) error {
+func (c *conversation) tellSummary(tx *records.Tx) error {
 	if c.rec.Hidden {
 		return nil
 	}
@@ -414,19 +417,19 @@ func (c *conversation) tellSummary(tx *sealedTx) error {
 			waiting++
 		}
 	}
-	s, err := c.show(tx).conversation(&c.rec)
+	s, err := c.show(tx).Conversation(&c.rec)
 	s.Waiting = waiting
-	c.out.emit(ConversationEvent{s})
+	c.out.emit(chat.ConversationEvent{Conversation: s})
 	return err
 }
 
 // stop closes the conversation. What still waits cannot be sent any more,
 // except what leaving it needs.
-func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
+func (c *conversation) stop(tx *records.Tx, status chat.Status, err error) error {
 	c.rec.Status, c.rec.Reason, c.rec.Cause = status, "", 0
 	if err != nil {
-		c.rec.Reason, c.rec.Cause = err.Error(), causeOf(err)
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: err})
+		c.rec.Reason, c.rec.Cause = err.Error(), records.CauseOf(err)
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: err})
 	}
 	c.touch()
 	if c.needsChannel() {
@@ -438,15 +441,17 @@ func (c *conversation) stop(tx *sealedTx, status Status, err error) error {
 // needsChannel reports whether the conversation must receive its entries.
 func (c *conversation) needsChannel() bool {
 	switch c.rec.Status {
-	case StatusActive:
+	case chat.StatusActive:
 		return true
-	case StatusRequest: // a stranger fills it up to here, whose server vouched for them
+	case chat.StatusRequest: // a stranger fills it up to here, whose server vouched for them
 		return c.rec.NextOrder < maxRequestMessages || len(c.toConfirm()) > 0
-	case StatusLeft:
+	case chat.StatusLeft:
 		return c.awaitsRemoval()
 	}
 	return false
 }
 
-// randomness of identifiers that are no keys comes from here, too.
-var random io.Reader = rand.Reader
+// rules are what a change of the group is judged by at present.
+func (c *conversation) rules() rules.Rules {
+	return rules.Rules{State: c.state, Leaves: c.index(), Idle: c.rec.Idle}
+}

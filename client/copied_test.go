@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/store/storetest"
 )
@@ -19,8 +20,8 @@ import (
 func (p *person) copied(t *testing.T, way string, x *trio) *person {
 	t.Helper()
 	to := memory.New()
-	must(t, p.store.View(func(from client.Tx) error {
-		return to.Update(func(tx client.Tx) error {
+	must(t, p.store.View(func(from backend.Tx) error {
+		return to.Update(func(tx backend.Tx) error {
 			return from.Scan(nil, nil, false, func(key, value []byte) (bool, error) { return true, tx.Put(key, value) })
 		})
 	}))
@@ -34,7 +35,7 @@ func (p *person) copied(t *testing.T, way string, x *trio) *person {
 func (p *person) isCopied() bool {
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
-	return errors.Is(p.Sync(ctx), client.ErrProfileCopied)
+	return errors.Is(p.Sync(ctx), chat.ErrProfileCopied)
 }
 
 // A copy of a profile that is used beside it is noticed before it encrypts
@@ -58,7 +59,7 @@ func TestProfileRunsTwice(t *testing.T) {
 				t.Errorf("%s is not told", name)
 			}
 		}
-		must(t, x.alice.TakeOver(soon(t)))
+		must(t, x.alice.Account().TakeOver(soon(t)))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"A1", "A2"})
 		laptop.Close()
@@ -84,7 +85,7 @@ func TestProfileIsPutBack(t *testing.T) {
 		pass(time.Minute)
 		x.bob.accept()
 		pass(time.Minute)
-		must(t, x.alice.SetRole(t.Context(), x.id, x.bob.Address(), client.RoleOwner))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.bob.Address(), chat.RoleOwner))
 		pass(time.Minute)
 		old := x.alice.copied(t, "alice", x)
 		x.alice.restart()
@@ -100,17 +101,17 @@ func TestProfileIsPutBack(t *testing.T) {
 		if !old.isCopied() {
 			t.Fatal("the old profile is not told")
 		}
-		must(t, old.TakeOver(soon(t)))
+		must(t, old.Account().TakeOver(soon(t)))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(other), []string{"from bob", "three"})
-		if c := old.status(x.id); c.Status != client.StatusLost {
+		if c := old.status(x.id); c.Status != chat.StatusLost {
 			t.Errorf("where the newer profile wrote: %s", c.Status)
 		}
 		old.Close()
-		must(t, x.bob.SetRole(t.Context(), x.id, old.Address(), client.RoleMember))
+		must(t, x.bob.Groups().SetRole(t.Context(), x.id, old.Address(), chat.RoleMember))
 		pass(time.Minute)
-		must(t, x.bob.RemoveMembers(t.Context(), x.id, []account.Address{old.Address()}))
-		must(t, x.bob.AddMembers(t.Context(), x.id, []account.Address{old.Address()}))
+		must(t, x.bob.Groups().Remove(t.Context(), x.id, []account.Address{old.Address()}))
+		must(t, x.bob.Groups().Add(t.Context(), x.id, []account.Address{old.Address()}))
 		pass(time.Minute)
 		old.open()
 		must(t, old.ConnectAll())
@@ -130,10 +131,10 @@ func TestServerLosesAccounts(t *testing.T) {
 		x.net.Server(host).Lose()
 		pass(time.Minute)
 		for _, p := range []*person{x.alice, x.bob, x.mallory} {
-			if err := p.Sync(soon(t)); !errors.Is(err, client.ErrNoAccount) {
+			if err := p.Sync(soon(t)); !errors.Is(err, chat.ErrNoAccount) {
 				t.Errorf("%s is told %v", p.Address(), err)
 			}
-			must(t, p.RegisterAgain(soon(t), ""))
+			must(t, p.Account().RegisterAgain(soon(t), ""))
 		}
 		pass(20 * time.Minute)
 		x.talks(t)

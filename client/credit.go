@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -75,7 +76,7 @@ var errCredit = errors.New("the server sends what it did not announce")
 
 // noteChannelState notes the newest entry that there is, and has the channel
 // read again if the server went back in time.
-func (c *conversation) noteChannelState(tx *sealedTx, state protocol.ChannelState) error {
+func (c *conversation) noteChannelState(tx *records.Tx, state protocol.ChannelState) error {
 	c.credit.newest = state.Last
 	if c.rec.Refused != 0 {
 		c.rec.Refused = 0
@@ -110,12 +111,12 @@ func (c *conversation) armGapTimer() {
 func (c *conversation) reopenChannel(why error) {
 	c.phase, c.caughtUp = min(c.phase, phaseClosed), false
 	if c.credit.narrow {
-		c.channel.failed(c.now(), why)
+		c.channel.Failed(c.now(), why)
 	}
 	c.credit.narrow = true
 }
 
-func (inputLost) step(c *conversation, tx *sealedTx) error {
+func (inputLost) step(c *conversation, tx *records.Tx) error {
 	if c.rec.Cursor > c.credit.from {
 		c.credit.narrow = false // there was room for some, and will be for more
 	}
@@ -123,7 +124,7 @@ func (inputLost) step(c *conversation, tx *sealedTx) error {
 	return nil
 }
 
-func (inputNoCredit) step(c *conversation, _ *sealedTx) error {
+func (inputNoCredit) step(c *conversation, _ *records.Tx) error {
 	c.credit.unsupported = true
 	return nil
 }
@@ -157,7 +158,7 @@ func (c *conversation) grant() {
 	})
 }
 
-func (in inputGranted) step(c *conversation, tx *sealedTx) error {
+func (in inputGranted) step(c *conversation, tx *records.Tx) error {
 	if in.opening != c.opening || c.phase < phaseCatching || !errors.As(in.err, new(*protocol.Error)) {
 		return nil // of an earlier opening, or the connection ended
 	}
@@ -165,7 +166,7 @@ func (in inputGranted) step(c *conversation, tx *sealedTx) error {
 	if errors.Is(in.err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		c.credit.unsupported = true
 	} else {
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }

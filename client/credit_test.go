@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // newest returns the text of the newest message that somebody has. It reads no
 // other: a long history takes long to decrypt, too long for each look.
-func (p *person) newest(id client.ConversationID) (text string) {
+func (p *person) newest(id chat.ConversationID) (text string) {
 	p.t.Helper()
-	must(p.t, p.History(id, func(m client.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		text = m.Text
 		return m.Notice != nil
 	}))
@@ -27,7 +27,7 @@ func (p *person) newest(id client.ConversationID) (text string) {
 }
 
 // within returns how long it takes until a text is the newest that somebody has.
-func within(t *testing.T, p *person, id client.ConversationID, text string, most time.Duration) time.Duration {
+func within(t *testing.T, p *person, id chat.ConversationID, text string, most time.Duration) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for p.newest(id) != text {
@@ -95,7 +95,7 @@ func TestCatchingUpWithAnyServer(t *testing.T) {
 func TestCatchingUpOnLongMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		all := x.missed(t, 150, func(i int) string { return fmt.Sprint(i) + strings.Repeat("x", client.MaxText-10) })
+		all := x.missed(t, 150, func(i int) string { return fmt.Sprint(i) + strings.Repeat("x", chat.MaxText-10) })
 		x.bob.way.Partition("", false)
 		within(t, x.bob, x.id, all[150], time.Minute)
 		if got := x.bob.texts(x.id); !slices.Equal(got, all) {
@@ -173,7 +173,7 @@ func TestNumbersBeyondTheChannelAreRefused(t *testing.T) {
 			must(t, x.bob.Idle(x.id))
 			m := x.bob.say(x.id, "mine")
 			pass(time.Minute)
-			if got, err := x.bob.Message(x.id, m.ID); err != nil || got.State < client.StateDelivered {
+			if got, err := x.bob.Messages().Message(x.id, m.ID); err != nil || got.State < chat.StateDelivered {
 				t.Errorf("%s: bob's own message is %v, %v", name, got.State, err)
 			}
 		})

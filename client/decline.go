@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
 // removalWait is how long a conversation that was left and deleted is followed so
@@ -15,18 +17,18 @@ const removalWait = 10 * time.Minute
 
 // decline refuses a request: nobody is told, and nothing of it is needed any
 // more.
-func (c *conversation) decline(tx *sealedTx) error {
+func (c *conversation) decline(tx *records.Tx) error {
 	c.rec.Gone = true
 	if err := c.dropDeliveries(tx); err != nil {
 		return err
 	}
-	return c.stop(tx, StatusLeft, nil)
+	return c.stop(tx, chat.StatusLeft, nil)
 }
 
 // dropDeliveries gives up what was to be brought to other places.
-func (c *conversation) dropDeliveries(tx *sealedTx) error {
+func (c *conversation) dropDeliveries(tx *records.Tx) error {
 	for _, d := range c.deliver {
-		if err := tx.delete(key(tableDelivery, c.id[:], number(d.n))); err != nil {
+		if err := tx.Delete(records.Key(records.TableDelivery, c.id[:], records.Number(d.n))); err != nil {
 			return err
 		}
 	}
@@ -56,12 +58,12 @@ func (c *conversation) removalDeadlines() []time.Time {
 
 // conversationsEndedByBlock returns the conversations that blocking an account
 // ends: the direct one, deleted or not, and the requests from that account.
-func (c *Client) conversationsEndedByBlock(who account.Address) (all []ConversationID, err error) {
+func (c *Client) conversationsEndedByBlock(who account.Address) (all []chat.ConversationID, err error) {
 	peer := who.String()
-	err = c.forEachConversation(func(s stored) error {
-		theirs := !s.rec.Group && s.rec.Peer == peer || s.rec.Status == StatusRequest && s.rec.Inviter == peer
-		if theirs && slices.Contains([]Status{StatusActive, StatusRequest, StatusLeft}, s.rec.Status) {
-			all = append(all, conversationID(s.rec.Channel))
+	err = c.forEachConversation(func(s records.Stored) error {
+		theirs := !s.Rec.Group && s.Rec.Peer == peer || s.Rec.Status == chat.StatusRequest && s.Rec.Inviter == peer
+		if theirs && slices.Contains([]chat.Status{chat.StatusActive, chat.StatusRequest, chat.StatusLeft}, s.Rec.Status) {
+			all = append(all, chat.IDOf(s.Rec.Channel))
 		}
 		return nil
 	})

@@ -4,13 +4,17 @@ package client
 
 import (
 	"crypto/ed25519"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -26,7 +30,7 @@ func (c *conversation) nextToAdd(all []string) (some []string) {
 	most := max(1, treeCopies/max(1, int(c.rec.Members)))
 	hosts := map[string]bool{}
 	for _, a := range all {
-		host := address(a).Host
+		host := records.Address(a).Host
 		if len(some) == maxAddsPerCommit || !hosts[host] && len(hosts) == most {
 			continue
 		}
@@ -38,12 +42,12 @@ func (c *conversation) nextToAdd(all []string) (some []string) {
 
 // invite writes the letters to those whom a staged commit brings in, and
 // prepares the tree for their servers if it is too long for a letter.
-func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.StagedCommit, guests []addedDevice) error {
+func (c *conversation) invite(tx *records.Tx, ch *records.Change, staged *mls.StagedCommit, guests []addedDevice) error {
 	if len(guests) == 0 {
 		return nil
 	}
-	var profile profileRecord
-	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+	var profile records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 		return err
 	}
 	key, tree := ed25519.NewKeyFromSeed(profile.SigningKey), staged.RatchetTree()
@@ -54,7 +58,7 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 			return fmt.Errorf("client: %w", err)
 		}
 		to := protocol.DeviceID(g.device.ID())
-		if err := ch.attachTree(&in, tree, address(g.address).Host); err != nil {
+		if err := attachTree(ch, &in, tree, records.Address(g.address).Host); err != nil {
 			return err
 		}
 		if in.Stash != nil {
@@ -64,11 +68,11 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 		if err != nil {
 			return err
 		}
-		rec := letterRecord{To: g.address, Device: to}
+		rec := records.Letter{To: g.address, Device: to}
 		if rec.Letter, err = letter.Seal(pub, to, in); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(random, rec.ID[:]); err != nil {
+		if _, err := crand.Read(rec.ID[:]); err != nil {
 			return err
 		}
 		ch.Letters = append(ch.Letters, rec)
@@ -81,18 +85,18 @@ func (c *conversation) invite(tx *sealedTx, ch *changeRecord, staged *mls.Staged
 // attachTree puts the tree into an invitation, or has it lie at the server of
 // the mailbox, which alone a recipient asks before accepting. Each server gets
 // another ciphertext.
-func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte, host string) error {
+func attachTree(ch *records.Change, in *letter.Invitation, tree []byte, host string) error {
 	if len(tree) <= letter.MaxTree {
 		in.Tree = tree
 		return nil
 	}
-	i := slices.IndexFunc(ch.Trees, func(t treeRecord) bool { return t.Host == host })
+	i := slices.IndexFunc(ch.Trees, func(t records.Tree) bool { return t.Host == host })
 	if i < 0 {
-		stash, err := newStash(tree)
+		stash, err := attachments.NewStash(tree)
 		if err != nil {
 			return err
 		}
-		i, ch.Trees = len(ch.Trees), append(ch.Trees, treeRecord{host, *stash})
+		i, ch.Trees = len(ch.Trees), append(ch.Trees, records.Tree{Host: host, Stash: *stash})
 	}
 	in.Stash = &ch.Trees[i].Stash.Ref
 	return nil
@@ -102,7 +106,7 @@ func (ch *changeRecord) attachTree(in *letter.Invitation, tree []byte, host stri
 func (c *conversation) destination(d *delivery) string {
 	switch {
 	case d.Letter != nil:
-		return address(d.Letter.To).Host
+		return records.Address(d.Letter.To).Host
 	case d.Host != "":
 		return d.Host
 	}
@@ -124,7 +128,7 @@ func (c *conversation) sendInvitations() {
 			return
 		case d.working:
 			under++
-		case waits[host] || !tries.ready(c.now()):
+		case waits[host] || !tries.Ready(c.now()):
 		case d.Stash != nil:
 			under++
 			d.working = true
@@ -143,9 +147,11 @@ func (c *conversation) sendInvitations() {
 	}
 }
 
-func (in inputLetter) step(c *conversation, tx *sealedTx) error { return c.delivered(tx, in.n, in.err) }
+func (in inputLetter) step(c *conversation, tx *records.Tx) error {
+	return c.delivered(tx, in.n, in.err)
+}
 
-func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
+func (c *conversation) delivered(tx *records.Tx, n uint64, err error) error {
 	i := slices.IndexFunc(c.deliver, func(d *delivery) bool { return d.n == n })
 	if i < 0 {
 		return nil
@@ -153,9 +159,9 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	d := c.deliver[i]
 	d.working = false
 	host := c.destination(d)
-	if err != nil && (retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || c.mayRegister(d, err)) {
+	if err != nil && (link.Retryable(err) || errors.Is(err, &protocol.Error{Code: protocol.CodeQuotaExceeded}) || c.mayRegister(d, err)) {
 		tries := c.letters[host]
-		tries.failed(c.now(), err)
+		tries.Failed(c.now(), err)
 		c.letters[host] = tries
 		if d.Letter != nil { // one full mailbox holds up no other
 			c.deliver = append(slices.Delete(c.deliver, i, i+1), d)
@@ -164,7 +170,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	delete(c.letters, host)
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.out.emit(FailureEvent{Conversation: conversationID(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Err: fmt.Errorf("an invitation could not be delivered: %w", err)})
 	}
 	if err == nil && d.Letter != nil {
 		if err := c.logLetter(tx, d); err != nil {
@@ -174,7 +180,7 @@ func (c *conversation) delivered(tx *sealedTx, n uint64, err error) error {
 	}
 	c.deliver = slices.Delete(c.deliver, i, i+1)
 	c.touch()
-	return tx.delete(key(tableDelivery, c.id[:], number(n)))
+	return tx.Delete(records.Key(records.TableDelivery, c.id[:], records.Number(n)))
 }
 
 // accountPatience is how long a letter waits for an account that its server had
@@ -190,7 +196,7 @@ func (c *conversation) mayRegister(d *delivery, err error) bool {
 // deliveryTimes are when letters may be tried again.
 func (c *conversation) deliveryTimes() (all []time.Time) {
 	for _, tries := range c.letters {
-		all = append(all, tries.until)
+		all = append(all, tries.Until)
 	}
 	return all
 }

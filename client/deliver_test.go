@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -45,14 +45,14 @@ func TestInvitationsWaitForNoOtherServer(t *testing.T) {
 					t.Error("bob waits")
 				}
 				pass(time.Hour) // until the other server is asked seldom
-				must(t, alice.AddMembers(t.Context(), id, []account.Address{eve.Address()}))
+				must(t, alice.Groups().Add(t.Context(), id, []account.Address{eve.Address()}))
 				pass(2 * time.Second)
 				if eve.has(id) == nil || dan.has(id) != nil {
 					t.Errorf("eve has %v, dan %v", eve.has(id), dan.has(id))
 				}
 				net.Server("away.example").SetFaults(fakeserver.Faults{})
 				pass(10 * time.Minute)
-				if c := dan.has(id); c == nil || c.Status != client.StatusRequest {
+				if c := dan.has(id); c == nil || c.Status != chat.StatusRequest {
 					t.Errorf("dan has %v", c)
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -23,16 +24,16 @@ var errChanging = errors.New("what the server has on this account changes all th
 // Disclosure returns everything that this account's server has on it, as JSON:
 // what its operator would hand over, by the server's own account. The context
 // bounds how long the server is waited for.
-func (c *Client) Disclosure(ctx context.Context) (json.RawMessage, error) {
-	c.ConnectMailbox()
+func (acc Account) Disclosure(ctx context.Context) (json.RawMessage, error) {
+	acc.c.Account().Connect()
 	var err error
 	for range disclosureAttempts {
-		if err = c.home.sync(ctx); err != nil {
+		if err = acc.c.home.sync(ctx); err != nil {
 			return nil, err // the connection is identified when letters have come
 		}
 		var whole []byte
-		whole, err = c.disclosure(ctx)
-		again := errors.Is(err, errChanging) || errors.Is(err, ErrOffline) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated})
+		whole, err = acc.c.disclosure(ctx)
+		again := errors.Is(err, errChanging) || errors.Is(err, backend.ErrOffline) || errors.Is(err, &protocol.Error{Code: protocol.CodeUnauthenticated})
 		if err == nil || !again || ctx.Err() != nil {
 			return whole, err
 		}
@@ -45,7 +46,7 @@ func (c *Client) disclosure(ctx context.Context) ([]byte, error) {
 	var whole []byte
 	var first *protocol.Disclosure
 	for first == nil || uint64(len(whole)) < first.Size {
-		b, err := c.home.link.call(ctx, protocol.OpAccountDisclose, &protocol.AccountDisclose{Offset: uint64(len(whole))})
+		b, err := c.home.link.Call(ctx, protocol.OpAccountDisclose, &protocol.AccountDisclose{Offset: uint64(len(whole))})
 		if errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) && first != nil {
 			return nil, errChanging // it has become shorter
 		}

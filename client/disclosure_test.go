@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -18,7 +18,7 @@ func TestDisclosure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a := join(t, net, "alice", host)
-		got, err := a.Disclosure(soon(t))
+		got, err := a.Account().Disclosure(soon(t))
 		must(t, err)
 		if string(got) != `{"address":"alice@here.example"}` {
 			t.Errorf("got %s", got)
@@ -34,7 +34,7 @@ func TestDisclosure(t *testing.T) {
 				return fakeserver.Verdict{DropAfter: op == protocol.OpAccountDisclose && asked == 5}
 			},
 		})
-		got, err = a.Disclosure(soon(t))
+		got, err = a.Account().Disclosure(soon(t))
 		must(t, err)
 		if string(got) != `{"letters":""}` {
 			t.Errorf("got %s", got)
@@ -42,7 +42,7 @@ func TestDisclosure(t *testing.T) {
 
 		for _, lie := range []string{"{", strings.Repeat("x", 20)} {
 			net.Server(host).SetFaults(fakeserver.Faults{Disclosure: func(string) string { return lie }})
-			if got, err := a.Disclosure(soon(t)); err == nil {
+			if got, err := a.Account().Disclosure(soon(t)); err == nil {
 				t.Errorf("%q was taken for %s", lie, got)
 			}
 		}
@@ -50,14 +50,14 @@ func TestDisclosure(t *testing.T) {
 			asked++
 			return strings.Repeat("1", 20+asked)
 		}})
-		if _, err := a.Disclosure(soon(t)); err == nil || !strings.Contains(err.Error(), "changes") {
+		if _, err := a.Account().Disclosure(soon(t)); err == nil || !strings.Contains(err.Error(), "changes") {
 			t.Errorf("a disclosure that never holds still: %v", err)
 		}
 
 		a.way.Partition("", true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := a.Disclosure(ctx); !errors.Is(err, client.ErrOffline) {
+		if _, err := a.Account().Disclosure(ctx); !errors.Is(err, backend.ErrOffline) {
 			t.Errorf("without a network: %v", err)
 		}
 	})

@@ -8,20 +8,22 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // outcome collects what a step wants done after its transaction.
 type outcome struct {
 	effects []effect
-	events  []Event
+	events  []chat.Event
 	// unread are the reasons why entries could not be read.
 	unread []error
 }
 
-func (o *outcome) do(e effect)  { o.effects = append(o.effects, e) }
-func (o *outcome) emit(e Event) { o.events = append(o.events, e) }
+func (o *outcome) do(e effect)       { o.effects = append(o.effects, e) }
+func (o *outcome) emit(e chat.Event) { o.events = append(o.events, e) }
 
 // An effect is what a step wants from the outside. The concrete types follow;
 // most are answered by an input.
@@ -64,16 +66,16 @@ type doStash struct {
 // doLetter sends a letter: inputLetter.
 type doLetter struct {
 	n      uint64
-	letter letterRecord
+	letter records.Letter
 }
 
 // doUpload uploads an attachment: inputUploaded.
 type doUpload struct {
 	n        uint64
 	index    int
-	upload   uploadRecord
+	upload   records.Upload
 	expire   time.Duration
-	progress ProgressEvent // says whose file it is
+	progress chat.ProgressEvent // says whose file it is
 }
 
 // doWake asks for an inputTick at a time.
@@ -111,21 +113,21 @@ func (a *actor) perform(ctx context.Context, e effect) {
 	case doFetch:
 		ctx := a.fetch(abroad)
 		c.spawn(func() {
-			message, err := c.fetchStash(ctx, a.host, e.stash)
+			message, err := c.transfers.FetchStash(ctx, a.host, e.stash)
 			if !errors.Is(context.Cause(ctx), errReplaced) {
 				answer(inputFetched{e.seq, message, err})
 			}
 		})
 	case doStash:
 		c.spawn(func() {
-			answer(inputStashed{e.n, e.outbox, c.uploadStash(abroad, cmp.Or(e.host, a.host), e.token, e.box)})
+			answer(inputStashed{e.n, e.outbox, c.transfers.UploadStash(abroad, cmp.Or(e.host, a.host), e.token, e.box)})
 		})
 	case doLetter:
 		c.spawn(func() { answer(inputLetter{e.n, c.sendLetter(abroad, e.letter)}) })
 	case doUpload:
 		ctx, done := a.upload(abroad, e.n)
 		c.spawn(func() {
-			err := c.upload(ctx, a.host, e)
+			err := c.transfers.Upload(ctx, a.host, e.upload, e.expire, e.progress)
 			done() // before the answer leads to the next one of the item
 			answer(inputUploaded{e.n, e.index, err})
 		})

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// expiryTime returns the time in a key of tableExpiry.
+// expiryTime returns the time in a key of TableExpiry.
 func expiryTime(k []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(k[len(k)-16:])), 0)
 }
@@ -48,12 +51,6 @@ func lasting(own, timer time.Duration) time.Duration {
 	return own
 }
 
-// expired reports whether a message is to be shown no more. One that came while
-// this device's clock was behind is shown until it is erased, or for as much longer.
-func (r *messageRecord) expired(now time.Time) bool {
-	return r.Expires != 0 && r.Expires+r.Behind <= now.Unix()
-}
-
 // A lifeClock is what is known of the time when messages are to be erased.
 type lifeClock struct {
 	erase time.Time // up to which time they may be erased
@@ -74,41 +71,41 @@ func (c *conversation) lifeClock() lifeClock {
 	return c.life()
 }
 
-// postpone looks at a message whose time has come by a key of tableExpiry. One
+// postpone looks at a message whose time has come by a key of TableExpiry. One
 // that came while the clock was behind, which was set right since, would have had
 // no time at all: its time is moved by as much. postpone returns when to look at it
 // again, zero if the message is to be erased.
-func postpone(tx *sealedTx, id cid, at []byte, life lifeClock) (again time.Time, err error) {
-	order := lastNumber(at)
-	k := key(tableMessage, id[:], number(order))
-	var rec messageRecord
-	if ok, err := tx.load(k, &rec); err != nil || !ok || rec.Behind == 0 {
+func postpone(tx *records.Tx, id records.CID, at []byte, life lifeClock) (again time.Time, err error) {
+	order := records.LastNumber(at)
+	k := records.Key(records.TableMessage, id[:], records.Number(order))
+	var rec records.Message
+	if ok, err := tx.Load(k, &rec); err != nil || !ok || rec.Behind == 0 {
 		return again, err
 	}
 	moved := rec.Behind - life.secondsBehind()
 	switch {
 	case !life.known:
-		return life.erase.Add(ClockTolerance), nil
-	case time.Duration(moved)*time.Second <= ClockTolerance:
+		return life.erase.Add(chat.ClockTolerance), nil
+	case time.Duration(moved)*time.Second <= chat.ClockTolerance:
 		return again, nil
 	}
 	rec.Expires += moved
 	rec.Behind -= moved
-	if err := tx.delete(at); err != nil {
+	if err := tx.Delete(at); err != nil {
 		return again, err
 	}
-	if err := tx.put(key(tableExpiry, id[:], number(uint64(rec.Expires)), number(order)), nil); err != nil {
+	if err := tx.Put(records.Key(records.TableExpiry, id[:], records.Number(uint64(rec.Expires)), records.Number(order)), nil); err != nil {
 		return again, err
 	}
-	return time.Unix(rec.Expires, 0), tx.save(k, &rec)
+	return time.Unix(rec.Expires, 0), tx.Save(k, &rec)
 }
 
 // sweep erases the messages whose time has come.
-func (c *conversation) sweep(tx *sealedTx) error {
+func (c *conversation) sweep(tx *records.Tx) error {
 	life := c.lifeClock()
 	now := life.erase
 	var due [][]byte
-	err := tx.scan(key(tableExpiry, c.id[:]), false, func(k, _ []byte) (bool, error) {
+	err := tx.Scan(records.Key(records.TableExpiry, c.id[:]), false, func(k, _ []byte) (bool, error) {
 		if at := expiryTime(k); at.After(now) {
 			c.out.do(doWake{c.now().Add(at.Sub(now))})
 			return false, nil
@@ -120,7 +117,7 @@ func (c *conversation) sweep(tx *sealedTx) error {
 		return err
 	}
 	for _, k := range due {
-		order := lastNumber(k)
+		order := records.LastNumber(k)
 		again, err := postpone(tx, c.id, k, life)
 		if err != nil {
 			return err
@@ -147,33 +144,33 @@ func (c *conversation) sweep(tx *sealedTx) error {
 		if rec.Held {
 			continue
 		}
-		rec.erase()
+		rec.Erase()
 		id := rec.ID
-		c.out.emit(MessageEvent{rec.message(conversationID(c.rec.Channel), c.self.address.String()), false})
-		c.out.emit(GoneEvent{conversationID(c.rec.Channel), id, order})
+		c.out.emit(chat.MessageEvent{Message: rec.View(chat.IDOf(c.rec.Channel), c.self.address.String()), New: false})
+		c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel), Message: id, Order: order})
 	}
 	return nil
 }
 
-// expire erases the message that a key of tableExpiry stands for, and returns
+// expire erases the message that a key of TableExpiry stands for, and returns
 // what it was, nil if it is gone already.
-func expire(tx *sealedTx, id cid, at []byte) (*messageRecord, error) {
-	if err := tx.delete(at); err != nil {
+func expire(tx *records.Tx, id records.CID, at []byte) (*records.Message, error) {
+	if err := tx.Delete(at); err != nil {
 		return nil, err
 	}
-	k := key(tableMessage, id[:], number(lastNumber(at)))
-	var rec messageRecord
-	ok, err := tx.load(k, &rec)
+	k := records.Key(records.TableMessage, id[:], records.Number(records.LastNumber(at)))
+	var rec records.Message
+	ok, err := tx.Load(k, &rec)
 	if err != nil || !ok {
 		return nil, err
 	}
-	if err := forgetFiles(tx, useRecord{id, lastNumber(at)}, &rec); err != nil {
+	if err := attachments.ForgetFiles(tx, records.Use{CID: id, Order: records.LastNumber(at)}, &rec); err != nil {
 		return nil, err
 	}
-	if err := forgetSent(tx, id, lastNumber(at), &rec); err != nil {
+	if err := forgetSent(tx, id, records.LastNumber(at), &rec); err != nil {
 		return nil, err
 	}
-	return &rec, tx.delete(k)
+	return &rec, tx.Delete(k)
 }
 
 // expireAll erases what expired while the program did not run, also in
@@ -182,8 +179,8 @@ func (c *Client) expireAll() error {
 	life := c.lifeClock()
 	now := life.erase
 	var due [][]byte
-	err := c.store.view(func(tx *sealedTx) error {
-		return tx.tx.Scan([]byte(tableExpiry), nil, false, func(k, _ []byte) (bool, error) {
+	err := c.store.View(func(tx *records.Tx) error {
+		return tx.ScanKeys([]byte(records.TableExpiry), false, func(k []byte) (bool, error) {
 			if !expiryTime(k).After(now) {
 				due = append(due, slices.Clone(k))
 			}
@@ -193,9 +190,9 @@ func (c *Client) expireAll() error {
 	if err != nil || len(due) == 0 {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error {
+	return c.store.Update(func(tx *records.Tx) error {
 		for _, k := range due {
-			id := cid(k[1 : 1+len(cid{})])
+			id := records.CID(k[1 : 1+len(records.CID{})])
 			again, err := postpone(tx, id, k, life)
 			if err != nil {
 				return err
@@ -206,10 +203,10 @@ func (c *Client) expireAll() error {
 			if _, err := expire(tx, id, k); err != nil {
 				return err
 			}
-			if err := forgetLast(tx, id, lastNumber(k), c.now()); err != nil {
+			if err := records.ForgetLast(tx, id, records.LastNumber(k), c.now()); err != nil {
 				return err
 			}
-			if err := unqueue(tx, id, lastNumber(k)); err != nil {
+			if err := unqueue(tx, id, records.LastNumber(k)); err != nil {
 				return err
 			}
 		}
@@ -219,11 +216,11 @@ func (c *Client) expireAll() error {
 
 // unqueue takes a message out of the outbox of a conversation without a
 // machine.
-func unqueue(tx *sealedTx, id cid, order uint64) error {
+func unqueue(tx *records.Tx, id records.CID, order uint64) error {
 	var at []byte
-	err := tx.scan(key(tableOutbox, id[:]), false, func(k, v []byte) (bool, error) {
-		var item outboxRecord
-		if err := decodeRecord(v, &item); err != nil {
+	err := tx.Scan(records.Key(records.TableOutbox, id[:]), false, func(k, v []byte) (bool, error) {
+		var item records.OutboxItem
+		if err := records.Decode(v, &item); err != nil {
 			return false, err
 		}
 		if item.Order == order {
@@ -234,5 +231,5 @@ func unqueue(tx *sealedTx, id cid, order uint64) error {
 	if err != nil || at == nil {
 		return err
 	}
-	return tx.delete(at)
+	return tx.Delete(at)
 }

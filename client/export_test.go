@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -11,15 +12,19 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Epoch returns the epoch that a conversation is in.
-func (c *Client) Epoch(id ConversationID) (epoch uint64, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+func (c *Client) Epoch(id chat.ConversationID) (epoch uint64, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err == nil {
 			epoch = machine.group.Epoch()
@@ -30,7 +35,7 @@ func (c *Client) Epoch(id ConversationID) (epoch uint64, err error) {
 }
 
 // Idle returns nil if nothing of a conversation waits to be done.
-func (c *Client) Idle(id ConversationID) error {
+func (c *Client) Idle(id chat.ConversationID) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -47,16 +52,16 @@ func (c *Client) Idle(id ConversationID) error {
 // Forge lets a member say in their group whatever package mls lets them. It
 // returns what to put into the channel, with the next epoch's access key if
 // it is a commit. The member's own client learns nothing of it.
-func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
 	var machine *conversation
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		machine, err = loadConversation(tx, c.self, c.now, k)
 		return err
 	})
 	if err != nil {
 		return entry, nil, err
 	}
-	err = c.viewConversation(id, func(tx *sealedTx, _ cid, rec *convRecord) error {
+	err = c.viewConversation(id, func(tx *records.Tx, _ records.CID, rec *records.Conversation) error {
 		machine.reader.tx = tx
 		message, staged, err := act(machine.group)
 		if err != nil {
@@ -84,8 +89,8 @@ func (c *Client) Forge(id ConversationID, act func(*mls.Group) ([]byte, *mls.Sta
 }
 
 // Enclose seals a payload as a member can.
-func (c *Client) Enclose(id ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+func (c *Client) Enclose(id chat.ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
 		machine, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
 			return err
@@ -111,13 +116,13 @@ func (c *Client) Waiting() (n int64) {
 }
 
 // SendContent sends whatever content there is.
-func (c *Client) SendContent(ctx context.Context, id ConversationID, m content.Message) error {
+func (c *Client) SendContent(ctx context.Context, id chat.ConversationID, m content.Message) error {
 	_, err := c.send(ctx, id, commandSend{message: m})
 	return err
 }
 
 // External returns what leads to the first attachment of a message.
-func (c *Client) External(m Message) (content.External, error) {
+func (c *Client) External(m chat.Message) (content.External, error) {
 	ext, _, err := c.attachment(m.Conversation, m.ID, m.Attachments[0].Index)
 	if err != nil {
 		return content.External{}, err
@@ -127,19 +132,19 @@ func (c *Client) External(m Message) (content.External, error) {
 
 // UnnoteUses has the profile forget which messages have its files.
 func (c *Client) UnnoteUses() error {
-	return c.store.update(func(tx *sealedTx) error {
-		all, err := keptFiles(tx)
+	return c.store.Update(func(tx *records.Tx) error {
+		all, err := attachments.KeptFiles(tx)
 		for _, one := range all {
-			one.rec.Uses = nil
-			err = errors.Join(err, saveFile(tx, one.k, &one.rec))
+			one.Rec.Uses = nil
+			err = errors.Join(err, attachments.SaveFile(tx, one.K, &one.Rec))
 		}
 		return err
 	})
 }
 
 // AsSignal puts the MLS message of an entry into the envelope of a signal.
-func (c *Client) AsSignal(id ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
+func (c *Client) AsSignal(id chat.ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
 		machine := conversation{id: k, rec: *rec}
 		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
 		if err != nil {
@@ -162,19 +167,19 @@ var SignalData = signalData
 
 // Retitled returns the extensions of a group with another title.
 func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
-	s, err := parseGroupState(g.Extensions())
+	s, err := rules.ParseState(g.Extensions())
 	if err != nil {
 		return nil, err
 	}
 	s.Title = title
-	e, err := s.extension()
+	e, err := s.Extension()
 	return []mls.Extension{e}, err
 }
 
 // Ghost returns a key package that claims an address with a key that is not
 // the account's.
 func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
-	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, random)
+	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -184,15 +189,15 @@ func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
 	}
 	kp, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: key, Credential: mls.BasicCredential(cred),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState),
-		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: random,
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
+		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: rand.Reader,
 	})
 	return kp, err
 }
 
 // ForgeAll makes a commit that the member's own client, which must not be
 // running, enters.
-func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protocol.Entry, next *protocol.AccessKey, err error) {
+func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry protocol.Entry, next *protocol.AccessKey, err error) {
 	var staged mls.Delta
 	entry, next, err = c.Forge(id, func(g *mls.Group) ([]byte, *mls.StagedCommit, error) {
 		s, delta, err := g.Stage(o)
@@ -202,7 +207,7 @@ func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protoco
 	if err != nil {
 		return entry, next, err
 	}
-	return entry, next, c.store.update(func(tx *sealedTx) error {
+	return entry, next, c.store.Update(func(tx *records.Tx) error {
 		if err := applyDelta(tx, c.ids[id], staged); err != nil {
 			return err
 		}
@@ -219,11 +224,11 @@ func (c *Client) ForgeAll(id ConversationID, o mls.CommitOptions) (entry protoco
 }
 
 // Stored counts the message records of a conversation that are no notices.
-func (c *Client) Stored(id ConversationID) (n int, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		return tx.scan(key(tableMessage, k[:]), false, func(_, v []byte) (bool, error) {
-			var rec messageRecord
-			err := decodeRecord(v, &rec)
+func (c *Client) Stored(id chat.ConversationID) (n int, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		return tx.Scan(records.Key(records.TableMessage, k[:]), false, func(_, v []byte) (bool, error) {
+			var rec records.Message
+			err := records.Decode(v, &rec)
 			if !rec.Notice {
 				n++
 			}
@@ -237,11 +242,11 @@ func (c *Client) Stored(id ConversationID) (n int, err error) {
 // without a file.
 func (c *Client) Kept(t testing.TB) (n int) {
 	t.Helper()
-	fatal(t, c.store.view(func(tx *sealedTx) error {
+	fatal(t, c.store.View(func(tx *records.Tx) error {
 		known := map[string]int64{}
-		err := tx.scan([]byte(tableFile), false, func(k, v []byte) (bool, error) {
-			var rec fileRecord
-			err := decodeRecord(v, &rec)
+		err := tx.Scan([]byte(records.TableFile), false, func(k, v []byte) (bool, error) {
+			var rec records.File
+			err := records.Decode(v, &rec)
 			known[string(k[1:])] = rec.Have
 			n++
 			return true, err
@@ -249,7 +254,7 @@ func (c *Client) Kept(t testing.TB) (n int) {
 		if err != nil {
 			return err
 		}
-		return tx.scan([]byte(tablePiece), false, func(k, v []byte) (bool, error) {
+		return tx.Scan([]byte(records.TablePiece), false, func(k, v []byte) (bool, error) {
 			file := string(k[1 : len(k)-8])
 			known[file] -= int64(len(v))
 			if known[file] < 0 {
@@ -262,10 +267,10 @@ func (c *Client) Kept(t testing.TB) (n int) {
 }
 
 // KeepAtMost bounds the files that the profile keeps.
-func (c *Client) KeepAtMost(n int64) { c.attachments.room = n }
+func (c *Client) KeepAtMost(n int64) { c.transfers.Cache.Room = n }
 
 // ForgetFiles drops what is kept of a message's files.
-func (c *Client) ForgetFiles(m Message) error {
+func (c *Client) ForgetFiles(m chat.Message) error {
 	rec, err := c.messageRecord(m.Conversation, m.ID)
 	if err != nil {
 		return err
@@ -274,13 +279,13 @@ func (c *Client) ForgetFiles(m Message) error {
 	if err != nil {
 		return err
 	}
-	return c.store.update(func(tx *sealedTx) error { return forgetFiles(tx, by, &rec) })
+	return c.store.Update(func(tx *records.Tx) error { return attachments.ForgetFiles(tx, by, &rec) })
 }
 
 // Letters counts the letters that are kept.
 func (c *Client) Letters() (n int) {
-	_ = c.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableLetter), false, func(_, _ []byte) (bool, error) {
+	_ = c.store.View(func(tx *records.Tx) error {
+		return tx.Scan([]byte(records.TableLetter), false, func(_, _ []byte) (bool, error) {
 			n++
 			return true, nil
 		})
@@ -290,24 +295,24 @@ func (c *Client) Letters() (n int) {
 
 // Alike has the client know a conversation whose identifier begins like
 // another's.
-func (c *Client) Alike(id ConversationID) {
+func (c *Client) Alike(id chat.ConversationID) {
 	other := []byte(id)
 	other[16] ^= 1
-	c.Claim(ConversationID(other))
+	c.Claim(chat.ConversationID(other))
 }
 
 // Rival has a channel claim the identifier of a conversation.
-func (c *Client) Rival(id ConversationID) error {
+func (c *Client) Rival(id chat.ConversationID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.registerID(id, cid{1})
+	return c.registerID(id, records.CID{1})
 }
 
 // Claim has the client know another conversation by an identifier.
-func (c *Client) Claim(id ConversationID) {
+func (c *Client) Claim(id chat.ConversationID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ids[id] = cid{1}
+	c.ids[id] = records.CID{1}
 }
 
 // Actors counts the conversations that are at work.
@@ -318,12 +323,12 @@ func (c *Client) Actors() int {
 }
 
 // NameOfChannel is the identifier of a channel's conversation.
-var NameOfChannel = conversationID
+var NameOfChannel = chat.IDOf
 
 // SetProfileAs and RenameAs are SetProfile and Rename of a program that takes
 // every name.
 func (c *Client) SetProfileAs(ctx context.Context, name string) error { return c.setProfile(ctx, name) }
 
-func (c *Client) RenameAs(ctx context.Context, id ConversationID, title string) error {
+func (c *Client) RenameAs(ctx context.Context, id chat.ConversationID, title string) error {
 	return c.rename(ctx, id, title)
 }

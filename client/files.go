@@ -3,275 +3,159 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"path"
-	"time"
+	"slices"
 	"unicode/utf8"
 
-	"github.com/securecrypt/securecrypt/client/attach"
-	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
-	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// encAlgStream is the AEAD number, of the private-use range, of package
-// attach's construction.
-const encAlgStream = content.AEADPrivateUse + 1
-
-// progressStep is how many bytes lie between two ProgressEvents.
-const progressStep = 1 << 20
-
-// ErrChanged means that a file changed between being attached and sent.
-var ErrChanged = errors.New("the file changed after it was attached; attach it again")
-
-// errNoFiles is for programs without a file system.
-var errNoFiles = errors.New("this program does not reach the files of the machine: attach and open files within it")
-
-// Files is the file system of the machine, for programs that have one.
-type Files interface {
-	// Open opens a file to be attached. What is no regular file is refused,
-	// without waiting for it.
-	Open(path string) (Source, error)
-	// Part opens what there is of a download called name in the folder dir;
-	// what is missing is made. No link is followed.
-	Part(dir, name string) (Part, error)
+// Attach copies a file into the profile, sealed, to be sent with a Draft
+// within a week. mediaType may be empty. It works without Files and leaves
+// nothing readable on the device.
+func (fs Files) Attach(ctx context.Context, name, mediaType string, r io.Reader) (chat.FileID, error) {
+	return fs.c.transfers.Attach(ctx, name, mediaType, r)
 }
 
-// A Source is a file that is attached. Path finds it wherever the program is
-// started the next time.
-type Source struct {
-	io.ReadSeekCloser
-	Path, Name string
-}
+// Detach forgets a file that was attached and not sent.
+func (fs Files) Detach(id chat.FileID) error { return fs.c.transfers.Detach(id) }
 
-// A Part is a file that a download goes to. Finish or Discard closes it.
-type Part interface {
-	io.ReadWriteSeeker
-	io.Closer
-	Truncate(size int64) error
-	// Finish makes the file durable and gives it its name in its folder, with
-	// a number if the name is taken, and returns the path.
-	Finish(name string) (path string, err error)
-	// Discard removes the file.
-	Discard() error
-}
-
-// prepareUpload reads a file once to hash it.
-func (c *Client) prepareUpload(file string) (uploadRecord, error) {
-	if c.config.Files == nil {
-		return uploadRecord{}, errNoFiles
-	}
-	f, err := c.config.Files.Open(file)
+// Open opens a file that came with a message, or went with it, and
+// returns its size in bytes. What is not on this device is downloaded first,
+// from where an earlier attempt ended; progress is told as ProgressEvents.
+// What is handed out is what the sender attached, to the last bit.
+func (fs Files) Open(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int) (io.ReadSeekCloser, int64, error) {
+	ext, name, err := fs.c.attachment(conv, id, index)
 	if err != nil {
-		return uploadRecord{}, err
+		return nil, 0, err
 	}
-	defer func() { _ = f.Close() }()
-	if !utf8.ValidString(f.Path) {
-		return uploadRecord{}, errPath
+	if f := fs.c.openLocal(conv, id, index, ext); f != nil {
+		return f, int64(ext.Size), nil
 	}
-	size, err := f.Seek(0, io.SeekEnd)
+	host, err := fs.c.hostOf(conv)
 	if err != nil {
-		return uploadRecord{}, err
+		return nil, 0, err
 	}
-	if size > attach.MaxSize {
-		return uploadRecord{}, attach.ErrTooLarge
+	blob, err := attachments.BlobAt(ext, host)
+	if err != nil {
+		return nil, 0, err
 	}
-	if err := seek(f, 0); err != nil {
-		return uploadRecord{}, err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(fs.c.ctx, func() { cancel(context.Cause(fs.c.ctx)) })()
+	k := attachments.KeyOf(fs.c.store, blob)
+	release, err := fs.c.transfers.Cache.Claim(ctx, k)
+	if err != nil {
+		return nil, 0, err
 	}
-	u := uploadRecord{Path: f.Path, Name: f.Name, Secret: attach.NewSecret()}
-	if u.Size, u.Hash, err = hashOf(f); err != nil {
-		return uploadRecord{}, err
+	defer release()
+	by, err := fs.c.attachmentUse(conv, id)
+	if err != nil {
+		return nil, 0, err
 	}
-	_, err = io.ReadFull(random, u.Token[:])
-	return u, err
+	if err := fs.c.transfers.EnsureCached(ctx, attachments.Location{Host: host, Blob: blob, Name: name, Conv: conv, Msg: id, Index: index}, by, ext, k); err != nil {
+		return nil, 0, err
+	}
+	f, err := fs.c.transfers.Cache.Open(k)
+	if err != nil {
+		return nil, 0, err
+	}
+	return f, f.Size, nil
 }
 
-func hashOf(r io.Reader) (size int64, sum [sha256.Size]byte, err error) {
-	h := sha256.New()
-	size, err = io.Copy(h, r)
-	return size, [sha256.Size]byte(h.Sum(nil)), err
-}
-
-// part returns the MIMI part that tells the receiver where the file is.
-func (u uploadRecord) part(host string, expires time.Time) (content.External, error) {
-	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
-	if err != nil {
-		return content.External{}, err
-	}
-	kind := u.Type
-	if kind == "" {
-		kind = mime.TypeByExtension(path.Ext(u.Name))
-	}
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	return content.External{
-		ContentType: kind, URL: "https://" + host + protocol.BlobPath + "/" + u.Token.BlobID().String(),
-		Expires: uint32(expires.Unix()), Size: uint64(u.Size), EncAlg: encAlgStream,
-		Key: keys.Key[:], Nonce: keys.Nonce[:], HashAlg: content.HashSHA256, ContentHash: u.Hash[:], Filename: u.Name,
-	}, nil
-}
-
-// upload brings a file to the server, from where an earlier attempt ended.
-func (c *Client) upload(ctx context.Context, host string, e doUpload) error {
-	u := e.upload
-	f, err := c.attached(u)
-	if err != nil {
-		return fmt.Errorf("the attached file cannot be read any more (%w): attach it again", err)
-	}
-	defer func() { _ = f.Close() }()
-	ctx, src, stop := unstalled(ctx, f)
-	defer stop()
-	if !u.Kept { // the keys belong to what the file held
-		size, hash, err := hashOf(src)
-		if err != nil {
-			return err
-		}
-		if size != u.Size || hash != u.Hash {
-			return ErrChanged
-		}
-	}
-	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
-	if err != nil {
+// attachmentUse returns the reference by which a message uses a cached file.
+func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (by records.Use, err error) {
+	err = c.viewConversation(conv, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		order, _, err := c.pager(tx, k, conv).find(id)
+		by = records.Use{CID: k, Order: order}
 		return err
-	}
-	total := attach.SealedSize(u.Size)
-	blobs := c.config.Transport.Blobs(host)
-	offset, err := blobs.Create(ctx, u.Token, total, blobExpiry(e.expire))
-	if err != nil || offset == total {
-		return err
-	}
-	box, err := attach.NewEncrypter(keys, src, u.Size, offset)
-	if err != nil {
-		return err
-	}
-	progress := e.progress
-	progress.File, progress.Name, progress.Done, progress.Total = fileID(u.Token.BlobID()), u.Name, offset, total
-	return gone(blobs.Append(ctx, u.Token, offset, c.meter(box, progress)))
+	})
+	return by, err
 }
 
-// attached opens a file that waits to be sent.
-func (c *Client) attached(u uploadRecord) (io.ReadSeekCloser, error) {
-	if u.Kept {
-		f, err := c.attachments.open(keyOfFile(c.store, u.Token.BlobID()))
-		if err != nil {
-			return nil, err
-		}
-		return f, nil
-	}
-	if c.config.Files == nil {
-		return nil, errNoFiles
-	}
-	return c.config.Files.Open(u.Path)
-}
-
-func blobExpiry(expire time.Duration) time.Duration {
-	if expire <= 0 {
-		return protocol.DefaultExpiry
-	}
-	return min(expire, protocol.DefaultExpiry)
-}
-
-// meter tells the progress of what is read.
-func (c *Client) meter(r io.Reader, begin ProgressEvent) io.Reader {
-	if c.config.OnEvent == nil {
-		return r
-	}
-	return &meter{r: r, emit: c.emit, event: begin}
-}
-
-type meter struct {
-	r     io.Reader
-	emit  func(Event)
-	event ProgressEvent
-	told  int64
-}
-
-func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
-	m.event.Done += int64(n)
-	if m.event.Done-m.told >= progressStep || m.event.Done == m.event.Total && m.told != m.event.Total {
-		m.told = m.event.Done
-		m.emit(m.event)
-	}
-	return n, err
-}
-
-// notePaths remembers where the attachments of an own message lie.
-func (c *conversation) notePaths(tx *sealedTx, order uint64, uploads []uploadRecord) error {
-	if len(uploads) == 0 {
+// OpenLocal opens the file of an attachment where it lies on the machine, if
+// it still does and is unchanged.
+func (c *Client) openLocal(conv chat.ConversationID, id content.MessageID, index int, ext *content.External) io.ReadSeekCloser {
+	rec, err := c.messageRecord(conv, id)
+	i := slices.IndexFunc(rec.Paths, func(p records.Path) bool { return p.Index == index })
+	if err != nil || i < 0 {
 		return nil
 	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-	if err != nil || !ok {
-		return err
+	return c.transfers.OpenLocal(rec.Paths[i].Path, ext)
+}
+
+// Save downloads an attachment into a folder, from where an earlier attempt
+// ended, and returns the path. An existing file is never overwritten.
+func (fs Files) Save(ctx context.Context, conv chat.ConversationID, id content.MessageID, index int, dir string) (string, error) {
+	if fs.c.transfers.Files == nil {
+		return "", attachments.ErrNoFiles
+	}
+	ext, name, err := fs.c.attachment(conv, id, index)
+	if err != nil {
+		return "", err
+	}
+	host, err := fs.c.hostOf(conv)
+	if err != nil {
+		return "", err
+	}
+	blob, err := attachments.BlobAt(ext, host)
+	if err != nil {
+		return "", err
+	}
+	part, err := fs.c.transfers.Files.Part(dir, "."+id.String()[:16]+"-"+fmt.Sprint(index)+".part")
+	if err != nil {
+		return "", err
+	}
+	if err := fs.c.transfers.Download(ctx, attachments.Location{Host: host, Blob: blob, Name: name, Conv: conv, Msg: id, Index: index}, ext, part); err != nil {
+		return "", err
+	}
+	path, err := part.Finish(name)
+	if err != nil {
+		return "", err
+	}
+	if !utf8.ValidString(path) {
+		return "", records.ErrPath
+	}
+	return path, fs.c.tell(ctx, conv, commandSaved{id, index, path})
+}
+
+func (c *Client) attachment(conv chat.ConversationID, id content.MessageID, index int) (*content.External, string, error) {
+	rec, err := c.messageRecord(conv, id)
+	if err != nil {
+		return nil, "", err
 	}
 	msg, err := content.Decode(rec.Content)
 	if err != nil {
-		return err
+		return nil, "", chat.ErrNoMessage
 	}
-	for i, a := range msg.View().Attachments {
-		switch {
-		case i >= len(uploads):
-		case uploads[i].Kept:
-			if err := sendKept(tx, uploads[i], useRecord{c.id, order}); err != nil {
-				return err
+	for _, a := range msg.View().Attachments {
+		if a.Index == index && a.External != nil && a.External.EncAlg == attachments.EncAlgStream {
+			name := a.Name
+			if name == "" {
+				name = "attachment"
 			}
-		default:
-			rec.Paths = append(rec.Paths, pathRecord{a.Index, uploads[i].Path})
+			return a.External, name, nil
 		}
 	}
-	return c.saveMessage(tx, order, &rec, false)
+	return nil, "", chat.ErrNoMessage
 }
 
-// uploadStash brings something short to the server.
-func (c *Client) uploadStash(ctx context.Context, host string, token protocol.UploadToken, box []byte) error {
-	ctx, src, stop := unstalled(ctx, bytes.NewReader(box))
-	defer stop()
-	blobs := c.config.Transport.Blobs(host)
-	offset, err := blobs.Create(ctx, token, int64(len(box)), protocol.DefaultExpiry)
-	if err != nil || offset == int64(len(box)) {
-		return err
-	}
-	if err := seek(src, offset); err != nil {
-		return err
-	}
-	return gone(blobs.Append(ctx, token, offset, src))
-}
-
-// maxStash bounds what is fetched into memory: a commit or a tree.
-const maxStash = 64 << 20
-
-// A downloadNotStarted is the cause of a download that delivered no bytes.
-type downloadNotStarted struct{ error }
-
-func (n downloadNotStarted) Unwrap() error { return n.error }
-
-// fetchStash downloads and decrypts a stash.
-func (c *Client) fetchStash(ctx context.Context, host string, s envelope.Stash) ([]byte, error) {
-	if s.Size < 0 || s.Size > maxStash {
-		return nil, fmt.Errorf("%w: stash", protocol.ErrMalformed)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, stashTime, errStalled)
-	defer cancel()
-	ctx, watch, stop := unstalled(ctx, nil)
-	defer stop()
-	body, err := c.config.Transport.Blobs(host).Fetch(ctx, s.Blob, 0)
+// SaveLater notes that files of a received message are still to be saved:
+// TakeInbox returns it again, as InboxFiles.
+func (fs Files) SaveLater(conv chat.ConversationID, id content.MessageID) error {
+	by, err := fs.c.attachmentUse(conv, id)
 	if err != nil {
-		return nil, downloadNotStarted{gone(err)}
+		return err
 	}
-	defer func() { _ = body.Close() }()
-	plain, err := attach.Open(attach.Keys{Key: s.Key, Nonce: s.Nonce}, watch.of(body), s.Size, s.Hash)
-	if err != nil && !errors.Is(err, attach.ErrCorrupt) {
-		return nil, offline(err)
-	}
-	return plain, err
+	return fs.c.store.Update(func(tx *records.Tx) error {
+		return records.AppendInbox(tx, records.InboxItem{Version: records.Version, Kind: chat.InboxFiles, CID: by.CID, Order: by.Order})
+	})
 }
+
+// Files are those that are sent and received with messages.
+type Files struct{ c *Client }

@@ -13,7 +13,12 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/attach"
-	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -27,7 +32,7 @@ type OneBlob struct {
 	Stuck bool // a download does not end there, and nothing comes any more
 }
 
-func (o *OneBlob) Blobs(host string) Blobs {
+func (o *OneBlob) Blobs(host string) backend.Blobs {
 	o.Hosts = append(o.Hosts, host)
 	return oneBlobs{o}
 }
@@ -64,7 +69,7 @@ func (o oneBlobs) Fetch(_ context.Context, _ protocol.BlobID, offset int64) (io.
 type Sent struct {
 	*Client
 	Blob  *OneBlob
-	Conv  ConversationID
+	Conv  chat.ConversationID
 	ID    content.MessageID
 	Index int
 }
@@ -73,19 +78,19 @@ type Sent struct {
 // some host.
 func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 	t.Helper()
-	u := uploadRecord{Name: name, Size: int64(len(plain)), Hash: sha256.Sum256(plain), Secret: attach.NewSecret()}
+	u := records.Upload{Name: name, Size: int64(len(plain)), Hash: sha256.Sum256(plain), Secret: attach.NewSecret()}
 	keys, err := attach.DeriveKeys(u.Secret, u.Hash)
 	fatal(t, err)
 	box, err := attach.Seal(keys, plain)
 	fatal(t, err)
 	s := &Sent{Client: lonely(t), Blob: &OneBlob{Data: box}}
-	s.config.Transport = s.Blob
-	part, err := u.part(host, time.Now().Add(time.Hour))
+	s.transfers.Transport = s.Blob
+	part, err := attachments.ExternalPart(u, host, time.Now().Add(time.Hour))
 	fatal(t, err)
-	s.Conv, err = s.begin(groupState{Group: true, Title: "T"}, "", nil)
+	s.Conv, err = s.begin(rules.State{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	s.ID = s.enter(t, content.Attach("see", part))
-	got, err := s.Message(s.Conv, s.ID)
+	got, err := s.Messages().Message(s.Conv, s.ID)
 	fatal(t, err)
 	s.Index = got.Attachments[0].Index
 	return s
@@ -94,8 +99,8 @@ func SendFile(t *testing.T, name, host string, plain []byte) *Sent {
 // enter puts a message into the history.
 func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 	t.Helper()
-	var m Message
-	fatal(t, s.store.update(func(tx *sealedTx) error {
+	var m chat.Message
+	fatal(t, s.store.Update(func(tx *records.Tx) error {
 		machine, err := loadConversation(tx, s.self, s.now, s.ids[s.Conv])
 		if err != nil {
 			return err
@@ -110,14 +115,14 @@ func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 }
 
 // Use gives the client files.
-func (s *Sent) Use(files Files) { s.config.Files = files }
+func (s *Sent) Use(files backend.Files) { s.transfers.Files = files }
 
 func TestBadExternalParts(t *testing.T) {
 	good := func() *content.External {
 		id := protocol.BlobID{1}
 		return &content.External{URL: "https://here" + protocol.BlobPath + "/" + id.String(), Key: make([]byte, attach.KeySize), Nonce: make([]byte, attach.NonceSize), Size: 1}
 	}
-	if _, _, err := blobOf(good()); err != nil {
+	if _, _, err := records.BlobOf(good()); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*content.External){
@@ -135,7 +140,7 @@ func TestBadExternalParts(t *testing.T) {
 	} {
 		e := good()
 		change(e)
-		if host, _, err := blobOf(e); err == nil {
+		if host, _, err := records.BlobOf(e); err == nil {
 			t.Errorf("%s: accepted, at %q", name, host)
 		}
 	}
@@ -148,24 +153,23 @@ type closing struct{ *bytes.Reader }
 
 func (closing) Close() error { return nil }
 
-func (f oneFile) Open(path string) (Source, error) {
-	return Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
+func (f oneFile) Open(path string) (backend.Source, error) {
+	return backend.Source{ReadSeekCloser: closing{bytes.NewReader(f)}, Path: path, Name: path}, nil
 }
 
-func (oneFile) Part(string, string) (Part, error) { return nil, errNoFiles }
+func (oneFile) Part(string, string) (backend.Part, error) { return nil, attachments.ErrNoFiles }
 
 // An upload to a server that does not take it ends, to be tried again.
 func TestStalledUploadsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
-		c := &Client{config: cfg}
-		u, err := c.prepareUpload("file")
+		transfers := &attachments.Transfers{Transport: &OneBlob{}, Files: oneFile(make([]byte, 100_000))}
+		u, err := transfers.PrepareUpload("file")
 		fatal(t, err)
 		began := time.Now()
-		if err := c.upload(t.Context(), "here", doUpload{upload: u}); !retryable(err) {
+		if err := transfers.Upload(t.Context(), "here", u, 0, chat.ProgressEvent{}); !link.Retryable(err) {
 			t.Errorf("a stalled upload ended with %v", err)
 		}
-		if err := c.uploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !retryable(err) {
+		if err := transfers.UploadStash(t.Context(), "here", u.Token, make([]byte, 2000)); !link.Retryable(err) {
 			t.Errorf("a stalled stash ended with %v", err)
 		}
 		if took := time.Since(began); took > 10*time.Minute {
@@ -182,12 +186,12 @@ func TestStalledDownloadsEnd(t *testing.T) {
 		defer s.Close()
 		s.Blob.Cut, s.Blob.Stuck = 200_000, true
 		began := time.Now()
-		_, _, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
-		if took := time.Since(began); !retryable(err) || took > 2*stallTime {
+		_, _, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
+		if took := time.Since(began); !link.Retryable(err) || took > 2*attachments.StallTime {
 			t.Errorf("after %v: %v", took, err)
 		}
 		s.Blob.Cut, s.Blob.Stuck = 0, false
-		f, size, err := s.OpenAttachment(t.Context(), s.Conv, s.ID, s.Index)
+		f, size, err := s.Files().Open(t.Context(), s.Conv, s.ID, s.Index)
 		fatal(t, err)
 		fatal(t, f.Close())
 		if size != int64(len(plain)) {

@@ -3,18 +3,21 @@
 package client
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // Flood adds messages from somebody else to the history of a conversation whose
 // actor does not run.
-func (c *Client) Flood(id ConversationID, n int, text func(i int) string) error {
+func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) error {
 	for first := 0; first < n; first += 1000 {
-		err := c.store.update(func(tx *sealedTx) error {
+		err := c.store.Update(func(tx *records.Tx) error {
 			m, err := loadConversation(tx, c.self, c.now, c.ids[id])
 			if err != nil {
 				return err
@@ -34,8 +37,8 @@ func (c *Client) Flood(id ConversationID, n int, text func(i int) string) error 
 	return nil
 }
 
-func (c *conversation) flood(tx *sealedTx, text string) error {
-	msg, err := content.Text(text).Salted(random)
+func (c *conversation) flood(tx *records.Tx, text string) error {
+	msg, err := content.Text(text).Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -47,7 +50,7 @@ func (c *conversation) flood(tx *sealedTx, text string) error {
 	if err != nil {
 		return err
 	}
-	rec := &messageRecord{Version: recordVersion, ID: id, From: "bob@here", Received: millis(c.now()), Content: raw, Text: text}
+	rec := &records.Message{Version: records.Version, ID: id, From: "bob@here", Received: records.Millis(c.now()), Content: raw, Text: text}
 	rec.Sent = rec.Received
 	order, err := c.add(tx, rec)
 	c.arrived(order, rec)
@@ -56,19 +59,19 @@ func (c *conversation) flood(tx *sealedTx, text string) error {
 
 // Multiply lists a conversation n more times, under other identifiers and each
 // with a contact; their groups are missing.
-func (c *Client) Multiply(id ConversationID, n int) error {
-	return c.store.update(func(tx *sealedTx) error {
-		var rec convRecord
-		if _, err := tx.load(key(tableConversation, idKey(c, id)), &rec); err != nil {
+func (c *Client) Multiply(id chat.ConversationID, n int) error {
+	return c.store.Update(func(tx *records.Tx) error {
+		var rec records.Conversation
+		if _, err := tx.Load(records.Key(records.TableConversation, idKey(c, id)), &rec); err != nil {
 			return err
 		}
 		for i := range n {
 			rec.Channel[0], rec.Channel[1], rec.Channel[2] = 0xff, byte(i>>8), byte(i)
 			rec.Group, rec.Peer = false, fmt.Sprintf("someone%d@here", i)
-			if err := tx.save(key(tableConversation, tx.index(rec.Channel[:])), &rec); err != nil {
+			if err := tx.Save(records.Key(records.TableConversation, tx.Index(rec.Channel[:])), &rec); err != nil {
 				return err
 			}
-			if err := saveContact(tx, contactRecord{Version: recordVersion, Address: rec.Peer, Name: rec.Peer, Known: true}); err != nil {
+			if err := records.SaveContact(tx, records.Contact{Version: records.Version, Address: rec.Peer, Name: rec.Peer, Known: true}); err != nil {
 				return err
 			}
 		}
@@ -76,7 +79,7 @@ func (c *Client) Multiply(id ConversationID, n int) error {
 	})
 }
 
-func idKey(c *Client, id ConversationID) []byte {
+func idKey(c *Client, id chat.ConversationID) []byte {
 	k := c.ids[id]
 	return k[:]
 }
@@ -86,11 +89,11 @@ func (c *Client) Traces(t testing.TB) map[string]int {
 	t.Helper()
 	n := map[string]int{}
 	for _, table := range []string{
-		tableConversation, tableDirect, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery,
-		tableInbox, tableHeld, tableExpiry, tableGone, tableFile, tablePiece,
+		records.TableConversation, records.TableDirect, records.TableGroup, records.TableEnvelope, records.TableMessage, records.TableMessageID, records.TableOutbox, records.TableDelivery,
+		records.TableInbox, records.TableHeld, records.TableExpiry, records.TableGone, records.TableFile, records.TablePiece,
 	} {
-		fatal(t, c.store.view(func(tx *sealedTx) error {
-			return tx.scan([]byte(table), false, func(_, _ []byte) (bool, error) {
+		fatal(t, c.store.View(func(tx *records.Tx) error {
+			return tx.Scan([]byte(table), false, func(_, _ []byte) (bool, error) {
 				n[table]++
 				return true, nil
 			})
@@ -103,8 +106,8 @@ func (c *Client) Traces(t testing.TB) map[string]int {
 // are refused.
 func (c *Client) DeletedAt(t testing.TB, channel protocol.ChannelID) (epoch uint64) {
 	t.Helper()
-	fatal(t, c.store.view(func(tx *sealedTx) (err error) {
-		epoch, err = goneIn(tx, cid(tx.index(channel[:])))
+	fatal(t, c.store.View(func(tx *records.Tx) (err error) {
+		epoch, err = records.GoneIn(tx, records.CID(tx.Index(channel[:])))
 		return err
 	}))
 	return epoch

@@ -4,16 +4,15 @@ package client
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// ErrStillIn: a conversation that goes on cannot be deleted.
-var ErrStillIn = errors.New("leave the conversation first; then it can be deleted")
 
 type (
 	commandForget struct{ id content.MessageID }
@@ -22,26 +21,26 @@ type (
 
 // Forget removes a message from this device alone. One that is still being
 // sent is to be cancelled instead.
-func (c *Client) Forget(conv ConversationID, msg content.MessageID) error {
-	return c.tell(c.ctx, conv, commandForget{msg})
+func (ms Messages) Forget(conv chat.ConversationID, msg content.MessageID) error {
+	return ms.c.tell(ms.c.ctx, conv, commandForget{msg})
 }
 
-// DeleteConversation removes a conversation and all that was said in it from
+// Delete removes a conversation and all that was said in it from
 // this device. A request is thereby declined, which nobody else learns; a
 // conversation that goes on is refused with ErrStillIn. The keys of one that was
 // left remain, out of sight, until the others have let this account go, or were
 // given the time to.
-func (c *Client) DeleteConversation(ctx context.Context, conv ConversationID) error {
-	return c.tell(ctx, conv, commandDelete{})
+func (ls List) Delete(ctx context.Context, conv chat.ConversationID) error {
+	return ls.c.tell(ctx, conv, commandDelete{})
 }
 
-func (in commandForget) step(c *conversation, tx *sealedTx) error {
-	order, rec, err := c.loadMessage(tx, in.id)
+func (in commandForget) step(c *conversation, tx *records.Tx) error {
+	order, rec, err := records.LoadMessage(tx, c.id, in.id)
 	if err != nil {
 		return err
 	}
-	if rec == nil || rec.Held || rec.expired(c.now()) {
-		return refusal{ErrNoMessage}
+	if rec == nil || rec.Held || rec.Expired(c.now()) {
+		return refusal{chat.ErrNoMessage}
 	}
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Order == order }) {
 		return refusal{errors.New("this message is still being sent; cancel it instead")}
@@ -51,39 +50,39 @@ func (in commandForget) step(c *conversation, tx *sealedTx) error {
 
 // forget removes a message. Its identifier stays known, so that the message
 // does not come back.
-func (c *conversation) forget(tx *sealedTx, order uint64, rec *messageRecord) error {
-	if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
+func (c *conversation) forget(tx *records.Tx, order uint64, rec *records.Message) error {
+	if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
 		return err
 	}
 	if rec.Expires != 0 {
-		if err := tx.delete(key(tableExpiry, c.id[:], number(uint64(rec.Expires)), number(order))); err != nil {
+		if err := tx.Delete(records.Key(records.TableExpiry, c.id[:], records.Number(uint64(rec.Expires)), records.Number(order))); err != nil {
 			return err
 		}
 	}
 	if err := forgetSent(tx, c.id, order, rec); err != nil {
 		return err
 	}
-	if err := tx.delete(key(tableMessage, c.id[:], number(order))); err != nil {
+	if err := tx.Delete(records.Key(records.TableMessage, c.id[:], records.Number(order))); err != nil {
 		return err
 	}
 	foreign := !rec.Notice && rec.From != c.self.address.String()
-	if foreign && order > c.rec.readUpTo() && c.rec.Unread > 0 {
+	if foreign && order > c.rec.ReadUpTo() && c.rec.Unread > 0 {
 		c.rec.Unread--
 		c.touch()
 	}
-	c.out.emit(GoneEvent{conversationID(c.rec.Channel), rec.ID, order})
+	c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel), Message: rec.ID, Order: order})
 	return c.dropLast(tx, order)
 }
 
-func (commandDelete) step(c *conversation, tx *sealedTx) error {
+func (commandDelete) step(c *conversation, tx *records.Tx) error {
 	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
 	switch {
-	case c.rec.Status == StatusRequest:
+	case c.rec.Status == chat.StatusRequest:
 		if err := c.decline(tx); err != nil {
 			return err
 		}
-	case c.rec.Status == StatusActive && !leaving:
-		return refusal{ErrStillIn}
+	case c.rec.Status == chat.StatusActive && !leaving:
+		return refusal{chat.ErrStillIn}
 	}
 	if err := c.eraseHistory(tx); err != nil {
 		return err
@@ -93,12 +92,12 @@ func (commandDelete) step(c *conversation, tx *sealedTx) error {
 		c.planChannelDeletion()
 	}
 	c.touch()
-	c.out.emit(GoneEvent{Conversation: conversationID(c.rec.Channel)})
+	c.out.emit(chat.GoneEvent{Conversation: chat.IDOf(c.rec.Channel)})
 	return nil
 }
 
 // eraseHistory removes what was said, and what this account chose.
-func (c *conversation) eraseHistory(tx *sealedTx) error {
+func (c *conversation) eraseHistory(tx *records.Tx) error {
 	for _, item := range slices.Clone(c.outbox) {
 		if item.plain() {
 			if item.working {
@@ -113,47 +112,29 @@ func (c *conversation) eraseHistory(tx *sealedTx) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{tableMessage, tableMessageID, tableExpiry, tableHeld, tableSent} {
-		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
+	for _, table := range []string{records.TableMessage, records.TableMessageID, records.TableExpiry, records.TableHeld, records.TableSent} {
+		if err := tx.DeleteAll(records.Key(table, c.id[:])); err != nil {
 			return err
 		}
 	}
 	members := c.rec.Members
-	c.rec.listRecord = listRecord{Members: members}
+	c.rec.List = records.List{Members: members}
 	c.rec.Unread, c.rec.Held = 0, false
-	return eraseInbox(tx, c.id)
+	return records.EraseInbox(tx, c.id)
 }
 
 // forgetAllFiles lets go of the files of all messages.
-func (c *conversation) forgetAllFiles(tx *sealedTx) error {
-	all := map[uint64]*messageRecord{} // files are let go of after the scan, which does not bear writes
-	err := c.scanMessages(tx, 0, func(order uint64, rec *messageRecord) bool {
-		if len(rec.whole().Content) > 0 {
+func (c *conversation) forgetAllFiles(tx *records.Tx) error {
+	all := map[uint64]*records.Message{} // files are let go of after the scan, which does not bear writes
+	err := c.scanMessages(tx, 0, func(order uint64, rec *records.Message) bool {
+		if len(rec.Whole().Content) > 0 {
 			all[order] = rec
 		}
 		return true
 	})
 	for order, rec := range all {
 		if err == nil {
-			err = forgetFiles(tx, useRecord{c.id, order}, rec)
-		}
-	}
-	return err
-}
-
-func eraseInbox(tx *sealedTx, id cid) error {
-	var keys [][]byte
-	err := tx.scan([]byte(tableInbox), false, func(k, v []byte) (bool, error) {
-		var rec inboxRecord
-		err := decodeRecord(v, &rec)
-		if rec.CID == id {
-			keys = append(keys, slices.Clone(k))
-		}
-		return true, err
-	})
-	for _, k := range keys {
-		if err == nil {
-			err = tx.delete(k)
+			err = attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec)
 		}
 	}
 	return err
@@ -170,46 +151,36 @@ func (c *conversation) canBeDeleted() bool {
 
 // vanish removes the conversation from the store. All that stays is the epoch
 // that it was in: an invitation that somebody kept must not bring it back.
-func (c *conversation) vanish(tx *sealedTx) error {
-	direct := key(tableDirect, tx.index([]byte(c.rec.Peer)))
-	at, err := tx.get(direct)
+func (c *conversation) vanish(tx *records.Tx) error {
+	direct := records.Key(records.TableDirect, tx.Index([]byte(c.rec.Peer)))
+	at, err := tx.Get(direct)
 	if err == nil && string(at) == string(c.id[:]) {
-		err = tx.delete(direct)
+		err = tx.Delete(direct)
 	}
 	if err != nil {
 		return err
 	}
 	for _, table := range []string{
-		tableConversation, tableGroup, tableEnvelope, tableMessage, tableMessageID, tableOutbox, tableDelivery, tableHeld, tableExpiry,
-		tableSent, tableReplay,
+		records.TableConversation, records.TableGroup, records.TableEnvelope, records.TableMessage, records.TableMessageID, records.TableOutbox, records.TableDelivery, records.TableHeld, records.TableExpiry,
+		records.TableSent, records.TableReplay,
 	} {
-		if err := tx.deleteAll(key(table, c.id[:])); err != nil {
+		if err := tx.DeleteAll(records.Key(table, c.id[:])); err != nil {
 			return err
 		}
 	}
 	c.vanished = true
-	return tx.put(key(tableGone, c.id[:]), number(c.rec.Epoch))
-}
-
-// goneIn returns the epoch in which a conversation was deleted, 0 if it was
-// not.
-func goneIn(tx *sealedTx, id cid) (uint64, error) {
-	b, err := tx.get(key(tableGone, id[:]))
-	if err != nil || len(b) != 8 {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(b), nil
+	return tx.Put(records.Key(records.TableGone, c.id[:]), records.Number(c.rec.Epoch))
 }
 
 // retire lets go of the actor of a conversation that has vanished. If somebody
 // invited this account again meanwhile, a new one takes its place.
 func (c *Client) retire(a *actor) {
-	id := conversationID(a.channel)
+	id := chat.IDOf(a.channel)
 	back := false
 	c.mu.Lock() // joined takes it after it has saved a conversation
 	delete(c.actors, a.id)
-	err := c.store.view(func(tx *sealedTx) error {
-		b, err := tx.get(key(tableConversation, a.id[:]))
+	err := c.store.View(func(tx *records.Tx) error {
+		b, err := tx.Get(records.Key(records.TableConversation, a.id[:]))
 		back = b != nil
 		return err
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -19,21 +19,21 @@ func TestForget(t *testing.T) {
 		one := x.alice.say(x.id, "one")
 		two := x.alice.say(x.id, "two")
 		pass(time.Second)
-		must(t, x.bob.Forget(x.id, two.ID))
+		must(t, x.bob.Messages().Forget(x.id, two.ID))
 		if c := x.bob.status(x.id); c.Unread != 1 || c.Last == nil || c.Last.Text != "one" {
 			t.Errorf("%d unread, and the last is %+v", c.Unread, c.Last)
 		}
-		if err := x.bob.Forget(x.id, two.ID); !errors.Is(err, client.ErrNoMessage) {
+		if err := x.bob.Messages().Forget(x.id, two.ID); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("forgotten twice: %v", err)
 		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Forget: true}) // everything is delivered again
 		x.bob.restart()
-		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "edited"))
-		must(t, x.alice.React(t.Context(), x.id, one.ID, "x", false))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, two.ID, "edited"))
+		must(t, x.alice.Messages().React(t.Context(), x.id, one.ID, "x", false))
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"one"})
 		want(t, "alice", x.alice.texts(x.id), []string{"one", "edited"})
-		must(t, x.bob.TakeInbox(func(r client.Received) error {
+		must(t, x.bob.TakeInbox(func(r chat.Received) error {
 			if r.Message.ID == two.ID {
 				t.Errorf("it is in the inbox: %+v", r)
 			}
@@ -41,16 +41,16 @@ func TestForget(t *testing.T) {
 		}))
 		x.bob.way.Partition("", true)
 		mine := x.bob.say(x.id, "mine")
-		if err := x.bob.Forget(x.id, mine.ID); err == nil {
+		if err := x.bob.Messages().Forget(x.id, mine.ID); err == nil {
 			t.Error("what waits to be sent was forgotten")
 		}
 	})
 }
 
 // gone checks that a conversation left nothing in the store but a number.
-func (p *person) gone(id client.ConversationID) {
+func (p *person) gone(id chat.ConversationID) {
 	p.t.Helper()
-	if _, err := p.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+	if _, err := p.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 		p.t.Errorf("%v still has it: %v", p.Address(), err)
 	}
 	if left := p.Traces(p.t); len(left) != 1 || left["t"] != 1 {
@@ -64,21 +64,21 @@ func TestDeleteConversation(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.say(x.id, "secret")
 		pass(time.Second)
-		if err := x.bob.DeleteConversation(t.Context(), x.id); !errors.Is(err, client.ErrStillIn) {
+		if err := x.bob.List().Delete(t.Context(), x.id); !errors.Is(err, chat.ErrStillIn) {
 			t.Errorf("deleted while in it: %v", err)
 		}
 		must(t, x.bob.Leave(t.Context(), x.id))
 		pass(time.Minute)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, client.ErrNoConversation) {
+		if err := x.bob.ConnectConversation(x.id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Errorf("it can still be started: %v", err)
 		}
 		x.bob.restart()
 		x.bob.gone(x.id)
 		// Whoever is invited again begins with nothing.
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
 		x.bob.accept()
 		x.alice.say(x.id, "again")
@@ -89,10 +89,10 @@ func TestDeleteConversation(t *testing.T) {
 		want(t, "alice", x.alice.texts(x.id), []string{"secret", "again", "hello"})
 		must(t, x.bob.Leave(t.Context(), x.id)) // and once more, in the same session
 		pass(time.Minute)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
 		x.alice.say(x.id, "third time")
 		pass(time.Minute)
@@ -113,8 +113,8 @@ func TestTheOtherLeaves(t *testing.T) {
 		b.accept()
 		must(t, b.Leave(t.Context(), id))
 		pass(time.Minute)
-		want(t, "the conversation", []client.Status{a.status(id).Status, b.status(id).Status}, []client.Status{client.StatusRemoved, client.StatusLeft})
-		if _, err := a.Send(t.Context(), id, client.Draft{Text: "are you there"}); !errors.Is(err, client.ErrClosed) {
+		want(t, "the conversation", []chat.Status{a.status(id).Status, b.status(id).Status}, []chat.Status{chat.StatusRemoved, chat.StatusLeft})
+		if _, err := a.Send(t.Context(), id, chat.Draft{Text: "are you there"}); !errors.Is(err, chat.ErrClosed) {
 			t.Errorf("writing to nobody: %v", err)
 		}
 		again, err := a.Direct(t.Context(), b.Address())
@@ -135,7 +135,7 @@ func TestDeleteOffLine(t *testing.T) {
 		x.bob.way.Partition("", true)
 		x.bob.say(x.id, "never sent")
 		must(t, x.bob.Leave(t.Context(), x.id))
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		check := func() {
 			t.Helper()
 			all, err := x.bob.Conversations()
@@ -155,7 +155,7 @@ func TestDeleteOffLine(t *testing.T) {
 		pass(10 * time.Minute)
 		check()
 		x.bob.gone(x.id)
-		members, err := x.alice.Members(x.id)
+		members, err := x.alice.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 2 {
 			t.Errorf("%d members are left", len(members))
@@ -174,16 +174,16 @@ func TestDeleteRequest(t *testing.T) {
 		must(t, a.ConnectConversation(id))
 		a.say(id, "buy this")
 		pass(time.Minute)
-		if c := b.status(id); c.Status != client.StatusRequest {
+		if c := b.status(id); c.Status != chat.StatusRequest {
 			t.Fatalf("%v", c.Status)
 		}
-		must(t, b.DeleteConversation(t.Context(), id))
-		if _, err := a.Send(t.Context(), id, client.Draft{Text: "buy that"}); err != nil && !errors.Is(err, client.ErrClosed) { // alice may know by now
+		must(t, b.List().Delete(t.Context(), id))
+		if _, err := a.Send(t.Context(), id, chat.Draft{Text: "buy that"}); err != nil && !errors.Is(err, chat.ErrClosed) { // alice may know by now
 			t.Fatal(err)
 		}
 		pass(10 * time.Minute)
 		b.gone(id)
-		must(t, b.TakeInbox(func(r client.Received) error {
+		must(t, b.TakeInbox(func(r chat.Received) error {
 			t.Errorf("bob got %q", r.Message.Text)
 			return nil
 		}))
@@ -204,9 +204,9 @@ func TestOldInvitationsBringNothingBack(t *testing.T) {
 		x := newTrio(t, false)
 		epoch, err := x.bob.Epoch(x.id)
 		must(t, err)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Second)
-		must(t, x.bob.DeleteConversation(t.Context(), x.id))
+		must(t, x.bob.List().Delete(t.Context(), x.id))
 		pass(time.Second)
 		x.bob.gone(x.id)
 		if at := x.bob.DeletedAt(t, x.channel); at != epoch { // one to the next may be that of who was added again at once
@@ -226,12 +226,12 @@ func TestDeleteOnAFailingDisk(t *testing.T) {
 			must(t, x.bob.Leave(t.Context(), x.id))
 			pass(time.Minute)
 			x.bob.store.FailAt(at)
-			err := x.bob.DeleteConversation(t.Context(), x.id)
+			err := x.bob.List().Delete(t.Context(), x.id)
 			x.bob.store.FailAt(0)
 			pass(time.Minute)
 			if err != nil {
 				want(t, "bob", x.bob.texts(x.id), []string{"secret"})
-				must(t, x.bob.DeleteConversation(t.Context(), x.id))
+				must(t, x.bob.List().Delete(t.Context(), x.id))
 			}
 			pass(time.Minute)
 			x.bob.gone(x.id)

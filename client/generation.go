@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -39,23 +42,6 @@ type generationControl struct {
 	Generation protocol.Generation `cbor:"3,keyasint"`
 }
 
-// A memberGeneration is the generation with which a member's device follows the
-// conversation.
-type memberGeneration struct {
-	Address    string              `cbor:"1,keyasint"`
-	Device     protocol.DeviceID   `cbor:"2,keyasint"`
-	Generation protocol.Generation `cbor:"3,keyasint"`
-}
-
-// An awaitedRecord is a member who was written to and not heard of since. Times are
-// in Unix seconds.
-type awaitedRecord struct {
-	Address string `cbor:"1,keyasint"`
-	Since   int64  `cbor:"2,keyasint"`
-	Next    int64  `cbor:"3,keyasint"` // when their server is asked
-	Checks  uint8  `cbor:"4,keyasint,omitempty"`
-}
-
 // doCheck asks for the generations of accounts: inputChecked.
 type doCheck struct{ addresses []string }
 
@@ -82,19 +68,19 @@ func (c *conversation) await(who string, checks uint8) {
 	if c.rec.Members > maxTellingMail {
 		return
 	}
-	if slices.ContainsFunc(c.rec.Awaited, func(a awaitedRecord) bool { return a.Address == who }) {
+	if slices.ContainsFunc(c.rec.Awaited, func(a records.Awaited) bool { return a.Address == who }) {
 		return
 	}
 	now := c.now().Unix()
 	next := now + int64(checkDelays[min(int(checks), len(checkDelays)-1)]/time.Second)
-	c.rec.Awaited = append(c.rec.Awaited, awaitedRecord{Address: who, Since: now, Next: next, Checks: checks})
+	c.rec.Awaited = append(c.rec.Awaited, records.Awaited{Address: who, Since: now, Next: next, Checks: checks})
 	c.touch()
 }
 
 // heardFrom notes that somebody follows the conversation, or is gone.
 func (c *conversation) heardFrom(who string) {
 	before := len(c.rec.Awaited)
-	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a awaitedRecord) bool { return a.Address == who })
+	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a records.Awaited) bool { return a.Address == who })
 	if len(c.rec.Awaited) != before {
 		c.touch()
 	}
@@ -108,7 +94,7 @@ func (c *conversation) checkAwaited() {
 	}
 	now := c.now().Unix()
 	before := len(c.rec.Awaited)
-	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a awaitedRecord) bool {
+	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a records.Awaited) bool {
 		return now-a.Since > int64(sentLogTime/time.Second) || len(c.leavesOf(a.Address)) == 0
 	})
 	if len(c.rec.Awaited) != before {
@@ -134,7 +120,7 @@ func (c *conversation) checkTimes() (all []time.Time) {
 	return all
 }
 
-func (in inputChecked) step(c *conversation, tx *sealedTx) error {
+func (in inputChecked) step(c *conversation, tx *records.Tx) error {
 	c.checking = in.more
 	for i := range c.rec.Awaited {
 		a := &c.rec.Awaited[i]
@@ -169,7 +155,7 @@ func (c *conversation) changedGeneration(who string, found lookup) bool {
 }
 
 func (c *conversation) generationOf(who string, device protocol.DeviceID) int {
-	return slices.IndexFunc(c.rec.Generations, func(g memberGeneration) bool { return g.Address == who && g.Device == device })
+	return slices.IndexFunc(c.rec.Generations, func(g records.MemberGeneration) bool { return g.Address == who && g.Device == device })
 }
 
 // setGeneration notes with which generation a member's device follows the
@@ -178,36 +164,36 @@ func (c *conversation) setGeneration(who string, is protocol.DeviceGeneration) {
 	if i := c.generationOf(who, is.Device); i >= 0 {
 		c.rec.Generations[i].Generation = is.Generation
 	} else if c.rec.Members <= maxTellingMail {
-		c.rec.Generations = append(c.rec.Generations, memberGeneration{who, is.Device, is.Generation})
+		c.rec.Generations = append(c.rec.Generations, records.MemberGeneration{Address: who, Device: is.Device, Generation: is.Generation})
 	}
 	c.touch()
 }
 
 // forgetGenerations has the generations of a member's devices be noted again.
 func (c *conversation) forgetGenerations(who string) {
-	c.rec.Generations = slices.DeleteFunc(c.rec.Generations, func(g memberGeneration) bool { return g.Address == who })
+	c.rec.Generations = slices.DeleteFunc(c.rec.Generations, func(g records.MemberGeneration) bool { return g.Address == who })
 	c.touch()
 }
 
 // addAgain has a member removed and added again who may have lost the conversation,
 // if this account may do that. A conversation of two that another one took the place
 // of ends instead.
-func (c *conversation) addAgain(tx *sealedTx, who string) error {
+func (c *conversation) addAgain(tx *records.Tx, who string) error {
 	if !c.state.Group {
-		preferred, err := tx.get(key(tableDirect, tx.index([]byte(who))))
+		preferred, err := tx.Get(records.Key(records.TableDirect, tx.Index([]byte(who))))
 		if err != nil {
 			return err
 		}
 		if string(preferred) != string(c.id[:]) {
 			return c.endSuperseded(tx)
 		}
-	} else if self := c.state.role(c.self.address.String()); self < RoleAdmin || self <= c.state.role(who) {
+	} else if self := c.self.address.String(); !rules.MayAdminister(c.state.Role(self)) || !c.rules().MayRemove(self, who) {
 		return nil
 	}
 	if c.addsAgain() {
 		return nil // one after the other
 	}
-	_, err := c.queueFirst(tx, outboxRecord{Change: &changeRecord{Add: []string{who}, Remove: []string{who}, Again: c.leafMark(who)}})
+	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Add: []string{who}, Remove: []string{who}, Again: c.leafMark(who)}})
 	return err
 }
 
@@ -225,8 +211,8 @@ func (c *conversation) leafMark(who string) []byte {
 	return h.Sum(nil)
 }
 
-// addedAgain deals with what a member who was added again did not receive.
-func (c *conversation) addedAgain(tx *sealedTx, ch *changeRecord) error {
+// AddedAgain deals with what a member who was added again did not receive.
+func (c *conversation) addedAgain(tx *records.Tx, ch *records.Change) error {
 	who := ch.Add[0]
 	ch.Add, ch.Remove, ch.Again = nil, nil, nil
 	c.heardFrom(who)
@@ -257,20 +243,20 @@ func (c *conversation) addedAgain(tx *sealedTx, ch *changeRecord) error {
 
 // arrivedAt reports whether an own message is known to have reached somebody, or does
 // not exist any more.
-func (c *conversation) arrivedAt(tx *sealedTx, order uint64, who string) (bool, error) {
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
+func (c *conversation) arrivedAt(tx *records.Tx, order uint64, who string) (bool, error) {
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(order)), &rec)
 	if err != nil || !ok {
 		return true, err
 	}
-	return slices.ContainsFunc(rec.Recipients, func(r recipientRecord) bool {
+	return slices.ContainsFunc(rec.Recipients, func(r records.Recipient) bool {
 		return r.Address == who && (r.Status == content.StatusDelivered || r.Status == content.StatusRead)
 	}), nil
 }
 
 // endSuperseded ends a conversation of two, and says of which messages it is not known
 // that they arrived.
-func (c *conversation) endSuperseded(tx *sealedTx) error {
+func (c *conversation) endSuperseded(tx *records.Tx) error {
 	var orders []uint64
 	err := scanSent(tx, c.id, func(_ uint64, rec *sentRecord) bool {
 		if rec.Order != 0 {
@@ -282,32 +268,32 @@ func (c *conversation) endSuperseded(tx *sealedTx) error {
 		if err != nil {
 			return err
 		}
-		var rec messageRecord
-		ok, e := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-		if err = e; err != nil || !ok || rec.Deleted || rec.State != StateSent {
+		var rec records.Message
+		ok, e := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(order)), &rec)
+		if err = e; err != nil || !ok || rec.Deleted || rec.State != chat.StateSent {
 			continue
 		}
-		rec.State, rec.Reason, rec.Cause = StateFailed, errSuperseded.Error(), causeOf(errSuperseded)
+		rec.State, rec.Reason, rec.Cause = chat.StateFailed, errSuperseded.Error(), records.CauseOf(errSuperseded)
 		err = c.saveMessage(tx, order, &rec, false)
 	}
 	if err != nil {
 		return err
 	}
 	c.rec.Awaited = nil
-	return c.stop(tx, StatusLost, errSuperseded)
+	return c.stop(tx, chat.StatusLost, errSuperseded)
 }
 
 // tellGeneration tells the others that this device follows the conversation with its
 // present generation, after it took over from another copy of the profile.
-func (c *conversation) tellGeneration(tx *sealedTx) error {
-	if c.rec.Status != StatusActive || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
+func (c *conversation) tellGeneration(tx *records.Tx) error {
+	if c.rec.Status != chat.StatusActive || c.rec.Members < 2 || c.rec.Members > maxTellingMail {
 		return nil
 	}
-	var profile profileRecord
-	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+	var profile records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 		return err
 	}
-	body, err := dcbor.Marshal(generationControl{recordVersion, c.self.device, profile.Generation})
+	body, err := dcbor.Marshal(generationControl{records.Version, c.self.device, profile.Generation})
 	if err != nil {
 		return err
 	}
@@ -320,7 +306,9 @@ func (c *conversation) takeGeneration(from string, body []byte) error {
 	if dcbor.Unmarshal(body, &told) != nil {
 		return nil
 	}
-	known := func(g memberGeneration) bool { return g.Address == from && g.Device == protocol.DeviceID(told.Device) }
+	known := func(g records.MemberGeneration) bool {
+		return g.Address == from && g.Device == protocol.DeviceID(told.Device)
+	}
 	if slices.ContainsFunc(c.rec.Generations, known) {
 		c.setGeneration(from, protocol.DeviceGeneration{Device: protocol.DeviceID(told.Device), Generation: told.Generation})
 	}

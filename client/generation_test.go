@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -22,7 +22,7 @@ func (p *person) takesOver(newer *person) {
 	if !p.isCopied() {
 		p.t.Fatal("the older copy is not told")
 	}
-	must(p.t, p.TakeOver(soon(p.t)))
+	must(p.t, p.Account().TakeOver(soon(p.t)))
 	pass(time.Minute)
 }
 
@@ -40,7 +40,7 @@ func (p *person) textsWith(who *person) (all []string) {
 }
 
 // talkingPair makes two people who talk to each other, and returns their conversation.
-func talkingPair(t *testing.T) (net *fakeserver.Net, a, b *person, id client.ConversationID) {
+func talkingPair(t *testing.T) (net *fakeserver.Net, a, b *person, id chat.ConversationID) {
 	t.Helper()
 	net = fakeserver.NewNet()
 	a, b = join(t, net, "alice", host), join(t, net, "bob", host)
@@ -48,7 +48,7 @@ func talkingPair(t *testing.T) (net *fakeserver.Net, a, b *person, id client.Con
 }
 
 // talkTo begins a conversation in which both have said something.
-func (p *person) talkTo(q *person) client.ConversationID {
+func (p *person) talkTo(q *person) chat.ConversationID {
 	p.t.Helper()
 	id, err := p.Direct(p.t.Context(), q.Address())
 	must(p.t, err)
@@ -77,7 +77,7 @@ func TestConversationGoesOnAfterAProfileIsPutBack(t *testing.T) {
 				a.say(id, "one")
 				pass(time.Minute)
 				old.takesOver(a)
-				if c := old.status(id); c.Status != client.StatusLost {
+				if c := old.status(id); c.Status != chat.StatusLost {
 					t.Fatalf("where the newer copy wrote: %s", c.Status)
 				}
 				b.say(id, "two")
@@ -85,15 +85,15 @@ func TestConversationGoesOnAfterAProfileIsPutBack(t *testing.T) {
 				pass(5 * time.Minute)
 				want(t, "too early", old.texts(id)[2:], nil)
 				pass(time.Hour)
-				if c := old.status(id); c.Status != client.StatusActive || c.Members != 2 {
+				if c := old.status(id); c.Status != chat.StatusActive || c.Members != 2 {
 					t.Errorf("%s, %d members", c.Status, c.Members)
 				}
 				want(t, "what arrived", old.texts(id)[2:], []string{"two", "three"})
 				old.say(id, "four")
 				pass(time.Minute)
 				want(t, "the other", b.texts(id), []string{"hello", "hi", "one", "two", "three", "four"})
-				must(t, b.History(id, func(m client.Message) bool {
-					if m.Own && m.State != client.StateDelivered || m.Notice != nil {
+				must(t, b.Messages().History(id, func(m chat.Message) bool {
+					if m.Own && m.State != chat.StateDelivered || m.Notice != nil {
 						t.Errorf("%q is %s; notice %v", m.Text, m.State, m.Notice)
 					}
 					return true
@@ -224,11 +224,11 @@ func TestSupersededConversationSaysWhatIsLost(t *testing.T) {
 		old.say(fresh, "again")
 		pass(time.Hour)
 		want(t, "the new conversation", b.texts(fresh), []string{"again"})
-		if c := b.status(id); c.Status != client.StatusLost {
+		if c := b.status(id); c.Status != chat.StatusLost {
 			t.Errorf("the old conversation: %s", c.Status)
 		}
 		for _, m := range b.history(id) {
-			if lost := m.Text == "two"; lost != (m.State == client.StateFailed) {
+			if lost := m.Text == "two"; lost != (m.State == chat.StateFailed) {
 				t.Errorf("%q is %s", m.Text, m.State)
 			}
 		}
@@ -249,7 +249,7 @@ func TestAddedAgainWithoutNeed(t *testing.T) {
 		old.takesOver(a)
 		b.say(id, "one")
 		pass(2 * time.Hour)
-		if c := old.status(id); c.Status != client.StatusActive {
+		if c := old.status(id); c.Status != chat.StatusActive {
 			t.Fatalf("cut off from the conversation's server: %s", c.Status)
 		}
 		epoch, err := b.Epoch(id)
@@ -257,7 +257,7 @@ func TestAddedAgainWithoutNeed(t *testing.T) {
 		old.say(id, "written meanwhile")
 		old.way.Partition("there.example", false)
 		pass(time.Hour)
-		if c := old.status(id); c.Status != client.StatusActive || c.Members != 2 {
+		if c := old.status(id); c.Status != chat.StatusActive || c.Members != 2 {
 			t.Errorf("%s, %d members", c.Status, c.Members)
 		}
 		if now, err := old.Epoch(id); err != nil || now < epoch || epoch < 2 {
@@ -273,7 +273,7 @@ func TestAddedAgainWithoutNeed(t *testing.T) {
 		}
 		for _, m := range old.history(id) {
 			n := count(b.texts(id), m.Text)
-			if m.Text == "written meanwhile" && (m.State == client.StateFailed) != (n == 0) {
+			if m.Text == "written meanwhile" && (m.State == chat.StateFailed) != (n == 0) {
 				t.Errorf("what was written meanwhile is %s, and bob has it %d times", m.State, n)
 			}
 		}

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -56,19 +59,19 @@ func (p *player) keyPackage(t testing.TB) (*mls.KeyPackage, *mls.KeyPackagePriva
 	t.Helper()
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther), Rand: rand.Reader,
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType, extensionOther), Rand: rand.Reader,
 	})
 	fatal(t, err)
 	return kp, private
 }
 
-func (p *player) create(t testing.TB, state groupState, channel ...byte) {
+func (p *player) create(t testing.TB, state rules.State, channel ...byte) {
 	t.Helper()
-	extension, err := state.extension()
+	extension, err := state.Extension()
 	fatal(t, err)
 	p.group, _, err = mls.CreateGroup(mls.GroupParams{
 		Suite: mls.DefaultCipherSuite, GroupID: channel, SigningKey: p.key, Credential: p.credential(t), Lifetime: lifetime(),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther), Extensions: []mls.Extension{extension},
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType, extensionOther), Extensions: []mls.Extension{extension},
 	}, mlsConfig())
 	fatal(t, err)
 }
@@ -115,50 +118,50 @@ func (p *player) process(t testing.TB, message []byte) mls.Received {
 }
 
 // judgeBy judges a commit as a member does who followed the group so far.
-func judgeBy(p *player, state groupState, commit *mls.StagedCommit) (groupState, error) {
-	return rules{state: state, leaves: leavesByAddress(p.group)}.judge(commit)
+func judgeBy(p *player, state rules.State, commit *mls.StagedCommit) (rules.State, error) {
+	return rules.Rules{State: state, Leaves: leavesByAddress(p.group)}.Judge(commit)
 }
 
 // cast is a group with everybody that the rules tell apart.
 type cast struct{ owner, admin, admin2, member, member2 *player }
 
-func newCast(t testing.TB) (c cast, state groupState) {
+func newCast(t testing.TB) (c cast, state rules.State) {
 	c = cast{
 		owner: newPlayer(t, "owner@here"), admin: newPlayer(t, "admin@here"), admin2: newPlayer(t, "admin2@here"),
 		member: newPlayer(t, "member@here"), member2: newPlayer(t, "member2@here"),
 	}
-	state = groupState{Version: recordVersion, Host: "here", Group: true, Title: "Title"}
-	state = state.withRole("owner@here", RoleOwner).withRole("admin@here", RoleAdmin).withRole("admin2@here", RoleAdmin)
-	state = state.withRole("former@here", RoleOwner) // left when roles stayed
+	state = rules.State{Version: records.Version, Host: "here", Group: true, Title: "Title"}
+	state = state.WithRole("owner@here", chat.RoleOwner).WithRole("admin@here", chat.RoleAdmin).WithRole("admin2@here", chat.RoleAdmin)
+	state = state.WithRole("former@here", chat.RoleOwner) // left when roles stayed
 	c.owner.create(t, state)
 	c.owner.add(t, c.admin, c.admin2, c.member, c.member2)
 	return c, state
 }
 
 // extensions encodes a state, and what else there is.
-func extensions(t testing.TB, s groupState, more ...mls.Extension) []mls.Extension {
+func extensions(t testing.TB, s rules.State, more ...mls.Extension) []mls.Extension {
 	t.Helper()
-	e, err := s.extension()
+	e, err := s.Extension()
 	fatal(t, err)
 	return append([]mls.Extension{e}, more...)
 }
 
 func TestJudgeKnowsTheRules(t *testing.T) {
-	renamed := func(s groupState) groupState { s.Title = "Other"; return s }
-	timed := func(s groupState) groupState { s.Timer = 60; return s }
+	renamed := func(s rules.State) rules.State { s.Title = "Other"; return s }
+	timed := func(s rules.State) rules.State { s.Timer = 60; return s }
 	type options = mls.CommitOptions
-	type plan func(t *testing.T, c cast, s groupState) options
-	change := func(f func(groupState) groupState, more ...mls.Extension) plan {
-		return func(t *testing.T, _ cast, s groupState) options {
+	type plan func(t *testing.T, c cast, s rules.State) options
+	change := func(f func(rules.State) rules.State, more ...mls.Extension) plan {
+		return func(t *testing.T, _ cast, s rules.State) options {
 			return options{Extensions: extensions(t, f(s), more...)}
 		}
 	}
-	adding := func(t *testing.T, _ cast, _ groupState) options {
+	adding := func(t *testing.T, _ cast, _ rules.State) options {
 		kp, _ := newPlayer(t, "new@here").keyPackage(t)
 		return options{Add: []*mls.KeyPackage{kp}}
 	}
 	removing := func(who func(cast) *player) plan {
-		return func(_ *testing.T, c cast, _ groupState) options {
+		return func(_ *testing.T, c cast, _ rules.State) options {
 			return options{Remove: []mls.LeafIndex{who(c).group.OwnLeaf()}}
 		}
 	}
@@ -167,13 +170,13 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 	admin2 := func(c cast) *player { return c.admin2 }
 	member := func(c cast) *player { return c.member }
 	member2 := func(c cast) *player { return c.member2 }
-	same := func(s groupState) groupState { return s }
+	same := func(s rules.State) rules.State { return s }
 	for name, one := range map[string]struct {
 		by   func(cast) *player
 		plan plan
 		ok   bool
 	}{
-		"a member renews keys":        {member, func(*testing.T, cast, groupState) options { return options{} }, true},
+		"a member renews keys":        {member, func(*testing.T, cast, rules.State) options { return options{} }, true},
 		"the owner adds":              {owner, adding, true},
 		"an admin adds":               {admin, adding, true},
 		"a member adds":               {member, adding, false},
@@ -187,47 +190,47 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 		"a member renames":            {member, change(renamed), false},
 		"an admin sets the timer":     {admin, change(timed), true},
 		"a member sets the timer":     {member, change(timed), false},
-		"the owner gives a role":      {owner, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), true},
-		"an admin gives a role":       {admin, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin makes itself owner": {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleOwner) }), false},
-		"a member makes itself admin": {member, change(func(s groupState) groupState { return s.withRole("member@here", RoleAdmin) }), false},
-		"an admin drops the role of whom it removes": {admin, func(t *testing.T, c cast, s groupState) options {
-			return options{Remove: []mls.LeafIndex{c.member.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+		"the owner gives a role":      {owner, change(func(s rules.State) rules.State { return s.WithRole("member@here", chat.RoleAdmin) }), true},
+		"an admin gives a role":       {admin, change(func(s rules.State) rules.State { return s.WithRole("member@here", chat.RoleAdmin) }), false},
+		"an admin makes itself owner": {admin, change(func(s rules.State) rules.State { return s.WithRole("admin@here", chat.RoleOwner) }), false},
+		"a member makes itself admin": {member, change(func(s rules.State) rules.State { return s.WithRole("member@here", chat.RoleAdmin) }), false},
+		"an admin drops the role of whom it removes": {admin, func(t *testing.T, c cast, s rules.State) options {
+			return options{Remove: []mls.LeafIndex{c.member.group.OwnLeaf()}, Extensions: extensions(t, s.WithRole("former@here", chat.RoleMember))}
 		}, true},
-		"the owner removes an admin with the role": {owner, func(t *testing.T, c cast, s groupState) options {
-			return options{Remove: []mls.LeafIndex{c.admin.group.OwnLeaf()}, Extensions: extensions(t, s.withRole("admin@here", RoleMember))}
+		"the owner removes an admin with the role": {owner, func(t *testing.T, c cast, s rules.State) options {
+			return options{Remove: []mls.LeafIndex{c.admin.group.OwnLeaf()}, Extensions: extensions(t, s.WithRole("admin@here", chat.RoleMember))}
 		}, true},
-		"an admin adds an owner of earlier with the role": {admin, func(t *testing.T, _ cast, _ groupState) options {
+		"an admin adds an owner of earlier with the role": {admin, func(t *testing.T, _ cast, _ rules.State) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
 			return options{Add: []*mls.KeyPackage{kp}}
 		}, false},
-		"an admin adds an owner of earlier without the role": {admin, func(t *testing.T, _ cast, s groupState) options {
+		"an admin adds an owner of earlier without the role": {admin, func(t *testing.T, _ cast, s rules.State) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
-			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("former@here", RoleMember))}
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.WithRole("former@here", chat.RoleMember))}
 		}, true},
-		"the owner adds an owner of earlier with the role": {owner, func(t *testing.T, _ cast, _ groupState) options {
+		"the owner adds an owner of earlier with the role": {owner, func(t *testing.T, _ cast, _ rules.State) options {
 			kp, _ := newPlayer(t, "former@here").keyPackage(t)
 			return options{Add: []*mls.KeyPackage{kp}}
 		}, true},
-		"an admin adds a new owner": {admin, func(t *testing.T, _ cast, s groupState) options {
+		"an admin adds a new owner": {admin, func(t *testing.T, _ cast, s rules.State) options {
 			kp, _ := newPlayer(t, "new@here").keyPackage(t)
-			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.withRole("new@here", RoleOwner))}
+			return options{Add: []*mls.KeyPackage{kp}, Extensions: extensions(t, s.WithRole("new@here", chat.RoleOwner))}
 		}, false},
-		"the owner gives a role to nobody":       {owner, change(func(s groupState) groupState { return s.withRole("nobody@here", RoleAdmin) }), false},
-		"a member drops the role of who is gone": {member, change(func(s groupState) groupState { return s.withRole("former@here", RoleMember) }), true},
-		"a member drops a role":                  {member, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
-		"an admin gives up its role":             {admin, change(func(s groupState) groupState { return s.withRole("admin@here", RoleMember) }), false},
-		"the owner moves to another host":        {owner, change(func(s groupState) groupState { s.Host = "there"; return s }), false},
-		"the owner makes it a direct one":        {owner, change(func(s groupState) groupState { s.Group = false; return s }), false},
+		"the owner gives a role to nobody":       {owner, change(func(s rules.State) rules.State { return s.WithRole("nobody@here", chat.RoleAdmin) }), false},
+		"a member drops the role of who is gone": {member, change(func(s rules.State) rules.State { return s.WithRole("former@here", chat.RoleMember) }), true},
+		"a member drops a role":                  {member, change(func(s rules.State) rules.State { return s.WithRole("admin@here", chat.RoleMember) }), false},
+		"an admin gives up its role":             {admin, change(func(s rules.State) rules.State { return s.WithRole("admin@here", chat.RoleMember) }), false},
+		"the owner moves to another host":        {owner, change(func(s rules.State) rules.State { s.Host = "there"; return s }), false},
+		"the owner makes it a direct one":        {owner, change(func(s rules.State) rules.State { s.Group = false; return s }), false},
 		"the owner adds a property":              {owner, change(same, mls.Extension{Type: extensionOther, Data: []byte{1}}), false},
 		"a member adds a property":               {member, change(same, mls.Extension{Type: extensionOther}), false},
-		"the owner removes the state":            {owner, func(*testing.T, cast, groupState) options { return options{Extensions: []mls.Extension{}} }, false},
-		"the owner sets a title too long":        {owner, change(func(s groupState) groupState { s.Title = strings.Repeat("x", MaxTitle+1); return s }), false},
-		"the owner gives an unknown role":        {owner, change(func(s groupState) groupState { return s.withRole("member@here", 7) }), false},
-		"the owner ends the group": {owner, func(_ *testing.T, _ cast, s groupState) options {
+		"the owner removes the state":            {owner, func(*testing.T, cast, rules.State) options { return options{Extensions: []mls.Extension{}} }, false},
+		"the owner sets a title too long":        {owner, change(func(s rules.State) rules.State { s.Title = strings.Repeat("x", chat.MaxTitle+1); return s }), false},
+		"the owner gives an unknown role":        {owner, change(func(s rules.State) rules.State { return s.WithRole("member@here", 7) }), false},
+		"the owner ends the group": {owner, func(_ *testing.T, _ cast, s rules.State) options {
 			return options{ReInit: &mls.ReInit{GroupID: []byte("next"), Suite: mls.DefaultCipherSuite, Extensions: extensions(t, s)}}
 		}, false},
-		"a member adds an older key": {member, func(_ *testing.T, c cast, _ groupState) options {
+		"a member adds an older key": {member, func(_ *testing.T, c cast, _ rules.State) options {
 			return options{PSKs: []mls.PSKID{mls.ResumptionPSK(c.member.group.GroupID(), c.member.group.Epoch())}}
 		}, false},
 		"a member becomes somebody else":   {member, impersonate("owner@here"), false},
@@ -249,7 +252,7 @@ func TestJudgeKnowsTheRules(t *testing.T) {
 			if (err == nil) != one.ok {
 				t.Errorf("judgement: %v", err)
 			}
-			if !one.ok && !errors.Is(err, errRule) {
+			if !one.ok && !errors.Is(err, rules.ErrRule) {
 				t.Errorf("%v is not a broken rule", err)
 			}
 		})
@@ -264,17 +267,17 @@ func TestJudgeOfThoseWhoDisturb(t *testing.T) {
 		made uint8
 		ok   bool
 	}{
-		"a member after four":  {func(c cast) *player { return c.member }, maxIdle, false},
-		"a member after five":  {func(c cast) *player { return c.member }, maxIdle + 1, true},
-		"an admin after five":  {func(c cast) *player { return c.admin }, maxIdle + 1, false},
-		"the owner after five": {func(c cast) *player { return c.owner }, maxIdle + 1, false},
+		"a member after four":  {func(c cast) *player { return c.member }, rules.MaxIdle, false},
+		"a member after five":  {func(c cast) *player { return c.member }, rules.MaxIdle + 1, true},
+		"an admin after five":  {func(c cast) *player { return c.admin }, rules.MaxIdle + 1, false},
+		"the owner after five": {func(c cast) *player { return c.owner }, rules.MaxIdle + 1, false},
 	} {
 		c, state := newCast(t)
 		who := one.who(c)
 		staged, _, err := c.member2.group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{who.group.OwnLeaf()}})
 		fatal(t, err)
-		r := rules{state: state, leaves: leavesByAddress(c.admin2.group), idle: idleCommits{who.address: one.made}}
-		if _, err := r.judge(c.admin2.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
+		r := rules.Rules{State: state, Leaves: leavesByAddress(c.admin2.group), Idle: records.IdleCommits{who.address: one.made}}
+		if _, err := r.Judge(c.admin2.process(t, staged.Message()).(*mls.StagedCommit)); (err == nil) != one.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -292,50 +295,50 @@ func TestJudgeLetsNobodyJoinFromOutside(t *testing.T) {
 		comer := newPlayer(t, address)
 		join, err := mls.StageExternalJoin(mls.ExternalJoinParams{
 			GroupInfo: info, SigningKey: comer.key, Credential: comer.credential(t), Now: time.Now(),
-			Capabilities: mls.DefaultCapabilities(extensionGroupState, extensionOther),
+			Capabilities: mls.DefaultCapabilities(rules.ExtensionType, extensionOther),
 			Former: func(_ mls.LeafIndex, l *mls.LeafNode) bool {
-				cred, err := leafCredential(l)
+				cred, err := rules.LeafCredential(l)
 				return err == nil && cred.Address.String() == address
 			},
 		}, mlsConfig())
 		fatal(t, err)
-		if _, err := judgeBy(c.owner, state, c.owner.process(t, join.Message()).(*mls.StagedCommit)); !errors.Is(err, errRule) {
+		if _, err := judgeBy(c.owner, state, c.owner.process(t, join.Message()).(*mls.StagedCommit)); !errors.Is(err, rules.ErrRule) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
 }
 
-func impersonate(address string) func(*testing.T, cast, groupState) mls.CommitOptions {
-	return func(t *testing.T, _ cast, _ groupState) mls.CommitOptions {
+func impersonate(address string) func(*testing.T, cast, rules.State) mls.CommitOptions {
+	return func(t *testing.T, _ cast, _ rules.State) mls.CommitOptions {
 		other := newPlayer(t, address).credential(t)
 		return mls.CommitOptions{Leaf: &mls.LeafUpdate{Credential: &other}}
 	}
 }
 
-func rekey(t *testing.T, _ cast, _ groupState) mls.CommitOptions {
+func rekey(t *testing.T, _ cast, _ rules.State) mls.CommitOptions {
 	return mls.CommitOptions{Leaf: &mls.LeafUpdate{SigningKey: newPlayer(t, "x0@here").key}}
 }
 
 // What somebody proposes is judged by their role, not the committer's.
 func TestJudgeLooksAtWhoProposed(t *testing.T) {
 	for name, one := range map[string]struct {
-		propose func(t *testing.T, c cast, s groupState) ([]byte, error)
+		propose func(t *testing.T, c cast, s rules.State) ([]byte, error)
 		ok      bool
 	}{
-		"a member leaves": {func(_ *testing.T, c cast, _ groupState) ([]byte, error) {
+		"a member leaves": {func(_ *testing.T, c cast, _ rules.State) ([]byte, error) {
 			b, _, err := c.member.group.ProposeSelfRemove(mls.ProposalOptions{})
 			return b, err
 		}, true},
-		"a member proposes to remove another": {func(_ *testing.T, c cast, _ groupState) ([]byte, error) {
+		"a member proposes to remove another": {func(_ *testing.T, c cast, _ rules.State) ([]byte, error) {
 			b, _, err := c.member.group.ProposeRemove(c.admin2.group.OwnLeaf(), mls.ProposalOptions{})
 			return b, err
 		}, false},
-		"a member proposes to add": {func(t *testing.T, c cast, _ groupState) ([]byte, error) {
+		"a member proposes to add": {func(t *testing.T, c cast, _ rules.State) ([]byte, error) {
 			kp, _ := newPlayer(t, "new@here").keyPackage(t)
 			b, _, err := c.member.group.ProposeAdd(kp, time.Now(), mls.ProposalOptions{})
 			return b, err
 		}, false},
-		"a member proposes a property": {func(t *testing.T, c cast, s groupState) ([]byte, error) {
+		"a member proposes a property": {func(t *testing.T, c cast, s rules.State) ([]byte, error) {
 			b, _, err := c.member.group.ProposeExtensions(extensions(t, s, mls.Extension{Type: extensionOther}), mls.ProposalOptions{})
 			return b, err
 		}, false},
@@ -360,7 +363,7 @@ func TestJudgeLooksAtWhoProposed(t *testing.T) {
 // leaf that they had, and nothing is renamed.
 func TestJudgeOfDirectConversations(t *testing.T) {
 	a, b := newPlayer(t, "alice@here"), newPlayer(t, "bob@here")
-	state := groupState{Version: recordVersion, Host: "here"}.withRole("alice@here", RoleOwner)
+	state := rules.State{Version: records.Version, Host: "here"}.WithRole("alice@here", chat.RoleOwner)
 	a.create(t, state)
 	a.add(t, b)
 	third, _ := newPlayer(t, "third@here").keyPackage(t)
@@ -410,42 +413,42 @@ func TestNobodyIsAddedInOnesOwnName(t *testing.T) {
 }
 
 func TestGroupStateHasOneForm(t *testing.T) {
-	good := groupState{Version: 1, Host: "here", Group: true, Title: "ü"}.withRole("b@b", 0).withRole("bob@b", 1).withRole("al@b", 2)
-	e, err := good.extension()
+	good := rules.State{Version: 1, Host: "here", Group: true, Title: "ü"}.WithRole("b@b", 0).WithRole("bob@b", 1).WithRole("al@b", 2)
+	e, err := good.Extension()
 	fatal(t, err)
-	if got, err := parseGroupState([]mls.Extension{e}); err != nil || !got.equal(good) {
+	if got, err := rules.ParseState([]mls.Extension{e}); err != nil || !got.Equal(good) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	for name, s := range map[string]groupState{
+	for name, s := range map[string]rules.State{
 		"version":    {Version: 2, Host: "here"},
-		"unsorted":   {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"al@b", 1}}},
-		"twice":      {Version: 1, Roles: []roleRecord{{"bob@b", 1}, {"bob@b", 2}}},
-		"a member":   {Version: 1, Roles: []roleRecord{{"bob@b", 0}}},
-		"no address": {Version: 1, Roles: []roleRecord{{"bob", 1}}},
-		"upper case": {Version: 1, Roles: []roleRecord{{"Bob@b", 1}}},
+		"unsorted":   {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 1}, {Address: "al@b", Role: 1}}},
+		"twice":      {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 1}, {Address: "bob@b", Role: 2}}},
+		"a member":   {Version: 1, Roles: []records.Role{{Address: "bob@b", Role: 0}}},
+		"no address": {Version: 1, Roles: []records.Role{{Address: "bob", Role: 1}}},
+		"upper case": {Version: 1, Roles: []records.Role{{Address: "Bob@b", Role: 1}}},
 	} {
 		b, err := dcbor.Marshal(s)
 		fatal(t, err)
-		if _, err := parseGroupState([]mls.Extension{{Type: extensionGroupState, Data: b}}); !errors.Is(err, errRule) {
+		if _, err := rules.ParseState([]mls.Extension{{Type: rules.ExtensionType, Data: b}}); !errors.Is(err, rules.ErrRule) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := parseGroupState([]mls.Extension{e, e}); !errors.Is(err, errRule) {
+	if _, err := rules.ParseState([]mls.Extension{e, e}); !errors.Is(err, rules.ErrRule) {
 		t.Errorf("two states: %v", err)
 	}
 }
 
 func FuzzGroupState(f *testing.F) {
-	e, err := groupState{Version: 1, Host: "here", Group: true, Title: "T", Timer: 5}.withRole("bob@b", 1).extension()
+	e, err := rules.State{Version: 1, Host: "here", Group: true, Title: "T", Timer: 5}.WithRole("bob@b", 1).Extension()
 	fatal(f, err)
 	f.Add(e.Data)
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := parseGroupState([]mls.Extension{{Type: extensionGroupState, Data: b}})
+		s, err := rules.ParseState([]mls.Extension{{Type: rules.ExtensionType, Data: b}})
 		if err != nil {
 			return
 		}
-		again, err := s.extension()
+		again, err := s.Extension()
 		if err != nil || !bytes.Equal(again.Data, b) {
 			t.Errorf("%x became %x, %v", b, again.Data, err)
 		}

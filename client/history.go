@@ -3,20 +3,17 @@
 package client
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 )
-
-func decodeRecord(b []byte, v any) error { return dcbor.Unmarshal(b, v) }
-
-// lastNumber returns the number that a key ends in.
-func lastNumber(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(k)-8:]) }
 
 // keySentAt is the extension that carries the sender's clock, in Unix
 // milliseconds.
@@ -31,28 +28,15 @@ func sentAt(m *content.Message) int64 {
 	return ms
 }
 
-// maxAhead is how far a sender's clock may be ahead of this device's.
-const maxAhead = 24 * time.Hour
-
-// sent returns when the message was sent, in Unix milliseconds: by the sender's
-// clock, unless what it said cannot be. It may be any number, and interfaces
-// have only so many dates.
-func (r *messageRecord) sent() int64 {
-	if r.Sent <= 0 || r.Sent > r.Received+maxAhead.Milliseconds() {
-		return r.Received
-	}
-	return r.Sent
-}
-
 // receive takes in a message that somebody sent.
-func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
-	cred, err := leafCredential(m.Leaf)
+func (c *conversation) receive(tx *records.Tx, m *mls.ApplicationMessage) error {
+	cred, err := rules.LeafCredential(m.Leaf)
 	if err != nil {
 		return nil
 	}
 	from := cred.Address.String()
-	contact, err := loadContact(tx, from)
-	if err != nil || contact.Blocked || c.rec.Status == StatusLeft || c.rec.Hidden {
+	contact, err := records.LoadContact(tx, from)
+	if err != nil || contact.Blocked || c.rec.Status == chat.StatusLeft || c.rec.Hidden {
 		return err
 	}
 	c.markActive(from)
@@ -73,20 +57,20 @@ func (c *conversation) receive(tx *sealedTx, m *mls.ApplicationMessage) error {
 	if err != nil {
 		return nil
 	}
-	known, err := c.messageOrder(tx, id)
+	known, err := records.MessageOrder(tx, c.id, id)
 	if err != nil || known != 0 {
 		return err
 	}
 	if msg.View().Kind == content.KindMessage {
 		c.typists.end(c, cred.Address)
 	} else if slices.Contains(c.unconfirmedMembers(), from) {
-		return c.holdUntilConfirmed(tx, heldRecord{recordVersion, from, id, m.Data})
+		return c.holdUntilConfirmed(tx, records.Held{Version: records.Version, From: from, ID: id, Content: m.Data})
 	}
-	return c.take(tx, from, id, m.Data, msg, StateReceived)
+	return c.take(tx, from, id, m.Data, msg, chat.StateReceived)
 }
 
 // take enters a message, of this account or another, into the history.
-func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) error {
+func (c *conversation) take(tx *records.Tx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) error {
 	view := msg.View()
 	switch view.Kind {
 	case content.KindEdit:
@@ -107,44 +91,44 @@ func (c *conversation) take(tx *sealedTx, from string, id content.MessageID, raw
 }
 
 // record adds a message to the history and returns its order.
-func (c *conversation) record(tx *sealedTx, from string, id content.MessageID, raw []byte, msg *content.Message, state State) (uint64, error) {
+func (c *conversation) record(tx *records.Tx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) (uint64, error) {
 	now := c.now()
-	rec := &messageRecord{
-		Version: recordVersion, ID: id, From: from, Sent: sentAt(msg), Received: millis(now), State: state,
-		Content: raw, Text: msg.View().Text, Held: state == StateReceived && slices.Contains(c.unconfirmedMembers(), from),
+	rec := &records.Message{
+		Version: records.Version, ID: id, From: from, Sent: sentAt(msg), Received: records.Millis(now), State: state,
+		Content: raw, Text: msg.View().Text, Held: state == chat.StateReceived && slices.Contains(c.unconfirmedMembers(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
 	if life := lasts(msg, now); life > 0 {
-		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), MaxExpiry)
+		life = min(lasting(life, time.Duration(c.state.Timer)*time.Second), chat.MaxExpiry)
 		rec.Expires = time.UnixMilli(rec.Received).Add(life + time.Second - 1).Unix() // rather late than early
 		rec.Behind = c.lifeClock().secondsBehind()
 	}
 	order, err := c.add(tx, rec)
-	if err != nil || state != StateReceived || rec.Held {
+	if err != nil || state != chat.StateReceived || rec.Held {
 		return order, err
 	}
 	c.arrived(order, rec)
-	return order, c.enqueue(tx, inboxRecord{Order: order, Kind: InboxMessage, From: from})
+	return order, c.enqueue(tx, records.InboxItem{Order: order, Kind: chat.InboxMessage, From: from})
 }
 
 // add stores a new message record at the end of the history.
-func (c *conversation) add(tx *sealedTx, rec *messageRecord) (uint64, error) {
+func (c *conversation) add(tx *records.Tx, rec *records.Message) (uint64, error) {
 	c.rec.NextOrder++
 	return c.rec.NextOrder, c.addAt(tx, c.rec.NextOrder, rec)
 }
 
 // addAt stores a new message record at a place of the history where nothing is.
-func (c *conversation) addAt(tx *sealedTx, order uint64, rec *messageRecord) error {
+func (c *conversation) addAt(tx *records.Tx, order uint64, rec *records.Message) error {
 	c.rec.Activity, c.stirs = rec.Received, true
 	c.nothingToReport(order, rec)
 	c.touch()
 	if !rec.ID.IsZero() {
-		if err := tx.put(key(tableMessageID, c.id[:], tx.index(rec.ID[:])), number(order)); err != nil {
+		if err := tx.Put(records.Key(records.TableMessageID, c.id[:], tx.Index(rec.ID[:])), records.Number(order)); err != nil {
 			return err
 		}
 	}
 	if rec.Expires != 0 {
-		if err := tx.put(key(tableExpiry, c.id[:], number(uint64(rec.Expires)), number(order)), nil); err != nil {
+		if err := tx.Put(records.Key(records.TableExpiry, c.id[:], records.Number(uint64(rec.Expires)), records.Number(order)), nil); err != nil {
 			return err
 		}
 		c.out.do(doWake{time.Unix(rec.Expires, 0)})
@@ -152,43 +136,20 @@ func (c *conversation) addAt(tx *sealedTx, order uint64, rec *messageRecord) err
 	return c.saveMessage(tx, order, rec, true)
 }
 
-func (c *conversation) saveMessage(tx *sealedTx, order uint64, rec *messageRecord, isNew bool) error {
+func (c *conversation) saveMessage(tx *records.Tx, order uint64, rec *records.Message, isNew bool) error {
 	c.noteLast(order, rec)
 	if !rec.Held {
-		m, err := c.show(tx).message(c.id, conversationID(c.rec.Channel), order, rec)
+		m, err := c.show(tx).Message(c.id, chat.IDOf(c.rec.Channel), order, rec)
 		if err != nil {
 			return err
 		}
-		c.out.emit(MessageEvent{m, isNew})
+		c.out.emit(chat.MessageEvent{Message: m, New: isNew})
 	}
-	return tx.save(key(tableMessage, c.id[:], number(order)), rec)
+	return tx.Save(records.Key(records.TableMessage, c.id[:], records.Number(order)), rec)
 }
 
-// messageOrder returns the position of a message in the history, 0 if it has
-// none.
-func (c *conversation) messageOrder(tx *sealedTx, id content.MessageID) (uint64, error) {
-	b, err := tx.get(key(tableMessageID, c.id[:], tx.index(id[:])))
-	if err != nil || len(b) != 8 {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
-
-func (c *conversation) loadMessage(tx *sealedTx, id content.MessageID) (uint64, *messageRecord, error) {
-	order, err := c.messageOrder(tx, id)
-	if err != nil || order == 0 {
-		return 0, nil, err
-	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-	if err != nil || !ok {
-		return 0, nil, err
-	}
-	return order, &rec, nil
-}
-
-func (c *conversation) edited(tx *sealedTx, from string, view content.View) error {
-	order, rec, err := c.loadMessage(tx, view.Replaces)
+func (c *conversation) edited(tx *records.Tx, from string, view content.View) error {
+	order, rec, err := records.LoadMessage(tx, c.id, view.Replaces)
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
@@ -196,71 +157,52 @@ func (c *conversation) edited(tx *sealedTx, from string, view content.View) erro
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxEdit, From: from, Text: view.Text}, rec.Held)
+	return c.enqueueIfForeign(tx, records.InboxItem{Order: order, Kind: chat.InboxEdit, From: from, Text: view.Text}, rec.Held)
 }
 
-func (c *conversation) deleted(tx *sealedTx, from string, view content.View) error {
-	order, rec, err := c.loadMessage(tx, view.Replaces)
+func (c *conversation) deleted(tx *records.Tx, from string, view content.View) error {
+	order, rec, err := records.LoadMessage(tx, c.id, view.Replaces)
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
 	if from != c.self.address.String() { // others have an own one until they get this
-		if err := forgetFiles(tx, useRecord{c.id, order}, rec); err != nil {
+		if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
 			return err
 		}
 	} else if err := forgetSent(tx, c.id, order, rec); err != nil {
 		return err
 	}
-	rec.erase()
+	rec.Erase()
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxDelete, From: from}, rec.Held)
+	return c.enqueueIfForeign(tx, records.InboxItem{Order: order, Kind: chat.InboxDelete, From: from}, rec.Held)
 }
-
-// erase leaves of a message only that it was there.
-func (r *messageRecord) erase() {
-	r.Deleted, r.Content, r.Text, r.Reactions, r.Paths = true, nil, "", nil, nil
-	r.Uploads, r.Undo = nil, nil
-}
-
-// MaxReactions bounds the reactions of one member to a message. What goes
-// beyond is ignored.
-const MaxReactions = 8
 
 // maxReactions bounds those of all, so that the message's record stays
 // readable.
 const maxReactions = 1 << 14
 
-func (r *messageRecord) reactionsOf(from string) (n int) {
-	for _, x := range r.Reactions {
-		if x.From == from {
-			n++
-		}
-	}
-	return n
-}
-
-func (c *conversation) reacted(tx *sealedTx, from string, id content.MessageID, view content.View) error {
-	order, rec, err := c.loadMessage(tx, view.InReplyTo)
+func (c *conversation) reacted(tx *records.Tx, from string, id content.MessageID, view content.View) error {
+	order, rec, err := records.LoadMessage(tx, c.id, view.InReplyTo)
 	if err != nil || rec == nil || rec.Deleted {
 		return err
 	}
-	rec.Reactions = slices.DeleteFunc(rec.Reactions, func(r reactionRecord) bool {
+	rec.Reactions = slices.DeleteFunc(rec.Reactions, func(r records.Reaction) bool {
 		return r.From == from && (r.ID == view.Replaces || slices.Contains(view.Reactions, r.Emoji))
 	})
 	emoji := ""
 	if view.Kind == content.KindReaction && len(view.Reactions) > 0 {
-		if len(rec.Reactions) >= maxReactions || rec.reactionsOf(from) >= MaxReactions {
+		if len(rec.Reactions) >= maxReactions || rec.ReactionsOf(from) >= chat.MaxReactions {
 			return nil
 		}
 		emoji = view.Reactions[0]
-		rec.Reactions = append(rec.Reactions, reactionRecord{id, from, emoji})
+		rec.Reactions = append(rec.Reactions, records.Reaction{ID: id, From: from, Emoji: emoji})
 	}
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
 		return err
 	}
-	return c.enqueueIfForeign(tx, inboxRecord{Order: order, Kind: InboxReaction, From: from, Text: emoji}, rec.Held)
+	return c.enqueueIfForeign(tx, records.InboxItem{Order: order, Kind: chat.InboxReaction, From: from, Text: emoji}, rec.Held)
 }
 
 // The control messages between clients.
@@ -271,7 +213,7 @@ type profileControl struct {
 	Name    string `cbor:"2,keyasint"`
 }
 
-func (c *conversation) control(tx *sealedTx, from string, view content.View) error {
+func (c *conversation) control(tx *records.Tx, from string, view content.View) error {
 	if from == c.self.address.String() {
 		return nil
 	}
@@ -288,12 +230,12 @@ func (c *conversation) control(tx *sealedTx, from string, view content.View) err
 	return nil // of a later version
 }
 
-func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
+func (c *conversation) profile(tx *records.Tx, from string, body []byte) error {
 	var p profileControl
-	if dcbor.Unmarshal(body, &p) != nil || len(p.Name) > MaxTitle {
+	if dcbor.Unmarshal(body, &p) != nil || len(p.Name) > chat.MaxTitle {
 		return nil
 	}
-	contact, err := loadContact(tx, from)
+	contact, err := records.LoadContact(tx, from)
 	if err != nil {
 		return err
 	}
@@ -306,28 +248,28 @@ func (c *conversation) profile(tx *sealedTx, from string, body []byte) error {
 	c.touch() // it may be the conversation's name
 	if tells {
 		contact.ToldProfile = p.Name
-		if err := c.notice(tx, from, noticeRecord{Kind: NoticeProfile, Title: p.Name}); err != nil {
+		if err := c.notice(tx, from, records.Notice{Kind: chat.NoticeProfile, Title: p.Name}); err != nil {
 			return err
 		}
 	}
-	c.out.emit(NameEvent{address(from), contact.shown()})
-	return saveContact(tx, contact)
+	c.out.emit(chat.NameEvent{Address: records.Address(from), Name: contact.DisplayName()})
+	return records.SaveContact(tx, contact)
 }
 
 // tellsOfName reports whether the history gets a notice that a verified person
 // goes by another name: in the conversation with them, or else where they said so.
-func (c *conversation) tellsOfName(tx *sealedTx, contact *contactRecord, name string, renamed bool) (bool, error) {
+func (c *conversation) tellsOfName(tx *records.Tx, contact *records.Contact, name string, renamed bool) (bool, error) {
 	if len(contact.Verified) == 0 || name == contact.ToldProfile {
 		return false, nil
 	}
 	if c.rec.Peer == contact.Address && !c.state.Group {
 		return true, nil
 	}
-	with, err := openDirect(tx, contact.Address)
+	with, err := records.OpenDirect(tx, contact.Address)
 	return renamed && with == nil, err
 }
 
-func (c *conversation) enqueueIfForeign(tx *sealedTx, in inboxRecord, held bool) error {
+func (c *conversation) enqueueIfForeign(tx *records.Tx, in records.InboxItem, held bool) error {
 	if held || in.From == c.self.address.String() {
 		return nil
 	}
@@ -335,57 +277,7 @@ func (c *conversation) enqueueIfForeign(tx *sealedTx, in inboxRecord, held bool)
 }
 
 // enqueue puts something into the inbox.
-func (c *conversation) enqueue(tx *sealedTx, in inboxRecord) error {
-	in.Version, in.CID = recordVersion, c.id
-	return appendInbox(tx, in)
-}
-
-// message is the record as others see it.
-func (r *messageRecord) message(conv ConversationID, self string) Message {
-	m := Message{
-		ID: r.ID, Conversation: conv, From: address(r.From), Own: r.From == self, Text: r.Text,
-		SentAt: time.UnixMilli(r.sent()), ReceivedAt: time.UnixMilli(r.Received),
-		Edited: r.Edited, Deleted: r.Deleted, State: r.State, Reason: r.Cause.reason(r.Reason), Notice: r.notice(),
-		Delivered: r.countAtLeast(content.StatusDelivered), Read: r.countAtLeast(content.StatusRead),
-	}
-	if !r.Notice {
-		m.Mentions = mentioned(r.Text)
-		m.MentionsMe = len(m.Mentions) > 0 && slices.Contains(m.Mentions, address(self))
-	}
-	if r.Expires != 0 {
-		m.ExpiresAt = time.Unix(r.Expires, 0)
-	}
-	for _, x := range r.Reactions {
-		m.Reactions = append(m.Reactions, Reaction{address(x.From), x.Emoji})
-	}
-	if len(r.Content) == 0 {
-		return m
-	}
-	msg, err := content.Decode(r.Content)
-	if err != nil {
-		return m
-	}
-	m.ReplyTo = msg.InReplyTo
-	for _, a := range msg.View().Attachments {
-		m.Attachments = append(m.Attachments, r.attachment(a))
-	}
-	return m
-}
-
-func (r *messageRecord) attachment(a content.Attachment) Attachment {
-	out := Attachment{Index: a.Index, Name: a.Name, Type: a.ContentType, Size: int64(min(a.Size(), attach.MaxSize))}
-	for _, p := range r.Paths {
-		if p.Index == a.Index {
-			out.Path = p.Path
-		}
-	}
-	if a.External != nil {
-		if _, blob, err := blobOf(a.External); err == nil {
-			out.File = fileID(blob)
-		}
-	}
-	if out.Name == "" {
-		out.Name = "attachment"
-	}
-	return out
+func (c *conversation) enqueue(tx *records.Tx, in records.InboxItem) error {
+	in.Version, in.CID = records.Version, c.id
+	return records.AppendInbox(tx, in)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -24,7 +25,7 @@ import (
 type trio struct {
 	net                 *fakeserver.Net
 	alice, bob, mallory *person
-	id                  client.ConversationID
+	id                  chat.ConversationID
 	channel             protocol.ChannelID
 }
 
@@ -33,7 +34,7 @@ func newTrio(t *testing.T, admin bool) *trio {
 	x.alice, x.bob, x.mallory = join(t, x.net, "alice", host), join(t, x.net, "bob", host), join(t, x.net, "mallory", host)
 	x.id = group(t, x.alice, x.bob, x.mallory)
 	if admin {
-		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), client.RoleAdmin))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleAdmin))
 		pass(time.Second)
 	}
 	x.channel = x.net.Server(host).Channels()[0]
@@ -79,14 +80,14 @@ func staged(g *mls.Group, o mls.CommitOptions) ([]byte, *mls.StagedCommit, error
 func (x *trio) stopped(t *testing.T, p *person, why error) {
 	t.Helper()
 	c := p.status(x.id)
-	if c.Status != client.StatusStopped || c.Reason.Text == "" || c.Waiting != 0 {
+	if c.Status != chat.StatusStopped || c.Reason.Text == "" || c.Waiting != 0 {
 		t.Errorf("%v: %v because of %q, %d waiting", p.Address(), c.Status, c.Reason, c.Waiting)
 	}
 	if why != nil && !strings.Contains(c.Reason.Text, why.Error()) {
 		t.Errorf("%v: the reason is %q, want %q", p.Address(), c.Reason, why)
 	}
 	before := len(x.net.Server(host).Entries(x.channel))
-	if _, err := p.Send(t.Context(), x.id, client.Draft{Text: "secret"}); !errors.Is(err, client.ErrClosed) {
+	if _, err := p.Send(t.Context(), x.id, chat.Draft{Text: "secret"}); !errors.Is(err, chat.ErrClosed) {
 		t.Errorf("%v still sends: %v", p.Address(), err)
 	}
 	pass(time.Minute)
@@ -104,7 +105,7 @@ func (x *trio) talks(t *testing.T) {
 	if len(all) == 0 || all[len(all)-1] != "still here" {
 		t.Errorf("bob has %q (%+v)", all, x.bob.status(x.id))
 	}
-	members, err := x.bob.Members(x.id)
+	members, err := x.bob.Groups().Members(x.id)
 	must(t, err)
 	if len(members) < 2 || members[0].Address != x.alice.Address() || members[1].Address != x.bob.Address() {
 		t.Errorf("members: %v", members)
@@ -125,7 +126,7 @@ func TestCommitsBeyondARoleStopTheConversation(t *testing.T) {
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		x.stopped(t, x.bob, nil)
-		if m := x.bob.history(x.id)[0]; m.State != client.StateFailed || !errors.Is(m.Reason.Cause, client.ErrClosed) {
+		if m := x.bob.history(x.id)[0]; m.State != chat.StateFailed || !errors.Is(m.Reason.Cause, chat.ErrClosed) {
 			t.Errorf("the waiting message is %v, %q", m.State, m.Reason.Text)
 		}
 		if x.alice.status(x.id).Title != "Group" {
@@ -140,7 +141,7 @@ func TestUnlawfulProposalsLapse(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Second)
 		carol.accept()
 		pass(time.Second)
@@ -159,10 +160,10 @@ func TestUnlawfulProposalsLapse(t *testing.T) {
 		}
 		pass(5 * time.Minute)
 		x.talks(t)
-		if c := carol.status(x.id); c.Status != client.StatusLeft {
+		if c := carol.status(x.id); c.Status != chat.StatusLeft {
 			t.Errorf("carol: %v", c.Status)
 		}
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 3 {
 			t.Errorf("carol did not get away: %v", members)
@@ -180,8 +181,8 @@ func TestGhostsAreFoundOut(t *testing.T) {
 			must(t, err)
 			return staged(g, mls.CommitOptions{Add: []*mls.KeyPackage{kp}})
 		})
-		x.stopped(t, x.alice, client.ErrImpostor)
-		x.stopped(t, x.bob, client.ErrImpostor)
+		x.stopped(t, x.alice, chat.ErrImpostor)
+		x.stopped(t, x.bob, chat.ErrImpostor)
 	})
 }
 
@@ -205,7 +206,7 @@ func TestGhostsThatLeftAreFoundOut(t *testing.T) {
 		x.net.Server(host).Inject(x.channel, second, next)
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
-		x.stopped(t, x.bob, client.ErrImpostor)
+		x.stopped(t, x.bob, chat.ErrImpostor)
 	})
 }
 
@@ -231,13 +232,13 @@ func TestImpostorsHearNothing(t *testing.T) {
 		must(t, a.ConnectConversation(id))
 		a.say(id, "secret")
 		pass(time.Minute)
-		if conv := a.status(id); conv.Status != client.StatusLost || conv.Waiting != 0 {
+		if conv := a.status(id); conv.Status != chat.StatusLost || conv.Waiting != 0 {
 			t.Errorf("%v, %d waiting", conv.Status, conv.Waiting)
 		}
 		// When bob was added by carol, whom the server told the truth.
 		net.Server(host).SetFaults(fakeserver.Faults{})
 		id = group(t, c, a)
-		must(t, c.AddMembers(t.Context(), id, []account.Address{b.Address()}))
+		must(t, c.Groups().Add(t.Context(), id, []account.Address{b.Address()}))
 		net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
 			if who == "alice" && op == protocol.OpAccountGet {
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnavailable}}
@@ -247,12 +248,12 @@ func TestImpostorsHearNothing(t *testing.T) {
 		pass(time.Minute)
 		a.say(id, "secret")
 		pass(time.Minute)
-		if conv := a.status(id); conv.Status != client.StatusActive || conv.Waiting != 1 {
+		if conv := a.status(id); conv.Status != chat.StatusActive || conv.Waiting != 1 {
 			t.Errorf("while nobody vouches: %v, %d waiting", conv.Status, conv.Waiting)
 		}
 		net.Server(host).SetFaults(lie)
 		pass(10 * time.Minute)
-		if conv := a.status(id); conv.Status != client.StatusStopped || conv.Waiting != 0 || !strings.Contains(conv.Reason.Text, client.ErrImpostor.Error()) {
+		if conv := a.status(id); conv.Status != chat.StatusStopped || conv.Waiting != 0 || !strings.Contains(conv.Reason.Text, chat.ErrImpostor.Error()) {
 			t.Errorf("%v because of %q, %d waiting", conv.Status, conv.Reason, conv.Waiting)
 		}
 	})
@@ -388,24 +389,24 @@ func TestReactionsAreBounded(t *testing.T) {
 		x := newTrio(t, false)
 		m := x.alice.say(x.id, "hi")
 		pass(time.Minute)
-		must(t, x.bob.React(t.Context(), x.id, m.ID, "👍", false))
-		for i := range 3 * client.MaxReactions {
+		must(t, x.bob.Messages().React(t.Context(), x.id, m.ID, "👍", false))
+		for i := range 3 * chat.MaxReactions {
 			x.claim(t, content.Reaction(m.ID, fmt.Sprint(i)))
 		}
 		for _, p := range []*person{x.alice, x.bob, x.mallory} {
-			if n := len(p.history(x.id)[0].Reactions); n != client.MaxReactions+1 {
+			if n := len(p.history(x.id)[0].Reactions); n != chat.MaxReactions+1 {
 				t.Errorf("%v sees %d reactions", p.Address(), n)
 			}
 		}
-		if err := x.mallory.React(t.Context(), x.id, m.ID, "one more", false); err == nil {
+		if err := x.mallory.Messages().React(t.Context(), x.id, m.ID, "one more", false); err == nil {
 			t.Error("there was room for one more")
 		}
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", false)) // in place of itself
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "0", true))
-		must(t, x.mallory.React(t.Context(), x.id, m.ID, "one more", false))
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "0", false)) // in place of itself
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "0", true))
+		must(t, x.mallory.Messages().React(t.Context(), x.id, m.ID, "one more", false))
 		pass(time.Minute)
 		all := x.bob.history(x.id)[0].Reactions
-		if last := all[len(all)-1]; len(all) != client.MaxReactions+1 || last.Emoji != "one more" {
+		if last := all[len(all)-1]; len(all) != chat.MaxReactions+1 || last.Emoji != "one more" {
 			t.Errorf("bob sees %v", all)
 		}
 	})

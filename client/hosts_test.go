@@ -10,6 +10,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/mls"
 )
@@ -24,12 +26,12 @@ var privateHosts = []string{
 
 func TestPrivateHosts(t *testing.T) {
 	for _, h := range privateHosts {
-		if !client.PrivateHost(h) {
+		if !backend.PrivateHost(h) {
 			t.Errorf("%s counts as public", h)
 		}
 	}
 	for _, h := range []string{"chat.example", "chat.example:8443", "142.250.74.106:443", "[2a00:1450:4001:82f::200a]:7480", "localhost.example.com", "0xcafe.org", "local.example"} {
-		if client.PrivateHost(h) {
+		if backend.PrivateHost(h) {
 			t.Errorf("%s counts as private", h)
 		}
 	}
@@ -48,7 +50,7 @@ func TestPrivateHostsAreNotContacted(t *testing.T) {
 				bob, mallory := join(t, net, "bob", host), join(t, net, "mallory", h)
 				m := bob.metered()
 				_, err := bob.Direct(t.Context(), mallory.Address())
-				if !errors.Is(err, client.ErrPrivateHost) || !strings.Contains(err.Error(), h) {
+				if !errors.Is(err, backend.ErrPrivateHost) || !strings.Contains(err.Error(), h) {
 					t.Errorf("writing there: %v", err)
 				}
 				id, err := mallory.Direct(t.Context(), bob.Address())
@@ -61,7 +63,7 @@ func TestPrivateHostsAreNotContacted(t *testing.T) {
 				}
 				carol := join(t, net, "carol", "there.example")
 				in := group(t, carol, bob)
-				if err := carol.AddMembers(t.Context(), in, []account.Address{mallory.Address()}); !errors.Is(err, client.ErrPrivateHost) {
+				if err := carol.Groups().Add(t.Context(), in, []account.Address{mallory.Address()}); !errors.Is(err, backend.ErrPrivateHost) {
 					t.Errorf("adding somebody there: %v", err)
 				}
 				ghost, err := client.Ghost(mallory.Address(), time.Now())
@@ -74,7 +76,7 @@ func TestPrivateHostsAreNotContacted(t *testing.T) {
 				there := net.Server("there.example")
 				there.Inject(there.Channels()[0], entry, next)
 				pass(time.Hour)
-				if c := bob.status(in); c.Members != 3 || c.Status != client.StatusActive {
+				if c := bob.status(in); c.Members != 3 || c.Status != chat.StatusActive {
 					t.Errorf("the group is %v with %d members", c.Status, c.Members)
 				}
 				m.mu.Lock()

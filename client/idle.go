@@ -6,40 +6,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
-// maxIdle is how many commits without a purpose a member may make between two
-// that have one.
-const maxIdle = 4
-
-// idleCommits counts, by address, the commits without a purpose since the last one
-// that had one. All members count the same, as they follow from the commits
-// alone: who joins does so by a commit with a purpose, where all start to count again.
-type idleCommits map[string]uint8
-
-// changesGroup reports whether a commit changes the membership or the group
-// state.
-func changesGroup(old, next groupState, s *mls.StagedCommit) bool {
-	return len(s.Added()) > 0 || len(s.Removed()) > 0 || !next.equal(old)
-}
-
-// mayEject reports whether a member without a role made so many commits without
-// a purpose that anybody may remove them: each ends an epoch, and keeps others
-// from sending what they made for it.
-func (r rules) mayEject(address string) bool {
-	return r.state.Group && r.state.role(address) == RoleMember && r.idle[address] > maxIdle
-}
-
 // countIdleCommit notes a commit. It is called before the state is replaced.
-func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState) {
-	if changesGroup(c.state, next, commit) {
+func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next rules.State) {
+	if rules.ChangesGroup(c.state, next, commit) {
 		c.rec.Idle = nil
-	} else if who, err := leafCredential(commit.Committer().Leaf); err == nil {
+	} else if who, err := rules.LeafCredential(commit.Committer().Leaf); err == nil {
 		if c.rec.Idle == nil {
-			c.rec.Idle = idleCommits{}
+			c.rec.Idle = records.IdleCommits{}
 		}
-		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, maxIdle+1)
+		c.rec.Idle[who.Address.String()] = min(c.rec.Idle[who.Address.String()]+1, rules.MaxIdle+1)
 	}
 }
 
@@ -47,7 +28,7 @@ func (c *conversation) countIdleCommit(commit *mls.StagedCommit, next groupState
 func (c *conversation) membersToEject() (all []string) {
 	r := c.rules()
 	for address := range c.rec.Idle {
-		if r.mayEject(address) && address != c.self.address.String() && len(c.leavesOf(address)) > 0 {
+		if r.MayEject(address) && address != c.self.address.String() && len(c.leavesOf(address)) > 0 {
 			all = append(all, address)
 		}
 	}
@@ -68,8 +49,8 @@ func (c *conversation) scheduleEjection() {
 
 // planEjection puts the removal of those who disturb the group at the head of
 // the outbox when it is this member's turn.
-func (c *conversation) planEjection(tx *sealedTx) error {
-	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != StatusActive {
+func (c *conversation) planEjection(tx *records.Tx) error {
+	if c.ejectAt.IsZero() || c.now().Before(c.ejectAt) || c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	remove := slices.DeleteFunc(c.membersToEject(), func(a string) bool {
@@ -78,12 +59,12 @@ func (c *conversation) planEjection(tx *sealedTx) error {
 	if len(remove) == 0 {
 		return nil
 	}
-	_, err := c.queueFirst(tx, outboxRecord{Change: &changeRecord{Remove: remove, Eject: true}})
+	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Remove: remove, Eject: true}})
 	return err
 }
 
 // queueFirst adds a change to the outbox before all that is not under way.
-func (c *conversation) queueFirst(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+func (c *conversation) queueFirst(tx *records.Tx, rec records.OutboxItem) (*outItem, error) {
 	item, err := c.queue(tx, rec)
 	if err != nil {
 		return nil, err

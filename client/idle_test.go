@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -48,9 +48,9 @@ func (x *trio) flood(t *testing.T, meanwhile func()) (made int) {
 
 func (x *trio) isIn(t *testing.T, p *person, who account.Address) bool {
 	t.Helper()
-	members, err := p.Members(x.id)
+	members, err := p.Groups().Members(x.id)
 	must(t, err)
-	return slices.ContainsFunc(members, func(m client.Member) bool { return m.Address == who })
+	return slices.ContainsFunc(members, func(m chat.Member) bool { return m.Address == who })
 }
 
 // Where the server has members take turns, neither the removal nor a message
@@ -70,7 +70,7 @@ func TestRemovalsWinAgainstFloodsOfCommits(t *testing.T) {
 		began := time.Now()
 		made := x.flood(t, func() {
 			x.alice.say(x.id, "careful, she reads this no more")
-			must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+			must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		})
 		took := time.Since(began)
 		pass(time.Minute)
@@ -95,7 +95,7 @@ func TestWhoDisturbsIsRemovedByAnybody(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Minute)
 		carol.accept()
 		pass(time.Minute)
@@ -116,7 +116,7 @@ func TestWhoDisturbsIsRemovedByAnybody(t *testing.T) {
 		x.alice.way.Partition("", false)
 		pass(10 * time.Minute)
 		for _, p := range []*person{x.alice, x.bob, carol} {
-			if conv := p.status(x.id); conv.Status != client.StatusActive || x.isIn(t, p, x.mallory.Address()) {
+			if conv := p.status(x.id); conv.Status != chat.StatusActive || x.isIn(t, p, x.mallory.Address()) {
 				t.Errorf("%v: %v (%q), mallory in it: %v", p.Address(), conv.Status, conv.Reason.Text, x.isIn(t, p, x.mallory.Address()))
 			}
 			if f := p.failed(); len(f) > 0 {
@@ -140,16 +140,16 @@ func TestRenewedKeysDisturbNobody(t *testing.T) {
 				pass(time.Minute)
 			}
 			must(t, x.mallory.ConnectAll())
-			must(t, x.alice.Rename(t.Context(), x.id, title))
+			must(t, x.alice.Groups().Rename(t.Context(), x.id, title))
 			pass(time.Minute)
 			if i == 0 {
 				carol := join(t, x.net, "carol", host)
-				must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+				must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 				pass(time.Minute)
 			}
 		}
 		for _, p := range []*person{x.alice, x.bob, x.mallory} {
-			if conv := p.status(x.id); conv.Status != client.StatusActive || conv.Title != "Three" || conv.Members != 4 {
+			if conv := p.status(x.id); conv.Status != chat.StatusActive || conv.Title != "Three" || conv.Members != 4 {
 				t.Errorf("%v: %v, %q, %d members", p.Address(), conv.Status, conv.Title, conv.Members)
 			}
 		}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -25,7 +27,7 @@ import (
 // with a group, a request, a conversation of two and a letter that is kept.
 type golden struct {
 	Key                    string
-	Group, Direct, Request client.ConversationID
+	Group, Direct, Request chat.ConversationID
 	Records                map[string]string
 }
 
@@ -44,7 +46,7 @@ func openGolden(t *testing.T, net *fakeserver.Net, file string) (golden, *person
 	raw, err := hex.DecodeString(g.Key)
 	must(t, err)
 	p.cfg.Key = keyring.StoreKey(raw)
-	must(t, p.store.Update(func(tx client.Tx) error {
+	must(t, p.store.Update(func(tx backend.Tx) error {
 		for k, v := range g.Records {
 			key, err := hex.DecodeString(k)
 			must(t, err)
@@ -67,7 +69,7 @@ func TestProfileWithShortIdentifiers(t *testing.T) {
 		net := fakeserver.NewNet()
 		pass(time.Hour) // after it was stored
 		g, bob := openGolden(t, net, "testdata/profile-short-ids.json.gz")
-		for old, status := range map[client.ConversationID]client.Status{g.Group: client.StatusActive, g.Direct: client.StatusActive, g.Request: client.StatusRequest} {
+		for old, status := range map[chat.ConversationID]chat.Status{g.Group: chat.StatusActive, g.Direct: chat.StatusActive, g.Request: chat.StatusRequest} {
 			conv := bob.status(old)
 			if len(old) != 16 || len(conv.ID) != 40 || !strings.HasPrefix(string(conv.ID), string(old)) || conv.Status != status {
 				t.Errorf("%s is %s, %v", old, conv.ID, conv.Status)
@@ -77,7 +79,7 @@ func TestProfileWithShortIdentifiers(t *testing.T) {
 					t.Errorf("%s leads to %q, %v", target, id, err)
 				}
 			}
-			if _, err := bob.Find(string(old[:15])); !errors.Is(err, client.ErrNoConversation) {
+			if _, err := bob.Find(string(old[:15])); !errors.Is(err, chat.ErrNoConversation) {
 				t.Errorf("15 digits: %v", err)
 			}
 		}
@@ -90,7 +92,7 @@ func TestProfileWithShortIdentifiers(t *testing.T) {
 			t.Errorf("%d conversations, %d letters, %v", len(all), bob.Letters(), err)
 		}
 		bob.say(g.Direct, "by the old name")
-		must(t, bob.SetDraft(t.Context(), g.Group, "", [32]byte{}))
+		must(t, bob.List().SetDraft(t.Context(), g.Group, "", [32]byte{}))
 		must(t, bob.Accept(t.Context(), g.Request))
 		want(t, "the direct one", bob.texts(g.Direct), []string{"between us", "by the old name"})
 		// His mailbox, at a server that lost its data, and new conversations.
@@ -116,7 +118,7 @@ func TestIdentifiersThatBeginAlike(t *testing.T) {
 		must(t, err)
 		a.Alike(id)
 		short := id[:16]
-		if _, err := a.Conversation(short); !errors.Is(err, client.ErrAmbiguous) {
+		if _, err := a.Conversation(short); !errors.Is(err, chat.ErrAmbiguous) {
 			t.Errorf("16 digits that fit two: %v", err)
 		}
 		if got := a.status(id[:17]); got.Title != "One" {

@@ -6,61 +6,15 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
-
-// InboxKind says what a Received is.
-type InboxKind uint8
-
-// The kinds of things received.
-const (
-	InboxMessage InboxKind = iota + 1
-	InboxEdit
-	InboxDelete
-	InboxReaction
-	// InboxFiles: files of a message that was taken are still to be saved. See
-	// SaveLater.
-	InboxFiles
-)
-
-// String returns the kind as it stands in JSON.
-func (k InboxKind) String() string {
-	return [...]string{"", "message", "edit", "delete", "reaction", "files"}[min(k, InboxFiles)]
-}
-
-// Received is something new that somebody sent.
-type Received struct {
-	Kind InboxKind
-	// Message is the message as it is now, also where only a part of it is
-	// new.
-	Message Message
-	From    account.Address
-	// Text is the new text of an edit, or a reaction; a reaction that was
-	// taken back has none.
-	Text string
-}
-
-func appendInbox(tx *sealedTx, in inboxRecord) error {
-	next := uint64(1)
-	err := tx.tx.Scan([]byte(tableInbox), nil, true, func(k, _ []byte) (bool, error) {
-		next = lastNumber(k) + 1
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	return tx.save(key(tableInbox, number(next)), &in)
-}
-
-// ErrLater is what the function of TakeInbox returns to leave an item where it is.
-var ErrLater = errors.New("this stays in the inbox")
 
 // TakeInbox calls fn for what was received and not taken yet, oldest first,
 // and forgets each once fn returns nil: after a crash the last may come again.
 // If fn returns ErrLater, the item stays for the next call of TakeInbox; any other
 // error ends this one. What belongs to requests stays until they are accepted.
-func (c *Client) TakeInbox(fn func(Received) error) error {
+func (c *Client) TakeInbox(fn func(chat.Received) error) error {
 	var after []byte
 	for {
 		keys, items, err := c.nextInbox(after)
@@ -71,43 +25,31 @@ func (c *Client) TakeInbox(fn func(Received) error) error {
 		for i, item := range items {
 			if item.Kind != 0 {
 				err := fn(item)
-				if errors.Is(err, ErrLater) {
+				if errors.Is(err, chat.ErrLater) {
 					continue
 				}
 				if err != nil {
 					return err
 				}
 			}
-			if err := c.store.update(func(tx *sealedTx) error { return tx.delete(keys[i]) }); err != nil {
+			if err := c.store.Update(func(tx *records.Tx) error { return tx.Delete(keys[i]) }); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// SaveLater notes that files of a received message are still to be saved:
-// TakeInbox returns it again, as InboxFiles.
-func (c *Client) SaveLater(conv ConversationID, id content.MessageID) error {
-	by, err := c.attachmentUse(conv, id)
-	if err != nil {
-		return err
-	}
-	return c.store.update(func(tx *sealedTx) error {
-		return appendInbox(tx, inboxRecord{Version: recordVersion, Kind: InboxFiles, CID: by.CID, Order: by.Order})
-	})
-}
-
 // ForgetInbox forgets what TakeInbox would return. It is for interfaces, which
 // hear of what is received by events.
-func (c *Client) ForgetInbox() error {
-	return c.store.update(func(tx *sealedTx) error {
+func (ms Messages) ForgetInbox() error {
+	return ms.c.store.Update(func(tx *records.Tx) error {
 		var keys [][]byte
-		err := tx.scan([]byte(tableInbox), false, func(k, _ []byte) (bool, error) {
+		err := tx.Scan([]byte(records.TableInbox), false, func(k, _ []byte) (bool, error) {
 			keys = append(keys, slices.Clone(k))
 			return true, nil
 		})
 		for _, k := range keys {
-			err = errors.Join(err, tx.delete(k))
+			err = errors.Join(err, tx.Delete(k))
 		}
 		return err
 	})
@@ -117,15 +59,15 @@ func (c *Client) ForgetInbox() error {
 const inboxBatch = 64
 
 // nextInbox reads the items behind one.
-func (c *Client) nextInbox(after []byte) (keys [][]byte, items []Received, err error) {
-	start := key(tableInbox, number(0))
+func (c *Client) nextInbox(after []byte) (keys [][]byte, items []chat.Received, err error) {
+	start := records.Key(records.TableInbox, records.Number(0))
 	if after != nil {
-		start = key(tableInbox, number(lastNumber(after)+1))
+		start = records.Key(records.TableInbox, records.Number(records.LastNumber(after)+1))
 	}
-	err = c.store.view(func(tx *sealedTx) error {
-		return tx.scanFrom([]byte(tableInbox), start, false, func(k, v []byte) (bool, error) {
-			var rec inboxRecord
-			if err := decodeRecord(v, &rec); err != nil {
+	err = c.store.View(func(tx *records.Tx) error {
+		return tx.ScanFrom([]byte(records.TableInbox), start, false, func(k, v []byte) (bool, error) {
+			var rec records.InboxItem
+			if err := records.Decode(v, &rec); err != nil {
 				return false, err
 			}
 			item, ready, err := c.received(tx, rec)
@@ -144,24 +86,24 @@ func (c *Client) nextInbox(after []byte) (keys [][]byte, items []Received, err e
 
 // received looks up what an inbox record stands for. It is not ready while
 // its conversation is a request; its Kind is 0 if it is gone.
-func (c *Client) received(tx *sealedTx, rec inboxRecord) (item Received, ready bool, err error) {
-	var conv convRecord
-	ok, err := tx.load(key(tableConversation, rec.CID[:]), &conv)
+func (c *Client) received(tx *records.Tx, rec records.InboxItem) (item chat.Received, ready bool, err error) {
+	var conv records.Conversation
+	ok, err := tx.Load(records.Key(records.TableConversation, rec.CID[:]), &conv)
 	if err != nil {
-		return Received{}, false, err
+		return chat.Received{}, false, err
 	}
-	if ok && conv.Status == StatusRequest {
-		return Received{}, false, nil
+	if ok && conv.Status == chat.StatusRequest {
+		return chat.Received{}, false, nil
 	}
-	var msg messageRecord
+	var msg records.Message
 	if ok {
-		if ok, err = tx.load(key(tableMessage, rec.CID[:], number(rec.Order)), &msg); err != nil {
-			return Received{}, false, err
+		if ok, err = tx.Load(records.Key(records.TableMessage, rec.CID[:], records.Number(rec.Order)), &msg); err != nil {
+			return chat.Received{}, false, err
 		}
 	}
-	if !ok || conv.Status == StatusBlocked || msg.expired(c.now()) {
-		return Received{}, true, nil
+	if !ok || conv.Status == chat.StatusBlocked || msg.Expired(c.now()) {
+		return chat.Received{}, true, nil
 	}
-	m, err := c.newViewBuilder(tx).message(rec.CID, conversationID(conv.Channel), rec.Order, &msg)
-	return Received{Kind: rec.Kind, From: address(rec.From), Text: rec.Text, Message: m}, true, err
+	m, err := c.newViewBuilder(tx).Message(rec.CID, chat.IDOf(conv.Channel), rec.Order, &msg)
+	return chat.Received{Kind: rec.Kind, From: records.Address(rec.From), Text: rec.Text, Message: m}, true, err
 }

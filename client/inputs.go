@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // An input is what a conversation reacts to. The concrete types follow.
 type input interface {
-	step(c *conversation, tx *sealedTx) error
+	step(c *conversation, tx *records.Tx) error
 }
 
 // Connections.
@@ -84,22 +85,22 @@ type lookup struct {
 	err         error
 }
 
-func (in inputUp) step(c *conversation, tx *sealedTx) error {
+func (in inputUp) step(c *conversation, tx *records.Tx) error {
 	c.hello, c.phase = in.hello, phaseClosed
 	c.refusedAt = 0
 	c.credit.narrow = false
-	c.channel.reset()
-	c.posts.reset()
-	c.uploads.reset()
-	var profile profileRecord
-	if _, err := tx.load([]byte(tableProfile), &profile); err != nil {
+	c.channel.Reset()
+	c.posts.Reset()
+	c.uploads.Reset()
+	var profile records.Profile
+	if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 		return err
 	}
 	c.takeovers = profile.Takeovers
 	return c.readAgainOnConnection(tx)
 }
 
-func (inputDown) step(c *conversation, tx *sealedTx) error {
+func (inputDown) step(c *conversation, tx *records.Tx) error {
 	c.phase, c.caughtUp = phaseOffline, false
 	c.waiting, c.deferred = nil, nil
 	for _, item := range c.outbox {
@@ -108,14 +109,14 @@ func (inputDown) step(c *conversation, tx *sealedTx) error {
 	return nil
 }
 
-func (inputReload) step(*conversation, *sealedTx) error { return nil }
+func (inputReload) step(*conversation, *records.Tx) error { return nil }
 
-func (inputTick) step(c *conversation, tx *sealedTx) error { return c.sweep(tx) }
+func (inputTick) step(c *conversation, tx *records.Tx) error { return c.sweep(tx) }
 
 // connect creates or opens the channel, as far as that is wanted and not done
 // yet.
 func (c *conversation) connect() error {
-	if c.phase != phaseClosed || !c.needsChannel() && !c.rec.Ending || !c.channel.ready(c.now()) {
+	if c.phase != phaseClosed || !c.needsChannel() && !c.rec.Ending || !c.channel.Ready(c.now()) {
 		return nil
 	}
 	epoch, access, err := c.openEpoch()
@@ -160,7 +161,7 @@ func (c *conversation) create(epoch uint64, access ed25519.PrivateKey) {
 	})
 }
 
-func (in inputCreated) step(c *conversation, tx *sealedTx) error {
+func (in inputCreated) step(c *conversation, tx *records.Tx) error {
 	if c.phase != phaseCreating {
 		return nil
 	}
@@ -168,7 +169,7 @@ func (in inputCreated) step(c *conversation, tx *sealedTx) error {
 	// An existing channel of that random name is our own, created before a
 	// connection ended too early; if not, opening it will fail.
 	if in.err != nil && !errors.Is(in.err, &protocol.Error{Code: protocol.CodeExists}) {
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	}
 	c.rec.Created = true
@@ -176,7 +177,7 @@ func (in inputCreated) step(c *conversation, tx *sealedTx) error {
 	return nil
 }
 
-func (in inputOpened) step(c *conversation, tx *sealedTx) error {
+func (in inputOpened) step(c *conversation, tx *records.Tx) error {
 	// A request that was signed for an earlier connection is refused on the
 	// present one, which means nothing.
 	epoch, _, err := c.openEpoch()
@@ -193,12 +194,12 @@ func (in inputOpened) step(c *conversation, tx *sealedTx) error {
 		return c.openingRefused(tx, in.err)
 	default:
 		c.phase = phaseClosed
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }
 
-func (in inputCaughtUp) step(c *conversation, tx *sealedTx) error {
+func (in inputCaughtUp) step(c *conversation, tx *records.Tx) error {
 	if c.phase != phaseCatching {
 		return nil
 	}
@@ -217,7 +218,7 @@ func (in inputCaughtUp) step(c *conversation, tx *sealedTx) error {
 	return nil
 }
 
-func (in inputEntry) step(c *conversation, tx *sealedTx) error {
+func (in inputEntry) step(c *conversation, tx *records.Tx) error {
 	if c.waiting != nil {
 		c.deferred = append(c.deferred, in.entry)
 		return nil
@@ -257,7 +258,7 @@ func (c *conversation) passed(e protocol.Entry) {
 	c.touch()
 }
 
-func (in inputPosted) step(c *conversation, tx *sealedTx) error {
+func (in inputPosted) step(c *conversation, tx *records.Tx) error {
 	item := c.item(in.n)
 	if item == nil {
 		return nil
@@ -279,7 +280,7 @@ func (in inputPosted) step(c *conversation, tx *sealedTx) error {
 	case protocol.CodeRateLimited, protocol.CodeUnavailable, protocol.CodeQuotaExceeded, protocol.CodeInternal:
 		if present { // the opening takes nothing any more, so that no later message comes first
 			c.phase = phaseClosed
-			c.posts.failed(c.now(), in.err)
+			c.posts.Failed(c.now(), in.err)
 		}
 		return nil
 	}
@@ -294,7 +295,7 @@ func (c *conversation) reopenAfterLostRace(err error) {
 	}
 	c.phase = phaseClosed
 	if c.refusedAt == c.group.Epoch()+1 {
-		c.channel.failed(c.now(), err)
+		c.channel.Failed(c.now(), err)
 	}
 	c.refusedAt = c.group.Epoch() + 1
 }

@@ -7,31 +7,34 @@ import (
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
 // join enters a group by a welcome and forgets the letter, in one transaction.
-func (m *mailbox) join(in letter.Invitation, seq uint64) (joined *convRecord, err error) {
+func (m *mailbox) join(in letter.Invitation, seq uint64) (joined *records.Conversation, err error) {
 	if err := m.client.checkIdentifier(in.Channel); err != nil {
 		return nil, err
 	}
-	err = m.client.store.update(func(tx *sealedTx) error {
+	err = m.client.store.Update(func(tx *records.Tx) error {
 		joined, err = m.joinTx(tx, in)
 		if err != nil {
 			return err
 		}
-		return tx.delete(key(tableLetter, number(seq)))
+		return tx.Delete(records.Key(records.TableLetter, records.Number(seq)))
 	})
 	return joined, err
 }
 
-func (m *mailbox) joinTx(tx *sealedTx, in letter.Invitation) (*convRecord, error) {
+func (m *mailbox) joinTx(tx *records.Tx, in letter.Invitation) (*records.Conversation, error) {
 	welcome, err := mls.ParseWelcome(in.Welcome)
 	if err != nil {
 		return nil, err
 	}
-	id := cid(tx.index(in.Channel[:]))
+	id := records.CID(tx.Index(in.Channel[:]))
 	ref, rec, err := m.findKeyPackage(tx, welcome)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func (m *mailbox) joinTx(tx *sealedTx, in letter.Invitation) (*convRecord, error
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.deleteAll(key(tableGroup, id[:])); err != nil {
+	if err := tx.DeleteAll(records.Key(records.TableGroup, id[:])); err != nil {
 		return nil, err
 	}
 	group, delta, err := staged.Apply()
@@ -68,17 +71,17 @@ func (m *mailbox) joinTx(tx *sealedTx, in letter.Invitation) (*convRecord, error
 		return nil, err
 	}
 	if !kp.LastResort() {
-		if err := tx.delete(ref); err != nil {
+		if err := tx.Delete(ref); err != nil {
 			return nil, err
 		}
 	}
-	return conv, tx.save(key(tableConversation, id[:]), conv)
+	return conv, tx.Save(records.Key(records.TableConversation, id[:]), conv)
 }
 
-func (m *mailbox) findKeyPackage(tx *sealedTx, w *mls.Welcome) (at []byte, rec keyPackageRecord, err error) {
+func (m *mailbox) findKeyPackage(tx *records.Tx, w *mls.Welcome) (at []byte, rec records.KeyPackage, err error) {
 	for _, ref := range w.Recipients() {
-		at = key(tableKeyPackage, tx.index(ref))
-		ok, err := tx.load(at, &rec)
+		at = records.Key(records.TableKeyPackage, tx.Index(ref))
+		ok, err := tx.Load(at, &rec)
 		if err != nil || ok {
 			return at, rec, err
 		}
@@ -96,42 +99,42 @@ var errBlocked = errors.New("client: the invitation comes from somebody who is b
 
 // admit decides what a welcome leads to: a conversation, a request, or
 // nothing.
-func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJoin, id cid) (*convRecord, error) {
-	state, err := parseGroupState(staged.Context().Extensions)
+func (m *mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.StagedJoin, id records.CID) (*records.Conversation, error) {
+	state, err := rules.ParseState(staged.Context().Extensions)
 	if err != nil {
 		return nil, err
 	}
 	if string(staged.Context().GroupID) != string(in.Channel[:]) || state.Host != in.Host {
-		return nil, fmt.Errorf("%w: the invitation leads elsewhere", errRule)
+		return nil, fmt.Errorf("%w: the invitation leads elsewhere", rules.ErrRule)
 	}
-	inviter, err := leafCredential(staged.Inviter().Leaf)
+	inviter, err := rules.LeafCredential(staged.Inviter().Leaf)
 	if err != nil {
 		return nil, err
 	}
 	from := inviter.Address.String()
-	if state.Group && state.role(from) < RoleAdmin {
-		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", errRule)
+	if state.Group && !rules.MayAdminister(state.Role(from)) {
+		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", rules.ErrRule)
 	}
-	contact, err := loadContact(tx, from)
+	contact, err := records.LoadContact(tx, from)
 	if err != nil {
 		return nil, err
 	}
 	if contact.Blocked {
 		return nil, errBlocked
 	}
-	conv := &convRecord{
-		Version: recordVersion, Channel: in.Channel, Host: in.Host, Status: StatusRequest,
-		Inviter: from, Created: true, Activity: millis(m.client.now()),
+	conv := &records.Conversation{
+		Version: records.Version, Channel: in.Channel, Host: in.Host, Status: chat.StatusRequest,
+		Inviter: from, Created: true, Activity: records.Millis(m.client.now()),
 	}
-	old, err := tx.load(key(tableConversation, id[:]), conv)
+	old, err := tx.Load(records.Key(records.TableConversation, id[:]), conv)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.client.checkHost(in.Host); err != nil {
+	if err := m.client.net.CheckHost(in.Host); err != nil {
 		return nil, err
 	}
 	if old && conv.Host != in.Host {
-		return nil, fmt.Errorf("%w: the conversation lies elsewhere", errRule)
+		return nil, fmt.Errorf("%w: the conversation lies elsewhere", rules.ErrRule)
 	}
 	epoch := staged.Context().Epoch
 	if err := leadsOn(tx, id, conv, old, epoch); err != nil {
@@ -144,10 +147,10 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 	}
 	conv.Epoch = epoch
 	conv.Newcomers = true // nobody in it was told the own name, which accepting a request does
-	if err := conv.trustInviter(tx, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
+	if err := trustInviter(tx, conv, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
 		return nil, err
 	}
-	if err := noteRecent(tx, id); err != nil {
+	if err := records.NoteRecent(tx, id); err != nil {
 		return nil, err
 	}
 	return conv, m.introduce(tx, conv, state, staged, id)
@@ -156,29 +159,29 @@ func (m *mailbox) admit(tx *sealedTx, in letter.Invitation, staged *mls.StagedJo
 // trustInviter activates a conversation whose inviter is a contact with pinned keys.
 // The invitation of another contact at the conversation's own server is expected to be
 // confirmed there.
-func (r *convRecord) trustInviter(tx *sealedTx, isContact bool, inviter account.Credential, leaf *mls.LeafNode) error {
+func trustInviter(tx *records.Tx, r *records.Conversation, isContact bool, inviter account.Credential, leaf *mls.LeafNode) error {
 	if isContact && pinnedLeaf(tx, inviter, leaf) {
-		r.Status = StatusActive
+		r.Status = chat.StatusActive
 		return nil
 	}
 	if !isContact || inviter.Address.Host != r.Host {
 		return nil
 	}
-	pinned, err := pinnedChain(tx, inviter.Address)
+	pinned, err := records.PinnedChain(tx, inviter.Address)
 	r.Expected = err == nil && pinned == nil
 	return err
 }
 
 // leadsOn reports, by its error, whether an invitation to an epoch leads beyond
 // what this device had of a conversation. Known says that conv is stored.
-func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) error {
-	gone, err := goneIn(tx, id)
+func leadsOn(tx *records.Tx, id records.CID, conv *records.Conversation, known bool, epoch uint64) error {
+	gone, err := records.GoneIn(tx, id)
 	switch {
 	case err != nil:
 		return err
-	case known && conv.Status == StatusActive && epoch > conv.Epoch:
+	case known && conv.Status == chat.StatusActive && epoch > conv.Epoch:
 		return errNotYet
-	case gone > 0 && epoch <= gone, known && (conv.Status == StatusActive || epoch <= conv.Epoch):
+	case gone > 0 && epoch <= gone, known && (conv.Status == chat.StatusActive || epoch <= conv.Epoch):
 		return errors.New("client: the invitation is an old one, or to a conversation that this device is in")
 	}
 	return nil
@@ -186,12 +189,12 @@ func leadsOn(tx *sealedTx, id cid, conv *convRecord, known bool, epoch uint64) e
 
 // enterAgain makes a request of a conversation that this device was in, and
 // forgets what belongs to the membership before.
-func enterAgain(tx *sealedTx, id cid, conv *convRecord, inviter string) error {
-	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = StatusRequest, "", 0, false, inviter, 0
+func enterAgain(tx *records.Tx, id records.CID, conv *records.Conversation, inviter string) error {
+	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = chat.StatusRequest, "", 0, false, inviter, 0
 	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
 	conv.Mark, conv.Rewind, conv.Awaited, conv.Generations = nil, nil, nil, nil
-	for _, table := range []string{tableOutbox, tableSent, tableReplay} {
-		if err := tx.deleteAll(key(table, id[:])); err != nil {
+	for _, table := range []string{records.TableOutbox, records.TableSent, records.TableReplay} {
+		if err := tx.DeleteAll(records.Key(table, id[:])); err != nil {
 			return err
 		}
 	}
@@ -200,8 +203,8 @@ func enterAgain(tx *sealedTx, id cid, conv *convRecord, inviter string) error {
 
 // pinnedLeaf reports whether a leaf is that of a device that its account is
 // known to have: somebody who writes in the name of a contact is a stranger.
-func pinnedLeaf(tx *sealedTx, who account.Credential, leaf *mls.LeafNode) bool {
-	chain, err := pinnedChain(tx, who.Address)
+func pinnedLeaf(tx *records.Tx, who account.Credential, leaf *mls.LeafNode) bool {
+	chain, err := records.PinnedChain(tx, who.Address)
 	if err != nil || chain == nil {
 		return false
 	}
@@ -210,13 +213,13 @@ func pinnedLeaf(tx *sealedTx, who account.Credential, leaf *mls.LeafNode) bool {
 }
 
 // introduce notes who is in the conversation: all to be confirmed.
-func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, staged *mls.StagedJoin, id cid) error {
+func (m *mailbox) introduce(tx *records.Tx, conv *records.Conversation, state rules.State, staged *mls.StagedJoin, id records.CID) error {
 	self := m.client.self.address.String()
 	seen := map[string]bool{self: true}
 	conv.Unconfirmed, conv.Departed, conv.Peer = nil, nil, ""
 	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
 	for _, leaf := range staged.Members() {
-		cred, err := leafCredential(leaf)
+		cred, err := rules.LeafCredential(leaf)
 		if err != nil {
 			return err
 		}
@@ -233,34 +236,19 @@ func (m *mailbox) introduce(tx *sealedTx, conv *convRecord, state groupState, st
 		return nil
 	}
 	if len(conv.Unconfirmed) != 1 || conv.Unconfirmed[0] != conv.Inviter {
-		return fmt.Errorf("%w: more than two in a conversation of two", errRule)
+		return fmt.Errorf("%w: more than two in a conversation of two", rules.ErrRule)
 	}
 	conv.Peer = conv.Inviter
-	if open, err := openDirect(tx, conv.Peer); err != nil || open != nil {
+	if open, err := records.OpenDirect(tx, conv.Peer); err != nil || open != nil {
 		return err // the new one takes its place once the peer is confirmed
 	}
-	return tx.put(key(tableDirect, tx.index([]byte(conv.Peer))), id[:])
-}
-
-// openDirect returns the conversation that is meant by the address of a peer,
-// nil if there is none that can go on.
-func openDirect(tx *sealedTx, peer string) (*convRecord, error) {
-	at, err := tx.get(key(tableDirect, tx.index([]byte(peer))))
-	if err != nil || at == nil {
-		return nil, err
-	}
-	var rec convRecord
-	ok, err := tx.load(key(tableConversation, at), &rec)
-	if err != nil || !ok || rec.Hidden || rec.Status != StatusActive && rec.Status != StatusRequest {
-		return nil, err
-	}
-	return &rec, nil
+	return tx.Put(records.Key(records.TableDirect, tx.Index([]byte(conv.Peer))), id[:])
 }
 
 // joined starts a conversation that a letter brought.
-func (c *Client) joined(rec *convRecord) {
-	id := conversationID(rec.Channel)
-	k := cid(c.store.index(rec.Channel[:]))
+func (c *Client) joined(rec *records.Conversation) {
+	id := chat.IDOf(rec.Channel)
+	k := records.CID(c.store.Index(rec.Channel[:]))
 	c.mu.Lock()
 	err := c.registerID(id, k)
 	old := c.actors[k]
@@ -273,12 +261,12 @@ func (c *Client) joined(rec *convRecord) {
 		old.tell(inputReload{}, nil)
 	}
 	c.connect(k, rec)
-	if rec.Status == StatusActive {
+	if rec.Status == chat.StatusActive {
 		if a, err := c.actor(id); err == nil {
 			a.tell(commandIntroduce{}, nil)
 		}
 	}
 	if conv, err := c.Conversation(id); err == nil {
-		c.emit(ConversationEvent{conv})
+		c.emit(chat.ConversationEvent{Conversation: conv})
 	}
 }

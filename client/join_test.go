@@ -5,13 +5,20 @@ package client
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -19,13 +26,13 @@ import (
 // nowhere is a transport that reaches nothing.
 type nowhere struct{}
 
-func (nowhere) Dial(context.Context, string) (Conn, error) { return nil, ErrOffline }
-func (nowhere) Blobs(string) Blobs                         { return nil }
+func (nowhere) Dial(context.Context, string) (backend.Conn, error) { return nil, backend.ErrOffline }
+func (nowhere) Blobs(string) backend.Blobs                         { return nil }
 
 // lonely is a client, me@here, that reaches nobody.
 func lonely(t testing.TB) *Client {
 	t.Helper()
-	cfg := Config{Store: newMapStore(), Key: keyring.StoreKey{1}, Transport: nowhere{}}
+	cfg := Config{Store: memory.New(), Key: keyring.StoreKey{1}, Transport: nowhere{}}
 	_, err := Create(cfg, CreateParams{Address: account.Address{Name: "me", Host: "here"}})
 	fatal(t, err)
 	c, err := Open(cfg)
@@ -38,7 +45,7 @@ func lonely(t testing.TB) *Client {
 func offer(t testing.TB, c *Client, lastResort bool) *mls.KeyPackage {
 	t.Helper()
 	var kp *mls.KeyPackage
-	fatal(t, c.store.update(func(tx *sealedTx) error {
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
 		raw, err := c.home.newKeyPackage(tx, lastResort)
 		if err != nil {
 			return err
@@ -56,12 +63,12 @@ func invitation(t testing.TB, s *mls.StagedCommit, kp *mls.KeyPackage, channel p
 	return letter.Invitation{Version: 1, Host: "here", Channel: channel, Welcome: welcome, Tree: s.RatchetTree()}
 }
 
-func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
+func status(t testing.TB, c *Client, channel protocol.ChannelID) records.Conversation {
 	t.Helper()
-	var rec convRecord
-	id := cid(c.store.index(channel[:]))
-	fatal(t, c.store.view(func(tx *sealedTx) error {
-		_, err := tx.load(key(tableConversation, id[:]), &rec)
+	var rec records.Conversation
+	id := records.CID(c.store.Index(channel[:]))
+	fatal(t, c.store.View(func(tx *records.Tx) error {
+		_, err := tx.Load(records.Key(records.TableConversation, id[:]), &rec)
 		return err
 	}))
 	return rec
@@ -69,21 +76,21 @@ func status(t testing.TB, c *Client, channel protocol.ChannelID) convRecord {
 
 func TestWelcomesThatLeadNowhere(t *testing.T) {
 	channel := protocol.ChannelID{1}
-	groupOf := func(owner string) groupState {
-		return groupState{Version: recordVersion, Host: "here", Group: true, Title: "T"}.withRole(owner, RoleOwner)
+	groupOf := func(owner string) rules.State {
+		return rules.State{Version: records.Version, Host: "here", Group: true, Title: "T"}.WithRole(owner, chat.RoleOwner)
 	}
-	direct := groupState{Version: recordVersion, Host: "here"}.withRole("bob@here", RoleOwner)
+	direct := rules.State{Version: records.Version, Host: "here"}.WithRole("bob@here", chat.RoleOwner)
 	for name, one := range map[string]struct {
-		state  groupState
+		state  rules.State
 		others []string
 		change func(*letter.Invitation)
 		known  bool // bob is a contact, of other keys
 		block  bool
-		want   Status // 0: refused
+		want   chat.Status // 0: refused
 	}{
-		"a stranger's group":    {state: groupOf("bob@here"), want: StatusRequest},
-		"in a contact's name":   {state: groupOf("bob@here"), known: true, want: StatusRequest},
-		"a conversation":        {state: direct, want: StatusRequest},
+		"a stranger's group":    {state: groupOf("bob@here"), want: chat.StatusRequest},
+		"in a contact's name":   {state: groupOf("bob@here"), known: true, want: chat.StatusRequest},
+		"a conversation":        {state: direct, want: chat.StatusRequest},
 		"another channel":       {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Channel[5]++ }},
 		"another host":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Host = "there" }},
 		"another tree":          {state: groupOf("bob@here"), change: func(in *letter.Invitation) { in.Tree = in.Tree[:len(in.Tree)-1] }},
@@ -93,13 +100,13 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 		"three of two":          {state: direct, others: []string{"eve@here"}},
 		"in one's own name":     {state: groupOf("bob@here"), others: []string{"me@here"}},
 		"from a blocked person": {state: groupOf("bob@here"), block: true},
-		"without a state":       {state: groupState{Version: 9}},
+		"without a state":       {state: rules.State{Version: 9}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := lonely(t)
 			bob := newPlayer(t, "bob@here")
-			fatal(t, c.store.update(func(tx *sealedTx) error {
-				return saveContact(tx, contactRecord{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
+			fatal(t, c.store.Update(func(tx *records.Tx) error {
+				return records.SaveContact(tx, records.Contact{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
 			}))
 			bob.create(t, one.state, channel[:]...)
 			kp := offer(t, c, false)
@@ -116,7 +123,7 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 			if got := status(t, c, channel).Status; got != one.want || (err == nil) != (one.want != 0) {
 				t.Errorf("status %v, error %v", got, err)
 			}
-			if err != nil && (retryable(err) || errors.Is(err, errStore)) {
+			if err != nil && (link.Retryable(err) || errors.Is(err, records.ErrStore)) {
 				t.Errorf("%v would be tried again", err)
 			}
 		})
@@ -130,16 +137,16 @@ func TestWelcomesWorkOnce(t *testing.T) {
 	for _, lastResort := range []bool{false, true} {
 		c := lonely(t)
 		bob := newPlayer(t, "bob@here")
-		bob.create(t, groupState{Version: 1, Host: "here", Group: true}.withRole("bob@here", RoleOwner), channel[:]...)
+		bob.create(t, rules.State{Version: 1, Host: "here", Group: true}.WithRole("bob@here", chat.RoleOwner), channel[:]...)
 		kp := offer(t, c, lastResort)
 		in := invitation(t, bob.invite(t, kp), kp, channel)
 		_, err := c.home.join(in, 1)
 		fatal(t, err)
-		for _, s := range []Status{StatusRequest, StatusActive, StatusLeft, StatusRemoved, StatusLost, StatusStopped} {
+		for _, s := range []chat.Status{chat.StatusRequest, chat.StatusActive, chat.StatusLeft, chat.StatusRemoved, chat.StatusLost, chat.StatusStopped} {
 			rec := status(t, c, channel)
 			rec.Status = s
-			id := cid(c.store.index(channel[:]))
-			fatal(t, c.store.update(func(tx *sealedTx) error { return tx.save(key(tableConversation, id[:]), &rec) }))
+			id := records.CID(c.store.Index(channel[:]))
+			fatal(t, c.store.Update(func(tx *records.Tx) error { return tx.Save(records.Key(records.TableConversation, id[:]), &rec) }))
 			if _, err := c.home.join(in, 2); err == nil {
 				t.Errorf("last resort %v, %v: joined again", lastResort, s)
 			}
@@ -150,7 +157,7 @@ func TestWelcomesWorkOnce(t *testing.T) {
 		_, err = bob.group.Apply(bob.group.PendingCommit())
 		fatal(t, err)
 		_, err = c.home.join(invitation(t, bob.invite(t, again), again, channel), 3)
-		if got := status(t, c, channel).Status; err != nil || got != StatusRequest {
+		if got := status(t, c, channel).Status; err != nil || got != chat.StatusRequest {
 			t.Errorf("added again: %v, %v", got, err)
 		}
 	}
@@ -160,9 +167,9 @@ func TestWelcomesWorkOnce(t *testing.T) {
 // with that peer.
 func TestDirectConversationsAreNotHijacked(t *testing.T) {
 	c := lonely(t)
-	state := groupState{Version: 1, Host: "here"}.withRole("bob@here", RoleOwner)
+	state := rules.State{Version: 1, Host: "here"}.WithRole("bob@here", chat.RoleOwner)
 	peer := account.Address{Name: "bob", Host: "here"}
-	var first ConversationID
+	var first chat.ConversationID
 	for n := range byte(2) {
 		channel := protocol.ChannelID{n}
 		bob := newPlayer(t, "bob@here")
@@ -171,7 +178,7 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 		_, err := c.home.join(invitation(t, bob.invite(t, kp), kp, channel), uint64(n))
 		fatal(t, err)
 		if n == 0 {
-			first = conversationID(channel)
+			first = chat.IDOf(channel)
 		}
 		if got, err := c.directWith(peer); err != nil || got != first {
 			t.Errorf("after welcome %d the conversation is %v, %v", n, got, err)
@@ -182,10 +189,10 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 // Answers that belong to an earlier connection or another entry are ignored.
 func TestLateAnswersAreIgnored(t *testing.T) {
 	c := lonely(t)
-	id, err := c.begin(groupState{Group: true, Title: "T"}, "", nil)
+	id, err := c.begin(rules.State{Group: true, Title: "T"}, "", nil)
 	fatal(t, err)
 	k := c.ids[id]
-	fatal(t, c.store.update(func(tx *sealedTx) error {
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
 		m, err := loadConversation(tx, c.self, c.now, k)
 		if err != nil {
 			return err
@@ -206,52 +213,23 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 		give(inputDown{}, inputUp{after})
 		refused := &protocol.Error{Code: protocol.CodeForbidden}
 		give(inputOpened{nonce: before.Nonce, err: refused})
-		if m.rec.Status != StatusActive || m.phase != phaseOpening {
+		if m.rec.Status != chat.StatusActive || m.phase != phaseOpening {
 			t.Errorf("a refusal of the past: %v in phase %v", m.rec.Status, m.phase)
 		}
 		give(inputOpened{nonce: after.Nonce})
 		m.waiting = &protocol.Entry{Seq: 7, Kind: protocol.KindCommit}
 		give(inputFetched{seq: 6, message: []byte("of another entry")})
-		if m.rec.Status != StatusActive || m.waiting == nil {
+		if m.rec.Status != chat.StatusActive || m.waiting == nil {
 			t.Errorf("the message of another entry: %v", m.rec.Status)
 		}
 		m.waiting = nil
 		give(inputDown{}, inputUp{after})
 		give(inputOpened{nonce: after.Nonce, err: refused})
-		if m.rec.Status != StatusActive || m.rec.Refused == 0 {
+		if m.rec.Status != chat.StatusActive || m.rec.Refused == 0 {
 			t.Errorf("a refusal: %v since %d", m.rec.Status, m.rec.Refused)
 		}
 		return nil
 	}))
-}
-
-func TestBackoff(t *testing.T) {
-	now := time.Unix(1000, 0)
-	var b backoff
-	if !b.ready(now) {
-		t.Error("not ready at first")
-	}
-	var total time.Duration
-	for range 20 {
-		b.failed(now, ErrOffline)
-		for range 50 { // at the same time
-			b.failed(now, ErrOffline)
-		}
-		wait := b.until.Sub(now)
-		if wait < retryFirst || wait > retryLast || b.ready(now) {
-			t.Errorf("waits %v", wait)
-		}
-		total += wait
-		now = b.until
-	}
-	if total > 20*retryLast || total < 10*retryLast {
-		t.Errorf("%v in all", total)
-	}
-	b.reset()
-	b.failed(now, &protocol.Error{Code: protocol.CodeRateLimited, RetryAfter: time.Hour})
-	if b.until.Sub(now) != time.Hour {
-		t.Errorf("waits %v, asked for an hour", b.until.Sub(now))
-	}
 }
 
 // Whoever writes in the name of a contact, with other keys, asks as a stranger
@@ -262,7 +240,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	who := account.Address{Name: "bob", Host: "here"}
 	_, key, err := ed25519.GenerateKey(nil)
 	fatal(t, err)
-	recovery, err := account.NewRecoverySecret(random)
+	recovery, err := account.NewRecoverySecret(rand.Reader)
 	fatal(t, err)
 	mine, err := c.ownChain()
 	fatal(t, err)
@@ -273,23 +251,23 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	chain, err := account.Verify(who, [][]byte{statement})
 	fatal(t, err)
 	head := chain.Head()
-	fatal(t, c.store.update(func(tx *sealedTx) error {
-		return errors.Join(pinChain(tx, chain), saveContact(tx, contactRecord{
+	fatal(t, c.store.Update(func(tx *records.Tx) error {
+		return errors.Join(records.PinChain(tx, chain), records.SaveContact(tx, records.Contact{
 			Version: 1, Address: who.String(), Known: true, Name: "My brother", Verified: head[:],
 		}))
 	}))
-	if k, err := c.Contact(who); err != nil || !k.Verified {
+	if k, err := c.People().Contact(who); err != nil || !k.Verified {
 		t.Fatalf("%+v, %v", k, err)
 	}
 	channel := protocol.ChannelID{1}
 	impostor := newPlayer(t, who.String())
-	impostor.create(t, groupState{Version: recordVersion, Host: "here"}.withRole(who.String(), RoleOwner), channel[:]...)
+	impostor.create(t, rules.State{Version: records.Version, Host: "here"}.WithRole(who.String(), chat.RoleOwner), channel[:]...)
 	kp := offer(t, c, false)
 	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
 	fatal(t, err)
-	conv, err := c.Conversation(conversationID(channel))
+	conv, err := c.Conversation(chat.IDOf(channel))
 	fatal(t, err)
-	if conv.Status != StatusRequest || conv.Confirmed || conv.Verified || conv.Name != who.String() {
+	if conv.Status != chat.StatusRequest || conv.Confirmed || conv.Verified || conv.Name != who.String() {
 		t.Errorf("%v, confirmed %v, verified %v, %q", conv.Status, conv.Confirmed, conv.Verified, conv.Name)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -24,22 +26,22 @@ func (m *mailbox) keep(ctx context.Context, l *protocol.Letter) {
 	var n uint64
 	known, tried := false, false
 	store := func() error {
-		return m.client.store.update(func(tx *sealedTx) error {
+		return m.client.store.Update(func(tx *records.Tx) error {
 			n = letterNumber(tx, l.Letter)
-			at := key(tableLetter, number(n))
-			there, err := tx.get(at)
+			at := records.Key(records.TableLetter, records.Number(n))
+			there, err := tx.Get(at)
 			if err != nil || there != nil {
 				known = !tried // or else a disk stored it and failed afterwards
 				return err
 			}
 			tried = true
-			if err := updateProfile(tx, func(p *profileRecord) { p.Letters = max(p.Letters, l.Seq) }); err != nil {
+			if err := records.UpdateProfile(tx, func(p *records.Profile) { p.Letters = max(p.Letters, l.Seq) }); err != nil {
 				return err
 			}
-			return tx.save(at, &keptLetterRecord{Version: recordVersion, Letter: l.Letter, Received: m.client.now().Unix()})
+			return tx.Save(at, &records.KeptLetter{Version: records.Version, Letter: l.Letter, Received: m.client.now().Unix()})
 		})
 	}
-	wait := retryFirst
+	wait := link.RetryFirst
 	for err := store(); err != nil; err = store() { // the letters after it must not overtake it
 		m.client.log.Error("a letter could not be saved", "error", err)
 		select {
@@ -68,14 +70,14 @@ func (m *mailbox) release(seq uint64) {
 
 func (m *mailbox) deleteUpTo(seq uint64) {
 	if seq > 0 {
-		m.link.request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: seq}, func(protocol.Body, error) {})
+		m.link.Request(protocol.OpMailboxDelete, &protocol.MailboxDelete{UpTo: seq}, func(protocol.Body, error) {})
 	}
 }
 
 // letterNumber names a letter by its content. Those of the server are not to be
 // relied on: one that is too high must not hide the letters after it.
-func letterNumber(tx *sealedTx, letter []byte) uint64 {
-	return binary.BigEndian.Uint64(tx.index(letter))
+func letterNumber(tx *records.Tx, letter []byte) uint64 {
+	return binary.BigEndian.Uint64(tx.Index(letter))
 }
 
 // maxHandledLetters limits how many handled letters are remembered.
@@ -117,7 +119,7 @@ func (m *mailbox) open(ctx context.Context, seq uint64, sealed []byte) {
 // finishLetter joins the conversation of an invitation. A letter that leads
 // nowhere is deleted; one that may succeed later is kept.
 func (m *mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
-	var joined *convRecord
+	var joined *records.Conversation
 	if err == nil {
 		joined, err = m.join(in, seq)
 	}
@@ -129,7 +131,7 @@ func (m *mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
 		m.awaitBudget()
 		return
 	}
-	if retryable(err) || errors.Is(err, errStore) || errors.Is(err, errNotYet) {
+	if link.Retryable(err) || errors.Is(err, records.ErrStore) || errors.Is(err, errNotYet) {
 		m.putOff()
 		return
 	}
@@ -145,24 +147,24 @@ func (m *mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
 // durable reports whether a conversation that was joined is stored although
 // the store said that it failed: then the letter is gone with that, and nothing
 // would lead to the conversation again.
-func (m *mailbox) isJoinStored(joined *convRecord) bool {
-	var rec convRecord
-	err := m.client.store.view(func(tx *sealedTx) error {
-		_, err := tx.load(key(tableConversation, tx.index(joined.Channel[:])), &rec)
+func (m *mailbox) isJoinStored(joined *records.Conversation) bool {
+	var rec records.Conversation
+	err := m.client.store.View(func(tx *records.Tx) error {
+		_, err := tx.Load(records.Key(records.TableConversation, tx.Index(joined.Channel[:])), &rec)
 		return err
 	})
 	return err == nil && rec.Epoch == joined.Epoch && rec.Channel == joined.Channel
 }
 
 func (m *mailbox) forget(seq uint64) error {
-	return m.client.store.update(func(tx *sealedTx) error { return tx.delete(key(tableLetter, number(seq))) })
+	return m.client.store.Update(func(tx *records.Tx) error { return tx.Delete(records.Key(records.TableLetter, records.Number(seq))) })
 }
 
 // putOff has the stored letters opened later.
 func (m *mailbox) putOff() {
 	if m.later == nil {
 		m.later = time.After(m.lateness)
-		m.lateness = min(2*m.lateness, retryLast)
+		m.lateness = min(2*m.lateness, link.RetryLast)
 	}
 }
 
@@ -177,13 +179,13 @@ func (m *mailbox) openKept(ctx context.Context) {
 		since  int64
 	}
 	var all []kept
-	err := m.client.store.view(func(tx *sealedTx) error {
-		return tx.scan([]byte(tableLetter), false, func(k, v []byte) (bool, error) {
-			var rec keptLetterRecord
-			if err := decodeRecord(v, &rec); err != nil {
+	err := m.client.store.View(func(tx *records.Tx) error {
+		return tx.Scan([]byte(records.TableLetter), false, func(k, v []byte) (bool, error) {
+			var rec records.KeptLetter
+			if err := records.Decode(v, &rec); err != nil {
 				return false, err
 			}
-			all = append(all, kept{lastNumber(k), rec.Letter, rec.Received})
+			all = append(all, kept{records.LastNumber(k), rec.Letter, rec.Received})
 			return true, nil
 		})
 	})
@@ -206,6 +208,6 @@ func (m *mailbox) openKept(ctx context.Context) {
 		}
 	}
 	if len(all) == 0 {
-		m.lateness = retryFirst
+		m.lateness = link.RetryFirst
 	}
 }

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -22,23 +26,23 @@ const (
 // another server has none: what a stranger sends makes this device contact
 // nobody. One at the server of a contact that it claims to come from is
 // connected to be confirmed.
-func (c *conversation) purpose() purpose {
+func (c *conversation) purpose() link.Purpose {
 	switch {
-	case c.vanished, c.rec.Status == StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
-		return forNothing
-	case c.rec.Status != StatusRequest, c.rec.Expected:
-		return forConversations
+	case c.vanished, c.rec.Status == chat.StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
+		return link.ForNothing
+	case c.rec.Status != chat.StatusRequest, c.rec.Expected:
+		return link.ForConversations
 	case c.rec.Host == c.self.address.Host:
-		return forRequests
+		return link.ForRequests
 	}
-	return forNothing
+	return link.ForNothing
 }
 
 // linkUse is an actor's use of a connection. But for heard, only the actor's
 // goroutine changes it, under the actor's lock.
 type linkUse struct {
-	purpose purpose
-	link    *channelLink // nil if there is none
+	purpose link.Purpose
+	link    *link.ChannelLink // nil if there is none
 	unwatch func()
 	// errands is the context of what is asked of other servers meanwhile.
 	errands context.Context
@@ -48,32 +52,32 @@ type linkUse struct {
 
 // attach gives the actor the connection that its conversation is to have, and
 // reports whether that is another one than before.
-func (a *actor) attach(ctx context.Context, want purpose) (moved bool) {
-	if want == forRequests && !a.client.requests.has(a) {
-		want = forNothing
+func (a *actor) attach(ctx context.Context, want link.Purpose) (moved bool) {
+	if want == link.ForRequests && !a.client.requests.has(a) {
+		want = link.ForNothing
 	}
-	if want != forRequests {
+	if want != link.ForRequests {
 		a.client.requests.drop(a)
 	}
 	if want == a.use.purpose {
 		return false
 	}
-	if want == forConversations && a.liftRequestBudget() && a.client.pool.promote(a.use.link) {
+	if want == link.ForConversations && a.liftRequestBudget() && a.client.net.Pool.Promote(a.use.link) {
 		return false
 	}
 	a.detach()
-	if want == forNothing {
+	if want == link.ForNothing {
 		return true
 	}
-	m := linkUse{purpose: want, link: a.client.pool.acquire(a.host, want)}
+	m := linkUse{purpose: want, link: a.client.net.Pool.Acquire(a.host, want)}
 	m.errands, m.end = context.WithCancel(ctx)
 	a.mu.Lock()
 	a.use = m
 	a.mu.Unlock()
-	m.link.route(a.channel, a.event)
-	stop := m.link.watch(watcher{
-		up:   a.up,
-		down: func(error) { a.serve(inputDown{}) },
+	m.link.Route(a.channel, a.event)
+	stop := m.link.Watch(link.Watcher{
+		Up:   a.up,
+		Down: func(error) { a.serve(inputDown{}) },
 	})
 	a.mu.Lock()
 	a.use.unwatch = stop
@@ -83,7 +87,7 @@ func (a *actor) attach(ctx context.Context, want purpose) (moved bool) {
 
 // up shows the machine a connection.
 func (a *actor) up(h protocol.Hello) {
-	if a.client.isOlder(a.host) {
+	if a.client.net.IsOlder(a.host) {
 		a.serve(inputNoCredit{})
 	}
 	a.serve(inputUp{h})
@@ -100,9 +104,9 @@ func (a *actor) detach() {
 	}
 	m.end()
 	m.unwatch()
-	m.link.unroute(a.channel)
-	m.link.request(protocol.OpChannelClose, &protocol.ChannelClose{Channel: a.channel}, func(protocol.Body, error) {})
-	a.client.pool.release(m.link)
+	m.link.Unroute(a.channel)
+	m.link.Request(protocol.OpChannelClose, &protocol.ChannelClose{Channel: a.channel}, func(protocol.Body, error) {})
+	a.client.net.Pool.Release(m.link)
 	a.mu.Lock()
 	a.served.clear()
 	a.mu.Unlock()
@@ -113,7 +117,7 @@ func (a *actor) detach() {
 // conversation asked for it there.
 func (a *actor) request(e doRequest, moved bool) {
 	done := func(b protocol.Body, err error) {
-		if open, ok := e.body.(*protocol.ChannelOpen); ok && open.UpTo != 0 && a.client.findsOlder(a.host, err) {
+		if open, ok := e.body.(*protocol.ChannelOpen); ok && open.UpTo != 0 && a.client.net.FindsOlder(a.host, err) {
 			a.serve(inputNoCredit{})
 		}
 		if in := e.done(b, err); in != nil {
@@ -121,10 +125,10 @@ func (a *actor) request(e doRequest, moved bool) {
 		}
 	}
 	if a.use.link == nil || moved {
-		done(nil, ErrOffline)
+		done(nil, backend.ErrOffline)
 		return
 	}
-	a.use.link.request(e.op, e.body, done)
+	a.use.link.Request(e.op, e.body, done)
 }
 
 // errandContext is for what is asked of other servers: it ends when the
@@ -140,7 +144,7 @@ func (a *actor) errandContext(ctx context.Context) context.Context {
 // when they exceed what a request may deliver before it is accepted.
 func (a *actor) exceedsRequestBudget(e *protocol.Entry) bool {
 	a.mu.Lock()
-	if a.use.purpose != forRequests {
+	if a.use.purpose != link.ForRequests {
 		a.mu.Unlock()
 		return false
 	}
@@ -161,7 +165,7 @@ func (a *actor) liftRequestBudget() bool {
 	if a.use.link == nil || a.use.heard > maxRequestBytes {
 		return false
 	}
-	a.use.purpose = forConversations
+	a.use.purpose = link.ForConversations
 	return true
 }
 
@@ -206,26 +210,26 @@ func (r *requestList) drop(a *actor) bool {
 
 // newestRequests are the requests at the account's own server that are to be
 // opened at start, the oldest first.
-type newestRequests []stored
+type newestRequests []records.Stored
 
-func (n *newestRequests) note(c *Client, s stored) {
-	known := slices.ContainsFunc(*n, func(o stored) bool { return o.k == s.k })
-	if known || c.isForeign(s.rec.Host) {
+func (n *newestRequests) note(c *Client, s records.Stored) {
+	known := slices.ContainsFunc(*n, func(o records.Stored) bool { return o.K == s.K })
+	if known || c.net.IsForeign(s.Rec.Host) {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(*n, s, func(o, s stored) int { return cmp.Compare(o.rec.Activity, s.rec.Activity) })
+	at, _ := slices.BinarySearchFunc(*n, s, func(o, s records.Stored) int { return cmp.Compare(o.Rec.Activity, s.Rec.Activity) })
 	*n = slices.Insert(*n, at, s)
 	*n = (*n)[max(0, len(*n)-maxOpenRequests):]
 }
 
 // connect starts a conversation. A request becomes the newest of those whose
 // channels are open; one at another server stays where it is.
-func (c *Client) connect(k cid, rec *convRecord) {
-	if rec.Status != StatusRequest || rec.Expected {
+func (c *Client) connect(k records.CID, rec *records.Conversation) {
+	if rec.Status != chat.StatusRequest || rec.Expected {
 		c.start(k, rec)
 		return
 	}
-	if !c.isForeign(rec.Host) {
+	if !c.net.IsForeign(rec.Host) {
 		c.requests.add(c.start(k, rec))
 	}
 }

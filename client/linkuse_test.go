@@ -10,18 +10,18 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // A gatedStore waits at an update while it holds a gate that is not closed.
 type gatedStore struct {
-	client.Store
+	backend.Store
 	gate atomic.Pointer[chan struct{}]
 }
 
-func (g *gatedStore) Update(fn func(client.Tx) error) error {
+func (g *gatedStore) Update(fn func(backend.Tx) error) error {
 	if gate := g.gate.Load(); gate != nil {
 		<-*gate
 	}

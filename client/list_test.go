@@ -11,13 +11,14 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 )
 
 // last returns the preview of a conversation as the list shows it.
-func (p *person) last(id client.ConversationID) string {
+func (p *person) last(id chat.ConversationID) string {
 	p.t.Helper()
 	c := p.status(id)
 	if c.Last == nil {
@@ -41,19 +42,19 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.alice.say(x.id, "one")
 		x.alice.way.Partition("", true)
 		two := x.alice.say(x.id, "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateWaiting {
+		if s := x.alice.status(x.id).Last.State; s != chat.StateWaiting {
 			t.Errorf("what was just written is %v", s)
 		}
 		x.alice.way.Partition("", false)
 		pass(time.Minute)
 		check("sent", "two")
-		if s := x.alice.status(x.id).Last.State; s != client.StateDelivered {
+		if s := x.alice.status(x.id).Last.State; s != chat.StateDelivered {
 			t.Errorf("what was sent is %v", s)
 		}
-		must(t, x.alice.Edit(t.Context(), x.id, two.ID, "three"))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, two.ID, "three"))
 		pass(time.Second)
 		check("edited", "three")
-		_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "short-lived", Expire: time.Hour})
+		_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "short-lived", Expire: time.Hour})
 		must(t, err)
 		pass(time.Second)
 		check("short-lived", "short-lived")
@@ -62,7 +63,7 @@ func TestThePreviewIsTheNewestMessage(t *testing.T) {
 		x.bob.open()
 		check("expired", "three")
 		must(t, x.bob.ConnectAll())
-		must(t, x.alice.Delete(t.Context(), x.id, two.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, two.ID))
 		pass(time.Second)
 		check("deleted", "")
 		if last := x.bob.status(x.id).Last; last == nil || !last.Deleted {
@@ -88,10 +89,10 @@ func TestChoices(t *testing.T) {
 		m := x.alice.say(x.id, "one")
 		pass(time.Second)
 		until := time.Now().Add(24 * time.Hour)
-		must(t, x.bob.SetPinned(t.Context(), x.id, true))
-		must(t, x.bob.SetArchived(t.Context(), x.id, true))
-		must(t, x.bob.SetMuted(t.Context(), x.id, until))
-		must(t, x.bob.SetDraft(t.Context(), x.id, "half a sen", m.ID))
+		must(t, x.bob.List().SetPinned(t.Context(), x.id, true))
+		must(t, x.bob.List().SetArchived(t.Context(), x.id, true))
+		must(t, x.bob.List().SetMuted(t.Context(), x.id, until))
+		must(t, x.bob.List().SetDraft(t.Context(), x.id, "half a sen", m.ID))
 		x.bob.restart()
 		c := x.bob.status(x.id)
 		if !c.Pinned || !c.Archived || !c.MutedUntil.Equal(until) || c.Draft != "half a sen" || c.DraftReply != m.ID {
@@ -116,12 +117,12 @@ func TestChoices(t *testing.T) {
 		if x.bob.status(x.id).Archived {
 			t.Error("an archived conversation did not come back")
 		}
-		must(t, x.bob.SetPinned(t.Context(), x.id, false))
-		must(t, x.bob.SetDraft(t.Context(), x.id, "", [32]byte{}))
+		must(t, x.bob.List().SetPinned(t.Context(), x.id, false))
+		must(t, x.bob.List().SetDraft(t.Context(), x.id, "", [32]byte{}))
 		if c := x.bob.status(x.id); c.Pinned || c.Draft != "" || !c.DraftReply.IsZero() {
 			t.Errorf("taken back: %+v", c)
 		}
-		if err := x.bob.SetDraft(t.Context(), x.id, strings.Repeat("x", client.MaxText+1), m.ID); err == nil {
+		if err := x.bob.List().SetDraft(t.Context(), x.id, strings.Repeat("x", chat.MaxText+1), m.ID); err == nil {
 			t.Error("a draft without end was kept")
 		}
 		if c := x.alice.status(x.id); c.Pinned || c.Archived || c.Draft != "" {
@@ -175,21 +176,21 @@ func TestNamesAndMembers(t *testing.T) {
 			t.Helper()
 			all, err := a.Conversations()
 			must(t, err)
-			for _, c := range []client.Conversation{a.status(id), all[0], a.heard()} {
+			for _, c := range []chat.Conversation{a.status(id), all[0], a.heard()} {
 				if c.Name != name || c.Verified != verified || c.Members != 2 {
 					t.Errorf("%q, verified: %v, %d members", c.Name, c.Verified, c.Members)
 				}
 			}
 		}
 		check(b.Address().String(), false)
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		pass(time.Minute) // until it is reported, too, of which others are told
 		check("Bob", false)
-		must(t, a.SetContactName(b.Address(), "Bobby"))
+		must(t, a.People().SetName(b.Address(), "Bobby"))
 		check("Bobby", false)
-		_, _, err = a.Safety(t.Context(), b.Address())
+		_, _, err = a.People().Safety(t.Context(), b.Address())
 		must(t, err)
-		must(t, a.MarkVerified(b.Address()))
+		must(t, a.People().MarkVerified(b.Address()))
 		check("Bobby", true)
 
 		x := newTrio(t, false)
@@ -198,7 +199,7 @@ func TestNamesAndMembers(t *testing.T) {
 				t.Errorf("%v: %q, %d members", p.Address(), c.Name, c.Members)
 			}
 		}
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		pass(time.Second)
 		if c := x.bob.status(x.id); c.Members != 2 {
 			t.Errorf("%d members after one was removed", c.Members)
@@ -219,7 +220,7 @@ func TestWaitingIsCounted(t *testing.T) {
 		all, err := x.alice.Conversations()
 		must(t, err)
 		for _, c := range all {
-			if n := map[client.ConversationID]int{x.id: 2, other: 1}[c.ID]; c.Waiting != n || x.alice.status(c.ID).Waiting != n {
+			if n := map[chat.ConversationID]int{x.id: 2, other: 1}[c.ID]; c.Waiting != n || x.alice.status(c.ID).Waiting != n {
 				t.Errorf("%s: %d wait, want %d", c.Title, c.Waiting, n)
 			}
 		}
@@ -227,7 +228,7 @@ func TestWaitingIsCounted(t *testing.T) {
 }
 
 // onDisk is a client off line, with a group of its own.
-func onDisk(b *testing.B) (*client.Client, client.ConversationID) {
+func onDisk(b *testing.B) (*client.Client, chat.ConversationID) {
 	store, err := sqlite.Open(filepath.Join(b.TempDir(), "profile"))
 	must(b, err)
 	cfg := client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: fakeserver.NewNet().Transport("alice")}

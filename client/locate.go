@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // Find finds a conversation by what a person calls it, and begins none: see
@@ -22,55 +22,52 @@ import (
 //
 // A request is found by its identifier, or by the address of the person that it
 // comes from.
-func (c *Client) Find(target string) (ConversationID, error) {
+func (c *Client) Find(target string) (chat.ConversationID, error) {
 	all, err := c.Conversations()
 	if err != nil {
 		return "", err
 	}
-	if isIdentifier(target) {
-		return one(slices.DeleteFunc(all, func(conv Conversation) bool { return !conv.ID.fits(target) }))
+	if chat.LooksLikeID(target) {
+		return one(slices.DeleteFunc(all, func(conv chat.Conversation) bool { return !conv.ID.Fits(target) }))
 	}
-	who, err := c.FindPerson(target)
+	who, err := c.People().Find(target)
 	switch {
 	case err == nil:
 		return c.findDirect(all, who)
-	case !errors.Is(err, ErrNoPerson):
+	case !errors.Is(err, chat.ErrNoPerson):
 		return "", err
 	}
-	return one(open(slices.DeleteFunc(all, func(conv Conversation) bool {
-		return !conv.Group || conv.Title != target || conv.Status == StatusRequest
+	return one(open(slices.DeleteFunc(all, func(conv chat.Conversation) bool {
+		return !conv.Group || conv.Title != target || conv.Status == chat.StatusRequest
 	})))
 }
 
-// ErrNoPerson: a text is neither an address nor the private name of a contact.
-var ErrNoPerson = errors.New("nobody has this address or private name: check its spelling")
-
-// FindPerson finds somebody by their address, or by the private name that this
+// Find finds somebody by their address, or by the private name that this
 // account gave them. Names that people gave themselves find nobody. The error is
 // account.ErrAddress if the text looks like an address and is none, ErrAmbiguous
 // if several contacts have the name, and ErrNoPerson if none has.
-func (c *Client) FindPerson(target string) (account.Address, error) {
+func (pp People) Find(target string) (account.Address, error) {
 	who, err := account.ParseAddress(target)
-	if err == nil || LooksLikeAddress(target) {
+	if err == nil || chat.LooksLikeAddress(target) {
 		return who, err
 	}
-	contacts, err := c.Contacts()
+	contacts, err := pp.c.People().Contacts()
 	if err != nil {
 		return account.Address{}, err
 	}
-	contacts = slices.DeleteFunc(contacts, func(contact Contact) bool { return contact.Name == "" || contact.Name != target })
+	contacts = slices.DeleteFunc(contacts, func(contact chat.Contact) bool { return contact.Name == "" || contact.Name != target })
 	switch len(contacts) {
 	case 0:
-		return account.Address{}, ErrNoPerson
+		return account.Address{}, chat.ErrNoPerson
 	case 1:
 		return contacts[0].Address, nil
 	}
-	return account.Address{}, fmt.Errorf("%w: %s and %s have this private name; use the address", ErrAmbiguous, contacts[0].Address, contacts[1].Address)
+	return account.Address{}, fmt.Errorf("%w: %s and %s have this private name; use the address", chat.ErrAmbiguous, contacts[0].Address, contacts[1].Address)
 }
 
 // findDirect finds the conversation with somebody among all.
-func (c *Client) findDirect(all []Conversation, who account.Address) (ConversationID, error) {
-	found := open(slices.DeleteFunc(all, func(conv Conversation) bool { return conv.Group || conv.Peer != who }))
+func (c *Client) findDirect(all []chat.Conversation, who account.Address) (chat.ConversationID, error) {
+	found := open(slices.DeleteFunc(all, func(conv chat.Conversation) bool { return conv.Group || conv.Peer != who }))
 	if len(found) > 1 {
 		id, err := c.directWith(who) // both people began one
 		if err != nil || id != "" {
@@ -80,15 +77,10 @@ func (c *Client) findDirect(all []Conversation, who account.Address) (Conversati
 	return one(found)
 }
 
-// isIdentifier reports whether a text has the form of an identifier's beginning.
-func isIdentifier(target string) bool {
-	return len(target) >= shortIDDigits && len(target) <= idDigits && strings.Trim(strings.ToLower(target), "0123456789abcdef") == ""
-}
-
 // open returns those conversations that go on, or all if none does.
-func open(all []Conversation) []Conversation {
-	on := slices.DeleteFunc(slices.Clone(all), func(conv Conversation) bool {
-		return conv.Status != StatusActive && conv.Status != StatusRequest
+func open(all []chat.Conversation) []chat.Conversation {
+	on := slices.DeleteFunc(slices.Clone(all), func(conv chat.Conversation) bool {
+		return conv.Status != chat.StatusActive && conv.Status != chat.StatusRequest
 	})
 	if len(on) > 0 {
 		return on
@@ -97,12 +89,12 @@ func open(all []Conversation) []Conversation {
 }
 
 // one returns the only conversation of a list.
-func one(found []Conversation) (ConversationID, error) {
+func one(found []chat.Conversation) (chat.ConversationID, error) {
 	switch len(found) {
 	case 0:
-		return "", ErrNoConversation
+		return "", chat.ErrNoConversation
 	case 1:
 		return found[0].ID, nil
 	}
-	return "", ErrAmbiguous
+	return "", chat.ErrAmbiguous
 }

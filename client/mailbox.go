@@ -4,12 +4,18 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -30,7 +36,7 @@ const (
 type mailbox struct {
 	client *Client
 	once   sync.Once
-	link   *link
+	link   *link.Link
 	inputs chan mailInput
 
 	// The goroutine of run owns these.
@@ -69,16 +75,16 @@ type mailInput struct {
 func newMailbox(c *Client) *mailbox {
 	return &mailbox{
 		client: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}),
-		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: retryFirst,
+		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: link.RetryFirst,
 	}
 }
 
 func (m *mailbox) start() {
 	m.once.Do(func() {
 		c := m.client
-		m.link = c.newLink(c.self.address.Host, nil)
-		c.announce(c.ctx, m.link)
-		c.spawn(func() { m.link.run(c.ctx) })
+		m.link = c.net.NewLink(c.self.address.Host, nil)
+		c.net.Announce(c.ctx, m.link)
+		c.spawn(func() { m.link.Run(c.ctx) })
 		c.spawn(func() { m.run(c.ctx) })
 	})
 }
@@ -92,19 +98,19 @@ func (m *mailbox) push(ctx context.Context, in mailInput) {
 
 func (m *mailbox) run(ctx context.Context) {
 	hellos := make(chan protocol.Hello, 1)
-	stop := m.link.watch(watcher{
-		up: func(h protocol.Hello) { // one at a time: the link is locked
+	stop := m.link.Watch(link.Watcher{
+		Up: func(h protocol.Hello) { // one at a time: the link is locked
 			select { // the newest counts
 			case <-hellos:
 			default:
 			}
 			hellos <- h
 		},
-		down: func(error) {
+		Down: func(error) {
 			m.report(false, nil)
-			m.client.session.giveUp()
+			m.client.net.Gate.GiveUp()
 		},
-		event: func(t protocol.EventType, b protocol.Body) {
+		Event: func(t protocol.EventType, b protocol.Body) {
 			if l, ok := b.(*protocol.Letter); ok {
 				m.push(ctx, mailInput{letter: l})
 			}
@@ -124,7 +130,7 @@ func (m *mailbox) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case h := <-hellos:
-			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, retryFirst
+			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, link.RetryFirst
 			m.renewal.reply = nil
 			m.attempt(ctx)
 		case <-m.retry:
@@ -162,7 +168,7 @@ func (m *mailbox) attempt(ctx context.Context) {
 		return
 	}
 	m.report(false, err)
-	if !retryable(err) {
+	if !link.Retryable(err) {
 		return
 	}
 	wait := m.patience
@@ -170,27 +176,27 @@ func (m *mailbox) attempt(ctx context.Context) {
 	if errors.As(err, &refused) {
 		wait = max(wait, refused.RetryAfter)
 	}
-	m.patience = min(2*m.patience, retryLast)
+	m.patience = min(2*m.patience, link.RetryLast)
 	m.retry = time.After(wait)
 }
 
 // tell tells interfaces of what a person has to do something about.
 func (m *mailbox) tell(err error) {
-	if !errors.Is(err, ErrProfileCopied) && !errors.Is(err, ErrNoAccount) {
+	if !errors.Is(err, chat.ErrProfileCopied) && !errors.Is(err, chat.ErrNoAccount) {
 		if err != nil || !m.troubled {
 			return
 		}
 		m.troubled = false
-		m.client.emit(AccountEvent{})
+		m.client.emit(chat.AccountEvent{})
 		return
 	}
 	m.troubled = true
-	m.client.emit(AccountEvent{err})
+	m.client.emit(chat.AccountEvent{Err: err})
 }
 
 // current reports whether the connection is the one that said hello.
 func (m *mailbox) current() (same bool) {
-	m.link.revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
+	m.link.Revisit(func(h protocol.Hello) { same = h.Nonce == m.hello.Nonce })
 	return same
 }
 
@@ -205,7 +211,7 @@ func (m *mailbox) handle(ctx context.Context, in mailInput) {
 		job := in.fetched.job
 		delete(m.fetching, job.seq)
 		m.trees.done(job)
-		if errors.As(in.fetched.err, new(downloadNotStarted)) && retryable(in.fetched.err) {
+		if errors.As(in.fetched.err, new(attachments.DownloadNotStarted)) && link.Retryable(in.fetched.err) {
 			m.refundTree(job)
 		}
 		m.finishLetter(job.seq, job.in, in.fetched.err)
@@ -247,7 +253,7 @@ func (m *mailbox) sync(ctx context.Context) error {
 			}
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
-			if err := m.link.ready(ctx); err != nil {
+			if err := m.link.Ready(ctx); err != nil {
 				return err
 			}
 			return context.Cause(ctx)
@@ -255,28 +261,19 @@ func (m *mailbox) sync(ctx context.Context) error {
 	}
 }
 
-func (m *mailbox) profile() (rec profileRecord, err error) {
-	err = m.client.store.view(func(tx *sealedTx) error {
-		_, err := tx.load([]byte(tableProfile), &rec)
+func (m *mailbox) profile() (rec records.Profile, err error) {
+	err = m.client.store.View(func(tx *records.Tx) error {
+		_, err := tx.Load([]byte(records.TableProfile), &rec)
 		return err
 	})
 	return rec, err
 }
 
-func (m *mailbox) update(change func(*profileRecord)) error {
-	return m.client.store.update(func(tx *sealedTx) error { return updateProfile(tx, change) })
+func (m *mailbox) update(change func(*records.Profile)) error {
+	return m.client.store.Update(func(tx *records.Tx) error { return records.UpdateProfile(tx, change) })
 }
 
-func updateProfile(tx *sealedTx, change func(*profileRecord)) error {
-	var rec profileRecord
-	if _, err := tx.load([]byte(tableProfile), &rec); err != nil {
-		return err
-	}
-	change(&rec)
-	return tx.save([]byte(tableProfile), &rec)
-}
-
-// signIn registers the account if need be, identifies the connection, asks for
+// SignIn registers the account if need be, identifies the connection, asks for
 // letters and sees to the key packages. A connection is identified once.
 func (m *mailbox) signIn(ctx context.Context) error {
 	rec, err := m.profile()
@@ -301,17 +298,17 @@ func (m *mailbox) signIn(ctx context.Context) error {
 		return err
 	}
 	m.newest = max(m.newest, rec.Letters)
-	_, err = m.link.call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
+	_, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
 	return err
 }
 
 // register asks the server to create the account. It notes that before, as the
 // answer may be lost.
-func (m *mailbox) register(ctx context.Context, rec profileRecord) error {
-	if err := m.update(func(p *profileRecord) { p.Asked = true }); err != nil {
+func (m *mailbox) register(ctx context.Context, rec records.Profile) error {
+	if err := m.update(func(p *records.Profile) { p.Asked = true }); err != nil {
 		return err
 	}
-	_, err := m.link.call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
+	_, err := m.link.Call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
 	var refused *protocol.Error
 	if errors.As(err, &refused) {
 		err = m.refused(ctx, rec, refused)
@@ -319,20 +316,20 @@ func (m *mailbox) register(ctx context.Context, rec profileRecord) error {
 	if err != nil {
 		return err
 	}
-	return m.update(func(p *profileRecord) { p.Registered, p.Asked, p.Invite = true, false, "" })
+	return m.update(func(p *records.Profile) { p.Registered, p.Asked, p.Invite = true, false, "" })
 }
 
 // replenishKeyPackages publishes key packages when few are left, and renews the
 // last-resort one. It stores them before it publishes them.
-func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) error {
-	b, err := m.link.call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
+func (m *mailbox) replenishKeyPackages(ctx context.Context, rec records.Profile) error {
+	b, err := m.link.Call(ctx, protocol.OpKeyPackagesStatus, &protocol.Empty{})
 	if err != nil {
 		return err
 	}
 	status := b.(*protocol.KeyPackagesStatus)
 	now := m.client.serverNow()
 	age := now.Sub(time.Unix(rec.LastResort, 0))
-	wrong := rec.LastResort != 0 && age < -ClockTolerance // a clock was ahead when they were made
+	wrong := rec.LastResort != 0 && age < -chat.ClockTolerance // a clock was ahead when they were made
 	renew := !status.LastResort || age > lastResortRenewal || wrong
 	if wrong {
 		status.Count = 0
@@ -341,7 +338,7 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) e
 		return nil
 	}
 	var publish protocol.KeyPackagesPublish
-	err = m.client.store.update(func(tx *sealedTx) error {
+	err = m.client.store.Update(func(tx *records.Tx) error {
 		publish = protocol.KeyPackagesPublish{Replace: wrong}
 		if err := dropExpiredKeys(tx, m.client.eraseNow()); err != nil {
 			return err
@@ -361,19 +358,19 @@ func (m *mailbox) replenishKeyPackages(ctx context.Context, rec profileRecord) e
 	if err != nil {
 		return err
 	}
-	if _, err = m.link.call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
+	if _, err = m.link.Call(ctx, protocol.OpKeyPackagesPublish, &publish); err != nil || !renew {
 		return err
 	}
-	return m.update(func(p *profileRecord) { p.LastResort = now.Unix() })
+	return m.update(func(p *records.Profile) { p.LastResort = now.Unix() })
 }
 
 // dropExpiredKeys erases the private parts of key packages that nobody can use
 // any more, also in what is still under way.
-func dropExpiredKeys(tx *sealedTx, now time.Time) error {
+func dropExpiredKeys(tx *records.Tx, now time.Time) error {
 	var gone [][]byte
-	err := tx.scan([]byte(tableKeyPackage), false, func(k, v []byte) (bool, error) {
-		var rec keyPackageRecord
-		if err := decodeRecord(v, &rec); err != nil {
+	err := tx.Scan([]byte(records.TableKeyPackage), false, func(k, v []byte) (bool, error) {
+		var rec records.KeyPackage
+		if err := records.Decode(v, &rec); err != nil {
 			return false, err
 		}
 		kp, err := mls.ParseKeyPackage(rec.KeyPackage)
@@ -387,13 +384,13 @@ func dropExpiredKeys(tx *sealedTx, now time.Time) error {
 		return true, nil
 	})
 	for _, k := range gone {
-		err = errors.Join(err, tx.delete(k))
+		err = errors.Join(err, tx.Delete(k))
 	}
 	return err
 }
 
 // newKeyPackage makes a key package and keeps its private part.
-func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
+func (m *mailbox) newKeyPackage(tx *records.Tx, lastResort bool) ([]byte, error) {
 	self := m.client.self
 	credential, err := account.Credential{Address: self.address, Device: self.device}.Encode()
 	if err != nil {
@@ -402,13 +399,13 @@ func (m *mailbox) newKeyPackage(tx *sealedTx, lastResort bool) ([]byte, error) {
 	now := m.client.serverNow()
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: self.signing, Credential: mls.BasicCredential(credential),
-		Capabilities: mls.DefaultCapabilities(extensionGroupState),
+		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
 		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
-		LastResort:   lastResort, Rand: random,
+		LastResort:   lastResort, Rand: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
 	}
-	rec := keyPackageRecord{Version: recordVersion, KeyPackage: kp.Bytes(), Private: private.Bytes()}
-	return kp.Bytes(), tx.save(key(tableKeyPackage, tx.index(kp.Ref())), &rec)
+	rec := records.KeyPackage{Version: records.Version, KeyPackage: kp.Bytes(), Private: private.Bytes()}
+	return kp.Bytes(), tx.Save(records.Key(records.TableKeyPackage, tx.Index(kp.Ref())), &rec)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -55,7 +57,7 @@ func signInDespite(t *testing.T, op protocol.Op, verdict fakeserver.Verdict) {
 	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: "alice", Host: host}})
 	must(t, err)
 	p.open()
-	p.ConnectMailbox()
+	p.Account().Connect()
 	pass(time.Minute)
 	must(t, p.Sync(soon(t)))
 	if left != 0 {
@@ -98,11 +100,11 @@ func TestLettersSurviveAFailingDisk(t *testing.T) {
 // A lossy store fails at one of its commits, counted down, although it is
 // durable.
 type lossy struct {
-	client.Store
+	backend.Store
 	left atomic.Int64
 }
 
-func (l *lossy) Update(fn func(client.Tx) error) error {
+func (l *lossy) Update(fn func(backend.Tx) error) error {
 	err := l.Store.Update(fn)
 	if err == nil && l.left.Add(-1) == 0 {
 		err = storetest.ErrFault
@@ -123,10 +125,10 @@ func TestLettersSurviveLostAcknowledgements(t *testing.T) {
 				x.bob.open()
 				must(t, x.bob.ConnectAll())
 				pass(time.Minute)
-				must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address()}))
 				pass(time.Minute)
 				disk.left.Store(n + 1)
-				must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+				must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 				pass(10 * time.Minute)
 				if disk.left.Load() > 0 {
 					t.Fatal("the disk did not fail")
@@ -175,14 +177,14 @@ func TestLettersWaitForTheirTree(t *testing.T) {
 		if _, err := b.Conversation(direct); err != nil {
 			t.Errorf("the letter that needs no tree: %v", err)
 		}
-		if _, err := b.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+		if _, err := b.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Fatalf("the letter was opened too early: %v", err)
 		}
 		b.restart()
 		must(t, b.Sync(soon(t)))
 		net.Server("there.example").SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
-		if c := b.status(id); c.Status != client.StatusRequest || c.Confirmed {
+		if c := b.status(id); c.Status != chat.StatusRequest || c.Confirmed {
 			t.Errorf("the request is %v, confirmed %v", c.Status, c.Confirmed)
 		}
 		if err := b.Accept(t.Context(), id); err == nil {
@@ -287,7 +289,7 @@ func TestNumbersOfLettersHideNothing(t *testing.T) {
 			t.Errorf("%d letters are left", n)
 		}
 		second := group(t, a, b)
-		for _, id := range []client.ConversationID{first, second} {
+		for _, id := range []chat.ConversationID{first, second} {
 			a.say(id, "hello")
 			pass(time.Second)
 			want(t, "bob", b.texts(id), []string{"hello"})

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -54,7 +54,7 @@ func TestContactsShowTheDeliveryToken(t *testing.T) {
 		both := group(t, b, m)
 		pass(time.Minute)
 		carol := join(t, net, "carol", host)
-		must(t, b.AddMembers(t.Context(), both, []account.Address{carol.Address()}))
+		must(t, b.Groups().Add(t.Context(), both, []account.Address{carol.Address()}))
 		pass(time.Minute)
 		carol.accept()
 		pass(time.Minute)
@@ -68,7 +68,7 @@ func TestContactsShowTheDeliveryToken(t *testing.T) {
 			}
 		}
 		dave := join(t, net, "dave", host)
-		must(t, b.AddMembers(t.Context(), both, []account.Address{dave.Address()}))
+		must(t, b.Groups().Add(t.Context(), both, []account.Address{dave.Address()}))
 		pass(time.Minute)
 		dave.accept()
 		pass(time.Minute)
@@ -76,7 +76,7 @@ func TestContactsShowTheDeliveryToken(t *testing.T) {
 			t.Error("who joined later was not told")
 		}
 		// Who is blocked learns no other token, also not in a group with others.
-		must(t, b.Block(t.Context(), m.Address()))
+		must(t, b.People().Block(t.Context(), m.Address()))
 		pass(time.Minute)
 		if l := invite(t, net, m, b); l.Contact || l.Token == nil {
 			t.Errorf("after bob blocked mallory her letter counts as a contact's: %v", l.Contact)
@@ -113,7 +113,7 @@ func TestDeliveryTokensAreSetAtSignIn(t *testing.T) {
 			t.Errorf("the token was set %d more times", set)
 		}
 		b.way.Partition("", true)
-		must(t, b.Block(t.Context(), a.Address()))
+		must(t, b.People().Block(t.Context(), a.Address()))
 		b.way.Partition("", false)
 		pass(time.Minute)
 		if l := invite(t, net, a, b); l.Contact || set != 1 {
@@ -136,7 +136,7 @@ func TestServersWithoutDeliveryTokens(t *testing.T) {
 		id := group(t, a, b)
 		pass(time.Minute)
 		invite(t, net, a, b)
-		if all, err := b.Conversations(); err != nil || len(all) != 2 || all[0].Status != client.StatusActive {
+		if all, err := b.Conversations(); err != nil || len(all) != 2 || all[0].Status != chat.StatusActive {
 			t.Errorf("%v, %v", all, err)
 		}
 		a.say(id, "hello")
@@ -171,14 +171,14 @@ func TestBlockingWhileLettersArrive(t *testing.T) {
 		}
 		bob.way.Partition("", false)
 		<-began
-		must(t, bob.Block(t.Context(), account.Address{Name: "mallory", Host: "evil.example"}))
+		must(t, bob.People().Block(t.Context(), account.Address{Name: "mallory", Host: "evil.example"}))
 		pass(time.Hour)
 		id, err := alice.CreateGroup(t.Context(), "Later", []account.Address{bob.Address()})
 		must(t, err)
 		must(t, alice.ConnectConversation(id))
 		pass(time.Minute)
 		must(t, bob.Sync(soon(t)))
-		if c := bob.has(id); c == nil || c.Status == client.StatusBlocked {
+		if c := bob.has(id); c == nil || c.Status == chat.StatusBlocked {
 			t.Errorf("an invitation never arrived: %v", c)
 		}
 	})

@@ -9,57 +9,59 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
-// AddMembers adds people to a group.
-func (c *Client) AddMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
-	add, err := c.ensureAccountsExist(ctx, people)
+// Add adds people to a group.
+func (gs Groups) Add(ctx context.Context, conv chat.ConversationID, people []account.Address) error {
+	add, err := gs.c.ensureAccountsExist(ctx, people)
 	if err != nil {
 		return err
 	}
-	return c.tell(ctx, conv, commandChange{changeRecord{Add: add}})
+	return gs.c.tell(ctx, conv, commandChange{records.Change{Add: add}})
 }
 
-// RemoveMembers removes people from a group.
-func (c *Client) RemoveMembers(ctx context.Context, conv ConversationID, people []account.Address) error {
+// Remove removes people from a group.
+func (gs Groups) Remove(ctx context.Context, conv chat.ConversationID, people []account.Address) error {
 	var remove []string
 	for _, a := range people {
 		remove = append(remove, a.String())
 	}
-	return c.tell(ctx, conv, commandChange{changeRecord{Remove: remove}})
+	return gs.c.tell(ctx, conv, commandChange{records.Change{Remove: remove}})
 }
 
 // Rename gives a group another title.
-func (c *Client) Rename(ctx context.Context, conv ConversationID, title string) error {
+func (gs Groups) Rename(ctx context.Context, conv chat.ConversationID, title string) error {
 	if title == "" {
 		return errors.New("a group needs a title")
 	}
 	if err := checkLabel(title); err != nil {
 		return err
 	}
-	return c.rename(ctx, conv, title)
+	return gs.c.rename(ctx, conv, title)
 }
 
-func (c *Client) rename(ctx context.Context, conv ConversationID, title string) error {
-	return c.tell(ctx, conv, commandChange{changeRecord{Title: &title}})
+func (c *Client) rename(ctx context.Context, conv chat.ConversationID, title string) error {
+	return c.tell(ctx, conv, commandChange{records.Change{Title: &title}})
 }
 
 // SetRole makes a member an administrator, an owner or an ordinary member.
-func (c *Client) SetRole(ctx context.Context, conv ConversationID, who account.Address, role Role) error {
-	return c.tell(ctx, conv, commandChange{changeRecord{Roles: []roleRecord{{who.String(), role}}}})
+func (gs Groups) SetRole(ctx context.Context, conv chat.ConversationID, who account.Address, role chat.Role) error {
+	return gs.c.tell(ctx, conv, commandChange{records.Change{Roles: []records.Role{{Address: who.String(), Role: role}}}})
 }
 
 // SetTimer makes messages disappear after a time, 0 for never.
-func (c *Client) SetTimer(ctx context.Context, conv ConversationID, after time.Duration) error {
-	if err := checkExpiry(after); err != nil {
+func (gs Groups) SetTimer(ctx context.Context, conv chat.ConversationID, after time.Duration) error {
+	if err := chat.CheckExpiry(after); err != nil {
 		return err
 	}
 	seconds := uint32(after / time.Second)
-	return c.tell(ctx, conv, commandChange{changeRecord{Timer: &seconds}})
+	return gs.c.tell(ctx, conv, commandChange{records.Change{Timer: &seconds}})
 }
 
 // Leave leaves a conversation.
-func (c *Client) Leave(ctx context.Context, conv ConversationID) error {
+func (c *Client) Leave(ctx context.Context, conv chat.ConversationID) error {
 	return c.tell(ctx, conv, commandLeave{})
 }
 
@@ -69,13 +71,13 @@ const confirming = 5 * time.Second
 // Accept turns a request into a conversation. It asks the inviter's server who
 // they are, unless that is known: before this, no server but the account's own
 // was asked anything.
-func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
+func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 	a, err := c.actor(conv)
 	if err != nil {
 		return err
 	}
 	err = a.ask(ctx, commandAccept{})
-	if !errors.Is(err, ErrUnconfirmed) {
+	if !errors.Is(err, chat.ErrUnconfirmed) {
 		return err
 	}
 	rec, recErr := c.conversationRecord(a.id)
@@ -95,39 +97,39 @@ func (c *Client) Accept(ctx context.Context, conv ConversationID) error {
 }
 
 // Block refuses everything that somebody sends, from now on.
-func (c *Client) Block(ctx context.Context, who account.Address) error {
-	err := c.store.update(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, who.String())
+func (pp People) Block(ctx context.Context, who account.Address) error {
+	err := pp.c.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
 		rec.Blocked = true
-		return errors.Join(saveContact(tx, rec), renewWake(tx, true), newMailToken(tx))
+		return errors.Join(records.SaveContact(tx, rec), records.RenewWake(tx, true), records.NewMailToken(tx))
 	})
 	if err != nil {
 		return err
 	}
-	c.waker.kick()
-	c.home.tokenChanged()
-	all, err := c.conversationsEndedByBlock(who)
+	pp.c.waker.kick()
+	pp.c.home.tokenChanged()
+	all, err := pp.c.conversationsEndedByBlock(who)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, conv := range all {
-		failed = append(failed, c.tell(ctx, conv, commandBlock{}))
+		failed = append(failed, pp.c.tell(ctx, conv, commandBlock{}))
 	}
 	return errors.Join(failed...)
 }
 
 // Unblock takes a block back; what was refused meanwhile is gone.
-func (c *Client) Unblock(who account.Address) error {
-	return c.store.update(func(tx *sealedTx) error {
-		rec, err := loadContact(tx, who.String())
+func (pp People) Unblock(who account.Address) error {
+	return pp.c.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
 		rec.Blocked = false
-		return saveContact(tx, rec)
+		return records.SaveContact(tx, rec)
 	})
 }

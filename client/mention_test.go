@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // Whoever is mentioned is told so until the conversation is read; nobody else
@@ -15,7 +15,7 @@ import (
 func TestMentions(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetContactName(x.bob.Address(), "the spy"))
+		must(t, x.alice.People().SetName(x.bob.Address(), "the spy"))
 		for _, c := range []struct{ draft, sent string }{
 			{"@bob, look", "[@bob](mimi://here.example/u/bob), look"},
 			{"look, @bob@here.example!", "look, [@bob](mimi://here.example/u/bob)!"},
@@ -24,11 +24,11 @@ func TestMentions(t *testing.T) {
 			{"[@bob](mimi://here.example/u/bob)", "[@bob](mimi://here.example/u/bob)"},
 			{"", "[@bob](mimi://here.example/u/bob)"},
 		} {
-			m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: c.draft, Mentions: []account.Address{x.bob.Address()}})
+			m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: c.draft, Mentions: []account.Address{x.bob.Address()}})
 			must(t, err)
 			pass(time.Second)
 			for _, p := range []*person{x.alice, x.bob, x.mallory} {
-				got, err := p.Message(x.id, m.ID)
+				got, err := p.Messages().Message(x.id, m.ID)
 				must(t, err)
 				if got.Text != c.sent {
 					t.Errorf("%q became %q, want %q", c.draft, got.Text, c.sent)

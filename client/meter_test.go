@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -18,7 +18,7 @@ const swallowTime = 20 * time.Second
 
 // A meter counts whom a client contacts. Hosts that swallow packets let it wait.
 type meter struct {
-	client.Transport
+	backend.Transport
 	mu       sync.Mutex // guards what follows
 	swallows func(host string) bool
 	dials    map[string]int
@@ -55,7 +55,7 @@ func (m *meter) count(host string, n int) {
 	m.most = max(m.most, foreign)
 }
 
-func (m *meter) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (m *meter) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	m.count(host, 1)
 	m.mu.Lock()
 	swallows := m.swallows(host)
@@ -64,7 +64,7 @@ func (m *meter) Dial(ctx context.Context, host string) (client.Conn, error) {
 		defer m.count(host, -1)
 		select {
 		case <-time.After(swallowTime):
-			return nil, fmt.Errorf("%w: no answer", client.ErrOffline)
+			return nil, fmt.Errorf("%w: no answer", backend.ErrOffline)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -78,7 +78,7 @@ func (m *meter) Dial(ctx context.Context, host string) (client.Conn, error) {
 }
 
 type meteredConn struct {
-	client.Conn
+	backend.Conn
 	done func()
 }
 
@@ -87,12 +87,12 @@ func (c *meteredConn) Close() error {
 	return c.Conn.Close()
 }
 
-func (m *meter) Blobs(host string) client.Blobs {
+func (m *meter) Blobs(host string) backend.Blobs {
 	return meteredBlobs{m.Transport.Blobs(host), m, host}
 }
 
 type meteredBlobs struct {
-	client.Blobs
+	backend.Blobs
 	m    *meter
 	host string
 }

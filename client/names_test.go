@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -28,15 +28,15 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 		for _, name := range []string{
 			"\u200b", "\u2060\u202e", " \u00a0\u3000", "\u3164", "\ufe0f\u2800", "\U000e0101", "\u00ad\u061c\ufeff",
 		} {
-			if a.SetProfile(t.Context(), name) == nil || a.Rename(t.Context(), id, name) == nil {
+			if a.Account().SetProfile(t.Context(), name) == nil || a.Groups().Rename(t.Context(), id, name) == nil {
 				t.Errorf("the name %+q was taken", name)
 			}
 			must(t, a.SetProfileAs(t.Context(), name))
 			must(t, a.RenameAs(t.Context(), id, name))
 			pass(time.Minute)
-			shown, err := b.NameOf(a.Address())
+			shown, err := b.People().NameOf(a.Address())
 			must(t, err)
-			contact, err := b.Contact(a.Address())
+			contact, err := b.People().Contact(a.Address())
 			must(t, err)
 			for _, got := range []string{shown, contact.DisplayName(), b.status(direct).Name} {
 				if got != a.Address().String() {
@@ -48,14 +48,14 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"\xff", "gpj.\u202eecila", "\u2067Alice"} {
-			if a.SetProfile(t.Context(), name) == nil {
+			if a.Account().SetProfile(t.Context(), name) == nil {
 				t.Errorf("the name %+q was taken", name)
 			}
 		}
 		for _, name := range []string{"Alice", "\u200bآليس", "👩\u200d🚀", "é", "爱丽丝"} {
-			must(t, a.SetProfile(t.Context(), name))
+			must(t, a.Account().SetProfile(t.Context(), name))
 			pass(time.Minute)
-			if got, err := b.NameOf(a.Address()); err != nil || got != name {
+			if got, err := b.People().NameOf(a.Address()); err != nil || got != name {
 				t.Errorf("who calls herself %+q is shown as %+q, %v", name, got, err)
 			}
 		}
@@ -69,15 +69,15 @@ func TestNamesThatLookLikeAddresses(t *testing.T) {
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id := group(t, a, b)
 		for _, name := range []string{"anna@" + host, "Anna@Home.example", "anna\uff20home", "an\u200bna@home.example", " anna @ home.example", "anna@[::1]:80"} {
-			if !client.LooksLikeAddress(name) {
+			if !chat.LooksLikeAddress(name) {
 				t.Errorf("%+q does not look like an address", name)
 			}
-			must(t, a.SetProfile(t.Context(), name))
-			must(t, a.Rename(t.Context(), id, name))
+			must(t, a.Account().SetProfile(t.Context(), name))
+			must(t, a.Groups().Rename(t.Context(), id, name))
 			pass(time.Minute)
-			contact, err := b.Contact(a.Address())
+			contact, err := b.People().Contact(a.Address())
 			must(t, err)
-			if shown, err := b.NameOf(a.Address()); err != nil || shown != a.Address().String() || contact.Profile != "" {
+			if shown, err := b.People().NameOf(a.Address()); err != nil || shown != a.Address().String() || contact.Profile != "" {
 				t.Errorf("who calls herself %q is shown as %q, %v", name, shown, err)
 			}
 			if got := b.status(id).Name; got != "“"+name+"”" {
@@ -85,7 +85,7 @@ func TestNamesThatLookLikeAddresses(t *testing.T) {
 			}
 		}
 		for _, name := range []string{"Anna", "lunch @ noon", "@anna", "anna@", "Ask anna@home.example about it", ""} {
-			if client.LooksLikeAddress(name) {
+			if chat.LooksLikeAddress(name) {
 				t.Errorf("%+q looks like an address", name)
 			}
 		}
@@ -99,17 +99,17 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
 		id := group(t, b, a)
-		find := func(target string) client.ConversationID {
+		find := func(target string) chat.ConversationID {
 			t.Helper()
 			got, err := a.Find(target)
-			if err != nil && !errors.Is(err, client.ErrNoConversation) {
+			if err != nil && !errors.Is(err, chat.ErrNoConversation) {
 				t.Errorf("%q: %v", target, err)
 			}
 			return got
 		}
-		must(t, a.SetContactName(c.Address(), "Caro"))
+		must(t, a.People().SetName(c.Address(), "Caro"))
 		for _, title := range []string{c.Address().String(), "Caro", strings.Repeat("ab", 8)} {
-			must(t, b.Rename(t.Context(), id, title))
+			must(t, b.Groups().Rename(t.Context(), id, title))
 			pass(time.Minute)
 			if got := find(title); got != "" {
 				t.Errorf("the title %q was taken for %q", title, got)
@@ -123,7 +123,7 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		if find("Caro") != with || find(strings.ToUpper(c.Address().String())) != with {
 			t.Error("the conversation with carol was not found")
 		}
-		must(t, b.Rename(t.Context(), id, "Picnic"))
+		must(t, b.Groups().Rename(t.Context(), id, "Picnic"))
 		pass(time.Minute)
 		if find("Picnic") != id {
 			t.Error("the group was not found by its title")
@@ -133,11 +133,11 @@ func TestWhatOthersChoseTakesNobodysPlace(t *testing.T) {
 		must(t, err)
 		must(t, d.ConnectConversation(other))
 		pass(time.Minute)
-		if a.status(other).Status != client.StatusRequest || find("Picnic") != id {
+		if a.status(other).Status != chat.StatusRequest || find("Picnic") != id {
 			t.Error("a request takes the place of a group that was accepted")
 		}
-		must(t, a.SetContactName(b.Address(), "Caro"))
-		if _, err := a.Find("Caro"); !errors.Is(err, client.ErrAmbiguous) {
+		must(t, a.People().SetName(b.Address(), "Caro"))
+		if _, err := a.Find("Caro"); !errors.Is(err, chat.ErrAmbiguous) {
 			t.Errorf("two contacts of one name: %v", err)
 		}
 		if _, err := a.Find("carol@no_host"); !errors.Is(err, account.ErrAddress) {

@@ -4,102 +4,26 @@ package client
 
 import (
 	"slices"
-	"time"
 
-	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
-// A NoticeKind says what happened in a conversation.
-type NoticeKind uint8
-
-// The kinds of notices. They are stored as these numbers.
-const (
-	// NoticeOther is told by Message.Text, in English: earlier versions stored
-	// every notice so.
-	NoticeOther NoticeKind = iota
-	NoticeAdded
-	NoticeRemoved
-	NoticeLeft
-	NoticeRenamed
-	NoticeTimer
-	NoticeRole
-	NoticeNotAdded
-	// NoticeServerWentBack: the conversation's server lost what was said last,
-	// and Notice.Count own messages are sent to it again.
-	NoticeServerWentBack
-	// NoticeUnreadable: one or more messages that came here could not be read.
-	NoticeUnreadable
-	// NoticeProfile: a verified person goes by another name now.
-	NoticeProfile
-)
-
-var noticeNames = [...]string{
-	"other", "added", "removed", "left", "renamed", "timer", "role", "not-added", "server-went-back", "unreadable", "profile",
-}
-
-// String returns the kind as it stands in JSON.
-func (k NoticeKind) String() string {
-	if int(k) < len(noticeNames) {
-		return noticeNames[k]
-	}
-	return noticeNames[NoticeOther]
-}
-
-// A Notice is something that happened in a conversation. Message.From did it,
-// and of NoticeLeft went. Interfaces find the words.
-type Notice struct {
-	Kind NoticeKind
-	// Whom was added, removed, given a role or could not be added.
-	Whom account.Address
-	// Title is the new one, of NoticeRenamed and NoticeProfile.
-	Title string
-	// Timer is the new one, of NoticeTimer; 0 if messages stay.
-	Timer time.Duration
-	// Role is the new one, of NoticeRole.
-	Role Role
-	// Reason says in English why somebody could not be added.
-	Reason string
-	// Count is that of NoticeServerWentBack.
-	Count uint64
-}
-
-// A noticeRecord is what a messageRecord has in place of a text.
-type noticeRecord struct {
-	Kind   NoticeKind `cbor:"1,keyasint"`
-	Whom   string     `cbor:"2,keyasint,omitempty"`
-	Title  string     `cbor:"3,keyasint,omitempty"`
-	Timer  uint32     `cbor:"4,keyasint,omitempty"` // seconds
-	Role   Role       `cbor:"5,keyasint,omitempty"`
-	Reason string     `cbor:"6,keyasint,omitempty"`
-	Count  uint64     `cbor:"7,keyasint,omitempty"`
-}
-
-// notice returns what the record tells, nil of a message.
-func (r *messageRecord) notice() *Notice {
-	switch {
-	case !r.Notice:
-		return nil
-	case r.What == nil:
-		return &Notice{Kind: NoticeOther}
-	}
-	n := r.What
-	return &Notice{n.Kind, address(n.Whom), n.Title, time.Duration(n.Timer) * time.Second, n.Role, n.Reason, n.Count}
-}
-
 // notice enters into the history what somebody did.
-func (c *conversation) notice(tx *sealedTx, from string, what noticeRecord) error {
+func (c *conversation) notice(tx *records.Tx, from string, what records.Notice) error {
 	return c.noticeAt(tx, nil, from, what)
 }
 
 // noticeAt enters into the history what somebody did, at the next of the places
 // that were kept for it, or else at the end.
-func (c *conversation) noticeAt(tx *sealedTx, places *placesRecord, from string, what noticeRecord) error {
+func (c *conversation) noticeAt(tx *records.Tx, places *records.Places, from string, what records.Notice) error {
 	if c.rec.Hidden {
 		return nil
 	}
-	now := millis(c.now())
-	rec := &messageRecord{Version: recordVersion, From: from, Sent: now, Received: now, Notice: true, What: &what}
+	now := records.Millis(c.now())
+	rec := &records.Message{Version: records.Version, From: from, Sent: now, Received: now, Notice: true, What: &what}
 	if places == nil || places.Next > places.Last {
 		_, err := c.add(tx, rec)
 		return err
@@ -111,16 +35,16 @@ func (c *conversation) noticeAt(tx *sealedTx, places *placesRecord, from string,
 // keepPlaces keeps places in the history for the notices of changes that are
 // still to be made: what is written now is sent after them, and stands below
 // them.
-func (c *conversation) keepPlaces(tx *sealedTx) error {
+func (c *conversation) keepPlaces(tx *records.Tx) error {
 	for _, item := range c.outbox {
 		if item.Change == nil || item.Change.Places != nil {
 			continue
 		}
-		n := item.Change.notices(c.state.Group)
+		n := countNotices(item.Change, c.state.Group)
 		if n == 0 {
 			continue
 		}
-		item.Change.Places = &placesRecord{c.rec.NextOrder + 1, c.rec.NextOrder + n}
+		item.Change.Places = &records.Places{Next: c.rec.NextOrder + 1, Last: c.rec.NextOrder + n}
 		if r := c.rec.Reported; r.Delivered == c.rec.NextOrder {
 			r.Delivered += n
 		}
@@ -135,12 +59,12 @@ func (c *conversation) keepPlaces(tx *sealedTx) error {
 
 // giveUpPlaces lets the notices of changes stand at the end after all, if a
 // message that was written after them is in the channel before them.
-func (c *conversation) giveUpPlaces(tx *sealedTx, sent uint64) error {
+func (c *conversation) giveUpPlaces(tx *records.Tx, sent uint64) error {
 	for _, item := range c.outbox {
 		if item.Change == nil || item.Change.Places == nil || item.Change.Places.Next >= sent {
 			continue
 		}
-		item.Change.Places = &placesRecord{Next: 1}
+		item.Change.Places = &records.Places{Next: 1}
 		if err := c.saveItem(tx, item); err != nil {
 			return err
 		}
@@ -148,8 +72,8 @@ func (c *conversation) giveUpPlaces(tx *sealedTx, sent uint64) error {
 	return nil
 }
 
-// notices counts the notices that a change leads to.
-func (ch *changeRecord) notices(group bool) uint64 {
+// countNotices counts the notices that a change leads to.
+func countNotices(ch *records.Change, group bool) uint64 {
 	n := len(ch.Remove) + len(ch.Roles)
 	if group {
 		n += len(ch.Add)
@@ -168,28 +92,28 @@ func (ch *changeRecord) notices(group bool) uint64 {
 
 // recordNotices adds a notice to the history for each change that a commit made,
 // an own one at the places that were kept for it.
-func (c *conversation) recordNotices(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
-	who, err := leafCredential(commit.Committer().Leaf)
+func (c *conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
+	who, err := rules.LeafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
 	}
 	author := who.Address.String()
 	left, removed := departures(commit)
-	again := addedAgain(commit)
+	again := rules.AddedAgain(commit)
 	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
 	for _, who := range left {
-		if err := c.noticeAt(tx, places, who, noticeRecord{Kind: NoticeLeft}); err != nil {
+		if err := c.noticeAt(tx, places, who, records.Notice{Kind: chat.NoticeLeft}); err != nil {
 			return err
 		}
 	}
-	var all []noticeRecord
+	var all []records.Notice
 	for _, m := range commit.Added() {
-		if cred, err := leafCredential(m.Leaf); err == nil && c.state.Group {
-			all = append(all, noticeRecord{Kind: NoticeAdded, Whom: cred.Address.String()})
+		if cred, err := rules.LeafCredential(m.Leaf); err == nil && c.state.Group {
+			all = append(all, records.Notice{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
 		}
 	}
 	for _, whom := range removed {
-		all = append(all, noticeRecord{Kind: NoticeRemoved, Whom: whom})
+		all = append(all, records.Notice{Kind: chat.NoticeRemoved, Whom: whom})
 	}
 	for _, n := range append(all, c.noticesOf(next, commit)...) {
 		if err := c.noticeAt(tx, places, author, n); err != nil {
@@ -208,7 +132,7 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 		}
 	}
 	for _, m := range commit.Removed() {
-		cred, err := leafCredential(m.Leaf)
+		cred, err := rules.LeafCredential(m.Leaf)
 		switch {
 		case err != nil:
 		case leaves[m.Index]:
@@ -222,27 +146,27 @@ func departures(commit *mls.StagedCommit) (left, removed []string) {
 
 // noticesOf returns the notices for the difference between the group state and
 // the next one.
-func (c *conversation) noticesOf(next groupState, commit *mls.StagedCommit) (all []noticeRecord) {
+func (c *conversation) noticesOf(next rules.State, commit *mls.StagedCommit) (all []records.Notice) {
 	comes := func(address string) bool { // without the role that it may have had before
 		return slices.ContainsFunc(commit.Added(), func(m mls.Member) bool {
-			cred, err := leafCredential(m.Leaf)
+			cred, err := rules.LeafCredential(m.Leaf)
 			return err == nil && cred.Address.String() == address
 		})
 	}
 	if next.Title != c.state.Title {
-		all = append(all, noticeRecord{Kind: NoticeRenamed, Title: next.Title})
+		all = append(all, records.Notice{Kind: chat.NoticeRenamed, Title: next.Title})
 	}
 	if next.Timer != c.state.Timer {
-		all = append(all, noticeRecord{Kind: NoticeTimer, Timer: next.Timer})
+		all = append(all, records.Notice{Kind: chat.NoticeTimer, Timer: next.Timer})
 	}
 	for _, r := range next.Roles {
-		if r.Role != c.state.role(r.Address) {
-			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address, Role: r.Role})
+		if r.Role != c.state.Role(r.Address) {
+			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address, Role: r.Role})
 		}
 	}
 	for _, r := range c.state.Roles {
-		if next.role(r.Address) == RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
-			all = append(all, noticeRecord{Kind: NoticeRole, Whom: r.Address})
+		if next.Role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
+			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address})
 		}
 	}
 	return all

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
 // told returns what happened in a conversation, the oldest first, a word each.
-func (p *person) told(id client.ConversationID) (all []string) {
+func (p *person) told(id chat.ConversationID) (all []string) {
 	p.t.Helper()
-	page, err := p.Page(id, client.Position{}, client.MaxPage)
+	page, err := p.Messages().Page(id, chat.Position{}, chat.MaxPage)
 	must(p.t, err)
 	for _, m := range page.Messages {
 		if n := m.Notice; n != nil {
@@ -34,18 +34,18 @@ func TestNewcomersLearnNames(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
-		must(t, a.SetProfile(t.Context(), "Alice"))
-		must(t, b.SetProfile(t.Context(), "Bob"))
+		must(t, a.Account().SetProfile(t.Context(), "Alice"))
+		must(t, b.Account().SetProfile(t.Context(), "Bob"))
 		id := group(t, a, b)
 		names := func() []string {
 			t.Helper()
-			alice, err := c.Contact(a.Address())
+			alice, err := c.People().Contact(a.Address())
 			must(t, err)
-			bob, err := c.Contact(b.Address())
+			bob, err := c.People().Contact(b.Address())
 			must(t, err)
 			return []string{alice.Profile, bob.Profile}
 		}
-		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		pass(time.Minute)
 		c.accept()
 		want(t, "before bob says something", names(), []string{"Alice", ""})
@@ -67,21 +67,21 @@ func TestNotices(t *testing.T) {
 			pass(time.Minute)
 		}
 		before := len(b.told(id))
-		do(a.Rename(t.Context(), id, "The desk"))
-		do(a.SetTimer(t.Context(), id, 24*time.Hour))
-		do(a.SetTimer(t.Context(), id, 0))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleMember))
-		do(a.SetRole(t.Context(), id, b.Address(), client.RoleOwner))
-		do(b.RemoveMembers(t.Context(), id, []account.Address{c.Address()}))
-		do(b.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		do(a.Groups().Rename(t.Context(), id, "The desk"))
+		do(a.Groups().SetTimer(t.Context(), id, 24*time.Hour))
+		do(a.Groups().SetTimer(t.Context(), id, 0))
+		do(a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleAdmin))
+		do(a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleMember))
+		do(a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleOwner))
+		do(b.Groups().Remove(t.Context(), id, []account.Address{c.Address()}))
+		do(b.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		do(a.Leave(t.Context(), id))
 		events := []string{
 			"alice renamed The desk0s member", "alice timer 24h0m0s member", "alice timer 0s member", "alice role bob0s admin", "alice role bob0s member",
 			"alice role bob0s owner", "bob removed carol0s member", "bob added carol0s member", "alice left 0s member",
 		}
 		want(t, "bob is told", b.told(id)[before:], events)
-		if last := b.status(id).Last; last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeLeft || last.From != a.Address() {
+		if last := b.status(id).Last; last == nil || last.Notice == nil || last.Notice.Kind != chat.NoticeLeft || last.From != a.Address() {
 			t.Errorf("the list shows %+v", last)
 		}
 	})
@@ -95,11 +95,11 @@ func TestNoticeOfNobody(t *testing.T) {
 		id := group(t, a, b)
 		nobody := account.Address{Name: "nobody", Host: host}
 		a.way.Partition("", true) // or this would be found out at once
-		must(t, a.AddMembers(t.Context(), id, []account.Address{nobody}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{nobody}))
 		a.way.Partition("", false)
 		pass(time.Minute)
 		last := a.status(id).Last
-		if last == nil || last.Notice == nil || last.Notice.Kind != client.NoticeNotAdded || last.Notice.Whom != nobody || last.Notice.Reason == "" {
+		if last == nil || last.Notice == nil || last.Notice.Kind != chat.NoticeNotAdded || last.Notice.Whom != nobody || last.Notice.Reason == "" {
 			t.Errorf("the last of the history is %+v", last)
 		}
 	})
@@ -123,7 +123,7 @@ func TestMessagesStandBelowTheChangeBeforeThem(t *testing.T) {
 		pass(time.Minute)
 		order := func(p *person) (all []string) {
 			t.Helper()
-			page, err := p.Page(id, client.Position{}, client.MaxPage)
+			page, err := p.Messages().Page(id, chat.Position{}, chat.MaxPage)
 			must(t, err)
 			for _, m := range page.Messages {
 				switch {
@@ -145,14 +145,14 @@ func TestMessagesStandBelowTheChangeBeforeThem(t *testing.T) {
 
 		b.accept()
 		want(t, "bob reads", b.texts(id), []string{"hello", "are you there?"})
-		must(t, a.SetRole(t.Context(), id, b.Address(), client.RoleAdmin))
+		must(t, a.Groups().SetRole(t.Context(), id, b.Address(), chat.RoleAdmin))
 		pass(time.Minute)
 		a.way.Partition(away, true)
-		must(t, a.AddMembers(t.Context(), id, []account.Address{d.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{d.Address()}))
 		pass(time.Minute)
 		a.say(id, "dave comes later")
 		pass(time.Minute)
-		must(t, b.Rename(t.Context(), id, "The desk"))
+		must(t, b.Groups().Rename(t.Context(), id, "The desk"))
 		pass(time.Minute)
 		a.way.Partition(away, false)
 		pass(time.Hour)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -33,16 +35,6 @@ const controlWake = "wake"
 type wakeControl struct {
 	Version uint8  `cbor:"1,keyasint"`
 	Token   []byte `cbor:"2,keyasint,omitempty"`
-}
-
-// A tokensRecord is what the members of a conversation know of each other's
-// tokens.
-type tokensRecord struct {
-	// Told is what the others were told last; Again: some joined since.
-	Told  []byte `cbor:"1,keyasint,omitempty"`
-	Again bool   `cbor:"2,keyasint,omitempty"`
-	// Peers are the others' tokens by address.
-	Peers map[string][]byte `cbor:"3,keyasint,omitempty"`
 }
 
 // nudging is what a conversation remembers of waking while it runs.
@@ -72,22 +64,22 @@ type doRenew struct{}
 func (doNudge) effect() {}
 func (doRenew) effect() {}
 
-func (inputToken) step(c *conversation, tx *sealedTx) error { return c.loadToken(tx) }
+func (inputToken) step(c *conversation, tx *records.Tx) error { return c.loadToken(tx) }
 
-func (c *conversation) loadToken(tx *sealedTx) error {
-	rec, err := loadWake(tx)
+func (c *conversation) loadToken(tx *records.Tx) error {
+	rec, err := records.LoadWake(tx)
 	if err != nil {
 		return err
 	}
-	mail, err := loadMailToken(tx)
+	mail, err := records.LoadMailToken(tx)
 	c.nudging.token, c.mailToken = rec.Token, mail.Token
 	return err
 }
 
 // tokens returns the conversation's record of tokens, to be changed.
-func (c *conversation) tokens() *tokensRecord {
+func (c *conversation) tokens() *records.WakeTokens {
 	if c.rec.Tokens == nil {
-		c.rec.Tokens = &tokensRecord{}
+		c.rec.Tokens = &records.WakeTokens{}
 	}
 	return c.rec.Tokens
 }
@@ -96,16 +88,16 @@ func (c *conversation) tokens() *tokensRecord {
 // does not want to hear of the conversation, or in large groups, where telling
 // would be most of what is said.
 func (c *conversation) offered() []byte {
-	muted := c.rec.MutedUntil > millis(c.now())
-	if muted || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > MaxReporting {
+	muted := c.rec.MutedUntil > records.Millis(c.now())
+	if muted || c.rec.Hidden || c.rec.Members < 2 || c.rec.Members > chat.MaxReporting {
 		return nil
 	}
 	return c.nudging.token
 }
 
 // tellToken sees to it that the others have the token that they are to have.
-func (c *conversation) tellToken(tx *sealedTx) error {
-	if c.nudging.token == nil && c.rec.Tokens == nil || c.rec.Status != StatusActive {
+func (c *conversation) tellToken(tx *records.Tx) error {
+	if c.nudging.token == nil && c.rec.Tokens == nil || c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	token, t := c.offered(), c.tokens()
@@ -114,7 +106,7 @@ func (c *conversation) tellToken(tx *sealedTx) error {
 	if leaving || bytes.Equal(token, t.Told) && !again {
 		return nil
 	}
-	body, err := dcbor.Marshal(wakeControl{Version: recordVersion, Token: token})
+	body, err := dcbor.Marshal(wakeControl{Version: records.Version, Token: token})
 	if err != nil {
 		return err
 	}
@@ -122,7 +114,7 @@ func (c *conversation) tellToken(tx *sealedTx) error {
 	return c.queueQuietly(tx, content.Control(controlWake, body))
 }
 
-// peerToken takes in the token that a member tells.
+// PeerToken takes in the token that a member tells.
 func (c *conversation) peerToken(from string, body []byte) error {
 	var told wakeControl
 	if dcbor.Unmarshal(body, &told) != nil || len(told.Token) != 0 && len(told.Token) != len(protocol.WakeToken{}) {
@@ -130,7 +122,7 @@ func (c *conversation) peerToken(from string, body []byte) error {
 	}
 	t := c.tokens()
 	delete(t.Peers, from)
-	if len(told.Token) > 0 && len(t.Peers) < MaxReporting && len(c.leavesOf(from)) > 0 {
+	if len(told.Token) > 0 && len(t.Peers) < chat.MaxReporting && len(c.leavesOf(from)) > 0 {
 		if t.Peers == nil {
 			t.Peers = map[string][]byte{}
 		}
@@ -142,7 +134,7 @@ func (c *conversation) peerToken(from string, body []byte) error {
 
 // membership notes who came and went: who came is to have the token, and who
 // went should not be able to use it.
-func (c *conversation) membership(tx *sealedTx, came, went bool) error {
+func (c *conversation) membership(tx *records.Tx, came, went bool) error {
 	t := c.rec.Tokens
 	if t == nil {
 		return nil
@@ -162,7 +154,7 @@ func (c *conversation) membership(tx *sealedTx, came, went bool) error {
 		return nil
 	}
 	c.out.do(doRenew{})
-	return renewWake(tx, false)
+	return records.RenewWake(tx, false)
 }
 
 // markActive records that a member was active just now.
@@ -205,7 +197,7 @@ func (c *conversation) nudgeDue() {
 		p.due = time.Time{}
 		if token := c.tokens().Peers[who]; token != nil { // it may have been taken back
 			p.woken = now
-			host := address(who).Host
+			host := records.Address(who).Host
 			byHost[host] = append(byHost[host], token...)
 		}
 		c.nudging.peers[who] = p
@@ -231,9 +223,9 @@ func (c *conversation) nudgeTimes() (all []time.Time) {
 func (c *Client) nudge(ctx context.Context, n doNudge) {
 	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
-	l := c.dedicatedLink(ctx, n.host)
+	l := c.net.DedicatedLink(ctx, n.host)
 	for token := range slices.Chunk(n.tokens, len(protocol.WakeToken{})) {
-		if _, err := l.call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
+		if _, err := l.Call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
 			return // nobody waits for it
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -43,7 +43,7 @@ func TestOlderServers(t *testing.T) {
 		net := fakeserver.NewNet()
 		older(net.Server(host))
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		var all []client.ConversationID
+		var all []chat.ConversationID
 		for range 10 {
 			all = append(all, group(t, a, b))
 		}
@@ -56,7 +56,7 @@ func TestOlderServers(t *testing.T) {
 			want(t, fmt.Sprintf("bob in the conversation %d", i), b.texts(id), []string{"after a restart"})
 		}
 		id := group(t, a, b)
-		if c := b.has(id); c == nil || c.Status != client.StatusActive {
+		if c := b.has(id); c == nil || c.Status != chat.StatusActive {
 			t.Errorf("a contact's letter did not arrive: %v", c)
 		}
 	})

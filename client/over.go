@@ -6,6 +6,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -48,13 +51,13 @@ func (c *conversation) deleteChannel() {
 	})
 }
 
-func (in inputDeleted) step(c *conversation, _ *sealedTx) error {
+func (in inputDeleted) step(c *conversation, _ *records.Tx) error {
 	if in.opening != c.opening || c.phase != phaseEnding {
 		return nil
 	}
 	c.phase = phaseClosed
-	if in.err != nil && retryable(in.err) {
-		c.channel.failed(c.now(), in.err)
+	if in.err != nil && link.Retryable(in.err) {
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	}
 	c.channelDeleted()
@@ -76,19 +79,19 @@ const lostTimeout = 5 * time.Minute
 const lostRefusals = 6
 
 // openingRefused deals with a server that does not let this device open the channel.
-func (c *conversation) openingRefused(tx *sealedTx, err error) error {
+func (c *conversation) openingRefused(tx *records.Tx, err error) error {
 	c.phase = phaseClosed
 	now := c.now().Unix()
 	switch {
 	case c.rec.Ending:
 		c.channelDeleted()
 		return nil
-	case c.rec.Status == StatusLeft: // the others let go, and the channel with it
+	case c.rec.Status == chat.StatusLeft: // the others let go, and the channel with it
 		c.rec.Gone = true
 		c.touch()
 		return c.abandon(tx)
 	}
-	for _, try := range []func(*sealedTx) (bool, error){c.refusedEarlier, c.tryEarlier, c.createAgain} {
+	for _, try := range []func(*records.Tx) (bool, error){c.refusedEarlier, c.tryEarlier, c.createAgain} {
 		if tried, err := try(tx); tried || err != nil {
 			return err
 		}
@@ -100,9 +103,9 @@ func (c *conversation) openingRefused(tx *sealedTx, err error) error {
 		c.touch()
 	case now-c.rec.Refused >= int64(lostTimeout/time.Second) && c.refusals >= lostRefusals:
 		c.rec.Refused = 0
-		return c.stop(tx, StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
+		return c.stop(tx, chat.StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
 	}
 	c.refusals++
-	c.channel.failed(c.now(), err)
+	c.channel.Failed(c.now(), err)
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -32,7 +32,7 @@ func TestChannelOfTwoGoesWithTheConversation(t *testing.T) {
 			pass(time.Second)
 			must(t, a.Leave(t.Context(), id))
 			pass(time.Minute)
-			must(t, a.DeleteConversation(t.Context(), id))
+			must(t, a.List().Delete(t.Context(), id))
 			pass(time.Minute)
 			if n := len(s.Channels()); n != 1 {
 				t.Fatalf("%s: %d channels while bob needs one", name, n)
@@ -56,7 +56,7 @@ func TestChannelOfTwoGoesWithTheConversation(t *testing.T) {
 				t.Errorf("%s: %d channels are left, %d refusals", name, n, refused)
 			}
 			want(t, "bob", b.texts(id), []string{"hello", "good bye"})
-			if conv := b.status(id); conv.Status != client.StatusRemoved {
+			if conv := b.status(id); conv.Status != chat.StatusRemoved {
 				t.Errorf("%s: bob: %v, %q", name, conv.Status, conv.Reason.Text)
 			}
 			a.way.Partition("", false)
@@ -64,7 +64,7 @@ func TestChannelOfTwoGoesWithTheConversation(t *testing.T) {
 			if err := a.Idle(id); err == nil {
 				t.Errorf("%s: alice still follows it", name)
 			}
-			must(t, b.DeleteConversation(t.Context(), id))
+			must(t, b.List().Delete(t.Context(), id))
 			if all, err := b.Conversations(); err != nil || len(all) != 0 {
 				t.Errorf("%s: %v, %v", name, all, err)
 			}
@@ -101,10 +101,10 @@ func TestChannelOfAGroupGoesWithItsLastMember(t *testing.T) {
 		x.bob.way.Partition("", true)
 		x.alice.say(x.id, "sorry, bob")
 		pass(time.Minute)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address(), x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address(), x.mallory.Address()}))
 		pass(time.Minute)
 		must(t, x.alice.Leave(t.Context(), x.id))
-		must(t, x.alice.DeleteConversation(t.Context(), x.id))
+		must(t, x.alice.List().Delete(t.Context(), x.id))
 		pass(time.Minute)
 		if n := len(s.Channels()); n != 1 {
 			t.Fatalf("%d channels while bob needs one", n)
@@ -112,7 +112,7 @@ func TestChannelOfAGroupGoesWithItsLastMember(t *testing.T) {
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"sorry, bob"})
-		if conv := x.bob.status(x.id); conv.Status != client.StatusRemoved {
+		if conv := x.bob.status(x.id); conv.Status != chat.StatusRemoved {
 			t.Errorf("bob: %v", conv.Status)
 		}
 	})
@@ -135,7 +135,7 @@ func TestServersThatDeleteNoChannels(t *testing.T) {
 			must(t, a.ConnectConversation(id))
 			pass(time.Minute)
 			must(t, a.Leave(t.Context(), id))
-			must(t, a.DeleteConversation(t.Context(), id))
+			must(t, a.List().Delete(t.Context(), id))
 			pass(time.Minute)
 			if a.Actors() != 0 {
 				t.Errorf("%v: the conversation is still there", code)

@@ -6,55 +6,18 @@ import (
 	"math"
 	"slices"
 
-	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-// MaxPage bounds the messages of a page.
-const MaxPage = 500
-
-// A Position is a place in the history of a conversation: a message, or what
-// lies Before or After it. The zero value is the end.
-type Position struct {
-	Message content.MessageID
-	// Order is Message.Order, instead of Message: notices have nothing else,
-	// and it holds its place when the message is gone.
-	Order         uint64
-	Before, After bool
-	// Unread stands for the first message that was not read, if more of them
-	// were not than a page holds, and for the end otherwise.
-	Unread bool
-}
-
-// A Page is a part of a conversation's history without gaps.
-type Page struct {
-	Messages []Message // the oldest first
-	// MoreBefore and MoreAfter say whether the history goes on.
-	MoreBefore, MoreAfter bool
-	// FirstUnread is the first message that was not read, wherever it lies;
-	// zero if there is none.
-	FirstUnread content.MessageID
-}
-
-// A Quote is what there is to show of the message that another one replies to.
-type Quote struct {
-	Message content.MessageID
-	Order   uint64
-	From    account.Address
-	Own     bool
-	// Text is the beginning of the text.
-	Text        string
-	Attachments []Attachment // the first ones
-	Deleted     bool
-}
 
 // Page returns at most limit messages, and at most MaxPage, of a conversation:
 // those right before or after a position, or around it, the message included.
 // The time that takes does not depend on how long the history is.
-func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
-		p := c.pager(tx, k, id)
-		limit := max(1, min(limit, MaxPage))
+func (ms Messages) Page(id chat.ConversationID, at chat.Position, limit int) (page chat.Page, err error) {
+	err = ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
+		limit := max(1, min(limit, chat.MaxPage))
 		unread, err := p.firstUnread(rec)
 		if err != nil {
 			return err
@@ -75,17 +38,17 @@ func (c *Client) Page(id ConversationID, at Position, limit int) (page Page, err
 
 // A pager reads the history of one conversation in both directions.
 type pager struct {
-	*viewBuilder
-	id   cid
-	conv ConversationID
+	*records.Views
+	id   records.CID
+	conv chat.ConversationID
 }
 
-func (c *Client) pager(tx *sealedTx, k cid, id ConversationID) *pager {
-	return &pager{viewBuilder: c.newViewBuilder(tx), id: k, conv: id}
+func (c *Client) pager(tx *records.Tx, k records.CID, id chat.ConversationID) *pager {
+	return &pager{Views: c.newViewBuilder(tx), id: k, conv: id}
 }
 
 // place returns the order of a position, that of no message yet for the end.
-func (p *pager) place(at Position) (uint64, error) {
+func (p *pager) place(at chat.Position) (uint64, error) {
 	if at.Message.IsZero() {
 		if at.Order == 0 {
 			return math.MaxUint64, nil
@@ -97,16 +60,15 @@ func (p *pager) place(at Position) (uint64, error) {
 }
 
 // find returns a message that may be seen.
-func (p *pager) find(msg content.MessageID) (uint64, *messageRecord, error) {
-	machine := conversation{id: p.id}
-	order, rec, err := machine.loadMessage(p.tx, msg)
+func (p *pager) find(msg content.MessageID) (uint64, *records.Message, error) {
+	order, rec, err := records.LoadMessage(p.Tx, p.id, msg)
 	if err == nil && (rec == nil || !p.visible(rec)) {
-		err = ErrNoMessage
+		err = chat.ErrNoMessage
 	}
 	return order, rec, err
 }
 
-func (p *pager) page(place uint64, at Position, limit int) (page Page, err error) {
+func (p *pager) page(place uint64, at chat.Position, limit int) (page chat.Page, err error) {
 	switch {
 	case at.Before || place == math.MaxUint64:
 		if page.Messages, page.MoreBefore, err = p.collect(place-1, true, limit); err == nil {
@@ -123,41 +85,41 @@ func (p *pager) page(place uint64, at Position, limit int) (page Page, err error
 	if err != nil {
 		return page, err
 	}
-	before, moreBefore, err := []Message(nil), false, nil
+	before, moreBefore, err := []chat.Message(nil), false, nil
 	if room := limit - len(after); room > 0 {
 		before, moreBefore, err = p.collect(place-1, true, room)
 	} else {
 		moreBefore, err = p.any(place-1, true)
 	}
-	return Page{Messages: append(before, after...), MoreBefore: moreBefore, MoreAfter: moreAfter}, err
+	return chat.Page{Messages: append(before, after...), MoreBefore: moreBefore, MoreAfter: moreAfter}, err
 }
 
-func (p *pager) visible(rec *messageRecord) bool { return !rec.Held && !rec.expired(p.now) }
+func (p *pager) visible(rec *records.Message) bool { return !rec.Held && !rec.Expired(p.Now) }
 
 // walk calls fn for the messages that may be seen, from an order on, which is
 // included.
-func (p *pager) walk(from uint64, reverse bool, fn func(order uint64, rec *messageRecord) (bool, error)) error {
-	start := key(tableMessage, p.id[:], number(from))
-	return p.tx.scanFrom(key(tableMessage, p.id[:]), start, reverse, func(k, v []byte) (bool, error) {
-		var rec messageRecord
-		if err := decodeRecord(v, &rec); err != nil {
+func (p *pager) walk(from uint64, reverse bool, fn func(order uint64, rec *records.Message) (bool, error)) error {
+	start := records.Key(records.TableMessage, p.id[:], records.Number(from))
+	return p.Tx.ScanFrom(records.Key(records.TableMessage, p.id[:]), start, reverse, func(k, v []byte) (bool, error) {
+		var rec records.Message
+		if err := records.Decode(v, &rec); err != nil {
 			return false, err
 		}
 		if !p.visible(&rec) {
 			return true, nil
 		}
-		return fn(lastNumber(k), &rec)
+		return fn(records.LastNumber(k), &rec)
 	})
 }
 
 // collect returns at most n messages from an order on, the oldest first, and
 // whether there are more in that direction.
-func (p *pager) collect(from uint64, reverse bool, n int) (all []Message, more bool, err error) {
-	err = p.walk(from, reverse, func(order uint64, rec *messageRecord) (bool, error) {
+func (p *pager) collect(from uint64, reverse bool, n int) (all []chat.Message, more bool, err error) {
+	err = p.walk(from, reverse, func(order uint64, rec *records.Message) (bool, error) {
 		if more = len(all) == n; more {
 			return false, nil
 		}
-		m, err := p.message(p.id, p.conv, order, rec)
+		m, err := p.Message(p.id, p.conv, order, rec)
 		all = append(all, m)
 		return true, err
 	})
@@ -169,42 +131,23 @@ func (p *pager) collect(from uint64, reverse bool, n int) (all []Message, more b
 
 // any reports whether there is a message from an order on.
 func (p *pager) any(from uint64, reverse bool) (found bool, err error) {
-	err = p.walk(from, reverse, func(uint64, *messageRecord) (bool, error) {
+	err = p.walk(from, reverse, func(uint64, *records.Message) (bool, error) {
 		found = true
 		return false, nil
 	})
 	return found, err
 }
 
-func (p *pager) firstUnread(conv *convRecord) (first content.MessageID, err error) {
+func (p *pager) firstUnread(conv *records.Conversation) (first content.MessageID, err error) {
 	if conv.Unread == 0 {
 		return first, nil
 	}
-	err = p.walk(conv.readUpTo()+1, false, func(_ uint64, rec *messageRecord) (bool, error) {
-		if rec.Notice || rec.From == p.self {
+	err = p.walk(conv.ReadUpTo()+1, false, func(_ uint64, rec *records.Message) (bool, error) {
+		if rec.Notice || rec.From == p.Self {
 			return true, nil
 		}
 		first = rec.ID
 		return false, nil
 	})
 	return first, err
-}
-
-// message is a record as interfaces see it.
-func (s *viewBuilder) message(id cid, conv ConversationID, order uint64, r *messageRecord) (Message, error) {
-	m := r.message(conv, s.self)
-	m.Order = order
-	if m.ReplyTo.IsZero() {
-		return m, nil
-	}
-	machine := conversation{id: id}
-	at, rec, err := machine.loadMessage(s.tx, m.ReplyTo)
-	if err != nil || rec == nil || rec.Held || rec.expired(s.now) {
-		return m, err
-	}
-	q := preview(at, rec).message(conv, s.self, s.now)
-	m.Quote = &Quote{
-		Message: q.ID, Order: at, From: q.From, Own: q.Own, Text: q.Text, Attachments: q.Attachments, Deleted: q.Deleted,
-	}
-	return m, nil
 }

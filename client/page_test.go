@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 // texts of a page, with marks where the history goes on.
-func read(p client.Page) (all []string) {
+func read(p chat.Page) (all []string) {
 	if p.MoreBefore {
 		all = append(all, "<")
 	}
@@ -39,16 +39,16 @@ func TestPages(t *testing.T) {
 		}
 		pass(time.Second)
 		x.bob.restart()
-		at := func(i int) client.Position { return client.Position{Message: ids[i]} }
-		before := func(i int) client.Position { return client.Position{Message: ids[i], Before: true} }
-		after := func(i int) client.Position { return client.Position{Message: ids[i], After: true} }
+		at := func(i int) chat.Position { return chat.Position{Message: ids[i]} }
+		before := func(i int) chat.Position { return chat.Position{Message: ids[i], Before: true} }
+		after := func(i int) chat.Position { return chat.Position{Message: ids[i], After: true} }
 		for _, c := range []struct {
 			name  string
-			at    client.Position
+			at    chat.Position
 			limit int
 			want  []string
 		}{
-			{"the newest", client.Position{}, 3, []string{"<", "6", "7", "8"}},
+			{"the newest", chat.Position{}, 3, []string{"<", "6", "7", "8"}},
 			{"before", before(6), 3, []string{"<", "3", "4", "5", ">"}},
 			{"before the first", before(0), 3, []string{">"}},
 			{"up to the first", before(3), 3, []string{"0", "1", "2", ">"}},
@@ -62,24 +62,24 @@ func TestPages(t *testing.T) {
 			{"one", at(4), 1, []string{"<", "4", ">"}},
 			{"less than one", at(4), -1, []string{"<", "4", ">"}},
 		} {
-			page, err := x.bob.Page(x.id, c.at, c.limit)
+			page, err := x.bob.Messages().Page(x.id, c.at, c.limit)
 			must(t, err)
 			want(t, c.name, read(page), c.want)
 			if page.FirstUnread != ids[0] {
 				t.Errorf("%s: the first unread one is %v", c.name, page.FirstUnread)
 			}
 			if m := page.Messages; len(m) > 0 && (c.at.Before || c.at.After) { // the same by number
-				o, err := x.bob.Message(x.id, c.at.Message)
+				o, err := x.bob.Messages().Message(x.id, c.at.Message)
 				must(t, err)
-				same, err := x.bob.Page(x.id, client.Position{Order: o.Order, Before: c.at.Before, After: c.at.After}, c.limit)
+				same, err := x.bob.Messages().Page(x.id, chat.Position{Order: o.Order, Before: c.at.Before, After: c.at.After}, c.limit)
 				must(t, err)
 				want(t, c.name+" by number", read(same), c.want)
 			}
 		}
-		if page, err := x.alice.Page(empty, client.Position{}, 10); err != nil || page.MoreAfter || page.MoreBefore {
+		if page, err := x.alice.Messages().Page(empty, chat.Position{}, 10); err != nil || page.MoreAfter || page.MoreBefore {
 			t.Errorf("of an empty group: %+v, %v", page, err)
 		}
-		if _, err := x.bob.Page(x.id, client.Position{Message: content.MessageID{1}}, 10); !errors.Is(err, client.ErrNoMessage) {
+		if _, err := x.bob.Messages().Page(x.id, chat.Position{Message: content.MessageID{1}}, 10); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("around no message: %v", err)
 		}
 	})
@@ -98,13 +98,13 @@ func TestFirstUnread(t *testing.T) {
 		three := x.alice.say(x.id, "three")
 		pass(time.Second)
 		x.bob.restart()
-		page, err := x.bob.Page(x.id, client.Position{}, 1)
+		page, err := x.bob.Messages().Page(x.id, chat.Position{}, 1)
 		must(t, err)
 		if page.FirstUnread != two.ID {
 			t.Errorf("the first unread one is %v, not %v", page.FirstUnread, two.ID)
 		}
 		for limit, texts := range map[int][]string{1: {"two"}, 2: {"two", "three"}} {
-			page, err := x.bob.Page(x.id, client.Position{Unread: true}, limit)
+			page, err := x.bob.Messages().Page(x.id, chat.Position{Unread: true}, limit)
 			must(t, err)
 			var got []string
 			for _, m := range page.Messages {
@@ -112,12 +112,12 @@ func TestFirstUnread(t *testing.T) {
 			}
 			want(t, fmt.Sprintf("a page of %d", limit), got, texts)
 		}
-		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, two.ID))
-		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || page.FirstUnread != three.ID {
+		must(t, x.bob.Messages().MarkReadUpTo(t.Context(), x.id, two.ID))
+		if page, err = x.bob.Messages().Page(x.id, chat.Position{}, 1); err != nil || page.FirstUnread != three.ID {
 			t.Errorf("after two was read: %v, %v", page.FirstUnread, err)
 		}
 		must(t, x.bob.MarkRead(t.Context(), x.id))
-		if page, err = x.bob.Page(x.id, client.Position{}, 1); err != nil || !page.FirstUnread.IsZero() {
+		if page, err = x.bob.Messages().Page(x.id, chat.Position{}, 1); err != nil || !page.FirstUnread.IsZero() {
 			t.Errorf("after all was read: %v, %v", page.FirstUnread, err)
 		}
 	})
@@ -129,17 +129,17 @@ func TestQuotes(t *testing.T) {
 		x := newTrio(t, false)
 		m := x.alice.say(x.id, "question")
 		pass(time.Second)
-		reply, err := x.bob.Send(t.Context(), x.id, client.Draft{Text: "answer", ReplyTo: m.ID})
+		reply, err := x.bob.Send(t.Context(), x.id, chat.Draft{Text: "answer", ReplyTo: m.ID})
 		must(t, err)
 		pass(time.Second)
 		check := func(text string, deleted bool) {
 			t.Helper()
 			for _, p := range []*person{x.alice, x.bob, x.mallory} {
-				one, err := p.Message(x.id, reply.ID)
+				one, err := p.Messages().Message(x.id, reply.ID)
 				must(t, err)
-				page, err := p.Page(x.id, client.Position{Message: reply.ID}, 1)
+				page, err := p.Messages().Page(x.id, chat.Position{Message: reply.ID}, 1)
 				must(t, err)
-				for _, q := range []*client.Quote{one.Quote, page.Messages[0].Quote} {
+				for _, q := range []*chat.Quote{one.Quote, page.Messages[0].Quote} {
 					if q == nil || q.Text != text || q.From != x.alice.Address() || q.Own != (p == x.alice) || q.Message != m.ID || q.Deleted != deleted {
 						t.Errorf("%v sees %+v", p.Address(), q)
 					}
@@ -147,15 +147,15 @@ func TestQuotes(t *testing.T) {
 			}
 		}
 		check("question", false)
-		must(t, x.alice.Edit(t.Context(), x.id, m.ID, "better question"))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, m.ID, "better question"))
 		pass(time.Second)
 		check("better question", false)
-		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 		pass(time.Second)
 		check("", true)
-		lost, err := x.bob.Send(t.Context(), x.id, client.Draft{Text: "to nobody", ReplyTo: content.MessageID{1}})
+		lost, err := x.bob.Send(t.Context(), x.id, chat.Draft{Text: "to nobody", ReplyTo: content.MessageID{1}})
 		must(t, err)
-		if got, err := x.bob.Message(x.id, lost.ID); err != nil || got.Quote != nil || got.ReplyTo.IsZero() {
+		if got, err := x.bob.Messages().Message(x.id, lost.ID); err != nil || got.Quote != nil || got.ReplyTo.IsZero() {
 			t.Errorf("a reply to nothing: %+v, %v", got, err)
 		}
 	})
@@ -168,15 +168,15 @@ func BenchmarkPage(b *testing.B) {
 		b.Run(fmt.Sprintf("of %d", n), func(b *testing.B) {
 			c, id := onDisk(b)
 			must(b, c.Flood(id, n, func(i int) string { return fmt.Sprint("message ", i) }))
-			end, err := c.Page(id, client.Position{}, 1)
+			end, err := c.Messages().Page(id, chat.Position{}, 1)
 			must(b, err)
 			middle := end.Messages[0].Order - uint64(n)/2
-			for name, at := range map[string]client.Position{
+			for name, at := range map[string]chat.Position{
 				"end": {}, "before": {Order: middle, Before: true}, "after": {Order: middle, After: true}, "around": {Order: middle},
 			} {
 				b.Run(name, func(b *testing.B) {
 					for b.Loop() {
-						page, err := c.Page(id, at, 50)
+						page, err := c.Messages().Page(id, at, 50)
 						must(b, err)
 						if len(page.Messages) != 50 {
 							b.Fatal(len(page.Messages))

@@ -13,21 +13,22 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// foreignAnswerTimeout is the longest wait for another server's answer.
-const foreignAnswerTimeout = 20 * time.Second
-
 // maxConfirmErrands limits how many servers a conversation asks in parallel for
 // its members. It leaves connections to other conversations, even if none of
 // these servers answers.
-const maxConfirmErrands = maxForeignErrands / 4
+const maxConfirmErrands = link.MaxForeignErrands / 4
 
 // lookUp asks the servers of accounts for their chains.
 func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]lookup {
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, link.ForeignAnswerTimeout)
 	defer cancel()
 	var mu sync.Mutex // guards all
 	all := map[string]lookup{}
@@ -75,9 +76,9 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	for i, a := range all {
 		names[i] = a.Name
 	}
-	b, err := c.errands.call(ctx, host, errandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.isOlder(host)})
-	if err != nil && (retryable(err) || c.findsOlder(host, err)) {
-		err = offline(err)
+	b, err := c.net.Errands.Call(ctx, host, link.ErrandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.net.IsOlder(host)})
+	if err != nil && (link.Retryable(err) || c.net.FindsOlder(host, err)) {
+		err = link.Offline(err)
 	}
 	got, _ := b.(*protocol.Accounts)
 	for _, a := range all {
@@ -134,7 +135,7 @@ func (c *Client) invitees(ctx context.Context, addresses []string) map[string]in
 // checks them. They hold at the time that it returns.
 func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all []*mls.KeyPackage, at time.Time, err error) {
 	a := chain.Address()
-	b, err := c.errands.call(ctx, a.Host, errandTake, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
+	b, err := c.net.Errands.Call(ctx, a.Host, link.ErrandTake, protocol.OpKeyPackagesTake, &protocol.KeyPackagesTake{Name: a.Name})
 	if err != nil {
 		return nil, at, err
 	}
@@ -150,7 +151,7 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 		}
 		device, err := verifyKeyPackage(chain, kp)
 		if err != nil {
-			return nil, at, fmt.Errorf("%w: %w", ErrImpostor, err)
+			return nil, at, fmt.Errorf("%w: %w", chat.ErrImpostor, err)
 		}
 		if id := device.ID(); !seen[id] {
 			seen[id] = true
@@ -158,50 +159,53 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 		}
 	}
 	if len(all) == 0 {
-		return nil, at, ErrNotSetUp
+		return nil, at, chat.ErrNotSetUp
 	}
 	return all, at, nil
 }
 
 // sendLetter drops a letter into a mailbox.
-func (c *Client) sendLetter(ctx context.Context, l letterRecord) error {
+func (c *Client) sendLetter(ctx context.Context, l records.Letter) error {
 	to, err := account.ParseAddress(l.To)
 	if err != nil {
 		return err
 	}
-	token, err := c.mailTokenOf(l.To, l.Device)
-	if err != nil {
+	var token []byte
+	if err := c.store.View(func(tx *records.Tx) (err error) {
+		token, err = records.PeerTokenOf(tx, l.To, l.Device)
+		return err
+	}); err != nil {
 		return err
 	}
-	if c.isOlder(to.Host) {
+	if c.net.IsOlder(to.Host) {
 		token = nil
 	}
-	_, err = c.errands.call(ctx, to.Host, errandLetter, protocol.OpLetterSend, &protocol.LetterSend{
+	_, err = c.net.Errands.Call(ctx, to.Host, link.ErrandLetter, protocol.OpLetterSend, &protocol.LetterSend{
 		Name: to.Name, Device: l.Device, Letter: l.Letter, ID: l.ID, Token: token,
 	})
-	if token != nil && c.findsOlder(to.Host, err) {
-		return offline(err) // it goes again, without
+	if token != nil && c.net.FindsOlder(to.Host, err) {
+		return link.Offline(err) // it goes again, without
 	}
 	return err
 }
 
 // Resolve looks somebody up at their server and remembers the chain.
-func (c *Client) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
-	found := c.lookUp(ctx, []string{a.String()})[a.String()]
+func (pp People) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
+	found := pp.c.lookUp(ctx, []string{a.String()})[a.String()]
 	if found.err != nil {
 		return nil, found.err
 	}
-	return found.chain, c.store.update(func(tx *sealedTx) error { return pinChain(tx, found.chain) })
+	return found.chain, pp.c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.chain) })
 }
 
 // Safety returns the safety number between this account and another, and
 // whether it was compared before.
-func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
-	chain, err := c.Resolve(ctx, a)
-	if errors.Is(err, ErrOffline) {
+func (pp People) Safety(ctx context.Context, a account.Address) (account.Safety, bool, error) {
+	chain, err := pp.c.People().Resolve(ctx, a)
+	if errors.Is(err, backend.ErrOffline) {
 		// What is remembered was fetched from the server, too.
-		err = c.store.view(func(tx *sealedTx) error {
-			known, e := pinnedChain(tx, a)
+		err = pp.c.store.View(func(tx *records.Tx) error {
+			known, e := records.PinnedChain(tx, a)
 			if e == nil && known == nil {
 				e = err
 			}
@@ -212,11 +216,11 @@ func (c *Client) Safety(ctx context.Context, a account.Address) (account.Safety,
 	if err != nil {
 		return account.Safety{}, false, err
 	}
-	mine, err := c.ownChain()
+	mine, err := pp.c.ownChain()
 	if err != nil {
 		return account.Safety{}, false, err
 	}
-	contact, err := c.Contact(a)
+	contact, err := pp.c.People().Contact(a)
 	return account.SafetyNumber(mine, chain), contact.Verified, err
 }
 
@@ -230,14 +234,14 @@ func (c *Client) ownChain() (*account.Chain, error) {
 }
 
 // MarkVerified notes that the safety numbers were compared.
-func (c *Client) MarkVerified(a account.Address) error {
-	return c.noteContact(a, func(tx *sealedTx, rec *contactRecord) error {
-		chain, err := pinnedChain(tx, a)
+func (pp People) MarkVerified(a account.Address) error {
+	return pp.c.noteContact(a, func(tx *records.Tx, rec *records.Contact) error {
+		chain, err := records.PinnedChain(tx, a)
 		if err != nil {
 			return err
 		}
 		if chain == nil {
-			return ErrNoConversation
+			return chat.ErrNoConversation
 		}
 		head := chain.Head()
 		rec.Verified, rec.Known = head[:], true

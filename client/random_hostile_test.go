@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/mls"
@@ -33,14 +34,14 @@ type hostility struct {
 	ann, ben *person
 	delay    time.Duration // of their server, each way
 
-	calm client.ConversationID // between the two
-	sent []client.Message
+	calm chat.ConversationID // between the two
+	sent []chat.Message
 
-	shared  client.ConversationID // with the hostile member
+	shared  chat.ConversationID // with the hostile member
 	mallory *person
 	ejected bool
 
-	evil     client.ConversationID // at the hostile host
+	evil     chat.ConversationID // at the hostile host
 	eve      *person
 	stranger *person
 }
@@ -71,7 +72,7 @@ func newHostility(t *testing.T, n uint64, net *fakeserver.Net) *hostility {
 	return h
 }
 
-func (h *hostility) channelOf(p *person, at string, id client.ConversationID) protocol.ChannelID {
+func (h *hostility) channelOf(p *person, at string, id chat.ConversationID) protocol.ChannelID {
 	h.t.Helper()
 	for _, channel := range h.net.Server(at).Channels() {
 		if client.NameOfChannel(channel) == id {
@@ -189,7 +190,7 @@ func (h *hostility) letters() {
 func (h *hostility) check() {
 	h.t.Helper()
 	most := 4*h.delay + 10*time.Millisecond
-	at := map[string]client.Message{}
+	at := map[string]chat.Message{}
 	for _, m := range h.ben.history(h.calm) {
 		at[m.Text] = m
 	}
@@ -206,7 +207,7 @@ func (h *hostility) check() {
 	pass(10 * time.Minute)
 	for _, p := range []*person{h.ann, h.ben} {
 		conv := p.status(h.shared)
-		if all := p.texts(h.shared); conv.Status != client.StatusActive || len(all) != 1 {
+		if all := p.texts(h.shared); conv.Status != chat.StatusActive || len(all) != 1 {
 			h.t.Errorf("%v: the shared group is %v (%q) and has %q", p.Address(), conv.Status, conv.Reason.Text, all)
 		}
 		must(h.t, p.Idle(h.calm))

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -31,7 +31,7 @@ func TestRandomRestores(t *testing.T) {
 		w.heal()
 		for _, p := range w.people {
 			if p.Sync(soon(t)) != nil {
-				must(t, p.RegisterAgain(soon(t), ""))
+				must(t, p.Account().RegisterAgain(soon(t), ""))
 			}
 		}
 		pass(3 * time.Hour)
@@ -60,11 +60,11 @@ func (w *world) lose(backups []fakeserver.Backup) []fakeserver.Backup {
 	case n == 8:
 		p.way.Cut("")
 	case n <= 11:
-		if conv, err := p.Conversation(w.id); err == nil && conv.Status == client.StatusActive {
-			w.note(p.Rename(w.t.Context(), w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
+		if conv, err := p.Conversation(w.id); err == nil && conv.Status == chat.StatusActive {
+			w.note(p.Groups().Rename(w.t.Context(), w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
 		}
 	default:
-		if conv, err := p.Conversation(w.id); err == nil && conv.Status == client.StatusActive {
+		if conv, err := p.Conversation(w.id); err == nil && conv.Status == chat.StatusActive {
 			w.say(p)
 		}
 	}
@@ -76,9 +76,9 @@ func (w *world) checkRestored() {
 	var here []*person
 	for _, p := range w.people {
 		switch c := p.status(w.id); {
-		case c.Status == client.StatusActive:
+		case c.Status == chat.StatusActive:
 			here = append(here, p)
-		case c.Status != client.StatusLost || c.Reason.Text == "":
+		case c.Status != chat.StatusLost || c.Reason.Text == "":
 			w.t.Errorf("%s is %s without a reason", p.Address(), c.Status)
 		}
 	}

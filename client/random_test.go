@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -64,7 +65,7 @@ type world struct {
 	r      *rand.Rand
 	net    *fakeserver.Net
 	people []*person
-	id     client.ConversationID
+	id     chat.ConversationID
 	// steady are those who were members all the time.
 	steady map[*person]bool
 	taken  map[content.MessageID]string // messages that a client accepted
@@ -111,7 +112,7 @@ func (w *world) trouble(h string) {
 		},
 		Blob: func(string, string) error {
 			if r.IntN(5) == 0 {
-				return client.ErrOffline
+				return backend.ErrOffline
 			}
 			return nil
 		},
@@ -126,7 +127,7 @@ func (w *world) step() {
 	p := w.pick()
 	ctx := w.t.Context()
 	conv, err := p.Conversation(w.id)
-	here := err == nil && conv.Status == client.StatusActive
+	here := err == nil && conv.Status == chat.StatusActive
 	other := w.pick()
 	switch n := w.r.IntN(20); {
 	case n == 0:
@@ -146,17 +147,17 @@ func (w *world) step() {
 	case !here:
 		w.acceptIfAsked(p)
 	case n == 6:
-		w.note(p.Rename(ctx, w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
+		w.note(p.Groups().Rename(ctx, w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
 	case n == 7:
-		w.note(p.AddMembers(ctx, w.id, []account.Address{other.Address()}))
+		w.note(p.Groups().Add(ctx, w.id, []account.Address{other.Address()}))
 	case n == 8 && w.r.IntN(2) == 0 && p == w.people[0]:
-		w.note(p.RemoveMembers(ctx, w.id, []account.Address{other.Address()}))
+		w.note(p.Groups().Remove(ctx, w.id, []account.Address{other.Address()}))
 	case n == 9 && w.r.IntN(3) == 0 && p != w.people[0]:
 		w.note(p.Leave(ctx, w.id))
 	case n == 10:
-		role := client.Role(w.r.IntN(2))
+		role := chat.Role(w.r.IntN(2))
 		if other != w.people[0] {
-			w.note(p.SetRole(ctx, w.id, other.Address(), role))
+			w.note(p.Groups().SetRole(ctx, w.id, other.Address(), role))
 		}
 	case n <= 13:
 		w.change(p)
@@ -170,7 +171,7 @@ func (w *world) step() {
 
 // note accepts the failures that there may be.
 func (w *world) note(err error) {
-	for _, allowed := range []error{nil, client.ErrNotAllowed, client.ErrClosed, client.ErrRequest, client.ErrNoMessage} {
+	for _, allowed := range []error{nil, chat.ErrNotAllowed, chat.ErrClosed, chat.ErrRequest, chat.ErrNoMessage} {
 		if errors.Is(err, allowed) {
 			return
 		}
@@ -187,7 +188,7 @@ func (w *world) acceptIfAsked(p *person) {
 	all, err := p.Conversations()
 	must(w.t, err)
 	for _, c := range all {
-		if c.Status == client.StatusRequest {
+		if c.Status == chat.StatusRequest {
 			_ = p.Accept(w.t.Context(), c.ID) // perhaps the inviter cannot be confirmed yet
 		}
 	}
@@ -196,7 +197,7 @@ func (w *world) acceptIfAsked(p *person) {
 func (w *world) say(p *person) {
 	w.n++
 	text := fmt.Sprintf("%s says %d", p.Address().Name, w.n)
-	m, err := p.Send(w.t.Context(), w.id, client.Draft{Text: text})
+	m, err := p.Send(w.t.Context(), w.id, chat.Draft{Text: text})
 	w.note(err)
 	if err == nil {
 		w.taken[m.ID] = text
@@ -211,14 +212,14 @@ func (w *world) change(p *person) {
 	m := all[w.r.IntN(len(all))]
 	switch {
 	case m.Own && w.r.IntN(3) == 0 && !m.Deleted:
-		w.note(p.Delete(w.t.Context(), w.id, m.ID))
+		w.note(p.Messages().Delete(w.t.Context(), w.id, m.ID))
 		w.edited[m.ID] = true
 	case m.Own && !m.Deleted:
 		w.n++
-		w.note(p.Edit(w.t.Context(), w.id, m.ID, fmt.Sprintf("edit %d", w.n)))
+		w.note(p.Messages().Edit(w.t.Context(), w.id, m.ID, fmt.Sprintf("edit %d", w.n)))
 		w.edited[m.ID] = true
 	default:
-		w.note(p.React(w.t.Context(), w.id, m.ID, []string{"a", "b"}[w.r.IntN(2)], w.r.IntN(3) == 0))
+		w.note(p.Messages().React(w.t.Context(), w.id, m.ID, []string{"a", "b"}[w.r.IntN(2)], w.r.IntN(3) == 0))
 	}
 }
 
@@ -246,10 +247,10 @@ func (w *world) heal() {
 
 // unsettle finds out who went, even if they came back. The owner stays.
 func (w *world) unsettle() {
-	must(w.t, w.people[0].History(w.id, func(m client.Message) bool {
+	must(w.t, w.people[0].Messages().History(w.id, func(m chat.Message) bool {
 		for _, p := range w.people {
 			n := m.Notice
-			if n != nil && (n.Kind == client.NoticeRemoved && n.Whom == p.Address() || n.Kind == client.NoticeLeft && m.From == p.Address()) {
+			if n != nil && (n.Kind == chat.NoticeRemoved && n.Whom == p.Address() || n.Kind == chat.NoticeLeft && m.From == p.Address()) {
 				w.steady[p] = false
 			}
 		}
@@ -263,11 +264,11 @@ func (w *world) check() {
 	channel := w.net.Server(host).Channels()[0]
 	epoch := w.net.Server(host).Epoch(channel)
 	var title string
-	var members []client.Member
+	var members []chat.Member
 	for i, p := range w.people {
 		conv, err := p.Conversation(w.id)
-		if err != nil || conv.Status != client.StatusActive {
-			if conv.Status == client.StatusStopped || conv.Status == client.StatusLost {
+		if err != nil || conv.Status != chat.StatusActive {
+			if conv.Status == chat.StatusStopped || conv.Status == chat.StatusLost {
 				w.t.Errorf("%v: %v, %s", p.Address(), conv.Status, conv.Reason)
 			}
 			if conv.Waiting > 0 {
@@ -281,7 +282,7 @@ func (w *world) check() {
 		if e, err := p.Epoch(w.id); err != nil || e != epoch {
 			w.t.Errorf("%v is in epoch %d, the channel in %d (%v)", p.Address(), e, epoch, err)
 		}
-		got, err := p.Members(w.id)
+		got, err := p.Groups().Members(w.id)
 		must(w.t, err)
 		if members == nil {
 			title, members = conv.Title, got
@@ -295,7 +296,7 @@ func (w *world) check() {
 }
 
 // shown is what a message has become, apart from whose it is.
-func shown(m client.Message) string {
+func shown(m chat.Message) string {
 	var reactions []string
 	for _, r := range m.Reactions {
 		reactions = append(reactions, r.From.Name+r.Emoji)
@@ -335,14 +336,14 @@ func (w *world) compare() {
 			continue // never added
 		}
 		for _, m := range p.history(w.id) {
-			sent := m.State == client.StateSent || m.State == client.StateDelivered || m.State == client.StateRead
+			sent := m.State == chat.StateSent || m.State == chat.StateDelivered || m.State == chat.StateRead
 			if sent && all[m.ID] == "" {
 				w.t.Errorf("%v sent %q, and %v has not got it", p.Address(), m.Text, witness.Address())
 			}
-			if m.State == client.StateWaiting {
+			if m.State == chat.StateWaiting {
 				w.t.Errorf("%v: %q still waits", p.Address(), m.Text)
 			}
-			if m.State == client.StateFailed && w.steady[p] {
+			if m.State == chat.StateFailed && w.steady[p] {
 				w.t.Errorf("%v: %q failed: %s", p.Address(), m.Text, m.Reason)
 			}
 			if sent && w.steady[p] && m.Delivered < w.others() {
@@ -368,7 +369,7 @@ func (w *world) others() (n int) {
 func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[string][]content.MessageID) {
 	all, bySender = map[content.MessageID]string{}, map[string][]content.MessageID{}
 	for _, m := range p.history(w.id) {
-		if m.State == client.StateFailed {
+		if m.State == chat.StateFailed {
 			continue
 		}
 		if all[m.ID] != "" {

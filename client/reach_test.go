@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -19,7 +20,7 @@ import (
 
 // crowd has a stranger at evil.example make a group with members at n hosts
 // that nobody ever heard of, and invite somebody.
-func crowd(t *testing.T, net *fakeserver.Net, n int, whom *person) (*person, client.ConversationID) {
+func crowd(t *testing.T, net *fakeserver.Net, n int, whom *person) (*person, chat.ConversationID) {
 	t.Helper()
 	mallory := join(t, net, "mallory", "evil.example")
 	id, err := mallory.CreateGroup(t.Context(), "Offers", []account.Address{mallory.Address()})
@@ -30,14 +31,14 @@ func crowd(t *testing.T, net *fakeserver.Net, n int, whom *person) (*person, cli
 	if n > 0 {
 		mallory.addGhosts(net, id, n)
 	}
-	must(t, mallory.AddMembers(t.Context(), id, []account.Address{whom.Address()}))
+	must(t, mallory.Groups().Add(t.Context(), id, []account.Address{whom.Address()}))
 	must(t, mallory.WaitUntilSent(soon(t), id))
 	pass(time.Second)
 	return mallory, id
 }
 
 // addGhosts has the owner of a group add members that do not exist.
-func (p *person) addGhosts(net *fakeserver.Net, id client.ConversationID, n int) {
+func (p *person) addGhosts(net *fakeserver.Net, id chat.ConversationID, n int) {
 	p.t.Helper()
 	p.Close()
 	p.open()
@@ -64,20 +65,20 @@ func (p *person) addGhosts(net *fakeserver.Net, id client.ConversationID, n int)
 // its sender blocked, in whichever order.
 func TestLettersContactNobody(t *testing.T) {
 	const hosts = 100
-	for name, end := range map[string]func(*testing.T, *person, account.Address, client.ConversationID){
-		"declined": func(t *testing.T, p *person, _ account.Address, id client.ConversationID) {
-			must(t, p.DeleteConversation(t.Context(), id))
+	for name, end := range map[string]func(*testing.T, *person, account.Address, chat.ConversationID){
+		"declined": func(t *testing.T, p *person, _ account.Address, id chat.ConversationID) {
+			must(t, p.List().Delete(t.Context(), id))
 		},
-		"blocked": func(t *testing.T, p *person, who account.Address, _ client.ConversationID) {
-			must(t, p.Block(t.Context(), who))
+		"blocked": func(t *testing.T, p *person, who account.Address, _ chat.ConversationID) {
+			must(t, p.People().Block(t.Context(), who))
 		},
-		"declined, then blocked": func(t *testing.T, p *person, who account.Address, id client.ConversationID) {
-			must(t, p.DeleteConversation(t.Context(), id))
-			must(t, p.Block(t.Context(), who))
+		"declined, then blocked": func(t *testing.T, p *person, who account.Address, id chat.ConversationID) {
+			must(t, p.List().Delete(t.Context(), id))
+			must(t, p.People().Block(t.Context(), who))
 		},
-		"blocked, then deleted": func(t *testing.T, p *person, who account.Address, id client.ConversationID) {
-			must(t, p.Block(t.Context(), who))
-			must(t, p.DeleteConversation(t.Context(), id))
+		"blocked, then deleted": func(t *testing.T, p *person, who account.Address, id chat.ConversationID) {
+			must(t, p.People().Block(t.Context(), who))
+			must(t, p.List().Delete(t.Context(), id))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestLettersContactNobody(t *testing.T) {
 				mallory, id := crowd(t, net, hosts, bob)
 				pass(time.Hour)
 				c := bob.status(id)
-				if c.Status != client.StatusRequest || c.Members != hosts+2 || c.Confirmed {
+				if c.Status != chat.StatusRequest || c.Members != hosts+2 || c.Confirmed {
 					t.Errorf("the request is %v with %d members, confirmed %v", c.Status, c.Members, c.Confirmed)
 				}
 				bob.restart()
@@ -127,7 +128,7 @@ func TestRequestsTakeNoPlaces(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		bob, alice := join(t, net, "bob", host), join(t, net, "alice", host)
-		var ids []client.ConversationID
+		var ids []chat.ConversationID
 		for range 10 {
 			ids = append(ids, group(t, alice, bob))
 		}
@@ -188,19 +189,19 @@ func heard(net *fakeserver.Net, at, who string) *atomic.Int64 {
 // what is not wanted any more: after a block and after a deletion nothing is
 // delivered and nobody is dialled, whether or not the host cuts the connection.
 func TestConnectionsEndWithTheirConversations(t *testing.T) {
-	for name, end := range map[string]func(*testing.T, *person, *person, client.ConversationID){
-		"blocked": func(t *testing.T, bob, mallory *person, _ client.ConversationID) {
-			must(t, bob.Block(t.Context(), mallory.Address()))
+	for name, end := range map[string]func(*testing.T, *person, *person, chat.ConversationID){
+		"blocked": func(t *testing.T, bob, mallory *person, _ chat.ConversationID) {
+			must(t, bob.People().Block(t.Context(), mallory.Address()))
 		},
-		"left and deleted": func(t *testing.T, bob, _ *person, id client.ConversationID) {
+		"left and deleted": func(t *testing.T, bob, _ *person, id chat.ConversationID) {
 			must(t, bob.Leave(t.Context(), id))
-			must(t, bob.DeleteConversation(t.Context(), id))
+			must(t, bob.List().Delete(t.Context(), id))
 			pass(11 * time.Minute)
 		},
-		"deleted, then blocked": func(t *testing.T, bob, mallory *person, id client.ConversationID) {
+		"deleted, then blocked": func(t *testing.T, bob, mallory *person, id chat.ConversationID) {
 			must(t, bob.Leave(t.Context(), id))
-			must(t, bob.DeleteConversation(t.Context(), id))
-			must(t, bob.Block(t.Context(), mallory.Address()))
+			must(t, bob.List().Delete(t.Context(), id))
+			must(t, bob.People().Block(t.Context(), mallory.Address()))
 		},
 	} {
 		for _, where := range []string{host, "evil.example"} {
@@ -250,7 +251,7 @@ func TestConnectionsToOtherServersAreBounded(t *testing.T) {
 		bob := join(t, net, "bob", host)
 		m := bob.metered()
 		var people []*person
-		var ids []client.ConversationID
+		var ids []chat.ConversationID
 		for i := range hosts {
 			p := join(t, net, fmt.Sprintf("friend%d", i), fmt.Sprintf("h%d.example", i))
 			id, err := p.Direct(t.Context(), bob.Address())
@@ -287,7 +288,7 @@ func TestContactsNeedNotAsk(t *testing.T) {
 		must(t, alice.ConnectConversation(id))
 		alice.say(id, "hello")
 		pass(time.Minute)
-		if c := bob.status(id); c.Status != client.StatusActive {
+		if c := bob.status(id); c.Status != chat.StatusActive {
 			t.Errorf("%v", c.Status)
 		}
 		want(t, "bob", bob.texts(id), []string{"hello"})
@@ -307,7 +308,7 @@ func TestDeadHostsHoldUpNobody(t *testing.T) {
 		m.mu.Lock()
 		m.swallows = func(h string) bool { return h == "dead.example" }
 		m.mu.Unlock()
-		must(t, alice.AddMembers(t.Context(), mixed, []account.Address{dead.Address()}))
+		must(t, alice.Groups().Add(t.Context(), mixed, []account.Address{dead.Address()}))
 		pass(time.Minute)
 		bob.Close()
 		alice.say(near, "near")
@@ -321,11 +322,11 @@ func TestDeadHostsHoldUpNobody(t *testing.T) {
 		if took := time.Since(began); took > 4*time.Second {
 			t.Errorf("Sync took %v", took)
 		}
-		for id, text := range map[client.ConversationID]string{near: "near", far: "far", mixed: "mixed"} {
+		for id, text := range map[chat.ConversationID]string{near: "near", far: "far", mixed: "mixed"} {
 			want(t, text, bob.texts(id), []string{text})
 		}
 		away := bob.Unreached()
-		var why *client.HostError
+		var why *chat.HostError
 		if len(away) != 1 || !errors.As(away["dead.example"], &why) || why.Own || !strings.Contains(why.Error(), "the server dead.example cannot be reached") {
 			t.Errorf("out of reach: %v", away)
 		}
@@ -373,13 +374,13 @@ func TestServersThatPutOffHoldUpNoLookups(t *testing.T) {
 			}
 			return v
 		}})
-		must(t, alice.AddMembers(t.Context(), id, []account.Address{bob.Address()}))
+		must(t, alice.Groups().Add(t.Context(), id, []account.Address{bob.Address()}))
 		pass(time.Minute)
 		bob.way.Partition("there.example", true)
 		bob.accept()
 		pass(10 * time.Second)
 		bob.way.Partition("there.example", false)
-		must(t, alice.RemoveMembers(t.Context(), id, []account.Address{evil.Address()}))
+		must(t, alice.Groups().Remove(t.Context(), id, []account.Address{evil.Address()}))
 		bob.say(id, "hello")
 		pass(10 * time.Minute)
 		want(t, "carol", carol.texts(id), []string{"hello"})
@@ -391,7 +392,7 @@ func TestRequestsThatAreLookedAtAreOpen(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		bob, mallory := join(t, net, "bob", host), join(t, net, "mallory", host)
-		var ids []client.ConversationID
+		var ids []chat.ConversationID
 		for range 20 {
 			id, err := mallory.CreateGroup(t.Context(), "Offers", []account.Address{bob.Address()})
 			must(t, err)

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -27,7 +30,7 @@ func (c *conversation) ownEntry(e protocol.Entry) *outItem {
 // open takes an entry out of its envelope and processes it, or has its commit
 // fetched first. What cannot be read is passed over: the server or a
 // member put it there, and the next entry may be fine.
-func (c *conversation) open(tx *sealedTx, e protocol.Entry) error {
+func (c *conversation) open(tx *records.Tx, e protocol.Entry) error {
 	k, ok, err := c.envelopeKey(tx, e.Epoch)
 	if err != nil {
 		return err
@@ -55,17 +58,17 @@ var errAgain = errors.New("an entry cannot be read")
 // unreadable passes over an entry and leaves a mark where it stood, unless it is
 // the commit that all that follows depends on: the client fetches that again,
 // because it may have been damaged on its way.
-func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) error {
+func (c *conversation) unreadable(tx *records.Tx, e protocol.Entry, why error) error {
 	if errors.Is(why, mls.ErrOwnMessage) && c.rec.Takeovers != c.takeovers && !c.readingAgain() {
-		return c.stop(tx, StatusLost, errCopyWrote)
+		return c.stop(tx, chat.StatusLost, errCopyWrote)
 	}
 	if e.Kind == protocol.KindCommit && e.Epoch == c.group.Epoch() {
 		if c.badCommits++; c.badCommits < commitAttempts {
 			c.phase, c.caughtUp = min(c.phase, phaseClosed), false
-			c.channel.failed(c.now(), errAgain)
+			c.channel.Failed(c.now(), errAgain)
 			return nil
 		}
-		return c.stop(tx, StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
+		return c.stop(tx, chat.StatusStopped, fmt.Errorf("a change of the conversation cannot be read (%w): ask a member to start a new one", why))
 	}
 	c.passed(e)
 	if c.readingAgain() || errors.Is(why, mls.ErrOwnMessage) || errors.Is(why, mls.ErrKeyUsed) { // it was read before
@@ -76,18 +79,18 @@ func (c *conversation) unreadable(tx *sealedTx, e protocol.Entry, why error) err
 		return nil
 	}
 	c.rec.Unreadable = true
-	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeUnreadable})
+	return c.notice(tx, c.self.address.String(), records.Notice{Kind: chat.NoticeUnreadable})
 }
 
 // process hands an MLS message to the group.
-func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) error {
+func (c *conversation) process(tx *records.Tx, e protocol.Entry, message []byte) error {
 	received, delta, err := c.group.Process(message, c.now())
 	if err != nil {
 		return c.unreadable(tx, e, err)
 	}
 	commit, isCommit := received.(*mls.StagedCommit)
 	if isCommit != (e.Kind == protocol.KindCommit) {
-		return c.unreadable(tx, e, errRule)
+		return c.unreadable(tx, e, rules.ErrRule)
 	}
 	if isCommit {
 		return c.follow(tx, e, message, commit)
@@ -96,7 +99,7 @@ func (c *conversation) process(tx *sealedTx, e protocol.Entry, message []byte) e
 		return err
 	}
 	c.passed(e)
-	c.channel.reset()
+	c.channel.Reset()
 	switch r := received.(type) {
 	case *mls.ApplicationMessage:
 		return c.receive(tx, r)
@@ -132,13 +135,13 @@ func (c *conversation) turn() time.Time {
 }
 
 // follow judges somebody else's commit and enters the epoch that it begins.
-func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
-	next, err := c.rules().judge(commit)
+func (c *conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
+	next, err := c.rules().Judge(commit)
 	if err == nil {
 		err = c.rejectOwnImpersonation(commit)
 	}
 	if err != nil {
-		return c.stop(tx, StatusStopped, err)
+		return c.stop(tx, chat.StatusStopped, err)
 	}
 	if err := c.discardPending(tx); err != nil {
 		return err
@@ -156,7 +159,7 @@ func (c *conversation) follow(tx *sealedTx, e protocol.Entry, message []byte, co
 		}
 	}
 	c.passed(e)
-	c.channel.reset()
+	c.channel.Reset()
 	c.badCommits = 0
 	if len(commit.Added()) > 0 {
 		c.rec.Newcomers = true
@@ -178,16 +181,16 @@ func (c *conversation) rejectOwnImpersonation(commit *mls.StagedCommit) error {
 // notSelf refuses a leaf with this account's address that is not this device:
 // the account has no other.
 func (s identity) notSelf(leaf *mls.LeafNode) error {
-	cred, err := leafCredential(leaf)
+	cred, err := rules.LeafCredential(leaf)
 	if err == nil && cred.Address == s.address && string(leaf.SignatureKey()) != string(s.signing.Public()) {
-		err = fmt.Errorf("%w: somebody was added in your name", ErrImpostor)
+		err = fmt.Errorf("%w: somebody was added in your name", chat.ErrImpostor)
 	}
 	return err
 }
 
 // discardPending gives up an own commit that another one overtook. The outbox
 // item that it came from makes a new one if that is still needed.
-func (c *conversation) discardPending(tx *sealedTx) error {
+func (c *conversation) discardPending(tx *records.Tx) error {
 	own := c.group.PendingCommit()
 	if own == nil {
 		return nil
@@ -213,7 +216,7 @@ func (c *conversation) discardPending(tx *sealedTx) error {
 
 // enterEpoch updates the state for a new epoch after an own or a foreign commit;
 // places are where the history keeps room for the notices of an own one.
-func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next groupState, places *placesRecord) error {
+func (c *conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
 	if err := c.recordNotices(tx, commit, next, places); err != nil {
 		return err
 	}
@@ -236,15 +239,15 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 	}
 	if commit.RemovesSelf() {
 		c.rec.Gone = true
-		if c.rec.Status != StatusLeft {
-			return c.stop(tx, StatusRemoved, nil)
+		if c.rec.Status != chat.StatusLeft {
+			return c.stop(tx, chat.StatusRemoved, nil)
 		}
 		return c.abandon(tx)
 	}
 	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return c.stop(tx, StatusRemoved, nil) // nobody would read what is written here
+		return c.stop(tx, chat.StatusRemoved, nil) // nobody would read what is written here
 	}
 	if err := enterEpoch(tx, c.id, c.group, c.rec.Channel); err != nil {
 		return err
@@ -260,7 +263,7 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 	}
 	c.departed(commit)
 	for _, m := range commit.Added() {
-		if cred, err := leafCredential(m.Leaf); err == nil {
+		if cred, err := rules.LeafCredential(m.Leaf); err == nil {
 			who := cred.Address.String()
 			c.heardFrom(who)
 			c.forgetGenerations(who)
@@ -274,9 +277,9 @@ func (c *conversation) enterEpoch(tx *sealedTx, commit *mls.StagedCommit, next g
 // them: what they did and said stands or falls with that.
 func (c *conversation) departed(commit *mls.StagedCommit) {
 	for _, m := range commit.Removed() {
-		cred, err := leafCredential(m.Leaf)
+		cred, err := rules.LeafCredential(m.Leaf)
 		if err == nil && slices.Contains(c.rec.Unconfirmed, cred.Address.String()) {
-			c.rec.Departed = append(c.rec.Departed, claimRecord{cred.Address.String(), cred.Device, m.Leaf.SignatureKey()})
+			c.rec.Departed = append(c.rec.Departed, records.Claim{Address: cred.Address.String(), Device: cred.Device, Key: m.Leaf.SignatureKey()})
 		}
 	}
 	gone := func(a string) bool { return len(c.leavesOf(a)) == 0 }
@@ -298,7 +301,7 @@ func (c *conversation) unconfirmedMembers() []string {
 func (c *conversation) unconfirmed(address string) {
 	if address != c.self.address.String() && !slices.Contains(c.rec.Unconfirmed, address) {
 		c.rec.Unconfirmed = append(c.rec.Unconfirmed, address)
-		c.lookups.reset() // who came before may have a server that keeps everybody waiting
+		c.lookups.Reset() // who came before may have a server that keeps everybody waiting
 		c.touch()
 	}
 }

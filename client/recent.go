@@ -5,101 +5,31 @@ package client
 import (
 	"encoding/hex"
 	"errors"
-	"slices"
+
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 )
-
-// recentCapacity is the number of conversations in the stored list of recent
-// ones. Those in its first half keep their position, which saves most messages
-// a write.
-const recentCapacity = 48
-
-// A recentRecord names conversations that a list begins with, so that these can
-// be shown before all are read. The half of recentCapacity in which something
-// happened last is always among Last.
-type recentRecord struct {
-	Version uint8 `cbor:"1,keyasint"`
-	Last    []cid `cbor:"2,keyasint,omitempty"`
-	Pinned  []cid `cbor:"3,keyasint,omitempty"`
-}
-
-func loadRecent(tx *sealedTx) (rec recentRecord, err error) {
-	_, err = tx.load([]byte(tableRecent), &rec)
-	rec.Version = recordVersion
-	return rec, err
-}
-
-// keys are those of the conversations' records.
-func (rec *recentRecord) keys() (all [][]byte) {
-	for i, k := range append(rec.Last, rec.Pinned...) {
-		if i < len(rec.Last) || !slices.Contains(rec.Last, k) {
-			all = append(all, key(tableConversation, k[:]))
-		}
-	}
-	return all
-}
-
-// noteRecent remembers that something happened in a conversation.
-func noteRecent(tx *sealedTx, id cid) error {
-	rec, err := loadRecent(tx)
-	if err != nil {
-		return err
-	}
-	if at := slices.Index(rec.Last, id); at >= 0 && at < recentCapacity/2 {
-		return nil
-	}
-	rec.Last = append([]cid{id}, without(rec.Last, id)...)
-	rec.Last = rec.Last[:min(len(rec.Last), recentCapacity)]
-	return tx.save([]byte(tableRecent), &rec)
-}
-
-// notePinned remembers that a conversation is kept at the top, or no longer.
-func notePinned(tx *sealedTx, id cid, on bool) error {
-	rec, err := loadRecent(tx)
-	if err != nil {
-		return err
-	}
-	rec.Pinned = without(rec.Pinned, id)
-	if on {
-		rec.Pinned = append(rec.Pinned, id)
-	}
-	return tx.save([]byte(tableRecent), &rec)
-}
-
-func without(all []cid, id cid) (rest []cid) {
-	for _, k := range all {
-		if k != id {
-			rest = append(rest, k)
-		}
-	}
-	return rest
-}
-
-// A stored conversation is a record and its place.
-type stored struct {
-	k   cid
-	rec convRecord
-}
 
 // recent returns the conversations that a list begins with, those deleted
 // included that are followed still.
-func (c *Client) recent() (all []stored, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		names, err := loadRecent(tx)
+func (c *Client) recent() (all []records.Stored, err error) {
+	err = c.store.View(func(tx *records.Tx) error {
+		names, err := records.LoadRecent(tx)
 		if err != nil {
 			return err
 		}
-		keys := names.keys()
-		if err := tx.fetch(keys); err != nil {
+		keys := names.Keys()
+		if err := tx.Fetch(keys); err != nil {
 			return err
 		}
 		for _, at := range keys {
-			var rec convRecord
-			ok, err := tx.load(at, &rec)
+			var rec records.Conversation
+			ok, err := tx.Load(at, &rec)
 			if err != nil {
 				return err
 			}
 			if ok { // it is not gone
-				all = append(all, stored{cid(at[1:]), rec})
+				all = append(all, records.Stored{K: records.CID(at[1:]), Rec: rec})
 			}
 		}
 		return nil
@@ -110,19 +40,19 @@ func (c *Client) recent() (all []stored, err error) {
 
 // part returns at most n conversations, from the one after a place on, and the
 // place to go on from, nil at the end.
-func (c *Client) part(after []byte, n int) (some []stored, next []byte, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		start := key(tableConversation, after)
-		return tx.scanFrom([]byte(tableConversation), start, false, func(k, v []byte) (bool, error) {
+func (c *Client) part(after []byte, n int) (some []records.Stored, next []byte, err error) {
+	err = c.store.View(func(tx *records.Tx) error {
+		start := records.Key(records.TableConversation, after)
+		return tx.ScanFrom([]byte(records.TableConversation), start, false, func(k, v []byte) (bool, error) {
 			if len(k) == len(start) && string(k) == string(start) {
 				return true, nil
 			}
 			if len(some) == n {
-				next = some[n-1].k[:]
+				next = some[n-1].K[:]
 				return false, nil
 			}
-			s := stored{k: cid(k[1:])}
-			err := decodeRecord(v, &s.rec)
+			s := records.Stored{K: records.CID(k[1:])}
+			err := records.Decode(v, &s.Rec)
 			some = append(some, s)
 			return true, err
 		})
@@ -135,24 +65,24 @@ func (c *Client) part(after []byte, n int) (some []stored, next []byte, err erro
 
 // trackHost records the conversations' server. It must not be called within a
 // transaction, which does not take the client's lock.
-func (c *Client) trackHost(all []stored) {
+func (c *Client) trackHost(all []records.Stored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range all {
-		if err := c.registerID(conversationID(all[i].rec.Channel), all[i].k); err != nil {
+		if err := c.registerID(chat.IDOf(all[i].Rec.Channel), all[i].K); err != nil {
 			c.log.Error("a conversation cannot be named", "error", err)
 		}
 	}
 }
 
 // viewAll converts stored conversations to API types.
-func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
-	err = c.store.view(func(tx *sealedTx) (err error) {
+func (c *Client) viewAll(some []records.Stored) (all []chat.Conversation, err error) {
+	err = c.store.View(func(tx *records.Tx) (err error) {
 		show := c.newViewBuilder(tx)
 		if len(some) > conversationBatch {
-			err = show.loadContacts()
+			err = show.LoadContacts()
 		} else {
-			err = show.fetchContacts(some)
+			err = show.FetchContacts(some)
 		}
 		if err != nil {
 			return err
@@ -162,14 +92,14 @@ func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
 			return err
 		}
 		for i := range some {
-			if some[i].rec.Hidden {
+			if some[i].Rec.Hidden {
 				continue
 			}
-			conv, err := show.conversation(&some[i].rec)
+			conv, err := show.Conversation(&some[i].Rec)
 			if err != nil {
 				return err
 			}
-			conv.Waiting = waits[some[i].k]
+			conv.Waiting = waits[some[i].K]
 			all = append(all, conv)
 		}
 		return nil
@@ -180,32 +110,32 @@ func (c *Client) viewAll(some []stored) (all []Conversation, err error) {
 // Recent returns what a list of conversations begins with: at least those that
 // are pinned and the two dozen in which something happened last. It takes the
 // same time however many there are.
-func (c *Client) Recent() ([]Conversation, error) {
-	some, err := c.recent()
+func (ls List) Recent() ([]chat.Conversation, error) {
+	some, err := ls.c.recent()
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.viewAll(some)
+	all, err := ls.c.viewAll(some)
 	sortConversations(all)
 	return all, err
 }
 
 var errPlace = errors.New("client: no place in the list of conversations")
 
-// ConversationsAfter returns at most n conversations, in an order of the
+// After returns at most n conversations, in an order of the
 // store's own, and the place to go on from; places are empty at the beginning
 // and at the end. Others get their turn between two such calls, which
 // Conversations does not let them.
-func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, next string, err error) {
+func (ls List) After(place string, n int) (all []chat.Conversation, next string, err error) {
 	from, err := hex.DecodeString(place)
-	if err != nil || len(from) != 0 && len(from) != len(cid{}) {
+	if err != nil || len(from) != 0 && len(from) != len(records.CID{}) {
 		return nil, "", errPlace
 	}
-	some, to, err := c.part(from, n)
+	some, to, err := ls.c.part(from, n)
 	if err != nil {
 		return nil, "", err
 	}
-	all, err = c.viewAll(some)
+	all, err = ls.c.viewAll(some)
 	return all, hex.EncodeToString(to), err
 }
 
@@ -213,7 +143,7 @@ func (c *Client) ConversationsAfter(place string, n int) (all []Conversation, ne
 const conversationBatch = 200
 
 // forEachConversation calls fn for every conversation, outside of transactions.
-func (c *Client) forEachConversation(fn func(stored) error) error {
+func (c *Client) forEachConversation(fn func(records.Stored) error) error {
 	var after []byte
 	for {
 		some, next, err := c.part(after, conversationBatch)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
@@ -17,16 +17,16 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		p := join(t, net, "alice", host)
-		var ids []client.ConversationID
+		var ids []chat.ConversationID
 		for i := range 70 {
 			id, err := p.CreateGroup(t.Context(), fmt.Sprint("Group ", i), nil)
 			must(t, err)
 			ids = append(ids, id)
 			pass(time.Second)
 		}
-		must(t, p.SetPinned(t.Context(), ids[0], true))
-		must(t, p.SetPinned(t.Context(), ids[1], true))
-		must(t, p.SetPinned(t.Context(), ids[1], false))
+		must(t, p.List().SetPinned(t.Context(), ids[0], true))
+		must(t, p.List().SetPinned(t.Context(), ids[1], true))
+		must(t, p.List().SetPinned(t.Context(), ids[1], false))
 		for i := range 200 {
 			p.say(ids[i*i*7%60+3], "again")
 			pass(time.Second)
@@ -34,7 +34,7 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 		}
 		must(t, p.Leave(t.Context(), ids[10]))
 		p.say(ids[10+1], "still here")
-		must(t, p.DeleteConversation(t.Context(), ids[10]))
+		must(t, p.List().Delete(t.Context(), ids[10]))
 		pass(time.Minute)
 		checkRecent(t, p, ids[0])
 		p.restart()
@@ -45,11 +45,11 @@ func TestTheListBeginsWithWhatIsRecent(t *testing.T) {
 	})
 }
 
-func checkRecent(t *testing.T, p *person, pinned client.ConversationID) {
+func checkRecent(t *testing.T, p *person, pinned chat.ConversationID) {
 	t.Helper()
-	recent, err := p.Recent()
+	recent, err := p.List().Recent()
 	must(t, err)
-	got := map[client.ConversationID]bool{}
+	got := map[chat.ConversationID]bool{}
 	for i, c := range recent {
 		got[c.ID] = true
 		if i > 0 && c.Activity.After(recent[i-1].Activity) {
@@ -66,13 +66,13 @@ func checkRecent(t *testing.T, p *person, pinned client.ConversationID) {
 			t.Errorf("%s, of %s, is missing", c.Title, c.Activity)
 		}
 	}
-	want := map[client.ConversationID]client.Conversation{}
+	want := map[chat.ConversationID]chat.Conversation{}
 	for _, c := range all {
 		want[c.ID] = c
 	}
 	for place, first := "", true; first || place != ""; first = false {
-		var some []client.Conversation
-		some, place, err = p.ConversationsAfter(place, 13)
+		var some []chat.Conversation
+		some, place, err = p.List().After(place, 13)
 		must(t, err)
 		for _, c := range some {
 			if w, ok := want[c.ID]; !ok || w.Title != c.Title {
@@ -90,7 +90,7 @@ func TestPlacesInTheListAreChecked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p := join(t, fakeserver.NewNet(), "alice", host)
 		for _, place := range []string{"x", "ab", "00112233445566778899aabbccddeeff00"} {
-			if _, _, err := p.ConversationsAfter(place, 10); err == nil {
+			if _, _, err := p.List().After(place, 10); err == nil {
 				t.Errorf("%q is taken for a place", place)
 			}
 		}

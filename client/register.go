@@ -9,6 +9,9 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -16,42 +19,38 @@ import (
 // gives up.
 const registerAttempts = 3
 
-// ErrUnanswered means that the server was asked to create the account and may
-// have done it: what was lost is its answer. The profile's keys are needed.
-var ErrUnanswered = errors.New("the server may have created the account, but its answer did not arrive")
-
 // Register waits until the account's server knows it. The error wraps ErrOffline
 // if nobody answers, ErrUnanswered, too, if the account may be there already,
 // and is the server's *protocol.Error if it refuses.
-func (c *Client) Register(ctx context.Context) error {
+func (acc Account) Register(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c.ConnectMailbox()
+	acc.c.Account().Connect()
 	var failures atomic.Int32
-	stop := c.home.link.watch(watcher{down: func(error) {
+	stop := acc.c.home.link.Watch(link.Watcher{Down: func(error) {
 		if failures.Add(1) >= registerAttempts {
 			cancel()
 		}
 	}})
 	defer stop()
-	err := c.home.sync(ctx)
+	err := acc.c.home.sync(ctx)
 	if err == nil {
 		return nil
 	}
-	rec, lost := c.home.profile()
+	rec, lost := acc.c.home.profile()
 	if lost == nil && rec.Asked {
-		return fmt.Errorf("%w (%w)", ErrUnanswered, err)
+		return fmt.Errorf("%w (%w)", chat.ErrUnanswered, err)
 	}
 	return err
 }
 
 // refused decides what the refusal of a registration means. The account may be
 // there from an earlier attempt.
-func (m *mailbox) refused(ctx context.Context, rec profileRecord, refusal *protocol.Error) error {
+func (m *mailbox) refused(ctx context.Context, rec records.Profile, refusal *protocol.Error) error {
 	exists := refusal.Code == protocol.CodeExists
 	if rec.Asked || exists {
 		ours, err := m.isOurs(ctx, rec)
-		if err != nil && retryable(err) {
+		if err != nil && link.Retryable(err) {
 			return err
 		}
 		if ours {
@@ -60,12 +59,12 @@ func (m *mailbox) refused(ctx context.Context, rec profileRecord, refusal *proto
 	} else if refusal.Code == protocol.CodeInternal || refusal.Code == protocol.CodeUnavailable {
 		return refusal // after what it did, or before
 	}
-	return errors.Join(refusal, m.update(func(p *profileRecord) { p.Asked = false }))
+	return errors.Join(refusal, m.update(func(p *records.Profile) { p.Asked = false }))
 }
 
 // isOurs reports whether the server has this very account.
-func (m *mailbox) isOurs(ctx context.Context, rec profileRecord) (bool, error) {
-	b, err := m.link.call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
+func (m *mailbox) isOurs(ctx context.Context, rec records.Profile) (bool, error) {
+	b, err := m.link.Call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.client.self.address.Name}})
 	if err != nil {
 		return false, err
 	}

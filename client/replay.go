@@ -5,7 +5,9 @@ package client
 import (
 	"crypto/ed25519"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -23,28 +25,28 @@ type replayRecord struct {
 }
 
 func (c *conversation) replayKey(epoch uint64) []byte {
-	return key(tableReplay, c.id[:], number(epoch))
+	return records.Key(records.TableReplay, c.id[:], records.Number(epoch))
 }
 
 // keepCommit keeps the entry of a commit that was just applied; access is the
 // key of the epoch that it ended, message the commit itself. One that lies in a
 // blob is not kept, nor what came before it: the blob may be gone, too. Nor are
 // those of requests, where strangers could fill the store.
-func (c *conversation) keepCommit(tx *sealedTx, access ed25519.PrivateKey, entry, message []byte) error {
+func (c *conversation) keepCommit(tx *records.Tx, access ed25519.PrivateKey, entry, message []byte) error {
 	ended := c.group.Epoch() - 1
-	if c.rec.Status != StatusActive || len(message) > envelope.MaxMessage {
-		return tx.deleteAll(key(tableReplay, c.id[:]))
+	if c.rec.Status != chat.StatusActive || len(message) > envelope.MaxMessage {
+		return tx.DeleteAll(records.Key(records.TableReplay, c.id[:]))
 	}
 	next, err := accessPublic(c.group, c.rec.Channel)
 	if err != nil {
 		return err
 	}
 	if ended >= replayEpochs {
-		if err := tx.delete(c.replayKey(ended - replayEpochs)); err != nil {
+		if err := tx.Delete(c.replayKey(ended - replayEpochs)); err != nil {
 			return err
 		}
 	}
-	return tx.save(c.replayKey(ended), &replayRecord{Version: recordVersion, Seed: access.Seed(), Commit: entry, Next: next})
+	return tx.Save(c.replayKey(ended), &replayRecord{Version: records.Version, Seed: access.Seed(), Commit: entry, Next: next})
 }
 
 // A replay leads a channel forward that is at an earlier epoch than the group.
@@ -56,9 +58,9 @@ type replay struct {
 }
 
 // loadReplay returns how to go on from an epoch, nil if that was not kept.
-func (c *conversation) loadReplay(tx *sealedTx, epoch uint64) (*replay, error) {
+func (c *conversation) loadReplay(tx *records.Tx, epoch uint64) (*replay, error) {
 	var rec replayRecord
-	ok, err := tx.load(c.replayKey(epoch), &rec)
+	ok, err := tx.Load(c.replayKey(epoch), &rec)
 	if err != nil || !ok || len(rec.Seed) != ed25519.SeedSize {
 		return nil, err
 	}
@@ -67,10 +69,10 @@ func (c *conversation) loadReplay(tx *sealedTx, epoch uint64) (*replay, error) {
 
 // oldestReplay returns the earliest epoch that the channel can be led forward
 // from without a gap: the group's own if nothing was kept.
-func (c *conversation) oldestReplay(tx *sealedTx) (uint64, error) {
+func (c *conversation) oldestReplay(tx *records.Tx) (uint64, error) {
 	epoch := c.group.Epoch()
 	for epoch > 0 {
-		there, err := tx.get(c.replayKey(epoch - 1))
+		there, err := tx.Get(c.replayKey(epoch - 1))
 		if err != nil {
 			return 0, err
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/mls"
@@ -21,7 +21,7 @@ import (
 )
 
 // became says what somebody knows of their own messages.
-func (p *person) became(id client.ConversationID) (all []string) {
+func (p *person) became(id chat.ConversationID) (all []string) {
 	p.t.Helper()
 	for _, m := range p.history(id) {
 		if m.Own {
@@ -32,12 +32,12 @@ func (p *person) became(id client.ConversationID) (all []string) {
 }
 
 // set changes the settings of somebody.
-func (p *person) set(change func(*client.Settings)) {
+func (p *person) set(change func(*chat.Settings)) {
 	p.t.Helper()
-	s, err := p.Settings()
+	s, err := p.Account().Settings()
 	must(p.t, err)
 	change(&s)
-	must(p.t, p.SetSettings(p.t.Context(), s))
+	must(p.t, p.Account().SetSettings(p.t.Context(), s))
 }
 
 // entries counts what is in the channel.
@@ -59,11 +59,11 @@ func TestReports(t *testing.T) {
 			t.Errorf("three messages and the reports of two are %d entries", n)
 		}
 		two := x.bob.history(x.id)[1].ID
-		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, two))
+		must(t, x.bob.Messages().MarkReadUpTo(t.Context(), x.id, two))
 		if n := x.bob.status(x.id).Unread; n != 1 {
 			t.Errorf("bob has %d unread", n)
 		}
-		must(t, x.bob.MarkReadUpTo(t.Context(), x.id, x.bob.history(x.id)[0].ID)) // takes nothing back
+		must(t, x.bob.Messages().MarkReadUpTo(t.Context(), x.id, x.bob.history(x.id)[0].ID)) // takes nothing back
 		pass(time.Minute)
 		want(t, "some read", x.alice.became(x.id), []string{"one delivered 2 1", "two delivered 2 1", "three delivered 2 0"})
 		must(t, x.bob.MarkRead(t.Context(), x.id))
@@ -83,8 +83,8 @@ func TestReports(t *testing.T) {
 			}
 			must(t, p.Idle(x.id))
 		}
-		must(t, x.alice.TakeInbox(func(r client.Received) error { return fmt.Errorf("alice is to read %+v", r) }))
-		if err := x.bob.MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, client.ErrNoMessage) {
+		must(t, x.alice.TakeInbox(func(r chat.Received) error { return fmt.Errorf("alice is to read %+v", r) }))
+		if err := x.bob.Messages().MarkReadUpTo(t.Context(), x.id, content.MessageID{1}); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("reading what is not there: %v", err)
 		}
 	})
@@ -94,7 +94,7 @@ func TestReports(t *testing.T) {
 func TestReadingSparesTheDeliveryReport(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		x.mallory.set(func(s *client.Settings) { s.DeliveryReports = false })
+		x.mallory.set(func(s *chat.Settings) { s.DeliveryReports = false })
 		before := x.entries()
 		x.alice.say(x.id, "one")
 		pass(100 * time.Millisecond)
@@ -113,24 +113,24 @@ func TestReportsAreSwitchedOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		x.mallory.Close()
-		x.bob.set(func(s *client.Settings) { s.ReadReports = false })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = false })
 		x.alice.say(x.id, "one")
 		pass(time.Second)
 		x.bob.way.Partition("", true)
 		must(t, x.bob.MarkRead(t.Context(), x.id))
-		x.bob.set(func(s *client.Settings) { s.ReadReports = true })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = true })
 		x.bob.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "alice", x.alice.became(x.id), []string{"one sent 1 0"})
 
-		x.bob.set(func(s *client.Settings) { s.ReadReports = false })
+		x.bob.set(func(s *chat.Settings) { s.ReadReports = false })
 		x.bob.say(x.id, "two")
 		pass(time.Second)
 		must(t, x.alice.MarkRead(t.Context(), x.id))
 		pass(time.Minute)
 		want(t, "bob", x.bob.became(x.id), []string{"two sent 1 0"})
 
-		x.bob.set(func(s *client.Settings) { s.DeliveryReports = false })
+		x.bob.set(func(s *chat.Settings) { s.DeliveryReports = false })
 		before := x.entries()
 		x.alice.say(x.id, "three")
 		pass(time.Minute)
@@ -198,7 +198,7 @@ func TestWhatIsHeldIsNotReported(t *testing.T) {
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
 		id := group(t, a, b)
 		b.way.Partition("there.example", true)
-		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		pass(time.Second)
 		c.accept()
 		c.say(id, "one")
@@ -265,7 +265,7 @@ func TestForgedReports(t *testing.T) {
 		x := newTrio(t, true)
 		x.bob.Close()
 		one := x.alice.say(x.id, "one")
-		x.mallory.set(func(s *client.Settings) { s.ReadReports, s.DeliveryReports = false, false })
+		x.mallory.set(func(s *chat.Settings) { s.ReadReports, s.DeliveryReports = false, false })
 		pass(time.Second)
 		var forged []content.MessageStatus
 		for _, s := range []content.Status{content.StatusUnread, content.StatusDelivered, content.StatusError, 200} {

@@ -11,14 +11,15 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // wentBack returns the notices of a server that went back, of a conversation.
-func (p *person) wentBack(id client.ConversationID) (counts []uint64) {
-	must(p.t, p.History(id, func(m client.Message) bool {
-		if m.Notice != nil && m.Notice.Kind == client.NoticeServerWentBack {
+func (p *person) wentBack(id chat.ConversationID) (counts []uint64) {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
+		if m.Notice != nil && m.Notice.Kind == chat.NoticeServerWentBack {
 			counts = append(counts, m.Notice.Count)
 		}
 		return true
@@ -27,7 +28,7 @@ func (p *person) wentBack(id client.ConversationID) (counts []uint64) {
 }
 
 // says has a person say n texts and returns them.
-func (p *person) says(id client.ConversationID, word string, n int) (all []string) {
+func (p *person) says(id chat.ConversationID, word string, n int) (all []string) {
 	for i := range n {
 		text := fmt.Sprint(word, i)
 		p.say(id, text)
@@ -99,7 +100,7 @@ func ordered(all, some []string) bool {
 }
 
 // says has everybody say something and returns it.
-func (x *trio) says(id client.ConversationID, n int, t *testing.T) (all []string) {
+func (x *trio) says(id chat.ConversationID, n int, t *testing.T) (all []string) {
 	t.Helper()
 	for _, p := range []*person{x.alice, x.bob, x.mallory} {
 		all = append(all, p.says(id, p.Address().Name+" ", n)...)
@@ -117,11 +118,11 @@ func TestServerLosesCommits(t *testing.T) {
 		backup := x.net.Server(host).Backup()
 		x.bob.way.Partition("", true)
 		dave := join(t, x.net, "dave", host)
-		must(t, x.alice.Rename(t.Context(), x.id, "first"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "first"))
 		pass(time.Minute)
 		lost := x.alice.says(x.id, "lost ", 2)
 		pass(time.Minute)
-		must(t, x.mallory.Rename(t.Context(), x.id, "second"))
+		must(t, x.mallory.Groups().Rename(t.Context(), x.id, "second"))
 		pass(time.Minute)
 		lost = append(lost, x.mallory.says(x.id, "more ", 2)...)
 		pass(time.Minute)
@@ -135,7 +136,7 @@ func TestServerLosesCommits(t *testing.T) {
 					t.Errorf("%s has %q %d times", p.Address(), want, n)
 				}
 			}
-			if c := p.status(x.id); c.Title != "second" || c.Status != client.StatusActive {
+			if c := p.status(x.id); c.Title != "second" || c.Status != chat.StatusActive {
 				t.Errorf("%s: %q, %s", p.Address(), c.Title, c.Status)
 			}
 		}
@@ -155,7 +156,7 @@ func TestServerLosesChannels(t *testing.T) {
 				backup := x.net.Server(host).Backup()
 				id := group(t, x.alice, x.bob, x.mallory)
 				old := x.says(id, 2, t)
-				must(t, x.alice.Rename(t.Context(), id, "new"))
+				must(t, x.alice.Groups().Rename(t.Context(), id, "new"))
 				pass(time.Minute)
 				old = append(old, x.says(x.id, 0, t)...)
 				if all {
@@ -175,7 +176,7 @@ func TestServerLosesChannels(t *testing.T) {
 							t.Errorf("%s has %q %d times", p.Address(), want, n)
 						}
 					}
-					if c := p.status(id); c.Status != client.StatusActive {
+					if c := p.status(id); c.Status != chat.StatusActive {
 						t.Errorf("%s: %s, %s", p.Address(), c.Status, c.Reason.Text)
 					}
 				}
@@ -192,26 +193,26 @@ func TestServerIsPutBackAndOthersGoOn(t *testing.T) {
 		x := newTrio(t, true)
 		backup := x.net.Server(host).Backup()
 		x.mallory.way.Partition("", true)
-		must(t, x.alice.Rename(t.Context(), x.id, "one"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "one"))
 		pass(time.Minute)
 		x.alice.way.Partition("", true)
 		x.bob.way.Partition("", true)
 		x.net.Server(host).Restore(backup, false)
 		x.mallory.way.Partition("", false)
 		pass(time.Minute)
-		must(t, x.mallory.Rename(t.Context(), x.id, "two"))
+		must(t, x.mallory.Groups().Rename(t.Context(), x.id, "two"))
 		pass(time.Minute)
 		x.alice.way.Partition("", false)
 		x.bob.way.Partition("", false)
 		pass(20 * time.Minute)
 		for _, p := range []*person{x.alice, x.bob} {
-			if c := p.status(x.id); c.Status != client.StatusLost {
+			if c := p.status(x.id); c.Status != chat.StatusLost {
 				t.Errorf("%s: %s", p.Address(), c.Status)
 			}
 		}
-		must(t, x.mallory.RemoveMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.mallory.Groups().Remove(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
-		must(t, x.mallory.AddMembers(t.Context(), x.id, []account.Address{x.bob.Address()}))
+		must(t, x.mallory.Groups().Add(t.Context(), x.id, []account.Address{x.bob.Address()}))
 		pass(time.Minute)
 		x.bob.accept()
 		pass(time.Minute)
@@ -236,9 +237,9 @@ func TestDamagedEntries(t *testing.T) {
 			}
 			return []protocol.Body{body}, false
 		}})
-		must(t, x.alice.Rename(t.Context(), x.id, "new"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "new"))
 		pass(time.Minute)
-		if c := x.bob.status(x.id); c.Status != client.StatusActive || c.Title != "new" {
+		if c := x.bob.status(x.id); c.Status != chat.StatusActive || c.Title != "new" {
 			t.Errorf("after a damaged commit: %s, %q", c.Status, c.Title)
 		}
 		x.net.Server(host).SetFaults(fakeserver.Faults{Event: func(who string, body protocol.Body) ([]protocol.Body, bool) {
@@ -252,8 +253,8 @@ func TestDamagedEntries(t *testing.T) {
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		x.talks(t)
 		marks := 0
-		must(t, x.bob.History(x.id, func(m client.Message) bool {
-			if m.Notice != nil && m.Notice.Kind == client.NoticeUnreadable {
+		must(t, x.bob.Messages().History(x.id, func(m chat.Message) bool {
+			if m.Notice != nil && m.Notice.Kind == chat.NoticeUnreadable {
 				marks++
 			}
 			return true
@@ -299,14 +300,14 @@ func TestServerLosesInvitationsAndFiles(t *testing.T) {
 func TestCreatorIsAddedAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true)
-		must(t, x.alice.SetRole(t.Context(), x.id, x.bob.Address(), client.RoleOwner))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.bob.Address(), chat.RoleOwner))
 		pass(time.Minute)
-		must(t, x.bob.SetRole(t.Context(), x.id, x.alice.Address(), client.RoleMember))
+		must(t, x.bob.Groups().SetRole(t.Context(), x.id, x.alice.Address(), chat.RoleMember))
 		pass(time.Minute)
 		x.alice.way.Partition("", true)
-		must(t, x.bob.RemoveMembers(t.Context(), x.id, []account.Address{x.alice.Address()}))
+		must(t, x.bob.Groups().Remove(t.Context(), x.id, []account.Address{x.alice.Address()}))
 		pass(time.Minute)
-		must(t, x.bob.AddMembers(t.Context(), x.id, []account.Address{x.alice.Address()}))
+		must(t, x.bob.Groups().Add(t.Context(), x.id, []account.Address{x.alice.Address()}))
 		pass(time.Minute)
 		x.alice.way.Partition("", false)
 		pass(5 * time.Minute)
@@ -319,9 +320,9 @@ func TestCreatorIsAddedAgain(t *testing.T) {
 func TestServerThatLiesAboutEpochsIsNotStormed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true)
-		must(t, x.alice.Rename(t.Context(), x.id, "one"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "one"))
 		pass(time.Minute)
-		must(t, x.alice.Rename(t.Context(), x.id, "two"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "two"))
 		pass(time.Minute)
 		var opens atomic.Int64
 		now := x.net.Server(host).Epoch(x.channel)
@@ -361,7 +362,7 @@ func TestLostMessagesGoFirst(t *testing.T) {
 		x.alice.way.Partition("", true)
 		x.net.Server(host).Restore(backup, false)
 		fresh := x.alice.says(x.id, "fresh ", 4)
-		must(t, x.alice.Rename(t.Context(), x.id, "walk"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "walk"))
 		fresh = append(fresh, x.alice.says(x.id, "late ", 4)...)
 		x.alice.way.Partition("", false)
 		x.bob.way.Partition("", false)
@@ -403,16 +404,18 @@ func TestServerThatAlwaysGoesBackIsNotStormed(t *testing.T) {
 
 // The keys of the files of a message that goes, in whatever way, go with it.
 func TestKeysOfSentFilesGoWithTheirMessage(t *testing.T) {
-	for way, goes := range map[string]func(*testing.T, *trio, client.Message) error{
-		"deleted for everybody": func(t *testing.T, x *trio, m client.Message) error { return x.alice.Delete(t.Context(), x.id, m.ID) },
-		"forgotten":             func(_ *testing.T, x *trio, m client.Message) error { return x.alice.Forget(x.id, m.ID) },
-		"disappearing":          func(*testing.T, *trio, client.Message) error { return nil },
+	for way, goes := range map[string]func(*testing.T, *trio, chat.Message) error{
+		"deleted for everybody": func(t *testing.T, x *trio, m chat.Message) error {
+			return x.alice.Messages().Delete(t.Context(), x.id, m.ID)
+		},
+		"forgotten":    func(_ *testing.T, x *trio, m chat.Message) error { return x.alice.Messages().Forget(x.id, m.ID) },
+		"disappearing": func(*testing.T, *trio, chat.Message) error { return nil },
 	} {
 		t.Run(way, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				x := newTrio(t, true)
 				if way == "disappearing" {
-					must(t, x.alice.SetTimer(t.Context(), x.id, time.Hour))
+					must(t, x.alice.Groups().SetTimer(t.Context(), x.id, time.Hour))
 					pass(time.Minute)
 				}
 				m := x.sendFile(t, "a file")
@@ -441,7 +444,7 @@ func TestSeveralRepairAServer(t *testing.T) {
 				backup := server.Backup()
 				x.mallory.way.Partition("", true)
 				for _, title := range []string{"one", "two", "three"} {
-					must(t, x.alice.Rename(t.Context(), x.id, title))
+					must(t, x.alice.Groups().Rename(t.Context(), x.id, title))
 					pass(time.Minute)
 				}
 				x.alice.say(x.id, "lost")
@@ -456,7 +459,7 @@ func TestSeveralRepairAServer(t *testing.T) {
 				x.mallory.way.Partition("", false)
 				pass(20 * time.Minute)
 				for _, p := range []*person{x.alice, x.bob, x.mallory} {
-					if c := p.status(x.id); c.Status != client.StatusActive {
+					if c := p.status(x.id); c.Status != chat.StatusActive {
 						t.Errorf("%s: %s (%s)", p.Address(), c.Status, c.Reason.Text)
 					}
 					if n := count(p.texts(x.id), "lost"); n != 1 {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -35,35 +35,35 @@ func TestRetry(t *testing.T) {
 		x := newTrio(t, false)
 		path := filepath.Join(t.TempDir(), "file.txt")
 		must(t, os.WriteFile(path, []byte("what the file holds"), 0o600))
-		kept, err := x.alice.Attach(t.Context(), "kept.txt", "text/plain", bytes.NewReader([]byte("what was kept")))
+		kept, err := x.alice.Files().Attach(t.Context(), "kept.txt", "text/plain", bytes.NewReader([]byte("what was kept")))
 		must(t, err)
 		stop := x.refusing(protocol.CodeTooLarge)
-		m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "one", Files: []string{path}, Attached: []client.FileID{kept}})
+		m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "one", Files: []string{path}, Attached: []chat.FileID{kept}})
 		must(t, err)
 		pass(time.Minute)
-		if got, err := x.alice.Message(x.id, m.ID); err != nil || got.State != client.StateFailed {
+		if got, err := x.alice.Messages().Message(x.id, m.ID); err != nil || got.State != chat.StateFailed {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		must(t, x.alice.Edit(t.Context(), x.id, m.ID, "two"))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, m.ID, "two"))
 		pass(time.Minute)
 		stop()
 		x.net.Server(host).LoseBlobs()
 		x.alice.restart()
 		x.alice.say(x.id, "later")
 		pass(time.Second)
-		must(t, x.alice.Retry(t.Context(), x.id, m.ID))
-		if err := x.alice.Retry(t.Context(), x.id, m.ID); err == nil {
+		must(t, x.alice.Messages().Retry(t.Context(), x.id, m.ID))
+		if err := x.alice.Messages().Retry(t.Context(), x.id, m.ID); err == nil {
 			t.Error("a message was sent again twice")
 		}
 		pass(time.Minute)
 		want(t, "alice", x.alice.texts(x.id), []string{"two", "later"})
 		want(t, "bob", x.bob.texts(x.id), []string{"later", "two"})
-		if got, err := x.alice.Message(x.id, m.ID); err != nil || got.State != client.StateDelivered || got.Reason != (client.Reason{}) {
+		if got, err := x.alice.Messages().Message(x.id, m.ID); err != nil || got.State != chat.StateDelivered || got.Reason != (chat.Reason{}) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for i, want := range []string{"what the file holds", "what was kept"} {
 			a := x.bob.history(x.id)[1].Attachments[i]
-			f, _, err := x.bob.OpenAttachment(t.Context(), x.id, m.ID, a.Index)
+			f, _, err := x.bob.Files().Open(t.Context(), x.id, m.ID, a.Index)
 			must(t, err)
 			got, err := io.ReadAll(f)
 			must(t, err)
@@ -72,10 +72,10 @@ func TestRetry(t *testing.T) {
 				t.Errorf("%s holds %q", a.Name, got)
 			}
 		}
-		if err := x.alice.Retry(t.Context(), x.id, m.ID); err == nil {
+		if err := x.alice.Messages().Retry(t.Context(), x.id, m.ID); err == nil {
 			t.Error("what was sent was sent again")
 		}
-		if err := x.bob.Retry(t.Context(), x.id, m.ID); !errors.Is(err, client.ErrNotYours) {
+		if err := x.bob.Messages().Retry(t.Context(), x.id, m.ID); !errors.Is(err, chat.ErrNotYours) {
 			t.Errorf("bob sends alice's message again: %v", err)
 		}
 		must(t, x.alice.Idle(x.id))
@@ -88,13 +88,13 @@ func TestCancel(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.way.Partition("", true)
-		kept, err := x.alice.Attach(t.Context(), "kept.bin", "", bytes.NewReader(make([]byte, 3<<20)))
+		kept, err := x.alice.Files().Attach(t.Context(), "kept.bin", "", bytes.NewReader(make([]byte, 3<<20)))
 		must(t, err)
-		first, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "first", Attached: []client.FileID{kept}})
+		first, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "first", Attached: []chat.FileID{kept}})
 		must(t, err)
 		second := x.alice.say(x.id, "second")
 		x.alice.say(x.id, "third")
-		must(t, x.alice.Cancel(t.Context(), x.id, second.ID))
+		must(t, x.alice.Messages().Cancel(t.Context(), x.id, second.ID))
 		var cut atomic.Bool
 		x.net.Server(host).SetFaults(fakeserver.Faults{CutUpload: 1 << 20, Blob: func(string, string) error {
 			cut.Store(true)
@@ -105,7 +105,7 @@ func TestCancel(t *testing.T) {
 		if !cut.Load() {
 			t.Fatal("no upload began")
 		}
-		must(t, x.alice.Cancel(t.Context(), x.id, first.ID))
+		must(t, x.alice.Messages().Cancel(t.Context(), x.id, first.ID))
 		x.net.Server(host).SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
 		for _, p := range []*person{x.alice, x.bob} {
@@ -114,17 +114,17 @@ func TestCancel(t *testing.T) {
 		if n := x.alice.Kept(t); n != 0 {
 			t.Errorf("%d files are still there", n)
 		}
-		if err := x.alice.Cancel(t.Context(), x.id, first.ID); !errors.Is(err, client.ErrNoMessage) {
+		if err := x.alice.Messages().Cancel(t.Context(), x.id, first.ID); !errors.Is(err, chat.ErrNoMessage) {
 			t.Errorf("cancelled twice: %v", err)
 		}
 		third := x.alice.history(x.id)[0]
-		if err := x.alice.Cancel(t.Context(), x.id, third.ID); !errors.Is(err, client.ErrTooLate) {
+		if err := x.alice.Messages().Cancel(t.Context(), x.id, third.ID); !errors.Is(err, chat.ErrTooLate) {
 			t.Errorf("cancelled what was sent: %v", err)
 		}
 		stop := x.refusing(protocol.CodeTooLarge)
 		failed := x.alice.say(x.id, "failed")
 		pass(time.Minute)
-		must(t, x.alice.Cancel(t.Context(), x.id, failed.ID))
+		must(t, x.alice.Messages().Cancel(t.Context(), x.id, failed.ID))
 		stop()
 		want(t, "alice", x.alice.texts(x.id), []string{"third"})
 		must(t, x.alice.Idle(x.id))
@@ -136,10 +136,10 @@ func TestCancel(t *testing.T) {
 func TestProgressNamesTheMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		progress := make(chan client.ProgressEvent, 100)
+		progress := make(chan chat.ProgressEvent, 100)
 		x.alice.Close()
-		x.alice.cfg.OnEvent = func(e client.Event) {
-			if p, ok := e.(client.ProgressEvent); ok {
+		x.alice.cfg.OnEvent = func(e chat.Event) {
+			if p, ok := e.(chat.ProgressEvent); ok {
 				progress <- p
 			}
 		}
@@ -147,10 +147,10 @@ func TestProgressNamesTheMessage(t *testing.T) {
 		must(t, x.alice.ConnectAll())
 		path := filepath.Join(t.TempDir(), "file.bin")
 		must(t, os.WriteFile(path, make([]byte, 2<<20), 0o600))
-		m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Files: []string{path}})
+		m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "see", Files: []string{path}})
 		must(t, err)
 		pass(time.Minute)
-		got, err := x.alice.Message(x.id, m.ID)
+		got, err := x.alice.Messages().Message(x.id, m.ID)
 		must(t, err)
 		p := <-progress
 		if p.Conversation != x.id || p.Message != m.ID || p.Index != got.Attachments[0].Index || p.Total == 0 {

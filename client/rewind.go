@@ -8,6 +8,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -48,12 +50,6 @@ type rewind struct {
 	sent map[mark]bool
 }
 
-// A rewindRecord says that a channel is being read again.
-type rewindRecord struct {
-	// Since is the epoch in which that begins.
-	Since uint64 `cbor:"1,keyasint"`
-}
-
 // inputReplayed: the server refused a commit that was posted again.
 type inputReplayed struct {
 	opening uint64
@@ -61,11 +57,11 @@ type inputReplayed struct {
 }
 
 // readAgain has the channel read from the beginning of an epoch.
-func (c *conversation) readAgain(tx *sealedTx, since uint64) error {
+func (c *conversation) readAgain(tx *records.Tx, since uint64) error {
 	if c.rec.Rewind != nil {
 		since = min(since, c.rec.Rewind.Since)
 	}
-	c.rec.Rewind = &rewindRecord{Since: since}
+	c.rec.Rewind = &records.Rewind{Since: since}
 	c.rec.Cursor, c.rec.Mark = 0, nil
 	c.rewind.sent, c.rewind.probing = map[mark]bool{}, false
 	c.touch()
@@ -91,7 +87,7 @@ func (c *conversation) noteRead(e protocol.Entry) {
 }
 
 // readAgainOnConnection begins what an earlier connection did not end.
-func (c *conversation) readAgainOnConnection(tx *sealedTx) error {
+func (c *conversation) readAgainOnConnection(tx *records.Tx) error {
 	c.rewind = rewind{}
 	if c.rec.Rewind == nil {
 		return nil
@@ -100,7 +96,7 @@ func (c *conversation) readAgainOnConnection(tx *sealedTx) error {
 }
 
 // reopenAtEpoch opens the channel at an epoch next.
-func (c *conversation) reopenAtEpoch(tx *sealedTx, epoch uint64) (err error) {
+func (c *conversation) reopenAtEpoch(tx *records.Tx, epoch uint64) (err error) {
 	c.phase, c.rewind.at = phaseClosed, nil
 	if epoch < c.group.Epoch() {
 		c.rewind.at, err = c.loadReplay(tx, epoch)
@@ -117,7 +113,7 @@ func (c *conversation) wentBack(state protocol.ChannelState) bool {
 
 // firstSent returns the earliest epoch in which this device sent something that
 // may have to be sent again, as far back as the channel can be read.
-func (c *conversation) firstSent(tx *sealedTx) (uint64, error) {
+func (c *conversation) firstSent(tx *records.Tx) (uint64, error) {
 	oldest, err := c.oldestReplay(tx)
 	if err != nil {
 		return 0, err
@@ -153,8 +149,8 @@ func (c *conversation) openAfter() uint64 {
 // tryEarlier has an earlier epoch opened next: one back, then two, four and so
 // on, then the oldest that the channel could be led forward from. It reports
 // false if there is none left.
-func (c *conversation) tryEarlier(tx *sealedTx) (bool, error) {
-	if c.rec.Status != StatusActive {
+func (c *conversation) tryEarlier(tx *records.Tx) (bool, error) {
+	if c.rec.Status != chat.StatusActive {
 		return false, nil
 	}
 	oldest, err := c.oldestReplay(tx)
@@ -175,10 +171,10 @@ func (c *conversation) tryEarlier(tx *sealedTx) (bool, error) {
 // createAgain has the channel created at the oldest epoch that it can be led
 // forward from, if the server is not any more the one that had it. Once on a
 // connection: somebody else may have done it.
-func (c *conversation) createAgain(tx *sealedTx) (bool, error) {
+func (c *conversation) createAgain(tx *records.Tx) (bool, error) {
 	was, is := c.rec.Incarnation, c.hello.Incarnation
 	unknown := was == protocol.Incarnation{} || is == protocol.Incarnation{}
-	if c.rewind.created || c.rec.Status != StatusActive || unknown || was == is {
+	if c.rewind.created || c.rec.Status != chat.StatusActive || unknown || was == is {
 		return false, nil
 	}
 	oldest, err := c.oldestReplay(tx)
@@ -199,11 +195,11 @@ func (c *conversation) createAgain(tx *sealedTx) (bool, error) {
 
 // openedEarlier deals with a channel that was opened at an earlier epoch than
 // the group's.
-func (c *conversation) openedEarlier(tx *sealedTx, state protocol.ChannelState) error {
+func (c *conversation) openedEarlier(tx *records.Tx, state protocol.ChannelState) error {
 	at := c.rewind.at
 	if state.Epoch < at.epoch { // it opened what it says is yet to come
 		c.phase, c.rewind.at = phaseClosed, nil
-		c.channel.failed(c.now(), errCredit)
+		c.channel.Failed(c.now(), errCredit)
 		return nil
 	}
 	if c.rewind.probing {
@@ -223,7 +219,7 @@ func (c *conversation) openedEarlier(tx *sealedTx, state protocol.ChannelState) 
 
 // refusedEarlier goes on with the next epoch if the server does not have one
 // that is read again, and reports whether that was so.
-func (c *conversation) refusedEarlier(tx *sealedTx) (bool, error) {
+func (c *conversation) refusedEarlier(tx *records.Tx) (bool, error) {
 	at := c.rewind.at
 	if at == nil || c.rewind.probing {
 		return false, nil
@@ -233,15 +229,15 @@ func (c *conversation) refusedEarlier(tx *sealedTx) (bool, error) {
 
 // endAtBranch ends a conversation whose other members went on without this device
 // since an epoch. An invitation from there leads beyond that epoch.
-func (c *conversation) endAtBranch(tx *sealedTx, since uint64) error {
+func (c *conversation) endAtBranch(tx *records.Tx, since uint64) error {
 	c.rewind, c.rec.Rewind = rewind{}, nil
 	c.rec.Epoch = min(c.rec.Epoch, since)
-	return c.stop(tx, StatusLost, errBranch)
+	return c.stop(tx, chat.StatusLost, errBranch)
 }
 
 // replayed takes in an entry of an epoch that this device has left: if it is
 // the commit that ended that epoch, the channel is opened at the next one.
-func (c *conversation) replayed(tx *sealedTx, e protocol.Entry) (bool, error) {
+func (c *conversation) replayed(tx *records.Tx, e protocol.Entry) (bool, error) {
 	at := c.rewind.at
 	if at == nil || e.Kind != protocol.KindCommit || e.Epoch != at.epoch {
 		return false, nil
@@ -254,7 +250,7 @@ func (c *conversation) replayed(tx *sealedTx, e protocol.Entry) (bool, error) {
 }
 
 // caughtUpAgain goes on once all entries of an epoch were read again.
-func (c *conversation) caughtUpAgain(tx *sealedTx) error {
+func (c *conversation) caughtUpAgain(tx *records.Tx) error {
 	at := c.rewind.at
 	switch {
 	case at == nil:
@@ -279,13 +275,13 @@ func (c *conversation) caughtUpAgain(tx *sealedTx) error {
 	return nil
 }
 
-func (in inputReplayed) step(c *conversation, _ *sealedTx) error {
+func (in inputReplayed) step(c *conversation, _ *records.Tx) error {
 	if in.opening != c.opening || c.phase != phaseReplaying || !errors.As(in.err, new(*protocol.Error)) {
 		return nil
 	}
 	c.phase = phaseClosed
 	if !errors.Is(in.err, &protocol.Error{Code: protocol.CodeStaleEpoch}) { // else somebody was faster
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 	}
 	return nil
 }
@@ -300,7 +296,7 @@ func (c *conversation) rewindAt() time.Time {
 }
 
 // resumeRewind reads a channel again of which that was put off.
-func (c *conversation) resumeRewind(tx *sealedTx) error {
+func (c *conversation) resumeRewind(tx *records.Tx) error {
 	if at := c.rewindAt(); at.IsZero() || c.now().Before(at) {
 		return nil
 	}
@@ -308,7 +304,7 @@ func (c *conversation) resumeRewind(tx *sealedTx) error {
 }
 
 // endRewind sends again what the server lost, and says so in the history.
-func (c *conversation) endRewind(tx *sealedTx) error {
+func (c *conversation) endRewind(tx *records.Tx) error {
 	since, now := c.rec.Rewind.Since, c.now().Unix()
 	there := c.rewind.sent
 	c.rewind = rewind{}
@@ -321,12 +317,12 @@ func (c *conversation) endRewind(tx *sealedTx) error {
 	c.rec.Rewind = nil
 	c.rec.Resends++
 	c.touch()
-	if c.rec.Status != StatusActive {
+	if c.rec.Status != chat.StatusActive {
 		return nil
 	}
 	lost, err := c.resend(tx, since, there)
 	if err != nil {
 		return err
 	}
-	return c.notice(tx, c.self.address.String(), noticeRecord{Kind: NoticeServerWentBack, Count: uint64(lost)})
+	return c.notice(tx, c.self.address.String(), records.Notice{Kind: chat.NoticeServerWentBack, Count: uint64(lost)})
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
@@ -45,7 +47,7 @@ func TestSavedFilesStayInTheirFolder(t *testing.T) {
 		outer := t.TempDir()
 		dir := filepath.Join(outer, "in")
 		for i, expected := range []string{want, strings.TrimSuffix(want, ".txt") + " (2)" + map[bool]string{true: ".txt"}[strings.HasSuffix(want, ".txt")]} {
-			path, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir)
+			path, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir)
 			must(t, err)
 			if path != filepath.Join(dir, expected) {
 				t.Errorf("%q was saved %d as %q, want %q", name, i, path, expected)
@@ -70,11 +72,11 @@ func TestSaveFollowsNoLinks(t *testing.T) {
 	part := filepath.Join(dir, "."+c.ID.String()[:16]+"-"+string(rune('0'+c.Index))+".part")
 	must(t, os.Symlink(elsewhere, part))
 	must(t, os.Symlink(elsewhere, filepath.Join(dir, "file.txt")))
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
 		t.Error("a link was written through")
 	}
 	must(t, os.Remove(part))
-	path, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir)
+	path, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir)
 	if err != nil || filepath.Base(path) != "file (2).txt" {
 		t.Errorf("%q, %v", path, err)
 	}
@@ -91,7 +93,7 @@ func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
 	blob := c.Blob
 	dir := t.TempDir()
 	blob.Cut = 150_000
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
 		t.Error("half a file was saved")
 	}
 	if got := names(t, dir); len(got) != 1 || !strings.HasSuffix(got[0], ".part") {
@@ -99,7 +101,7 @@ func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
 	}
 	blob.Data[200_000] ^= 1
 	blob.Cut = 0
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); !errors.Is(err, attach.ErrCorrupt) {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir); !errors.Is(err, attach.ErrCorrupt) {
 		t.Errorf("a changed blob: %v", err)
 	}
 	if got := names(t, dir); len(got) != 0 {
@@ -107,12 +109,12 @@ func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
 	}
 	blob.Data[200_000] ^= 1
 	blob.Cut = 150_000
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir); err == nil {
 		t.Error("half a file was saved")
 	}
 	blob.Cut = 0
 	clear(blob.Data[:100]) // which is not asked for again
-	path, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, dir)
+	path, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, dir)
 	must(t, err)
 	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, plain) {
 		t.Errorf("%d bytes, %v", len(b), err)
@@ -122,7 +124,7 @@ func TestDownloadsResumeAndNoticeChanges(t *testing.T) {
 // An attachment elsewhere is not fetched: that server would see who reads it.
 func TestAttachmentsElsewhereAreNotFetched(t *testing.T) {
 	c := received(t, "file", "tracker.example", []byte("x"))
-	if _, err := c.Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil {
+	if _, err := c.Files().Save(t.Context(), c.Conv, c.ID, c.Index, t.TempDir()); err == nil {
 		t.Error("it was fetched")
 	}
 	if len(c.Blob.Hosts) > 0 {
@@ -138,19 +140,19 @@ func TestFilesOnDiskAreOpenedThere(t *testing.T) {
 		id := group(t, a, b)
 		path, plain := filepath.Join(t.TempDir(), "file"), photo('a')
 		must(t, os.WriteFile(path, plain, 0o600))
-		m, err := a.Send(t.Context(), id, client.Draft{Files: []string{path}})
+		m, err := a.Send(t.Context(), id, chat.Draft{Files: []string{path}})
 		must(t, err)
 		pass(time.Minute)
 		theirs := b.history(id)[0]
-		_, err = b.Save(t.Context(), id, theirs.ID, theirs.Attachments[0].Index, t.TempDir())
+		_, err = b.Files().Save(t.Context(), id, theirs.ID, theirs.Attachments[0].Index, t.TempDir())
 		must(t, err)
 		offline(net)
-		own, err := a.Message(id, m.ID)
+		own, err := a.Messages().Message(id, m.ID)
 		must(t, err)
 		a.wantOpened(own, plain)
 		b.wantOpened(theirs, plain)
 		must(t, os.WriteFile(path, []byte("something else"), 0o600))
-		if _, err := a.opened(own); !errors.Is(err, client.ErrOffline) {
+		if _, err := a.opened(own); !errors.Is(err, backend.ErrOffline) {
 			t.Errorf("a changed file: %v", err)
 		}
 		online(net)

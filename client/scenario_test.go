@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -85,14 +85,14 @@ func TestRolesAreLookedAtWhenAChangeIsMade(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true) // mallory is honest here
 		x.mallory.way.Partition("", true)
-		must(t, x.mallory.Rename(t.Context(), x.id, "Renamed"))
-		must(t, x.alice.SetRole(t.Context(), x.id, x.mallory.Address(), client.RoleMember))
+		must(t, x.mallory.Groups().Rename(t.Context(), x.id, "Renamed"))
+		must(t, x.alice.Groups().SetRole(t.Context(), x.id, x.mallory.Address(), chat.RoleMember))
 		pass(time.Second)
 		x.mallory.failed()
 		x.mallory.way.Partition("", false)
 		pass(time.Minute)
 		failed := x.mallory.failed()
-		if len(failed) != 1 || !errors.Is(failed[0], client.ErrNotAllowed) {
+		if len(failed) != 1 || !errors.Is(failed[0], chat.ErrNotAllowed) {
 			t.Errorf("mallory was told %v", failed)
 		}
 		x.talks(t)
@@ -108,14 +108,14 @@ func TestNothingIsSaidAfterLeaving(t *testing.T) {
 		x.mallory.say(x.id, "before")
 		must(t, x.mallory.Leave(t.Context(), x.id))
 		must(t, x.mallory.Leave(t.Context(), x.id))
-		if _, err := x.mallory.Send(t.Context(), x.id, client.Draft{Text: "after"}); !errors.Is(err, client.ErrClosed) {
+		if _, err := x.mallory.Send(t.Context(), x.id, chat.Draft{Text: "after"}); !errors.Is(err, chat.ErrClosed) {
 			t.Errorf("sending after leaving: %v", err)
 		}
 		x.mallory.failed()
 		x.mallory.way.Partition("", false)
 		pass(time.Minute)
 		want(t, "alice", x.alice.texts(x.id), []string{"before"})
-		if c := x.mallory.status(x.id); c.Status != client.StatusLeft {
+		if c := x.mallory.status(x.id); c.Status != chat.StatusLeft {
 			t.Errorf("%v", c.Status)
 		}
 		if f := x.mallory.failed(); len(f) > 0 {
@@ -134,7 +134,7 @@ func TestDeparturesAreCommittedAfterARestart(t *testing.T) {
 		pass(500 * time.Millisecond)
 		x.bob.restart()
 		pass(time.Minute)
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
 		if len(members) != 2 {
 			t.Errorf("%v", members)
@@ -149,12 +149,12 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		send := func(p *person, text string) {
-			_, err := p.Send(t.Context(), x.id, client.Draft{Text: text, Expire: time.Hour})
+			_, err := p.Send(t.Context(), x.id, chat.Draft{Text: text, Expire: time.Hour})
 			must(t, err)
 		}
 		send(x.alice, "short-lived")
 		pass(time.Second)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		pass(time.Second)
 		x.mallory.Close()
 		x.bob.way.Partition("", true)
@@ -169,7 +169,7 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 			if n, err := p.Stored(x.id); err != nil || n != 0 {
 				t.Errorf("%v still stores %d messages, %v", p.Address(), n, err)
 			}
-			must(t, p.TakeInbox(func(r client.Received) error { return fmt.Errorf("%q is still to be read", r.Message.Text) }))
+			must(t, p.TakeInbox(func(r chat.Received) error { return fmt.Errorf("%q is still to be read", r.Message.Text) }))
 		}
 		if c := x.bob.status(x.id); c.Waiting != 0 {
 			t.Errorf("bob has %d messages waiting", c.Waiting)
@@ -181,14 +181,14 @@ func TestExpiredMessagesAreGone(t *testing.T) {
 func TestLongExpiry(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
-		must(t, x.alice.SetTimer(t.Context(), x.id, client.MaxExpiry))
+		must(t, x.alice.Groups().SetTimer(t.Context(), x.id, chat.MaxExpiry))
 		pass(time.Second)
 		x.talks(t)
-		for _, bad := range []time.Duration{-time.Second, time.Millisecond, client.MaxExpiry + time.Second} {
-			if err := x.alice.SetTimer(t.Context(), x.id, bad); err == nil {
+		for _, bad := range []time.Duration{-time.Second, time.Millisecond, chat.MaxExpiry + time.Second} {
+			if err := x.alice.Groups().SetTimer(t.Context(), x.id, bad); err == nil {
 				t.Errorf("a timer of %v", bad)
 			}
-			if _, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "x", Expire: bad}); err == nil {
+			if _, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "x", Expire: bad}); err == nil {
 				t.Errorf("an expiry of %v", bad)
 			}
 		}
@@ -283,14 +283,14 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		carol := join(t, x.net, "carol", host)
-		must(t, x.alice.Block(t.Context(), carol.Address()))
-		if err := x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}); err == nil {
+		must(t, x.alice.People().Block(t.Context(), carol.Address()))
+		if err := x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}); err == nil {
 			t.Error("a blocked person was added")
 		}
 		if _, err := x.alice.Direct(t.Context(), carol.Address()); err == nil {
 			t.Error("a conversation with a blocked person began")
 		}
-		if c, err := x.alice.Contact(carol.Address()); err != nil || !c.Blocked {
+		if c, err := x.alice.People().Contact(carol.Address()); err != nil || !c.Blocked {
 			t.Errorf("%+v, %v", c, err)
 		}
 		// What she sends is neither shown nor told.
@@ -299,14 +299,14 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 		must(t, err)
 		must(t, carol.ConnectConversation(id))
 		pass(time.Minute)
-		if _, err := x.alice.Conversation(id); !errors.Is(err, client.ErrNoConversation) {
+		if _, err := x.alice.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Errorf("alice heard of it: %v", err)
 		}
 		if f := x.alice.failed(); len(f) > 0 {
 			t.Errorf("alice was told %v", f)
 		}
-		must(t, x.alice.Unblock(carol.Address()))
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.People().Unblock(carol.Address()))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 	})
 }
 
@@ -318,21 +318,21 @@ func TestTheUnconfirmedAreNotShown(t *testing.T) {
 		id := group(t, a, b)
 		a.say(id, "one")
 		b.way.Partition("there.example", true)
-		must(t, a.AddMembers(t.Context(), id, []account.Address{c.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{c.Address()}))
 		pass(time.Second)
 		c.accept()
 		m := a.say(id, "two")
 		pass(time.Second)
-		must(t, c.React(t.Context(), id, m.ID, "x", false))
-		must(t, c.SetProfile(t.Context(), "Carol"))
+		must(t, c.Messages().React(t.Context(), id, m.ID, "x", false))
+		must(t, c.Account().SetProfile(t.Context(), "Carol"))
 		said := c.say(id, "three")
-		must(t, c.Edit(t.Context(), id, said.ID, "four"))
+		must(t, c.Messages().Edit(t.Context(), id, said.ID, "four"))
 		pass(time.Minute)
 		want(t, "bob", b.texts(id), []string{"one", "two"})
 		if r := b.history(id)[1].Reactions; len(r) > 0 {
 			t.Errorf("bob sees %v", r)
 		}
-		if k, err := b.Contact(c.Address()); err != nil || k.Profile != "" {
+		if k, err := b.People().Contact(c.Address()); err != nil || k.Profile != "" {
 			t.Errorf("%+v, %v", k, err)
 		}
 		must(t, c.Leave(t.Context(), id)) // and is gone before bob can ask
@@ -344,7 +344,7 @@ func TestTheUnconfirmedAreNotShown(t *testing.T) {
 		if r := b.history(id)[1].Reactions; len(r) != 1 {
 			t.Errorf("bob sees %v", r)
 		}
-		if k, err := b.Contact(c.Address()); err != nil || k.Profile != "Carol" {
+		if k, err := b.People().Contact(c.Address()); err != nil || k.Profile != "Carol" {
 			t.Errorf("%+v, %v", k, err)
 		}
 		must(t, b.Idle(id))
@@ -378,7 +378,7 @@ func TestAServerInTroubleIsNoImpostor(t *testing.T) {
 				if err := b.Accept(t.Context(), id); err == nil {
 					t.Error("somebody was let in whom nobody vouched for")
 				}
-				if c := b.status(id); c.Status != client.StatusRequest {
+				if c := b.status(id); c.Status != chat.StatusRequest {
 					t.Errorf("%v: %s", c.Status, c.Reason)
 				}
 				net.Server(host).SetFaults(fakeserver.Faults{})
@@ -442,7 +442,7 @@ func TestAttachments(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "file.txt")
 				must(t, os.WriteFile(path, []byte(content), 0o600))
 				x.alice.way.Partition("", true)
-				_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Files: []string{path}})
+				_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "see", Files: []string{path}})
 				must(t, err)
 				pass(0) // so that nobody has the file open
 				happen(x, path)
@@ -452,7 +452,7 @@ func TestAttachments(t *testing.T) {
 				x.alice.say(x.id, "after")
 				pass(10 * time.Minute)
 				if strings.HasPrefix(name, "the file") {
-					if m := x.alice.history(x.id)[0]; m.State != client.StateFailed || m.Reason.Text == "" {
+					if m := x.alice.history(x.id)[0]; m.State != chat.StateFailed || m.Reason.Text == "" {
 						t.Errorf("%v, %q", m.State, m.Reason.Text)
 					}
 					want(t, "bob", x.bob.texts(x.id), []string{"after"})
@@ -464,7 +464,7 @@ func TestAttachments(t *testing.T) {
 					t.Fatalf("bob has %q", texts)
 				}
 				m := x.bob.history(x.id)[place]
-				saved, err := x.bob.Save(t.Context(), x.id, m.ID, m.Attachments[0].Index, filepath.Join(t.TempDir(), "in"))
+				saved, err := x.bob.Files().Save(t.Context(), x.id, m.ID, m.Attachments[0].Index, filepath.Join(t.TempDir(), "in"))
 				must(t, err)
 				got, err := os.ReadFile(saved)
 				must(t, err)
@@ -482,11 +482,11 @@ func TestForgetInbox(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.say(x.id, "one")
 		pass(time.Second)
-		must(t, x.bob.ForgetInbox())
+		must(t, x.bob.Messages().ForgetInbox())
 		x.alice.say(x.id, "two")
 		pass(time.Second)
 		var texts []string
-		must(t, x.bob.TakeInbox(func(r client.Received) error {
+		must(t, x.bob.TakeInbox(func(r chat.Received) error {
 			texts = append(texts, r.Message.Text)
 			return nil
 		}))

@@ -8,10 +8,10 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fold"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -24,44 +24,21 @@ const searchStep = 512
 // decoding, which takes half of the time of a search.
 const minAttachmentOverhead = 160
 
-// Fold returns what a search compares a text by: without regard to case and
-// accents, however the text was typed.
-func Fold(text string) string { return fold.Text(text) }
-
-// A SearchQuery says which messages are looked for: those to which all that is
-// set applies.
-type SearchQuery struct {
-	// Text has the words that the message, or the names of its files, contain:
-	// all of them, without regard to case and accents.
-	Text string
-	In   ConversationID
-	From account.Address
-	// Since and Until bound the time at which the sender sent it; Until itself
-	// is outside.
-	Since, Until time.Time
-	// Files: it has attachments.
-	Files bool
-	// Limit is how many messages are wanted; 0 is all.
-	Limit int
-	// Before is the last message of a search that is gone on with.
-	Before content.MessageID
-}
-
 // Search calls fn for the messages that a query finds, until it returns false
 // or ctx ends: conversation by conversation, the most recently active first,
 // and in each the newest first.
-func (c *Client) Search(ctx context.Context, q SearchQuery, fn func(Message) bool) error {
-	all, err := c.Conversations()
+func (ms Messages) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Message) bool) error {
+	all, err := ms.c.Conversations()
 	if err != nil {
 		return err
 	}
 	if q.In != "" {
-		all = slices.DeleteFunc(all, func(conv Conversation) bool { return conv.ID != q.In })
+		all = slices.DeleteFunc(all, func(conv chat.Conversation) bool { return conv.ID != q.In })
 		if len(all) == 0 {
-			return ErrNoConversation
+			return chat.ErrNoConversation
 		}
 	}
-	s := searcher{client: c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
+	s := searcher{client: ms.c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
 	if all, err = s.goOn(all); err != nil {
 		return err
 	}
@@ -77,52 +54,51 @@ func (c *Client) Search(ctx context.Context, q SearchQuery, fn func(Message) boo
 
 type searcher struct {
 	client *Client
-	query  SearchQuery
+	query  chat.SearchQuery
 	words  []string
 	from   uint64 // where to begin in the next conversation
 	found  int
-	fn     func(Message) bool
+	fn     func(chat.Message) bool
 }
 
 // goOn finds where an earlier search ended, and leaves out the conversations
 // that it dealt with.
-func (s *searcher) goOn(all []Conversation) ([]Conversation, error) {
+func (s *searcher) goOn(all []chat.Conversation) ([]chat.Conversation, error) {
 	if s.query.Before.IsZero() {
 		return all, nil
 	}
 	for i, conv := range all {
-		err := s.client.viewConversation(conv.ID, func(tx *sealedTx, k cid, _ *convRecord) error {
-			machine := conversation{id: k}
-			order, err := machine.messageOrder(tx, s.query.Before)
+		err := s.client.viewConversation(conv.ID, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+			order, err := records.MessageOrder(tx, k, s.query.Before)
 			if order > 0 {
 				s.from = order - 1
 			}
 			return err
 		})
-		if err != nil && !errors.Is(err, ErrNoConversation) {
+		if err != nil && !errors.Is(err, chat.ErrNoConversation) {
 			return nil, err
 		}
 		if s.from != math.MaxUint64 {
 			return all[i:], nil
 		}
 	}
-	return nil, ErrNoMessage
+	return nil, chat.ErrNoMessage
 }
 
 // search looks through one conversation. It reports whether to go on with the
 // next one.
-func (s *searcher) search(ctx context.Context, id ConversationID) (bool, error) {
+func (s *searcher) search(ctx context.Context, id chat.ConversationID) (bool, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return false, context.Cause(ctx)
 		}
-		var hits []Message
+		var hits []chat.Message
 		end := true
-		err := s.client.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) (err error) {
+		err := s.client.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) (err error) {
 			hits, end, err = s.step(s.client.pager(tx, k, id))
 			return err
 		})
-		if errors.Is(err, ErrNoConversation) { // deleted meanwhile
+		if errors.Is(err, chat.ErrNoConversation) { // deleted meanwhile
 			return true, nil
 		}
 		if err != nil {
@@ -141,14 +117,14 @@ func (s *searcher) search(ctx context.Context, id ConversationID) (bool, error) 
 }
 
 // step looks at the next messages, and reports whether they were the last.
-func (s *searcher) step(p *pager) (hits []Message, end bool, err error) {
+func (s *searcher) step(p *pager) (hits []chat.Message, end bool, err error) {
 	seen := 0
 	end = true
-	err = p.walk(s.from, true, func(order uint64, rec *messageRecord) (bool, error) {
+	err = p.walk(s.from, true, func(order uint64, rec *records.Message) (bool, error) {
 		s.from = order - 1
 		seen++
 		if s.matches(rec) {
-			m, err := p.message(p.id, p.conv, order, rec)
+			m, err := p.Message(p.id, p.conv, order, rec)
 			if err != nil {
 				return false, err
 			}
@@ -160,13 +136,13 @@ func (s *searcher) step(p *pager) (hits []Message, end bool, err error) {
 	return hits, end, err
 }
 
-func (s *searcher) matches(rec *messageRecord) bool {
+func (s *searcher) matches(rec *records.Message) bool {
 	q := &s.query
 	switch {
 	case rec.Notice || rec.Deleted,
 		!q.From.IsZero() && rec.From != q.From.String(),
-		!q.Since.IsZero() && rec.sent() < millis(q.Since),
-		!q.Until.IsZero() && rec.sent() >= millis(q.Until):
+		!q.Since.IsZero() && rec.SentMillis() < records.Millis(q.Since),
+		!q.Until.IsZero() && rec.SentMillis() >= records.Millis(q.Until):
 		return false
 	}
 	if !q.Files && s.contains(rec.Text) {
@@ -187,7 +163,7 @@ func (s *searcher) contains(text string) bool {
 
 // fileNames returns the names of a message's attachments, and whether there
 // are any.
-func fileNames(rec *messageRecord) (names string, any bool) {
+func fileNames(rec *records.Message) (names string, any bool) {
 	if len(rec.Content) == 0 || rec.Text != "" && !rec.Edited && len(rec.Content) < len(rec.Text)+minAttachmentOverhead {
 		return "", false
 	}

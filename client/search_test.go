@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
-func (p *person) search(q client.SearchQuery) (found []string) {
+func (p *person) search(q chat.SearchQuery) (found []string) {
 	p.t.Helper()
-	must(p.t, p.Search(p.t.Context(), q, func(m client.Message) bool {
+	must(p.t, p.Messages().Search(p.t.Context(), q, func(m chat.Message) bool {
 		found = append(found, m.Text)
-		_, err := p.Message(m.Conversation, m.ID) // whoever searches may ask for more
+		_, err := p.Messages().Message(m.Conversation, m.ID) // whoever searches may ask for more
 		must(p.t, err)
 		return true
 	}))
@@ -39,48 +39,48 @@ func TestSearch(t *testing.T) {
 		pass(time.Second)
 		edited := x.alice.say(x.id, "no")
 		gone := x.alice.say(x.id, "cafe, deleted")
-		_, err = x.alice.Send(t.Context(), x.id, client.Draft{Text: "cafe, expired", Expire: time.Minute})
+		_, err = x.alice.Send(t.Context(), x.id, chat.Draft{Text: "cafe, expired", Expire: time.Minute})
 		must(t, err)
-		kept, err := x.alice.Attach(t.Context(), "Menü.pdf", "application/pdf", bytes.NewReader([]byte("x")))
+		kept, err := x.alice.Files().Attach(t.Context(), "Menü.pdf", "application/pdf", bytes.NewReader([]byte("x")))
 		must(t, err)
-		_, err = x.alice.Send(t.Context(), x.id, client.Draft{Text: "look", Attached: []client.FileID{kept}})
+		_, err = x.alice.Send(t.Context(), x.id, chat.Draft{Text: "look", Attached: []chat.FileID{kept}})
 		must(t, err)
 		pass(time.Second)
-		must(t, x.alice.Edit(t.Context(), x.id, edited.ID, "the other cafe"))
-		must(t, x.alice.Delete(t.Context(), x.id, gone.ID))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, edited.ID, "the other cafe"))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, gone.ID))
 		pass(time.Hour)
 		all := []string{"the other cafe", "which CAFÉ, at the Straße?", "Let us meet at the Café", "a cafe elsewhere"}
 		for _, c := range []struct {
 			name string
-			q    client.SearchQuery
+			q    chat.SearchQuery
 			want []string
 		}{
-			{"one word", client.SearchQuery{Text: "CAFÉ"}, all},
-			{"several words", client.SearchQuery{Text: " the cafe "}, all[:3]},
-			{"none", client.SearchQuery{Text: "tea"}, nil},
-			{"ligatures", client.SearchQuery{Text: "strasse"}, all[1:2]},
-			{"before it was edited", client.SearchQuery{Text: "no"}, nil},
-			{"in one conversation", client.SearchQuery{Text: "cafe", In: other}, all[3:]},
-			{"from somebody", client.SearchQuery{Text: "cafe", From: x.mallory.Address()}, all[1:2]},
-			{"since", client.SearchQuery{Text: "cafe", Since: noon}, all[:2]},
-			{"until", client.SearchQuery{Text: "cafe", Until: noon}, all[2:]},
-			{"limit", client.SearchQuery{Text: "cafe", Limit: 2}, all[:2]},
-			{"on", client.SearchQuery{Text: "cafe", Before: first.ID}, all[3:]},
-			{"files", client.SearchQuery{Files: true}, []string{"look"}},
-			{"names of files", client.SearchQuery{Text: "menu"}, []string{"look"}},
-			{"text and name", client.SearchQuery{Text: "look menu"}, []string{"look"}},
-			{"files of that name", client.SearchQuery{Text: "cafe", Files: true}, nil},
+			{"one word", chat.SearchQuery{Text: "CAFÉ"}, all},
+			{"several words", chat.SearchQuery{Text: " the cafe "}, all[:3]},
+			{"none", chat.SearchQuery{Text: "tea"}, nil},
+			{"ligatures", chat.SearchQuery{Text: "strasse"}, all[1:2]},
+			{"before it was edited", chat.SearchQuery{Text: "no"}, nil},
+			{"in one conversation", chat.SearchQuery{Text: "cafe", In: other}, all[3:]},
+			{"from somebody", chat.SearchQuery{Text: "cafe", From: x.mallory.Address()}, all[1:2]},
+			{"since", chat.SearchQuery{Text: "cafe", Since: noon}, all[:2]},
+			{"until", chat.SearchQuery{Text: "cafe", Until: noon}, all[2:]},
+			{"limit", chat.SearchQuery{Text: "cafe", Limit: 2}, all[:2]},
+			{"on", chat.SearchQuery{Text: "cafe", Before: first.ID}, all[3:]},
+			{"files", chat.SearchQuery{Files: true}, []string{"look"}},
+			{"names of files", chat.SearchQuery{Text: "menu"}, []string{"look"}},
+			{"text and name", chat.SearchQuery{Text: "look menu"}, []string{"look"}},
+			{"files of that name", chat.SearchQuery{Text: "cafe", Files: true}, nil},
 		} {
 			want(t, c.name, x.bob.search(c.q), c.want)
 		}
-		for _, bad := range []client.SearchQuery{{In: "nowhere"}, {Before: content.MessageID{1}}} {
-			if err := x.bob.Search(t.Context(), bad, func(client.Message) bool { return true }); err == nil {
+		for _, bad := range []chat.SearchQuery{{In: "nowhere"}, {Before: content.MessageID{1}}} {
+			if err := x.bob.Messages().Search(t.Context(), bad, func(chat.Message) bool { return true }); err == nil {
 				t.Errorf("%+v found something", bad)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := x.bob.Search(ctx, client.SearchQuery{}, func(client.Message) bool { return true }); !errors.Is(err, context.Canceled) {
+		if err := x.bob.Messages().Search(ctx, chat.SearchQuery{}, func(chat.Message) bool { return true }); !errors.Is(err, context.Canceled) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -94,12 +94,12 @@ func TestSearchGoesOn(t *testing.T) {
 		id, err := x.alice.CreateGroup(t.Context(), "Long", nil)
 		must(t, err)
 		must(t, x.alice.Flood(id, 1200, func(i int) string { return fmt.Sprint("message ", i) }))
-		all := x.alice.search(client.SearchQuery{Text: "5 message"})
+		all := x.alice.search(chat.SearchQuery{Text: "5 message"})
 		var paged []string
-		q := client.SearchQuery{Text: "5 message", Limit: 100}
+		q := chat.SearchQuery{Text: "5 message", Limit: 100}
 		for more := true; more; {
 			more = false
-			must(t, x.alice.Search(t.Context(), q, func(m client.Message) bool {
+			must(t, x.alice.Messages().Search(t.Context(), q, func(m chat.Message) bool {
 				paged, q.Before, more = append(paged, m.Text), m.ID, true
 				return true
 			}))
@@ -120,7 +120,7 @@ func BenchmarkSearch(b *testing.B) {
 	for name, text := range map[string]string{"plain": "nowhere", "accents": "nïrgends"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				must(b, c.Search(b.Context(), client.SearchQuery{Text: text}, func(client.Message) bool { return true }))
+				must(b, c.Messages().Search(b.Context(), chat.SearchQuery{Text: text}, func(chat.Message) bool { return true }))
 			}
 		})
 	}

@@ -8,34 +8,39 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // queue adds an item to the end of the outbox.
-func (c *conversation) queue(tx *sealedTx, rec outboxRecord) (*outItem, error) {
+func (c *conversation) queue(tx *records.Tx, rec records.OutboxItem) (*outItem, error) {
 	c.rec.NextItem++
-	rec.Version = recordVersion
-	item := &outItem{outboxRecord: rec, n: c.rec.NextItem}
+	rec.Version = records.Version
+	item := &outItem{OutboxItem: rec, n: c.rec.NextItem}
 	c.outbox = append(c.outbox, item)
 	c.touch()
 	return item, c.saveItem(tx, item)
 }
 
-func (c *conversation) itemKey(n uint64) []byte { return key(tableOutbox, c.id[:], number(n)) }
-
-func (c *conversation) saveItem(tx *sealedTx, item *outItem) error {
-	return tx.save(c.itemKey(item.n), &item.outboxRecord)
+func (c *conversation) itemKey(n uint64) []byte {
+	return records.Key(records.TableOutbox, c.id[:], records.Number(n))
 }
 
-func (c *conversation) dropItem(tx *sealedTx, item *outItem) error {
+func (c *conversation) saveItem(tx *records.Tx, item *outItem) error {
+	return tx.Save(c.itemKey(item.n), &item.OutboxItem)
+}
+
+func (c *conversation) dropItem(tx *records.Tx, item *outItem) error {
 	c.outbox = slices.DeleteFunc(c.outbox, func(o *outItem) bool { return o == item })
 	c.touch()
 	if err := c.releaseFiles(tx, item); err != nil {
 		return err
 	}
-	return tx.delete(c.itemKey(item.n))
+	return tx.Delete(c.itemKey(item.n))
 }
 
 // pendingItems counts what is still to be put into the channel.
@@ -58,7 +63,7 @@ func (o *outItem) unstage() {
 }
 
 // pump does whatever can be done next.
-func (c *conversation) pump(tx *sealedTx) error {
+func (c *conversation) pump(tx *records.Tx) error {
 	if err := c.resumeRewind(tx); err != nil {
 		return err
 	}
@@ -68,8 +73,8 @@ func (c *conversation) pump(tx *sealedTx) error {
 	c.deleteChannel()
 	c.confirm()
 	c.sendInvitations()
-	leaving := c.rec.Status == StatusLeft && c.needsChannel()
-	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != StatusActive && !leaving || !c.posts.ready(c.now()) {
+	leaving := c.rec.Status == chat.StatusLeft && c.needsChannel()
+	if c.phase != phaseLive || c.waiting != nil || c.rec.Status != chat.StatusActive && !leaving || !c.posts.Ready(c.now()) {
 		return nil
 	}
 	if !leaving {
@@ -117,13 +122,13 @@ func (o *outItem) plain() bool { return o.Change == nil && !o.Leave }
 // to a group whose servers cannot be reached.
 func (c *conversation) canSkip(item *outItem) bool {
 	return item.Change != nil && c.state.Group && len(item.Change.Add) > 0 && len(item.Ciphertext) == 0 &&
-		item.packages == nil && item.lookups.wait > 0 && (item.working || !item.lookups.ready(c.now()))
+		item.packages == nil && item.lookups.Wait > 0 && (item.working || !item.lookups.Ready(c.now()))
 }
 
 // planCommit puts a commit of what others proposed at the head of the outbox:
 // before that, MLS lets nobody send.
-func (c *conversation) planCommit(tx *sealedTx) error {
-	if len(c.group.PendingProposals()) == 0 || c.rec.Status == StatusLeft {
+func (c *conversation) planCommit(tx *records.Tx) error {
+	if len(c.group.PendingProposals()) == 0 || c.rec.Status == chat.StatusLeft {
 		return nil
 	}
 	due := !c.commitAt.IsZero() && !c.now().Before(c.commitAt)
@@ -136,7 +141,7 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 			return nil // first that; any commit takes the proposals with it
 		}
 	}
-	item, err := c.queue(tx, outboxRecord{Change: &changeRecord{Pending: true}})
+	item, err := c.queue(tx, records.OutboxItem{Change: &records.Change{Pending: true}})
 	if err != nil {
 		return err
 	}
@@ -146,7 +151,7 @@ func (c *conversation) planCommit(tx *sealedTx) error {
 
 // advance takes an item one step further. It reports whether the next one may
 // go, too.
-func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bool, err error) {
+func (c *conversation) advance(tx *records.Tx, item *outItem, inFlight int) (on bool, err error) {
 	if item.working || !item.plain() && inFlight > 0 {
 		return false, nil // let the messages before a change arrive in this epoch
 	}
@@ -158,10 +163,10 @@ func (c *conversation) advance(tx *sealedTx, item *outItem, inFlight int) (on bo
 	if item.Leave && len(c.members()) == 1 { // the others have left meanwhile, and nobody could grant it
 		c.rec.Gone = true
 		c.planChannelDeletion()
-		return false, errors.Join(c.dropItem(tx, item), c.stop(tx, StatusLeft, nil))
+		return false, errors.Join(c.dropItem(tx, item), c.stop(tx, chat.StatusLeft, nil))
 	}
 	if item.Leave && c.isLastOwner(c.state) {
-		return true, c.fail(tx, item, ErrLastOwner) // the successor has left meanwhile
+		return true, c.fail(tx, item, chat.ErrLastOwner) // the successor has left meanwhile
 	}
 	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
 		return false, nil // nothing is said to somebody nobody vouched for
@@ -189,7 +194,7 @@ func (c *conversation) sealed(item *outItem) bool {
 
 // encrypt makes the envelope of a message. The error is one of the message
 // alone, unless the transaction failed.
-func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
+func (c *conversation) encrypt(tx *records.Tx, item *outItem) error {
 	var (
 		message []byte
 		delta   mls.Delta
@@ -213,14 +218,14 @@ func (c *conversation) encrypt(tx *sealedTx, item *outItem) error {
 
 // wrap puts a payload into an envelope of the present epoch and keeps it with
 // the item.
-func (c *conversation) wrap(tx *sealedTx, item *outItem, kind protocol.EntryKind, payload envelope.Payload) error {
+func (c *conversation) wrap(tx *records.Tx, item *outItem, kind protocol.EntryKind, payload envelope.Payload) error {
 	epoch := c.group.Epoch()
 	k, ok, err := c.envelopeKey(tx, epoch)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return errDamaged
+		return records.ErrDamaged
 	}
 	item.Ciphertext, err = envelope.Seal(k, envelope.Place{Channel: c.rec.Channel, Epoch: epoch, Kind: kind}, payload)
 	if err != nil {
@@ -251,8 +256,8 @@ func (c *conversation) post(item *outItem) {
 }
 
 // confirmOwnEntry handles an own entry that came back from the channel.
-func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
-	c.posts.reset()
+func (c *conversation) confirmOwnEntry(tx *records.Tx, item *outItem) error {
+	c.posts.Reset()
 	if item.Change != nil {
 		return c.changed(tx, item)
 	}
@@ -261,7 +266,7 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 		if err := c.saveItem(tx, item); err != nil {
 			return err
 		}
-		return c.stop(tx, StatusLeft, nil)
+		return c.stop(tx, chat.StatusLeft, nil)
 	}
 	if err := errors.Join(c.logSent(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, false)); err != nil {
 		return err
@@ -277,9 +282,9 @@ func (c *conversation) confirmOwnEntry(tx *sealedTx, item *outItem) error {
 }
 
 // abandon drops what can no longer be sent.
-func (c *conversation) abandon(tx *sealedTx) error {
+func (c *conversation) abandon(tx *records.Tx) error {
 	for _, item := range slices.Clone(c.outbox) {
-		if err := c.fail(tx, item, ErrClosed); err != nil {
+		if err := c.fail(tx, item, chat.ErrClosed); err != nil {
 			return err
 		}
 	}
@@ -294,35 +299,35 @@ func (c *conversation) commits(item *outItem) bool {
 
 // fail gives up on an item, takes back what it did to other messages, and says
 // why.
-func (c *conversation) fail(tx *sealedTx, item *outItem, why error) error {
+func (c *conversation) fail(tx *records.Tx, item *outItem, why error) error {
 	if item.Change != nil && c.commits(item) {
 		if err := c.discardPending(tx); err != nil {
 			return err
 		}
 	}
-	if item.Leave && c.rec.Status == StatusActive {
+	if item.Leave && c.rec.Status == chat.StatusActive {
 		c.rec.Hidden = false // it goes on, and whoever is in it should know
 	}
 	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, true)); err != nil {
 		return err
 	}
-	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
+	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != chat.StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
 	if asked { // by a person
-		c.out.emit(FailureEvent{conversationID(c.rec.Channel), item.Order != 0, why})
+		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Message: item.Order != 0, Err: why})
 	}
 	if item.Order == 0 {
 		return nil
 	}
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(item.Order)), &rec)
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(item.Order)), &rec)
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause = StateFailed, why.Error(), causeOf(why)
+	rec.State, rec.Reason, rec.Cause = chat.StateFailed, why.Error(), records.CauseOf(why)
 	return c.saveMessage(tx, item.Order, &rec, false)
 }
 
-func (in inputStashed) step(c *conversation, tx *sealedTx) error {
+func (in inputStashed) step(c *conversation, tx *records.Tx) error {
 	if !in.outbox {
 		return c.delivered(tx, in.n, in.err)
 	}
@@ -335,8 +340,8 @@ func (in inputStashed) step(c *conversation, tx *sealedTx) error {
 	case in.err == nil:
 		item.Change.Stash = nil // it is on the server now
 		return c.saveItem(tx, item)
-	case retryable(in.err):
-		c.posts.failed(c.now(), in.err)
+	case link.Retryable(in.err):
+		c.posts.Failed(c.now(), in.err)
 		return nil
 	}
 	return c.fail(tx, item, in.err)

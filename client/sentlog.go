@@ -6,7 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -39,24 +40,26 @@ type sentRecord struct {
 	// Order is the message's place in the history, where its content is; what
 	// has no place there (an edit, a reaction) is in Message.
 	Order   uint64 `cbor:"5,keyasint,omitempty"`
-	Target  uint64 `cbor:"6,keyasint,omitempty"` // as in outboxRecord
+	Target  uint64 `cbor:"6,keyasint,omitempty"` // as in OutboxItem
 	Message []byte `cbor:"7,keyasint,omitempty"`
 	Expire  uint64 `cbor:"8,keyasint,omitempty"` // seconds from At
 	// Uploads are the message's files, which a server may have lost, too.
-	Uploads []uploadRecord `cbor:"9,keyasint,omitempty"`
+	Uploads []records.Upload `cbor:"9,keyasint,omitempty"`
 	// Letter is an invitation instead of an entry.
-	Letter *letterRecord `cbor:"10,keyasint,omitempty"`
+	Letter *records.Letter `cbor:"10,keyasint,omitempty"`
 }
 
-func (c *conversation) sentKey(n uint64) []byte { return key(tableSent, c.id[:], number(n)) }
+func (c *conversation) sentKey(n uint64) []byte {
+	return records.Key(records.TableSent, c.id[:], records.Number(n))
+}
 
 // logSent remembers an item whose entry stands in the channel.
-func (c *conversation) logSent(tx *sealedTx, item *outItem) error {
+func (c *conversation) logSent(tx *records.Tx, item *outItem) error {
 	if !item.plain() || item.Report {
 		return nil
 	}
 	rec := sentRecord{
-		Version: recordVersion, Epoch: c.group.Epoch(), Mark: markOf(item.Ciphertext), At: c.now().Unix(),
+		Version: records.Version, Epoch: c.group.Epoch(), Mark: markOf(item.Ciphertext), At: c.now().Unix(),
 		Order: item.Order, Target: item.Target, Expire: item.Expire, Uploads: item.Uploads,
 	}
 	if item.Order == 0 {
@@ -66,30 +69,30 @@ func (c *conversation) logSent(tx *sealedTx, item *outItem) error {
 }
 
 // logLetter remembers an invitation that was delivered.
-func (c *conversation) logLetter(tx *sealedTx, d *delivery) error {
-	return c.saveSent(tx, d.n, &sentRecord{Version: recordVersion, Epoch: c.group.Epoch(), At: c.now().Unix(), Letter: d.Letter})
+func (c *conversation) logLetter(tx *records.Tx, d *delivery) error {
+	return c.saveSent(tx, d.n, &sentRecord{Version: records.Version, Epoch: c.group.Epoch(), At: c.now().Unix(), Letter: d.Letter})
 }
 
-func (c *conversation) saveSent(tx *sealedTx, n uint64, rec *sentRecord) error {
+func (c *conversation) saveSent(tx *records.Tx, n uint64, rec *sentRecord) error {
 	if n%(maxSentLog/8) == 0 {
 		if err := c.pruneSent(tx); err != nil {
 			return err
 		}
 	}
-	return tx.save(c.sentKey(n), rec)
+	return tx.Save(c.sentKey(n), rec)
 }
 
 // scanSent calls fn for what was sent, in its order, until it returns false.
-func scanSent(tx *sealedTx, id cid, fn func(n uint64, rec *sentRecord) bool) error {
-	return tx.scan(key(tableSent, id[:]), false, func(k, v []byte) (bool, error) {
+func scanSent(tx *records.Tx, id records.CID, fn func(n uint64, rec *sentRecord) bool) error {
+	return tx.Scan(records.Key(records.TableSent, id[:]), false, func(k, v []byte) (bool, error) {
 		var rec sentRecord
-		err := decodeRecord(v, &rec)
-		return err == nil && fn(lastNumber(k), &rec), err
+		err := records.Decode(v, &rec)
+		return err == nil && fn(records.LastNumber(k), &rec), err
 	})
 }
 
 // pruneSent forgets what is too old or too much.
-func (c *conversation) pruneSent(tx *sealedTx) error {
+func (c *conversation) pruneSent(tx *records.Tx) error {
 	oldest := c.now().Add(-sentLogTime).Unix()
 	var all, gone []uint64
 	err := scanSent(tx, c.id, func(n uint64, rec *sentRecord) bool {
@@ -106,10 +109,10 @@ func (c *conversation) pruneSent(tx *sealedTx) error {
 	return c.dropSent(tx, gone, err)
 }
 
-func (c *conversation) dropSent(tx *sealedTx, numbers []uint64, err error) error {
+func (c *conversation) dropSent(tx *records.Tx, numbers []uint64, err error) error {
 	for _, n := range numbers {
 		if err == nil {
-			err = tx.delete(c.sentKey(n))
+			err = tx.Delete(c.sentKey(n))
 		}
 	}
 	return err
@@ -117,9 +120,9 @@ func (c *conversation) dropSent(tx *sealedTx, numbers []uint64, err error) error
 
 // forgetSent forgets what was sent of a message that is erased: the keys of its
 // files, and the texts of its edits.
-func forgetSent(tx *sealedTx, id cid, order uint64, msg *messageRecord) error {
+func forgetSent(tx *records.Tx, id records.CID, order uint64, msg *records.Message) error {
 	if msg.SentAs != 0 {
-		if err := tx.delete(key(tableSent, id[:], number(msg.SentAs))); err != nil {
+		if err := tx.Delete(records.Key(records.TableSent, id[:], records.Number(msg.SentAs))); err != nil {
 			return err
 		}
 	}
@@ -135,7 +138,7 @@ func forgetSent(tx *sealedTx, id cid, order uint64, msg *messageRecord) error {
 	})
 	for _, n := range gone {
 		if err == nil {
-			err = tx.delete(key(tableSent, id[:], number(n)))
+			err = tx.Delete(records.Key(records.TableSent, id[:], records.Number(n)))
 		}
 	}
 	return err
@@ -145,7 +148,7 @@ func forgetSent(tx *sealedTx, id cid, order uint64, msg *messageRecord) error {
 // epoch or later, and is not among the entries that it still has, and all
 // invitations. Who has a message or an invitation already knows it again. It
 // returns how many messages that are.
-func (c *conversation) resend(tx *sealedTx, since uint64, there map[mark]bool) (lost int, err error) {
+func (c *conversation) resend(tx *records.Tx, since uint64, there map[mark]bool) (lost int, err error) {
 	again := map[uint64]sentRecord{}
 	var numbers []uint64
 	err = scanSent(tx, c.id, func(n uint64, rec *sentRecord) bool {
@@ -160,7 +163,7 @@ func (c *conversation) resend(tx *sealedTx, since uint64, there map[mark]bool) (
 	}
 	for _, n := range numbers {
 		if again[n].Letter != nil {
-			if err := c.addDelivery(tx, deliveryRecord{Letter: again[n].Letter}); err != nil {
+			if err := c.addDelivery(tx, records.Delivery{Letter: again[n].Letter}); err != nil {
 				return lost, err
 			}
 			continue
@@ -179,8 +182,8 @@ func (c *conversation) resend(tx *sealedTx, since uint64, there map[mark]bool) (
 }
 
 // requeue puts one item back into the outbox, unless nobody needs it any more.
-func (c *conversation) requeue(tx *sealedTx, n uint64, sent sentRecord) (bool, error) {
-	rec := outboxRecord{Version: recordVersion, Message: sent.Message, Order: sent.Order, Target: sent.Target, Expire: sent.Expire}
+func (c *conversation) requeue(tx *records.Tx, n uint64, sent sentRecord) (bool, error) {
+	rec := records.OutboxItem{Version: records.Version, Message: sent.Message, Order: sent.Order, Target: sent.Target, Expire: sent.Expire}
 	if past := c.now().Unix() - sent.At; sent.Expire != 0 {
 		if past >= int64(sent.Expire) {
 			return false, nil
@@ -198,7 +201,7 @@ func (c *conversation) requeue(tx *sealedTx, n uint64, sent sentRecord) (bool, e
 		u.Done = false // the server says if it has it
 		rec.Uploads = append(rec.Uploads, u)
 	}
-	item := &outItem{outboxRecord: rec, n: n}
+	item := &outItem{OutboxItem: rec, n: n}
 	i := slices.IndexFunc(c.outbox, func(o *outItem) bool { return o.plain() && o.n > n })
 	if i < 0 {
 		i = len(c.outbox)
@@ -210,21 +213,12 @@ func (c *conversation) requeue(tx *sealedTx, n uint64, sent sentRecord) (bool, e
 
 // messageToResend returns an own message as it is in the history, marked as
 // waiting, or nil if it was deleted, has disappeared, or reached everybody.
-func (c *conversation) messageToResend(tx *sealedTx, order uint64) (*messageRecord, error) {
-	var rec messageRecord
-	ok, err := tx.load(key(tableMessage, c.id[:], number(order)), &rec)
-	if err != nil || !ok || rec.Deleted || len(rec.Content) == 0 || rec.expired(c.now()) || rec.isDeliveredToAll() {
+func (c *conversation) messageToResend(tx *records.Tx, order uint64) (*records.Message, error) {
+	var rec records.Message
+	ok, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(order)), &rec)
+	if err != nil || !ok || rec.Deleted || len(rec.Content) == 0 || rec.Expired(c.now()) || rec.IsDeliveredToAll() {
 		return nil, err
 	}
-	rec.State, rec.Reason, rec.Cause = StateWaiting, "", 0
+	rec.State, rec.Reason, rec.Cause = chat.StateWaiting, "", 0
 	return &rec, c.saveMessage(tx, order, &rec, false)
-}
-
-// isDeliveredToAll reports whether every recipient has confirmed the arrival of
-// an own message.
-func (r *messageRecord) isDeliveredToAll() bool {
-	missing := func(one recipientRecord) bool {
-		return one.Status != content.StatusDelivered && one.Status != content.StatusRead
-	}
-	return len(r.Recipients) > 0 && !slices.ContainsFunc(r.Recipients, missing)
 }

@@ -2,13 +2,18 @@
 
 package client
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+)
 
 // SentFiles counts the files that a client could still send again: their keys
 // are in its store.
-func SentFiles(t testing.TB, c *Client, conv ConversationID) (n int) {
+func SentFiles(t testing.TB, c *Client, conv chat.ConversationID) (n int) {
 	t.Helper()
-	fatal(t, c.store.view(func(tx *sealedTx) error {
+	fatal(t, c.store.View(func(tx *records.Tx) error {
 		return scanSent(tx, c.ids[conv], func(_ uint64, rec *sentRecord) bool {
 			n += len(rec.Uploads)
 			return true

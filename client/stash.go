@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -23,7 +27,7 @@ func (c *conversation) longestCommit() int64 {
 	for _, of := range c.index() {
 		leaves += len(of)
 	}
-	return min(commitBase+commitLeaf*int64(leaves), maxStash)
+	return min(commitBase+commitLeaf*int64(leaves), attachments.MaxStash)
 }
 
 // checkCommitSize refuses a commit that the others would not fetch.
@@ -36,11 +40,11 @@ func (c *conversation) checkCommitSize(commit []byte) error {
 
 // errStash: only a commit of the present epoch may be too long for an entry,
 // and only so much.
-var errStash = fmt.Errorf("%w: a message that lies elsewhere", errRule)
+var errStash = fmt.Errorf("%w: a message that lies elsewhere", rules.ErrRule)
 
 // fetchCommit has a commit fetched that is too long for its entry. One at a
 // time, as nothing after it can be read before.
-func (c *conversation) fetchCommit(tx *sealedTx, e protocol.Entry, stash envelope.Stash) error {
+func (c *conversation) fetchCommit(tx *records.Tx, e protocol.Entry, stash envelope.Stash) error {
 	if e.Kind != protocol.KindCommit || e.Epoch != c.group.Epoch() || stash.Size > c.longestCommit() {
 		return c.unreadable(tx, e, errStash)
 	}
@@ -49,7 +53,7 @@ func (c *conversation) fetchCommit(tx *sealedTx, e protocol.Entry, stash envelop
 	return nil
 }
 
-func (in inputFetched) step(c *conversation, tx *sealedTx) error {
+func (in inputFetched) step(c *conversation, tx *records.Tx) error {
 	if c.waiting == nil || c.waiting.Seq != in.seq {
 		return nil // asked for before the connection ended, or a write failed
 	}
@@ -58,13 +62,13 @@ func (in inputFetched) step(c *conversation, tx *sealedTx) error {
 	var refused *protocol.Error
 	switch {
 	case in.err == nil:
-		c.channel.reset()
+		c.channel.Reset()
 		if err := c.process(tx, e, in.message); err != nil {
 			return err
 		}
-	case errors.Is(in.err, ErrOffline), errors.As(in.err, &refused):
+	case errors.Is(in.err, backend.ErrOffline), errors.As(in.err, &refused):
 		c.phase = min(c.phase, phaseClosed) // to have the entry delivered again
-		c.channel.failed(c.now(), in.err)
+		c.channel.Failed(c.now(), in.err)
 		return nil
 	default:
 		if err := c.unreadable(tx, e, in.err); err != nil {

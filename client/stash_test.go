@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -70,7 +70,7 @@ func TestDownloadHoldsUpItsConversationAlone(t *testing.T) {
 		x.alice.say(other, "hello")
 		took := within(t, x.bob, other, "hello", 10*time.Minute)
 		began := time.Now()
-		_, err := x.bob.Resolve(t.Context(), carol.Address())
+		_, err := x.bob.People().Resolve(t.Context(), carol.Address())
 		must(t, err)
 		looked := time.Since(began)
 		t.Logf("during the download: another conversation's message took %v, a lookup %v, %d bytes waited", took, looked, x.bob.Waiting())
@@ -119,7 +119,7 @@ func TestCommitsElsewhereAreBounded(t *testing.T) {
 		if tries < 3 || tries > 6 {
 			t.Errorf("a download that stands still was begun %d times in five minutes", tries)
 		}
-		if c := x.bob.status(x.id); c.Status != client.StatusActive {
+		if c := x.bob.status(x.id); c.Status != chat.StatusActive {
 			t.Errorf("%v: %v", c.Status, c.Reason)
 		}
 	})

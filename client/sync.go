@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
 )
 
 // foreignPatience is how long Sync waits for what depends on others than the
@@ -23,7 +26,7 @@ var errPatience = errors.New("client: other servers take too long")
 // says so at once.
 func (c *Client) Sync(ctx context.Context) error {
 	err := c.home.sync(ctx)
-	if errors.Is(err, ErrProfileCopied) || errors.Is(err, ErrNoAccount) {
+	if errors.Is(err, chat.ErrProfileCopied) || errors.Is(err, chat.ErrNoAccount) {
 		return err // a person has to do something first
 	}
 	c.mu.Lock()
@@ -33,7 +36,7 @@ func (c *Client) Sync(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	for _, a := range actors {
-		if c.isForeign(a.host) {
+		if c.net.IsForeign(a.host) {
 			continue
 		}
 		if e := a.wait(ctx, snapshot.current); e != nil {
@@ -44,7 +47,7 @@ func (c *Client) Sync(ctx context.Context) error {
 	defer cancel()
 	for _, a := range actors {
 		e := a.wait(short, func(s snapshot) bool {
-			return s.settled() && (s.purpose != forRequests || s.caughtUp)
+			return s.settled() && (s.purpose != link.ForRequests || s.caughtUp)
 		})
 		if errors.Is(e, errPatience) {
 			break
@@ -59,16 +62,16 @@ func (c *Client) Sync(ctx context.Context) error {
 // current reports whether a conversation that goes on has what its server holds
 // for it.
 func (s snapshot) current() bool {
-	return s.purpose != forConversations || !s.following || s.caughtUp && !s.reporting
+	return s.purpose != link.ForConversations || !s.following || s.caughtUp && !s.reporting
 }
 
 // settled is current, with what depends on other servers done, too.
 func (s snapshot) settled() bool {
-	return s.current() && (s.purpose == forNothing || !s.following || !s.checking && s.deliver == 0)
+	return s.current() && (s.purpose == link.ForNothing || !s.following || !s.checking && s.deliver == 0)
 }
 
 // Unreached returns why other servers that accepted conversations lie on
 // cannot be reached, by their hosts.
 func (c *Client) Unreached() map[string]error {
-	return c.pool.unreached()
+	return c.net.Pool.Unreached()
 }

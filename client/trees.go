@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -118,8 +119,8 @@ func (m *mailbox) decideTreeFetch(seq uint64, in letter.Invitation) (treeJob, er
 		return job, err
 	}
 	job.sender = hex.EncodeToString(in.Sender.Key[:])
-	return job, m.client.store.view(func(tx *sealedTx) error {
-		contact, err := loadContact(tx, who.String())
+	return job, m.client.store.View(func(tx *records.Tx) error {
+		contact, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
@@ -132,8 +133,8 @@ func (m *mailbox) decideTreeFetch(seq uint64, in letter.Invitation) (treeJob, er
 }
 
 // pinnedKey reports whether an account is known to have a device of that key.
-func pinnedKey(tx *sealedTx, who account.Address, key account.SignatureKey) bool {
-	chain, err := pinnedChain(tx, who)
+func pinnedKey(tx *records.Tx, who account.Address, key account.SignatureKey) bool {
+	chain, err := records.PinnedChain(tx, who)
 	if err != nil || chain == nil {
 		return false
 	}
@@ -156,7 +157,7 @@ func (m *mailbox) fetchTrees(ctx context.Context) {
 		}
 		m.client.spawn(func() {
 			var err error
-			job.in.Tree, err = m.client.fetchStash(ctx, m.client.self.address.Host, *job.in.Stash)
+			job.in.Tree, err = m.client.transfers.FetchStash(ctx, m.client.self.address.Host, *job.in.Stash)
 			m.push(ctx, mailInput{fetched: &fetchedTree{job, err}})
 		})
 	}
@@ -226,10 +227,10 @@ func (b *treeBudget) give(j treeJob) {
 // chargeTree takes what fetching a tree costs out of the day's budget, and
 // counts the attempt.
 func (m *mailbox) chargeTree(j treeJob) error {
-	return m.client.store.update(func(tx *sealedTx) error {
-		var kept keptLetterRecord
-		at := key(tableLetter, number(j.seq))
-		if _, err := tx.load(at, &kept); err != nil {
+	return m.client.store.Update(func(tx *records.Tx) error {
+		var kept records.KeptLetter
+		at := records.Key(records.TableLetter, records.Number(j.seq))
+		if _, err := tx.Load(at, &kept); err != nil {
 			return err
 		}
 		if kept.Fetches++; kept.Fetches > treeTries {
@@ -242,27 +243,27 @@ func (m *mailbox) chargeTree(j treeJob) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(tx.save(at, &kept), tx.save([]byte(tableTrees), &budget))
+		return errors.Join(tx.Save(at, &kept), tx.Save([]byte(records.TableTrees), &budget))
 	})
 }
 
 // treeBudget loads what was fetched today.
-func (m *mailbox) treeBudget(tx *sealedTx) (budget treeBudget, err error) {
-	_, err = tx.load([]byte(tableTrees), &budget)
+func (m *mailbox) treeBudget(tx *records.Tx) (budget treeBudget, err error) {
+	_, err = tx.Load([]byte(records.TableTrees), &budget)
 	if day := m.client.now().Unix() / int64(24*time.Hour/time.Second); day != budget.Day {
 		budget = treeBudget{Day: day}
 	}
-	budget.Version = recordVersion
+	budget.Version = records.Version
 	return budget, err
 }
 
 // refundTree takes back a charge: nothing of the tree came, since the device is
 // off line or its server busy, and both may last.
 func (m *mailbox) refundTree(j treeJob) {
-	err := m.client.store.update(func(tx *sealedTx) error {
-		var kept keptLetterRecord
-		at := key(tableLetter, number(j.seq))
-		if ok, err := tx.load(at, &kept); err != nil || !ok {
+	err := m.client.store.Update(func(tx *records.Tx) error {
+		var kept records.KeptLetter
+		at := records.Key(records.TableLetter, records.Number(j.seq))
+		if ok, err := tx.Load(at, &kept); err != nil || !ok {
 			return err
 		}
 		kept.Fetches -= min(kept.Fetches, 1)
@@ -271,7 +272,7 @@ func (m *mailbox) refundTree(j treeJob) {
 			return err
 		}
 		budget.give(j)
-		return errors.Join(tx.save(at, &kept), tx.save([]byte(tableTrees), &budget))
+		return errors.Join(tx.Save(at, &kept), tx.Save([]byte(records.TableTrees), &budget))
 	})
 	if err != nil {
 		m.client.log.Error("what a tree cost could not be taken back", "error", err)

@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/letter"
@@ -53,7 +54,7 @@ func TestJunkLettersHoldUpNobody(t *testing.T) {
 		for bob.has(id) == nil && time.Since(began) < time.Hour {
 			pass(100 * time.Millisecond)
 		}
-		if c := bob.status(id); c.Status != client.StatusRequest || time.Since(began) > 10*time.Second {
+		if c := bob.status(id); c.Status != chat.StatusRequest || time.Since(began) > 10*time.Second {
 			t.Errorf("the invitation came after %v: %v", time.Since(began), c.Status)
 		}
 		if n := m.foreign(); n != 0 {
@@ -64,7 +65,7 @@ func TestJunkLettersHoldUpNobody(t *testing.T) {
 }
 
 // has returns the conversation, nil if there is none.
-func (p *person) has(id client.ConversationID) *client.Conversation {
+func (p *person) has(id chat.ConversationID) *chat.Conversation {
 	c, err := p.Conversation(id)
 	if err != nil {
 		return nil
@@ -92,7 +93,7 @@ func TestLettersCostBoundedDownloads(t *testing.T) {
 				bob := join(t, net, "bob", host)
 				m := bob.metered()
 				if one.block {
-					must(t, bob.Block(t.Context(), account.Address{Name: "mallory0", Host: "evil.example"}))
+					must(t, bob.People().Block(t.Context(), account.Address{Name: "mallory0", Host: "evil.example"}))
 				}
 				big := plantBlob(t, net, 16<<20)
 				for i := range 40 {
@@ -121,7 +122,7 @@ func TestLettersCostBoundedDownloads(t *testing.T) {
 // files for a while.
 func TestTreesAreWaitedFor(t *testing.T) {
 	for name, why := range map[string]error{
-		"out of reach": fmt.Errorf("%w: no route", client.ErrOffline),
+		"out of reach": fmt.Errorf("%w: no route", backend.ErrOffline),
 		"busy":         &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

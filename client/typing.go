@@ -5,19 +5,20 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
-
-// TypingDuration is how long a typing event counts when no other follows.
-const TypingDuration = 6 * time.Second
 
 // Every signal takes a key of the sender's ratchet, and who is away sees none
 // of them: the next message must not be further ahead than package mls lets
@@ -40,15 +41,6 @@ type typingControl struct {
 	On      bool  `cbor:"2,keyasint"`
 }
 
-// TypingEvent: somebody began to type, or stopped.
-type TypingEvent struct {
-	Conversation ConversationID
-	From         account.Address
-	On           bool
-}
-
-func (TypingEvent) event() {}
-
 type (
 	commandTyping struct{ on bool }
 	inputSignal   struct{ signal protocol.Signal }
@@ -58,16 +50,16 @@ type (
 // be called with every key: it says so no more often than needed. A message
 // says by itself that its author stopped. Nothing is said off line, in groups
 // of more than MaxReporting members, or if the settings switch it off.
-func (c *Client) Typing(ctx context.Context, id ConversationID, on bool) error {
+func (c *Client) Typing(ctx context.Context, id chat.ConversationID, on bool) error {
 	return c.tell(ctx, id, commandTyping{on})
 }
 
-func (in commandTyping) step(c *conversation, tx *sealedTx) error {
+func (in commandTyping) step(c *conversation, tx *records.Tx) error {
 	now := c.now()
 	if !in.on && !c.typing || now.Before(c.signalled.Add(signalEvery)) || !c.maySignal() {
 		return nil
 	}
-	settings, err := loadSettings(tx)
+	settings, err := records.LoadSettings(tx)
 	if err != nil || !settings.Typing {
 		return err
 	}
@@ -78,18 +70,18 @@ func (in commandTyping) step(c *conversation, tx *sealedTx) error {
 // maySignal reports whether a signal can be made now, and be received.
 func (c *conversation) maySignal() bool {
 	changing := func(o *outItem) bool { return o.Leave || o.Change != nil && o.posted != 0 }
-	return c.rec.Status == StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
+	return c.rec.Status == chat.StatusActive && c.phase == phaseLive && c.rec.Signals < maxSignals &&
 		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.isSmallGroup()
 }
 
 // signal shows the others something that is not stored. The ratchet and the
 // count are, before it leaves.
-func (c *conversation) signal(tx *sealedTx, on bool) error {
-	body, err := dcbor.Marshal(typingControl{Version: recordVersion, On: on})
+func (c *conversation) signal(tx *records.Tx, on bool) error {
+	body, err := dcbor.Marshal(typingControl{Version: records.Version, On: on})
 	if err != nil {
 		return err
 	}
-	m, err := content.Control(controlTyping, body).Salted(random)
+	m, err := content.Control(controlTyping, body).Salted(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -105,7 +97,7 @@ func (c *conversation) signal(tx *sealedTx, on bool) error {
 		return err
 	}
 	c.rec.Signals++
-	if err := tx.save(key(tableConversation, c.id[:]), &c.rec); err != nil {
+	if err := tx.Save(records.Key(records.TableConversation, c.id[:]), &c.rec); err != nil {
 		return err
 	}
 	epoch := c.group.Epoch()
@@ -114,7 +106,7 @@ func (c *conversation) signal(tx *sealedTx, on bool) error {
 		return err
 	}
 	if !ok {
-		return errDamaged
+		return records.ErrDamaged
 	}
 	sealed, err := envelope.Seal(k, c.signalPlace(epoch), envelope.Payload{Message: message})
 	if err != nil {
@@ -133,10 +125,10 @@ func (c *conversation) signalPlace(epoch uint64) envelope.Place {
 
 // step takes in what somebody shows. Whatever is wrong with it, it is passed
 // over.
-func (in inputSignal) step(c *conversation, tx *sealedTx) error {
+func (in inputSignal) step(c *conversation, tx *records.Tx) error {
 	s := in.signal
 	open := c.phase == phaseCatching || c.phase == phaseLive
-	if !open || c.rec.Status != StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
+	if !open || c.rec.Status != chat.StatusActive || c.waiting != nil || s.Epoch != c.group.Epoch() || !c.isSmallGroup() {
 		return nil
 	}
 	k, ok, err := c.envelopeKey(tx, s.Epoch)
@@ -168,16 +160,16 @@ func (in inputSignal) step(c *conversation, tx *sealedTx) error {
 
 // shown lets people see that somebody types: nothing else is shown without
 // being stored.
-func (c *conversation) shown(tx *sealedTx, m *mls.ApplicationMessage) error {
-	cred, err := leafCredential(m.Leaf)
+func (c *conversation) shown(tx *records.Tx, m *mls.ApplicationMessage) error {
+	cred, err := rules.LeafCredential(m.Leaf)
 	if err != nil || cred.Address == c.self.address || slices.Contains(c.unconfirmedMembers(), cred.Address.String()) {
 		return nil
 	}
-	contact, err := loadContact(tx, cred.Address.String())
+	contact, err := records.LoadContact(tx, cred.Address.String())
 	if err != nil || contact.Blocked {
 		return err
 	}
-	settings, err := loadSettings(tx)
+	settings, err := records.LoadSettings(tx)
 	if err != nil || !settings.Typing {
 		return err
 	}
@@ -205,16 +197,16 @@ type typists map[account.Address]time.Time
 
 func (t typists) begin(c *conversation, who account.Address) {
 	_, already := t[who]
-	t[who] = c.now().Add(TypingDuration)
+	t[who] = c.now().Add(chat.TypingDuration)
 	if !already {
-		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, true})
+		c.out.emit(chat.TypingEvent{Conversation: chat.IDOf(c.rec.Channel), From: who, On: true})
 	}
 }
 
 func (t typists) end(c *conversation, who account.Address) {
 	if _, ok := t[who]; ok {
 		delete(t, who)
-		c.out.emit(TypingEvent{conversationID(c.rec.Channel), who, false})
+		c.out.emit(chat.TypingEvent{Conversation: chat.IDOf(c.rec.Channel), From: who, On: false})
 	}
 }
 
@@ -229,9 +221,9 @@ func (t typists) expire(c *conversation) {
 
 // events tell that nobody types any more, where the machine that knew who did
 // is thrown away.
-func (t typists) events(channel protocol.ChannelID) (all []Event) {
+func (t typists) events(channel protocol.ChannelID) (all []chat.Event) {
 	for who := range t {
-		all = append(all, TypingEvent{conversationID(channel), who, false})
+		all = append(all, chat.TypingEvent{Conversation: chat.IDOf(channel), From: who, On: false})
 	}
 	return all
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -29,9 +30,9 @@ type typed struct {
 // watch has the typing that somebody sees collected, from their next start on.
 func (p *person) watch() *typed {
 	w := &typed{}
-	p.cfg.OnEvent = func(e client.Event) {
+	p.cfg.OnEvent = func(e chat.Event) {
 		p.note(e)
-		if t, ok := e.(client.TypingEvent); ok {
+		if t, ok := e.(chat.TypingEvent); ok {
 			w.mu.Lock()
 			w.seen = append(w.seen, fmt.Sprint(t.From.Name, " ", t.On))
 			w.mu.Unlock()
@@ -69,7 +70,7 @@ func TestTyping(t *testing.T) {
 		if n := x.net.Server(host).Signals(); n != 5 {
 			t.Errorf("%d signals in 20 seconds", n)
 		}
-		pass(client.TypingDuration)
+		pass(chat.TypingDuration)
 		want(t, "bob, a while later", bob.take(), []string{"alice false"})
 
 		key(true)
@@ -103,7 +104,7 @@ func TestTypingIsSwitchedOff(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		bob, mallory := x.bob.watch(), x.mallory.watch()
-		x.bob.set(func(s *client.Settings) { s.Typing = false })
+		x.bob.set(func(s *chat.Settings) { s.Typing = false })
 		pass(time.Minute)
 		must(t, x.alice.Typing(t.Context(), x.id, true))
 		must(t, x.bob.Typing(t.Context(), x.id, true))
@@ -170,7 +171,7 @@ func TestTypingIsForThoseWhoAreThere(t *testing.T) {
 
 		carol := join(t, x.net, "carol", "there.example")
 		x.bob.way.Partition("there.example", true)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Second)
 		carol.accept()
 		pass(time.Second)
@@ -254,14 +255,14 @@ func TestForgedSignals(t *testing.T) {
 				pass(time.Minute)
 				want(t, "bob", bob.take(), c.seen)
 				want(t, "bob", x.bob.texts(x.id), nil)
-				if k, err := x.bob.Contact(x.mallory.Address()); err != nil || k.Profile != "" {
+				if k, err := x.bob.People().Contact(x.mallory.Address()); err != nil || k.Profile != "" {
 					t.Errorf("%+v, %v", k, err)
 				}
 				x.talks(t)
 				x.bob.say(x.id, "here, too")
 				pass(time.Minute)
 				want(t, "alice", x.alice.texts(x.id), []string{"still here", "here, too"})
-				members, err := x.bob.Members(x.id)
+				members, err := x.bob.Groups().Members(x.id)
 				must(t, err)
 				if len(members) != 3 {
 					t.Errorf("%d members", len(members))
@@ -302,7 +303,7 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		others := []account.Address{b.Address()}
-		for n := len(others) + 1; n < client.MaxReporting; n++ {
+		for n := len(others) + 1; n < chat.MaxReporting; n++ {
 			p := join(t, net, fmt.Sprintf("p%d", n), host)
 			p.Close()
 			others = append(others, p.Address())
@@ -318,13 +319,13 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		m := a.say(id, "one")
 		must(t, a.Typing(t.Context(), id, true))
 		pass(time.Minute)
-		if m, err := a.Message(id, m.ID); err != nil || m.Delivered != 1 {
-			t.Errorf("with %d members: %+v, %v", client.MaxReporting, m, err)
+		if m, err := a.Messages().Message(id, m.ID); err != nil || m.Delivered != 1 {
+			t.Errorf("with %d members: %+v, %v", chat.MaxReporting, m, err)
 		}
 		if len(bob.take()) == 0 {
 			t.Error("bob does not see alice type")
 		}
-		must(t, a.AddMembers(t.Context(), id, []account.Address{one.Address()}))
+		must(t, a.Groups().Add(t.Context(), id, []account.Address{one.Address()}))
 		pass(time.Minute)
 		entries := len(net.Server(host).Entries(net.Server(host).Channels()[0]))
 		m = a.say(id, "two")
@@ -332,7 +333,7 @@ func TestLargeGroupsNeitherReportNorType(t *testing.T) {
 		pass(time.Minute)
 		must(t, b.MarkRead(t.Context(), id))
 		pass(time.Minute)
-		if m, err := a.Message(id, m.ID); err != nil || m.Delivered != 0 || m.State != client.StateSent {
+		if m, err := a.Messages().Message(id, m.ID); err != nil || m.Delivered != 0 || m.State != chat.StateSent {
 			t.Errorf("with one more: %+v, %v", m, err)
 		}
 		want(t, "bob, with one more", bob.take(), nil)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -50,10 +50,10 @@ func TestRefusedDeletions(t *testing.T) {
 		x := newTrio(t, false)
 		plain := photo('a')
 		m, _, _ := x.photographed(t, plain)
-		must(t, x.bob.React(t.Context(), x.id, m.ID, "👍", false))
+		must(t, x.bob.Messages().React(t.Context(), x.id, m.ID, "👍", false))
 		pass(time.Minute)
 		x.alice.way.Partition("", true)
-		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 		x.alice.restart()
 		if got := x.alice.history(x.id)[0]; !got.Deleted || got.Text != "" || len(got.Attachments) > 0 {
 			t.Errorf("while it waits, alice sees %+v", got)
@@ -64,14 +64,14 @@ func TestRefusedDeletions(t *testing.T) {
 		stop()
 		x.alice.wantTold(1)
 		got := x.alice.history(x.id)[0]
-		if got.Deleted || got.Text != "see" || len(got.Reactions) != 1 || got.State != client.StateDelivered {
+		if got.Deleted || got.Text != "see" || len(got.Reactions) != 1 || got.State != chat.StateDelivered {
 			t.Errorf("alice sees %+v", got)
 		}
 		x.alice.wantOpened(got, plain)
 		if last := x.alice.status(x.id).Last; last.Text != "see" {
 			t.Errorf("the list shows %+v", last)
 		}
-		must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 		pass(time.Minute)
 		for _, p := range []*person{x.alice, x.bob} {
 			if !p.history(x.id)[0].Deleted || p.Kept(t) != 0 {
@@ -85,10 +85,10 @@ func TestRefusedDeletions(t *testing.T) {
 // What is deleted for everybody, and then goes from this device, does not come
 // back.
 func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
-	for name, end := range map[string]func(*testing.T, *trio, client.Message){
-		"forgotten": func(t *testing.T, x *trio, m client.Message) { must(t, x.alice.Forget(x.id, m.ID)) },
-		"expired":   func(*testing.T, *trio, client.Message) { pass(2 * time.Hour) },
-		"expired while nobody ran": func(_ *testing.T, x *trio, _ client.Message) {
+	for name, end := range map[string]func(*testing.T, *trio, chat.Message){
+		"forgotten": func(t *testing.T, x *trio, m chat.Message) { must(t, x.alice.Messages().Forget(x.id, m.ID)) },
+		"expired":   func(*testing.T, *trio, chat.Message) { pass(2 * time.Hour) },
+		"expired while nobody ran": func(_ *testing.T, x *trio, _ chat.Message) {
 			x.alice.Close()
 			pass(2 * time.Hour)
 			x.alice.open()
@@ -97,12 +97,12 @@ func TestRefusedDeletionsOfWhatIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				x := newTrio(t, false)
-				draft := client.Draft{Text: "gone", Attached: []client.FileID{x.alice.attach("a", photo('a'))}, Expire: time.Hour}
+				draft := chat.Draft{Text: "gone", Attached: []chat.FileID{x.alice.attach("a", photo('a'))}, Expire: time.Hour}
 				m, err := x.alice.Send(t.Context(), x.id, draft)
 				must(t, err)
 				pass(time.Minute)
 				x.alice.way.Partition("", true)
-				must(t, x.alice.Delete(t.Context(), x.id, m.ID))
+				must(t, x.alice.Messages().Delete(t.Context(), x.id, m.ID))
 				end(t, x, m)
 				x.refusingAlice(always)
 				x.alice.way.Partition("", false)
@@ -135,7 +135,7 @@ func TestRefusedEdits(t *testing.T) {
 				pass(time.Minute)
 				x.refusingAlice(c.refuse)
 				for _, text := range []string{"two", "three"} {
-					must(t, x.alice.Edit(t.Context(), x.id, m.ID, text))
+					must(t, x.alice.Messages().Edit(t.Context(), x.id, m.ID, text))
 					pass(time.Millisecond)
 				}
 				pass(10 * time.Minute)
@@ -164,7 +164,7 @@ func TestRefusedReactions(t *testing.T) {
 			return all
 		}
 		react := func(emoji string, remove bool) {
-			must(t, x.alice.React(t.Context(), x.id, m.ID, emoji, remove))
+			must(t, x.alice.Messages().React(t.Context(), x.id, m.ID, emoji, remove))
 			pass(time.Minute)
 		}
 		react("👍", false)

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -29,9 +30,9 @@ func (x *trio) refusingFiles(err error) *atomic.Int32 {
 	return tries
 }
 
-func (x *trio) sendFile(t *testing.T, text string) client.Message {
+func (x *trio) sendFile(t *testing.T, text string) chat.Message {
 	t.Helper()
-	m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: text, Attached: []client.FileID{x.alice.attach(text, photo('a'))}})
+	m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: text, Attached: []chat.FileID{x.alice.attach(text, photo('a'))}})
 	must(t, err)
 	return m
 }
@@ -47,7 +48,7 @@ func TestTextsPassFilesThatWait(t *testing.T) {
 		x.alice.say(x.id, "a text")
 		pass(2 * time.Second)
 		want(t, "bob", x.bob.texts(x.id), []string{"a text"})
-		must(t, x.alice.WaitUntilSentExceptFiles(t.Context(), x.id))
+		must(t, x.alice.Messages().WaitUntilSentExceptFiles(t.Context(), x.id))
 		pass(86 * time.Second)
 		if n := tries.Load(); n != 1 {
 			t.Errorf("tried %d times in 88 s", n)
@@ -78,9 +79,9 @@ func TestRefusedFilesSayWhy(t *testing.T) {
 				file := x.sendFile(t, "a file")
 				x.alice.say(x.id, "a text")
 				pass(2 * time.Second)
-				m, err := x.alice.Message(x.id, file.ID)
+				m, err := x.alice.Messages().Message(x.id, file.ID)
 				must(t, err)
-				if m.State != client.StateFailed || m.Reason.Text != refusal.String() || !errors.Is(m.Reason.Cause, cause) || tries.Load() != 1 {
+				if m.State != chat.StateFailed || m.Reason.Text != refusal.String() || !errors.Is(m.Reason.Cause, cause) || tries.Load() != 1 {
 					t.Errorf("after %d tries: %v, %+v", tries.Load(), m.State, m.Reason)
 				}
 				want(t, "bob", x.bob.texts(x.id), []string{"a text"})
@@ -95,21 +96,21 @@ func TestRefusedFilesSayWhy(t *testing.T) {
 func TestRemovalWaitsForCommitUnderWay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true)
-		x.refusingFiles(client.ErrOffline)
+		x.refusingFiles(backend.ErrOffline)
 		x.sendFile(t, "a file")
 		pass(time.Minute)
 		x.alice.way.Delay(10 * time.Second)
 		x.alice.way.Cut("")
 		pass(time.Minute)
-		must(t, x.alice.Rename(t.Context(), x.id, "walk"))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "walk"))
 		pass(time.Second)
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		x.alice.say(x.id, "a text")
 		pass(5 * time.Minute)
 		want(t, "bob", x.bob.texts(x.id), []string{"a text"})
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
-		if c := x.alice.status(x.id); c.Title != "walk" || c.Status != client.StatusActive || len(members) != 2 {
+		if c := x.alice.status(x.id); c.Title != "walk" || c.Status != chat.StatusActive || len(members) != 2 {
 			t.Errorf("%q, %s, with %d members", c.Title, c.Status, len(members))
 		}
 	})
@@ -120,18 +121,18 @@ func TestRemovalWaitsForCommitUnderWay(t *testing.T) {
 func TestChangesAndFilesThatWait(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, true)
-		x.refusingFiles(client.ErrOffline)
+		x.refusingFiles(backend.ErrOffline)
 		file := x.sendFile(t, "a file")
-		must(t, x.alice.Edit(t.Context(), x.id, file.ID, "the file"))
-		must(t, x.alice.React(t.Context(), x.id, file.ID, "👍", false))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, file.ID, "the file"))
+		must(t, x.alice.Messages().React(t.Context(), x.id, file.ID, "👍", false))
 		dave := join(t, x.net, "dave", host)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{dave.Address()}))
-		must(t, x.alice.Rename(t.Context(), x.id, "walk"))
-		must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{dave.Address()}))
+		must(t, x.alice.Groups().Rename(t.Context(), x.id, "walk"))
+		must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		x.alice.say(x.id, "a text")
 		pass(5 * time.Second)
 		want(t, "bob", x.bob.texts(x.id), []string{"a text"})
-		members, err := x.bob.Members(x.id)
+		members, err := x.bob.Groups().Members(x.id)
 		must(t, err)
 		if c := x.bob.status(x.id); c.Title != "walk" || len(members) != 2 {
 			t.Errorf("%q with %d members", c.Title, len(members))
@@ -160,7 +161,7 @@ type slowFiles struct {
 	slow atomic.Bool
 }
 
-func (s *slowFiles) Open(path string) (client.Source, error) {
+func (s *slowFiles) Open(path string) (backend.Source, error) {
 	f, err := s.Files.Open(path)
 	f.ReadSeekCloser = slowFile{f.ReadSeekCloser, &s.slow}
 	return f, err
@@ -190,7 +191,7 @@ func TestTextsWaitForShortUploadsAlone(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file.bin")
 			must(t, os.WriteFile(path, make([]byte, size), 0o600))
 			files.slow.Store(true)
-			_, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "a file", Files: []string{path}})
+			_, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "a file", Files: []string{path}})
 			must(t, err)
 			x.alice.say(x.id, "a text")
 			pass(7 * time.Second)

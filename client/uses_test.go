@@ -6,19 +6,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 func TestFilesGoWithTheirMessages(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, a, b *person, m client.Message){
-		"deleted": func(t *testing.T, a, b *person, m client.Message) {
-			must(t, a.Delete(t.Context(), m.Conversation, m.ID))
+	for name, end := range map[string]func(t *testing.T, a, b *person, m chat.Message){
+		"deleted": func(t *testing.T, a, b *person, m chat.Message) {
+			must(t, a.Messages().Delete(t.Context(), m.Conversation, m.ID))
 			pass(time.Minute)
 		},
-		"expired": func(*testing.T, *person, *person, client.Message) { pass(2 * time.Hour) },
-		"expired while nobody ran": func(_ *testing.T, a, b *person, _ client.Message) {
+		"expired": func(*testing.T, *person, *person, chat.Message) { pass(2 * time.Hour) },
+		"expired while nobody ran": func(_ *testing.T, a, b *person, _ chat.Message) {
 			a.Close()
 			b.Close()
 			pass(2 * time.Hour)
@@ -31,7 +31,7 @@ func TestFilesGoWithTheirMessages(t *testing.T) {
 				net := fakeserver.NewNet()
 				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 				id := group(t, a, b)
-				draft := client.Draft{Attached: []client.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
+				draft := chat.Draft{Attached: []chat.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
 				m, err := a.Send(t.Context(), id, draft)
 				must(t, err)
 				pass(time.Minute)
@@ -45,14 +45,14 @@ func TestFilesGoWithTheirMessages(t *testing.T) {
 	}
 }
 
-func (x *trio) photographed(t *testing.T, plain []byte) (alices, bobs client.Message, ext content.External) {
+func (x *trio) photographed(t *testing.T, plain []byte) (alices, bobs chat.Message, ext content.External) {
 	t.Helper()
-	m, err := x.alice.Send(t.Context(), x.id, client.Draft{Text: "see", Attached: []client.FileID{x.alice.attach("sunset.webp", plain)}})
+	m, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "see", Attached: []chat.FileID{x.alice.attach("sunset.webp", plain)}})
 	must(t, err)
 	pass(time.Minute)
-	alices, err = x.alice.Message(x.id, m.ID)
+	alices, err = x.alice.Messages().Message(x.id, m.ID)
 	must(t, err)
-	bobs, err = x.bob.Message(x.id, m.ID)
+	bobs, err = x.bob.Messages().Message(x.id, m.ID)
 	must(t, err)
 	x.bob.wantOpened(bobs, plain)
 	ext, err = x.mallory.External(bobs)
@@ -74,8 +74,8 @@ func TestFilesStayForTheirOtherMessages(t *testing.T) {
 		pass(2 * time.Hour)
 		x.alice.wantOpened(alices, plain)
 		x.bob.wantOpened(bobs, plain)
-		must(t, x.bob.Forget(x.id, bobs.ID))
-		must(t, x.alice.Delete(t.Context(), x.id, alices.ID))
+		must(t, x.bob.Messages().Forget(x.id, bobs.ID))
+		must(t, x.alice.Messages().Delete(t.Context(), x.id, alices.ID))
 		pass(time.Minute)
 		if x.alice.Kept(t)+x.bob.Kept(t) != 0 {
 			t.Errorf("alice keeps %d, bob %d", x.alice.Kept(t), x.bob.Kept(t))
@@ -88,7 +88,7 @@ func TestFilesWithoutUsesGo(t *testing.T) {
 		x := newTrio(t, false)
 		_, bobs, _ := x.photographed(t, photo('a'))
 		must(t, x.bob.UnnoteUses())
-		must(t, x.bob.Forget(x.id, bobs.ID))
+		must(t, x.bob.Messages().Forget(x.id, bobs.ID))
 		if n := x.bob.Kept(t); n != 0 {
 			t.Errorf("%d files are kept", n)
 		}
@@ -96,9 +96,11 @@ func TestFilesWithoutUsesGo(t *testing.T) {
 }
 
 func TestUnsentFilesGoWithTheirMessages(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, a *person, m client.Message){
-		"deleted": func(t *testing.T, a *person, m client.Message) { must(t, a.Delete(t.Context(), m.Conversation, m.ID)) },
-		"expired": func(*testing.T, *person, client.Message) { pass(2 * time.Hour) },
+	for name, end := range map[string]func(t *testing.T, a *person, m chat.Message){
+		"deleted": func(t *testing.T, a *person, m chat.Message) {
+			must(t, a.Messages().Delete(t.Context(), m.Conversation, m.ID))
+		},
+		"expired": func(*testing.T, *person, chat.Message) { pass(2 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestUnsentFilesGoWithTheirMessages(t *testing.T) {
 				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 				id := group(t, a, b)
 				offline(net)
-				draft := client.Draft{Attached: []client.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
+				draft := chat.Draft{Attached: []chat.FileID{a.attach("a", photo('a'))}, Expire: time.Hour}
 				m, err := a.Send(t.Context(), id, draft)
 				must(t, err)
 				end(t, a, m)

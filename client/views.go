@@ -10,62 +10,64 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 // Profile returns the name that this account shows to others, and whether its
 // server knows it yet.
-func (c *Client) Profile() (name string, registered bool, err error) {
-	rec, err := c.home.profile()
+func (acc Account) Profile() (name string, registered bool, err error) {
+	rec, err := acc.c.home.profile()
 	return rec.Name, rec.Registered, err
 }
 
 // Duress reports what NoteDuress noted last.
-func (c *Client) Duress() (bool, error) {
-	rec, err := c.home.profile()
+func (acc Account) Duress() (bool, error) {
+	rec, err := acc.c.home.profile()
 	return rec.Duress, err
 }
 
 // NoteDuress notes whether the interface has a passphrase of duress, so that the
 // settings of an open profile can show it.
-func (c *Client) NoteDuress(set bool) error {
-	return c.home.update(func(p *profileRecord) { p.Duress = set })
+func (acc Account) NoteDuress(set bool) error {
+	return acc.c.home.update(func(p *records.Profile) { p.Duress = set })
 }
 
 // Recovery returns the recovery secret as text if it is kept, because its
 // owner has not noted it yet.
-func (c *Client) Recovery() (string, error) {
-	rec, err := c.home.profile()
+func (acc Account) Recovery() (string, error) {
+	rec, err := acc.c.home.profile()
 	return rec.Recovery, err
 }
 
 // RecoveryNoted erases the recovery secret from the device.
-func (c *Client) RecoveryNoted(ctx context.Context) error {
+func (acc Account) RecoveryNoted(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.home.update(func(p *profileRecord) { p.Recovery = "" })
+	return acc.c.home.update(func(p *records.Profile) { p.Recovery = "" })
 }
 
 // SetProfile changes the name that this account shows to others, and tells
 // them. The error says in which conversations they could not be told.
-func (c *Client) SetProfile(ctx context.Context, name string) error {
+func (acc Account) SetProfile(ctx context.Context, name string) error {
 	if err := checkLabel(name); err != nil {
 		return err
 	}
-	return c.setProfile(ctx, name)
+	return acc.c.setProfile(ctx, name)
 }
 
 func (c *Client) setProfile(ctx context.Context, name string) error {
-	if err := c.home.update(func(p *profileRecord) { p.Name = name }); err != nil {
+	if err := c.home.update(func(p *records.Profile) { p.Name = name }); err != nil {
 		return err
 	}
 	m, err := profileMessage(name)
 	if err != nil {
 		return err
 	}
-	return c.each(func(conv Conversation) error {
-		if conv.Status != StatusActive {
+	return c.each(func(conv chat.Conversation) error {
+		if conv.Status != chat.StatusActive {
 			return nil
 		}
 		_, err := c.send(ctx, conv.ID, commandSend{message: m})
@@ -75,7 +77,7 @@ func (c *Client) setProfile(ctx context.Context, name string) error {
 
 // each calls fn for all conversations, whatever it says of some, and returns
 // what it said, by their names.
-func (c *Client) each(fn func(Conversation) error) error {
+func (c *Client) each(fn func(chat.Conversation) error) error {
 	all, err := c.Conversations()
 	if err != nil {
 		return err
@@ -90,7 +92,7 @@ func (c *Client) each(fn func(Conversation) error) error {
 }
 
 // Conversations returns all conversations, the most recent first.
-func (c *Client) Conversations() ([]Conversation, error) {
+func (c *Client) Conversations() ([]chat.Conversation, error) {
 	some, _, err := c.part(nil, math.MaxInt)
 	if err != nil {
 		return nil, err
@@ -101,62 +103,43 @@ func (c *Client) Conversations() ([]Conversation, error) {
 }
 
 // sortConversations puts the most recent first.
-func sortConversations(all []Conversation) {
-	slices.SortStableFunc(all, func(a, b Conversation) int { return b.Activity.Compare(a.Activity) })
+func sortConversations(all []chat.Conversation) {
+	slices.SortStableFunc(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
-func (c *Client) newViewBuilder(tx *sealedTx) *viewBuilder {
-	return &viewBuilder{tx: tx, self: c.self.address.String(), now: c.now()}
-}
-
-// describe makes a summary from the record alone; the machine is not needed.
-func (c *Client) describe(tx *sealedTx, id cid, rec *convRecord) (Conversation, error) {
-	s, err := c.newViewBuilder(tx).conversation(rec)
-	if err != nil {
-		return s, err
-	}
-	err = tx.scan(key(tableOutbox, id[:]), false, func(_, v []byte) (bool, error) {
-		var item outboxRecord
-		if err := decodeRecord(v, &item); err != nil {
-			return false, err
-		}
-		if item.Order != 0 {
-			s.Waiting++
-		}
-		return true, nil
-	})
-	return s, err
+func (c *Client) newViewBuilder(tx *records.Tx) *records.Views {
+	return records.NewViews(tx, c.self.address.String(), c.now())
 }
 
 // Conversation returns one conversation.
-func (c *Client) Conversation(id ConversationID) (conv Conversation, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
-		conv, err = c.describe(tx, k, rec)
+func (c *Client) Conversation(id chat.ConversationID) (conv chat.Conversation, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		conv, err = c.newViewBuilder(tx).Describe(k, rec)
 		return err
 	})
 	return conv, err
 }
 
-func (c *Client) viewConversation(id ConversationID, fn func(tx *sealedTx, k cid, rec *convRecord) error) error {
+func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *records.Tx, k records.CID, rec *records.Conversation) error) error {
 	k, err := c.find(id)
 	if err != nil {
 		return err
 	}
-	return c.store.view(func(tx *sealedTx) error {
-		var rec convRecord
-		ok, err := tx.load(key(tableConversation, k[:]), &rec)
+	return c.store.View(func(tx *records.Tx) error {
+		var rec records.Conversation
+		ok, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec)
 		if err != nil {
 			return err
 		}
 		if !ok || rec.Hidden {
-			return ErrNoConversation
+			return chat.ErrNoConversation
 		}
 		return fn(tx, k, &rec)
 	})
 }
 
-func (c *Client) hostOf(id ConversationID) (host string, err error) {
-	err = c.viewConversation(id, func(_ *sealedTx, _ cid, rec *convRecord) error {
+func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
+	err = c.viewConversation(id, func(_ *records.Tx, _ records.CID, rec *records.Conversation) error {
 		host = rec.Host
 		return nil
 	})
@@ -164,17 +147,17 @@ func (c *Client) hostOf(id ConversationID) (host string, err error) {
 }
 
 // Members returns who is in a conversation, by address.
-func (c *Client) Members(id ConversationID) (all []Member, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, rec *convRecord) error {
-		machine, err := loadConversation(tx, c.self, c.now, k)
+func (gs Groups) Members(id chat.ConversationID) (all []chat.Member, err error) {
+	err = gs.c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		machine, err := loadConversation(tx, gs.c.self, gs.c.now, k)
 		if err != nil {
 			return err
 		}
 		machine.reader.tx = tx
 		defer func() { machine.reader.tx = nil }()
 		for _, a := range machine.members() {
-			all = append(all, Member{
-				Address: address(a), Role: machine.state.role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
+			all = append(all, chat.Member{
+				Address: records.Address(a), Role: machine.state.Role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
 			})
 		}
 		return nil
@@ -184,18 +167,18 @@ func (c *Client) Members(id ConversationID) (all []Member, err error) {
 
 // History calls fn for the messages of a conversation, the newest first, until
 // it returns false.
-func (c *Client) History(id ConversationID, fn func(Message) bool) error {
-	return c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		p := c.pager(tx, k, id)
-		return p.walk(math.MaxUint64, true, func(order uint64, rec *messageRecord) (bool, error) {
-			m, err := p.message(k, id, order, rec)
+func (ms Messages) History(id chat.ConversationID, fn func(chat.Message) bool) error {
+	return ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
+		return p.walk(math.MaxUint64, true, func(order uint64, rec *records.Message) (bool, error) {
+			m, err := p.Message(k, id, order, rec)
 			return err == nil && fn(m), err
 		})
 	})
 }
 
-func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec messageRecord, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
+func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (rec records.Message, err error) {
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
 		_, found, err := c.pager(tx, k, id).find(msg)
 		if err == nil {
 			rec = *found
@@ -206,49 +189,49 @@ func (c *Client) messageRecord(id ConversationID, msg content.MessageID) (rec me
 }
 
 // Message returns one message.
-func (c *Client) Message(id ConversationID, msg content.MessageID) (m Message, err error) {
-	err = c.viewConversation(id, func(tx *sealedTx, k cid, _ *convRecord) error {
-		p := c.pager(tx, k, id)
+func (ms Messages) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
+	err = ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		p := ms.c.pager(tx, k, id)
 		order, rec, err := p.find(msg)
 		if err == nil {
-			m, err = p.message(k, id, order, rec)
+			m, err = p.Message(k, id, order, rec)
 		}
 		return err
 	})
 	return m, err
 }
 
-// FindMessage finds a message by the beginning of its identifier, at least
+// Find finds a message by the beginning of its identifier, at least
 // eight characters, in all conversations or in one.
-func (c *Client) FindMessage(in ConversationID, prefix string) (Message, error) {
+func (ms Messages) Find(in chat.ConversationID, prefix string) (chat.Message, error) {
 	prefix = strings.ToLower(prefix)
 	if len(prefix) < 8 {
-		return Message{}, ErrNoMessage
+		return chat.Message{}, chat.ErrNoMessage
 	}
-	var found []Message
-	all, err := c.Conversations()
+	var found []chat.Message
+	all, err := ms.c.Conversations()
 	if err != nil {
-		return Message{}, err
+		return chat.Message{}, err
 	}
 	for _, conv := range all {
-		if in != "" && !conv.ID.fits(string(in)) {
+		if in != "" && !conv.ID.Fits(string(in)) {
 			continue
 		}
-		err := c.History(conv.ID, func(m Message) bool {
+		err := ms.c.Messages().History(conv.ID, func(m chat.Message) bool {
 			if m.Notice == nil && strings.HasPrefix(m.ID.String(), prefix) {
 				found = append(found, m)
 			}
 			return len(found) < 2
 		})
 		if err != nil {
-			return Message{}, err
+			return chat.Message{}, err
 		}
 	}
 	switch len(found) {
 	case 0:
-		return Message{}, ErrNoMessage
+		return chat.Message{}, chat.ErrNoMessage
 	case 1:
 		return found[0], nil
 	}
-	return Message{}, ErrAmbiguous
+	return chat.Message{}, chat.ErrAmbiguous
 }

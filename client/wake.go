@@ -9,65 +9,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// How often a device registers anew, how long a token is kept at least after
-// somebody went who knows it, and how many tokens wait to be forgotten by the
-// server, which forgets them by itself one day.
+// How often a device registers again, and how long a token is kept at least after
+// somebody went who knows it.
 const (
-	wakeRefresh   = 24 * time.Hour
-	wakeKeep      = time.Hour
-	wakeForgotten = 8
+	wakeRefresh = 24 * time.Hour
+	wakeKeep    = time.Hour
 )
-
-// A wakeRecord is how this device is woken while its application is closed. It
-// has one token for everybody: one for each conversation would tell the server
-// how many there are.
-type wakeRecord struct {
-	Version uint8 `cbor:"1,keyasint"`
-	// Endpoint is where the push service takes pushes, "" if the device is not
-	// to be woken.
-	Endpoint string `cbor:"2,keyasint,omitempty"`
-	// Token is registered; the others know it. Next is to take its place.
-	Token []byte `cbor:"3,keyasint,omitempty"`
-	Next  []byte `cbor:"4,keyasint,omitempty"`
-	// Since is when Token took its place, Registered when it was registered
-	// last, 0 if it is to be now; in Unix seconds.
-	Since      int64 `cbor:"5,keyasint,omitempty"`
-	Registered int64 `cbor:"6,keyasint,omitempty"`
-	// Stale: somebody who knows Token should not any more.
-	Stale bool `cbor:"7,keyasint,omitempty"`
-	// Forget lists tokens that the server is to forget.
-	Forget [][]byte `cbor:"8,keyasint,omitempty"`
-}
-
-func loadWake(tx *sealedTx) (rec wakeRecord, err error) {
-	rec.Version = recordVersion
-	_, err = tx.load([]byte(tableWake), &rec)
-	return rec, err
-}
-
-func (r *wakeRecord) forget(token []byte) {
-	if token != nil {
-		r.Forget = append(r.Forget, token)
-		r.Forget = r.Forget[max(0, len(r.Forget)-wakeForgotten):]
-	}
-}
-
-// renew has another token take the place of the present one.
-func (r *wakeRecord) renew() error {
-	r.forget(r.Next)
-	r.Next, r.Stale = make([]byte, len(protocol.WakeToken{})), false
-	_, err := random.Read(r.Next)
-	return err
-}
 
 // WakeKey returns what a browser subscribes to its push service with: a public
 // key of P-256, uncompressed. The error is a protocol.Error with
 // CodeUnsupported where the account's server wakes nobody.
-func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
-	b, err := c.requestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
+func (acc Account) WakeKey(ctx context.Context) ([]byte, error) {
+	b, err := acc.c.net.RequestOnDedicatedLink(ctx, protocol.OpWakeKey, &protocol.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +37,8 @@ func (c *Client) WakeKey(ctx context.Context) ([]byte, error) {
 // server learns of the endpoint, but not whose it is. The error is a
 // protocol.Error with CodeInvalid if the server does not use that push service;
 // a server that is out of reach is told later.
-func (c *Client) SetWake(ctx context.Context, endpoint string) error {
-	w := c.waker
+func (acc Account) SetWake(ctx context.Context, endpoint string) error {
+	w := acc.c.waker
 	changed, err := w.set(endpoint)
 	if err != nil || !changed {
 		return err
@@ -88,7 +46,7 @@ func (c *Client) SetWake(ctx context.Context, endpoint string) error {
 	if endpoint != "" {
 		_, err = w.errands(ctx)
 	}
-	if err != nil && !retryable(err) {
+	if err != nil && !link.Retryable(err) {
 		_, undo := w.set("")
 		err = errors.Join(err, undo)
 	} else {
@@ -100,29 +58,13 @@ func (c *Client) SetWake(ctx context.Context, endpoint string) error {
 }
 
 // Waking reports whether SetWake was given an endpoint.
-func (c *Client) Waking() (on bool, err error) {
-	err = c.store.view(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+func (acc Account) Waking() (on bool, err error) {
+	err = acc.c.store.View(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		on = rec.Endpoint != ""
 		return err
 	})
 	return on, err
-}
-
-// dedicatedLink returns a connection for one purpose, which lasts until ctx
-// ends, so that the server cannot link its requests to conversations.
-func (c *Client) dedicatedLink(ctx context.Context, host string) *link {
-	l := c.newLink(host, c.errands.foreign)
-	c.spawn(func() { l.run(ctx) })
-	return l
-}
-
-// requestOnDedicatedLink sends a request to the account's server on a connection
-// of its own.
-func (c *Client) requestOnDedicatedLink(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
-	ctx, cancel := context.WithTimeout(ctx, foreignAnswerTimeout)
-	defer cancel()
-	return c.dedicatedLink(ctx, c.self.address.Host).call(ctx, op, body)
 }
 
 // A waker keeps this device's registration. Conversations tell the token.
@@ -148,21 +90,21 @@ func (w *waker) kick() {
 
 // set changes the endpoint and reports whether it was another.
 func (w *waker) set(endpoint string) (changed bool, err error) {
-	err = w.client.store.update(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		if changed = rec.Endpoint != endpoint; err != nil || !changed {
 			return err
 		}
 		rec.Endpoint, rec.Registered = endpoint, 0
 		switch {
 		case endpoint == "":
-			rec.forget(rec.Token)
-			rec.forget(rec.Next)
+			rec.ForgetToken(rec.Token)
+			rec.ForgetToken(rec.Next)
 			rec.Token, rec.Next, rec.Stale = nil, nil, false
 		case rec.Token == nil:
-			err = rec.renew()
+			err = rec.Renew()
 		}
-		return errors.Join(err, tx.save([]byte(tableWake), &rec))
+		return errors.Join(err, tx.Save([]byte(records.TableWake), &rec))
 	})
 	if changed && err == nil {
 		w.tell()
@@ -170,30 +112,17 @@ func (w *waker) set(endpoint string) (changed bool, err error) {
 	return changed, err
 }
 
-// renewWake has the token replaced: at once, or once it was kept for a while.
-func renewWake(tx *sealedTx, atOnce bool) error {
-	rec, err := loadWake(tx)
-	if err != nil || rec.Token == nil || rec.Stale && !atOnce {
-		return err
-	}
-	rec.Stale = true
-	if atOnce {
-		rec.Since = 0
-	}
-	return tx.save([]byte(tableWake), &rec)
-}
-
 // run does the errands when they are due.
 func (w *waker) run(ctx context.Context) {
-	var tries backoff
+	var tries link.Backoff
 	for {
 		wait, err := w.errands(ctx)
 		switch {
 		case err == nil:
-			tries.reset()
-		case retryable(err):
-			tries.failed(w.client.now(), err)
-			wait = tries.until.Sub(w.client.now())
+			tries.Reset()
+		case link.Retryable(err):
+			tries.Failed(w.client.now(), err)
+			wait = tries.Until.Sub(w.client.now())
 		default: // the server takes it no more; it may one day
 			wait = wakeKeep
 		}
@@ -241,43 +170,43 @@ func (w *waker) errands(ctx context.Context) (time.Duration, error) {
 }
 
 // plan returns the record, with another token in it if it is time for that.
-func (w *waker) plan() (rec wakeRecord, err error) {
-	load := func(tx *sealedTx) error {
-		rec, err = loadWake(tx)
+func (w *waker) plan() (rec records.Wake, err error) {
+	load := func(tx *records.Tx) error {
+		rec, err = records.LoadWake(tx)
 		return err
 	}
-	err = w.client.store.view(load)
+	err = w.client.store.View(load)
 	if err != nil || !rec.Stale || w.client.now().Before(time.Unix(rec.Since, 0).Add(wakeKeep)) {
 		return rec, err
 	}
-	err = w.client.store.update(func(tx *sealedTx) error {
-		return errors.Join(load(tx), rec.renew(), tx.save([]byte(tableWake), &rec))
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		return errors.Join(load(tx), rec.Renew(), tx.Save([]byte(records.TableWake), &rec))
 	})
 	return rec, err
 }
 
-func (w *waker) register(ctx context.Context, rec wakeRecord) error {
+func (w *waker) register(ctx context.Context, rec records.Wake) error {
 	token := rec.Next
 	if token == nil {
 		token = rec.Token
 	}
-	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
+	_, err := w.client.net.RequestOnDedicatedLink(ctx, protocol.OpWakeRegister, &protocol.WakeRegister{
 		Token: protocol.WakeToken(token), Endpoint: rec.Endpoint,
 	})
 	if err != nil {
 		return err
 	}
-	err = w.client.store.update(func(tx *sealedTx) error {
-		now, err := loadWake(tx)
+	err = w.client.store.Update(func(tx *records.Tx) error {
+		now, err := records.LoadWake(tx)
 		if err != nil || now.Endpoint != rec.Endpoint {
 			return err // it was changed meanwhile
 		}
 		now.Registered = w.client.now().Unix()
 		if bytes.Equal(now.Next, token) {
-			now.forget(now.Token)
+			now.ForgetToken(now.Token)
 			now.Token, now.Next, now.Since = token, nil, now.Registered
 		}
-		return tx.save([]byte(tableWake), &now)
+		return tx.Save([]byte(records.TableWake), &now)
 	})
 	if err == nil {
 		w.tell()
@@ -286,17 +215,17 @@ func (w *waker) register(ctx context.Context, rec wakeRecord) error {
 }
 
 func (w *waker) forget(ctx context.Context, token []byte) error {
-	_, err := w.client.requestOnDedicatedLink(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
-	if err != nil && retryable(err) {
+	_, err := w.client.net.RequestOnDedicatedLink(ctx, protocol.OpWakeForget, &protocol.WakeForget{Token: protocol.WakeToken(token)})
+	if err != nil && link.Retryable(err) {
 		return err
 	}
-	return w.client.store.update(func(tx *sealedTx) error {
-		rec, err := loadWake(tx)
+	return w.client.store.Update(func(tx *records.Tx) error {
+		rec, err := records.LoadWake(tx)
 		if err != nil || len(rec.Forget) == 0 || !bytes.Equal(rec.Forget[0], token) {
 			return err // others took its place
 		}
 		rec.Forget = rec.Forget[1:]
-		return tx.save([]byte(tableWake), &rec)
+		return tx.Save([]byte(records.TableWake), &rec)
 	})
 }
 

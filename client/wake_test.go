@@ -23,7 +23,7 @@ func endpoint(p *person) string { return "https://push.example/" + p.Address().N
 // wakeable has somebody woken, from now on.
 func (p *person) wakeable() {
 	p.t.Helper()
-	must(p.t, p.SetWake(p.t.Context(), endpoint(p)))
+	must(p.t, p.Account().SetWake(p.t.Context(), endpoint(p)))
 	pass(15 * time.Second)
 }
 
@@ -52,14 +52,14 @@ func TestMessagesWake(t *testing.T) {
 		s := x.net.Server(host)
 		before := x.entries()
 		x.bob.wakeable()
-		must(t, x.bob.SetWake(t.Context(), endpoint(x.bob)))
+		must(t, x.bob.Account().SetWake(t.Context(), endpoint(x.bob)))
 		x.bob.restart()
 		x.alice.restart()
 		pass(time.Hour)
 		if n := x.entries() - before; n != 1 {
 			t.Errorf("%d entries tell the token", n)
 		}
-		if on, err := x.bob.Waking(); err != nil || !on {
+		if on, err := x.bob.Account().Waking(); err != nil || !on {
 			t.Errorf("%v, %v", on, err)
 		}
 		if c := x.alice.status(x.id); c.Unread != 0 || c.Last != nil && c.Last.Notice == nil {
@@ -82,8 +82,8 @@ func TestMessagesWake(t *testing.T) {
 		want(t, "two and three, at first", s.Woken(), nil)
 		pass(time.Minute)
 		want(t, "two and three", s.Woken(), []string{endpoint(x.bob)})
-		must(t, x.alice.React(t.Context(), x.id, m.ID, "+", false))
-		must(t, x.alice.Edit(t.Context(), x.id, m.ID, "1"))
+		must(t, x.alice.Messages().React(t.Context(), x.id, m.ID, "+", false))
+		must(t, x.alice.Messages().Edit(t.Context(), x.id, m.ID, "1"))
 		must(t, x.alice.Typing(t.Context(), x.id, true))
 		pass(2 * time.Minute)
 		want(t, "what is no message", s.Woken(), nil)
@@ -140,7 +140,7 @@ func TestTokensAreWithdrawn(t *testing.T) {
 		s := x.net.Server(host)
 		x.bob.wakeable()
 		before := x.entries()
-		must(t, x.bob.SetMuted(t.Context(), x.id, time.Now().Add(time.Hour)))
+		must(t, x.bob.List().SetMuted(t.Context(), x.id, time.Now().Add(time.Hour)))
 		pass(time.Second)
 		if n := x.entries() - before; n != 1 {
 			t.Errorf("%d entries withdraw the token", n)
@@ -151,16 +151,16 @@ func TestTokensAreWithdrawn(t *testing.T) {
 		want(t, "muted", s.Woken(), nil)
 		x.bob.away(false)
 		pass(time.Hour)
-		must(t, x.bob.SetArchived(t.Context(), x.id, true))
+		must(t, x.bob.List().SetArchived(t.Context(), x.id, true))
 		x.bob.away(true)
 		x.alice.say(x.id, "no longer muted")
 		pass(time.Minute)
 		want(t, "no longer muted", s.Woken(), []string{endpoint(x.bob)})
 		x.bob.away(false)
 
-		must(t, x.bob.SetWake(t.Context(), ""))
+		must(t, x.bob.Account().SetWake(t.Context(), ""))
 		pass(time.Minute)
-		if on, err := x.bob.Waking(); err != nil || on || len(s.Wakes()) != 0 {
+		if on, err := x.bob.Account().Waking(); err != nil || on || len(s.Wakes()) != 0 {
 			t.Errorf("%v, %v, %v", on, err, s.Wakes())
 		}
 		before = x.entries()
@@ -183,9 +183,9 @@ func TestNewMembersLearnTokens(t *testing.T) {
 		carol.wakeable()
 		dora := join(t, x.net, "dora", "there.example")
 		before := x.entries()
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{carol.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{carol.Address()}))
 		pass(time.Second)
-		must(t, x.alice.AddMembers(t.Context(), x.id, []account.Address{dora.Address()}))
+		must(t, x.alice.Groups().Add(t.Context(), x.id, []account.Address{dora.Address()}))
 		pass(time.Minute)
 		if n := x.entries() - before; n != 2+1+3 { // the second waited for bob to tell both, and for three delivery tokens
 			t.Errorf("%d entries for two members", n)
@@ -215,9 +215,9 @@ func TestTokensChangeWhenSomebodyGoes(t *testing.T) {
 	for name, act := range map[string]func(*testing.T, *trio){
 		"leaves": func(t *testing.T, x *trio) { must(t, x.mallory.Leave(t.Context(), x.id)) },
 		"is removed": func(t *testing.T, x *trio) {
-			must(t, x.alice.RemoveMembers(t.Context(), x.id, []account.Address{x.mallory.Address()}))
+			must(t, x.alice.Groups().Remove(t.Context(), x.id, []account.Address{x.mallory.Address()}))
 		},
-		"is blocked": func(t *testing.T, x *trio) { must(t, x.bob.Block(t.Context(), x.mallory.Address())) },
+		"is blocked": func(t *testing.T, x *trio) { must(t, x.bob.People().Block(t.Context(), x.mallory.Address())) },
 		"stays":      func(t *testing.T, x *trio) { must(t, x.bob.Leave(t.Context(), x.id)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,7 +261,7 @@ func TestRegistering(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		s := x.net.Server(host)
-		key, err := x.bob.WakeKey(t.Context())
+		key, err := x.bob.Account().WakeKey(t.Context())
 		if err != nil || len(key) != 65 {
 			t.Errorf("%x, %v", key, err)
 		}
@@ -277,21 +277,21 @@ func TestRegistering(t *testing.T) {
 			}
 			return fakeserver.Verdict{}
 		}})
-		if _, err := x.bob.WakeKey(t.Context()); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+		if _, err := x.bob.Account().WakeKey(t.Context()); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 			t.Errorf("without push: %v", err)
 		}
 		refuse.Store(&protocol.Error{Code: protocol.CodeInvalid})
-		if err := x.bob.SetWake(t.Context(), endpoint(x.bob)); !errors.Is(err, refuse.Load()) {
+		if err := x.bob.Account().SetWake(t.Context(), endpoint(x.bob)); !errors.Is(err, refuse.Load()) {
 			t.Errorf("refused: %v", err)
 		}
 		pass(2 * time.Hour)
-		if on, err := x.bob.Waking(); err != nil || on || registered.Load() != 1 {
+		if on, err := x.bob.Account().Waking(); err != nil || on || registered.Load() != 1 {
 			t.Errorf("%v, %v, %d registrations", on, err, registered.Load())
 		}
 		refuse.Store(nil)
 		x.bob.way.Partition("", true)
 		before := x.entries()
-		must(t, x.bob.SetWake(t.Context(), endpoint(x.bob)))
+		must(t, x.bob.Account().SetWake(t.Context(), endpoint(x.bob)))
 		pass(time.Hour)
 		x.bob.restart()
 		x.bob.way.Partition("", false)
@@ -310,7 +310,7 @@ func TestRegistering(t *testing.T) {
 			t.Errorf("%d registrations", registered.Load())
 		}
 		pass(10 * time.Minute)
-		must(t, x.bob.SetWake(t.Context(), "https://push.example/other"))
+		must(t, x.bob.Account().SetWake(t.Context(), "https://push.example/other"))
 		if s.Wakes()[x.token(t)] != "https://push.example/other" {
 			t.Errorf("%v", s.Wakes())
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -50,7 +51,7 @@ type person struct {
 
 	mu       sync.Mutex // guards what follows
 	failures []error
-	shown    client.Conversation // of the last that was told of
+	shown    chat.Conversation // of the last that was told of
 }
 
 func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
@@ -66,20 +67,20 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 	return p
 }
 
-func (p *person) note(e client.Event) {
+func (p *person) note(e chat.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e := e.(type) {
-	case client.FailureEvent:
+	case chat.FailureEvent:
 		p.failures = append(p.failures, e.Err)
-	case client.ConversationEvent:
+	case chat.ConversationEvent:
 		p.shown = e.Conversation
 	}
 }
 
 // heard returns the conversation of the last event, once all events are
 // delivered.
-func (p *person) heard() client.Conversation {
+func (p *person) heard() chat.Conversation {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,22 +126,22 @@ func (p *person) accept() {
 	all, err := p.Conversations()
 	must(p.t, err)
 	for _, c := range all {
-		if c.Status == client.StatusRequest {
+		if c.Status == chat.StatusRequest {
 			must(p.t, p.Accept(p.t.Context(), c.ID))
 		}
 	}
 }
 
-func (p *person) say(id client.ConversationID, text string) client.Message {
+func (p *person) say(id chat.ConversationID, text string) chat.Message {
 	p.t.Helper()
-	m, err := p.Send(p.t.Context(), id, client.Draft{Text: text})
+	m, err := p.Send(p.t.Context(), id, chat.Draft{Text: text})
 	must(p.t, err)
 	return m
 }
 
-func (p *person) history(id client.ConversationID) (all []client.Message) {
+func (p *person) history(id chat.ConversationID) (all []chat.Message) {
 	p.t.Helper()
-	must(p.t, p.History(id, func(m client.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		if m.Notice == nil {
 			all = append(all, m)
 		}
@@ -150,7 +151,7 @@ func (p *person) history(id client.ConversationID) (all []client.Message) {
 	return all
 }
 
-func (p *person) texts(id client.ConversationID) (all []string) {
+func (p *person) texts(id chat.ConversationID) (all []string) {
 	p.t.Helper()
 	for _, m := range p.history(id) {
 		all = append(all, m.Text)
@@ -158,7 +159,7 @@ func (p *person) texts(id client.ConversationID) (all []string) {
 	return all
 }
 
-func (p *person) status(id client.ConversationID) client.Conversation {
+func (p *person) status(id chat.ConversationID) chat.Conversation {
 	p.t.Helper()
 	c, err := p.Conversation(id)
 	must(p.t, err)
@@ -173,7 +174,7 @@ func want[T comparable](t testing.TB, what string, got, want []T) {
 }
 
 // group makes a group of people that all accepted.
-func group(t testing.TB, people ...*person) client.ConversationID {
+func group(t testing.TB, people ...*person) chat.ConversationID {
 	t.Helper()
 	var others []account.Address
 	for _, p := range people[1:] {
@@ -208,9 +209,9 @@ func TestWorldWorks(t *testing.T) {
 		}
 		must(t, c.Leave(t.Context(), id))
 		pass(time.Minute)
-		members, err := a.Members(id)
+		members, err := a.Groups().Members(id)
 		must(t, err)
-		if len(members) != 2 || c.status(id).Status != client.StatusLeft {
+		if len(members) != 2 || c.status(id).Status != chat.StatusLeft {
 			t.Errorf("%v, and carol's status is %v", members, c.status(id).Status)
 		}
 	})

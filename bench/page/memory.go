@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // A sample is what page and worker hold, in MiB, after their garbage was
@@ -92,12 +93,12 @@ func (t *town) traffic(ctx context.Context, bob *client.Client, b *browser, p, w
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		m, err := bob.Send(ctx, to, client.Draft{Text: fmt.Sprintf("Bob says %d", i)})
+		m, err := bob.Send(ctx, to, chat.Draft{Text: fmt.Sprintf("Bob says %d", i)})
 		if err == nil && i%3 == 1 {
-			err = bob.React(ctx, to, m.ID, "👍", false)
+			err = bob.Messages().React(ctx, to, m.ID, "👍", false)
 		}
 		if err == nil && i%5 == 2 {
-			err = bob.Delete(ctx, to, m.ID)
+			err = bob.Messages().Delete(ctx, to, m.ID)
 		}
 		err = errors.Join(err, p.write(fmt.Sprintf("The page says %d", i)), p.send())
 		if err != nil {

@@ -17,6 +17,8 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/app"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
@@ -37,14 +39,14 @@ type terminal struct {
 	Address string
 	Key     keyring.StoreKey
 	// With are the conversations with profiles, by their names.
-	With map[string]client.ConversationID
+	With map[string]chat.ConversationID
 }
 
 // device is what a profile is made on before a browser has it: a store on disk,
 // and the key that the browser will have, in plain.
 type device struct {
 	file  string
-	store client.Store
+	store backend.Store
 	key   keyring.StoreKey // the store's, as it passed by
 	aes   []byte
 	keys  []byte
@@ -58,10 +60,10 @@ func newDevice(file string) (*device, error) {
 }
 
 // OpenStore implements app.Platform.
-func (d *device) OpenStore(context.Context) (client.Store, error) { return open{d.store}, nil }
+func (d *device) OpenStore(context.Context) (backend.Store, error) { return open{d.store}, nil }
 
 // open is a store that outlives its user.
-type open struct{ client.Store }
+type open struct{ backend.Store }
 
 func (open) Close() error { return nil }
 
@@ -158,7 +160,7 @@ func (t *town) openBob(ctx context.Context) (*client.Client, func() error, error
 	}
 	made := t.Bob.Address != ""
 	if !made {
-		t.Bob = terminal{Address: "bob@" + t.host, Key: keyring.NewStoreKey(), With: map[string]client.ConversationID{}}
+		t.Bob = terminal{Address: "bob@" + t.host, Key: keyring.NewStoreKey(), With: map[string]chat.ConversationID{}}
 	}
 	cfg := client.Config{Store: store, Key: t.Bob.Key, Transport: t.transport}
 	if !made {
@@ -192,12 +194,12 @@ func (t *town) stranger(ctx context.Context, name string) (account.Address, erro
 		return at, err
 	}
 	defer c.Close()
-	c.ConnectMailbox()
+	c.Account().Connect()
 	return at, c.Sync(ctx)
 }
 
 // meet makes two people talk, one of whom says something.
-func meet(ctx context.Context, a, b *client.Client) (client.ConversationID, error) {
+func meet(ctx context.Context, a, b *client.Client) (chat.ConversationID, error) {
 	id, err := a.Direct(ctx, b.Address())
 	if err != nil {
 		return id, err
@@ -207,13 +209,13 @@ func meet(ctx context.Context, a, b *client.Client) (client.ConversationID, erro
 	}
 	err = until(ctx, "a request", func() (bool, error) {
 		err := b.Accept(ctx, id)
-		if errors.Is(err, client.ErrNoConversation) {
+		if errors.Is(err, chat.ErrNoConversation) {
 			return false, nil
 		}
 		return err == nil, err
 	})
 	if err == nil {
-		_, err = a.Send(ctx, id, client.Draft{Text: "Good to meet you"})
+		_, err = a.Send(ctx, id, chat.Draft{Text: "Good to meet you"})
 	}
 	return id, errors.Join(err, a.WaitUntilSent(ctx, id), b.WaitUntilSent(ctx, id))
 }
@@ -239,14 +241,14 @@ func each(n int, fn func(i int) error) error {
 // crowd fills a profile with conversations: some with people, most of them
 // groups, each with a message.
 func (t *town) crowd(ctx context.Context, c *client.Client, conversations, people int) error {
-	ids := make([]client.ConversationID, conversations)
+	ids := make([]chat.ConversationID, conversations)
 	err := each(conversations, func(i int) (err error) {
 		if i < people {
 			var who account.Address
 			if who, err = t.stranger(ctx, fmt.Sprintf("%s.%d", c.Address().Name, i)); err != nil {
 				return err
 			}
-			if err = c.SetContactName(who, fmt.Sprintf("Person %d", i)); err != nil {
+			if err = c.People().SetName(who, fmt.Sprintf("Person %d", i)); err != nil {
 				return err
 			}
 			ids[i], err = c.Direct(ctx, who)
@@ -254,7 +256,7 @@ func (t *town) crowd(ctx context.Context, c *client.Client, conversations, peopl
 			ids[i], err = c.CreateGroup(ctx, fmt.Sprintf("Reading circle %d", i), nil)
 		}
 		if err == nil {
-			_, err = c.Send(ctx, ids[i], client.Draft{Text: fmt.Sprintf("The next book of circle %d is a thin one, as we agreed", i)})
+			_, err = c.Send(ctx, ids[i], chat.Draft{Text: fmt.Sprintf("The next book of circle %d is a thin one, as we agreed", i)})
 		}
 		return err
 	})
@@ -267,9 +269,9 @@ func (t *town) crowd(ctx context.Context, c *client.Client, conversations, peopl
 }
 
 // say sends n messages as fast as it goes.
-func say(ctx context.Context, c *client.Client, to client.ConversationID, n int, text func(int) string) error {
+func say(ctx context.Context, c *client.Client, to chat.ConversationID, n int, text func(int) string) error {
 	err := each(n, func(i int) error {
-		_, err := c.Send(ctx, to, client.Draft{Text: text(i)})
+		_, err := c.Send(ctx, to, chat.Draft{Text: text(i)})
 		return err
 	})
 	return errors.Join(err, c.WaitUntilSent(ctx, to))

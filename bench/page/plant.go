@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // plantPath is a place of the page's origin that is not the page: a script
@@ -31,12 +31,12 @@ type planter struct {
 }
 
 // load takes a store's records.
-func (p *planter) load(s client.Store) (pieces int, err error) {
+func (p *planter) load(s backend.Store) (pieces int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pieces = nil
 	var b []byte
-	err = s.View(func(tx client.Tx) error {
+	err = s.View(func(tx backend.Tx) error {
 		return tx.Scan(nil, nil, false, func(k, v []byte) (bool, error) {
 			b = binary.BigEndian.AppendUint32(b, uint32(len(k)))
 			b = binary.BigEndian.AppendUint32(b, uint32(2+len(k)+len(v)))
@@ -121,7 +121,7 @@ func (t *town) setKey(p *page, who profile, locked bool) error {
 }
 
 // plantIn gives a browser a profile.
-func (t *town) plantIn(p *page, who profile, store client.Store) error {
+func (t *town) plantIn(p *page, who profile, store backend.Store) error {
 	pieces, err := t.plant.load(store)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 const burst = 500
@@ -69,7 +70,7 @@ func (t *town) burst(ctx context.Context, r report, bob *client.Client, p *page,
 	go func() {
 		err := say(ctx, bob, t.Bob.With[small], burst, func(i int) string { return fmt.Sprintf("Burst %d, a message of some length", i) })
 		if err == nil {
-			_, err = bob.Send(ctx, t.Bob.With[small], client.Draft{Text: end})
+			_, err = bob.Send(ctx, t.Bob.With[small], chat.Draft{Text: end})
 		}
 		said <- err
 	}()

@@ -8,7 +8,7 @@ import "context"
 func (a *App) takeOver(ctx context.Context, _ None) (None, error) {
 	p, err := a.client()
 	if err == nil {
-		err = p.TakeOver(ctx)
+		err = p.Account().TakeOver(ctx)
 	}
 	return None{}, err
 }
@@ -17,7 +17,7 @@ func (a *App) takeOver(ctx context.Context, _ None) (None, error) {
 func (a *App) registerAgain(ctx context.Context, _ None) (None, error) {
 	p, err := a.client()
 	if err == nil {
-		err = p.RegisterAgain(ctx, "")
+		err = p.Account().RegisterAgain(ctx, "")
 	}
 	return None{}, err
 }

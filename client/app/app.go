@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
 
@@ -19,7 +20,7 @@ import (
 type Platform interface {
 	// OpenStore opens the profile's store, which is empty at first; EraseStore
 	// removes the closed store.
-	OpenStore(ctx context.Context) (client.Store, error)
+	OpenStore(ctx context.Context) (backend.Store, error)
 	EraseStore(ctx context.Context) error
 	// Keys returns what SetKeys kept beside the store, nil if there is nothing.
 	// What SetKeys replaces is erased as far as the medium lets it.
@@ -34,7 +35,7 @@ type Platform interface {
 // goroutine.
 type App struct {
 	platform  Platform
-	transport client.Transport
+	transport backend.Transport
 	host      string
 	events    *queue
 
@@ -50,7 +51,7 @@ type App struct {
 // profile is an open one.
 type profile struct {
 	*client.Client
-	store client.Store
+	store backend.Store
 	key   keyring.StoreKey
 	// shown is closed once somebody sees a list: connecting comes after that.
 	shown chan struct{}
@@ -71,7 +72,7 @@ var errInUse = errors.New("this profile is open in another tab or window of this
 // New returns an App. host is the server that the interface came from; tell
 // gets events, those of one moment together, and must not call back. A profile
 // without a passphrase is opened; if that fails, hello says why, and tries again.
-func New(ctx context.Context, p Platform, t client.Transport, host string, tell func([]Event)) *App {
+func New(ctx context.Context, p Platform, t backend.Transport, host string, tell func([]Event)) *App {
 	a := &App{platform: p, transport: t, host: host, events: newQueue(tell)}
 	_ = a.openKeys(ctx)
 	return a
@@ -187,7 +188,7 @@ func (a *App) enter(ctx context.Context, key keyring.StoreKey) error {
 	return nil
 }
 
-func (a *App) openStore(ctx context.Context) (client.Store, error) {
+func (a *App) openStore(ctx context.Context) (backend.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	store, err := a.platform.OpenStore(ctx)
@@ -197,7 +198,7 @@ func (a *App) openStore(ctx context.Context) (client.Store, error) {
 	return store, err
 }
 
-func (a *App) config(store client.Store, key keyring.StoreKey) client.Config {
+func (a *App) config(store backend.Store, key keyring.StoreKey) client.Config {
 	return client.Config{Store: store, Key: key, Transport: a.transport, OnEvent: a.events.push}
 }
 

@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/app"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 )
@@ -23,10 +23,10 @@ const host = "here.example"
 
 // device is a Platform in memory.
 type device struct {
-	store client.Store
+	store backend.Store
 	keys  []byte
-	kept  []client.Store // every store there ever was
-	taken bool           // somebody else has the store
+	kept  []backend.Store // every store there ever was
+	taken bool            // somebody else has the store
 	fault func(doing string) error
 }
 
@@ -38,7 +38,7 @@ func (d *device) try(doing string) error {
 	return d.fault(doing)
 }
 
-func (d *device) OpenStore(ctx context.Context) (client.Store, error) {
+func (d *device) OpenStore(ctx context.Context) (backend.Store, error) {
 	if d.taken {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -88,7 +88,7 @@ func (d *device) Unseal(_ context.Context, sealed []byte) ([]byte, error) {
 // size returns how many bytes the store holds.
 func (d *device) size(t *testing.T) (n int) {
 	t.Helper()
-	err := d.store.View(func(tx client.Tx) error {
+	err := d.store.View(func(tx backend.Tx) error {
 		return tx.Scan(nil, nil, false, func(_, v []byte) (bool, error) {
 			n += len(v)
 			return true, nil
@@ -101,7 +101,7 @@ func (d *device) size(t *testing.T) (n int) {
 }
 
 // unclosed is a store that outlives its user, as a file does.
-type unclosed struct{ client.Store }
+type unclosed struct{ backend.Store }
 
 func (unclosed) Close() error { return nil }
 

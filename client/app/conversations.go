@@ -6,7 +6,7 @@ import (
 	"context"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // conversationsPerPage is the number of conversations in one answer, so that a
@@ -18,13 +18,13 @@ func (a *App) conversations(_ context.Context, q ListQuery) (Conversations, erro
 	if err != nil {
 		return Conversations{}, err
 	}
-	var all []client.Conversation
+	var all []chat.Conversation
 	var next string
 	if q.Recent {
 		defer p.show()
-		all, err = p.Recent()
+		all, err = p.List().Recent()
 	} else {
-		all, next, err = p.ConversationsAfter(q.After, conversationsPerPage)
+		all, next, err = p.List().After(q.After, conversationsPerPage)
 	}
 	if err != nil {
 		return Conversations{}, err
@@ -42,7 +42,7 @@ func (a *App) conversation(_ context.Context, q ConversationRef) (Conversation, 
 	if err != nil {
 		return Conversation{}, err
 	}
-	c, err := p.Conversation(client.ConversationID(q.Conversation))
+	c, err := p.Conversation(chat.ConversationID(q.Conversation))
 	if err != nil {
 		return Conversation{}, err
 	}
@@ -80,36 +80,36 @@ func (a *App) createGroup(ctx context.Context, q NewGroup) (ConversationRef, err
 
 // announceConversation sends a new conversation to all interfaces before its
 // caller opens it.
-func (a *App) announceConversation(p *profile, id client.ConversationID) (ConversationRef, error) {
+func (a *App) announceConversation(p *profile, id chat.ConversationID) (ConversationRef, error) {
 	c, err := p.Conversation(id)
 	if err != nil {
 		return ConversationRef{}, err
 	}
-	a.events.push(client.ConversationEvent{Conversation: c})
+	a.events.push(chat.ConversationEvent{Conversation: c})
 	return ConversationRef{string(id)}, nil
 }
 
 // withConversation calls fn with the open profile and a conversation.
-func (a *App) withConversation(conversation string, fn func(*profile, client.ConversationID) error) (None, error) {
+func (a *App) withConversation(conversation string, fn func(*profile, chat.ConversationID) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
 	}
-	return None{}, fn(p, client.ConversationID(conversation))
+	return None{}, fn(p, chat.ConversationID(conversation))
 }
 
 func (a *App) rename(ctx context.Context, q TextOf) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Rename(ctx, id, q.Text) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.Groups().Rename(ctx, id, q.Text) })
 }
 
 func (a *App) setTimer(ctx context.Context, q Until) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
-		return p.SetTimer(ctx, id, q.Time.duration())
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error {
+		return p.Groups().SetTimer(ctx, id, q.Time.duration())
 	})
 }
 
 func (a *App) leave(ctx context.Context, q Leaving) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error {
 		if q.Successor == "" {
 			return p.Leave(ctx, id)
 		}
@@ -117,7 +117,7 @@ func (a *App) leave(ctx context.Context, q Leaving) (None, error) {
 		if err != nil {
 			return err
 		}
-		if err := p.SetRole(ctx, id, who, client.RoleOwner); err != nil {
+		if err := p.Groups().SetRole(ctx, id, who, chat.RoleOwner); err != nil {
 			return err
 		}
 		return p.Leave(ctx, id)
@@ -125,19 +125,19 @@ func (a *App) leave(ctx context.Context, q Leaving) (None, error) {
 }
 
 func (a *App) accept(ctx context.Context, q ConversationRef) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Accept(ctx, id) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.Accept(ctx, id) })
 }
 
 func (a *App) pin(ctx context.Context, q Switch) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetPinned(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetPinned(ctx, id, q.On) })
 }
 
 func (a *App) archive(ctx context.Context, q Switch) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetArchived(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetArchived(ctx, id, q.On) })
 }
 
 func (a *App) mute(ctx context.Context, q Until) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetMuted(ctx, id, q.Time.time()) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetMuted(ctx, id, q.Time.time()) })
 }
 
 func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
@@ -145,9 +145,9 @@ func (a *App) saveDraft(ctx context.Context, q Draft) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.SetDraft(ctx, id, q.Text, reply) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().SetDraft(ctx, id, q.Text, reply) })
 }
 
 func (a *App) deleteConversation(ctx context.Context, q ConversationRef) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.DeleteConversation(ctx, id) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.List().Delete(ctx, id) })
 }

@@ -16,7 +16,7 @@ func (a *App) disclosure(ctx context.Context, _ None) (Disclosure, error) {
 	if err != nil {
 		return Disclosure{}, err
 	}
-	raw, err := p.Disclosure(ctx)
+	raw, err := p.Account().Disclosure(ctx)
 	if err != nil {
 		return Disclosure{}, err
 	}

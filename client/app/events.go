@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // An Event is told to interfaces.
@@ -25,22 +25,22 @@ type queue struct {
 	wake    *sync.Cond
 	waiting []any // client.Event, or an Event that is ready
 	from    *profile
-	away    map[string]client.ConnectionEvent // by server, of those that cannot be reached
-	account client.AccountEvent               // the last one
-	clock   client.ClockEvent                 // the last one
+	away    map[string]chat.ConnectionEvent // by server, of those that cannot be reached
+	account chat.AccountEvent               // the last one
+	clock   chat.ClockEvent                 // the last one
 	closed  bool
 	idle    sync.WaitGroup
 }
 
 func newQueue(tell func([]Event)) *queue {
-	q := &queue{out: tell, away: map[string]client.ConnectionEvent{}}
+	q := &queue{out: tell, away: map[string]chat.ConnectionEvent{}}
 	q.wake = sync.NewCond(&q.mu)
 	q.idle.Go(q.run)
 	return q
 }
 
 // push queues an event of the core.
-func (q *queue) push(e client.Event) { q.add(e) }
+func (q *queue) push(e chat.Event) { q.add(e) }
 
 // tell queues an event that is ready.
 func (q *queue) tell(e Event) { q.add(e) }
@@ -48,17 +48,17 @@ func (q *queue) tell(e Event) { q.add(e) }
 func (q *queue) add(e any) {
 	q.mu.Lock()
 	switch was := q.trouble(); now := e.(type) {
-	case client.AccountEvent:
+	case chat.AccountEvent:
 		q.account = now
 		e = q.troubleSince(was)
-	case client.ClockEvent:
+	case chat.ClockEvent:
 		q.clock = now
 		e = q.troubleSince(was)
 	}
 	if e != nil {
 		q.waiting = append(q.waiting, e)
 	}
-	if c, ok := e.(client.ConnectionEvent); ok {
+	if c, ok := e.(chat.ConnectionEvent); ok {
 		delete(q.away, c.Host)
 		if !c.Online && c.Err != nil {
 			q.away[c.Host] = c
@@ -86,9 +86,9 @@ func (q *queue) repeat() {
 // the account first. The lock is held.
 func (q *queue) trouble() Trouble {
 	switch {
-	case errors.Is(q.account.Err, client.ErrProfileCopied):
+	case errors.Is(q.account.Err, chat.ErrProfileCopied):
 		return Trouble{Kind: "copied"}
-	case errors.Is(q.account.Err, client.ErrNoAccount):
+	case errors.Is(q.account.Err, chat.ErrNoAccount):
 		return Trouble{Kind: "gone"}
 	case q.clock.Ahead != 0:
 		return Trouble{"clock", int64(q.clock.Ahead.Seconds())}
@@ -110,7 +110,7 @@ func (q *queue) profile(p *profile) {
 	defer q.mu.Unlock()
 	q.from = p
 	if p == nil {
-		q.waiting, q.account, q.clock = nil, client.AccountEvent{}, client.ClockEvent{}
+		q.waiting, q.account, q.clock = nil, chat.AccountEvent{}, chat.ClockEvent{}
 		clear(q.away)
 	}
 }
@@ -139,7 +139,7 @@ func (q *queue) run() {
 			q.out(out)
 		}
 		if from != nil && slices.ContainsFunc(batch, isNewMessage) {
-			_ = from.ForgetInbox() // what is left goes the next time
+			_ = from.Messages().ForgetInbox() // what is left goes the next time
 		}
 	}
 }
@@ -162,7 +162,7 @@ func convert(from *profile, batch []any) []Event {
 		switch e := e.(type) {
 		case Event:
 			out = append(out, e)
-		case client.Event:
+		case chat.Event:
 			if from != nil {
 				out = append(out, v.event(e)...)
 			}
@@ -172,6 +172,6 @@ func convert(from *profile, batch []any) []Event {
 }
 
 func isNewMessage(e any) bool {
-	m, ok := e.(client.MessageEvent)
+	m, ok := e.(chat.MessageEvent)
 	return ok && m.New
 }

@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
 // withMessage calls fn with the open profile and a message.
-func (a *App) withMessage(conversation, message string, fn func(*profile, client.ConversationID, content.MessageID) error) (None, error) {
+func (a *App) withMessage(conversation, message string, fn func(*profile, chat.ConversationID, content.MessageID) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
@@ -22,7 +22,7 @@ func (a *App) withMessage(conversation, message string, fn func(*profile, client
 	if err != nil {
 		return None{}, err
 	}
-	return None{}, fn(p, client.ConversationID(conversation), id)
+	return None{}, fn(p, chat.ConversationID(conversation), id)
 }
 
 // parseMessage reads an identifier; an empty one is none.
@@ -37,8 +37,8 @@ func parseMessage(s string) (id content.MessageID, err error) {
 }
 
 func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) {
-	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		m, err := p.Message(conv, id)
+	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		m, err := p.Messages().Message(conv, id)
 		v := view{profile: p}
 		out = v.message(m)
 		out.Text, out.Length = m.Text, 0
@@ -48,20 +48,20 @@ func (a *App) message(_ context.Context, q MessageRef) (out Message, err error) 
 }
 
 func (a *App) edit(ctx context.Context, q TextOf) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.Edit(ctx, conv, id, q.Text)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().Edit(ctx, conv, id, q.Text)
 	})
 }
 
 func (a *App) react(ctx context.Context, q React) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.React(ctx, conv, id, q.Emoji, q.Remove)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().React(ctx, conv, id, q.Emoji, q.Remove)
 	})
 }
 
 func (a *App) delete(ctx context.Context, q MessageRef) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.Delete(ctx, conv, id)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().Delete(ctx, conv, id)
 	})
 }
 
@@ -73,13 +73,13 @@ func (a *App) page(_ context.Context, q PageQuery) (out Page, err error) {
 	if err != nil {
 		return out, err
 	}
-	_, err = a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error {
-		if c, err := p.Conversation(id); err == nil && c.Status == client.StatusRequest {
+	_, err = a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error {
+		if c, err := p.Conversation(id); err == nil && c.Status == chat.StatusRequest {
 			if err := p.ConnectConversation(id); err != nil { // few requests are open at a time: those that are looked at
 				return err
 			}
 		}
-		got, err := p.Page(id, at, max(1, min(q.Limit, maxPage)))
+		got, err := p.Messages().Page(id, at, max(1, min(q.Limit, maxPage)))
 		v := view{profile: p}
 		out = Page{v.messages(got.Messages), got.MoreBefore, got.MoreAfter, messageID(got.FirstUnread)}
 		return err
@@ -88,7 +88,7 @@ func (a *App) page(_ context.Context, q PageQuery) (out Page, err error) {
 }
 
 // position reads where a page is to be.
-func position(q PageQuery) (at client.Position, err error) {
+func position(q PageQuery) (at chat.Position, err error) {
 	switch q.Where {
 	case Newest:
 		return at, nil
@@ -115,34 +115,34 @@ func position(q PageQuery) (at client.Position, err error) {
 
 // markRead marks messages up to one as read, or all.
 func (a *App) markRead(ctx context.Context, q MessageRef) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
 		if id.IsZero() {
 			return p.MarkRead(ctx, conv)
 		}
-		return p.MarkReadUpTo(ctx, conv, id)
+		return p.Messages().MarkReadUpTo(ctx, conv, id)
 	})
 }
 
 // typing is told that the own person types, or stopped.
 func (a *App) typing(ctx context.Context, q Switch) (None, error) {
-	return a.withConversation(q.Conversation, func(p *profile, id client.ConversationID) error { return p.Typing(ctx, id, q.On) })
+	return a.withConversation(q.Conversation, func(p *profile, id chat.ConversationID) error { return p.Typing(ctx, id, q.On) })
 }
 
 func (a *App) forget(_ context.Context, q MessageRef) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.Forget(conv, id)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().Forget(conv, id)
 	})
 }
 
 func (a *App) retry(ctx context.Context, q MessageRef) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.Retry(ctx, conv, id)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().Retry(ctx, conv, id)
 	})
 }
 
 func (a *App) cancel(ctx context.Context, q MessageRef) (None, error) {
-	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		return p.Cancel(ctx, conv, id)
+	return a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		return p.Messages().Cancel(ctx, conv, id)
 	})
 }
 
@@ -152,8 +152,8 @@ func (a *App) search(ctx context.Context, q SearchQuery) (Found, error) {
 		return Found{}, err
 	}
 	v, out := view{profile: p}, Found{Messages: []Message{}}
-	query := client.SearchQuery{Text: q.Text, In: client.ConversationID(q.Conversation), Limit: max(1, min(q.Limit, maxPage))}
-	err = p.Search(ctx, query, func(m client.Message) bool {
+	query := chat.SearchQuery{Text: q.Text, In: chat.ConversationID(q.Conversation), Limit: max(1, min(q.Limit, maxPage))}
+	err = p.Messages().Search(ctx, query, func(m chat.Message) bool {
 		out.Messages = append(out.Messages, v.message(m))
 		return true
 	})

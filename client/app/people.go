@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 func parseAddress(s string) (account.Address, error) {
@@ -51,7 +51,7 @@ func (a *App) contacts(context.Context, None) (Contacts, error) {
 	if err != nil {
 		return Contacts{}, err
 	}
-	all, err := p.Contacts()
+	all, err := p.People().Contacts()
 	if err != nil {
 		return Contacts{}, err
 	}
@@ -68,7 +68,7 @@ func (a *App) contacts(context.Context, None) (Contacts, error) {
 
 func (a *App) contact(_ context.Context, q AddressRef) (out Contact, err error) {
 	_, err = a.with(q.Address, func(p *profile, who account.Address) error {
-		c, err := p.Contact(who)
+		c, err := p.People().Contact(who)
 		v := view{profile: p}
 		out = v.contact(c)
 		return err
@@ -77,20 +77,20 @@ func (a *App) contact(_ context.Context, q AddressRef) (out Contact, err error) 
 }
 
 func (a *App) setContactName(_ context.Context, q Naming) (None, error) {
-	return a.with(q.Address, func(p *profile, who account.Address) error { return p.SetContactName(who, q.Name) })
+	return a.with(q.Address, func(p *profile, who account.Address) error { return p.People().SetName(who, q.Name) })
 }
 
 func (a *App) block(ctx context.Context, q AddressRef) (None, error) {
-	return a.with(q.Address, func(p *profile, who account.Address) error { return p.Block(ctx, who) })
+	return a.with(q.Address, func(p *profile, who account.Address) error { return p.People().Block(ctx, who) })
 }
 
 func (a *App) unblock(_ context.Context, q AddressRef) (None, error) {
-	return a.with(q.Address, func(p *profile, who account.Address) error { return p.Unblock(who) })
+	return a.with(q.Address, func(p *profile, who account.Address) error { return p.People().Unblock(who) })
 }
 
 func (a *App) safety(ctx context.Context, q AddressRef) (out Safety, err error) {
 	_, err = a.with(q.Address, func(p *profile, who account.Address) error {
-		s, verified, err := p.Safety(ctx, who)
+		s, verified, err := p.People().Safety(ctx, who)
 		if err == nil {
 			out = Safety{strings.Fields(s.Digits()), s.Code(), verified}
 		}
@@ -104,7 +104,7 @@ func (a *App) safety(ctx context.Context, q AddressRef) (out Safety, err error) 
 func (a *App) compare(ctx context.Context, q Compare) (out Compared, err error) {
 	_, err = a.with(q.Address, func(p *profile, who account.Address) error {
 		if q.Code != "" {
-			s, _, err := p.Safety(ctx, who)
+			s, _, err := p.People().Safety(ctx, who)
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (a *App) compare(ctx context.Context, q Compare) (out Compared, err error) 
 			}
 		}
 		out.Match = true
-		return p.MarkVerified(who)
+		return p.People().MarkVerified(who)
 	})
 	return out, err
 }
@@ -126,7 +126,7 @@ func (a *App) members(_ context.Context, q ConversationRef) (Members, error) {
 	if err != nil {
 		return Members{}, err
 	}
-	all, err := p.Members(client.ConversationID(q.Conversation))
+	all, err := p.Groups().Members(chat.ConversationID(q.Conversation))
 	if err != nil {
 		return Members{}, err
 	}
@@ -134,7 +134,7 @@ func (a *App) members(_ context.Context, q ConversationRef) (Members, error) {
 	out := Members{Members: make([]Member, len(all))}
 	for i, m := range all {
 		out.Members[i] = Member{Address: address(m.Address), Name: v.name(m.Address), Role: m.Role.String(), Confirmed: m.Confirmed}
-		if c, err := p.Contact(m.Address); err == nil {
+		if c, err := p.People().Contact(m.Address); err == nil {
 			out.Members[i].Verified = c.Verified
 		}
 		if m.Address == p.Address() {
@@ -146,18 +146,18 @@ func (a *App) members(_ context.Context, q ConversationRef) (Members, error) {
 }
 
 func (a *App) addMembers(ctx context.Context, q PeopleOf) (None, error) {
-	return a.people(q, func(p *profile, id client.ConversationID, who []account.Address) error {
-		return p.AddMembers(ctx, id, who)
+	return a.people(q, func(p *profile, id chat.ConversationID, who []account.Address) error {
+		return p.Groups().Add(ctx, id, who)
 	})
 }
 
 func (a *App) removeMembers(ctx context.Context, q PeopleOf) (None, error) {
-	return a.people(q, func(p *profile, id client.ConversationID, who []account.Address) error {
-		return p.RemoveMembers(ctx, id, who)
+	return a.people(q, func(p *profile, id chat.ConversationID, who []account.Address) error {
+		return p.Groups().Remove(ctx, id, who)
 	})
 }
 
-func (a *App) people(q PeopleOf, fn func(*profile, client.ConversationID, []account.Address) error) (None, error) {
+func (a *App) people(q PeopleOf, fn func(*profile, chat.ConversationID, []account.Address) error) (None, error) {
 	p, err := a.client()
 	if err != nil {
 		return None{}, err
@@ -166,13 +166,13 @@ func (a *App) people(q PeopleOf, fn func(*profile, client.ConversationID, []acco
 	if err != nil {
 		return None{}, err
 	}
-	return None{}, fn(p, client.ConversationID(q.Conversation), who)
+	return None{}, fn(p, chat.ConversationID(q.Conversation), who)
 }
 
-var roles = map[string]client.Role{
-	client.RoleMember.String(): client.RoleMember,
-	client.RoleAdmin.String():  client.RoleAdmin,
-	client.RoleOwner.String():  client.RoleOwner,
+var roles = map[string]chat.Role{
+	chat.RoleMember.String(): chat.RoleMember,
+	chat.RoleAdmin.String():  chat.RoleAdmin,
+	chat.RoleOwner.String():  chat.RoleOwner,
 }
 
 func (a *App) setRole(ctx context.Context, q SetRole) (None, error) {
@@ -181,6 +181,6 @@ func (a *App) setRole(ctx context.Context, q SetRole) (None, error) {
 		return None{}, fmt.Errorf("%w: there is no role %q", errInput, q.Role)
 	}
 	return a.with(q.Address, func(p *profile, who account.Address) error {
-		return p.SetRole(ctx, client.ConversationID(q.Conversation), who, role)
+		return p.Groups().SetRole(ctx, chat.ConversationID(q.Conversation), who, role)
 	})
 }

@@ -6,7 +6,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -78,22 +79,22 @@ var codes = []struct {
 	{keyring.ErrPassphrase, CodePassphrase},
 	{errPhase, CodePhase},
 	{errInput, CodeInput},
-	{client.ErrFull, CodeFull},
-	{client.ErrLastOwner, CodeLastOwner},
-	{client.ErrTooLong, CodeTooLong},
-	{client.ErrBlocked, CodeBlocked},
-	{client.ErrUnconfirmed, CodeUnconfirmed},
-	{client.ErrNotSetUp, CodeNotSetUp},
-	{client.ErrNotAllowed, CodeNotAllowed},
-	{client.ErrNotYours, CodeNotAllowed},
-	{client.ErrNoConversation, CodeGone},
-	{client.ErrNoMessage, CodeGone},
-	{client.ErrFileGone, CodeGone},
-	{client.ErrClosed, CodeClosed},
-	{client.ErrRequest, CodeClosed},
-	{client.ErrImpostor, CodeImpostor},
-	{client.ErrSelf, CodeSelf},
-	{client.ErrNoProfile, CodeLost},
+	{backend.ErrFull, CodeFull},
+	{chat.ErrLastOwner, CodeLastOwner},
+	{chat.ErrTooLong, CodeTooLong},
+	{chat.ErrBlocked, CodeBlocked},
+	{chat.ErrUnconfirmed, CodeUnconfirmed},
+	{chat.ErrNotSetUp, CodeNotSetUp},
+	{chat.ErrNotAllowed, CodeNotAllowed},
+	{chat.ErrNotYours, CodeNotAllowed},
+	{chat.ErrNoConversation, CodeGone},
+	{chat.ErrNoMessage, CodeGone},
+	{chat.ErrFileGone, CodeGone},
+	{chat.ErrClosed, CodeClosed},
+	{chat.ErrRequest, CodeClosed},
+	{chat.ErrImpostor, CodeImpostor},
+	{chat.ErrSelf, CodeSelf},
+	{chat.ErrNoProfile, CodeLost},
 	{errInUse, CodeInUse},
 	{&protocol.Error{Code: protocol.CodeExists}, CodeTaken},
 	{&protocol.Error{Code: protocol.CodeRegistrationClosed}, CodeNoAccounts},
@@ -103,7 +104,7 @@ var codes = []struct {
 	{&protocol.Error{Code: protocol.CodeQuotaExceeded}, CodeNoRoom},
 	{&protocol.Error{Code: protocol.CodeRateLimited}, CodeBusy},
 	{&protocol.Error{Code: protocol.CodeUnavailable}, CodeBusy},
-	{client.ErrOffline, CodeOffline},
+	{backend.ErrOffline, CodeOffline},
 	{context.DeadlineExceeded, CodeOffline},
 	{context.Canceled, CodeCanceled},
 }

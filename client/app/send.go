@@ -7,7 +7,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -28,16 +28,16 @@ func (a *App) send(ctx context.Context, q Send, files []io.Reader) (Sent, error)
 	if err != nil {
 		return Sent{}, err
 	}
-	draft := client.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
+	draft := chat.Draft{Text: q.Text, ReplyTo: reply, Expire: q.Expire.duration(), Mentions: mentions}
 	if draft.Attached, err = p.attach(ctx, q.Files, files); err != nil {
 		return Sent{}, err
 	}
-	conv := client.ConversationID(q.Conversation)
+	conv := chat.ConversationID(q.Conversation)
 	m, err := p.Send(ctx, conv, draft)
 	if err != nil {
 		return Sent{}, p.detach(draft.Attached, err)
 	}
-	if m, err = p.Message(conv, m.ID); err != nil {
+	if m, err = p.Messages().Message(conv, m.ID); err != nil {
 		return Sent{}, err
 	}
 	v := view{profile: p}
@@ -45,9 +45,9 @@ func (a *App) send(ctx context.Context, q Send, files []io.Reader) (Sent, error)
 }
 
 // attach copies files into the profile: all, or none.
-func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (all []client.FileID, err error) {
+func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (all []chat.FileID, err error) {
 	for i, f := range files {
-		id, err := p.Attach(ctx, names[i].Name, names[i].Type, f)
+		id, err := p.Files().Attach(ctx, names[i].Name, names[i].Type, f)
 		if err != nil {
 			return nil, p.detach(all, err)
 		}
@@ -57,9 +57,9 @@ func (p *profile) attach(ctx context.Context, names []File, files []io.Reader) (
 }
 
 // detach removes files that are not sent after all, and returns why.
-func (p *profile) detach(all []client.FileID, why error) error {
+func (p *profile) detach(all []chat.FileID, why error) error {
 	for _, id := range all {
-		why = errors.Join(why, p.Detach(id))
+		why = errors.Join(why, p.Files().Detach(id))
 	}
 	return why
 }
@@ -71,8 +71,8 @@ type Body struct {
 }
 
 func (a *App) attachment(ctx context.Context, q AttachmentRef) (out Body, err error) {
-	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv client.ConversationID, id content.MessageID) error {
-		out.ReadCloser, out.Size, err = p.OpenAttachment(ctx, conv, id, q.Index)
+	_, err = a.withMessage(q.Conversation, q.Message, func(p *profile, conv chat.ConversationID, id content.MessageID) error {
+		out.ReadCloser, out.Size, err = p.Files().Open(ctx, conv, id, q.Index)
 		return err
 	})
 	return out, err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 )
 
@@ -70,15 +72,15 @@ func (a *App) session() (Session, error) {
 	if open == nil {
 		return s, nil
 	}
-	name, registered, err := open.Profile()
+	name, registered, err := open.Account().Profile()
 	if err != nil {
 		return s, err
 	}
 	s.Phase, s.Address, s.Name, s.Registered = PhaseOpen, open.Address().String(), name, registered
-	if s.Duress, err = open.Duress(); err != nil {
+	if s.Duress, err = open.Account().Duress(); err != nil {
 		return s, err
 	}
-	s.Recovery, err = open.Recovery()
+	s.Recovery, err = open.Account().Recovery()
 	return s, err
 }
 
@@ -117,7 +119,7 @@ func (a *App) create(ctx context.Context, p Create) (Session, error) {
 	if err = a.createStore(ctx, keys, key, params); err == nil {
 		err = a.register(ctx, key)
 	}
-	if errors.Is(err, client.ErrUnanswered) {
+	if errors.Is(err, chat.ErrUnanswered) {
 		err = nil // the account may be there: its keys are kept, and it goes on once the server answers
 	}
 	if err != nil {
@@ -135,7 +137,7 @@ func (a *App) recoveryNoted(ctx context.Context, _ None) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	if err := open.RecoveryNoted(ctx); err != nil {
+	if err := open.Account().RecoveryNoted(ctx); err != nil {
 		return Session{}, err
 	}
 	return a.changed()
@@ -169,7 +171,7 @@ func (a *App) createStore(ctx context.Context, keys *keyFile, key keyring.StoreK
 	if err := a.platform.EraseStore(ctx); err != nil { // of whoever was here
 		return err
 	}
-	err := a.within(ctx, func(store client.Store) error {
+	err := a.within(ctx, func(store backend.Store) error {
 		secret, err := client.Create(a.config(store, key), p)
 		secret.Erase()
 		return err
@@ -184,18 +186,18 @@ func (a *App) createStore(ctx context.Context, keys *keyFile, key keyring.StoreK
 func (a *App) register(ctx context.Context, key keyring.StoreKey) error {
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return a.within(ctx, func(store client.Store) error {
+	return a.within(ctx, func(store backend.Store) error {
 		c, err := client.Open(client.Config{Store: store, Key: key, Transport: a.transport})
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		return c.Register(ctx)
+		return c.Account().Register(ctx)
 	})
 }
 
 // within does something with the store, which is closed before and after.
-func (a *App) within(ctx context.Context, fn func(client.Store) error) error {
+func (a *App) within(ctx context.Context, fn func(backend.Store) error) error {
 	store, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -274,7 +276,7 @@ func (a *App) setPassphrase(ctx context.Context, p Passphrase) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	if err := errors.Join(open.NoteDuress(false), a.saveKeys(ctx, keys)); err != nil {
+	if err := errors.Join(open.Account().NoteDuress(false), a.saveKeys(ctx, keys)); err != nil {
 		return None{}, err
 	}
 	_, err = a.changed()
@@ -307,7 +309,7 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 		return None{}, err
 	}
 	if p.Passphrase == "" {
-		if err := open.NoteDuress(false); err != nil {
+		if err := open.Account().NoteDuress(false); err != nil {
 			return None{}, err
 		}
 	}
@@ -315,7 +317,7 @@ func (a *App) setDuress(ctx context.Context, p Secret) (None, error) {
 		return None{}, err
 	}
 	if p.Passphrase != "" {
-		if err := open.NoteDuress(true); err != nil {
+		if err := open.Account().NoteDuress(true); err != nil {
 			return None{}, err
 		}
 	}
@@ -372,7 +374,7 @@ func (a *App) deleteAccount(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registerTime)
 	defer cancel()
-	return open.DeleteAccount(ctx)
+	return open.Account().Delete(ctx)
 }
 
 func (a *App) setName(ctx context.Context, p Name) (None, error) {
@@ -380,7 +382,7 @@ func (a *App) setName(ctx context.Context, p Name) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	if err := open.SetProfile(ctx, p.Name); err != nil {
+	if err := open.Account().SetProfile(ctx, p.Name); err != nil {
 		return None{}, err
 	}
 	_, err = a.changed()

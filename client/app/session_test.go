@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/app"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -287,7 +288,7 @@ func TestCreateIsInterrupted(t *testing.T) {
 		u.device.fault = func(doing string) error {
 			if full && doing == "keys" {
 				full = false
-				return client.ErrFull
+				return backend.ErrFull
 			}
 			return nil
 		}
@@ -348,7 +349,7 @@ func TestTwoPeople(t *testing.T) {
 		pass(0)
 
 		list := do[app.Conversations](bea, "conversations", app.None{}).Conversations
-		if len(list) != 1 || list[0].Status != client.StatusRequest.String() || list[0].Inviter != "ana@"+host {
+		if len(list) != 1 || list[0].Status != chat.StatusRequest.String() || list[0].Inviter != "ana@"+host {
 			t.Fatalf("bea sees %+v", list)
 		}
 		do[app.None](bea, "accept", app.ConversationRef{Conversation: list[0].ID})
@@ -356,7 +357,7 @@ func TestTwoPeople(t *testing.T) {
 		page := do[app.Page](bea, "page", app.PageQuery{Conversation: list[0].ID, Where: app.Newest, Limit: 10})
 		found := false
 		for _, m := range page.Messages {
-			found = found || m.Text == "hello *you*" && m.Author == "Ms ana" && m.State == client.StateReceived.String()
+			found = found || m.Text == "hello *you*" && m.Author == "Ms ana" && m.State == chat.StateReceived.String()
 		}
 		if !found {
 			t.Errorf("bea reads %+v", page.Messages)

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -18,11 +18,11 @@ func (a *App) settings(context.Context, None) (Settings, error) {
 	}
 	a.setting.Lock()
 	defer a.setting.Unlock()
-	s, err := p.Settings()
+	s, err := p.Account().Settings()
 	if err != nil {
 		return Settings{}, err
 	}
-	waking, err := p.Waking()
+	waking, err := p.Account().Waking()
 	if err != nil {
 		return Settings{}, err
 	}
@@ -40,7 +40,7 @@ func (a *App) setSettings(ctx context.Context, q Settings) (None, error) {
 	}
 	a.setting.Lock()
 	defer a.setting.Unlock()
-	return None{}, p.SetSettings(ctx, client.Settings{
+	return None{}, p.Account().SetSettings(ctx, chat.Settings{
 		ReadReports: q.ReadReports, DeliveryReports: q.DeliveryReports, Typing: q.Typing, Timer: q.Timer.duration(), Interface: q.Interface,
 	})
 }
@@ -51,7 +51,7 @@ func (a *App) wakeKey(ctx context.Context, _ None) (Wake, error) {
 	if err != nil {
 		return Wake{}, err
 	}
-	key, err := p.WakeKey(ctx)
+	key, err := p.Account().WakeKey(ctx)
 	if errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		return Wake{}, nil
 	}
@@ -65,7 +65,7 @@ func (a *App) setWake(ctx context.Context, q Wake) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	err = p.SetWake(ctx, q.Endpoint)
+	err = p.Account().SetWake(ctx, q.Endpoint)
 	if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeInvalid}) && !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		return Settings{}, err
 	}

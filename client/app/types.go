@@ -2,7 +2,7 @@
 
 package app
 
-import "github.com/securecrypt/securecrypt/client"
+import "github.com/securecrypt/securecrypt/client/chat"
 
 // Version is that of the calls and events.
 const Version = 1
@@ -125,9 +125,9 @@ type NoticeKind string
 // NoticeKinds are all kinds. What an early version stored is "other", and told
 // by the text.
 var NoticeKinds = []string{
-	client.NoticeAdded.String(), client.NoticeRemoved.String(), client.NoticeLeft.String(), client.NoticeRenamed.String(), client.NoticeTimer.String(),
-	client.NoticeRole.String(), client.NoticeNotAdded.String(), client.NoticeServerWentBack.String(), client.NoticeUnreadable.String(),
-	client.NoticeProfile.String(), client.NoticeOther.String(),
+	chat.NoticeAdded.String(), chat.NoticeRemoved.String(), chat.NoticeLeft.String(), chat.NoticeRenamed.String(), chat.NoticeTimer.String(),
+	chat.NoticeRole.String(), chat.NoticeNotAdded.String(), chat.NoticeServerWentBack.String(), chat.NoticeUnreadable.String(),
+	chat.NoticeProfile.String(), chat.NoticeOther.String(),
 }
 
 // Notice is something that happened in a conversation. The message's author did

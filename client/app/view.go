@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
@@ -62,10 +62,10 @@ func (v *view) name(a account.Address) string {
 	}
 	name := a.String()
 	if a == v.Address() {
-		if own, _, err := v.Profile(); err == nil && own != "" {
+		if own, _, err := v.Account().Profile(); err == nil && own != "" {
 			name = own
 		}
-	} else if called, err := v.NameOf(a); err == nil {
+	} else if called, err := v.People().NameOf(a); err == nil {
 		name = called
 	}
 	if v.names == nil {
@@ -75,7 +75,7 @@ func (v *view) name(a account.Address) string {
 	return name
 }
 
-func (v *view) message(m client.Message) Message {
+func (v *view) message(m chat.Message) Message {
 	out := Message{
 		ID: reference(m.ID, m.Order), Conversation: string(m.Conversation), Order: m.Order, From: address(m.From), Author: v.name(m.From), Own: m.Own,
 		Text: m.Text, SentAt: millis(m.SentAt), ReplyTo: messageID(m.ReplyTo), Edited: m.Edited, Deleted: m.Deleted,
@@ -125,7 +125,7 @@ func beginning(text string) (shown string, length int) {
 	return text[:end], len(text)
 }
 
-func reason(r client.Reason) *Problem {
+func reason(r chat.Reason) *Problem {
 	switch {
 	case r.Text == "":
 		return nil
@@ -136,7 +136,7 @@ func reason(r client.Reason) *Problem {
 	}
 }
 
-func (v *view) notice(n *client.Notice) *Notice {
+func (v *view) notice(n *chat.Notice) *Notice {
 	if n == nil {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (v *view) notice(n *client.Notice) *Notice {
 	}
 }
 
-func attachments(all []client.Attachment) []Attachment {
+func attachments(all []chat.Attachment) []Attachment {
 	out := make([]Attachment, len(all))
 	for i, a := range all {
 		out[i] = Attachment{a.Index, a.Name, a.Type, a.Size}
@@ -165,7 +165,7 @@ func reference(id content.MessageID, order uint64) string {
 	return id.String()
 }
 
-func (v *view) messages(all []client.Message) []Message {
+func (v *view) messages(all []chat.Message) []Message {
 	out := make([]Message, len(all))
 	for i, m := range all {
 		out[i] = v.message(m)
@@ -173,7 +173,7 @@ func (v *view) messages(all []client.Message) []Message {
 	return out
 }
 
-func (v *view) conversation(c client.Conversation) Conversation {
+func (v *view) conversation(c chat.Conversation) Conversation {
 	out := Conversation{
 		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: reason(c.Reason),
 		Inviter: address(c.Inviter), Confirmed: c.Confirmed, Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
@@ -187,7 +187,7 @@ func (v *view) conversation(c client.Conversation) Conversation {
 	return out
 }
 
-func (v *view) contact(c client.Contact) Contact {
+func (v *view) contact(c chat.Contact) Contact {
 	return Contact{
 		Address: address(c.Address), Name: c.DisplayName(), Private: c.Name, Profile: c.Profile, Verified: c.Verified, Blocked: c.Blocked,
 		Conversation: string(c.Conversation),
@@ -197,41 +197,41 @@ func (v *view) contact(c client.Contact) Contact {
 // subject returns what an event is about if the last of its kind says all, else nil.
 func subject(e any) any {
 	switch e := e.(type) {
-	case client.ConversationEvent:
+	case chat.ConversationEvent:
 		return e.Conversation.ID
-	case client.ProgressEvent:
+	case chat.ProgressEvent:
 		return e.File
-	case client.ConnectionEvent:
+	case chat.ConnectionEvent:
 		return "connection " + e.Host
 	default:
 		return nil
 	}
 }
 
-func (v *view) event(e client.Event) []Event {
+func (v *view) event(e chat.Event) []Event {
 	switch e := e.(type) {
-	case client.ConversationEvent:
+	case chat.ConversationEvent:
 		return []Event{{"conversation", ConversationChanged{v.conversation(e.Conversation)}}}
-	case client.MessageEvent:
+	case chat.MessageEvent:
 		return []Event{{"message", MessageChanged{v.message(e.Message), e.New}}}
-	case client.NameEvent:
+	case chat.NameEvent:
 		return []Event{{"name", NameChanged{address(e.Address), e.Name}}}
-	case client.ProgressEvent:
+	case chat.ProgressEvent:
 		return []Event{{"progress", Progress{string(e.Conversation), messageID(e.Message), e.Index, e.Done, e.Total}}}
-	case client.GoneEvent:
+	case chat.GoneEvent:
 		if e.Message.IsZero() && e.Order == 0 {
 			return []Event{{"conversationGone", ConversationGone{string(e.Conversation)}}}
 		}
 		return []Event{{"messageGone", MessageGone{string(e.Conversation), reference(e.Message, e.Order)}}}
-	case client.TypingEvent:
+	case chat.TypingEvent:
 		return []Event{{"typing", Typing{string(e.Conversation), address(e.From), v.name(e.From), e.On}}}
-	case client.ConnectionEvent:
+	case chat.ConnectionEvent:
 		c := Connection{Host: e.Host, Online: e.Online || e.Err == nil} // a connection that nobody needs misses nobody
 		if e.Err != nil {
 			c.Reason = termtext.Line(e.Err.Error())
 		}
 		return []Event{{"connection", c}}
-	case client.FailureEvent:
+	case chat.FailureEvent:
 		if e.Message {
 			return nil
 		}

@@ -9,7 +9,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -33,8 +34,8 @@ func TestBeginningsOfLongTexts(t *testing.T) {
 // What a server says reaches no page raw.
 func TestProblemsAreHarmless(t *testing.T) {
 	for _, p := range []*Problem{
-		ProblemOf(errors.New(hostile.Text)), ProblemOf(fmt.Errorf("%w: %s", client.ErrOffline, hostile.Text)),
-		reason(client.Reason{Text: hostile.Text}), reason(client.Reason{Text: hostile.Text, Cause: client.ErrClosed}),
+		ProblemOf(errors.New(hostile.Text)), ProblemOf(fmt.Errorf("%w: %s", backend.ErrOffline, hostile.Text)),
+		reason(chat.Reason{Text: hostile.Text}), reason(chat.Reason{Text: hostile.Text, Cause: chat.ErrClosed}),
 	} {
 		hostile.Check(t, string(p.Code), p.Text)
 	}

@@ -8,7 +8,7 @@ import (
 	"context"
 	"syscall/js"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/indexeddb"
 	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
@@ -17,7 +17,7 @@ import (
 const database = "securecrypt"
 
 // OpenStore implements app.Platform.
-func (h host) OpenStore(ctx context.Context) (client.Store, error) {
+func (h host) OpenStore(ctx context.Context) (backend.Store, error) {
 	return indexeddb.Open(ctx, database, func() { h.Call("lost") })
 }
 

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/files/picture"
 )
 
@@ -48,4 +48,4 @@ func bared(f *os.File, path string) (io.ReadSeekCloser, error) {
 	}{r, f}, nil
 }
 
-var _ client.Files = Files{}
+var _ backend.Files = Files{}

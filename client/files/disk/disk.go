@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // Files is the client.Files of a machine with a file system.
@@ -18,35 +18,35 @@ type Files struct{}
 
 // Open implements client.Files. The path is one of the file system, or of the
 // form that Bare returns.
-func (Files) Open(path string) (client.Source, error) {
+func (Files) Open(path string) (backend.Source, error) {
 	kept := parseKept(path)
 	abs, err := filepath.Abs(kept.path)
 	if err != nil {
-		return client.Source{}, err
+		return backend.Source{}, err
 	}
 	kept.path = abs
 	info, err := os.Stat(abs) // before it is opened: opening a pipe waits
 	if err != nil {
-		return client.Source{}, err
+		return backend.Source{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return client.Source{}, fmt.Errorf("%s is not a file: choose one", abs)
+		return backend.Source{}, fmt.Errorf("%s is not a file: choose one", abs)
 	}
 	f, err := os.Open(abs)
 	if err != nil {
-		return client.Source{}, err
+		return backend.Source{}, err
 	}
-	src := client.Source{ReadSeekCloser: f, Path: kept.String(), Name: textOf(filepath.Base(abs))}
+	src := backend.Source{ReadSeekCloser: f, Path: kept.String(), Name: textOf(filepath.Base(abs))}
 	if kept.bare {
 		if src.ReadSeekCloser, err = bared(f, abs); err != nil {
-			return client.Source{}, errors.Join(err, f.Close())
+			return backend.Source{}, errors.Join(err, f.Close())
 		}
 	}
 	return src, nil
 }
 
 // Part implements client.Files.
-func (Files) Part(dir, name string) (client.Part, error) {
+func (Files) Part(dir, name string) (backend.Part, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

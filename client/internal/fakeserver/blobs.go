@@ -9,7 +9,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -24,7 +24,7 @@ type blobs struct {
 }
 
 // Blobs implements client.Transport.
-func (t *Transport) Blobs(host string) client.Blobs { return blobs{t, host} }
+func (t *Transport) Blobs(host string) backend.Blobs { return blobs{t, host} }
 
 func (b blobs) server(method string) (*Server, error) {
 	if err := b.transport.reaches(b.host); err != nil {
@@ -34,7 +34,7 @@ func (b blobs) server(method string) (*Server, error) {
 	s := b.transport.net.servers[b.host]
 	b.transport.net.mu.Unlock()
 	if s == nil {
-		return nil, fmt.Errorf("%w: no such host", client.ErrOffline)
+		return nil, fmt.Errorf("%w: no such host", backend.ErrOffline)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (b blobs) Append(_ context.Context, token protocol.UploadToken, offset int6
 	}
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return fmt.Errorf("%w: %w", client.ErrOffline, err)
+		return fmt.Errorf("%w: %w", backend.ErrOffline, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (b blobs) Append(_ context.Context, token protocol.UploadToken, offset int6
 	}
 	one.data = append(one.data, data...)
 	if int64(len(one.data)) < one.length {
-		return fmt.Errorf("%w: the upload broke off", client.ErrOffline)
+		return fmt.Errorf("%w: the upload broke off", backend.ErrOffline)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -95,13 +95,13 @@ func (t *Transport) reaches(host string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.all || t.down[host] {
-		return fmt.Errorf("%w: no route to %s", client.ErrOffline, host)
+		return fmt.Errorf("%w: no route to %s", backend.ErrOffline, host)
 	}
 	return nil
 }
 
 // Dial implements client.Transport.
-func (t *Transport) Dial(_ context.Context, host string) (client.Conn, error) {
+func (t *Transport) Dial(_ context.Context, host string) (backend.Conn, error) {
 	if err := t.reaches(host); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (t *Transport) Dial(_ context.Context, host string) (client.Conn, error) {
 	s := t.net.servers[host]
 	t.net.mu.Unlock()
 	if s == nil {
-		return nil, fmt.Errorf("%w: no such host", client.ErrOffline)
+		return nil, fmt.Errorf("%w: no such host", backend.ErrOffline)
 	}
 	t.mu.Lock()
 	delay := t.delay

@@ -8,7 +8,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/indexeddb"
 )
 
@@ -17,7 +17,7 @@ func filled(b *testing.B) *indexeddb.Store {
 	b.Helper()
 	s, err := indexeddb.Open(b.Context(), "bench", func() {})
 	check(b, err)
-	check(b, s.Update(func(tx client.Tx) error {
+	check(b, s.Update(func(tx backend.Tx) error {
 		for i := range 10_000 {
 			if err := tx.Put(append([]byte("m"), bytesOf(i)...), bytes.Repeat([]byte{byte(i)}, 1<<10)); err != nil {
 				return err
@@ -44,7 +44,7 @@ func BenchmarkGet(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n = (n + 7919) % 10_000
-		check(b, s.View(func(tx client.Tx) error {
+		check(b, s.View(func(tx backend.Tx) error {
 			_, err := tx.Get(append([]byte("m"), bytesOf(n)...))
 			return err
 		}))
@@ -57,7 +57,7 @@ func BenchmarkGetAgain(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n = (n + 1) % 100
-		check(b, s.View(func(tx client.Tx) error {
+		check(b, s.View(func(tx backend.Tx) error {
 			_, err := tx.Get(append([]byte("m"), bytesOf(n)...))
 			return err
 		}))
@@ -68,7 +68,7 @@ func benchmarkScan(b *testing.B, reverse bool, records int) {
 	s := filled(b)
 	for b.Loop() {
 		left := records
-		check(b, s.View(func(tx client.Tx) error {
+		check(b, s.View(func(tx backend.Tx) error {
 			return tx.Scan([]byte("m"), append([]byte("m"), bytesOf(5_000)...), reverse, func([]byte, []byte) (bool, error) {
 				left--
 				return left > 0, nil
@@ -88,7 +88,7 @@ func BenchmarkUpdate(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n = (n + 7919) % 10_000
-		check(b, s.Update(func(tx client.Tx) error {
+		check(b, s.Update(func(tx backend.Tx) error {
 			for i := range 10 {
 				if _, err := tx.Get(append([]byte("m"), bytesOf((n+i)%10_000)...)); err != nil {
 					return err

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"syscall/js"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 )
 
@@ -47,7 +47,7 @@ type Store struct {
 func failed(doing string, err error) error {
 	switch {
 	case jsbridge.Named(err, "QuotaExceededError"):
-		err = fmt.Errorf("%w (%w)", client.ErrFull, err)
+		err = fmt.Errorf("%w (%w)", backend.ErrFull, err)
 	case jsbridge.Named(err, "InvalidStateError"):
 		err = fmt.Errorf("%w (%w)", ErrLost, err)
 	case jsbridge.Named(err, "SecurityError"):
@@ -142,14 +142,14 @@ func (s *Store) listen() {
 }
 
 // View implements client.Store.
-func (s *Store) View(fn func(client.Tx) error) error {
+func (s *Store) View(fn func(backend.Tx) error) error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
 	return fn(&tx{s: s})
 }
 
 // Update implements client.Store.
-func (s *Store) Update(fn func(client.Tx) error) error {
+func (s *Store) Update(fn func(backend.Tx) error) error {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	t := &tx{s: s, writes: overlay{}}

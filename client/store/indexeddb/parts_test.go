@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/indexeddb"
 )
 
@@ -47,7 +47,7 @@ func number(b []byte) int {
 
 func bytesOf(n int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 
-func get(t *testing.T, tx client.Tx, key string) []byte {
+func get(t *testing.T, tx backend.Tx, key string) []byte {
 	t.Helper()
 	v, err := tx.Get([]byte(key))
 	must(t, err)
@@ -58,7 +58,7 @@ func get(t *testing.T, tx client.Tx, key string) []byte {
 func add(t *testing.T, s *indexeddb.Store) (n int, err error) {
 	value := make([]byte, 1<<20)
 	_, _ = rand.Read(value)
-	err = s.Update(func(tx client.Tx) error {
+	err = s.Update(func(tx backend.Tx) error {
 		n = number(get(t, tx, "count")) + 1
 		return errors.Join(tx.Put([]byte("count"), bytesOf(n)), tx.Put(append([]byte("value"), bytesOf(n)...), value))
 	})
@@ -68,7 +68,7 @@ func add(t *testing.T, s *indexeddb.Store) (n int, err error) {
 // values checks that there are as many values as are counted.
 func values(t *testing.T, s *indexeddb.Store) (n int) {
 	t.Helper()
-	must(t, s.View(func(tx client.Tx) error {
+	must(t, s.View(func(tx backend.Tx) error {
 		err := tx.Scan([]byte("value"), nil, false, func(_, v []byte) (bool, error) {
 			n++
 			if len(v) != 1<<20 {
@@ -92,7 +92,7 @@ func TestPartFill(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, client.ErrFull) || !strings.Contains(err.Error(), "no room") {
+		if !errors.Is(err, backend.ErrFull) || !strings.Contains(err.Error(), "no room") {
 			t.Errorf("a full device: %v", err)
 		}
 		if there := values(t, s); there != n-1 || n < 3 {
@@ -122,7 +122,7 @@ func TestPartWrite(t *testing.T) {
 	s := openPart(t)
 	for {
 		n := 0
-		must(t, s.Update(func(tx client.Tx) error {
+		must(t, s.Update(func(tx backend.Tx) error {
 			n = number(get(t, tx, "n")) + 1
 			value := bytes.Repeat(bytesOf(n), 1000)
 			row := strconv.Itoa(n % rows)
@@ -140,7 +140,7 @@ func TestPartWhole(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	saved, err := strconv.Atoi(os.Getenv("SAVED"))
 	must(t, err)
-	must(t, s.View(func(tx client.Tx) error {
+	must(t, s.View(func(tx backend.Tx) error {
 		n := number(get(t, tx, "n"))
 		if n < saved || saved == 0 {
 			t.Errorf("update %d was acknowledged, %d is the last", saved, n)

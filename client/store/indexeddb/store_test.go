@@ -11,7 +11,7 @@ import (
 	"syscall/js"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/indexeddb"
 	"github.com/securecrypt/securecrypt/client/store/storetest"
 )
@@ -26,7 +26,7 @@ func open(t *testing.T) *indexeddb.Store {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, true, func(t *testing.T) client.Store { return open(t) })
+	storetest.Run(t, true, func(t *testing.T) backend.Store { return open(t) })
 }
 
 // Where the browser hands out single records alone in descending order.
@@ -38,11 +38,11 @@ func TestConformanceWithCursors(t *testing.T) {
 	}
 	records.Delete("getAllRecords")
 	defer records.Set("getAllRecords", many)
-	storetest.Run(t, true, func(t *testing.T) client.Store { return open(t) })
+	storetest.Run(t, true, func(t *testing.T) backend.Store { return open(t) })
 }
 
 func TestFaultyWrapperConforms(t *testing.T) {
-	storetest.Run(t, true, func(t *testing.T) client.Store { return storetest.NewFaulty(open(t)) })
+	storetest.Run(t, true, func(t *testing.T) backend.Store { return storetest.NewFaulty(open(t)) })
 }
 
 // Who erases a profile gets it at once; whoever still uses it is told.
@@ -50,14 +50,14 @@ func TestRemovedStoresAreLost(t *testing.T) {
 	lost := make(chan bool, 1)
 	s, err := indexeddb.Open(t.Context(), t.Name(), func() { lost <- true })
 	must(t, err)
-	put := func(tx client.Tx) error { return tx.Put([]byte("k"), []byte("v")) }
+	put := func(tx backend.Tx) error { return tx.Put([]byte("k"), []byte("v")) }
 	must(t, s.Update(put))
 	must(t, indexeddb.Remove(t.Context(), t.Name()))
 	<-lost
 	if err := s.Update(put); !errors.Is(err, indexeddb.ErrLost) {
 		t.Errorf("writing: %v", err)
 	}
-	err = s.View(func(tx client.Tx) error {
+	err = s.View(func(tx backend.Tx) error {
 		_, err := tx.Get([]byte("k"))
 		return err
 	})
@@ -68,7 +68,7 @@ func TestRemovedStoresAreLost(t *testing.T) {
 	must(t, s.Close()) // once more is no error
 	s = open(t)
 	defer func() { _ = s.Close() }()
-	must(t, s.View(func(tx client.Tx) error {
+	must(t, s.View(func(tx backend.Tx) error {
 		return tx.Scan(nil, nil, false, func(k, _ []byte) (bool, error) { return false, fmt.Errorf("%q is still there", k) })
 	}))
 }
@@ -79,7 +79,7 @@ func TestViewsAreSnapshots(t *testing.T) {
 	s := open(t)
 	defer func() { _ = s.Close() }()
 	set := func(v byte) error {
-		return s.Update(func(tx client.Tx) error {
+		return s.Update(func(tx backend.Tx) error {
 			for i := range byte(200) {
 				if err := tx.Put([]byte{i}, []byte{v}); err != nil {
 					return err
@@ -91,7 +91,7 @@ func TestViewsAreSnapshots(t *testing.T) {
 	must(t, set(1))
 	written := make(chan error, 1)
 	began := make(chan struct{})
-	must(t, s.View(func(tx client.Tx) error {
+	must(t, s.View(func(tx backend.Tx) error {
 		return tx.Scan(nil, nil, false, func(k, v []byte) (bool, error) {
 			if k[0] == 0 {
 				go func() {
@@ -107,7 +107,7 @@ func TestViewsAreSnapshots(t *testing.T) {
 		})
 	}))
 	must(t, <-written)
-	must(t, s.View(func(tx client.Tx) error {
+	must(t, s.View(func(tx backend.Tx) error {
 		v, err := tx.Get([]byte{199})
 		if err == nil && v[0] != 2 {
 			t.Errorf("afterwards it is %d", v[0])

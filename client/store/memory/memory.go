@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 var errReadOnly = errors.New("memory: write in a read transaction")
@@ -26,14 +26,14 @@ type Store struct {
 func New() *Store { return &Store{data: map[string][]byte{}} }
 
 // View implements client.Store.
-func (s *Store) View(fn func(client.Tx) error) error {
+func (s *Store) View(fn func(backend.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return fn(&tx{data: s.data, readOnly: true})
 }
 
 // Update implements client.Store.
-func (s *Store) Update(fn func(client.Tx) error) error {
+func (s *Store) Update(fn func(backend.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &tx{data: s.data, undo: map[string][]byte{}}

@@ -7,23 +7,23 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, false, func(*testing.T) client.Store { return memory.New() })
+	storetest.Run(t, false, func(*testing.T) backend.Store { return memory.New() })
 }
 
 func TestFaultyWrapperConforms(t *testing.T) {
-	storetest.Run(t, false, func(*testing.T) client.Store { return storetest.NewFaulty(memory.New()) })
+	storetest.Run(t, false, func(*testing.T) backend.Store { return storetest.NewFaulty(memory.New()) })
 }
 
 func TestFaultyWrapperFailsWhole(t *testing.T) {
 	s := storetest.NewFaulty(memory.New())
 	write := func() error {
-		return s.Update(func(tx client.Tx) error {
+		return s.Update(func(tx backend.Tx) error {
 			if err := tx.Put([]byte("a"), []byte("1")); err != nil {
 				return err
 			}
@@ -35,7 +35,7 @@ func TestFaultyWrapperFailsWhole(t *testing.T) {
 		if err := write(); !errors.Is(err, storetest.ErrFault) {
 			t.Errorf("write %d: %v", n, err)
 		}
-		err := s.View(func(tx client.Tx) error {
+		err := s.View(func(tx backend.Tx) error {
 			return tx.Scan(nil, nil, false, func(k, _ []byte) (bool, error) { return false, fmt.Errorf("%q is there", k) })
 		})
 		if err != nil {

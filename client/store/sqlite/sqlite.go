@@ -20,7 +20,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // Store is a client.Store in an SQLite file.
@@ -42,7 +42,7 @@ func failed(doing string, err error) error {
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
-			return fmt.Errorf("sqlite: %s: %w (%w)", doing, client.ErrFull, err)
+			return fmt.Errorf("sqlite: %s: %w (%w)", doing, backend.ErrFull, err)
 		case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 			return fmt.Errorf("sqlite: %s: the disk refuses; is it full or write-protected? Nothing is lost: make room and try again (%w)", doing, err)
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
@@ -107,7 +107,7 @@ func (s *Store) Close() error {
 }
 
 // View implements client.Store.
-func (s *Store) View(fn func(client.Tx) error) error {
+func (s *Store) View(fn func(backend.Tx) error) error {
 	t, err := s.db.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
@@ -117,7 +117,7 @@ func (s *Store) View(fn func(client.Tx) error) error {
 }
 
 // Update implements client.Store.
-func (s *Store) Update(fn func(client.Tx) error) error {
+func (s *Store) Update(fn func(backend.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.db.Begin()

@@ -9,14 +9,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/client/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
 	dirs := map[string]string{}
-	storetest.Run(t, true, func(t *testing.T) client.Store {
+	storetest.Run(t, true, func(t *testing.T) backend.Store {
 		if dirs[t.Name()] == "" {
 			dirs[t.Name()] = t.TempDir()
 		}
@@ -45,13 +45,13 @@ func TestDeletedValuesAreGoneFromTheFiles(t *testing.T) {
 		}
 		return false
 	}
-	check(t, s.Update(func(tx client.Tx) error { return tx.Put([]byte("k"), mark) }))
+	check(t, s.Update(func(tx backend.Tx) error { return tx.Put([]byte("k"), mark) }))
 	check(t, s.Close())
 	if !found() {
 		t.Fatal("the search does not find what is there")
 	}
 	s = open(t, dir)
-	check(t, s.Update(func(tx client.Tx) error { return tx.Delete([]byte("k")) }))
+	check(t, s.Update(func(tx backend.Tx) error { return tx.Delete([]byte("k")) }))
 	check(t, s.Close())
 	if found() {
 		t.Error("a deleted value is still in the files")

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // ErrFault is what a faulty store fails with.
@@ -15,7 +15,7 @@ var ErrFault = errors.New("storetest: the disk failed")
 // Faulty is a store that fails when it is told to. Without that it is the
 // store that it wraps.
 type Faulty struct {
-	client.Store
+	backend.Store
 
 	mu       sync.Mutex // guards what follows
 	next     int        // writes until the fault; 0 is never
@@ -25,7 +25,7 @@ type Faulty struct {
 }
 
 // NewFaulty wraps a store.
-func NewFaulty(s client.Store) *Faulty { return &Faulty{Store: s} }
+func NewFaulty(s backend.Store) *Faulty { return &Faulty{Store: s} }
 
 // FailAt makes the n-th write from now on fail, once: puts, deletes and the
 // commit of a transaction count.
@@ -86,8 +86,8 @@ func (f *Faulty) lies() bool {
 }
 
 // Update implements client.Store.
-func (f *Faulty) Update(fn func(client.Tx) error) error {
-	err := f.Store.Update(func(tx client.Tx) error {
+func (f *Faulty) Update(fn func(backend.Tx) error) error {
+	err := f.Store.Update(func(tx backend.Tx) error {
 		if err := fn(&faultyTx{tx, f}); err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (f *Faulty) Update(fn func(client.Tx) error) error {
 }
 
 type faultyTx struct {
-	client.Tx
+	backend.Tx
 	f *Faulty
 }
 

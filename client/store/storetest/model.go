@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 )
 
@@ -18,7 +18,7 @@ const modelRounds = 60
 // likeTheModel does the same at random to a store and to one in memory, and
 // compares whatever they say, in the middle of updates too. Keys are short, so
 // that they meet, and of all kinds of bytes.
-func likeTheModel(t *testing.T, s client.Store) {
+func likeTheModel(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
 	model := memory.New()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -32,8 +32,8 @@ func likeTheModel(t *testing.T, s client.Store) {
 		}
 		seed := r.Uint64()
 		undo := r.IntN(5) == 0
-		run := func(s client.Store) (said []string) {
-			err := s.Update(func(tx client.Tx) error {
+		run := func(s backend.Store) (said []string) {
+			err := s.Update(func(tx backend.Tx) error {
 				said = look(tx, writes, rand.New(rand.NewPCG(seed, 0)))
 				if undo {
 					return errUndo
@@ -43,7 +43,7 @@ func likeTheModel(t *testing.T, s client.Store) {
 			if err != nil && !errors.Is(err, errUndo) {
 				t.Fatal(err)
 			}
-			err = s.View(func(tx client.Tx) error {
+			err = s.View(func(tx backend.Tx) error {
 				said = append(said, look(tx, nil, rand.New(rand.NewPCG(seed, 1)))...)
 				return nil
 			})
@@ -72,7 +72,7 @@ func someKey(r *rand.Rand) []byte {
 }
 
 // look writes, and reads this and that.
-func look(tx client.Tx, writes [][2][]byte, r *rand.Rand) (said []string) {
+func look(tx backend.Tx, writes [][2][]byte, r *rand.Rand) (said []string) {
 	for _, w := range writes {
 		if w[1] == nil {
 			said = append(said, fmt.Sprint(tx.Delete(w[0])))
@@ -87,7 +87,7 @@ func look(tx client.Tx, writes [][2][]byte, r *rand.Rand) (said []string) {
 		}
 		var err error
 		fetch := r.IntN(2) == 0
-		if f, ok := tx.(client.Fetcher); ok && fetch {
+		if f, ok := tx.(backend.Fetcher); ok && fetch {
 			err = f.Fetch(keys)
 		}
 		said = append(said, fmt.Sprint(err))

@@ -11,13 +11,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // Run checks a store implementation. open returns the same store each time
 // that it is called within one test, reopened, after the suite closed it; a
 // store that keeps nothing passes durable = false.
-func Run(t *testing.T, durable bool, open func(t *testing.T) client.Store) {
+func Run(t *testing.T, durable bool, open func(t *testing.T) backend.Store) {
 	t.Run("ReadsItsWrites", func(t *testing.T) { readsItsWrites(t, open(t)) })
 	t.Run("ScansInOrder", func(t *testing.T) { scansInOrder(t, open(t)) })
 	t.Run("ScansWithinScans", func(t *testing.T) { scansWithinScans(t, open(t)) })
@@ -30,21 +30,21 @@ func Run(t *testing.T, durable bool, open func(t *testing.T) client.Store) {
 	}
 }
 
-func update(t *testing.T, s client.Store, fn func(client.Tx) error) {
+func update(t *testing.T, s backend.Store, fn func(backend.Tx) error) {
 	t.Helper()
 	if err := s.Update(fn); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func put(t *testing.T, s client.Store, key, value string) {
+func put(t *testing.T, s backend.Store, key, value string) {
 	t.Helper()
-	update(t, s, func(tx client.Tx) error { return tx.Put([]byte(key), []byte(value)) })
+	update(t, s, func(tx backend.Tx) error { return tx.Put([]byte(key), []byte(value)) })
 }
 
-func wantValue(t *testing.T, s client.Store, key string, want []byte) {
+func wantValue(t *testing.T, s backend.Store, key string, want []byte) {
 	t.Helper()
-	err := s.View(func(tx client.Tx) error {
+	err := s.View(func(tx backend.Tx) error {
 		got, err := tx.Get([]byte(key))
 		if err == nil && (!bytes.Equal(got, want) || (got == nil) != (want == nil)) {
 			err = fmt.Errorf("%q holds %q, want %q", key, got, want)
@@ -56,9 +56,9 @@ func wantValue(t *testing.T, s client.Store, key string, want []byte) {
 	}
 }
 
-func readsItsWrites(t *testing.T, s client.Store) {
+func readsItsWrites(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
-	update(t, s, func(tx client.Tx) error {
+	update(t, s, func(tx backend.Tx) error {
 		if err := tx.Put([]byte("a"), []byte("1")); err != nil {
 			return err
 		}
@@ -72,20 +72,20 @@ func readsItsWrites(t *testing.T, s client.Store) {
 	wantValue(t, s, "a", []byte("2"))
 	put(t, s, "empty", "")
 	wantValue(t, s, "empty", []byte{})
-	update(t, s, func(tx client.Tx) error { return errors.Join(tx.Delete([]byte("a")), tx.Delete([]byte("never"))) })
+	update(t, s, func(tx backend.Tx) error { return errors.Join(tx.Delete([]byte("a")), tx.Delete([]byte("never"))) })
 	wantValue(t, s, "a", nil)
 	big := bytes.Repeat([]byte{0, 0xff}, 1<<20)
-	update(t, s, func(tx client.Tx) error { return tx.Put([]byte{0, 0xff, 1}, big) })
+	update(t, s, func(tx backend.Tx) error { return tx.Put([]byte{0, 0xff, 1}, big) })
 	wantValue(t, s, "\x00\xff\x01", big)
 }
 
-func scansInOrder(t *testing.T, s client.Store) {
+func scansInOrder(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
 	for _, k := range []string{"b\x02", "a\xff", "b\x00", "b\xff\xff", "c", "b", "b\x01\x00"} {
 		put(t, s, k, "v"+k)
 	}
 	scanFrom := func(prefix string, from []byte, reverse bool, most int) (got []string) {
-		err := s.View(func(tx client.Tx) error {
+		err := s.View(func(tx backend.Tx) error {
 			return tx.Scan([]byte(prefix), from, reverse, func(k, v []byte) (bool, error) {
 				if string(v) != "v"+string(k) {
 					return false, fmt.Errorf("%q holds %q", k, v)
@@ -130,13 +130,13 @@ func scansInOrder(t *testing.T, s client.Store) {
 	check("some down from a key", scanFrom("b", []byte(up[3]), true, 2), []string{up[3], up[2]})
 }
 
-func scansWithinScans(t *testing.T, s client.Store) {
+func scansWithinScans(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
 	for _, k := range []string{"a1", "a2", "b1", "b2"} {
 		put(t, s, k, k)
 	}
 	pairs := 0
-	update(t, s, func(tx client.Tx) error {
+	update(t, s, func(tx backend.Tx) error {
 		return tx.Scan([]byte("a"), nil, false, func(_, _ []byte) (bool, error) {
 			if _, err := tx.Get([]byte("b1")); err != nil {
 				return false, err
@@ -152,11 +152,11 @@ func scansWithinScans(t *testing.T, s client.Store) {
 	}
 }
 
-func rollsBack(t *testing.T, s client.Store) {
+func rollsBack(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
 	put(t, s, "kept", "old")
 	boom := errors.New("boom")
-	err := s.Update(func(tx client.Tx) error {
+	err := s.Update(func(tx backend.Tx) error {
 		return errors.Join(tx.Put([]byte("kept"), []byte("new")), tx.Put([]byte("other"), nil), tx.Delete([]byte("kept")), boom)
 	})
 	if !errors.Is(err, boom) {
@@ -170,7 +170,7 @@ func rollsBack(t *testing.T, s client.Store) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		_ = s.Update(func(tx client.Tx) error {
+		_ = s.Update(func(tx backend.Tx) error {
 			if err := tx.Delete([]byte("kept")); err != nil {
 				return err
 			}
@@ -180,16 +180,16 @@ func rollsBack(t *testing.T, s client.Store) {
 	wantValue(t, s, "kept", []byte("old"))
 }
 
-func viewsDoNotWrite(t *testing.T, s client.Store) {
+func viewsDoNotWrite(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
-	err := s.View(func(tx client.Tx) error { return tx.Put([]byte("a"), []byte("1")) })
+	err := s.View(func(tx backend.Tx) error { return tx.Put([]byte("a"), []byte("1")) })
 	if err == nil {
 		t.Error("a view wrote")
 	}
 	wantValue(t, s, "a", nil)
 }
 
-func updatesDoNotOverlap(t *testing.T, s client.Store) {
+func updatesDoNotOverlap(t *testing.T, s backend.Store) {
 	defer func() { _ = s.Close() }()
 	var wg sync.WaitGroup
 	errs := make(chan error, 8)
@@ -211,7 +211,7 @@ func updatesDoNotOverlap(t *testing.T, s client.Store) {
 	wantValue(t, s, "counter", []byte{80})
 }
 
-func increment(tx client.Tx) error {
+func increment(tx backend.Tx) error {
 	v, err := tx.Get([]byte("counter"))
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func increment(tx client.Tx) error {
 	return tx.Put([]byte("counter"), []byte{v[0] + 1})
 }
 
-func keeps(t *testing.T, open func(t *testing.T) client.Store) {
+func keeps(t *testing.T, open func(t *testing.T) backend.Store) {
 	s := open(t)
 	put(t, s, "a", "1")
 	if err := s.Close(); err != nil {

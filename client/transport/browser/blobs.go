@@ -13,7 +13,7 @@ import (
 	"syscall/js"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
 	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -71,7 +71,7 @@ func (b blobs) Append(ctx context.Context, token protocol.UploadToken, offset in
 		case errors.Is(readErr, io.EOF), errors.Is(readErr, io.ErrUnexpectedEOF):
 			return nil
 		case readErr != nil:
-			return fmt.Errorf("%w: %w", client.ErrOffline, readErr)
+			return fmt.Errorf("%w: %w", backend.ErrOffline, readErr)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (b blobs) do(ctx context.Context, wait time.Duration, want int, method, pat
 		err = errors.New("no answer, or a proxy in between refuses requests by pages")
 	}
 	cancel(nil)
-	return nil, fmt.Errorf("%w: %s: %w", client.ErrOffline, b.host, err)
+	return nil, fmt.Errorf("%w: %s: %w", backend.ErrOffline, b.host, err)
 }
 
 // accept returns an answer that has the wanted status.
@@ -209,7 +209,7 @@ func (r *response) Read(p []byte) (int, error) {
 		}
 		part, err := jsbridge.Await(r.ctx, r.reader.Call("read"))
 		if err != nil {
-			return 0, fmt.Errorf("%w: %w", client.ErrOffline, err)
+			return 0, fmt.Errorf("%w: %w", backend.ErrOffline, err)
 		}
 		if part.Get("done").Bool() {
 			r.reader = js.Undefined()

@@ -11,7 +11,7 @@ import (
 	"syscall/js"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/internal/product/jsbridge"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -49,7 +49,7 @@ func newConn(socket js.Value) *conn {
 	c.on("onopen", func(js.Value) { close(c.opened) })
 	c.on("onmessage", func(e js.Value) { c.take(e.Get("data")) })
 	c.on("onclose", func(js.Value) {
-		_ = c.end(fmt.Errorf("%w: the connection ended", client.ErrOffline))
+		_ = c.end(fmt.Errorf("%w: the connection ended", backend.ErrOffline))
 		for _, f := range c.events {
 			f.Release() // nothing comes after this event
 		}
@@ -84,7 +84,7 @@ func (c *conn) take(data js.Value) {
 	}
 	c.mu.Unlock()
 	if full {
-		_ = c.end(fmt.Errorf("%w: messages came faster than this device could read them", client.ErrOffline))
+		_ = c.end(fmt.Errorf("%w: messages came faster than this device could read them", backend.ErrOffline))
 		return
 	}
 	select {
@@ -161,6 +161,6 @@ func (c *conn) Write(ctx context.Context, message []byte) error {
 
 // Close implements client.Conn.
 func (c *conn) Close() error {
-	_ = c.end(fmt.Errorf("%w: the connection was closed", client.ErrOffline))
+	_ = c.end(fmt.Errorf("%w: the connection was closed", backend.ErrOffline))
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -51,12 +52,12 @@ func TestCoreInBrowser(t *testing.T) {
 }
 
 // native returns somebody with a registered account, and what happens to them.
-func native(t *testing.T, host, name string) (*client.Client, <-chan client.Event) {
+func native(t *testing.T, host, name string) (*client.Client, <-chan chat.Event) {
 	t.Helper()
 	transport := websocket.New()
 	t.Cleanup(transport.Close)
-	events := make(chan client.Event, 1000)
-	cfg := client.Config{Store: memory.New(), Key: keyring.NewStoreKey(), Transport: transport, OnEvent: func(e client.Event) {
+	events := make(chan chat.Event, 1000)
+	cfg := client.Config{Store: memory.New(), Key: keyring.NewStoreKey(), Transport: transport, OnEvent: func(e chat.Event) {
 		select {
 		case events <- e:
 		default: // nobody listens any more
@@ -73,7 +74,7 @@ func native(t *testing.T, host, name string) (*client.Client, <-chan client.Even
 }
 
 // answer accepts what comes, checks the file in it, and sends one back.
-func answer(t *testing.T, bob *client.Client, events <-chan client.Event) {
+func answer(t *testing.T, bob *client.Client, events <-chan chat.Event) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -83,18 +84,18 @@ func answer(t *testing.T, bob *client.Client, events <-chan client.Event) {
 			t.Fatal("nothing came")
 		case e := <-events:
 			switch e := e.(type) {
-			case client.ConversationEvent:
-				if e.Conversation.Status == client.StatusRequest {
+			case chat.ConversationEvent:
+				if e.Conversation.Status == chat.StatusRequest {
 					// Too early before the sender's server has vouched for
 					// her, of which another event tells.
 					_ = bob.Accept(ctx, e.Conversation.ID)
 				}
-			case client.MessageEvent:
+			case chat.MessageEvent:
 				if m := e.Message; !m.Own && len(m.Attachments) == 1 {
 					check(t, bob, m)
-					file, err := bob.Attach(ctx, "back.bin", "", bytes.NewReader(someFile(2)))
+					file, err := bob.Files().Attach(ctx, "back.bin", "", bytes.NewReader(someFile(2)))
 					must(t, err)
-					_, err = bob.Send(ctx, m.Conversation, client.Draft{Text: "thanks", Attached: []client.FileID{file}})
+					_, err = bob.Send(ctx, m.Conversation, chat.Draft{Text: "thanks", Attached: []chat.FileID{file}})
 					must(t, err)
 					must(t, bob.WaitUntilSent(ctx, m.Conversation))
 					return
@@ -104,9 +105,9 @@ func answer(t *testing.T, bob *client.Client, events <-chan client.Event) {
 	}
 }
 
-func check(t *testing.T, bob *client.Client, m client.Message) {
+func check(t *testing.T, bob *client.Client, m chat.Message) {
 	t.Helper()
-	f, _, err := bob.OpenAttachment(t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
+	f, _, err := bob.Files().Open(t.Context(), m.Conversation, m.ID, m.Attachments[0].Index)
 	must(t, err)
 	got, err := io.ReadAll(f)
 	must(t, errors.Join(err, f.Close()))

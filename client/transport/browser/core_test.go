@@ -14,19 +14,20 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/indexeddb"
 )
 
 // The parts of TestCoreInBrowser, each in a worker of its own.
 
-func config(t *testing.T) (client.Config, <-chan client.Event) {
+func config(t *testing.T) (client.Config, <-chan chat.Event) {
 	t.Helper()
 	store, err := indexeddb.Open(t.Context(), "core", func() {})
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
-	events := make(chan client.Event, 1000)
-	return client.Config{Store: store, Key: keyring.StoreKey{1}, Transport: transport, OnEvent: func(e client.Event) {
+	events := make(chan chat.Event, 1000)
+	return client.Config{Store: store, Key: keyring.StoreKey{1}, Transport: transport, OnEvent: func(e chat.Event) {
 		select {
 		case events <- e:
 		default: // nobody listens any more
@@ -46,9 +47,9 @@ func TestPartQueue(t *testing.T) {
 	must(t, err)
 	id, err := c.Direct(t.Context(), bob)
 	must(t, err)
-	file, err := c.Attach(t.Context(), "photo.webp", "image/webp", bytes.NewReader(someFile(1)))
+	file, err := c.Files().Attach(t.Context(), "photo.webp", "image/webp", bytes.NewReader(someFile(1)))
 	must(t, err)
-	_, err = c.Send(t.Context(), id, client.Draft{Text: "see", Attached: []client.FileID{file}})
+	_, err = c.Send(t.Context(), id, chat.Draft{Text: "see", Attached: []chat.FileID{file}})
 	must(t, err)
 	fmt.Println("queued")
 	<-t.Context().Done() // the page is left
@@ -61,11 +62,11 @@ func TestPartArrive(t *testing.T) {
 	defer c.Close()
 	must(t, c.ConnectAll())
 	for e := range events {
-		m, ok := e.(client.MessageEvent)
+		m, ok := e.(chat.MessageEvent)
 		if !ok || m.Message.Own || len(m.Message.Attachments) != 1 {
 			continue
 		}
-		f, size, err := c.OpenAttachment(t.Context(), m.Message.Conversation, m.Message.ID, m.Message.Attachments[0].Index)
+		f, size, err := c.Files().Open(t.Context(), m.Message.Conversation, m.Message.ID, m.Message.Attachments[0].Index)
 		must(t, err)
 		got, err := io.ReadAll(f)
 		must(t, errors.Join(err, f.Close()))

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/transport/browser"
 	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -25,7 +25,7 @@ import (
 var transport browser.Transport
 
 // dial connects to the server that does what it is told.
-func dial(t *testing.T, order []byte) client.Conn {
+func dial(t *testing.T, order []byte) backend.Conn {
 	t.Helper()
 	conn, err := transport.Dial(t.Context(), os.Getenv("SOCKETS"))
 	must(t, err)
@@ -58,14 +58,14 @@ func TestMessagesComeInOrderBeforeTheEnd(t *testing.T) {
 			t.Fatalf("message %s is %q, %v", want, got, err)
 		}
 	}
-	if _, err := conn.Read(t.Context()); !errors.Is(err, client.ErrOffline) {
+	if _, err := conn.Read(t.Context()); !errors.Is(err, backend.ErrOffline) {
 		t.Errorf("after the end: %v", err)
 	}
 }
 
 func TestBadMessagesEndTheConnection(t *testing.T) {
 	for order, want := range map[string]error{
-		orderText: protocol.ErrMalformed, orderTooLong: protocol.ErrMalformed, orderEnd: client.ErrOffline,
+		orderText: protocol.ErrMalformed, orderTooLong: protocol.ErrMalformed, orderEnd: backend.ErrOffline,
 	} {
 		conn := dial(t, []byte(order))
 		if b, err := conn.Read(t.Context()); !errors.Is(err, want) {
@@ -86,14 +86,14 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 func TestDialSaysWhereItFails(t *testing.T) {
 	for _, host := range []string{os.Getenv("NOWHERE"), os.Getenv("BLOBS"), "not a host"} {
 		_, err := transport.Dial(t.Context(), host)
-		if !errors.Is(err, client.ErrOffline) || !strings.Contains(err.Error(), host) {
+		if !errors.Is(err, backend.ErrOffline) || !strings.Contains(err.Error(), host) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")
 	cancel(gone)
-	if _, err := transport.Dial(ctx, os.Getenv("SOCKETS")); !errors.Is(err, client.ErrOffline) || !errors.Is(err, gone) {
+	if _, err := transport.Dial(ctx, os.Getenv("SOCKETS")); !errors.Is(err, backend.ErrOffline) || !errors.Is(err, gone) {
 		t.Errorf("dialling with an ended context: %v", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestForeignAnswersAreSaidToBeForeign(t *testing.T) {
 func TestBlobsOfNobody(t *testing.T) {
 	for _, host := range []string{os.Getenv("NOWHERE"), os.Getenv("CLOSED")} {
 		_, err := transport.Blobs(host).Fetch(t.Context(), protocol.BlobID{}, 0)
-		if !errors.Is(err, client.ErrOffline) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "TypeError") {
+		if !errors.Is(err, backend.ErrOffline) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "TypeError") {
 			t.Errorf("a server that is not there: %v", err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestUploadOffsets(t *testing.T) {
 	for n, one := range offsets {
 		got, err := transport.Blobs(os.Getenv("BLOBS")).Create(t.Context(), tokenOf(byte(firstOffset+n)), 10, time.Hour)
 		if one.want < 0 {
-			if !errors.Is(err, client.ErrOffline) {
+			if !errors.Is(err, backend.ErrOffline) {
 				t.Errorf("%q: %d, %v", one.text, got, err)
 			}
 		} else if err != nil || got != one.want {
@@ -130,7 +130,7 @@ func TestUploadOffsets(t *testing.T) {
 
 func TestServersWithoutRangesAreNotBelieved(t *testing.T) {
 	_, err := transport.Blobs(os.Getenv("BLOBS")).Fetch(t.Context(), blobOf(wholeBlob), 4)
-	if !errors.Is(err, client.ErrOffline) {
+	if !errors.Is(err, backend.ErrOffline) {
 		t.Errorf("a server that knows no ranges: %v", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestBlobsOfARealServer(t *testing.T) {
 	}
 	cut := errors.New("cut")
 	err = blobs.Append(t.Context(), token, 0, io.MultiReader(bytes.NewReader(content[:3<<20]), broken{cut}))
-	if !errors.Is(err, cut) || !errors.Is(err, client.ErrOffline) {
+	if !errors.Is(err, cut) || !errors.Is(err, backend.ErrOffline) {
 		t.Errorf("a cut upload: %v", err)
 	}
 	offset, err = blobs.Create(t.Context(), token, length, time.Hour)

@@ -20,7 +20,7 @@ import (
 	"code.dny.dev/ssrf"
 	"golang.org/x/net/http/httpproxy"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
 )
 
@@ -75,7 +75,7 @@ func isPublic(ip netip.Addr) bool {
 func (g *gate) setHome(host string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.home, g.private = dialled(host), client.PrivateHost(host)
+	g.home, g.private = dialled(host), backend.PrivateHost(host)
 }
 
 // dialled is a host as net/http dials it.

@@ -17,7 +17,7 @@ import (
 	"code.dny.dev/ssrf"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 )
 
 // names resolves some names, by a DNS server of its own.
@@ -84,7 +84,7 @@ func TestNamesLeadToNoPrivateNetwork(t *testing.T) {
 			if err == nil {
 				_ = c.Close()
 			}
-			if err := failed(name, err); !errors.Is(err, client.ErrPrivateHost) || errors.Is(err, client.ErrOffline) || !strings.HasPrefix(err.Error(), name) {
+			if err := failed(name, err); !errors.Is(err, backend.ErrPrivateHost) || errors.Is(err, backend.ErrOffline) || !strings.HasPrefix(err.Error(), name) {
 				t.Errorf("from %s to %s: %v", home, name, err)
 			}
 		}

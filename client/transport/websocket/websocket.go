@@ -17,7 +17,7 @@ import (
 	"code.dny.dev/ssrf"
 	ws "github.com/coder/websocket"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/transport/internal/endpoint"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -66,7 +66,7 @@ func (t *Transport) Close() { t.http.CloseIdleConnections() }
 func Loopback(host string) bool { return endpoint.Loopback(host) }
 
 // Dial implements client.Transport.
-func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (t *Transport) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c, resp, err := ws.Dial(ctx, endpoint.URL("ws", host, protocol.WebSocketPath), &ws.DialOptions{
@@ -86,9 +86,9 @@ func (t *Transport) Dial(ctx context.Context, host string) (client.Conn, error) 
 // failed is what an attempt to connect ended with.
 func failed(host string, err error) error {
 	if errors.Is(err, ssrf.ErrProhibitedIP) {
-		return fmt.Errorf("%s: %w", host, client.ErrPrivateHost)
+		return fmt.Errorf("%s: %w", host, backend.ErrPrivateHost)
 	}
-	return fmt.Errorf("%w: %w", client.ErrOffline, shorten(err))
+	return fmt.Errorf("%w: %w", backend.ErrOffline, shorten(err))
 }
 
 // shorten takes the repetition out of an error of net/http.
@@ -117,7 +117,7 @@ func (c conn) Write(ctx context.Context, b []byte) error {
 func (c conn) Close() error { return c.c.CloseNow() }
 
 // Blobs implements client.Transport.
-func (t *Transport) Blobs(host string) client.Blobs {
+func (t *Transport) Blobs(host string) backend.Blobs {
 	return blobs{http: t.http, host: host, url: endpoint.URL("http", host, protocol.BlobPath)}
 }
 

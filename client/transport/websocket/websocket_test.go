@@ -17,7 +17,7 @@ import (
 
 	ws "github.com/coder/websocket"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/transport/internal/blobtest"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -105,10 +105,10 @@ func TestDialSaysWhyItFails(t *testing.T) {
 		limited: "the server takes no connections at the moment: too many connections or requests came from your network address (status 429); try again in 47s",
 	} {
 		_, err := transport.Dial(t.Context(), host)
-		if !errors.Is(err, client.ErrOffline) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, backend.ErrOffline) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", host, err, want)
 		}
-		if turned := host == refused || host == limited; turned != errors.Is(err, client.ErrTurnedAway) {
+		if turned := host == refused || host == limited; turned != errors.Is(err, backend.ErrTurnedAway) {
 			t.Errorf("%s: %v is an error of being turned away: %v", host, err, !turned)
 		}
 	}
@@ -142,10 +142,10 @@ func TestBlobsOfNobody(t *testing.T) {
 	transport := websocket.New()
 	defer transport.Close()
 	_, err := transport.Blobs("127.0.0.1:1").Create(t.Context(), protocol.UploadToken{}, 1, 0)
-	if !errors.Is(err, client.ErrOffline) {
+	if !errors.Is(err, backend.ErrOffline) {
 		t.Error(err)
 	}
-	if _, err := transport.Blobs("127.0.0.1:1").Fetch(t.Context(), protocol.BlobID{}, 0); !errors.Is(err, client.ErrOffline) {
+	if _, err := transport.Blobs("127.0.0.1:1").Fetch(t.Context(), protocol.BlobID{}, 0); !errors.Is(err, backend.ErrOffline) {
 		t.Error(err)
 	}
 }
@@ -185,7 +185,7 @@ func TestUploadOffsets(t *testing.T) {
 		offset = text
 		got, err := transport.Blobs(host).Create(t.Context(), protocol.UploadToken{}, 10, time.Hour)
 		if want < 0 {
-			if !errors.Is(err, client.ErrOffline) {
+			if !errors.Is(err, backend.ErrOffline) {
 				t.Errorf("%q: %d, %v", text, got, err)
 			}
 			continue
@@ -214,7 +214,7 @@ func TestFetchFromTheMiddle(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	ranges = false
-	if _, err := transport.Blobs(host).Fetch(t.Context(), protocol.BlobID{}, 4); !errors.Is(err, client.ErrOffline) {
+	if _, err := transport.Blobs(host).Fetch(t.Context(), protocol.BlobID{}, 4); !errors.Is(err, backend.ErrOffline) {
 		t.Errorf("a server that knows no ranges: %v", err)
 	}
 }

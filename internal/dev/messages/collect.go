@@ -72,7 +72,7 @@ func collect(root string) ([]message, error) {
 }
 
 // errorsIn returns the texts from which a file makes errors: the constant
-// strings given to errors.New, fmt.Errorf and worded, and pairs of a text and
+// strings given to errors.New, fmt.Errorf and chat.Worded, and pairs of a text and
 // an advice.
 func errorsIn(path string) ([]string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
@@ -92,11 +92,14 @@ func errorsIn(path string) ([]string, error) {
 				add(n.Args[0])
 			}
 		case *ast.CompositeLit:
-			if name(n.Type) == "worded" && len(n.Elts) > 1 {
-				if call, ok := n.Elts[1].(*ast.CallExpr); ok && len(call.Args) > 0 {
-					add(call.Args[0])
+			if name(n.Type) == "chat.Worded" {
+				for _, e := range n.Elts {
+					text := field(e)
+					if call, ok := text.(*ast.CallExpr); ok && len(call.Args) > 0 {
+						add(call.Args[0])
+					}
+					add(text)
 				}
-				add(n.Elts[1])
 			}
 		case *ast.KeyValueExpr: // of the texts of codes and reasons: what is said, and what to do
 			if text, ok := n.Value.(*ast.CompositeLit); ok && len(text.Elts) == 2 {
@@ -114,6 +117,15 @@ func errorsIn(path string) ([]string, error) {
 
 var makesError = map[string]bool{"errors.New": true, "fmt.Errorf": true}
 
+// field returns the value of a field in a literal.
+func field(e ast.Expr) ast.Expr {
+	if f, ok := e.(*ast.KeyValueExpr); ok {
+		return f.Value
+	}
+	return e
+}
+
+// name returns an identifier as it is written, with its package.
 func name(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:

@@ -44,8 +44,8 @@ func TestErrorsAreFound(t *testing.T) {
 	const code = `package x
 var a = errors.New("one is " + "wrong")
 var b = fmt.Errorf("%w: two of %d", a, 2)
-var c = refusal{worded{a, fmt.Sprintf("three of %d", 3)}}
-var d = worded{a, "four is wrong"}
+var c = refusal{chat.Worded{Kind: a, Text: fmt.Sprintf("three of %d", 3)}}
+var d = chat.Worded{Kind: a, Text: "four is wrong"}
 var e = map[int]struct{ text, advice string }{1: {"five is wrong", "leave it"}}
 var f = fmt.Errorf("frame: %w", a)
 var g = fmt.Sprintf("not an error")

@@ -15,21 +15,21 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
 // A Book has the contacts of an account.
 type Book struct {
 	self     account.Address
-	contacts map[account.Address]client.Contact
+	contacts map[account.Address]chat.Contact
 	// looks has who is called what, by how the names look.
 	looks map[string][]account.Address
 }
 
 // New returns the book of an account.
-func New(self account.Address, contacts []client.Contact) *Book {
-	b := &Book{self: self, contacts: make(map[account.Address]client.Contact, len(contacts)), looks: map[string][]account.Address{}}
+func New(self account.Address, contacts []chat.Contact) *Book {
+	b := &Book{self: self, contacts: make(map[account.Address]chat.Contact, len(contacts)), looks: map[string][]account.Address{}}
 	for _, c := range contacts {
 		b.contacts[c.Address] = c
 		for _, name := range []string{c.Name, c.Profile, c.Address.Name} {
@@ -43,7 +43,7 @@ func New(self account.Address, contacts []client.Contact) *Book {
 
 // Learn adds people who are no contacts, such as members of groups. What they are
 // called is known then; nobody counts as imitating them.
-func (b *Book) Learn(people ...client.Contact) {
+func (b *Book) Learn(people ...chat.Contact) {
 	for _, c := range people {
 		if _, ok := b.contacts[c.Address]; !ok {
 			b.contacts[c.Address] = c
@@ -81,7 +81,7 @@ func (b *Book) Person(a account.Address) Name {
 	if name := termtext.Name(c.Name); name != "" {
 		return Name{Text: name}
 	}
-	if name := termtext.Name(c.Profile); name != "" && !client.LooksLikeAddress(c.Profile) {
+	if name := termtext.Name(c.Profile); name != "" && !chat.LooksLikeAddress(c.Profile) {
 		return Name{Text: name, Chosen: true, Imitates: b.imitates(name, a)}
 	}
 	return Name{Text: a.String()}
@@ -90,7 +90,7 @@ func (b *Book) Person(a account.Address) Name {
 // Imitates reports whether the title of a group looks like an address, or like
 // what somebody is called.
 func (b *Book) Imitates(title string) bool {
-	return client.LooksLikeAddress(title) || b != nil && b.imitates(title, account.Address{})
+	return chat.LooksLikeAddress(title) || b != nil && b.imitates(title, account.Address{})
 }
 
 // imitates reports whether a name looks like what somebody else is called: a
@@ -135,7 +135,7 @@ func lookalike(r rune) rune {
 // same. It is without case, accents, spaces, signs and what cannot be seen.
 func Look(name string) string {
 	var b strings.Builder
-	for _, r := range client.Fold(strings.Map(lookalike, termtext.Name(name))) {
+	for _, r := range chat.Fold(strings.Map(lookalike, termtext.Name(name))) {
 		r = lookalike(r)
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || r >= 0x1f000 {
 			b.WriteRune(r)

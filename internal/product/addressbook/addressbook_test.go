@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 )
 
 func addr(name string) account.Address { return account.Address{Name: name, Host: "home.example"} }
 
 func TestPerson(t *testing.T) {
-	b := addressbook.New(addr("me"), []client.Contact{
+	b := addressbook.New(addr("me"), []chat.Contact{
 		{Address: addr("ana"), Name: "Anna", Profile: "Ana L."}, {Address: addr("bob"), Profile: "Bob"},
 		{Address: addr("m1"), Profile: "Аnna"}, {Address: addr("m2"), Profile: "B\u200bob"}, {Address: addr("m3"), Profile: "ana@home.example"},
 		{Address: addr("m4"), Profile: "\u3164"}, {Address: addr("m5"), Profile: "Ñuria"}, {Address: addr("m6"), Profile: "You"}, {Address: addr("m7"), Profile: "ME"},

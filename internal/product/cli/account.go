@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // answerTimeout is how long a server may take for an account's affairs.
@@ -23,7 +23,7 @@ func (cmd *registerCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
 		defer cancel()
-		if err := s.RegisterAgain(ctx, cmd.Invite); err != nil {
+		if err := s.Account().RegisterAgain(ctx, cmd.Invite); err != nil {
 			return fmt.Errorf("the account was not created again: %w", err)
 		}
 		a.say("%s is registered, with the keys of this profile; contacts see that it is the same account", s.Address())
@@ -38,7 +38,7 @@ func (cmd *takeoverCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
 		defer cancel()
-		if err := s.TakeOver(ctx); err != nil {
+		if err := s.Account().TakeOver(ctx); err != nil {
 			return fmt.Errorf("this copy was not let in: %w", err)
 		}
 		a.say("this copy of the profile goes on; remove the other one. Where the other one wrote meanwhile, ask to be added again")
@@ -80,7 +80,7 @@ func (cmd *eraseCmd) deleteAccount(s *session) error {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, answerTimeout)
 	defer cancel()
-	if err := s.DeleteAccount(ctx); err != nil {
+	if err := s.Account().Delete(ctx); err != nil {
 		return fmt.Errorf("the account was not deleted, and nothing was erased: %w. Try again later, or erase the profile alone, without --account", err)
 	}
 	s.say("the account is deleted from its server; what others received stays with them")
@@ -90,9 +90,9 @@ func (cmd *eraseCmd) deleteAccount(s *session) error {
 // nextStep adds to an error what a person can do about it.
 func nextStep(err error) error {
 	switch {
-	case errors.Is(err, client.ErrProfileCopied):
+	case errors.Is(err, chat.ErrProfileCopied):
 		return fmt.Errorf("%w. Stop the other copy; to go on with this one: securecrypt takeover", err)
-	case errors.Is(err, client.ErrNoAccount):
+	case errors.Is(err, chat.ErrNoAccount):
 		return fmt.Errorf("%w: it lost its data, or the account was deleted. To create it again with the same keys: securecrypt register", err)
 	}
 	return err

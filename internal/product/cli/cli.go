@@ -19,7 +19,8 @@ import (
 	kongcompletion "github.com/jotaen/kong-completion"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
@@ -303,17 +304,17 @@ func codeOf(err error) int {
 		return exitUnwritten
 	case errors.Is(err, keyring.ErrPassphrase):
 		return exitLocked
-	case errors.Is(err, client.ErrNoConversation), errors.Is(err, client.ErrNoMessage), errors.Is(err, client.ErrFileGone), errors.Is(err, client.ErrNoProfile),
+	case errors.Is(err, chat.ErrNoConversation), errors.Is(err, chat.ErrNoMessage), errors.Is(err, chat.ErrFileGone), errors.Is(err, chat.ErrNoProfile),
 		errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
 		return exitNotFound
-	case errors.Is(err, account.ErrAddress), errors.Is(err, client.ErrAmbiguous):
+	case errors.Is(err, account.ErrAddress), errors.Is(err, chat.ErrAmbiguous):
 		return exitUsage
-	case errors.Is(err, client.ErrProfileCopied), errors.Is(err, client.ErrNoAccount):
+	case errors.Is(err, chat.ErrProfileCopied), errors.Is(err, chat.ErrNoAccount):
 		return exitRefused
-	case errors.Is(err, client.ErrOffline):
+	case errors.Is(err, backend.ErrOffline):
 		return exitWaiting
-	case errors.As(err, &refused), errors.Is(err, client.ErrNotAllowed), errors.Is(err, client.ErrLastOwner), errors.Is(err, client.ErrClosed),
-		errors.Is(err, client.ErrRequest), errors.Is(err, client.ErrPrivateHost), errors.Is(err, client.ErrNotYours), errors.Is(err, client.ErrImpostor):
+	case errors.As(err, &refused), errors.Is(err, chat.ErrNotAllowed), errors.Is(err, chat.ErrLastOwner), errors.Is(err, chat.ErrClosed),
+		errors.Is(err, chat.ErrRequest), errors.Is(err, backend.ErrPrivateHost), errors.Is(err, chat.ErrNotYours), errors.Is(err, chat.ErrImpostor):
 		return exitRefused
 	}
 	return exitError

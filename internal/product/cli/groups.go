@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 type groupCmd struct {
@@ -35,7 +36,7 @@ func (cmd *groupCreateCmd) Run(a *app) error {
 		return err
 	}
 	return a.with(func(s *session) error {
-		var id client.ConversationID
+		var id chat.ConversationID
 		err := s.addEach(people, func(people []account.Address) (err error) {
 			id, err = s.CreateGroup(a.ctx, cmd.Title, people)
 			return err
@@ -62,12 +63,12 @@ func (s *session) addEach(people []account.Address, add func([]account.Address) 
 	var failed refusals
 	var some []account.Address
 	for _, a := range people {
-		contact, cerr := s.Contact(a)
-		_, rerr := s.Resolve(s.ctx, a)
+		contact, cerr := s.People().Contact(a)
+		_, rerr := s.People().Resolve(s.ctx, a)
 		switch {
 		case cerr == nil && contact.Blocked:
 			failed.add(a.String(), coded{fmt.Errorf("not added, as you blocked them: securecrypt block --undo %s first", a), exitRefused})
-		case rerr != nil && !errors.Is(rerr, client.ErrOffline):
+		case rerr != nil && !errors.Is(rerr, backend.ErrOffline):
 			failed.add("not added", rerr)
 		default:
 			some = append(some, a)
@@ -84,7 +85,7 @@ func (s *session) addEach(people []account.Address, add func([]account.Address) 
 }
 
 // printConversation prints the identifier, or all of it as JSON.
-func (s *session) printConversation(id client.ConversationID) error {
+func (s *session) printConversation(id chat.ConversationID) error {
 	if !s.JSON {
 		_, _ = fmt.Fprintln(s.stdout, id)
 		return nil
@@ -97,8 +98,8 @@ func (s *session) printConversation(id client.ConversationID) error {
 }
 
 // group runs fn on a group and waits until it is done.
-func (a *app) group(title string, fn func(*session, client.ConversationID) error) error {
-	return a.conversation(title, func(s *session, id client.ConversationID) error {
+func (a *app) group(title string, fn func(*session, chat.ConversationID) error) error {
+	return a.conversation(title, func(s *session, id chat.ConversationID) error {
 		c, err := s.Conversation(id)
 		if err == nil && !c.Group {
 			err = coded{fmt.Errorf("%q is a person, not a group: use the identifier of the group; securecrypt group list prints it", title), exitUsage}
@@ -107,7 +108,7 @@ func (a *app) group(title string, fn func(*session, client.ConversationID) error
 			return err
 		}
 		err = fn(s, id)
-		if errors.Is(err, client.ErrNotAllowed) && s.fetch(catchUpFor) == nil {
+		if errors.Is(err, chat.ErrNotAllowed) && s.fetch(catchUpFor) == nil {
 			err = fn(s, id) // a role that was given meanwhile counts
 		}
 		return err
@@ -119,7 +120,7 @@ func (a *app) group(title string, fn func(*session, client.ConversationID) error
 const catchUpFor = 10 * time.Second
 
 // conversation runs fn on a conversation and waits until it is done.
-func (a *app) conversation(target string, fn func(*session, client.ConversationID) error) error {
+func (a *app) conversation(target string, fn func(*session, chat.ConversationID) error) error {
 	return a.with(func(s *session) error {
 		id, err := s.find(target, false)
 		if err != nil {
@@ -150,8 +151,8 @@ func (cmd *groupAddCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error {
-		return s.addEach(people, func(people []account.Address) error { return s.AddMembers(a.ctx, id, people) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error {
+		return s.addEach(people, func(people []account.Address) error { return s.Groups().Add(a.ctx, id, people) })
 	})
 }
 
@@ -166,7 +167,7 @@ func (cmd *groupRemoveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.RemoveMembers(a.ctx, id, people) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Remove(a.ctx, id, people) })
 }
 
 type groupLeaveCmd struct {
@@ -175,7 +176,7 @@ type groupLeaveCmd struct {
 
 // Run leaves a group.
 func (cmd *groupLeaveCmd) Run(a *app) error {
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.Leave(a.ctx, id) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Leave(a.ctx, id) })
 }
 
 type groupRenameCmd struct {
@@ -185,7 +186,7 @@ type groupRenameCmd struct {
 
 // Run renames a group.
 func (cmd *groupRenameCmd) Run(a *app) error {
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.Rename(a.ctx, id, cmd.Title) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Rename(a.ctx, id, cmd.Title) })
 }
 
 type groupRoleCmd struct {
@@ -200,8 +201,8 @@ func (cmd *groupRoleCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	role := map[string]client.Role{"member": client.RoleMember, "admin": client.RoleAdmin, "owner": client.RoleOwner}[cmd.Role]
-	return a.group(cmd.Group, func(s *session, id client.ConversationID) error { return s.SetRole(a.ctx, id, who, role) })
+	role := map[string]chat.Role{"member": chat.RoleMember, "admin": chat.RoleAdmin, "owner": chat.RoleOwner}[cmd.Role]
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().SetRole(a.ctx, id, who, role) })
 }
 
 type groupMembersCmd struct {
@@ -215,7 +216,7 @@ func (cmd *groupMembersCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		members, err := s.Members(id)
+		members, err := s.Groups().Members(id)
 		if err != nil {
 			return err
 		}
@@ -227,7 +228,7 @@ func (cmd *groupMembersCmd) Run(a *app) error {
 	})
 }
 
-func (a *app) printMember(n names, m client.Member, self account.Address) {
+func (a *app) printMember(n names, m chat.Member, self account.Address) {
 	if a.JSON {
 		a.printJSON(map[string]any{
 			"address": m.Address.String(), "role": m.Role.String(), "confirmed": m.Confirmed, "own": m.Address == self,
@@ -238,7 +239,7 @@ func (a *app) printMember(n names, m client.Member, self account.Address) {
 	if m.Address == self {
 		line = m.Address.String() + " (you)"
 	}
-	if m.Role != client.RoleMember {
+	if m.Role != chat.RoleMember {
 		line += "  " + m.Role.String()
 	}
 	if !m.Confirmed {
@@ -256,7 +257,7 @@ func (*groupListCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		var groups []client.Conversation
+		var groups []chat.Conversation
 		for _, c := range all {
 			if c.Group {
 				groups = append(groups, c)
@@ -277,7 +278,7 @@ func (cmd *timerCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.conversation(cmd.Conversation, func(s *session, id client.ConversationID) error { return s.SetTimer(a.ctx, id, after) })
+	return a.conversation(cmd.Conversation, func(s *session, id chat.ConversationID) error { return s.Groups().SetTimer(a.ctx, id, after) })
 }
 
 // timerOf reads a time after which messages disappear.
@@ -286,7 +287,7 @@ func timerOf(text string) (time.Duration, error) {
 		return 0, nil
 	}
 	after, err := time.ParseDuration(text)
-	if err != nil || after < time.Second || after > client.MaxExpiry {
+	if err != nil || after < time.Second || after > chat.MaxExpiry {
 		return 0, coded{errors.New("the time is something like 30m or 24h, at most 8760h, or off"), exitUsage}
 	}
 	return after, nil

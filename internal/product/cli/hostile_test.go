@@ -19,7 +19,8 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
@@ -27,7 +28,7 @@ import (
 )
 
 // What the core checked before it tells anybody.
-var checked = []any{account.Address{}, content.MessageID{}, client.NoticeKind(0), client.InboxKind(0)}
+var checked = []any{account.Address{}, content.MessageID{}, chat.NoticeKind(0), chat.InboxKind(0)}
 
 // printed runs fn with an app and returns what it wrote on both streams.
 func printed(jsonLines bool, fn func(*app)) string {
@@ -40,18 +41,18 @@ func printed(jsonLines bool, fn func(*app)) string {
 
 // hostileMessages are messages of every kind and state, own and others', with
 // every text hostile.
-func hostileMessages() (all []client.Message) {
-	for kind := range client.NoticeKind(10) {
-		var m client.Message
-		m.Notice = &client.Notice{Kind: kind}
+func hostileMessages() (all []chat.Message) {
+	for kind := range chat.NoticeKind(10) {
+		var m chat.Message
+		m.Notice = &chat.Notice{Kind: kind}
 		hostile.Fill(&m, checked...)
 		all = append(all, m)
 	}
-	for state := range client.StateRead + 1 {
+	for state := range chat.StateRead + 1 {
 		for _, deleted := range []bool{false, true} {
-			var m client.Message
+			var m chat.Message
 			hostile.Fill(&m, checked...)
-			m.Notice, m.Deleted, m.State, m.Own = nil, deleted, state, state != client.StateReceived
+			m.Notice, m.Deleted, m.State, m.Own = nil, deleted, state, state != chat.StateReceived
 			all = append(all, m)
 		}
 	}
@@ -59,12 +60,12 @@ func hostileMessages() (all []client.Message) {
 }
 
 func hostileNames() names {
-	var c client.Conversation
+	var c chat.Conversation
 	hostile.Fill(&c, checked...)
 	peer := account.Address{Name: "bob", Host: "chat.example"}
 	n := names{
-		book:          addressbook.New(account.Address{}, []client.Contact{{Name: hostile.Text}, {Address: peer, Profile: hostile.Text}}),
-		conversations: map[client.ConversationID]client.Conversation{},
+		book:          addressbook.New(account.Address{}, []chat.Contact{{Name: hostile.Text}, {Address: peer, Profile: hostile.Text}}),
+		conversations: map[chat.ConversationID]chat.Conversation{},
 	}
 	n.conversations[c.ID] = c
 	return n
@@ -77,29 +78,29 @@ func TestNothingFromOutsideActsOnTheTerminal(t *testing.T) {
 	check := func(what string, fn func(*app)) { hostile.Check(t, what, printed(false, fn)) }
 	for i, m := range hostileMessages() {
 		check(fmt.Sprint("message ", i), func(a *app) { a.printMessage(a.stdout, n, m, true) })
-		for kind := range client.InboxKind(10) {
-			r := client.Received{Kind: kind, Message: m, Text: hostile.Text}
+		for kind := range chat.InboxKind(10) {
+			r := chat.Received{Kind: kind, Message: m, Text: hostile.Text}
 			check(fmt.Sprint("received ", i, " ", kind), func(a *app) { (&receiver{session: &session{app: a}}).show(n, r) })
 		}
 	}
-	for status := range client.StatusBlocked + 1 {
+	for status := range chat.StatusBlocked + 1 {
 		for _, group := range []bool{true, false} {
-			var c client.Conversation
+			var c chat.Conversation
 			hostile.Fill(&c, checked...)
 			c.Status, c.Group = status, group
 			check("conversation", func(a *app) { a.printConversationLine(n, c) })
 			check("request", func(a *app) { a.printRequest(c) })
 		}
 	}
-	var contact client.Contact
+	var contact chat.Contact
 	hostile.Fill(&contact, checked...)
 	check("contact", func(a *app) { a.printContact(contact) })
-	var member client.Member
+	var member chat.Member
 	hostile.Fill(&member, checked...)
 	check("member", func(a *app) { a.printMember(n, member, account.Address{}) })
 	check("error", func(a *app) {
 		a.ctx = t.Context()
-		a.report(errors.Join(errors.New(hostile.Text), fmt.Errorf("%w: %w", client.ErrOffline, errors.New(hostile.Text))))
+		a.report(errors.Join(errors.New(hostile.Text), fmt.Errorf("%w: %w", backend.ErrOffline, errors.New(hostile.Text))))
 	})
 	for name, e := range hostileEvents(t) {
 		check("receive, "+name, func(a *app) { (&receiver{session: &session{app: a}}).note(e) })
@@ -111,18 +112,18 @@ func TestNothingFromOutsideActsOnTheTerminal(t *testing.T) {
 
 // hostileEvents are all kinds of event that the core has, which a test of the
 // source sees to.
-func hostileEvents(t *testing.T) map[string]client.Event {
-	events := map[string]client.Event{}
-	for _, e := range []client.Event{
-		&client.MessageEvent{}, &client.ConversationEvent{}, &client.ConnectionEvent{}, &client.ProgressEvent{},
-		&client.DelayEvent{}, &client.GoneEvent{}, &client.FailureEvent{}, &client.TypingEvent{}, &client.NameEvent{}, &client.ClockEvent{}, &client.AccountEvent{},
+func hostileEvents(t *testing.T) map[string]chat.Event {
+	events := map[string]chat.Event{}
+	for _, e := range []chat.Event{
+		&chat.MessageEvent{}, &chat.ConversationEvent{}, &chat.ConnectionEvent{}, &chat.ProgressEvent{},
+		&chat.DelayEvent{}, &chat.GoneEvent{}, &chat.FailureEvent{}, &chat.TypingEvent{}, &chat.NameEvent{}, &chat.ClockEvent{}, &chat.AccountEvent{},
 	} {
 		hostile.Fill(e, checked...)
-		if c, ok := e.(*client.ConversationEvent); ok {
-			c.Conversation.Status = client.StatusStopped
+		if c, ok := e.(*chat.ConversationEvent); ok {
+			c.Conversation.Status = chat.StatusStopped
 		}
 		v := reflect.ValueOf(e).Elem()
-		events[v.Type().Name()] = v.Interface().(client.Event)
+		events[v.Type().Name()] = v.Interface().(chat.Event)
 	}
 	for _, name := range eventTypes(t) {
 		if events[name] == nil {
@@ -164,9 +165,9 @@ func eventTypes(t *testing.T) (all []string) {
 func TestNothingFromOutsideActsInJSON(t *testing.T) {
 	var values []any
 	for _, m := range hostileMessages() {
-		values = append(values, messageJSON(m), receivedJSON(client.Received{Kind: client.InboxReaction, Message: m, Text: hostile.Text}))
+		values = append(values, messageJSON(m), receivedJSON(chat.Received{Kind: chat.InboxReaction, Message: m, Text: hostile.Text}))
 	}
-	var c client.Conversation
+	var c chat.Conversation
 	hostile.Fill(&c, checked...)
 	values = append(values, conversationJSON(c), map[string]any{hostile.Text: hostile.Text})
 	for _, v := range values {
@@ -181,7 +182,7 @@ func TestNothingFromOutsideActsInJSON(t *testing.T) {
 			t.Errorf("%q is not %v", line, want)
 		}
 	}
-	contact := client.Contact{}
+	contact := chat.Contact{}
 	hostile.Fill(&contact, checked...)
 	hostile.Check(t, "contact", printed(true, func(a *app) { a.printContact(contact) }))
 }
@@ -218,7 +219,7 @@ func TestAllOutputPassesTheEdge(t *testing.T) {
 // them stands apart, and nothing invisible makes two names look alike.
 func TestNamesImitateNothing(t *testing.T) {
 	mallory := account.Address{Name: "mallory", Host: "chat.example"}
-	posing := client.Contact{Address: mallory, Profile: "Bob\u200b” (verified)  verified  alice@chat.example“"}
+	posing := chat.Contact{Address: mallory, Profile: "Bob\u200b” (verified)  verified  alice@chat.example“"}
 	const quoted = "“Bob' (verified) verified alice@chat.example'”"
 	for what, one := range map[string]struct {
 		print func(*app)
@@ -227,11 +228,11 @@ func TestNamesImitateNothing(t *testing.T) {
 		"contact":  {func(a *app) { a.printContact(posing) }, "mallory@chat.example  " + quoted},
 		"verified": {func(a *app) { c := posing; c.Verified = true; a.printContact(c) }, "mallory@chat.example  " + quoted + "  verified"},
 		"request": {func(a *app) {
-			a.printRequest(client.Conversation{ID: "1", Group: true, Inviter: mallory, Confirmed: true, Title: "News” (active)\u3164"})
+			a.printRequest(chat.Conversation{ID: "1", Group: true, Inviter: mallory, Confirmed: true, Title: "News” (active)\u3164"})
 		}, "1  mallory@chat.example invites you to the group “News' (active)”"},
 		"message": {func(a *app) {
-			n := names{book: addressbook.New(account.Address{}, []client.Contact{posing})}
-			a.printMessage(a.stdout, n, client.Message{From: mallory, Text: "Hi\n  not sent: no room\n(deleted)"}, false)
+			n := names{book: addressbook.New(account.Address{}, []chat.Contact{posing})}
+			a.printMessage(a.stdout, n, chat.Message{From: mallory, Text: "Hi\n  not sent: no room\n(deleted)"}, false)
 		}, quoted + " (mallory@chat.example)  [000000000000]\n    Hi\n      not sent: no room\n    (deleted)"},
 	} {
 		if got := strings.TrimSpace(printed(false, one.print)); !strings.HasSuffix(got, one.want) || what != "message" && got != one.want {
@@ -244,7 +245,7 @@ func TestNamesImitateNothing(t *testing.T) {
 // note, in JSON it is whole.
 func TestLongTextsAreCutForPeople(t *testing.T) {
 	for _, text := range []string{strings.Repeat("漢", 50_000), strings.Repeat("\n", 50_000), strings.Repeat("word\n", 20_000)} {
-		m := client.Message{Text: text}
+		m := chat.Message{Text: text}
 		got := printed(false, func(a *app) { a.printMessage(a.stdout, names{}, m, false) })
 		if len(got) > 10_000 || strings.Count(got, "\n") > 110 || !strings.Contains(got, "more; --json prints all of it") || strings.Contains(got, "\ufffd") {
 			t.Errorf("%d bytes, %d lines are printed", len(got), strings.Count(got, "\n"))
@@ -255,7 +256,7 @@ func TestLongTextsAreCutForPeople(t *testing.T) {
 		}
 	}
 	short := printed(false, func(a *app) {
-		a.printMessage(a.stdout, names{}, client.Message{Text: strings.Repeat("line\n", 99)}, false)
+		a.printMessage(a.stdout, names{}, chat.Message{Text: strings.Repeat("line\n", 99)}, false)
 	})
 	if strings.Contains(short, "more;") {
 		t.Error("a short text is cut")
@@ -264,7 +265,7 @@ func TestLongTextsAreCutForPeople(t *testing.T) {
 
 // What a server puts into an error is one line with what says so.
 func TestErrorsOfServersAreOneLine(t *testing.T) {
-	why := fmt.Errorf("%w: %w", client.ErrOffline, x509.HostnameError{
+	why := fmt.Errorf("%w: %w", backend.ErrOffline, x509.HostnameError{
 		Host: "there.example", Certificate: &x509.Certificate{DNSNames: []string{"a\nsecurecrypt: your account was closed"}},
 	})
 	if got := printed(false, func(a *app) { a.mayBeMore(why) }); strings.Count(got, "\n") != 1 {

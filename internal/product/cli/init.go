@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
@@ -61,7 +63,7 @@ func (cmd *initCmd) Run(a *app) error {
 	}
 	err = cmd.make(f, address)
 	switch {
-	case errors.Is(err, client.ErrUnanswered):
+	case errors.Is(err, chat.ErrUnanswered):
 		err = coded{fmt.Errorf("%w. Your keys are kept: run the same command again to finish", err), exitWaiting}
 	case err != nil && !errors.As(err, new(kept)):
 		return errors.Join(err, f.remove())
@@ -94,7 +96,7 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 	defer transport.Close()
 	cfg := f.app.config(f, k, transport, nil)
 	c, err := client.Open(cfg)
-	if errors.Is(err, client.ErrNoProfile) {
+	if errors.Is(err, chat.ErrNoProfile) {
 		var secret account.RecoverySecret
 		params := client.CreateParams{Address: address, Invite: cmd.Invite, Profile: cmd.Profile, KeepRecovery: true}
 		if secret, err = client.Create(cfg, params); err != nil {
@@ -114,17 +116,17 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(f.app.ctx, registerTimeout)
 	defer cancel()
-	if err := c.Register(ctx); err != nil {
+	if err := c.Account().Register(ctx); err != nil {
 		return explainRegistration(c.Address(), err)
 	}
-	recovery, err := c.Recovery()
+	recovery, err := c.Account().Recovery()
 	if err != nil {
 		return kept{err}
 	}
 	if err := cmd.announce(f.app, c.Address(), recovery); err != nil {
 		return kept{unwritten{fmt.Errorf("the account is made, but its recovery key could not be shown (%w): it is kept, and shown when you run the same command again", err)}}
 	}
-	if err := c.RecoveryNoted(context.WithoutCancel(ctx)); err != nil {
+	if err := c.Account().RecoveryNoted(context.WithoutCancel(ctx)); err != nil {
 		return kept{err}
 	}
 	return nil
@@ -133,11 +135,11 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 // resumes refuses to go on with a profile that is finished, or another one than
 // was asked for.
 func (cmd *initCmd) resumes(f *folder, c *client.Client, address account.Address) error {
-	_, registered, err := c.Profile()
+	_, registered, err := c.Account().Profile()
 	if err != nil {
 		return err
 	}
-	recovery, err := c.Recovery()
+	recovery, err := c.Account().Recovery()
 	if err != nil {
 		return err
 	}
@@ -157,9 +159,9 @@ func explainRegistration(address account.Address, err error) error {
 		return coded{fmt.Errorf("the name %s is taken; choose another --name", address.Name), exitRefused}
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeInviteRequired}):
 		return coded{errors.New("this server needs a valid invitation: ask its operator for a code and pass it with --invite"), exitRefused}
-	case errors.Is(err, client.ErrUnanswered):
+	case errors.Is(err, chat.ErrUnanswered):
 		return err
-	case errors.Is(err, client.ErrOffline):
+	case errors.Is(err, backend.ErrOffline):
 		return coded{fmt.Errorf("%w; nothing was created", err), exitError}
 	}
 	return err
@@ -236,7 +238,7 @@ type whoamiCmd struct{}
 // Run prints the own address.
 func (*whoamiCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		name, _, err := s.Client.Profile()
+		name, _, err := s.Client.Account().Profile()
 		if err != nil {
 			return err
 		}
@@ -258,11 +260,11 @@ func (cmd *profileCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if cmd.Name != nil {
 			var failed refusals
-			failed.add("", s.SetProfile(a.ctx, *cmd.Name))
+			failed.add("", s.Account().SetProfile(a.ctx, *cmd.Name))
 			failed.add("", s.settleAll())
 			return failed.err()
 		}
-		name, _, err := s.Client.Profile()
+		name, _, err := s.Client.Account().Profile()
 		if err != nil {
 			return err
 		}

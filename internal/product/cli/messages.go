@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/files/picture"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
@@ -72,9 +72,9 @@ func (cmd *sendCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		draft := client.Draft{Text: text, Files: files, Expire: cmd.Expire}
+		draft := chat.Draft{Text: text, Files: files, Expire: cmd.Expire}
 		if cmd.Reply != "" {
-			original, err := s.FindMessage(id, cmd.Reply)
+			original, err := s.Messages().Find(id, cmd.Reply)
 			if err != nil {
 				return fmt.Errorf("--reply %s: %w", cmd.Reply, err)
 			}
@@ -89,11 +89,11 @@ func (cmd *sendCmd) Run(a *app) error {
 			settle = s.settleFiles
 		}
 		err = settle(id)
-		now, merr := s.Message(id, sent.ID)
+		now, merr := s.Messages().Message(id, sent.ID)
 		if merr != nil && err == nil {
 			now = sent // it has disappeared already
 		}
-		if err != nil && codeOf(err) != exitWaiting && merr == nil && now.State != client.StateWaiting && now.State != client.StateFailed {
+		if err != nil && codeOf(err) != exitWaiting && merr == nil && now.State != chat.StateWaiting && now.State != chat.StateFailed {
 			a.say("this message was sent; another one of the conversation was not: %s", err)
 			err = nil
 		}
@@ -125,15 +125,15 @@ func (a *app) text(words []string) (string, error) {
 	if len(words) != 1 || words[0] != "-" {
 		return strings.Join(words, " "), nil
 	}
-	b, err := io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2))
+	b, err := io.ReadAll(io.LimitReader(a.stdin, chat.MaxText+2))
 	return strings.TrimSuffix(string(b), "\n"), err
 }
 
 // message runs fn on a message that was named by its identifier, and waits
 // until what came of it is sent.
-func (a *app) message(id string, fn func(*session, client.Message) error) error {
+func (a *app) message(id string, fn func(*session, chat.Message) error) error {
 	return a.with(func(s *session) error {
-		m, err := s.FindMessage("", id)
+		m, err := s.Messages().Find("", id)
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
@@ -144,7 +144,7 @@ func (a *app) message(id string, fn func(*session, client.Message) error) error 
 			return err
 		}
 		if a.JSON {
-			if now, err := s.Message(m.Conversation, m.ID); err == nil {
+			if now, err := s.Messages().Message(m.Conversation, m.ID); err == nil {
 				a.printJSON(messageJSON(now))
 			}
 		}
@@ -160,8 +160,8 @@ type reactCmd struct {
 
 // Run reacts to a message.
 func (cmd *reactCmd) Run(a *app) error {
-	return a.message(cmd.ID, func(s *session, m client.Message) error {
-		return s.React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
+	return a.message(cmd.ID, func(s *session, m chat.Message) error {
+		return s.Messages().React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
 	})
 }
 
@@ -176,8 +176,8 @@ func (cmd *editCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.message(cmd.ID, func(s *session, m client.Message) error {
-		return s.Edit(a.ctx, m.Conversation, m.ID, text)
+	return a.message(cmd.ID, func(s *session, m chat.Message) error {
+		return s.Messages().Edit(a.ctx, m.Conversation, m.ID, text)
 	})
 }
 
@@ -187,8 +187,8 @@ type deleteCmd struct {
 
 // Run deletes a message for everybody.
 func (cmd *deleteCmd) Run(a *app) error {
-	return a.message(cmd.ID, func(s *session, m client.Message) error {
-		return s.Delete(a.ctx, m.Conversation, m.ID)
+	return a.message(cmd.ID, func(s *session, m chat.Message) error {
+		return s.Messages().Delete(a.ctx, m.Conversation, m.ID)
 	})
 }
 
@@ -209,15 +209,15 @@ func (cmd *historyCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		var all []client.Message
-		take := func(m client.Message) bool {
+		var all []chat.Message
+		take := func(m chat.Message) bool {
 			all = append(all, m)
 			return cmd.Limit == 0 || len(all) < cmd.Limit
 		}
 		if cmd.Search == "" {
-			err = s.History(id, take)
+			err = s.Messages().History(id, take)
 		} else {
-			err = s.Search(a.ctx, client.SearchQuery{Text: cmd.Search, In: id}, take)
+			err = s.Messages().Search(a.ctx, chat.SearchQuery{Text: cmd.Search, In: id}, take)
 		}
 		for _, m := range slices.Backward(all) {
 			if a.JSON {
@@ -246,7 +246,7 @@ func (*conversationsCmd) Run(a *app) error {
 	})
 }
 
-func (a *app) printConversations(s *session, all []client.Conversation, none string) error {
+func (a *app) printConversations(s *session, all []chat.Conversation, none string) error {
 	if len(all) == 0 && !a.JSON {
 		_, _ = fmt.Fprintln(a.stderr, none)
 		return nil
@@ -263,9 +263,9 @@ func (a *app) printConversations(s *session, all []client.Conversation, none str
 }
 
 // printConversationLine prints a conversation for people.
-func (a *app) printConversationLine(n names, c client.Conversation) {
+func (a *app) printConversationLine(n names, c chat.Conversation) {
 	state := ""
-	if c.Status != client.StatusActive {
+	if c.Status != chat.StatusActive {
 		state = "  (" + c.Status.String() + ")"
 	}
 	if c.Unread > 0 {
@@ -278,7 +278,7 @@ func (a *app) printConversationLine(n names, c client.Conversation) {
 	if c.Reason.Text != "" {
 		_, _ = fmt.Fprintf(a.stdout, "  %s\n", termtext.Line(c.Reason.Text))
 	}
-	if said := n.preview(c.Last); said != "" && c.Status != client.StatusRequest {
+	if said := n.preview(c.Last); said != "" && c.Status != chat.StatusRequest {
 		_, _ = fmt.Fprintf(a.stdout, "    %s\n", said)
 	}
 }
@@ -287,7 +287,7 @@ func (a *app) printConversationLine(n names, c client.Conversation) {
 const longestPreview = 72
 
 // preview is the newest message of a conversation in one line.
-func (n names) preview(m *client.Message) string {
+func (n names) preview(m *chat.Message) string {
 	if m == nil {
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
@@ -92,7 +92,7 @@ func (a *app) printJSON(v any) {
 	_, _ = a.stdout.Write(termtext.JSON(b.Bytes())) // the writer keeps the error
 }
 
-func messageJSON(m client.Message) jsonMessage {
+func messageJSON(m chat.Message) jsonMessage {
 	j := jsonMessage{
 		Type: "message", ID: idText(m.ID), Conversation: string(m.Conversation), From: m.From.String(), Own: m.Own,
 		Text: m.Text, SentAt: m.SentAt.UTC(), ReceivedAt: m.ReceivedAt.UTC(), ReplyTo: idText(m.ReplyTo),
@@ -116,20 +116,20 @@ func messageJSON(m client.Message) jsonMessage {
 	return j
 }
 
-func noticeJSON(n *client.Notice) *jsonNotice {
+func noticeJSON(n *chat.Notice) *jsonNotice {
 	j := &jsonNotice{Kind: n.Kind.String(), Reason: n.Reason}
 	if !n.Whom.IsZero() {
 		j.Whom = n.Whom.String()
 	}
 	switch n.Kind {
-	case client.NoticeRenamed, client.NoticeProfile:
+	case chat.NoticeRenamed, chat.NoticeProfile:
 		j.Title = &n.Title
-	case client.NoticeTimer:
+	case chat.NoticeTimer:
 		seconds := int(n.Timer / time.Second)
 		j.Timer = &seconds
-	case client.NoticeRole:
+	case chat.NoticeRole:
 		j.Role = n.Role.String()
-	case client.NoticeServerWentBack:
+	case chat.NoticeServerWentBack:
 		j.Count = &n.Count
 	}
 	return j
@@ -142,19 +142,19 @@ func idText(id content.MessageID) string {
 	return id.String()
 }
 
-func receivedJSON(r client.Received) jsonMessage {
+func receivedJSON(r chat.Received) jsonMessage {
 	j := messageJSON(r.Message)
 	j.Type = r.Kind.String()
 	switch r.Kind {
-	case client.InboxReaction:
+	case chat.InboxReaction:
 		j.From, j.Reaction = r.From.String(), r.Text
-	case client.InboxEdit:
+	case chat.InboxEdit:
 		j.Text = r.Text
 	}
 	return j
 }
 
-func conversationJSON(c client.Conversation) jsonConversation {
+func conversationJSON(c chat.Conversation) jsonConversation {
 	j := jsonConversation{
 		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason.Text,
 		Unread: c.Unread, Waiting: c.Waiting, Activity: c.Activity.UTC(), Timer: int(c.Timer / time.Second),
@@ -189,14 +189,14 @@ func shortTime(t time.Time) string {
 type names struct {
 	self          account.Address
 	book          *addressbook.Book
-	conversations map[client.ConversationID]client.Conversation
+	conversations map[chat.ConversationID]chat.Conversation
 	// contact reads what is known of somebody who is no contact, nil for nobody.
-	contact func(account.Address) (client.Contact, error)
+	contact func(account.Address) (chat.Contact, error)
 }
 
 func (s *session) names() (names, error) {
-	n := names{self: s.Address(), contact: s.Contact, conversations: map[client.ConversationID]client.Conversation{}}
-	contacts, err := s.Contacts()
+	n := names{self: s.Address(), contact: s.People().Contact, conversations: map[chat.ConversationID]chat.Conversation{}}
+	contacts, err := s.People().Contacts()
 	if err != nil {
 		return n, err
 	}
@@ -221,7 +221,7 @@ func (n names) person(a account.Address) string {
 	return name.Text
 }
 
-func (n names) conversation(id client.ConversationID) string {
+func (n names) conversation(id chat.ConversationID) string {
 	c, ok := n.conversations[id]
 	switch {
 	case !ok:
@@ -230,7 +230,7 @@ func (n names) conversation(id client.ConversationID) string {
 		return "the group " + termtext.Quote(c.Title)
 	case c.Group:
 		return termtext.Quote(c.Title)
-	case c.Status == client.StatusRequest && !c.Confirmed: // anybody can claim to be a contact
+	case c.Status == chat.StatusRequest && !c.Confirmed: // anybody can claim to be a contact
 		return c.Peer.String()
 	}
 	return n.person(c.Peer)
@@ -238,7 +238,7 @@ func (n names) conversation(id client.ConversationID) string {
 
 // printMessage prints a message for people. Its text is indented more than all
 // else, so that no line of it looks like another line of the program.
-func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversation bool) {
+func (a *app) printMessage(w io.Writer, n names, m chat.Message, withConversation bool) {
 	if m.Notice != nil {
 		said := english.Notice(&m, n.self, n.person)
 		_, _ = fmt.Fprintf(w, "%s  · %s\n", shortTime(m.SentAt), termtext.Line(said))
@@ -255,7 +255,7 @@ func (a *app) printMessage(w io.Writer, n names, m client.Message, withConversat
 	if m.Edited {
 		marks = append(marks, "edited")
 	}
-	if m.Own && m.State != client.StateSent {
+	if m.Own && m.State != chat.StateSent {
 		marks = append(marks, m.State.String())
 	}
 	marks = append(marks, partly(m)...)
@@ -320,11 +320,11 @@ func shortened(text string) (shown string, rest int) {
 
 // partly says how far an own message came that is not yet where all others
 // are.
-func partly(m client.Message) (marks []string) {
-	if m.State == client.StateSent && m.Delivered > 0 {
+func partly(m chat.Message) (marks []string) {
+	if m.State == chat.StateSent && m.Delivered > 0 {
 		marks = append(marks, fmt.Sprintf("delivered to %d", m.Delivered))
 	}
-	if m.State != client.StateRead && m.Read > 0 {
+	if m.State != chat.StateRead && m.Read > 0 {
 		marks = append(marks, fmt.Sprintf("read by %d", m.Read))
 	}
 	return marks

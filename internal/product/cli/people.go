@@ -15,7 +15,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/tui"
@@ -37,11 +37,11 @@ func (cmd *contactsCmd) Run(a *app) error {
 			return err
 		}
 		if cmd.Name != nil {
-			if err := s.SetContactName(who, *cmd.Name); err != nil {
+			if err := s.People().SetName(who, *cmd.Name); err != nil {
 				return err
 			}
 		}
-		contact, err := s.Contact(who)
+		contact, err := s.People().Contact(who)
 		if err == nil {
 			a.printContact(contact)
 		}
@@ -50,7 +50,7 @@ func (cmd *contactsCmd) Run(a *app) error {
 }
 
 func (s *session) listContacts() error {
-	all, err := s.Contacts()
+	all, err := s.People().Contacts()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *session) listContacts() error {
 	return nil
 }
 
-func (a *app) printContact(c client.Contact) {
+func (a *app) printContact(c chat.Contact) {
 	if a.JSON {
 		a.printJSON(map[string]any{
 			"address": c.Address.String(), "name": c.Name, "profile": c.Profile, "verified": c.Verified, "blocked": c.Blocked,
@@ -87,9 +87,9 @@ func (a *app) printContact(c client.Contact) {
 }
 
 // requests returns what waits to be accepted.
-func (s *session) requests() ([]client.Conversation, error) {
+func (s *session) requests() ([]chat.Conversation, error) {
 	all, err := s.Conversations()
-	return slices.DeleteFunc(all, func(c client.Conversation) bool { return c.Status != client.StatusRequest }), err
+	return slices.DeleteFunc(all, func(c chat.Conversation) bool { return c.Status != chat.StatusRequest }), err
 }
 
 type requestsCmd struct {
@@ -121,7 +121,7 @@ func (cmd *requestsCmd) Run(a *app) error {
 }
 
 // printRequest prints a request for people.
-func (a *app) printRequest(c client.Conversation) {
+func (a *app) printRequest(c chat.Conversation) {
 	what := "wants to talk"
 	if c.Group {
 		what = "invites you to the group " + termtext.Quote(c.Title)
@@ -145,14 +145,14 @@ func (s *session) fetch(timeout time.Duration) error {
 // request finds requests: one by its identifier or title, or all that somebody
 // sent. A title that is an address or a private name finds nothing: that is
 // somebody.
-func (s *session) request(target string) ([]client.Conversation, error) {
+func (s *session) request(target string) ([]chat.Conversation, error) {
 	all, err := s.requests()
 	if err != nil {
 		return nil, err
 	}
-	who, perr := s.FindPerson(addressbook.Target(target))
-	byTitle := errors.Is(perr, client.ErrNoPerson)
-	found := slices.DeleteFunc(all, func(c client.Conversation) bool {
+	who, perr := s.People().Find(addressbook.Target(target))
+	byTitle := errors.Is(perr, chat.ErrNoPerson)
+	found := slices.DeleteFunc(all, func(c chat.Conversation) bool {
 		switch {
 		case string(c.ID) == target:
 			return false
@@ -165,7 +165,7 @@ func (s *session) request(target string) ([]client.Conversation, error) {
 	case len(found) == 0:
 		return nil, coded{fmt.Errorf("%q: no such request; securecrypt requests lists them", target), exitNotFound}
 	case byTitle && len(found) > 1:
-		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, client.ErrAmbiguous)
+		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, chat.ErrAmbiguous)
 	}
 	return found, nil
 }
@@ -191,7 +191,7 @@ func (cmd *acceptCmd) Run(a *app) error {
 	})
 }
 
-func (s *session) accept(id client.ConversationID) error {
+func (s *session) accept(id chat.ConversationID) error {
 	if err := s.Accept(s.ctx, id); err != nil {
 		return err
 	}
@@ -214,14 +214,14 @@ func (cmd *blockCmd) Run(a *app) error {
 			return err
 		}
 		if cmd.Undo {
-			err = s.Unblock(who)
+			err = s.People().Unblock(who)
 		} else {
-			err = s.Block(a.ctx, who)
+			err = s.People().Block(a.ctx, who)
 		}
 		if err != nil {
 			return err
 		}
-		contact, err := s.Contact(who)
+		contact, err := s.People().Contact(who)
 		if err == nil {
 			a.printContact(contact)
 		}
@@ -232,15 +232,15 @@ func (cmd *blockCmd) Run(a *app) error {
 // whom finds out which person is meant: by an address, a private name, or the
 // identifier of their request or conversation. Titles are nobody's.
 func (s *session) whom(target string) (account.Address, error) {
-	who, err := s.FindPerson(addressbook.Target(target))
-	if err == nil || errors.Is(err, client.ErrAmbiguous) {
+	who, err := s.People().Find(addressbook.Target(target))
+	if err == nil || errors.Is(err, chat.ErrAmbiguous) {
 		return who, err
 	}
 	if id, err := s.Find(target); err == nil {
 		switch c, err := s.Conversation(id); {
 		case err != nil:
 			return account.Address{}, err
-		case c.Status == client.StatusRequest:
+		case c.Status == chat.StatusRequest:
 			return c.Inviter, nil
 		case !c.Group:
 			return c.Peer, nil
@@ -262,7 +262,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		safety, verified, err := s.Safety(a.ctx, who)
+		safety, verified, err := s.People().Safety(a.ctx, who)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 			}
 		}
 		if cmd.Confirm || cmd.Code != "" {
-			if err := s.MarkVerified(who); err != nil {
+			if err := s.People().MarkVerified(who); err != nil {
 				return err
 			}
 			verified = true
@@ -366,8 +366,8 @@ func (cmd *chatCmd) Run(a *app) error {
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id
-			if errors.Is(err, client.ErrNoConversation) {
-				peer, perr := s.FindPerson(addressbook.Target(cmd.Target))
+			if errors.Is(err, chat.ErrNoConversation) {
+				peer, perr := s.People().Find(addressbook.Target(cmd.Target))
 				if perr != nil {
 					return err
 				}

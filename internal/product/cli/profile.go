@@ -19,6 +19,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
@@ -188,7 +190,7 @@ func (f *folder) key() (keyring.StoreKey, error) {
 		return k, coded{fmt.Errorf("the key of the profile in %s is gone: neither %s nor %s is there, and without it nobody can read %s. "+
 			"Put the file back from a copy of it; if there is none, begin again with another --home", f.path, fileSealed, fileKey, fileStore), exitError}
 	case errors.Is(err, os.ErrNotExist):
-		return k, coded{fmt.Errorf("%w in %s; create one with securecrypt init", client.ErrNoProfile, f.path), exitNotFound}
+		return k, coded{fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, f.path), exitNotFound}
 	}
 	if err != nil {
 		return k, err
@@ -315,7 +317,7 @@ type session struct {
 // open opens the profile, off line.
 func (a *app) open() (*session, error) {
 	if _, err := os.Stat(a.Home); errors.Is(err, os.ErrNotExist) {
-		return nil, coded{fmt.Errorf("%w in %s; create one with securecrypt init", client.ErrNoProfile, a.Home), exitNotFound}
+		return nil, coded{fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, a.Home), exitNotFound}
 	}
 	f, err := a.openFolder()
 	if err != nil {
@@ -351,7 +353,7 @@ func (f *folder) session() (*session, error) {
 	return s, err
 }
 
-func (a *app) config(f *folder, k keyring.StoreKey, t client.Transport, onEvent func(client.Event)) client.Config {
+func (a *app) config(f *folder, k keyring.StoreKey, t backend.Transport, onEvent func(chat.Event)) client.Config {
 	level := slog.LevelError + 1
 	if a.Verbose {
 		level = slog.LevelDebug
@@ -381,7 +383,7 @@ func (a *app) with(fn func(*session) error) error {
 		return err
 	}
 	err = fn(s)
-	if ahead := s.ClockAhead(); ahead != 0 {
+	if ahead := s.Account().ClockAhead(); ahead != 0 {
 		a.say("%s", english.Clock(ahead))
 	}
 	return errors.Join(err, s.close())

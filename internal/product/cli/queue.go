@@ -6,19 +6,19 @@ import (
 	"context"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // queue takes events without ever blocking the client.
 type queue struct {
 	mu    sync.Mutex // guards all
-	items []client.Event
+	items []chat.Event
 	ready chan struct{}
 }
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 
-func (q *queue) push(e client.Event) {
+func (q *queue) push(e chat.Event) {
 	q.mu.Lock()
 	q.items = append(q.items, e)
 	q.mu.Unlock()
@@ -29,7 +29,7 @@ func (q *queue) push(e client.Event) {
 }
 
 // take returns the events that are there, after waiting for the first.
-func (q *queue) take(ctx context.Context) ([]client.Event, error) {
+func (q *queue) take(ctx context.Context) ([]chat.Event, error) {
 	for {
 		q.mu.Lock()
 		items := q.items

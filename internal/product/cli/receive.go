@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
@@ -143,19 +143,19 @@ func (r *receiver) drain() {
 	}
 }
 
-func (r *receiver) note(e client.Event) {
+func (r *receiver) note(e chat.Event) {
 	switch e := e.(type) {
-	case client.ConnectionEvent:
+	case chat.ConnectionEvent:
 		if e.Host == r.own {
 			r.offline = e.Err
 		}
 		if r.Verbose {
 			r.say("%s: online %v %v", e.Host, e.Online, e.Err)
 		}
-	case client.FailureEvent:
+	case chat.FailureEvent:
 		r.say("%s", e.Err)
-	case client.ConversationEvent:
-		if c := e.Conversation; c.Status == client.StatusStopped && c.Reason.Text != "" {
+	case chat.ConversationEvent:
+		if c := e.Conversation; c.Status == chat.StatusStopped && c.Reason.Text != "" {
 			r.say("conversation %s: %s", c.ID, c.Reason.Text)
 		}
 	}
@@ -164,17 +164,17 @@ func (r *receiver) note(e client.Event) {
 // print prints the inbox as it is. What cannot be printed stays in it.
 func (r *receiver) print() error {
 	var n names
-	err := r.TakeInbox(func(item client.Received) (err error) {
+	err := r.TakeInbox(func(item chat.Received) (err error) {
 		if n.book == nil {
 			if n, err = r.names(); err != nil {
 				return err
 			}
 		}
-		if item.Kind == client.InboxFiles {
+		if item.Kind == chat.InboxFiles {
 			return r.saveAgain(item)
 		}
 		later := false
-		if item.Kind == client.InboxMessage && r.dir != "" && !item.Message.Deleted {
+		if item.Kind == chat.InboxMessage && r.dir != "" && !item.Message.Deleted {
 			if later, err = r.saver.save(&item.Message, true); err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func (r *receiver) print() error {
 			return unwritten{fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err)}
 		}
 		if later {
-			return r.SaveLater(item.Message.Conversation, item.Message.ID)
+			return r.Files().SaveLater(item.Message.Conversation, item.Message.ID)
 		}
 		return nil
 	})
@@ -195,18 +195,18 @@ func (r *receiver) print() error {
 	return err
 }
 
-func (r *receiver) show(n names, item client.Received) {
+func (r *receiver) show(n names, item chat.Received) {
 	if r.JSON {
 		r.printJSON(receivedJSON(item))
 		return
 	}
 	who := n.person(item.From)
 	switch {
-	case item.Kind == client.InboxReaction && item.Text == "":
+	case item.Kind == chat.InboxReaction && item.Text == "":
 		_, _ = fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
-	case item.Kind == client.InboxReaction:
+	case item.Kind == chat.InboxReaction:
 		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, termtext.Quote(item.Text), shortID(item.Message.ID))
-	case item.Kind == client.InboxDelete:
+	case item.Kind == chat.InboxDelete:
 		_, _ = fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
 	default:
 		r.printMessage(r.stdout, n, item.Message, true)

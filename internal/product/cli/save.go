@@ -8,8 +8,9 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/securecrypt/securecrypt/client"
 	"github.com/securecrypt/securecrypt/client/attach"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
@@ -24,7 +25,7 @@ type saveCmd struct {
 // Run downloads the attachments of a message.
 func (cmd *saveCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		m, err := s.FindMessage("", cmd.ID)
+		m, err := s.Messages().Find("", cmd.ID)
 		if err != nil {
 			return fmt.Errorf("%s: %w", cmd.ID, err)
 		}
@@ -48,8 +49,8 @@ func (cmd *saveCmd) Run(a *app) error {
 }
 
 // saveOne downloads one attachment.
-func (s *session) saveOne(m *client.Message, x *client.Attachment, dir string) (string, error) {
-	path, err := s.Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
+func (s *session) saveOne(m *chat.Message, x *chat.Attachment, dir string) (string, error) {
+	path, err := s.Files().Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
 	if err == nil {
 		return path, nil
 	}
@@ -72,14 +73,14 @@ type saver struct {
 
 // final reports whether trying to save again is of no use.
 func final(err error) bool {
-	return errors.Is(err, client.ErrFileGone) || errors.Is(err, client.ErrNoMessage) || errors.Is(err, client.ErrElsewhere) ||
+	return errors.Is(err, chat.ErrFileGone) || errors.Is(err, chat.ErrNoMessage) || errors.Is(err, chat.ErrElsewhere) ||
 		errors.Is(err, protocol.ErrMalformed) || errors.Is(err, attach.ErrTooLarge)
 }
 
 // save saves the attachments of a message that are not saved yet and notes their
 // paths in it. It reports whether some are to be tried again; what is damaged is
 // only if again.
-func (s *saver) save(m *client.Message, again bool) (later bool, err error) {
+func (s *saver) save(m *chat.Message, again bool) (later bool, err error) {
 	host := ""
 	if c, err := s.Conversation(m.Conversation); err == nil {
 		host = c.Host
@@ -103,7 +104,7 @@ func (s *saver) save(m *client.Message, again bool) (later bool, err error) {
 		if s.code == 0 {
 			s.code = codeOf(err)
 		}
-		s.away[host] = s.away[host] || errors.Is(err, client.ErrOffline)
+		s.away[host] = s.away[host] || errors.Is(err, backend.ErrOffline)
 		switch {
 		case final(err):
 			s.say("%s; ask %s to send it again", err, m.From)
@@ -120,10 +121,10 @@ func (s *saver) save(m *client.Message, again bool) (later bool, err error) {
 }
 
 // saveAgain saves files that could not be saved when their message was printed.
-func (r *receiver) saveAgain(item client.Received) error {
+func (r *receiver) saveAgain(item chat.Received) error {
 	m := &item.Message
 	if r.dir == "" || r.saver.later[m.ID] {
-		return client.ErrLater
+		return chat.ErrLater
 	}
 	before := unsaved(m)
 	later, err := r.saver.save(m, false)
@@ -138,12 +139,12 @@ func (r *receiver) saveAgain(item client.Received) error {
 		}
 	}
 	if later {
-		return client.ErrLater
+		return chat.ErrLater
 	}
 	return nil
 }
 
-func unsaved(m *client.Message) (n int) {
+func unsaved(m *chat.Message) (n int) {
 	for _, x := range m.Attachments {
 		if x.Path == "" {
 			n++
@@ -152,7 +153,7 @@ func unsaved(m *client.Message) (n int) {
 	return n
 }
 
-func (r *receiver) showSaved(item client.Received) {
+func (r *receiver) showSaved(item chat.Received) {
 	if r.JSON {
 		r.printJSON(receivedJSON(item))
 		return

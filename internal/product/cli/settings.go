@@ -19,7 +19,7 @@ type settingsCmd struct {
 // Run changes what is asked for, and prints the settings.
 func (cmd *settingsCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		settings, err := s.Settings()
+		settings, err := s.Account().Settings()
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (cmd *settingsCmd) Run(a *app) error {
 			}
 		}
 		if *cmd != (settingsCmd{}) {
-			if err := s.SetSettings(a.ctx, settings); err != nil {
+			if err := s.Account().SetSettings(a.ctx, settings); err != nil {
 				return err
 			}
 		}

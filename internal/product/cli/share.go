@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
@@ -76,7 +76,7 @@ type hub struct {
 	queues []*queue
 }
 
-func (h *hub) push(e client.Event) {
+func (h *hub) push(e chat.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, q := range h.queues {
@@ -220,7 +220,7 @@ func (a *app) borrow(f *folder) (lent bool, err error) {
 	}
 	req.RawDir = []byte(req.Dir)
 	if slices.Contains(a.args, "-") {
-		if req.Stdin, err = io.ReadAll(io.LimitReader(a.stdin, client.MaxText+2)); err != nil {
+		if req.Stdin, err = io.ReadAll(io.LimitReader(a.stdin, chat.MaxText+2)); err != nil {
 			return true, err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
@@ -31,14 +31,14 @@ const (
 // settle carries out what was asked of a conversation, shows the progress of
 // files, and says so if it has to wait for the server. It does not wait for
 // files of other messages that the server does not take at the moment.
-func (s *session) settle(id client.ConversationID) error {
-	return s.settleBy(id, s.WaitUntilSentExceptFiles)
+func (s *session) settle(id chat.ConversationID) error {
+	return s.settleBy(id, s.Messages().WaitUntilSentExceptFiles)
 }
 
 // settleFiles is settle for a message that has files.
-func (s *session) settleFiles(id client.ConversationID) error { return s.settleBy(id, s.WaitUntilSent) }
+func (s *session) settleFiles(id chat.ConversationID) error { return s.settleBy(id, s.WaitUntilSent) }
 
-func (s *session) settleBy(id client.ConversationID, settled func(context.Context, client.ConversationID) error) error {
+func (s *session) settleBy(id chat.ConversationID, settled func(context.Context, chat.ConversationID) error) error {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	w := &watch{session: s, conversation: id, give: cancel, concerned: s.concerned(id), offline: map[string]error{}}
@@ -77,7 +77,7 @@ func (s *session) settleAll() error {
 	}
 	var failed refusals
 	for _, c := range all {
-		if c.Status == client.StatusActive {
+		if c.Status == chat.StatusActive {
 			failed.add("", s.settle(c.ID))
 		}
 	}
@@ -87,7 +87,7 @@ func (s *session) settleAll() error {
 // watch follows the events while a command waits.
 type watch struct {
 	*session
-	conversation client.ConversationID
+	conversation chat.ConversationID
 	give         context.CancelCauseFunc
 	concerned    map[string]bool  // the servers that it depends on
 	offline      map[string]error // why some of them cannot be reached
@@ -108,7 +108,7 @@ func (w *watch) run(ctx context.Context) {
 			return
 		}
 		for _, e := range events {
-			if c, ok := e.(client.ConnectionEvent); !ok || w.concerned[c.Host] {
+			if c, ok := e.(chat.ConnectionEvent); !ok || w.concerned[c.Host] {
 				timer.Reset(w.see(e))
 			}
 		}
@@ -118,9 +118,9 @@ func (w *watch) run(ctx context.Context) {
 var errNoAnswer = errors.New("the server does not answer")
 
 // see takes note of an event and returns how long the next may take.
-func (w *watch) see(e client.Event) time.Duration {
+func (w *watch) see(e chat.Event) time.Duration {
 	switch e := e.(type) {
-	case client.ConnectionEvent:
+	case chat.ConnectionEvent:
 		if w.Verbose {
 			w.say("%s: online %v %v", e.Host, e.Online, e.Err)
 		}
@@ -128,20 +128,20 @@ func (w *watch) see(e client.Event) time.Duration {
 		if !e.Online && e.Err != nil {
 			w.offline[e.Host] = e.Err
 		}
-	case client.AccountEvent:
+	case chat.AccountEvent:
 		if w.ownHost { // other servers go on
 			w.account = e.Err
 		}
-	case client.FailureEvent:
+	case chat.FailureEvent:
 		if e.Conversation == w.conversation || e.Conversation == "" {
 			w.failed.add("", coded{e.Err, failureCode(e.Err)})
 		}
-	case client.DelayEvent:
+	case chat.DelayEvent:
 		w.delay = e.Err
 		if wait := time.Until(e.Until); wait > idleAfter {
 			return 0
 		}
-	case client.ProgressEvent:
+	case chat.ProgressEvent:
 		w.delay = nil
 		w.progress(e)
 	}
@@ -158,7 +158,7 @@ func (w *watch) see(e client.Event) time.Duration {
 // about the account.
 func (w *watch) needsPerson() bool {
 	why := w.why()
-	return errors.Is(why, client.ErrProfileCopied) || errors.Is(why, client.ErrNoAccount)
+	return errors.Is(why, chat.ErrProfileCopied) || errors.Is(why, chat.ErrNoAccount)
 }
 
 // why is what a command waited for in vain.
@@ -178,12 +178,12 @@ func (w *watch) why() error {
 
 // concerned returns the servers that a conversation depends on: its own, and
 // those of the people in it or to be added.
-func (s *session) concerned(id client.ConversationID) map[string]bool {
+func (s *session) concerned(id chat.ConversationID) map[string]bool {
 	all := map[string]bool{}
 	if c, err := s.Conversation(id); err == nil {
 		all[c.Host], all[c.Peer.Host] = true, true
 	}
-	if members, err := s.Members(id); err == nil {
+	if members, err := s.Groups().Members(id); err == nil {
 		for _, m := range members {
 			all[m.Address.Host] = true
 		}
@@ -204,7 +204,7 @@ func failureCode(err error) int {
 }
 
 // progress draws a bar if somebody can see it.
-func (w *watch) progress(e client.ProgressEvent) {
+func (w *watch) progress(e chat.ProgressEvent) {
 	f, ok := w.stderr.Raw().(*os.File)
 	if !ok || w.JSON || !term.IsTerminal(int(f.Fd())) {
 		return
@@ -219,18 +219,18 @@ func (w *watch) progress(e client.ProgressEvent) {
 
 // isOver reports whether nothing can be said in a conversation any more: with a
 // person, another one can begin.
-func (s *session) isOver(id client.ConversationID) bool {
+func (s *session) isOver(id chat.ConversationID) bool {
 	c, err := s.Conversation(id)
-	return err == nil && c.Status != client.StatusActive && c.Status != client.StatusRequest && c.Status != client.StatusBlocked
+	return err == nil && c.Status != chat.StatusActive && c.Status != chat.StatusRequest && c.Status != chat.StatusBlocked
 }
 
 // find finds a conversation by what a person calls it; an address or a private
 // name that there is no conversation with yet begins one if create.
-func (s *session) find(target string, create bool) (client.ConversationID, error) {
+func (s *session) find(target string, create bool) (chat.ConversationID, error) {
 	form := addressbook.Target(target)
 	id, err := s.Find(form)
-	if create && (errors.Is(err, client.ErrNoConversation) || err == nil && s.isOver(id)) {
-		if who, perr := s.FindPerson(form); perr == nil {
+	if create && (errors.Is(err, chat.ErrNoConversation) || err == nil && s.isOver(id)) {
+		if who, perr := s.People().Find(form); perr == nil {
 			return s.Direct(s.ctx, who)
 		}
 	}
@@ -239,7 +239,7 @@ func (s *session) find(target string, create bool) (client.ConversationID, error
 		return id, nil
 	case errors.Is(err, account.ErrAddress):
 		return "", noAddress(target)
-	case errors.Is(err, client.ErrNoConversation), errors.Is(err, client.ErrAmbiguous):
+	case errors.Is(err, chat.ErrNoConversation), errors.Is(err, chat.ErrAmbiguous):
 		return "", fmt.Errorf("%q: %w; securecrypt conversations lists all with their identifiers", target, err)
 	}
 	return "", fmt.Errorf("%q: %w", target, err)

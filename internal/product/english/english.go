@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 const day = 24 * time.Hour
@@ -57,7 +57,7 @@ func Count(n int, thing string) string {
 
 // Notice says what happened by a message that is a notice. The account self is
 // called you, unless it is zero, and everybody else what name returns.
-func Notice(m *client.Message, self account.Address, name func(account.Address) string) string {
+func Notice(m *chat.Message, self account.Address, name func(account.Address) string) string {
 	called := func(a account.Address, you string) string {
 		if a == self && !self.IsZero() {
 			return you
@@ -66,28 +66,28 @@ func Notice(m *client.Message, self account.Address, name func(account.Address) 
 	}
 	who, whom := called(m.From, "You"), called(m.Notice.Whom, "you")
 	switch n := m.Notice; n.Kind {
-	case client.NoticeAdded:
+	case chat.NoticeAdded:
 		return who + " added " + whom
-	case client.NoticeRemoved:
+	case chat.NoticeRemoved:
 		return who + " removed " + whom
-	case client.NoticeLeft:
+	case chat.NoticeLeft:
 		return who + " left"
-	case client.NoticeRenamed:
+	case chat.NoticeRenamed:
 		return fmt.Sprintf("%s renamed the group to %q", who, n.Title)
-	case client.NoticeTimer:
+	case chat.NoticeTimer:
 		if n.Timer == 0 {
 			return who + " set messages to stay"
 		}
 		return who + " set messages to disappear after " + Duration(n.Timer)
-	case client.NoticeRole:
+	case chat.NoticeRole:
 		return who + " made " + whom + " " + role(n.Role)
-	case client.NoticeProfile:
+	case chat.NoticeProfile:
 		return fmt.Sprintf("%s now goes by %q; here they keep the name that you verified", who, n.Title)
-	case client.NoticeNotAdded:
+	case chat.NoticeNotAdded:
 		return whom + " could not be added: " + n.Reason
-	case client.NoticeUnreadable:
+	case chat.NoticeUnreadable:
 		return "Something that was sent here could not be read; if a message is missing, ask for it again"
-	case client.NoticeServerWentBack:
+	case chat.NoticeServerWentBack:
 		return "The server was put back to an earlier state; " + again(n.Count)
 	}
 	return m.Text
@@ -104,11 +104,11 @@ func again(count uint64) string {
 	return fmt.Sprintf("your last %d messages are sent again", count)
 }
 
-func role(r client.Role) string {
+func role(r chat.Role) string {
 	switch r {
-	case client.RoleOwner:
+	case chat.RoleOwner:
 		return "an owner"
-	case client.RoleAdmin:
+	case chat.RoleAdmin:
 		return "an administrator"
 	}
 	return "an ordinary member"

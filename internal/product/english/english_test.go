@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 func TestDuration(t *testing.T) {
@@ -28,30 +28,30 @@ func TestNotice(t *testing.T) {
 	}
 	for _, c := range []struct {
 		from   account.Address
-		notice client.Notice
+		notice chat.Notice
 		want   string
 	}{
-		{ana, client.Notice{Kind: client.NoticeAdded, Whom: bo}, "Ana added Bo"},
-		{ana, client.Notice{Kind: client.NoticeAdded, Whom: me}, "Ana added you"},
-		{me, client.Notice{Kind: client.NoticeRemoved, Whom: bo}, "You removed Bo"},
-		{bo, client.Notice{Kind: client.NoticeLeft}, "Bo left"},
-		{me, client.Notice{Kind: client.NoticeLeft}, "You left"},
-		{ana, client.Notice{Kind: client.NoticeRenamed, Title: `a "b"`}, `Ana renamed the group to "a \"b\""`},
-		{ana, client.Notice{Kind: client.NoticeTimer, Timer: 24 * time.Hour}, "Ana set messages to disappear after 24 hours"},
-		{ana, client.Notice{Kind: client.NoticeTimer}, "Ana set messages to stay"},
-		{ana, client.Notice{Kind: client.NoticeRole, Whom: bo, Role: client.RoleAdmin}, "Ana made Bo an administrator"},
-		{ana, client.Notice{Kind: client.NoticeRole, Whom: me}, "Ana made you an ordinary member"},
-		{me, client.Notice{Kind: client.NoticeRole, Whom: bo, Role: client.RoleOwner}, "You made Bo an owner"},
-		{me, client.Notice{Kind: client.NoticeNotAdded, Whom: bo, Reason: "no such account"}, "Bo could not be added: no such account"},
-		{ana, client.Notice{Kind: client.NoticeProfile, Title: "Bo"}, `Ana now goes by "Bo"; here they keep the name that you verified`},
-		{me, client.Notice{}, "what was stored"},
+		{ana, chat.Notice{Kind: chat.NoticeAdded, Whom: bo}, "Ana added Bo"},
+		{ana, chat.Notice{Kind: chat.NoticeAdded, Whom: me}, "Ana added you"},
+		{me, chat.Notice{Kind: chat.NoticeRemoved, Whom: bo}, "You removed Bo"},
+		{bo, chat.Notice{Kind: chat.NoticeLeft}, "Bo left"},
+		{me, chat.Notice{Kind: chat.NoticeLeft}, "You left"},
+		{ana, chat.Notice{Kind: chat.NoticeRenamed, Title: `a "b"`}, `Ana renamed the group to "a \"b\""`},
+		{ana, chat.Notice{Kind: chat.NoticeTimer, Timer: 24 * time.Hour}, "Ana set messages to disappear after 24 hours"},
+		{ana, chat.Notice{Kind: chat.NoticeTimer}, "Ana set messages to stay"},
+		{ana, chat.Notice{Kind: chat.NoticeRole, Whom: bo, Role: chat.RoleAdmin}, "Ana made Bo an administrator"},
+		{ana, chat.Notice{Kind: chat.NoticeRole, Whom: me}, "Ana made you an ordinary member"},
+		{me, chat.Notice{Kind: chat.NoticeRole, Whom: bo, Role: chat.RoleOwner}, "You made Bo an owner"},
+		{me, chat.Notice{Kind: chat.NoticeNotAdded, Whom: bo, Reason: "no such account"}, "Bo could not be added: no such account"},
+		{ana, chat.Notice{Kind: chat.NoticeProfile, Title: "Bo"}, `Ana now goes by "Bo"; here they keep the name that you verified`},
+		{me, chat.Notice{}, "what was stored"},
 	} {
-		m := client.Message{From: c.from, Text: "what was stored", Notice: &c.notice}
+		m := chat.Message{From: c.from, Text: "what was stored", Notice: &c.notice}
 		if got := Notice(&m, me, name); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
-	m := client.Message{From: me, Notice: &client.Notice{Kind: client.NoticeLeft}}
+	m := chat.Message{From: me, Notice: &chat.Notice{Kind: chat.NoticeLeft}}
 	if got := Notice(&m, account.Address{}, name); got != "me@x.example left" {
 		t.Errorf("without a reader: %q", got)
 	}

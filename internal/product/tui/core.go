@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -21,10 +22,10 @@ type Options struct {
 	Client *client.Client
 	// Events waits for what happened since it was last called. It is called
 	// again and again until its context ends.
-	Events func(context.Context) ([]client.Event, error)
+	Events func(context.Context) ([]chat.Event, error)
 	// Start is the conversation to begin with, or Peer somebody to write to;
 	// neither shows the list.
-	Start client.ConversationID
+	Start chat.ConversationID
 	Peer  account.Address
 	// SaveDir is the folder for attachments.
 	SaveDir string
@@ -37,7 +38,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m := newModel(ctx, core{device: o.Client, messages: o.Client, people: o.Client}, time.Now)
+	m := newModel(ctx, coreOf(o.Client), time.Now)
 	m.saveDir, m.start, m.peer = o.SaveDir, o.Start, o.Peer
 	options := []tea.ProgramOption{tea.WithContext(ctx)}
 	if o.Input != nil {
@@ -74,30 +75,51 @@ type core struct {
 	people   people
 }
 
+// coreOf finds the roles among the parts of a client.
+func coreOf(c *client.Client) core {
+	return core{
+		device: struct {
+			*client.Client
+			client.People
+			client.Groups
+			client.Messages
+		}{c, c.People(), c.Groups(), c.Messages()},
+		messages: struct {
+			*client.Client
+			client.Messages
+			client.Files
+		}{c, c.Messages(), c.Files()},
+		people: struct {
+			*client.Client
+			client.People
+		}{c, c.People()},
+	}
+}
+
 // device reads what is stored on this device.
 type device interface {
 	Address() account.Address
-	Conversations() ([]client.Conversation, error)
-	Contacts() ([]client.Contact, error)
-	Contact(account.Address) (client.Contact, error)
-	Members(client.ConversationID) ([]client.Member, error)
-	History(client.ConversationID, func(client.Message) bool) error
+	Conversations() ([]chat.Conversation, error)
+	Contacts() ([]chat.Contact, error)
+	Contact(account.Address) (chat.Contact, error)
+	Members(chat.ConversationID) ([]chat.Member, error)
+	History(chat.ConversationID, func(chat.Message) bool) error
 }
 
 // messages changes what is said.
 type messages interface {
-	Send(context.Context, client.ConversationID, client.Draft) (client.Message, error)
-	Edit(context.Context, client.ConversationID, content.MessageID, string) error
-	Delete(context.Context, client.ConversationID, content.MessageID) error
-	React(ctx context.Context, in client.ConversationID, to content.MessageID, emoji string, remove bool) error
-	Save(ctx context.Context, in client.ConversationID, of content.MessageID, index int, dir string) (string, error)
-	MarkRead(context.Context, client.ConversationID) error
+	Send(context.Context, chat.ConversationID, chat.Draft) (chat.Message, error)
+	Edit(context.Context, chat.ConversationID, content.MessageID, string) error
+	Delete(context.Context, chat.ConversationID, content.MessageID) error
+	React(ctx context.Context, in chat.ConversationID, to content.MessageID, emoji string, remove bool) error
+	Save(ctx context.Context, in chat.ConversationID, of content.MessageID, index int, dir string) (string, error)
+	MarkRead(context.Context, chat.ConversationID) error
 }
 
 // people changes who one talks to.
 type people interface {
-	Direct(context.Context, account.Address) (client.ConversationID, error)
-	Accept(context.Context, client.ConversationID) error
+	Direct(context.Context, account.Address) (chat.ConversationID, error)
+	Accept(context.Context, chat.ConversationID) error
 	Block(context.Context, account.Address) error
 	Safety(context.Context, account.Address) (account.Safety, bool, error)
 	MarkVerified(account.Address) error

@@ -13,7 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 )
@@ -271,12 +271,12 @@ func expand(path string) (string, error) {
 // reactor asks for a reaction to a message.
 type reactor struct {
 	field textinput.Model
-	to    client.Message
+	to    chat.Message
 }
 
 var emojis = []string{"👍", "❤️", "😂", "😮", "😢", "🙏", "🎉", "👀"}
 
-func (m *model) askReaction(to client.Message) tea.Cmd {
+func (m *model) askReaction(to chat.Message) tea.Cmd {
 	r := &reactor{field: newField("or type one"), to: to}
 	return tea.Batch(m.show(r), r.field.Focus())
 }
@@ -320,7 +320,7 @@ func (r *reactor) lines(m *model, width, _ int) []string {
 }
 
 // react adds a reaction, or takes it back if it is there.
-func (m *model) react(to client.Message, emoji string) tea.Cmd {
+func (m *model) react(to chat.Message, emoji string) tea.Cmd {
 	remove := false
 	for _, r := range to.Reactions {
 		remove = remove || r.From == m.self && r.Emoji == emoji

@@ -16,7 +16,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -25,43 +25,43 @@ func addr(name string) account.Address { return account.Address{Name: name, Host
 // fake is a core in memory. What was asked of it is in asked.
 type fake struct {
 	mu            sync.Mutex // guards all
-	conversations []client.Conversation
-	contacts      []client.Contact
-	strangers     []client.Contact
-	history       map[client.ConversationID][]client.Message // oldest first
+	conversations []chat.Conversation
+	contacts      []chat.Contact
+	strangers     []chat.Contact
+	history       map[chat.ConversationID][]chat.Message // oldest first
 	asked         []string
 	err           error // of whatever is asked for next
 	next          byte
 }
 
 func newFake() *fake {
-	return &fake{history: map[client.ConversationID][]client.Message{}}
+	return &fake{history: map[chat.ConversationID][]chat.Message{}}
 }
 
 func (f *fake) Address() account.Address { return addr("me") }
 
-func (f *fake) Conversations() ([]client.Conversation, error) {
+func (f *fake) Conversations() ([]chat.Conversation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.conversations), nil
 }
 
-func (f *fake) Contacts() ([]client.Contact, error) { return f.contacts, nil }
+func (f *fake) Contacts() ([]chat.Contact, error) { return f.contacts, nil }
 
-func (f *fake) Contact(a account.Address) (client.Contact, error) {
+func (f *fake) Contact(a account.Address) (chat.Contact, error) {
 	for _, c := range append(slices.Clone(f.contacts), f.strangers...) {
 		if c.Address == a {
 			return c, nil
 		}
 	}
-	return client.Contact{Address: a}, nil
+	return chat.Contact{Address: a}, nil
 }
 
-func (f *fake) Members(client.ConversationID) ([]client.Member, error) {
-	return []client.Member{{Address: addr("me"), Confirmed: true}, {Address: addr("ana"), Confirmed: true}, {Address: addr("bo")}}, nil
+func (f *fake) Members(chat.ConversationID) ([]chat.Member, error) {
+	return []chat.Member{{Address: addr("me"), Confirmed: true}, {Address: addr("ana"), Confirmed: true}, {Address: addr("bo")}}, nil
 }
 
-func (f *fake) History(id client.ConversationID, fn func(client.Message) bool) error {
+func (f *fake) History(id chat.ConversationID, fn func(chat.Message) bool) error {
 	f.mu.Lock()
 	all := slices.Clone(f.history[id])
 	f.mu.Unlock()
@@ -85,43 +85,43 @@ func (f *fake) ask(words ...string) error {
 // messageID makes identifiers that tests can name.
 func messageID(n byte) content.MessageID { return content.MessageID{1, n, 1} }
 
-func (f *fake) Send(_ context.Context, id client.ConversationID, d client.Draft) (client.Message, error) {
+func (f *fake) Send(_ context.Context, id chat.ConversationID, d chat.Draft) (chat.Message, error) {
 	words := []string{"send", string(id), d.Text}
 	if !d.ReplyTo.IsZero() {
 		words = append(words, "reply", d.ReplyTo.String()[2:4])
 	}
 	words = append(words, d.Files...)
 	if err := f.ask(words...); err != nil {
-		return client.Message{}, err
+		return chat.Message{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next++
-	msg := client.Message{ID: content.MessageID{1, 0xff, f.next}, Conversation: id, From: addr("me"), Own: true, Text: d.Text, SentAt: noon.Add(time.Hour), State: client.StateWaiting, ReplyTo: d.ReplyTo}
+	msg := chat.Message{ID: content.MessageID{1, 0xff, f.next}, Conversation: id, From: addr("me"), Own: true, Text: d.Text, SentAt: noon.Add(time.Hour), State: chat.StateWaiting, ReplyTo: d.ReplyTo}
 	f.history[id] = append(f.history[id], msg)
 	return msg, nil
 }
 
-func (f *fake) Edit(_ context.Context, id client.ConversationID, msg content.MessageID, text string) error {
+func (f *fake) Edit(_ context.Context, id chat.ConversationID, msg content.MessageID, text string) error {
 	return f.ask("edit", string(id), msg.String()[2:4], text)
 }
 
-func (f *fake) Delete(_ context.Context, id client.ConversationID, msg content.MessageID) error {
+func (f *fake) Delete(_ context.Context, id chat.ConversationID, msg content.MessageID) error {
 	return f.ask("delete", string(id), msg.String()[2:4])
 }
 
-func (f *fake) React(_ context.Context, in client.ConversationID, to content.MessageID, emoji string, remove bool) error {
+func (f *fake) React(_ context.Context, in chat.ConversationID, to content.MessageID, emoji string, remove bool) error {
 	if remove {
 		return f.ask("unreact", string(in), to.String()[2:4], emoji)
 	}
 	return f.ask("react", string(in), to.String()[2:4], emoji)
 }
 
-func (f *fake) Save(_ context.Context, in client.ConversationID, of content.MessageID, _ int, dir string) (string, error) {
+func (f *fake) Save(_ context.Context, in chat.ConversationID, of content.MessageID, _ int, dir string) (string, error) {
 	return "", f.ask("save", string(in), of.String()[2:4], dir)
 }
 
-func (f *fake) MarkRead(_ context.Context, id client.ConversationID) error {
+func (f *fake) MarkRead(_ context.Context, id chat.ConversationID) error {
 	err := f.ask("read", string(id))
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -133,18 +133,18 @@ func (f *fake) MarkRead(_ context.Context, id client.ConversationID) error {
 	return err
 }
 
-func (f *fake) Direct(_ context.Context, who account.Address) (client.ConversationID, error) {
+func (f *fake) Direct(_ context.Context, who account.Address) (chat.ConversationID, error) {
 	if err := f.ask("direct", who.String()); err != nil {
 		return "", err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	id := client.ConversationID("new-" + who.Name)
-	f.conversations = append(f.conversations, client.Conversation{ID: id, Peer: who, Status: client.StatusActive, Activity: noon})
+	id := chat.ConversationID("new-" + who.Name)
+	f.conversations = append(f.conversations, chat.Conversation{ID: id, Peer: who, Status: chat.StatusActive, Activity: noon})
 	return id, nil
 }
 
-func (f *fake) Accept(_ context.Context, id client.ConversationID) error {
+func (f *fake) Accept(_ context.Context, id chat.ConversationID) error {
 	return f.ask("accept", string(id))
 }
 
@@ -159,7 +159,7 @@ func (f *fake) Safety(_ context.Context, who account.Address) (account.Safety, b
 func (f *fake) MarkVerified(who account.Address) error { return f.ask("verified", who.String()) }
 
 // arrive adds a message and tells of it.
-func (f *fake) arrive(u *user, msg client.Message) {
+func (f *fake) arrive(u *user, msg chat.Message) {
 	f.mu.Lock()
 	f.history[msg.Conversation] = append(f.history[msg.Conversation], msg)
 	for i := range f.conversations {
@@ -171,7 +171,7 @@ func (f *fake) arrive(u *user, msg client.Message) {
 		}
 	}
 	f.mu.Unlock()
-	u.tell(client.MessageEvent{Message: msg, New: true})
+	u.tell(chat.MessageEvent{Message: msg, New: true})
 }
 
 var errBoom = errors.New("the server failed")
@@ -249,7 +249,7 @@ func (u *user) settle() {
 	}
 }
 
-func (u *user) tell(events ...client.Event) { u.feed(eventsMsg(events)) }
+func (u *user) tell(events ...chat.Event) { u.feed(eventsMsg(events)) }
 
 // keysByName are the keys that have no letter.
 var keysByName = map[string]tea.KeyPressMsg{

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
 )
@@ -15,7 +15,7 @@ import (
 // Every text of conversations, messages, contacts, events and errors may be
 // hostile, whatever the state.
 func TestEveryFieldIsHarmless(t *testing.T) {
-	checked := []any{account.Address{}, content.MessageID{}, client.ConversationID(""), client.NoticeKind(0)}
+	checked := []any{account.Address{}, content.MessageID{}, chat.ConversationID(""), chat.NoticeKind(0)}
 	f := everyday()
 	for i := range f.conversations {
 		c := &f.conversations[i]
@@ -32,14 +32,14 @@ func TestEveryFieldIsHarmless(t *testing.T) {
 			hostile.Fill(&all[i], checked...)
 			all[i].Own, all[i].Deleted, all[i].Notice = kept.Own, kept.Deleted, kept.Notice
 		}
-		for kind := range client.NoticeKind(10) {
-			notice := client.Message{Conversation: id, From: addr("ana"), SentAt: noon, Notice: &client.Notice{Kind: kind, Whom: addr("bo")}}
+		for kind := range chat.NoticeKind(10) {
+			notice := chat.Message{Conversation: id, From: addr("ana"), SentAt: noon, Notice: &chat.Notice{Kind: kind, Whom: addr("bo")}}
 			hostile.Fill(&notice, checked...)
 			f.history[id] = append(f.history[id], notice)
 		}
 	}
 	sit(t, f, 100, 30, func(u *user) {
-		events := []client.Event{&client.ConnectionEvent{Host: "chat.example"}, &client.ProgressEvent{}, &client.FailureEvent{}, &client.DelayEvent{}}
+		events := []chat.Event{&chat.ConnectionEvent{Host: "chat.example"}, &chat.ProgressEvent{}, &chat.FailureEvent{}, &chat.DelayEvent{}}
 		for range len(f.conversations) + 1 {
 			u.fine()
 			u.press("enter")
@@ -47,7 +47,7 @@ func TestEveryFieldIsHarmless(t *testing.T) {
 			for _, e := range events {
 				hostile.Fill(e, checked...)
 			}
-			u.tell(*events[0].(*client.ConnectionEvent), *events[1].(*client.ProgressEvent), *events[2].(*client.FailureEvent), *events[3].(*client.DelayEvent))
+			u.tell(*events[0].(*chat.ConnectionEvent), *events[1].(*chat.ProgressEvent), *events[2].(*chat.FailureEvent), *events[3].(*chat.DelayEvent))
 			u.fine()
 			for range 12 {
 				u.press("pgup")
@@ -68,7 +68,7 @@ func TestEveryFieldIsHarmless(t *testing.T) {
 // Names that somebody chose have nothing invisible, and no mark of the interface.
 func TestNamesImitateNothing(t *testing.T) {
 	f := everyday()
-	f.contacts = []client.Contact{{Address: addr("ana"), Profile: "Bob\u200b ✓ verified"}, {Address: addr("bo"), Profile: "~\u3164"}, {Address: addr("zed"), Profile: "\u200b"}}
+	f.contacts = []chat.Contact{{Address: addr("ana"), Profile: "Bob\u200b ✓ verified"}, {Address: addr("bo"), Profile: "~\u3164"}, {Address: addr("zed"), Profile: "\u200b"}}
 	f.conversations[1].Title = "● 3 \u2060News"
 	sit(t, f, 80, 24, func(u *user) {
 		u.sees("~Bob verified", "3 News", addr("zed").String())

@@ -8,7 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -74,7 +74,7 @@ func (m *model) step(by int) tea.Cmd {
 // neighbour is the index of the conversation that many places from the
 // selected one.
 func (m *model) neighbour(by int) int {
-	at := slices.IndexFunc(m.conversations, func(c client.Conversation) bool { return c.ID == m.selected })
+	at := slices.IndexFunc(m.conversations, func(c chat.Conversation) bool { return c.ID == m.selected })
 	return max(0, min(at+by, len(m.conversations)-1))
 }
 
@@ -103,7 +103,7 @@ func (m *model) keyList(s string) tea.Cmd {
 	case "enter", "right", "l", "tab":
 		return m.enter(m.selected)
 	case "a", "b":
-		if c := m.conversation(m.selected); c != nil && c.Status == client.StatusRequest {
+		if c := m.conversation(m.selected); c != nil && c.Status == chat.StatusRequest {
 			return tea.Batch(m.enter(m.selected), m.keyRequest(s))
 		}
 	}
@@ -129,7 +129,7 @@ func (m *model) accept() tea.Cmd {
 func (m *model) askBlock() tea.Cmd {
 	c := m.current()
 	who := c.Peer
-	if c.Status == client.StatusRequest {
+	if c.Status == chat.StatusRequest {
 		who = c.Inviter
 	}
 	name := m.name(who)
@@ -158,7 +158,7 @@ func (m *model) keyWrite(k tea.KeyPressMsg) tea.Cmd {
 		return m.startFind()
 	}
 	if !m.writable() {
-		if c := m.current(); c != nil && c.Status == client.StatusRequest {
+		if c := m.current(); c != nil && c.Status == chat.StatusRequest {
 			return m.keyRequest(s)
 		}
 		return nil
@@ -249,7 +249,7 @@ func (m *model) send() tea.Cmd {
 	return func() tea.Msg {
 		var err error
 		if d.editing.IsZero() {
-			_, err = messages.Send(ctx, id, client.Draft{Text: d.text, Files: d.files, ReplyTo: d.replyTo})
+			_, err = messages.Send(ctx, id, chat.Draft{Text: d.text, Files: d.files, ReplyTo: d.replyTo})
 		} else {
 			err = messages.Edit(ctx, id, d.editing, d.text)
 		}
@@ -301,7 +301,7 @@ func (m *model) editLast() tea.Cmd {
 	return nil
 }
 
-func (m *model) edit(msg *client.Message) {
+func (m *model) edit(msg *chat.Message) {
 	m.drafts[m.open.id] = draft{editing: msg.ID}
 	m.compose.SetValue(typed(msg.Text))
 }
@@ -355,7 +355,7 @@ func (m *model) findNext(by int) tea.Cmd {
 	if term == "" {
 		return nil
 	}
-	at := slices.IndexFunc(r.messages, func(msg client.Message) bool { return msg.ID == r.picked })
+	at := slices.IndexFunc(r.messages, func(msg chat.Message) bool { return msg.ID == r.picked })
 	if at < 0 || r.picked.IsZero() {
 		at = len(r.messages)
 	}

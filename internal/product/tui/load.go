@@ -12,7 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
@@ -21,30 +21,30 @@ import (
 
 type (
 	listMsg struct {
-		conversations []client.Conversation
-		contacts      []client.Contact
-		previews      map[client.ConversationID]preview
+		conversations []chat.Conversation
+		contacts      []chat.Contact
+		previews      map[chat.ConversationID]preview
 		err           error
 	}
 	roomMsg struct {
-		id       client.ConversationID
+		id       chat.ConversationID
 		limit    int
-		messages []client.Message
+		messages []chat.Message
 		more     bool
 		err      error
 	}
 	membersMsg struct {
-		id      client.ConversationID
-		members []client.Member
-		people  []client.Contact // what is known of them
+		id      chat.ConversationID
+		members []chat.Member
+		people  []chat.Contact // what is known of them
 	}
 	sentMsg struct {
-		id    client.ConversationID
+		id    chat.ConversationID
 		draft draft
 		err   error
 	}
 	directMsg struct {
-		id  client.ConversationID
+		id  chat.ConversationID
 		err error
 	}
 )
@@ -68,14 +68,14 @@ func (m *model) loadList() tea.Cmd {
 		if msg.contacts, msg.err = device.Contacts(); msg.err != nil {
 			return msg
 		}
-		msg.previews = make(map[client.ConversationID]preview, len(msg.conversations))
+		msg.previews = make(map[chat.ConversationID]preview, len(msg.conversations))
 		for _, c := range msg.conversations {
 			if p, ok := known[c.ID]; ok && p.activity.Equal(c.Activity) && c.Waiting == 0 {
 				msg.previews[c.ID] = p
 				continue
 			}
 			p := preview{activity: c.Activity}
-			msg.err = device.History(c.ID, func(message client.Message) bool {
+			msg.err = device.History(c.ID, func(message chat.Message) bool {
 				p.last = message
 				return false
 			})
@@ -92,7 +92,7 @@ func (m *model) loadList() tea.Cmd {
 const longestGist = 2000
 
 // gist is a message in one line.
-func (m *model) gist(msg client.Message) string {
+func (m *model) gist(msg chat.Message) string {
 	var s string
 	switch {
 	case msg.Notice != nil:
@@ -154,16 +154,16 @@ func (m *model) enterStart(again bool) tea.Cmd {
 // order puts requests first, then what goes on, then what ended; the newest
 // first.
 func (m *model) order() {
-	rank := func(c client.Conversation) int {
+	rank := func(c chat.Conversation) int {
 		switch c.Status {
-		case client.StatusRequest:
+		case chat.StatusRequest:
 			return 0
-		case client.StatusBlocked:
+		case chat.StatusBlocked:
 			return 2
 		}
 		return 1
 	}
-	slices.SortStableFunc(m.conversations, func(a, b client.Conversation) int {
+	slices.SortStableFunc(m.conversations, func(a, b chat.Conversation) int {
 		if d := rank(a) - rank(b); d != 0 {
 			return d
 		}
@@ -182,10 +182,10 @@ func (m *model) keepSelection() {
 }
 
 // enter opens a conversation.
-func (m *model) enter(id client.ConversationID) tea.Cmd {
+func (m *model) enter(id chat.ConversationID) tea.Cmd {
 	c := m.conversation(id)
 	if c == nil {
-		m.say("", client.ErrNoConversation)
+		m.say("", chat.ErrNoConversation)
 		return nil
 	}
 	m.notice = notice{}
@@ -207,7 +207,7 @@ func (m *model) reloadRoom() tea.Cmd {
 	device, id, limit := m.core.device, r.id, r.limit
 	return func() tea.Msg {
 		msg := roomMsg{id: id, limit: limit}
-		msg.err = device.History(id, func(message client.Message) bool {
+		msg.err = device.History(id, func(message chat.Message) bool {
 			if len(msg.messages) == limit {
 				msg.more = true
 				return false
@@ -285,7 +285,7 @@ func (m *model) older() tea.Cmd {
 // markRead says that the open conversation was read, if it was.
 func (m *model) markRead() tea.Cmd {
 	c := m.current()
-	if c == nil || c.Unread == 0 || c.Status != client.StatusActive || m.unfocused || !m.open.loaded || m.open.hidden > 0 || m.mode == modeList && !m.wide() {
+	if c == nil || c.Unread == 0 || c.Status != chat.StatusActive || m.unfocused || !m.open.loaded || m.open.hidden > 0 || m.mode == modeList && !m.wide() {
 		return nil
 	}
 	c.Unread = 0
@@ -353,8 +353,8 @@ func (m *model) name(a account.Address) string {
 }
 
 // title is what to call a conversation.
-func (m *model) title(c *client.Conversation) string {
-	if !c.Group && c.Status == client.StatusRequest && !c.Confirmed { // anybody can claim to be a contact
+func (m *model) title(c *chat.Conversation) string {
+	if !c.Group && c.Status == chat.StatusRequest && !c.Confirmed { // anybody can claim to be a contact
 		return c.Peer.String()
 	}
 	if !c.Group {

@@ -12,7 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 )
@@ -34,7 +34,7 @@ type model struct {
 	core    core
 	now     func() time.Time
 	self    account.Address
-	start   client.ConversationID
+	start   chat.ConversationID
 	peer    account.Address
 	saveDir string
 
@@ -44,17 +44,17 @@ type model struct {
 
 	loaded        bool
 	loading       pending
-	conversations []client.Conversation
-	contacts      map[account.Address]client.Contact
+	conversations []chat.Conversation
+	contacts      map[account.Address]chat.Contact
 	book          *addressbook.Book // what to call them
-	people        []client.Contact  // who is in the open group, contacts or not
-	previews      map[client.ConversationID]preview
+	people        []chat.Contact    // who is in the open group, contacts or not
+	previews      map[chat.ConversationID]preview
 	hosts         map[string]error // of servers: nil is online
-	progress      map[string]client.ProgressEvent
-	selected      client.ConversationID // in the list
+	progress      map[string]chat.ProgressEvent
+	selected      chat.ConversationID // in the list
 
 	open    *room
-	drafts  map[client.ConversationID]draft
+	drafts  map[chat.ConversationID]draft
 	mode    mode
 	compose textarea.Model
 	find    textinput.Model
@@ -86,7 +86,7 @@ func (p *pending) end() bool {
 // preview is the newest message of a conversation as the list shows it.
 type preview struct {
 	activity time.Time
-	last     client.Message
+	last     chat.Message
 }
 
 // A draft is what is in the composer.
@@ -99,13 +99,13 @@ type draft struct {
 
 // room is the open conversation.
 type room struct {
-	id       client.ConversationID
+	id       chat.ConversationID
 	loading  pending
 	loaded   bool
-	messages []client.Message // oldest first
-	limit    int              // how many of the newest are asked for
-	more     bool             // there are older ones
-	members  []client.Member
+	messages []chat.Message // oldest first
+	limit    int            // how many of the newest are asked for
+	more     bool           // there are older ones
+	members  []chat.Member
 
 	// firstNew is the oldest message that was unread when the room was
 	// opened.
@@ -133,8 +133,8 @@ const firstLimit = 200
 func newModel(ctx context.Context, c core, now func() time.Time) *model {
 	m := &model{
 		ctx: ctx, core: c, now: now, self: c.device.Address(),
-		contacts: map[account.Address]client.Contact{}, previews: map[client.ConversationID]preview{},
-		hosts: map[string]error{}, progress: map[string]client.ProgressEvent{}, drafts: map[client.ConversationID]draft{},
+		contacts: map[account.Address]chat.Contact{}, previews: map[chat.ConversationID]preview{},
+		hosts: map[string]error{}, progress: map[string]chat.ProgressEvent{}, drafts: map[chat.ConversationID]draft{},
 		compose: newComposer(), find: newField("Find in this conversation"), width: 80, height: 24,
 	}
 	m.restyle(true)
@@ -154,7 +154,7 @@ func (m *model) Init() tea.Cmd {
 
 // Messages that commands answer with.
 type (
-	eventsMsg []client.Event
+	eventsMsg []chat.Event
 	minuteMsg struct{}
 	doneMsg   struct {
 		said string // to show if it went well
@@ -224,22 +224,22 @@ func (m *model) say(text string, err error) {
 }
 
 // happened takes in what the core tells.
-func (m *model) happened(events []client.Event) tea.Cmd {
+func (m *model) happened(events []chat.Event) tea.Cmd {
 	list, room := false, false
 	for _, e := range events {
 		switch e := e.(type) {
-		case client.MessageEvent:
+		case chat.MessageEvent:
 			list = true
 			room = room || m.open != nil && e.Message.Conversation == m.open.id
 			if e.New {
 				m.countArrival(e.Message)
 			}
-		case client.ConversationEvent:
+		case chat.ConversationEvent:
 			list = true
 			room = room || m.open != nil && e.Conversation.ID == m.open.id
-		case client.ConnectionEvent:
+		case chat.ConnectionEvent:
 			m.hosts[e.Host] = e.Err
-		case client.ProgressEvent:
+		case chat.ProgressEvent:
 			m.progress[e.Name] = e
 			if e.Done >= e.Total {
 				delete(m.progress, e.Name)
@@ -247,11 +247,11 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 			if m.open != nil {
 				clear(m.open.blocks)
 			}
-		case client.AccountEvent:
+		case chat.AccountEvent:
 			if e.Err != nil {
 				m.say("", e.Err)
 			}
-		case client.FailureEvent:
+		case chat.FailureEvent:
 			m.failed(e)
 		}
 	}
@@ -265,13 +265,13 @@ func (m *model) happened(events []client.Event) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (m *model) countArrival(msg client.Message) {
+func (m *model) countArrival(msg chat.Message) {
 	if r := m.open; r != nil && msg.Conversation == r.id && !msg.Own && msg.Notice == nil && r.hidden > 0 {
 		r.arrived++
 	}
 }
 
-func (m *model) failed(e client.FailureEvent) {
+func (m *model) failed(e chat.FailureEvent) {
 	if r := m.open; r != nil && r.id == e.Conversation {
 		r.failure = sentence(e.Err)
 		return
@@ -280,8 +280,8 @@ func (m *model) failed(e client.FailureEvent) {
 }
 
 // conversation returns what is known of one, nil if nothing.
-func (m *model) conversation(id client.ConversationID) *client.Conversation {
-	i := slices.IndexFunc(m.conversations, func(c client.Conversation) bool { return c.ID == id })
+func (m *model) conversation(id chat.ConversationID) *chat.Conversation {
+	i := slices.IndexFunc(m.conversations, func(c chat.Conversation) bool { return c.ID == id })
 	if i < 0 {
 		return nil
 	}
@@ -289,7 +289,7 @@ func (m *model) conversation(id client.ConversationID) *client.Conversation {
 }
 
 // current returns the open conversation, nil if there is none.
-func (m *model) current() *client.Conversation {
+func (m *model) current() *chat.Conversation {
 	if m.open == nil {
 		return nil
 	}
@@ -299,11 +299,11 @@ func (m *model) current() *client.Conversation {
 // writable reports whether the open conversation takes messages.
 func (m *model) writable() bool {
 	c := m.current()
-	return c != nil && c.Status == client.StatusActive
+	return c != nil && c.Status == chat.StatusActive
 }
 
 // picked returns the selected message, nil if there is none.
-func (m *model) picked() *client.Message {
+func (m *model) picked() *chat.Message {
 	if m.open == nil || m.mode != modePick {
 		return nil
 	}
@@ -311,11 +311,11 @@ func (m *model) picked() *client.Message {
 }
 
 // message finds one that is loaded, nil if there is none.
-func (r *room) message(id content.MessageID) *client.Message {
+func (r *room) message(id content.MessageID) *chat.Message {
 	if id.IsZero() {
 		return nil
 	}
-	i := slices.IndexFunc(r.messages, func(m client.Message) bool { return m.ID == id })
+	i := slices.IndexFunc(r.messages, func(m chat.Message) bool { return m.ID == id })
 	if i < 0 {
 		return nil
 	}

@@ -11,7 +11,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
 
@@ -23,10 +24,10 @@ func TestMain(m *testing.M) {
 }
 
 // said is a message of somebody; one n is one minute.
-func said(in client.ConversationID, who string, n byte, text string) client.Message {
-	msg := client.Message{ID: messageID(n), Conversation: in, From: addr(who), Text: text, SentAt: noon.Add(-time.Hour + time.Duration(n)*time.Minute)}
+func said(in chat.ConversationID, who string, n byte, text string) chat.Message {
+	msg := chat.Message{ID: messageID(n), Conversation: in, From: addr(who), Text: text, SentAt: noon.Add(-time.Hour + time.Duration(n)*time.Minute)}
 	if who == "me" {
-		msg.Own, msg.State = true, client.StateSent
+		msg.Own, msg.State = true, chat.StateSent
 	}
 	return msg
 }
@@ -34,40 +35,40 @@ func said(in client.ConversationID, who string, n byte, text string) client.Mess
 // everyday has a conversation with Ana, a group, and a request.
 func everyday() *fake {
 	f := newFake()
-	f.contacts = []client.Contact{{Address: addr("ana"), Name: "Ana Holm", Verified: true}, {Address: addr("bo"), Profile: "Bo"}}
-	f.conversations = []client.Conversation{
-		{ID: "ana", Peer: addr("ana"), Status: client.StatusActive, Activity: noon.Add(-10 * time.Minute), Unread: 2},
-		{ID: "desk", Group: true, Title: "News desk", Status: client.StatusActive, Activity: noon.Add(-26 * time.Hour), Timer: 24 * time.Hour, Waiting: 1},
-		{ID: "ask", Peer: addr("zed"), Inviter: addr("zed"), Status: client.StatusRequest, Confirmed: true, Activity: noon.Add(-50 * time.Hour), Unread: 1},
-		{ID: "old", Group: true, Title: "Old group", Status: client.StatusRemoved, Activity: noon.Add(-400 * 24 * time.Hour)},
-		{ID: "bad", Peer: addr("mal"), Status: client.StatusStopped, Reason: client.Reason{Text: "The keys are not those of this person's account."}, Activity: noon.Add(-500 * 24 * time.Hour)},
+	f.contacts = []chat.Contact{{Address: addr("ana"), Name: "Ana Holm", Verified: true}, {Address: addr("bo"), Profile: "Bo"}}
+	f.conversations = []chat.Conversation{
+		{ID: "ana", Peer: addr("ana"), Status: chat.StatusActive, Activity: noon.Add(-10 * time.Minute), Unread: 2},
+		{ID: "desk", Group: true, Title: "News desk", Status: chat.StatusActive, Activity: noon.Add(-26 * time.Hour), Timer: 24 * time.Hour, Waiting: 1},
+		{ID: "ask", Peer: addr("zed"), Inviter: addr("zed"), Status: chat.StatusRequest, Confirmed: true, Activity: noon.Add(-50 * time.Hour), Unread: 1},
+		{ID: "old", Group: true, Title: "Old group", Status: chat.StatusRemoved, Activity: noon.Add(-400 * 24 * time.Hour)},
+		{ID: "bad", Peer: addr("mal"), Status: chat.StatusStopped, Reason: chat.Reason{Text: "The keys are not those of this person's account."}, Activity: noon.Add(-500 * 24 * time.Hour)},
 	}
 	reply := said("ana", "ana", 4, "Twelve is fine. See you there, and bring the second half of the document if you can find it in the pile.")
 	reply.ReplyTo = messageID(3)
 	file := said("ana", "ana", 9, "")
-	file.Attachments = []client.Attachment{{Name: "a very long name of a file that somebody chose.pdf", Size: 3_400_000}, {Name: "photo.jpg", Size: 980, Path: "/downloads/photo.jpg"}}
+	file.Attachments = []chat.Attachment{{Name: "a very long name of a file that somebody chose.pdf", Size: 3_400_000}, {Name: "photo.jpg", Size: 980, Path: "/downloads/photo.jpg"}}
 	edited := said("ana", "me", 3, "Shall we say noon?")
 	edited.Edited = true
-	edited.Reactions = []client.Reaction{{From: addr("ana"), Emoji: "👍"}, {From: addr("me"), Emoji: "👍"}, {From: addr("ana"), Emoji: "🎉"}}
+	edited.Reactions = []chat.Reaction{{From: addr("ana"), Emoji: "👍"}, {From: addr("me"), Emoji: "👍"}, {From: addr("ana"), Emoji: "🎉"}}
 	failed := said("ana", "me", 11, "And this")
-	failed.State, failed.Reason = client.StateFailed, client.Reason{Text: "the attached file cannot be read any more"}
+	failed.State, failed.Reason = chat.StateFailed, chat.Reason{Text: "the attached file cannot be read any more"}
 	gone := said("ana", "ana", 10, "")
 	gone.Deleted = true
 	waiting := said("ana", "me", 12, "One more thing")
-	waiting.State, waiting.ExpiresAt = client.StateWaiting, noon.Add(time.Hour)
+	waiting.State, waiting.ExpiresAt = chat.StateWaiting, noon.Add(time.Hour)
 	yesterday := said("ana", "ana", 1, "Are you free tomorrow?")
 	yesterday.SentAt = yesterday.SentAt.Add(-24 * time.Hour)
-	f.history["ana"] = []client.Message{yesterday, said("ana", "me", 2, "Yes!"), edited, reply, file, gone, failed, waiting}
-	notice := client.Message{Conversation: "desk", From: addr("ana"), SentAt: noon.Add(-time.Hour), Notice: &client.Notice{Kind: client.NoticeAdded, Whom: addr("bo")}}
-	f.history["desk"] = []client.Message{notice, said("desk", "ana", 2, "Welcome"), said("desk", "bo", 3, "Hello"), said("desk", "bo", 4, "all"), said("desk", "me", 5, "Hi Bo")}
-	f.history["ask"] = []client.Message{said("ask", "zed", 1, "You do not know me, but I have something for you.")}
+	f.history["ana"] = []chat.Message{yesterday, said("ana", "me", 2, "Yes!"), edited, reply, file, gone, failed, waiting}
+	notice := chat.Message{Conversation: "desk", From: addr("ana"), SentAt: noon.Add(-time.Hour), Notice: &chat.Notice{Kind: chat.NoticeAdded, Whom: addr("bo")}}
+	f.history["desk"] = []chat.Message{notice, said("desk", "ana", 2, "Welcome"), said("desk", "bo", 3, "Hello"), said("desk", "bo", 4, "all"), said("desk", "me", 5, "Hi Bo")}
+	f.history["ask"] = []chat.Message{said("ask", "zed", 1, "You do not know me, but I have something for you.")}
 	return f
 }
 
 // What is known of an own message stands below it, if it is the last.
 func TestHowFarMessagesCame(t *testing.T) {
-	for state, mark := range map[client.State]string{
-		client.StateDelivered: "✓ delivered", client.StateRead: "✓ read",
+	for state, mark := range map[chat.State]string{
+		chat.StateDelivered: "✓ delivered", chat.StateRead: "✓ read",
 	} {
 		f := everyday()
 		own := said("ana", "me", 13, "The last")
@@ -216,7 +217,7 @@ func TestArrivalsDoNotMoveWhatIsRead(t *testing.T) {
 
 func TestSearchReachesTheOldest(t *testing.T) {
 	f := everyday()
-	var all []client.Message
+	var all []chat.Message
 	for n := range 3000 {
 		msg := said("ana", "ana", 1, fmt.Sprintf("number %d", n))
 		msg.ID = content.MessageID{1, byte(n >> 8), byte(n), 7}
@@ -311,18 +312,18 @@ func TestAttaching(t *testing.T) {
 func TestConnectionAndFailuresAreSaid(t *testing.T) {
 	sit(t, everyday(), 80, 24, func(u *user) {
 		u.sees("connecting …")
-		u.tell(client.ConnectionEvent{Host: "chat.example", Online: true})
+		u.tell(chat.ConnectionEvent{Host: "chat.example", Online: true})
 		u.sees("● online")
 		u.press("down", "enter")
-		u.tell(client.ConnectionEvent{Host: "chat.example", Err: client.ErrOffline})
+		u.tell(chat.ConnectionEvent{Host: "chat.example", Err: backend.ErrOffline})
 		u.sees("○ offline", "Offline: messages wait here")
-		u.tell(client.ConnectionEvent{Host: "elsewhere.example", Online: true})
+		u.tell(chat.ConnectionEvent{Host: "elsewhere.example", Online: true})
 		u.sees("○ offline")
-		u.tell(client.FailureEvent{Conversation: "ana", Err: errBoom})
+		u.tell(chat.FailureEvent{Conversation: "ana", Err: errBoom})
 		u.sees("! The server failed")
-		u.tell(client.ProgressEvent{Name: "photo.jpg", Done: 490, Total: 980})
+		u.tell(chat.ProgressEvent{Name: "photo.jpg", Done: 490, Total: 980})
 		u.sees("50 % of 980 B")
-		u.tell(client.ProgressEvent{Name: "photo.jpg", Done: 980, Total: 980})
+		u.tell(chat.ProgressEvent{Name: "photo.jpg", Done: 980, Total: 980})
 		u.seesNot("50 %")
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // A name that looks like somebody else's has the address beside it, one that
@@ -18,14 +18,14 @@ import (
 // as a group's.
 func TestNamesThatPoseAsOthers(t *testing.T) {
 	f := everyday()
-	f.contacts = []client.Contact{
+	f.contacts = []chat.Contact{
 		{Address: addr("ana"), Profile: "Bо Larsson"}, {Address: addr("bo"), Name: "Bo Larsson"}, {Address: addr("zed"), Profile: "bo@chat.example"},
 	}
-	f.conversations = []client.Conversation{
-		{ID: "ana", Peer: addr("ana"), Status: client.StatusActive, Activity: noon},
-		{ID: "zed", Peer: addr("zed"), Status: client.StatusActive, Activity: noon},
-		{ID: "trap", Group: true, Title: "bo@chat.example", Status: client.StatusActive, Activity: noon},
-		{ID: "asks", Peer: addr("bo"), Inviter: addr("bo"), Status: client.StatusRequest, Activity: noon},
+	f.conversations = []chat.Conversation{
+		{ID: "ana", Peer: addr("ana"), Status: chat.StatusActive, Activity: noon},
+		{ID: "zed", Peer: addr("zed"), Status: chat.StatusActive, Activity: noon},
+		{ID: "trap", Group: true, Title: "bo@chat.example", Status: chat.StatusActive, Activity: noon},
+		{ID: "asks", Peer: addr("bo"), Inviter: addr("bo"), Status: chat.StatusRequest, Activity: noon},
 	}
 	sit(t, f, 140, 30, func(u *user) {
 		u.sees("~Bо Larsson (ana@chat.example)", "zed@chat.example", "Group “bo@chat.example”", "▸ bo@chat.example ")
@@ -36,12 +36,12 @@ func TestNamesThatPoseAsOthers(t *testing.T) {
 // Members of a group who are no contacts go by the names that they told it.
 func TestMembersGoByTheirNames(t *testing.T) {
 	f := everyday()
-	f.contacts = []client.Contact{{Address: addr("ana"), Name: "Ana"}}
-	f.strangers = []client.Contact{{Address: addr("bo"), Profile: "Bosse"}}
+	f.contacts = []chat.Contact{{Address: addr("ana"), Name: "Ana"}}
+	f.strangers = []chat.Contact{{Address: addr("bo"), Profile: "Bosse"}}
 	for i := range f.conversations {
 		if c := &f.conversations[i]; c.Group {
-			f.history[c.ID] = []client.Message{said(c.ID, "bo", 91, "Good morning")}
-			c.Title, c.Status, c.Activity = "Crew", client.StatusActive, noon.Add(time.Hour)
+			f.history[c.ID] = []chat.Message{said(c.ID, "bo", 91, "Good morning")}
+			c.Title, c.Status, c.Activity = "Crew", chat.StatusActive, noon.Add(time.Hour)
 		}
 	}
 	sit(t, f, 120, 30, func(u *user) {
@@ -90,7 +90,7 @@ func TestPicturesAreAttachedWithoutTheirPlace(t *testing.T) {
 }
 
 func TestSearchFoldsLetters(t *testing.T) {
-	msg := client.Message{Text: "Treffen im Cafe\u0301 mit ΣΟΦΌΣ", Attachments: []client.Attachment{{Name: "Straße.pdf"}}}
+	msg := chat.Message{Text: "Treffen im Cafe\u0301 mit ΣΟΦΌΣ", Attachments: []chat.Attachment{{Name: "Straße.pdf"}}}
 	for term, want := range map[string]bool{"CAFÉ sophos": false, "café": true, "im σοφός": true, "strasse": true, "tee": false} {
 		if got := mentions(&msg, term); got != want {
 			t.Errorf("%q: %v", term, got)

@@ -10,7 +10,7 @@ import (
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
@@ -29,7 +29,7 @@ type finder struct {
 
 // found is a message that fits.
 type found struct {
-	message client.Message
+	message chat.Message
 	title   string
 }
 
@@ -111,7 +111,7 @@ func (f *finder) term() string { return strings.ToLower(strings.TrimSpace(f.fiel
 // searchAll looks for a term in all conversations, the most recent first.
 func (m *model) searchAll(ctx context.Context, term string) tea.Cmd {
 	device := m.core.device
-	conversations := make([]client.Conversation, len(m.conversations))
+	conversations := make([]chat.Conversation, len(m.conversations))
 	titles := make([]string, len(m.conversations))
 	for i := range m.conversations {
 		conversations[i], titles[i] = m.conversations[i], m.title(&m.conversations[i])
@@ -119,7 +119,7 @@ func (m *model) searchAll(ctx context.Context, term string) tea.Cmd {
 	return func() tea.Msg {
 		got := foundMsg{term: term}
 		for i, c := range conversations {
-			err := device.History(c.ID, func(msg client.Message) bool {
+			err := device.History(c.ID, func(msg chat.Message) bool {
 				if mentions(&msg, term) {
 					if len(got.messages) == mostFound {
 						got.more = true
@@ -141,16 +141,16 @@ func (m *model) searchAll(ctx context.Context, term string) tea.Cmd {
 }
 
 // words are what a search looks for.
-func words(term string) []string { return strings.Fields(client.Fold(term)) }
+func words(term string) []string { return strings.Fields(chat.Fold(term)) }
 
 // contains reports whether a text has all words of a term.
 func contains(text, term string) bool {
-	text = client.Fold(text)
+	text = chat.Fold(text)
 	return !slices.ContainsFunc(words(term), func(w string) bool { return !strings.Contains(text, w) })
 }
 
 // mentions reports whether a message, or the names of its files, contain a term.
-func mentions(msg *client.Message, term string) bool {
+func mentions(msg *chat.Message, term string) bool {
 	if msg.Deleted || msg.Notice != nil {
 		return false
 	}
@@ -196,9 +196,9 @@ func (f *finder) choices(m *model) []choice {
 }
 
 // standing is a word about a conversation that does not go on, or the time.
-func standing(c *client.Conversation) string {
+func standing(c *chat.Conversation) string {
 	switch c.Status {
-	case client.StatusActive:
+	case chat.StatusActive:
 		return ""
 	}
 	return c.Status.String()
@@ -207,7 +207,7 @@ func standing(c *client.Conversation) string {
 // excerpt is the part of a text around a term, in one line.
 func excerpt(text, term string) string {
 	text = line(text)
-	folded, i := client.Fold(text), -1
+	folded, i := chat.Fold(text), -1
 	if all := words(term); len(all) > 0 {
 		i = strings.Index(folded, all[0])
 	}
@@ -226,12 +226,12 @@ func (m *model) actions() []choice {
 		return append(all, act("Keys", "F1", func() tea.Cmd { return m.show(&help{}) }), act("Quit", "ctrl+c", func() tea.Cmd { return tea.Quit }))
 	}
 	switch {
-	case c.Status == client.StatusRequest:
+	case c.Status == chat.StatusRequest:
 		all = append(all, act("Accept the request", "a", m.accept), act("Block "+m.name(c.Inviter), "b", m.askBlock))
 	case !c.Group:
 		peer := c.Peer
 		all = append(all, act("Safety number with "+m.name(peer), "", func() tea.Cmd { return m.showSafety(peer) }))
-		if c.Status == client.StatusActive {
+		if c.Status == chat.StatusActive {
 			all = append(all, act("Block "+m.name(peer), "", m.askBlock))
 		}
 	}
@@ -285,7 +285,7 @@ func shortRight(s string, width int) string {
 }
 
 // goTo opens the conversation of a message and shows it.
-func (m *model) goTo(msg client.Message) tea.Cmd {
+func (m *model) goTo(msg chat.Message) tea.Cmd {
 	cmd := m.enter(msg.Conversation)
 	if m.open == nil || m.open.id != msg.Conversation {
 		return cmd

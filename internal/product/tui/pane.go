@@ -10,7 +10,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 )
@@ -58,7 +58,7 @@ func (m *model) visible(width, height int) []string {
 
 func (m *model) emptyRoom(width int) []string {
 	text := "Nothing has been said here yet."
-	if c := m.current(); !c.Group && c.Status == client.StatusActive {
+	if c := m.current(); !c.Group && c.Status == chat.StatusActive {
 		text = "Write the first message. Only you and " + m.name(c.Peer) + " can read it."
 	}
 	var lines []string
@@ -85,7 +85,7 @@ func (m *model) header(width int) []string {
 	return append(lines, m.styles.quiet.Render(strings.Repeat("─", width)))
 }
 
-func (m *model) facts(c *client.Conversation) string {
+func (m *model) facts(c *chat.Conversation) string {
 	var facts []string
 	if c.Group {
 		if n := len(m.open.members); n > 0 {
@@ -122,7 +122,7 @@ func (m *model) foot(width int) []string {
 	}
 	lines := []string{m.styles.quiet.Render(strings.Repeat("─", width))}
 	lines = append(lines, m.banners(c, width)...)
-	if c.Status != client.StatusActive {
+	if c.Status != chat.StatusActive {
 		return append(lines, m.instead(c, width)...)
 	}
 	if m.mode == modeFind {
@@ -147,7 +147,7 @@ func (m *model) foot(width int) []string {
 }
 
 // banners stay until what they say is over.
-func (m *model) banners(c *client.Conversation, width int) []string {
+func (m *model) banners(c *chat.Conversation, width int) []string {
 	var lines []string
 	add := func(style lipgloss.Style, text string) {
 		for _, l := range wrap(text, width-2) {
@@ -157,17 +157,17 @@ func (m *model) banners(c *client.Conversation, width int) []string {
 	if m.open.failure != "" {
 		add(m.styles.danger, "! "+m.open.failure)
 	}
-	if err := m.hosts[m.self.Host]; err != nil && c.Status == client.StatusActive {
+	if err := m.hosts[m.self.Host]; err != nil && c.Status == chat.StatusActive {
 		add(m.styles.caution, "○ Offline: messages wait here and go out when the server can be reached.")
 	}
 	return lines
 }
 
 // instead stands where the composer would, if nothing can be written.
-func (m *model) instead(c *client.Conversation, width int) []string {
+func (m *model) instead(c *chat.Conversation, width int) []string {
 	style, text := m.styles.quiet, ""
 	switch c.Status {
-	case client.StatusRequest:
+	case chat.StatusRequest:
 		style = m.styles.caution
 		who := m.name(c.Inviter)
 		if !c.Confirmed {
@@ -184,18 +184,18 @@ func (m *model) instead(c *client.Conversation, width int) []string {
 			text += " Nobody has confirmed this address yet; that happens when you accept."
 		}
 		text += " Press a to accept or b to block."
-	case client.StatusLeft:
+	case chat.StatusLeft:
 		text = "You left this conversation."
-	case client.StatusRemoved:
+	case chat.StatusRemoved:
 		text = "You were removed from this group."
 		if !c.Group {
 			text = m.name(c.Peer) + " left this conversation."
 		}
-	case client.StatusLost:
+	case chat.StatusLost:
 		style, text = m.styles.caution, "This device was away too long to follow. Ask somebody in it to add you again."
-	case client.StatusBlocked:
+	case chat.StatusBlocked:
 		text = "You blocked this conversation."
-	case client.StatusStopped:
+	case chat.StatusStopped:
 		style, text = m.styles.danger, "! Stopped: "+line(c.Reason.Text)+" Nothing is sent any more."
 	}
 	var lines []string

@@ -8,7 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 )
@@ -26,7 +26,7 @@ func (m *model) startPick() tea.Cmd {
 	return nil
 }
 
-func pickable(msg *client.Message) bool { return msg.Notice == nil && !msg.ID.IsZero() }
+func pickable(msg *chat.Message) bool { return msg.Notice == nil && !msg.ID.IsZero() }
 
 func (m *model) startWrite() tea.Cmd {
 	m.mode = modeWrite
@@ -36,7 +36,7 @@ func (m *model) startWrite() tea.Cmd {
 // pick selects the message that many places further.
 func (m *model) pick(by int) tea.Cmd {
 	r := m.open
-	at := slices.IndexFunc(r.messages, func(msg client.Message) bool { return msg.ID == r.picked })
+	at := slices.IndexFunc(r.messages, func(msg chat.Message) bool { return msg.ID == r.picked })
 	for i := at + by; i >= 0 && i < len(r.messages); i += by {
 		if pickable(&r.messages[i]) {
 			r.picked = r.messages[i].ID
@@ -106,9 +106,9 @@ func (m *model) keyPick(s string) tea.Cmd {
 }
 
 // change edits or deletes an own message.
-func (m *model) change(s string, msg client.Message) tea.Cmd {
+func (m *model) change(s string, msg chat.Message) tea.Cmd {
 	if !msg.Own {
-		m.say("", client.ErrNotYours)
+		m.say("", chat.ErrNotYours)
 		return nil
 	}
 	if s == "e" {
@@ -125,7 +125,7 @@ func (m *model) change(s string, msg client.Message) tea.Cmd {
 }
 
 // save saves the files of a message.
-func (m *model) save(msg client.Message) tea.Cmd {
+func (m *model) save(msg chat.Message) tea.Cmd {
 	if len(msg.Attachments) == 0 {
 		m.say("This message has no files.", nil)
 		return nil

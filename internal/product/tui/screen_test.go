@@ -18,7 +18,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 var update = flag.Bool("update", false, "write the screens anew")
@@ -26,7 +27,7 @@ var update = flag.Bool("update", false, "write the screens anew")
 // The screens under testdata are what a person sees in the states that there
 // are. Look at them when they change.
 func TestScreens(t *testing.T) {
-	online := client.ConnectionEvent{Host: "chat.example", Online: true}
+	online := chat.ConnectionEvent{Host: "chat.example", Online: true}
 	cases := []struct {
 		name          string
 		fake          *fake
@@ -43,7 +44,7 @@ func TestScreens(t *testing.T) {
 		{"request", everyday(), 80, 24, func(u *user) { u.press("enter") }},
 		{"offline", everyday(), 80, 24, func(u *user) {
 			u.press("down", "enter")
-			u.tell(client.ConnectionEvent{Host: "chat.example", Err: client.ErrOffline})
+			u.tell(chat.ConnectionEvent{Host: "chat.example", Err: backend.ErrOffline})
 		}},
 		{"writing", everyday(), 80, 24, func(u *user) {
 			u.press("down", "enter", "One", "alt+enter", "two", "alt+enter", "three")
@@ -114,14 +115,14 @@ func TestWhatOthersWriteIsHarmless(t *testing.T) {
 	f := everyday()
 	for i, text := range hostileTexts {
 		msg := said("ana", "ana", byte(20+i), text)
-		msg.Attachments = []client.Attachment{{Name: text, Size: 1}}
-		msg.Reactions = []client.Reaction{{From: addr("bo"), Emoji: text}}
+		msg.Attachments = []chat.Attachment{{Name: text, Size: 1}}
+		msg.Reactions = []chat.Reaction{{From: addr("bo"), Emoji: text}}
 		msg.ReplyTo = messageID(byte(19 + i))
 		f.history["ana"] = append(f.history["ana"], msg)
-		f.conversations = append(f.conversations, client.Conversation{ID: client.ConversationID(rune('A' + i)), Group: true, Title: text, Status: client.StatusActive, Activity: noon})
-		f.history[client.ConversationID(rune('A'+i))] = []client.Message{{Conversation: client.ConversationID(rune('A' + i)), From: addr("ana"), Notice: &client.Notice{Kind: client.NoticeRenamed, Title: text}, SentAt: noon}}
+		f.conversations = append(f.conversations, chat.Conversation{ID: chat.ConversationID(rune('A' + i)), Group: true, Title: text, Status: chat.StatusActive, Activity: noon})
+		f.history[chat.ConversationID(rune('A'+i))] = []chat.Message{{Conversation: chat.ConversationID(rune('A' + i)), From: addr("ana"), Notice: &chat.Notice{Kind: chat.NoticeRenamed, Title: text}, SentAt: noon}}
 	}
-	f.contacts = append(f.contacts, client.Contact{Address: addr("zed"), Profile: "Zed\u202e\x1b[2J"})
+	f.contacts = append(f.contacts, chat.Contact{Address: addr("zed"), Profile: "Zed\u202e\x1b[2J"})
 	sit(t, f, 80, 24, func(u *user) {
 		u.fine()
 		for range len(f.conversations) {
@@ -167,7 +168,7 @@ func TestAnythingMayHappen(t *testing.T) {
 				case 1:
 					u.fake.arrive(u, said("ana", "ana", byte(60+i), hostileTexts[i%len(hostileTexts)]))
 				case 2:
-					u.tell(client.ConnectionEvent{Host: "chat.example", Err: client.ErrOffline})
+					u.tell(chat.ConnectionEvent{Host: "chat.example", Err: backend.ErrOffline})
 				case 3:
 					u.feed(tea.PasteMsg{Content: hostileTexts[i%len(hostileTexts)]})
 				case 4:

@@ -11,7 +11,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
@@ -93,7 +93,7 @@ func (m *model) grouped(i, j int) bool {
 		sameDay(a.SentAt, b.SentAt) && b.ID != m.open.firstNew
 }
 
-func (m *model) notices(msg *client.Message, width int) []string {
+func (m *model) notices(msg *chat.Message, width int) []string {
 	var lines []string
 	for _, l := range wrap(m.told(msg), width-4) {
 		lines = append(lines, m.styles.quiet.Render(center(l, width)))
@@ -102,7 +102,7 @@ func (m *model) notices(msg *client.Message, width int) []string {
 }
 
 // told says what a notice tells.
-func (m *model) told(msg *client.Message) string { return english.Notice(msg, m.self, m.name) }
+func (m *model) told(msg *chat.Message) string { return english.Notice(msg, m.self, m.name) }
 
 // block returns the lines of a message, laid out anew if need be.
 func (m *model) block(i int, first, last bool, width int) []string {
@@ -135,10 +135,10 @@ func (m *model) markPicked(lines []string) {
 // layOut makes the lines of a message: the author, a quote, the text, files,
 // reactions, and the time and what became of it. Own messages stand on the
 // right.
-func (m *model) layOut(msg *client.Message, first, last bool, width int) []string {
+func (m *model) layOut(msg *chat.Message, first, last bool, width int) []string {
 	room := min(width-6, widest)
 	var lines []string
-	if c := m.current(); first && !msg.Own && c != nil && (c.Group || c.Status == client.StatusRequest) {
+	if c := m.current(); first && !msg.Own && c != nil && (c.Group || c.Status == chat.StatusRequest) {
 		lines = append(lines, m.styles.person(msg.From.String()).Render(ansi.Truncate(m.name(msg.From), room, "…")))
 	}
 	lines = append(lines, m.quote(msg, room)...)
@@ -161,7 +161,7 @@ func (m *model) layOut(msg *client.Message, first, last bool, width int) []strin
 // placed puts a block where its author's messages stand, beside a bar. In own
 // messages the lines after the first few, which tell time and state, stand at
 // the bar.
-func (m *model) placed(msg *client.Message, lines []string, above, width int) []string {
+func (m *model) placed(msg *chat.Message, lines []string, above, width int) []string {
 	if !msg.Own {
 		style := m.styles.person(msg.From.String())
 		for i, l := range lines {
@@ -195,7 +195,7 @@ func barOf(i int, first, others string) string {
 	return others
 }
 
-func (m *model) quote(msg *client.Message, width int) []string {
+func (m *model) quote(msg *chat.Message, width int) []string {
 	if msg.ReplyTo.IsZero() || msg.Deleted {
 		return nil
 	}
@@ -207,7 +207,7 @@ func (m *model) quote(msg *client.Message, width int) []string {
 	return []string{m.styles.quiet.Render("│ " + ansi.Truncate(said, max(1, width-2), "…"))}
 }
 
-func (m *model) text(msg *client.Message, width int) []string {
+func (m *model) text(msg *chat.Message, width int) []string {
 	if msg.Deleted {
 		return []string{m.styles.quiet.Italic(true).Render("Message deleted")}
 	}
@@ -240,7 +240,7 @@ func highlight(l, term string, style lipgloss.Style) string {
 	var folded strings.Builder
 	var from []int // where in l each byte of what is folded comes from
 	for i, r := range l {
-		f := client.Fold(string(r))
+		f := chat.Fold(string(r))
 		folded.WriteString(f)
 		for range len(f) {
 			from = append(from, i)
@@ -276,7 +276,7 @@ func highlight(l, term string, style lipgloss.Style) string {
 	return b.String()
 }
 
-func (m *model) attachment(a client.Attachment, received bool, width int) string {
+func (m *model) attachment(a chat.Attachment, received bool, width int) string {
 	name := line(a.Name)
 	if name == "" {
 		name = "attachment"
@@ -290,7 +290,7 @@ func (m *model) attachment(a client.Attachment, received bool, width int) string
 	return "▤ " + middle(name, max(5, width-4-len(right))) + "  " + m.styles.quiet.Render(right)
 }
 
-func (m *model) reactions(msg *client.Message, width int) string {
+func (m *model) reactions(msg *chat.Message, width int) string {
 	var order []string
 	by := map[string]int{}
 	for _, r := range msg.Reactions {
@@ -312,7 +312,7 @@ func (m *model) reactions(msg *client.Message, width int) string {
 
 // meta is what stands below a message: under the last of a group, or where
 // there is something to say.
-func (m *model) meta(msg *client.Message, last bool) string {
+func (m *model) meta(msg *chat.Message, last bool) string {
 	var parts []string
 	if msg.Edited && !msg.Deleted {
 		parts = append(parts, "edited")
@@ -321,17 +321,17 @@ func (m *model) meta(msg *client.Message, last bool) string {
 		parts = append(parts, "disappears in "+span(msg.ExpiresAt.Sub(m.now())))
 	}
 	switch msg.State {
-	case client.StateWaiting:
+	case chat.StateWaiting:
 		parts = append(parts, "◷ waiting")
-	case client.StateFailed:
+	case chat.StateFailed:
 		parts = append(parts, "! not sent: "+line(msg.Reason.Text))
-	case client.StateSent:
+	case chat.StateSent:
 		if last || len(parts) > 0 {
 			parts = append(parts, "✓")
 		}
-	case client.StateDelivered, client.StateRead:
+	case chat.StateDelivered, chat.StateRead:
 		if last || len(parts) > 0 {
-			parts = append(parts, map[client.State]string{client.StateDelivered: "✓ delivered", client.StateRead: "✓ read"}[msg.State])
+			parts = append(parts, map[chat.State]string{chat.StateDelivered: "✓ delivered", chat.StateRead: "✓ read"}[msg.State])
 		}
 	}
 	if last || len(parts) > 0 {
@@ -340,8 +340,8 @@ func (m *model) meta(msg *client.Message, last bool) string {
 	return strings.Join(parts, " · ")
 }
 
-func (m *model) metaStyle(msg *client.Message) lipgloss.Style {
-	if msg.State == client.StateFailed {
+func (m *model) metaStyle(msg *chat.Message) lipgloss.Style {
+	if msg.State == chat.StateFailed {
 		return m.styles.danger
 	}
 	return m.styles.quiet

@@ -12,7 +12,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 const (
@@ -39,7 +39,7 @@ func newComposer() textarea.Model {
 	})
 	t.Placeholder = "Write a message"
 	t.DynamicHeight, t.MinHeight, t.MaxHeight, t.MaxContentHeight = true, 1, mostComposed, 4096
-	t.CharLimit = client.MaxText
+	t.CharLimit = chat.MaxText
 	t.KeyMap.InsertNewline = key.NewBinding(key.WithKeys("alt+enter", "shift+enter", "ctrl+j"))
 	t.SetVirtualCursor(false)
 	return t
@@ -227,7 +227,7 @@ func (m *model) rows(width, height int) []string {
 }
 
 // listRow is one conversation in the list.
-func (m *model) listRow(c *client.Conversation, width int) []string {
+func (m *model) listRow(c *chat.Conversation, width int) []string {
 	mark := "  "
 	if c.ID == m.selected {
 		mark = m.styles.accent.Render("▸") + " "
@@ -235,9 +235,9 @@ func (m *model) listRow(c *client.Conversation, width int) []string {
 	name, right := m.title(c), m.styles.quiet.Render(short(c.Activity.Local(), m.now().Local()))
 	style, badge := m.styles.plain, ""
 	switch {
-	case c.Status == client.StatusRequest:
+	case c.Status == chat.StatusRequest:
 		style, badge = m.styles.strong, m.styles.caution.Render("request")
-	case c.Status != client.StatusActive:
+	case c.Status != chat.StatusActive:
 		style, badge = m.styles.quiet, m.styles.quiet.Render(c.Status.String())
 	case c.Unread > 0:
 		style, badge = m.styles.strong, m.styles.accent.Render(fmt.Sprintf("● %d", min(c.Unread, 999)))
@@ -268,7 +268,7 @@ func pad(badge string) string {
 }
 
 // mark shows which row is selected while the list has the keys.
-func (m *model) mark(c *client.Conversation, l string) string {
+func (m *model) mark(c *chat.Conversation, l string) string {
 	if c.ID == m.selected && m.mode == modeList {
 		return m.styles.selected.Render(l)
 	}
@@ -316,7 +316,7 @@ func (m *model) hints() []hint {
 	}
 	switch m.mode {
 	case modeWrite:
-		if c := m.current(); c != nil && c.Status == client.StatusRequest {
+		if c := m.current(); c != nil && c.Status == chat.StatusRequest {
 			return []hint{{"a", "accept"}, {"b", "block"}, {"esc", "back"}}
 		}
 		if !m.writable() {
@@ -340,7 +340,7 @@ func (m *model) hints() []hint {
 		return []hint{{"n", "new"}, {"?", "keys"}, {"q", "quit"}}
 	}
 	hints := []hint{{"enter", "open"}, {"n", "new"}, {"/", "search"}, {"?", "keys"}, {"q", "quit"}}
-	if c := m.conversation(m.selected); c != nil && c.Status == client.StatusRequest {
+	if c := m.conversation(m.selected); c != nil && c.Status == chat.StatusRequest {
 		hints = append([]hint{{"a", "accept"}, {"b", "block"}}, hints...)
 	}
 	return hints

@@ -26,6 +26,46 @@ var Rules = []Rule{
 			"./vault/restore", "./vault/storage", "./vault/storage/folder", "./vault/storage/sftp/...", "./vault/storage/storagetest", "./vault/tree"},
 		Never: []string{"net/http"},
 	},
+	{
+		Why:   "the core's packages are below its face, which wires them",
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
+		Never: []string{"./client"},
+	},
+	{
+		Why:   "what clients need from outside is declared without the nouns of conversations",
+		Of:    []string{"./client/backend"},
+		Never: []string{"./account/...", "./client/...", "./content/...", "./mls/..."},
+	},
+	{
+		Why:   "the nouns of conversations know no records",
+		Of:    []string{"./client/chat", "./client/internal/names"},
+		Never: []string{"./client/internal/records", "./mls/..."},
+	},
+	{
+		Why:   "records know nothing of groups and servers",
+		Of:    []string{"./client/internal/records"},
+		Never: []string{"./mls/...", "./client/letter"},
+	},
+	{
+		Why:   "connections know neither records nor conversations",
+		Of:    []string{"./client/internal/link"},
+		Never: []string{"./client/internal/records", "./mls/..."},
+	},
+	{
+		Why:   "files know no groups",
+		Of:    []string{"./client/internal/attachments"},
+		Never: []string{"./client/letter", "./mls/..."},
+	},
+	{
+		Why:   "rules know no connections and no files",
+		Of:    []string{"./client/internal/rules"},
+		Never: []string{"./client/internal/attachments", "./client/internal/link"},
+	},
+	{
+		Why:   "stores and transports need no core",
+		Of:    []string{"./client/files/disk", "./client/store/...", "./client/transport/..."},
+		Never: []string{"./client", "./client/chat", "./client/internal/records", "./mls/..."},
+	},
 }
 
 // BrowserRules hold for the js/wasm build of BrowserPackages.
@@ -39,7 +79,7 @@ var BrowserRules = []Rule{
 
 // BrowserPackages are those that run in a browser, as far as they exist.
 var BrowserPackages = []string{
-	"./account", "./client", "./client/attach", "./client/envelope", "./client/keyring", "./client/letter",
+	"./account", "./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/keyring", "./client/letter",
 	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/product/jsbridge", "./keytrans", "./mls", "./protocol",
 	"./cmd/securecrypt-wasm",
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -31,8 +32,8 @@ func BenchmarkMessage(b *testing.B) {
 		must(b, err)
 		defer func() { _ = store.Close() }()
 		people[i] = registered(b, s.Host, number("p", i), client.Config{
-			Store: store, Key: keyring.NewStoreKey(), Transport: newTransport(b), OnEvent: func(e client.Event) {
-				if m, ok := e.(client.MessageEvent); ok && m.New && !m.Message.Own && m.Message.Notice == nil {
+			Store: store, Key: keyring.NewStoreKey(), Transport: newTransport(b), OnEvent: func(e chat.Event) {
+				if m, ok := e.(chat.MessageEvent); ok && m.New && !m.Message.Own && m.Message.Notice == nil {
 					arrived.Add(1)
 				}
 			},
@@ -46,7 +47,7 @@ func BenchmarkMessage(b *testing.B) {
 	text := strings.Repeat("x", 1024)
 	before, began := cpu(b), time.Now()
 	for b.Loop() {
-		_, err := people[0].Send(soon(b), id, client.Draft{Text: text})
+		_, err := people[0].Send(soon(b), id, chat.Draft{Text: text})
 		must(b, err)
 	}
 	eventually(b, func() error {

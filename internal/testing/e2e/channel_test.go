@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
@@ -36,7 +36,7 @@ func (c *recorder) requests(op protocol.Op) (all []protocol.Body) {
 }
 
 // pair returns two people who talk, and what the first one sends.
-func pair(t *testing.T, s *servertest.Instance) (a, b *person, id client.ConversationID, wire *recorder) {
+func pair(t *testing.T, s *servertest.Instance) (a, b *person, id chat.ConversationID, wire *recorder) {
 	wire = &recorder{Transport: newTransport(t)}
 	a, b = newPerson(t, s.Host, "alice", wire), newPerson(t, s.Host, "bob", newTransport(t))
 	id, err := a.Direct(soon(t), b.Address())
@@ -67,7 +67,7 @@ func TestRelayDeletesChannelsThatAreOver(t *testing.T) {
 	again := &protocol.ChannelCreate{Channel: channel, Key: servertest.Public(channel, 0)}
 	stranger.Refused(protocol.CodeExists, protocol.OpChannelCreate, again)
 	must(t, a.Leave(soon(t), id))
-	must(t, a.DeleteConversation(soon(t), id))
+	must(t, a.List().Delete(soon(t), id))
 	eventually(t, func() error {
 		err := stranger.Do(protocol.OpChannelCreate, again, &protocol.Empty{})
 		if err != nil && !errors.Is(err, &protocol.Error{Code: protocol.CodeExists}) {
@@ -75,11 +75,11 @@ func TestRelayDeletesChannelsThatAreOver(t *testing.T) {
 		}
 		return err
 	})
-	if conv, err := b.Conversation(id); err != nil || conv.Status != client.StatusRemoved {
+	if conv, err := b.Conversation(id); err != nil || conv.Status != chat.StatusRemoved {
 		t.Errorf("bob's is %v, %v", conv.Status, err)
 	}
 	eventually(t, func() error {
-		if err := a.WaitUntilSent(soon(t), id); !errors.Is(err, client.ErrNoConversation) {
+		if err := a.WaitUntilSent(soon(t), id); !errors.Is(err, chat.ErrNoConversation) {
 			return fmt.Errorf("alice's is still there: %w", err)
 		}
 		return nil
@@ -98,7 +98,7 @@ func TestRelayKeepsToCredit(t *testing.T) {
 		if i%10 == 0 {
 			text += strings.Repeat("x", 60_000)
 		}
-		_, err := a.Send(soon(t), id, client.Draft{Text: text})
+		_, err := a.Send(soon(t), id, chat.Draft{Text: text})
 		must(t, err)
 		all = append(all, text)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -87,7 +88,7 @@ func child(dir string) int {
 	}
 	next := len(own(c, all[0].ID)) + 1
 	for {
-		if _, err := c.Send(context.Background(), all[0].ID, client.Draft{Text: strconv.Itoa(next)}); err != nil {
+		if _, err := c.Send(context.Background(), all[0].ID, chat.Draft{Text: strconv.Itoa(next)}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -96,8 +97,8 @@ func child(dir string) int {
 	}
 }
 
-func own(c *client.Client, id client.ConversationID) (texts []string) {
-	_ = c.History(id, func(m client.Message) bool {
+func own(c *client.Client, id chat.ConversationID) (texts []string) {
+	_ = c.Messages().History(id, func(m chat.Message) bool {
 		if m.Own && m.Notice == nil {
 			texts = append(texts, m.Text)
 		}
@@ -211,9 +212,9 @@ func compare(t *testing.T, dirs []string, last []int) {
 
 // heard compares what somebody received with what was sent: each number once,
 // in order.
-func heard(c *client.Client, id client.ConversationID, sent []string) error {
+func heard(c *client.Client, id chat.ConversationID, sent []string) error {
 	var got []string
-	err := c.History(id, func(m client.Message) bool {
+	err := c.Messages().History(id, func(m chat.Message) bool {
 		if !m.Own && m.Notice == nil {
 			got = append(got, m.Text)
 		}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -40,7 +40,7 @@ func TestThousandMembers(t *testing.T) {
 	must(t, err)
 	must(t, owner.WaitUntilSent(soon(t), id))
 	t.Logf("group of %d in %v", size, time.Since(began))
-	members, err := owner.Members(id)
+	members, err := owner.Groups().Members(id)
 	must(t, err)
 	if len(members) != size {
 		t.Fatalf("%d members, want %d", len(members), size)
@@ -54,7 +54,7 @@ func TestThousandMembers(t *testing.T) {
 	owner.say(id, "from the owner")
 	eventually(t, func() error { return agrees(people[1], id, size, []string{"from the owner"}) })
 	people[1].say(id, "from a member")
-	must(t, owner.RemoveMembers(soon(t), id, addresses[size-1:]))
+	must(t, owner.Groups().Remove(soon(t), id, addresses[size-1:]))
 	must(t, owner.WaitUntilSent(soon(t), id))
 	eventually(t, func() error { return agrees(people[2], id, size-1, []string{"from the owner", "from a member"}) })
 	people[2].say(id, "after the removal")
@@ -68,8 +68,8 @@ func TestThousandMembers(t *testing.T) {
 	}
 }
 
-func agrees(p *person, id client.ConversationID, size int, want []string) error {
-	members, err := p.Members(id)
+func agrees(p *person, id chat.ConversationID, size int, want []string) error {
+	members, err := p.Groups().Members(id)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -29,7 +31,7 @@ type person struct {
 }
 
 // newPerson registers an account in a store of its own.
-func newPerson(t testing.TB, host, name string, transport client.Transport) *person {
+func newPerson(t testing.TB, host, name string, transport backend.Transport) *person {
 	t.Helper()
 	return registered(t, host, name, client.Config{Store: memory.New(), Key: keyring.NewStoreKey(), Transport: transport})
 }
@@ -37,8 +39,8 @@ func newPerson(t testing.TB, host, name string, transport client.Transport) *per
 func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	t.Helper()
 	p := &person{t: t, cfg: cfg}
-	p.cfg.OnEvent = func(e client.Event) {
-		if typing, ok := e.(client.TypingEvent); ok && typing.On {
+	p.cfg.OnEvent = func(e chat.Event) {
+		if typing, ok := e.(chat.TypingEvent); ok && typing.On {
 			p.sawTyping.Store(true)
 		}
 	}
@@ -47,7 +49,7 @@ func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	must(t, err)
 	secret.Erase()
 	p.open()
-	p.ConnectMailbox()
+	p.Account().Connect()
 	must(t, p.Sync(soon(t)))
 	return p
 }
@@ -58,7 +60,7 @@ func (p *person) open() {
 	p.Client = c
 }
 
-func newTransport(t testing.TB) client.Transport {
+func newTransport(t testing.TB) backend.Transport {
 	tr := websocket.New()
 	t.Cleanup(tr.Close)
 	return tr
@@ -78,7 +80,7 @@ func soon(t testing.TB) context.Context {
 }
 
 // accept waits for a request and accepts it.
-func (p *person) accept() (id client.ConversationID) {
+func (p *person) accept() (id chat.ConversationID) {
 	p.t.Helper()
 	must(p.t, p.ConnectAll())
 	eventually(p.t, func() error {
@@ -87,7 +89,7 @@ func (p *person) accept() (id client.ConversationID) {
 			return err
 		}
 		for _, c := range all {
-			if c.Status == client.StatusRequest {
+			if c.Status == chat.StatusRequest {
 				id = c.ID
 				return p.Accept(soon(p.t), c.ID)
 			}
@@ -98,18 +100,18 @@ func (p *person) accept() (id client.ConversationID) {
 }
 
 // say sends a text and waits until the server has it.
-func (p *person) say(to client.ConversationID, text string) {
+func (p *person) say(to chat.ConversationID, text string) {
 	p.t.Helper()
-	_, err := p.Send(soon(p.t), to, client.Draft{Text: text})
+	_, err := p.Send(soon(p.t), to, chat.Draft{Text: text})
 	must(p.t, err)
 	must(p.t, p.WaitUntilSent(soon(p.t), to))
 }
 
 // texts returns what others said in a conversation, oldest first.
-func (p *person) texts(id client.ConversationID) []string {
+func (p *person) texts(id chat.ConversationID) []string {
 	p.t.Helper()
 	var out []string
-	must(p.t, p.History(id, func(m client.Message) bool {
+	must(p.t, p.Messages().History(id, func(m chat.Message) bool {
 		if m.Notice == nil {
 			out = append([]string{m.Text}, out...)
 		}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
@@ -154,36 +156,36 @@ func TestPlaintextIsNowhere(t *testing.T) {
 }
 
 // scenario has two people do everything that leaves something on a server.
-func scenario(t *testing.T, host string, transport client.Transport, dir string) {
+func scenario(t *testing.T, host string, transport backend.Transport, dir string) {
 	t.Helper()
 	a, b := storedPerson(t, host, "alice", transport, dir), storedPerson(t, host, "bob", transport, dir)
-	must(t, a.SetProfile(soon(t), marks["profile name"]))
-	must(t, a.SetContactName(b.Address(), marks["private name"]))
-	must(t, a.SetSettings(soon(t), client.Settings{
+	must(t, a.Account().SetProfile(soon(t), marks["profile name"]))
+	must(t, a.People().SetName(b.Address(), marks["private name"]))
+	must(t, a.Account().SetSettings(soon(t), chat.Settings{
 		ReadReports: true, DeliveryReports: true, Typing: true, Interface: map[string]string{"mark": marks["setting"]},
 	}))
 	file := filepath.Join(dir, marks["file name"]+".txt")
 	must(t, os.WriteFile(file, bytes.Repeat([]byte(marks["file content"]+"\n"), 5000), 0o600))
 	direct, err := a.Direct(soon(t), b.Address())
 	must(t, err)
-	first, err := a.Send(soon(t), direct, client.Draft{Text: marks["text"], Files: []string{file}})
+	first, err := a.Send(soon(t), direct, chat.Draft{Text: marks["text"], Files: []string{file}})
 	must(t, err)
-	must(t, a.Edit(soon(t), direct, first.ID, marks["edit"]))
+	must(t, a.Messages().Edit(soon(t), direct, first.ID, marks["edit"]))
 	must(t, a.WaitUntilSent(soon(t), direct))
 	must(t, a.ConnectAll())
 	b.accept()
 	must(t, b.Sync(soon(t)))
-	reply := client.Draft{Text: marks["reply"], ReplyTo: first.ID}
+	reply := chat.Draft{Text: marks["reply"], ReplyTo: first.ID}
 	_, err = b.Send(soon(t), direct, reply)
 	must(t, err)
-	must(t, b.React(soon(t), direct, first.ID, "👍", false))
+	must(t, b.Messages().React(soon(t), direct, first.ID, "👍", false))
 	must(t, b.WaitUntilSent(soon(t), direct))
-	got, err := b.Message(direct, first.ID)
+	got, err := b.Messages().Message(direct, first.ID)
 	must(t, err)
 	if got.Text != marks["edit"] || len(got.Attachments) != 1 {
 		t.Fatalf("the scenario did not work: %+v", got)
 	}
-	path, err := b.Save(soon(t), direct, first.ID, got.Attachments[0].Index, filepath.Join(dir, "saved"))
+	path, err := b.Files().Save(soon(t), direct, first.ID, got.Attachments[0].Index, filepath.Join(dir, "saved"))
 	must(t, err)
 	if !strings.Contains(path, marks["file name"]) {
 		t.Fatalf("saved as %s", path)
@@ -191,13 +193,13 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 	reportsAndTyping(t, a, b, direct, first.ID)
 	group, err := a.CreateGroup(soon(t), marks["title"], []account.Address{b.Address()})
 	must(t, err)
-	must(t, a.Rename(soon(t), group, marks["new title"]))
+	must(t, a.Groups().Rename(soon(t), group, marks["new title"]))
 	must(t, a.WaitUntilSent(soon(t), group))
 	eventually(t, func() error {
 		_, err := b.Find(marks["new title"])
 		return err
 	})
-	must(t, a.Delete(soon(t), direct, first.ID))
+	must(t, a.Messages().Delete(soon(t), direct, first.ID))
 	must(t, a.WaitUntilSent(soon(t), direct))
 	must(t, b.Leave(soon(t), group))
 	must(t, b.WaitUntilSent(soon(t), group))
@@ -205,12 +207,12 @@ func scenario(t *testing.T, host string, transport client.Transport, dir string)
 
 // reportsAndTyping has alice read in the end that bob read something, bob see
 // her type, and her see what the server knows.
-func reportsAndTyping(t *testing.T, a, b *person, direct client.ConversationID, said content.MessageID) {
+func reportsAndTyping(t *testing.T, a, b *person, direct chat.ConversationID, said content.MessageID) {
 	t.Helper()
 	must(t, b.MarkRead(soon(t), direct))
 	eventually(t, func() error {
-		m, err := a.Message(direct, said)
-		if err == nil && (m.State != client.StateRead || m.Delivered != 1 || m.Read != 1) {
+		m, err := a.Messages().Message(direct, said)
+		if err == nil && (m.State != chat.StateRead || m.Delivered != 1 || m.Read != 1) {
 			err = fmt.Errorf("the message is %v: %d have it, %d read it", m.State, m.Delivered, m.Read)
 		}
 		return err
@@ -223,7 +225,7 @@ func reportsAndTyping(t *testing.T, a, b *person, direct client.ConversationID, 
 		}
 		return nil
 	})
-	whole, err := a.Disclosure(soon(t))
+	whole, err := a.Account().Disclosure(soon(t))
 	must(t, err)
 	if !bytes.Contains(whole, []byte(a.Address().String())) {
 		t.Errorf("what the server knows: %s", whole)
@@ -231,7 +233,7 @@ func reportsAndTyping(t *testing.T, a, b *person, direct client.ConversationID, 
 }
 
 // storedPerson is a person whose profile lies in a file.
-func storedPerson(t *testing.T, host, name string, transport client.Transport, dir string) *person {
+func storedPerson(t *testing.T, host, name string, transport backend.Transport, dir string) *person {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(dir, "profiles"), 0o700))
 	store, err := sqlite.Open(filepath.Join(dir, "profiles", name+".db"))

@@ -6,12 +6,12 @@ import (
 	"crypto/ed25519"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // ask sends a request in the raw protocol and waits until it is answered.
-func ask(t *testing.T, conn client.Conn, id uint64, op protocol.Op, body protocol.Body) {
+func ask(t *testing.T, conn backend.Conn, id uint64, op protocol.Op, body protocol.Body) {
 	t.Helper()
 	b, err := protocol.Append(nil, protocol.KindRequest, id, uint16(op), body)
 	must(t, err)

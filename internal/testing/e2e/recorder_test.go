@@ -8,14 +8,14 @@ import (
 	"io"
 	"sync"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // A recorder is a transport that keeps a copy of all that passes, as the server
 // gets it and as it sends it.
 type recorder struct {
-	client.Transport
+	backend.Transport
 	mu       sync.Mutex // guards what follows
 	sent     [][]byte   // WebSocket messages to the server
 	received [][]byte   // and from it
@@ -48,13 +48,13 @@ func (c *recorder) all() []byte {
 	return out
 }
 
-func (c *recorder) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (c *recorder) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	conn, err := c.Transport.Dial(ctx, host)
 	return captureConn{conn, c}, err
 }
 
 type captureConn struct {
-	client.Conn
+	backend.Conn
 	c *recorder
 }
 
@@ -69,10 +69,10 @@ func (c captureConn) Write(ctx context.Context, b []byte) error {
 	return c.Conn.Write(ctx, b)
 }
 
-func (c *recorder) Blobs(host string) client.Blobs { return captureBlobs{c.Transport.Blobs(host), c} }
+func (c *recorder) Blobs(host string) backend.Blobs { return captureBlobs{c.Transport.Blobs(host), c} }
 
 type captureBlobs struct {
-	client.Blobs
+	backend.Blobs
 	c *recorder
 }
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/internal/testing/cddlcheck"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -19,13 +19,13 @@ import (
 
 // A witness is a transport that shows every frame to the schema's recorder.
 type witness struct {
-	client.Transport
+	backend.Transport
 	t     *testing.T
 	seen  *cddlcheck.Recorder
 	conns atomic.Int64
 }
 
-func (w *witness) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (w *witness) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	conn, err := w.Transport.Dial(ctx, host)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (w *witness) Dial(ctx context.Context, host string) (client.Conn, error) {
 }
 
 type witnessConn struct {
-	client.Conn
+	backend.Conn
 	w    *witness
 	name string
 }
@@ -64,10 +64,10 @@ func TestTrafficFollowsTheSchema(t *testing.T) {
 	scenario(t, s.Host, w, t.TempDir())
 	stranger := newPerson(t, s.Host, "carol", w)
 	t.Cleanup(stranger.Close)
-	if _, err := stranger.Resolve(soon(t), account.Address{Name: "nobody", Host: s.Host}); !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
+	if _, err := stranger.People().Resolve(soon(t), account.Address{Name: "nobody", Host: s.Host}); !errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := stranger.WakeKey(soon(t)); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+	if _, err := stranger.Account().WakeKey(soon(t)); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
 		t.Errorf("a server that wakes nobody: %v", err)
 	}
 	samples := w.seen.Samples()

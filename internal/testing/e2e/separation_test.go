@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -22,13 +23,13 @@ import (
 
 // A ledger is a transport that notes what is asked for on each connection.
 type ledger struct {
-	client.Transport
+	backend.Transport
 	mu    sync.Mutex // guards conns and what they noted
 	conns []*notedConn
 }
 
 type notedConn struct {
-	client.Conn
+	backend.Conn
 	l        *ledger
 	host     string
 	ops      []protocol.Op
@@ -36,7 +37,7 @@ type notedConn struct {
 	channels map[protocol.ChannelID]bool
 }
 
-func (l *ledger) Dial(ctx context.Context, host string) (client.Conn, error) {
+func (l *ledger) Dial(ctx context.Context, host string) (backend.Conn, error) {
 	c, err := l.Transport.Dial(ctx, host)
 	if err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func TestNoConnectionTiesAccountsToChannels(t *testing.T) {
 	for i, p := range []*person{alice, bob, carol, dave} {
 		p.say(id, fmt.Sprint("text ", i))
 	}
-	must(t, alice.AddMembers(soon(t), id, []account.Address{eve.Address()}))
+	must(t, alice.Groups().Add(soon(t), id, []account.Address{eve.Address()}))
 	must(t, alice.WaitUntilSent(soon(t), id))
 	eve.accept()
 	eve.say(id, "text 4")

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // flows are what people do, in every engine alike.
@@ -17,7 +17,7 @@ var flows = []struct {
 	name string
 	run  func(t *testing.T, w *town, e Engine)
 }{
-	{"chat", chat},
+	{"chat", talk},
 	{"first contact", firstContact},
 	{"files", files},
 	{"offline", offline},
@@ -43,7 +43,7 @@ func TestFlows(t *testing.T) {
 
 // An account without a passphrase talks, and everything is there after a reload
 // and after a while without a page.
-func chat(t *testing.T, w *town, e Engine) {
+func talk(t *testing.T, w *town, e Engine) {
 	ted, ana := w.friend("ted"), w.visit(e)
 	ana.creates("")
 	ana.writesTo(ted, "Hello Ted")
@@ -99,7 +99,7 @@ func files(t *testing.T, w *town, e Engine) {
 	if outlives := e.Name == "Chromium"; asks == outlives {
 		t.Errorf("leaving while a file is being stored is asked for: %t", asks)
 	}
-	m := ted.reads(id, "the file", func(m client.Message) bool { return len(m.Attachments) == 1 })
+	m := ted.reads(id, "the file", func(m chat.Message) bool { return len(m.Attachments) == 1 })
 	r, size, err := ted.OpenAttachment(t.Context(), id, m.ID, 0)
 	must(t, err)
 	defer func() { _ = r.Close() }()
@@ -108,7 +108,7 @@ func files(t *testing.T, w *town, e Engine) {
 	if size != int64(len(content)) || !bytes.Equal(got, content) {
 		t.Errorf("the file arrived with %d bytes, not as it was", size)
 	}
-	_, err = ted.Send(t.Context(), id, client.Draft{Text: "back to you", Files: []string{path}})
+	_, err = ted.Send(t.Context(), id, chat.Draft{Text: "back to you", Files: []string{path}})
 	must(t, err)
 	ana.reads("back to you")
 	// What is saved is what the page makes a link to.

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // photo returns a picture as cameras make them: no two points are alike.
@@ -47,7 +47,7 @@ func photos(t *testing.T, w *town, e Engine) {
 	must(t, ana.Choose(`input[accept="image/*"]`, path))
 	ana.until(`document.querySelector(".card img")`)
 	ana.click("button", "Send")
-	m := ted.reads(id, "the picture", func(m client.Message) bool { return len(m.Attachments) == 1 })
+	m := ted.reads(id, "the picture", func(m chat.Message) bool { return len(m.Attachments) == 1 })
 	if a := m.Attachments[0]; a.Type == "image/png" || a.Size > int64(len(original)) {
 		t.Errorf("a photo of %d bytes became %s of %d", len(original), a.Type, a.Size)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -67,13 +68,13 @@ func (w *town) friend(name string) friend {
 	c, err := client.Open(cfg)
 	must(w.t, err)
 	w.t.Cleanup(c.Close)
-	must(w.t, c.Register(w.t.Context()))
+	must(w.t, c.Account().Register(w.t.Context()))
 	must(w.t, c.ConnectAll())
 	return friend{c, w.t}
 }
 
 // accepts takes the first request.
-func (f friend) accepts() (id client.ConversationID) {
+func (f friend) accepts() (id chat.ConversationID) {
 	f.t.Helper()
 	eventually(f.t, "the request", func() bool {
 		all, err := f.Conversations()
@@ -88,11 +89,11 @@ func (f friend) accepts() (id client.ConversationID) {
 }
 
 // reads waits for a message that fits, and returns it.
-func (f friend) reads(in client.ConversationID, what string, fits func(client.Message) bool) (found client.Message) {
+func (f friend) reads(in chat.ConversationID, what string, fits func(chat.Message) bool) (found chat.Message) {
 	f.t.Helper()
 	eventually(f.t, what, func() bool {
 		there := false
-		must(f.t, f.History(in, func(m client.Message) bool {
+		must(f.t, f.Messages().History(in, func(m chat.Message) bool {
 			if m.Notice == nil && fits(m) {
 				found, there = m, true
 			}
@@ -104,14 +105,14 @@ func (f friend) reads(in client.ConversationID, what string, fits func(client.Me
 }
 
 // hears waits for a text.
-func (f friend) hears(in client.ConversationID, text string) {
+func (f friend) hears(in chat.ConversationID, text string) {
 	f.t.Helper()
-	f.reads(in, text, func(m client.Message) bool { return !m.Own && m.Text == text })
+	f.reads(in, text, func(m chat.Message) bool { return !m.Own && m.Text == text })
 }
 
-func (f friend) says(in client.ConversationID, text string) {
+func (f friend) says(in chat.ConversationID, text string) {
 	f.t.Helper()
-	_, err := f.Send(f.t.Context(), in, client.Draft{Text: text})
+	_, err := f.Send(f.t.Context(), in, chat.Draft{Text: text})
 	must(f.t, err)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
@@ -50,7 +51,7 @@ func (w *town) correspondent(t *testing.T, name string) *correspondent {
 	must(t, err)
 	secret.Erase()
 	c.comesBack()
-	must(t, c.Register(t.Context()))
+	must(t, c.Account().Register(t.Context()))
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -68,13 +69,13 @@ func (c *correspondent) comesBack() {
 }
 
 // conversation waits for one of a title that is active, and returns it.
-func (c *correspondent) conversation(title string) (id client.ConversationID) {
+func (c *correspondent) conversation(title string) (id chat.ConversationID) {
 	c.t.Helper()
 	eventually(c.t, c.name+"'s conversation "+title, func() bool {
 		all, err := c.Conversations()
 		must(c.t, err)
 		for _, one := range all {
-			if c.titleOf(one) == title && one.Status == client.StatusActive {
+			if c.titleOf(one) == title && one.Status == chat.StatusActive {
 				id = one.ID
 				return true
 			}
@@ -84,11 +85,11 @@ func (c *correspondent) conversation(title string) (id client.ConversationID) {
 	return id
 }
 
-func (c *correspondent) titleOf(conv client.Conversation) string {
+func (c *correspondent) titleOf(conv chat.Conversation) string {
 	if conv.Group {
 		return conv.Title
 	}
-	name, err := c.NameOf(conv.Peer)
+	name, err := c.People().NameOf(conv.Peer)
 	must(c.t, err)
 	return name
 }
@@ -100,7 +101,7 @@ func (c *correspondent) accepts(title string) {
 		all, err := c.Conversations()
 		must(c.t, err)
 		for _, one := range all {
-			if c.titleOf(one) == title && one.Status == client.StatusRequest {
+			if c.titleOf(one) == title && one.Status == chat.StatusRequest {
 				must(c.t, c.Accept(c.t.Context(), one.ID))
 				return true
 			}
@@ -113,12 +114,12 @@ func (c *correspondent) accepts(title string) {
 func (c *correspondent) says(title, text string) {
 	c.t.Helper()
 	id := c.conversation(title)
-	m, err := c.Send(c.t.Context(), id, client.Draft{Text: text})
+	m, err := c.Send(c.t.Context(), id, chat.Draft{Text: text})
 	must(c.t, err)
 	eventually(c.t, c.name+"'s message "+text, func() bool {
-		got, err := c.Message(id, m.ID)
+		got, err := c.Messages().Message(id, m.ID)
 		must(c.t, err)
-		return got.State == client.StateSent
+		return got.State == chat.StateSent
 	})
 }
 
@@ -138,7 +139,7 @@ func (c *correspondent) count(title, text string) (n int) {
 		if c.titleOf(one) != title {
 			continue
 		}
-		must(c.t, c.History(one.ID, func(m client.Message) bool {
+		must(c.t, c.Messages().History(one.ID, func(m chat.Message) bool {
 			if m.Text == text {
 				n++
 			}
@@ -231,17 +232,17 @@ func (p *person) onlySent(title, text string) {
 func (c *correspondent) registersAgain() {
 	c.t.Helper()
 	c.comesBack()
-	if err := c.Register(c.t.Context()); !errors.Is(err, client.ErrNoAccount) {
+	if err := c.Account().Register(c.t.Context()); !errors.Is(err, chat.ErrNoAccount) {
 		c.t.Fatalf("%s is told %v", c.name, err)
 	}
-	must(c.t, c.RegisterAgain(c.t.Context(), ""))
+	must(c.t, c.Account().RegisterAgain(c.t.Context(), ""))
 }
 
 // message returns the one of a text.
-func (c *correspondent) message(title, text string) (id client.ConversationID, found client.Message) {
+func (c *correspondent) message(title, text string) (id chat.ConversationID, found chat.Message) {
 	c.t.Helper()
 	id = c.conversation(title)
-	must(c.t, c.History(id, func(m client.Message) bool {
+	must(c.t, c.Messages().History(id, func(m chat.Message) bool {
 		if m.Text == text {
 			found = m
 		}
@@ -256,8 +257,8 @@ func (c *correspondent) hasFile(title, path string) {
 	want, err := os.ReadFile(path)
 	must(c.t, err)
 	id := c.conversation(title)
-	var with []client.Message
-	must(c.t, c.History(id, func(m client.Message) bool {
+	var with []chat.Message
+	must(c.t, c.Messages().History(id, func(m chat.Message) bool {
 		if len(m.Attachments) > 0 {
 			with = append(with, m)
 		}
@@ -266,7 +267,7 @@ func (c *correspondent) hasFile(title, path string) {
 	if len(with) != 1 {
 		c.t.Fatalf("%s has %d files", c.name, len(with))
 	}
-	saved, err := c.Save(c.t.Context(), id, with[0].ID, with[0].Attachments[0].Index, c.t.TempDir())
+	saved, err := c.Files().Save(c.t.Context(), id, with[0].ID, with[0].Attachments[0].Index, c.t.TempDir())
 	must(c.t, err)
 	got, err := os.ReadFile(saved)
 	must(c.t, err)

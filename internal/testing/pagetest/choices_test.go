@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // rows are the names in the list, from above.
@@ -132,12 +132,12 @@ func TestMessagesDisappear(t *testing.T) {
 	group, err := ted.CreateGroup(t.Context(), "Sand", []account.Address{{Name: "ana", Host: w.Host}, {Name: "bea", Host: w.Host}})
 	must(t, err)
 	must(t, ted.WaitUntilSent(t.Context(), group))
-	_, err = ted.Send(t.Context(), group, client.Draft{Text: "Welcome to the beach"})
+	_, err = ted.Send(t.Context(), group, chat.Draft{Text: "Welcome to the beach"})
 	must(t, err)
 	for _, p := range []*person{ana, bea} {
 		p.joins("Sand", "Welcome to the beach")
 	}
-	_, err = ted.Send(t.Context(), group, client.Draft{Text: "written in the sand", Expire: 8 * time.Second})
+	_, err = ted.Send(t.Context(), group, chat.Draft{Text: "written in the sand", Expire: 8 * time.Second})
 	must(t, err)
 	for _, p := range []*person{ana, bea} {
 		p.reads("written in the sand")

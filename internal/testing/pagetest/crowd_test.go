@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -36,7 +37,7 @@ func (w *town) absent(t *testing.T, n int) []account.Address {
 				return
 			}
 			defer c.Close()
-			c.ConnectMailbox()
+			c.Account().Connect()
 			if err := c.Sync(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -51,12 +52,12 @@ func TestCrowdedGroup(t *testing.T) {
 	const size = 60
 	w := newTown(t)
 	ana, ted := w.settle(t, phone, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Ted"))
+	must(t, ted.Account().SetProfile(t.Context(), "Ted"))
 	people := append(w.absent(t, size-2), account.Address{Name: "ana", Host: w.Host})
 	id, err := ted.CreateGroup(t.Context(), "Everybody", people)
 	must(t, err)
 	must(t, ted.WaitUntilSent(t.Context(), id))
-	_, err = ted.Send(t.Context(), id, client.Draft{Text: "Welcome, all of you"})
+	_, err = ted.Send(t.Context(), id, chat.Draft{Text: "Welcome, all of you"})
 	must(t, err)
 	ana.Click("button", "Requests")
 	ana.Click("link", "Everybody")
@@ -66,7 +67,7 @@ func TestCrowdedGroup(t *testing.T) {
 	ana.say("So many of us")
 	eventually(t, "the answer", func() bool {
 		found := false
-		must(t, ted.History(id, func(m client.Message) bool {
+		must(t, ted.Messages().History(id, func(m chat.Message) bool {
 			found = found || m.Text == "So many of us"
 			return !found
 		}))
@@ -110,7 +111,7 @@ func TestLongHistoryKeepsItsPlace(t *testing.T) {
 	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
 	for i := range messages {
-		_, err := ted.Send(t.Context(), with, client.Draft{Text: fmt.Sprintf("Number %d.", i)})
+		_, err := ted.Send(t.Context(), with, chat.Draft{Text: fmt.Sprintf("Number %d.", i)})
 		must(t, err)
 	}
 	ana.Click("button", "Requests")

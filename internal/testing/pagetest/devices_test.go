@@ -85,7 +85,7 @@ func TestScannedCodeOfOthers(t *testing.T) {
 	ana.Allow("camera")
 	ana.meet(bea)
 	ana.verifies("Bea")
-	theirs, _, err := cid.Safety(t.Context(), account.Address{Name: "bea", Host: w.Host})
+	theirs, _, err := cid.People().Safety(t.Context(), account.Address{Name: "bea", Host: w.Host})
 	must(t, err)
 	filmText(t, theirs.Code())
 	ana.Click("button", "Scan their code")

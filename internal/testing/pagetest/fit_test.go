@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -73,10 +73,10 @@ func (p *person) fits(name string) {
 func TestLargestTextOnSmallestScreen(t *testing.T) {
 	w := newTown(t)
 	ana, ted := w.settle(t, phoneLight, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))
+	must(t, ted.Account().SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))
 	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
-	_, err = ted.Send(t.Context(), with, client.Draft{Text: "Hello ana"})
+	_, err = ted.Send(t.Context(), with, chat.Draft{Text: "Hello ana"})
 	must(t, err)
 	ana.Click("button", "Requests")
 	ana.Click("link", "Wolfgang")

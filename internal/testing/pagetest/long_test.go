@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/performance"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -87,15 +87,15 @@ func TestLongTextsAreCut(t *testing.T) {
 	id := accepts(t, ted)
 	long := func(n int) string {
 		start := fmt.Sprintf("Text %d. ", n)
-		return start + strings.Repeat("lorem **ipsum** dolor sit amet\n", client.MaxText)[:client.MaxText-len(start)-5] + " end."
+		return start + strings.Repeat("lorem **ipsum** dolor sit amet\n", chat.MaxText)[:chat.MaxText-len(start)-5] + " end."
 	}
-	_, err := ted.Send(t.Context(), id, client.Draft{Text: long(0)})
+	_, err := ted.Send(t.Context(), id, chat.Draft{Text: long(0)})
 	must(t, err)
 	ana.reads("Text 0.")
 	browsertest.Call(ana.Page, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"})
 	memory, worst, all := 0.0, 0.0, ana.busy()
 	for n := 1; n <= messages; n++ {
-		_, err := ted.Send(t.Context(), id, client.Draft{Text: long(n)})
+		_, err := ted.Send(t.Context(), id, chat.Draft{Text: long(n)})
 		must(t, err)
 		for range 10 { // what happened since the answer before is one task, or some
 			now := ana.busy()
@@ -113,7 +113,7 @@ func TestLongTextsAreCut(t *testing.T) {
 		}
 	}
 	t.Logf("%d texts of %d bytes: at most %.0f ms of work between two answers of its thread (allowed: %d), renderer %.0f MiB (allowed: %d)",
-		messages, client.MaxText, worst, worstTask, memory, mostMemory)
+		messages, chat.MaxText, worst, worstTask, memory, mostMemory)
 	if worst > worstTask || memory > mostMemory {
 		t.Error("the page stood still, or took too much")
 	}

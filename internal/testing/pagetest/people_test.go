@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/memory"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
@@ -268,13 +268,13 @@ func (w *town) terminal(t *testing.T, name string) *client.Client {
 	c, err := client.Open(cfg)
 	must(t, err)
 	t.Cleanup(c.Close)
-	must(t, c.Register(t.Context()))
+	must(t, c.Account().Register(t.Context()))
 	must(t, c.ConnectAll())
 	return c
 }
 
 // accepts takes the first request that somebody gets.
-func accepts(t *testing.T, c *client.Client) (id client.ConversationID) {
+func accepts(t *testing.T, c *client.Client) (id chat.ConversationID) {
 	t.Helper()
 	eventually(t, "the request", func() bool {
 		all, err := c.Conversations()

@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -58,12 +59,12 @@ func photo(t *testing.T, width, height int) []byte {
 
 // got waits until a message with so many attachments has come, and returns
 // their names and bytes.
-func got(t *testing.T, c *client.Client, conv client.ConversationID, text string) (names []string, files [][]byte) {
+func got(t *testing.T, c *client.Client, conv chat.ConversationID, text string) (names []string, files [][]byte) {
 	t.Helper()
-	var found client.Message
+	var found chat.Message
 	eventually(t, text, func() bool {
 		ok := false
-		must(t, c.History(conv, func(m client.Message) bool {
+		must(t, c.Messages().History(conv, func(m chat.Message) bool {
 			if m.Text == text {
 				found, ok = m, true
 			}
@@ -72,7 +73,7 @@ func got(t *testing.T, c *client.Client, conv client.ConversationID, text string
 		return ok
 	})
 	for _, a := range found.Attachments {
-		r, _, err := c.OpenAttachment(t.Context(), conv, found.ID, a.Index)
+		r, _, err := c.Files().Open(t.Context(), conv, found.ID, a.Index)
 		must(t, err)
 		b, err := io.ReadAll(r)
 		must(t, err)

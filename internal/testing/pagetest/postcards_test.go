@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -59,27 +60,27 @@ func (p *tour) evening() {
 	p.tells("Wonderful. Bring them on Sunday")
 	group, err := p.bea.CreateGroup(ctx, "Sunday walks", []account.Address{p.self(), jonas.Address(), ines.Address()})
 	must(t, err)
-	says := func(who *client.Client, d client.Draft) {
+	says := func(who *client.Client, d chat.Draft) {
 		eventually(t, "the group", func() bool { _, err := who.Conversation(group); return err == nil })
 		_ = who.Accept(ctx, group) // who founded it needs not
 		_, err := who.Send(ctx, group, d)
 		must(t, err)
 	}
-	lake, err := p.bea.Attach(ctx, "lake-900x600.png", "image/png", bytes.NewReader(landscape(900, 600, 200)))
+	lake, err := p.bea.Files().Attach(ctx, "lake-900x600.png", "image/png", bytes.NewReader(landscape(900, 600, 200)))
 	must(t, err)
-	says(p.bea, client.Draft{Text: "This is where we could go on Sunday", Attached: []client.FileID{lake}})
+	says(p.bea, chat.Draft{Text: "This is where we could go on Sunday", Attached: []chat.FileID{lake}})
 	p.Click("link", "Sunday walks")
 	p.reads("where we could go")
 	p.Click("button", "Actions")
 	p.Click("menuitem", "Pin")
 	p.sees(".picture img")
-	says(jonas, client.Draft{Text: "What a place. I bring bread and *too much* cheese"})
+	says(jonas, chat.Draft{Text: "What a place. I bring bread and *too much* cheese"})
 	p.reads("What a place")
 	p.act("where we could go", "❤️")
 	p.act("What a place", "Reply")
 	p.tells("There is never too much")
 	p.tells("Ten o'clock at the station?")
-	says(ines, client.Draft{Text: "Ten is good"})
+	says(ines, chat.Draft{Text: "Ten is good"})
 	p.reads("Ten is good")
 	p.hears(ines, "Shall I take your bicycle along?", "There is room for two")
 	p.shows("There is room")

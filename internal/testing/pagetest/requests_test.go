@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -25,7 +25,7 @@ func TestRequests(t *testing.T) {
 			ana, eve, ted := w.settle(t, screens[0], "ana", ""), w.settle(t, screens[1], "eve", ""), w.terminal(t, "ted")
 			with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 			must(t, err)
-			_, err = ted.Send(t.Context(), with, client.Draft{Text: "buy my boat"})
+			_, err = ted.Send(t.Context(), with, chat.Draft{Text: "buy my boat"})
 			must(t, err)
 			ana.Click("button", "Requests")
 			ana.Click("link", "ted@")
@@ -51,7 +51,7 @@ func TestRequests(t *testing.T) {
 				t.Error("who was blocked is still heard")
 			}
 			// Who was declined is not told, and not heard.
-			_, err = ted.Send(t.Context(), with, client.Draft{Text: "a cheaper boat"})
+			_, err = ted.Send(t.Context(), with, chat.Draft{Text: "a cheaper boat"})
 			must(t, err)
 			must(t, ted.WaitUntilSent(t.Context(), with))
 			if ana.holds("a cheaper boat") {

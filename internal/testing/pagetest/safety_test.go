@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 	"github.com/securecrypt/securecrypt/server"
 )
@@ -46,12 +46,12 @@ func TestHostileMessages(t *testing.T) {
 	ana, eve := w.settle(t, phone, "ana", ""), w.terminal(t, "eve")
 	with, err := eve.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
-	must(t, eve.SetProfile(t.Context(), "<b>Eve</b>"))
+	must(t, eve.Account().SetProfile(t.Context(), "<b>Eve</b>"))
 	for _, text := range hostile {
-		_, err := eve.Send(t.Context(), with, client.Draft{Text: text})
+		_, err := eve.Send(t.Context(), with, chat.Draft{Text: text})
 		must(t, err)
 	}
-	_, err = eve.Send(t.Context(), with, client.Draft{Text: "the end"})
+	_, err = eve.Send(t.Context(), with, chat.Draft{Text: "the end"})
 	must(t, err)
 	ana.Click("button", "Requests")
 	ana.Click("link", "Eve") // once the name has come, in place of the address

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // inView is whether what a CSS selector finds, with a text, is on the screen.
@@ -36,7 +36,7 @@ func TestSearchAndPlaces(t *testing.T) {
 			must(t, err)
 			tell := func(text string) {
 				t.Helper()
-				_, err := ted.Send(t.Context(), with, client.Draft{Text: text})
+				_, err := ted.Send(t.Context(), with, chat.Draft{Text: text})
 				must(t, err)
 			}
 			for i := range messages {

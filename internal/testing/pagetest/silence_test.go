@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // row is the text of the list's row of a conversation.
@@ -172,7 +173,7 @@ func TestJoinersTellTheirNames(t *testing.T) {
 	bea.Await("link", "Choir")
 	accepts(t, ted)
 	eventually(t, "bea's name", func() bool {
-		name, err := ted.NameOf(account.Address{Name: "bea", Host: w.Host})
+		name, err := ted.People().NameOf(account.Address{Name: "bea", Host: w.Host})
 		must(t, err)
 		return name == "Bea"
 	})
@@ -200,7 +201,7 @@ func TestBackAfterAccepting(t *testing.T) {
 		ana, ted := w.settle(t, s, "ana", ""), w.terminal(t, "ted")
 		with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 		must(t, err)
-		_, err = ted.Send(t.Context(), with, client.Draft{Text: "hello"})
+		_, err = ted.Send(t.Context(), with, chat.Draft{Text: "hello"})
 		must(t, err)
 		ana.Click("button", "Requests")
 		ana.Click("link", "ted@")
@@ -228,7 +229,7 @@ func TestManyRequests(t *testing.T) {
 		all = append(all, c)
 		with, err := c.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 		must(t, err)
-		_, err = c.Send(t.Context(), with, client.Draft{Text: "buy my boat"})
+		_, err = c.Send(t.Context(), with, chat.Draft{Text: "buy my boat"})
 		must(t, err)
 	}
 	ana.Until(row("Requests") + `.endsWith("2")`)
@@ -259,14 +260,14 @@ func TestManyRequests(t *testing.T) {
 func TestNewNameIsShownAtOnce(t *testing.T) {
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
-	must(t, ted.SetProfile(t.Context(), "Ted"))
+	must(t, ted.Account().SetProfile(t.Context(), "Ted"))
 	id, err := ted.CreateGroup(t.Context(), "Choir", []account.Address{{Name: "ana", Host: w.Host}})
 	must(t, err)
-	_, err = ted.Send(t.Context(), id, client.Draft{Text: "hello"})
+	_, err = ted.Send(t.Context(), id, chat.Draft{Text: "hello"})
 	must(t, err)
 	ana.joins("Choir", "hello")
 	ana.Until(`document.querySelector(".author").innerText === "Ted"`)
-	must(t, ted.SetProfile(t.Context(), "Theodore"))
+	must(t, ted.Account().SetProfile(t.Context(), "Theodore"))
 	ana.Until(`document.querySelector(".author").innerText === "Theodore"`)
 	ana.Until(row("Choir") + `.includes("Theodore:")`)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 )
 
 // Two people with browsers meet and talk, with all that belongs to it.
@@ -49,7 +49,7 @@ func TestTerminalAndPage(t *testing.T) {
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
 	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
 	must(t, err)
-	m, err := ted.Send(t.Context(), with, client.Draft{Text: "from the terminal"})
+	m, err := ted.Send(t.Context(), with, chat.Draft{Text: "from the terminal"})
 	must(t, err)
 	ana.Click("button", "Requests")
 	ana.Click("link", "ted@")
@@ -58,15 +58,15 @@ func TestTerminalAndPage(t *testing.T) {
 	ana.say("from the page")
 	eventually(t, "the answer", func() bool {
 		found := false
-		must(t, ted.History(with, func(m client.Message) bool {
+		must(t, ted.Messages().History(with, func(m chat.Message) bool {
 			found = found || m.Text == "from the page"
 			return true
 		}))
 		return found
 	})
-	must(t, ted.React(t.Context(), with, m.ID, "👍", false))
+	must(t, ted.Messages().React(t.Context(), with, m.ID, "👍", false))
 	ana.reads("👍")
-	must(t, ted.Delete(t.Context(), with, m.ID))
+	must(t, ted.Messages().Delete(t.Context(), with, m.ID))
 	ana.reads("This message was deleted")
 }
 

@@ -136,7 +136,7 @@ func (p *tour) troubled() {
 	p.shows("You blocked Tom.")
 	p.at(strings.TrimSuffix(browsertest.Eval[string](p.Page, place), "/info"))
 	p.look("blocked")
-	must(p.t, p.bea.RemoveMembers(p.t.Context(), p.circle, []account.Address{p.self()}))
+	must(p.t, p.bea.Groups().Remove(p.t.Context(), p.circle, []account.Address{p.self()}))
 	p.at("/")
 	p.Click("link", "The Reading Circle")
 	p.shows("You were removed from this group.")

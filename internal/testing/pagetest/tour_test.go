@@ -15,6 +15,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -25,7 +26,7 @@ type tour struct {
 	look func(name string) // is told what the page shows now
 	bea  *client.Client
 	// circle is a group that bea owns.
-	circle client.ConversationID
+	circle chat.ConversationID
 	file   string // a picture on disk
 	// beside is one more tab, which keeps the profile open while the first is loaded anew.
 	beside *browsertest.Page
@@ -96,19 +97,19 @@ func (p *tour) tells(text string) {
 func (p *tour) neighbour(name, profile string) *client.Client {
 	p.t.Helper()
 	c := p.town.terminal(p.t, name)
-	must(p.t, c.SetProfile(p.t.Context(), profile))
+	must(p.t, c.Account().SetProfile(p.t.Context(), profile))
 	return c
 }
 
 func (p *tour) self() account.Address { return account.Address{Name: p.name, Host: p.town.Host} }
 
 // hears has somebody write to the person.
-func (p *tour) hears(from *client.Client, texts ...string) client.ConversationID {
+func (p *tour) hears(from *client.Client, texts ...string) chat.ConversationID {
 	p.t.Helper()
 	conv, err := from.Direct(p.t.Context(), p.self())
 	must(p.t, err)
 	for _, text := range texts {
-		_, err = from.Send(p.t.Context(), conv, client.Draft{Text: text})
+		_, err = from.Send(p.t.Context(), conv, chat.Draft{Text: text})
 		must(p.t, err)
 	}
 	return conv
@@ -159,7 +160,7 @@ func (p *tour) meetPeople() {
 	var err error
 	p.circle, err = p.bea.CreateGroup(ctx, "The Reading Circle", people)
 	must(t, err)
-	_, err = p.bea.Send(ctx, p.circle, client.Draft{Text: "Welcome, everybody. Next book: *The Door*."})
+	_, err = p.bea.Send(ctx, p.circle, chat.Draft{Text: "Welcome, everybody. Next book: *The Door*."})
 	must(t, err)
 	p.at("/")
 	p.Click("link", "The Reading Circle")
@@ -170,7 +171,7 @@ func (p *tour) meetPeople() {
 		c := members[i]
 		eventually(t, "the group", func() bool { _, err := c.Conversation(p.circle); return err == nil })
 		must(t, c.Accept(ctx, p.circle))
-		_, err = c.Send(ctx, p.circle, client.Draft{Text: text})
+		_, err = c.Send(ctx, p.circle, chat.Draft{Text: text})
 		must(t, err)
 		p.reads(text)
 	}
@@ -240,9 +241,9 @@ func (p *tour) conversation() {
 		"| day | what |\n|---|---|\n| Monday | soup |\n| Tuesday | bread |",
 		strings.Repeat("😀🎉🌊", 20), "🌻", hebrewAndArabic)
 	attach := func(text string, files ...attached) {
-		d := client.Draft{Text: text}
+		d := chat.Draft{Text: text}
 		for _, f := range files {
-			id, err := p.bea.Attach(ctx, f.name, f.kind, bytes.NewReader(f.data))
+			id, err := p.bea.Files().Attach(ctx, f.name, f.kind, bytes.NewReader(f.data))
 			must(t, err)
 			d.Attached = append(d.Attached, id)
 		}

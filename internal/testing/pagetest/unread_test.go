@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -20,7 +20,7 @@ func TestUnreadStaysBelowTheView(t *testing.T) {
 	with := accepts(t, ted)
 	ana.at("/")
 	for i := range 45 {
-		_, err := ted.Send(t.Context(), with, client.Draft{Text: fmt.Sprint("new line ", i)})
+		_, err := ted.Send(t.Context(), with, chat.Draft{Text: fmt.Sprint("new line ", i)})
 		must(t, err)
 	}
 	ana.Await("link", "45 unread messages")

@@ -15,7 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/storage"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
 )
 
@@ -125,7 +125,7 @@ func TestUploadsAreInterrupted(t *testing.T) {
 		t.Error("what arrived is not what was sent")
 	}
 	ana.Until(`!document.querySelector(".ring") && !document.querySelector('[aria-label="Waiting"]')`)
-	must(t, ted.History(with, func(m client.Message) bool {
+	must(t, ted.Messages().History(with, func(m chat.Message) bool {
 		if m.Text == "this was a mistake" {
 			t.Error("what was cancelled arrived")
 		}

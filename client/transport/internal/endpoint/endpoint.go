@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/securecrypt/securecrypt/client"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -43,14 +43,14 @@ func URL(scheme, host, path string) string {
 func ParseOffset(s string, length int64) (int64, error) {
 	offset, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || offset < 0 || offset > length {
-		return 0, fmt.Errorf("%w: it answered with an offset that cannot be", client.ErrOffline)
+		return 0, fmt.Errorf("%w: it answered with an offset that cannot be", backend.ErrOffline)
 	}
 	return offset, nil
 }
 
 // ErrForeign is for an answer that looks right and has no file in it: something
 // between answered, such as the page on which a network wants people to sign in.
-var ErrForeign = fmt.Errorf("%w: %s", client.ErrOffline, Foreign(200))
+var ErrForeign = fmt.Errorf("%w: %s", backend.ErrOffline, Foreign(200))
 
 // Refusal returns the error that an HTTP answer about a blob stands for, if it
 // is none of the statuses that were expected. body is its beginning, as far as
@@ -69,7 +69,7 @@ func Refusal(status int, contentType, retryAfter string, body []byte) error {
 	case status == 503: // service unavailable
 		return &foreignError{"a proxy says that the server is busy or off", &protocol.Error{Code: protocol.CodeUnavailable, RetryAfter: wait}}
 	}
-	return fmt.Errorf("%w: %s", client.ErrOffline, Foreign(status))
+	return fmt.Errorf("%w: %s", backend.ErrOffline, Foreign(status))
 }
 
 // Foreign says what it means that an HTTP answer with this status came from
@@ -97,13 +97,13 @@ func Foreign(status int) string {
 // takes no connections at the moment.
 func Unconnected(status int, retryAfter string) error {
 	if status != 429 && status != 503 {
-		return fmt.Errorf("%w: %s", client.ErrOffline, Foreign(status))
+		return fmt.Errorf("%w: %s", backend.ErrOffline, Foreign(status))
 	}
 	after := "a minute"
 	if wait := protocol.ParseRetryAfter(retryAfter); wait > 0 {
 		after = wait.String()
 	}
-	return fmt.Errorf("%w: %s; try again in %s", client.ErrTurnedAway, Foreign(status), after)
+	return fmt.Errorf("%w: %s; try again in %s", backend.ErrTurnedAway, Foreign(status), after)
 }
 
 // A foreignError is a refusal by something in front of a server, with words of

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package names
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// DisplayName returns the first non-empty of private name, profile name and
+// address.
+func DisplayName(private, profile, address string) string {
+	return cmp.Or(private, ShownProfile(profile), address)
+}
+
+// Visible is a name that others gave, or nothing if nothing of it can be seen.
+func Visible(name string) string {
+	if strings.ContainsFunc(name, isVisible) {
+		return name
+	}
+	return ""
+}
+
+// ShownProfile is the name that somebody gave themselves as it is shown: it is
+// empty if nothing of it can be seen, or if it looks like an address, which is
+// then shown instead of it.
+func ShownProfile(name string) string {
+	if LooksLikeAddress(name) {
+		return ""
+	}
+	return Visible(name)
+}
+
+// blanks are ranges of letters, marks and symbols that leave nothing on the
+// screen: fillers, selectors of variants, Braille without dots.
+var blanks = [...][2]rune{
+	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2800, 0x2800}, {0x3164, 0x3164},
+	{0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0x1d159, 0x1d159}, {0xe0100, 0xe01ef},
+}
+
+// isVisible reports whether a rune leaves something on the screen. Package
+// strconv has a table of those that may, which is linked anyway.
+func isVisible(r rune) bool {
+	blank := slices.ContainsFunc(blanks[:], func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
+	return r != ' ' && strconv.IsPrint(r) && !blank
+}
+
+// IsBidiControl reports whether a rune changes the direction of the text after
+// it: embeddings, overrides and isolates.
+func IsBidiControl(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }
+
+// atSigns writes the signs that are read as an @ as one.
+var atSigns = strings.NewReplacer("＠", "@", "﹫", "@")
+
+// LooksLikeAddress reports whether a person would read a name or title, as a
+// whole, as an address: name@server, whatever else of it cannot be seen. Where
+// somebody is chosen, such a text is only ever that address; a name or title
+// that looks like one is shown as what it is.
+func LooksLikeAddress(name string) bool {
+	seen := strings.Map(func(r rune) rune {
+		if r == ' ' || isVisible(r) {
+			return r
+		}
+		return -1
+	}, name)
+	before, after, ok := strings.Cut(atSigns.Replace(strings.TrimSpace(seen)), "@")
+	if !ok {
+		return false
+	}
+	local, host := strings.TrimSpace(before), strings.TrimSpace(after)
+	if local == "" || host == "" || strings.ContainsAny(local, " ") || strings.ContainsAny(host, " @") {
+		return false
+	}
+	spaced := local != before || host != after
+	return !spaced || strings.ContainsAny(host, ".:") // "lunch @ noon" is a title
+}
+
+// ShownTitle is how the title of a group is shown: one that looks like an
+// address stands in quotation marks, so that it is not taken for one. It is
+// empty if nothing of the title can be seen.
+func ShownTitle(title string) string {
+	if LooksLikeAddress(title) {
+		return "“" + title + "”"
+	}
+	return Visible(title)
+}

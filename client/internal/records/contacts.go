@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package records
+
+import (
+	"fmt"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/names"
+)
+
+func contactKey(tx *Tx, address string) []byte {
+	return Key(TableContact, tx.Index([]byte(address)))
+}
+
+// LoadContact returns what is known of somebody; of a stranger, the address.
+func LoadContact(tx *Tx, address string) (Contact, error) {
+	rec := Contact{Version: Version, Address: address}
+	_, err := tx.Load(contactKey(tx, address), &rec)
+	return rec, err
+}
+
+// SaveContact keeps what is known of somebody.
+func SaveContact(tx *Tx, rec Contact) error {
+	return tx.Save(contactKey(tx, rec.Address), &rec)
+}
+
+// EnsureContact adds an account to the contacts.
+func EnsureContact(tx *Tx, address string) error {
+	rec, err := LoadContact(tx, address)
+	if err != nil || rec.Known && !rec.Blocked {
+		return err
+	}
+	rec.Known, rec.Blocked = true, false
+	return SaveContact(tx, rec)
+}
+
+// PinChain remembers an account's chain. Once it is known, only a chain that
+// extends it is accepted.
+func PinChain(tx *Tx, chain *account.Chain) error {
+	pinned, err := PinnedChain(tx, chain.Address())
+	if err != nil {
+		return err
+	}
+	if pinned != nil && !chain.Extends(pinned.Head()) {
+		return fmt.Errorf("%w: the server shows another account than before", chat.ErrImpostor)
+	}
+	if pinned != nil && pinned.Head() == chain.Head() {
+		return nil
+	}
+	rec := Chain{Version: Version, Statements: chain.Statements()}
+	return tx.Save(Key(tableChain, tx.Index([]byte(chain.Address().String()))), &rec)
+}
+
+// PinnedChain returns the chain that is remembered of an account, nil if there
+// is none.
+func PinnedChain(tx *Tx, a account.Address) (*account.Chain, error) {
+	var rec Chain
+	ok, err := tx.Load(Key(tableChain, tx.Index([]byte(a.String()))), &rec)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return account.Verify(a, rec.Statements)
+}
+
+// DisplayName returns what to call somebody: the private name, or the name that
+// they chose, or else the address.
+func (r *Contact) DisplayName() string {
+	return names.DisplayName(r.Name, r.verifiedProfileName(), r.Address)
+}
+
+// verifiedProfileName returns the profile name to show: for a verified contact
+// the name at the time of verification, if there was one.
+func (r *Contact) verifiedProfileName() string {
+	if len(r.Verified) > 0 && names.Visible(r.VerifiedProfile) != "" {
+		return r.VerifiedProfile
+	}
+	return r.Profile
+}
+
+// View returns a contact as interfaces see it.
+func (r *Contact) View(tx *Tx) (chat.Contact, error) {
+	c := chat.Contact{Address: Address(r.Address), Name: r.Name, Profile: names.ShownProfile(r.Profile), Blocked: r.Blocked, Verified: r.isVerified(tx)}
+	if len(r.Verified) > 0 {
+		c.VerifiedProfile = names.ShownProfile(r.VerifiedProfile)
+	}
+	conv, err := OpenDirect(tx, r.Address)
+	if conv != nil {
+		c.Conversation = chat.IDOf(conv.Channel)
+	}
+	return c, err
+}
+
+// isVerified reports whether the account is still the one whose safety number
+// was compared. Few are, so the chain is read only for those.
+func (r *Contact) isVerified(tx *Tx) bool {
+	if len(r.Verified) == 0 {
+		return false
+	}
+	chain, err := PinnedChain(tx, Address(r.Address))
+	if err != nil || chain == nil {
+		return false
+	}
+	head := chain.Head()
+	return string(r.Verified) == string(head[:])
+}
+
+type Contact struct {
+	Version  uint8  `cbor:"1,keyasint"`
+	Address  string `cbor:"2,keyasint"`
+	Name     string `cbor:"3,keyasint,omitempty"`
+	Profile  string `cbor:"4,keyasint,omitempty"`
+	Verified []byte `cbor:"5,keyasint,omitempty"` // head of the chain that was verified
+	Blocked  bool   `cbor:"6,keyasint"`
+	Known    bool   `cbor:"7,keyasint"` // this account talked to them or accepted them
+	// VerifiedProfile is Profile as it was when the person was verified; they
+	// are called by it from then on. ToldProfile is the name that the
+	// conversation with them has a notice of.
+	VerifiedProfile string `cbor:"8,keyasint,omitempty"`
+	ToldProfile     string `cbor:"9,keyasint,omitempty"`
+}
+
+type Chain struct {
+	Version    uint8    `cbor:"1,keyasint"`
+	Statements [][]byte `cbor:"2,keyasint"`
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package records
+
+import (
+	"encoding/binary"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// GoneIn returns the epoch in which a conversation was deleted, 0 if it was
+// not.
+func GoneIn(tx *Tx, id CID) (uint64, error) {
+	b, err := tx.Get(Key(TableGone, id[:]))
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// A MemberGeneration is the generation with which a member's device follows the
+// conversation.
+type MemberGeneration struct {
+	Address    string              `cbor:"1,keyasint"`
+	Device     protocol.DeviceID   `cbor:"2,keyasint"`
+	Generation protocol.Generation `cbor:"3,keyasint"`
+}
+
+// An Awaited is a member who was written to and not heard of since. Times are
+// in Unix seconds.
+type Awaited struct {
+	Address string `cbor:"1,keyasint"`
+	Since   int64  `cbor:"2,keyasint"`
+	Next    int64  `cbor:"3,keyasint"` // when their server is asked
+	Checks  uint8  `cbor:"4,keyasint,omitempty"`
+}
+
+type Role struct {
+	Address string    `cbor:"1,keyasint"`
+	Role    chat.Role `cbor:"2,keyasint"`
+}
+
+// IdleCommits counts, by address, the commits without a purpose since the last one
+// that had one. All members count the same, as they follow from the commits
+// alone: who joins does so by a commit with a purpose, where all start to count again.
+type IdleCommits map[string]uint8
+
+// OpenDirect returns the conversation that is meant by the address of a peer,
+// nil if there is none that can go on.
+func OpenDirect(tx *Tx, peer string) (*Conversation, error) {
+	at, err := tx.Get(Key(TableDirect, tx.Index([]byte(peer))))
+	if err != nil || at == nil {
+		return nil, err
+	}
+	var rec Conversation
+	ok, err := tx.Load(Key(TableConversation, at), &rec)
+	if err != nil || !ok || rec.Hidden || rec.Status != chat.StatusActive && rec.Status != chat.StatusRequest {
+		return nil, err
+	}
+	return &rec, nil
+}
+
+// A List is the part of a Conversation that lists of conversations need
+// and the conversation itself does not: what is copied here, to be found
+// without searching, and what this account chose for itself.
+type List struct {
+	// Last is the newest message that may be seen.
+	Last *Preview `cbor:"40,keyasint,omitempty"`
+	// Members counts the accounts in it, this one included.
+	Members uint64 `cbor:"41,keyasint,omitempty"`
+	// MentionedAt is the order of the newest message that mentions this
+	// account.
+	MentionedAt uint64 `cbor:"43,keyasint,omitempty"`
+	Pinned      bool   `cbor:"44,keyasint,omitempty"`
+	Archived    bool   `cbor:"45,keyasint,omitempty"`
+	MutedUntil  int64  `cbor:"46,keyasint,omitempty"` // Unix milliseconds
+	Draft       string `cbor:"47,keyasint,omitempty"`
+	DraftReply  []byte `cbor:"48,keyasint,omitempty"` // content.MessageID
+	// Hidden: it was deleted, and is followed only until it can go.
+	Hidden bool `cbor:"49,keyasint,omitempty"`
+	// HiddenAt is when it was deleted, in Unix seconds.
+	HiddenAt int64 `cbor:"50,keyasint,omitempty"`
+}
+
+// ReadUpTo returns the order of the newest message that counts as read.
+func (r *Conversation) ReadUpTo() uint64 {
+	if r.Reported == nil {
+		return 0
+	}
+	return r.Reported.Read
+}
+
+type Conversation struct {
+	Version uint8              `cbor:"1,keyasint"`
+	Channel protocol.ChannelID `cbor:"2,keyasint"`
+	Host    string             `cbor:"3,keyasint"`
+	Status  chat.Status        `cbor:"4,keyasint"`
+	Reason  string             `cbor:"5,keyasint,omitempty"`
+	Peer    string             `cbor:"6,keyasint,omitempty"`
+	Inviter string             `cbor:"7,keyasint,omitempty"`
+	// Created: the channel exists on the server.
+	Created bool `cbor:"8,keyasint"`
+	// Cursor is the last entry that was dealt with.
+	Cursor    uint64 `cbor:"9,keyasint"`
+	NextOrder uint64 `cbor:"10,keyasint"` // of messages
+	NextItem  uint64 `cbor:"11,keyasint"` // of outbox and deliveries
+	Unread    uint64 `cbor:"12,keyasint"`
+	Activity  int64  `cbor:"13,keyasint"` // Unix milliseconds
+	// Unconfirmed lists members whose server did not vouch for them yet.
+	Unconfirmed []string `cbor:"14,keyasint,omitempty"`
+	// Gone: this account is no member any more.
+	Gone bool `cbor:"15,keyasint"`
+	// Group, Title and Timer are copies of the group's state, to list
+	// conversations without loading their groups.
+	Group bool   `cbor:"16,keyasint"`
+	Title string `cbor:"17,keyasint,omitempty"`
+	Timer uint32 `cbor:"18,keyasint,omitempty"` // seconds
+	// Epoch is the newest that this device was in. An invitation must lead
+	// beyond it.
+	Epoch uint64 `cbor:"19,keyasint,omitempty"`
+	// Departed lists claims of members who went before their server vouched
+	// for them.
+	Departed []Claim `cbor:"20,keyasint,omitempty"`
+	// Held: there may be something that unconfirmed members said or did.
+	Held bool `cbor:"21,keyasint,omitempty"`
+	// Reported is nil until the conversation is loaded for the first time.
+	Reported *Reported `cbor:"30,keyasint,omitempty"`
+	// Signals counts what was shown since the last own message was encrypted.
+	Signals uint64 `cbor:"31,keyasint,omitempty"`
+	// Tokens is nil if nobody told one.
+	Tokens *WakeTokens `cbor:"32,keyasint,omitempty"`
+	Cause  Cause       `cbor:"33,keyasint,omitempty"` // of Reason
+	// Newcomers: somebody was added by another member since the own name was
+	// told, and does not know it.
+	Newcomers bool `cbor:"34,keyasint,omitempty"`
+	// Idle counts commits without a purpose.
+	Idle IdleCommits `cbor:"35,keyasint,omitempty"`
+	// Mail is nil if no delivery token was told.
+	Mail *MailTold `cbor:"36,keyasint,omitempty"`
+	// Removal is when somebody was removed last, in Unix seconds, 0 if nobody
+	// was. Ending: the channel is to be deleted.
+	Removal int64 `cbor:"37,keyasint,omitempty"`
+	Ending  bool  `cbor:"38,keyasint,omitempty"`
+	// Refused is since when the server does not let this device open the
+	// channel, in Unix seconds, 0 if it does.
+	Refused int64 `cbor:"39,keyasint,omitempty"`
+	// Mark tells the entry at Cursor from others, as mark does; Incarnation is
+	// that of the server when the channel was opened last.
+	Mark        []byte               `cbor:"70,keyasint,omitempty"`
+	Incarnation protocol.Incarnation `cbor:"71,keyasint,omitzero"`
+	// Rewind is nil unless the channel is being read again. Resends counts how
+	// often something was sent again since ResentAt, in Unix seconds.
+	Rewind   *Rewind `cbor:"72,keyasint,omitempty"`
+	ResentAt int64   `cbor:"74,keyasint,omitempty"`
+	Resends  uint8   `cbor:"77,keyasint,omitempty"`
+	// Takeovers is the profile's when this conversation was last up to date.
+	Takeovers uint32 `cbor:"75,keyasint,omitempty"`
+	// Unreadable: the last entries could not be read, which stands in the
+	// history.
+	Unreadable bool `cbor:"76,keyasint,omitempty"`
+	// Awaited are members who were written to and not heard of since,
+	// Generations those of members' devices.
+	Awaited     []Awaited          `cbor:"78,keyasint,omitempty"`
+	Generations []MemberGeneration `cbor:"79,keyasint,omitempty"`
+	// Expected: it is a request in the name of a contact whose chain was not
+	// seen yet, at that contact's server. It is accepted once it is confirmed.
+	Expected bool `cbor:"60,keyasint,omitempty"`
+	// Answered: something came from the peer of a conversation between two.
+	Answered bool `cbor:"90,keyasint,omitempty"`
+	List
+}
+
+// A Claim is what a leaf says about itself.
+type Claim struct {
+	Address string           `cbor:"1,keyasint"`
+	Device  account.DeviceID `cbor:"2,keyasint"`
+	Key     []byte           `cbor:"3,keyasint"`
+}
+
+// A Rewind says that a channel is being read again.
+type Rewind struct {
+	// Since is the epoch in which that begins.
+	Since uint64 `cbor:"1,keyasint"`
+}
+
+// A Stored conversation is a record and its place.
+type Stored struct {
+	K   CID
+	Rec Conversation
+}
