@@ -127,15 +127,15 @@ func hostileEvents(t *testing.T) map[string]chat.Event {
 	}
 	for _, name := range eventTypes(t) {
 		if events[name] == nil {
-			t.Errorf("client.%s is not printed here", name)
+			t.Errorf("chat.%s is not printed here", name)
 		}
 	}
 	return events
 }
 
-// eventTypes returns the types of package client that are events.
+// eventTypes returns the types of package chat that are events.
 func eventTypes(t *testing.T) (all []string) {
-	files, err := filepath.Glob("../../../client/*.go")
+	files, err := filepath.Glob("../../../client/chat/*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no source", err)
 	}

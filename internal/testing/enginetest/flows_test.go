@@ -100,7 +100,7 @@ func files(t *testing.T, w *town, e Engine) {
 		t.Errorf("leaving while a file is being stored is asked for: %t", asks)
 	}
 	m := ted.reads(id, "the file", func(m chat.Message) bool { return len(m.Attachments) == 1 })
-	r, size, err := ted.OpenAttachment(t.Context(), id, m.ID, 0)
+	r, size, err := ted.Files().Open(t.Context(), id, m.ID, 0)
 	must(t, err)
 	defer func() { _ = r.Close() }()
 	got, err := io.ReadAll(r)
