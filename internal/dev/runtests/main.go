@@ -30,7 +30,7 @@ func main() {
 	flag.BoolVar(&r.race, "race", canRace(), "use the race detector")
 	flag.StringVar(&r.timeout, "timeout", "45m", "how long the tests of one package may take")
 	flag.IntVar(&r.parallel, "parallel", 4, "how many tests of a package that runs alone run at the same time")
-	alone := flag.String("alone", "/internal/(e2e|hostile)$", "regular expression of the packages that run after the others")
+	alone := flag.String("alone", strings.Join(byThemselves, "|"), "regular expression of the packages that run after the others")
 	first := flag.String("first", strings.Join(slowest, " "), "regular expressions of the packages that start first, in their order")
 	flag.Parse()
 	patterns := flag.Args()
@@ -47,6 +47,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// byThemselves are the packages whose tests measure, or need the whole machine.
+var byThemselves = []string{"/internal/testing/e2e$", "/internal/testing/hostile$"}
 
 // slowest are the packages whose tests take longest, the slowest first; see
 // docs/benchmarks.md.
