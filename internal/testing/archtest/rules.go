@@ -77,7 +77,7 @@ var BrowserRules = []Rule{
 	},
 }
 
-// BrowserPackages are those that run in a browser, as far as they exist.
+// BrowserPackages are those that run in a browser.
 var BrowserPackages = []string{
 	"./account", "./client", "./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/keyring", "./client/letter",
 	"./client/store/indexeddb", "./client/store/memory", "./client/transport/browser", "./content", "./internal/product/jsbridge", "./keytrans", "./mls", "./protocol",
