@@ -2,8 +2,8 @@
 
 package client
 
-// An Account is this profile's side of its account: registration, what others and
-// the server are told of it, the settings, being woken.
+// An Account manages the profile's own account: registration, profile name,
+// recovery key, settings and push notifications.
 type Account struct{ c *Client }
 
 // People are the others: what this account knows and thinks of them.

@@ -18,7 +18,7 @@ func (p *person) search(q chat.SearchQuery) (found []string) {
 	p.t.Helper()
 	must(p.t, p.Messages().Search(p.t.Context(), q, func(m chat.Message) bool {
 		found = append(found, m.Text)
-		_, err := p.Messages().Message(m.Conversation, m.ID) // whoever searches may ask for more
+		_, err := p.Messages().Message(m.Conversation, m.ID) // a search may load the messages that it finds
 		must(p.t, err)
 		return true
 	}))

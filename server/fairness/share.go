@@ -26,8 +26,8 @@ const (
 	Working                       // requests other than posts that are worked on
 	Disclosures                   // disclosures that are being read
 
-	// Kept: the store holds it until it expires or is deleted, whoever stored
-	// it. Only what an origin stored lately is counted as its own.
+	// Kept in the store until it expires or is deleted. Only what an origin
+	// stored lately is counted as its own.
 	KeptRows     // bytes of entries, letters and other rows
 	KeptBlobs    // bytes of blobs
 	KeptChannels // channels

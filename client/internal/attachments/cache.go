@@ -124,9 +124,9 @@ func dropFile(tx *records.Tx, k Key) error {
 	return tx.Delete(records.Key(records.TableFile, k[:]))
 }
 
-// LetGo is told that a message is gone, and drops the file if it was the last
-// that has it. Whoever got a file can send a message that leads to the same
-// one, and end it: those who were sent it before keep it.
+// LetGo removes a message from those that use a file, and drops the file after
+// the last one. A recipient of a file can refer to the same file in a message of
+// their own and delete that message: the file stays for the other messages.
 func LetGo(tx *records.Tx, k Key, by records.Use) error {
 	rec, err := loadFile(tx, k)
 	if err != nil || rec == nil {

@@ -55,8 +55,8 @@ type pendingCall struct {
 	done func(protocol.Body, error)
 }
 
-// Watcher is told of connections that begin and end. up is also called at
-// registration if there is a connection.
+// Watcher has the callbacks for connections that begin and end. Up is also
+// called at registration if there is a connection.
 type Watcher struct {
 	Up   func(protocol.Hello)
 	Down func(error)

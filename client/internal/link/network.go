@@ -22,7 +22,7 @@ type Config struct {
 	Log       backend.Logger
 	Spawn     func(func())         // runs a goroutine that the client waits for
 	Emit      func(chat.Event)     // tells interfaces
-	Hello     func(protocol.Hello) // is told of each connection that begins
+	Hello     func(protocol.Hello) // called for each connection that begins
 	SignIn    func()               // begins to sign in, if that was not done
 }
 

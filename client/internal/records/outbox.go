@@ -78,7 +78,8 @@ type Change struct {
 	Places *Places `cbor:"22,keyasint,omitempty"`
 }
 
-// Places are what is left of a span of the history's orders.
+// Places are the free orders that the history keeps for the notices of a change:
+// from Next to Last.
 type Places struct {
 	Next uint64 `cbor:"1,keyasint"`
 	Last uint64 `cbor:"2,keyasint"`
