@@ -3,7 +3,6 @@
 package account
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
@@ -14,6 +13,7 @@ import (
 type Content interface {
 	Type() Type
 	wire() any
+	apply(s *State, u step) error // checks the rules of the type and changes s
 }
 
 // CreateContent begins an account. Its device and its recovery key sign.
@@ -127,7 +127,7 @@ func (c Close) wire() any       { return wireClose{} }
 // parseContent decodes the content of a statement of type t.
 func parseContent(t uint64, b []byte) (Content, error) {
 	if t > 0xff {
-		return nil, fmt.Errorf("%w: statement type", ErrUnknown)
+		t = 0
 	}
 	switch Type(t) {
 	case TypeCreate:
@@ -164,7 +164,7 @@ func parseContent(t uint64, b []byte) (Content, error) {
 		_, err := decode[wireClose](b)
 		return Close{}, err
 	}
-	return nil, fmt.Errorf("%w: statement type %d", ErrUnknown, t) // AC-11
+	return nil, broken("format-type", ErrUnknown, "a type of statement that this program does not know")
 }
 
 func parseCreate(b []byte) (Content, error) {
@@ -176,8 +176,8 @@ func parseCreate(b []byte) (Content, error) {
 	if c.Address, err = parseSignedAddress(w.Address); err != nil {
 		return nil, err
 	}
-	if c.RecoveryKey, err = NewRecoveryKey(w.RecoveryKey); err != nil {
-		return nil, malformed(err)
+	if c.RecoveryKey, err = parseRecoveryKey(w.RecoveryKey); err != nil {
+		return nil, err
 	}
 	c.Device, err = w.Device.parse()
 	return c, err
@@ -188,32 +188,40 @@ func parseResetRequest(b []byte) (Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.Wait > uint64(MaxResetWait/time.Second) { // AC-21
-		return nil, fmt.Errorf("%w: waiting period out of range", ErrMalformed)
+	if w.Wait > uint64(MaxResetWait/time.Second) {
+		return nil, broken("format-wait", ErrMalformed, "a waiting period of more than 366 days")
 	}
 	c := ResetRequest{Wait: time.Duration(w.Wait) * time.Second}
-	if c.RecoveryKey, err = NewRecoveryKey(w.RecoveryKey); err != nil {
-		return nil, malformed(err)
+	if c.RecoveryKey, err = parseRecoveryKey(w.RecoveryKey); err != nil {
+		return nil, err
 	}
 	c.Device, err = w.Device.parse()
 	return c, err
 }
 
 func (w wireDevice) parse() (d Device, err error) {
-	if d.SignatureKey, err = NewSignatureKey(w.SignatureKey); err != nil { // AC-17
-		return Device{}, malformed(err)
+	if d.SignatureKey, err = NewSignatureKey(w.SignatureKey); err != nil {
+		return Device{}, broken("format-device", ErrMalformed, "a signature key that has not 32 bytes")
 	}
 	if d.MailboxKey, err = NewMailboxKey(w.MailboxKey); err != nil {
-		return Device{}, malformed(err)
+		return Device{}, broken("format-mailbox", ErrMalformed, "a mailbox key that is not an X-Wing key")
 	}
 	return d, nil
+}
+
+func parseRecoveryKey(b []byte) (RecoveryKey, error) {
+	k, err := NewRecoveryKey(b)
+	if err != nil {
+		return k, broken("format-recovery", ErrMalformed, "a recovery key that has not 32 bytes")
+	}
+	return k, nil
 }
 
 // parseBytes decodes wireBytes. Its result has n bytes also with an error.
 func parseBytes(b []byte, n int) ([]byte, error) {
 	w, err := decode[wireBytes](b)
 	if err == nil && len(w.Value) != n {
-		err = fmt.Errorf("%w: expected %d bytes", ErrMalformed, n)
+		err = broken("format-length", ErrMalformed, "an identifier, key or hash of another length")
 	}
 	if err != nil {
 		return make([]byte, n), err
@@ -222,9 +230,9 @@ func parseBytes(b []byte, n int) ([]byte, error) {
 }
 
 func parseSignedAddress(s string) (Address, error) {
-	a, err := parseCanonicalAddress(s) // AC-16
+	a, err := parseCanonicalAddress(s)
 	if err != nil {
-		return Address{}, malformed(err)
+		return Address{}, broken("format-address", ErrMalformed, "an address that is not in its one spelling")
 	}
 	return a, nil
 }

@@ -3,8 +3,6 @@
 package account
 
 import (
-	"fmt"
-
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 )
 
@@ -39,7 +37,7 @@ func (c Credential) Encode() ([]byte, error) {
 // of the future, else ErrMalformed.
 func ParseCredential(b []byte) (Credential, error) {
 	if len(b) > MaxCredentialSize {
-		return Credential{}, fmt.Errorf("%w: a credential has at most %d bytes", ErrMalformed, MaxCredentialSize)
+		return Credential{}, broken("credential-size", ErrMalformed, "a credential of more than 324 bytes")
 	}
 	if err := checkVersion(b, credentialVersion); err != nil {
 		return Credential{}, err
@@ -52,8 +50,8 @@ func ParseCredential(b []byte) (Credential, error) {
 	if err != nil {
 		return Credential{}, err
 	}
-	if len(w.Device) != DeviceIDSize { // AC-22
-		return Credential{}, fmt.Errorf("%w: a device identifier has %d bytes", ErrMalformed, DeviceIDSize)
+	if len(w.Device) != DeviceIDSize {
+		return Credential{}, broken("credential-device", ErrMalformed, "a device identifier that has not 16 bytes")
 	}
 	return Credential{Address: a, Device: DeviceID(w.Device)}, nil
 }

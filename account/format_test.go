@@ -7,7 +7,6 @@ import (
 	"crypto/ed25519"
 	"crypto/hpke"
 	"encoding/hex"
-	"errors"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -92,6 +91,30 @@ func (k keys) content(t testing.TB) CreateContent {
 	return CreateContent{testAddress, RecoveryKey(k.recovery(t).Public().(ed25519.PublicKey)), k.public()}
 }
 
+// signer is a private key and the role in which it signs.
+type signer struct {
+	role Role
+	key  ed25519.PrivateKey
+}
+
+func (k keys) asDevice() signer { return signer{RoleDevice, k.device} }
+
+func (k keys) asRecovery(t testing.TB) signer { return signer{RoleRecovery, k.recovery(t)} }
+
+// encodeStatement returns a signed statement that need not follow from anything.
+func encodeStatement(seq uint64, previous Head, at time.Time, c Content, signers ...signer) ([]byte, error) {
+	body, err := encodeBody(seq, previous, at, c)
+	if err != nil {
+		return nil, err
+	}
+	d := Draft{body: body}
+	signatures := make([]Signature, len(signers))
+	for i, s := range signers {
+		signatures[i] = d.sign(s.role, s.key)
+	}
+	return d.Statement(signatures...)
+}
+
 func encode(t testing.TB, seq uint64, previous Head, c Content, signers ...signer) []byte {
 	t.Helper()
 	b, err := encodeStatement(seq, previous, testTime, c, signers...)
@@ -158,6 +181,11 @@ func TestGoldenTexts(t *testing.T) {
 	golden(t, "head.txt", a.Head().String())
 	golden(t, "safety-number.txt", SafetyNumber(a, b).Digits())
 	golden(t, "safety-number-qr.hex", hex.EncodeToString(SafetyNumber(a, b).QR()))
+	sealing, err := k.secret.SignedSealingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "recovery-sealing-key.hex", hex.EncodeToString(sealing))
 }
 
 func chainOf(t testing.TB, k keys) *Chain {
@@ -176,68 +204,6 @@ func create(t testing.TB, k keys) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-func TestVerifyRefuses(t *testing.T) {
-	k, other := newKeys(t, 1), newKeys(t, 2)
-	device, recovery := signer{RoleDevice, k.device}, signer{RoleRecovery, k.recovery(t)}
-	good := create(t, k)
-	head := chainOf(t, k).Head()
-	first := func(c Content, signers ...signer) [][]byte { return [][]byte{encode(t, 0, Head{}, c, signers...)} }
-	second := func(c Content) [][]byte { return [][]byte{good, encode(t, 1, head, c, device, recovery)} }
-	swapped := k.content(t)
-	swapped.RecoveryKey = RecoveryKey(k.public().SignatureKey)
-	cases := []struct {
-		name  string // AC-n and what is wrong
-		chain [][]byte
-		want  error
-	}{
-		{"AC-1 nothing", nil, ErrBroken},
-		{"AC-1 too many", make([][]byte, MaxStatements+1), ErrBroken},
-		{"AC-2 sequence begins at one", [][]byte{encode(t, 1, Head{}, k.content(t), device, recovery)}, ErrBroken},
-		{"AC-2 sequence repeats", [][]byte{good, encode(t, 0, head, Close{}, device, recovery)}, ErrBroken},
-		{"AC-3 previous hash at the beginning", [][]byte{encode(t, 0, Head{1}, k.content(t), device, recovery)}, ErrBroken},
-		{"AC-3 another previous hash", [][]byte{good, encode(t, 1, Head{}, Close{}, device, recovery)}, ErrBroken},
-		{"AC-4 begins with another statement", first(Close{}, device, recovery), ErrBroken},
-		{"AC-4 two creates", second(k.content(t)), ErrBroken},
-		{"AC-5 add-device", second(contents(t)[1]), ErrNotSupported},
-		{"AC-5 revoke-device", second(contents(t)[2]), ErrNotSupported},
-		{"AC-5 rotate-recovery", second(contents(t)[3]), ErrNotSupported},
-		{"AC-5 reset-request", second(contents(t)[4]), ErrNotSupported},
-		{"AC-5 reset-veto", second(contents(t)[5]), ErrNotSupported},
-		{"AC-5 reset-commit", second(contents(t)[6]), ErrNotSupported},
-		{"AC-5 move", second(contents(t)[7]), ErrNotSupported},
-		{"AC-5 close", second(contents(t)[8]), ErrNotSupported},
-		{"AC-6 device key is recovery key", first(swapped, device, signer{RoleRecovery, k.device}), ErrMalformed},
-		{"AC-7 no recovery signature", first(k.content(t), device), ErrSignature},
-		{"AC-7 no device signature", first(k.content(t), recovery), ErrSignature},
-		{"AC-7 other order", first(k.content(t), recovery, device), ErrSignature},
-		{"AC-7 one too many", first(k.content(t), device, recovery, device), ErrSignature},
-		{"AC-7 roles swapped", first(k.content(t), signer{RoleRecovery, k.device}, signer{RoleDevice, k.recovery(t)}), ErrSignature},
-		{"AC-7 another device signed", first(k.content(t), signer{RoleDevice, other.device}, recovery), ErrSignature},
-		{"AC-7 another recovery key signed", first(k.content(t), device, signer{RoleRecovery, other.recovery(t)}), ErrSignature},
-		{"AC-8 first signature", [][]byte{resign(t, good, 0, flip)}, ErrSignature},
-		{"AC-8 second signature", [][]byte{resign(t, good, 1, flip)}, ErrSignature},
-		{"AC-8 signature in the other role", [][]byte{resign(t, good, 0, func(body, _ []byte) []byte {
-			return ed25519.Sign(k.device, signedBytes(RoleRecovery, body))
-		})}, ErrSignature},
-		{"AC-8 signature without context", [][]byte{resign(t, good, 0, func(body, _ []byte) []byte {
-			return ed25519.Sign(k.device, body)
-		})}, ErrSignature},
-		{"AC-8 later statement", [][]byte{good, good[1:]}, ErrMalformed},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if _, err := Verify(testAddress, c.chain); !errors.Is(err, c.want) {
-				t.Fatalf("got %v, want %v", err, c.want)
-			}
-		})
-	}
-	t.Run("AC-9 another address", func(t *testing.T) {
-		if _, err := Verify(Address{"mallory", "example.org"}, [][]byte{good}); !errors.Is(err, ErrWrongAddress) {
-			t.Fatal(err)
-		}
-	})
 }
 
 func flip(_, sig []byte) []byte { return append([]byte{sig[0] ^ 1}, sig[1:]...) }
@@ -277,84 +243,83 @@ func wireCreation(t testing.TB) (envelope list, body, content dict) {
 	return envelope, body, content
 }
 
-func TestParseRefuses(t *testing.T) {
-	type parts struct {
-		envelope      list
-		body, content dict
-	}
+type parts struct {
+	envelope      list
+	body, content dict
+}
+
+func (p parts) device() dict { return p.content[3].(dict) }
+
+// manySignatures returns one signature too many.
+func manySignatures() list {
 	many := make(list, MaxSignatures+1)
 	for i := range many {
 		many[i] = list{1, make([]byte, 32), make([]byte, 64)}
 	}
-	device := func(p parts) dict { return p.content[3].(dict) }
-	cases := []struct {
-		name  string
-		spoil func(parts)
-		want  error
-	}{
-		{"AC-10 version 2", func(p parts) { p.envelope[0] = 2 }, ErrUnknown},
-		{"AC-10 version of text", func(p parts) { p.envelope[0] = "1" }, ErrMalformed},
-		{"AC-11 type 0", func(p parts) { p.body[1] = 0 }, ErrUnknown},
-		{"AC-11 type 10", func(p parts) { p.body[1] = 10 }, ErrUnknown},
-		{"AC-11 type 257", func(p parts) { p.body[1] = 257 }, ErrUnknown},
-		{"AC-12 no signature", func(p parts) { p.envelope[2] = list{} }, ErrMalformed},
-		{"AC-12 many signatures", func(p parts) { p.envelope[2] = many }, ErrMalformed},
-		{"AC-12 role 0", func(p parts) { p.envelope[2] = list{list{0, make([]byte, 32), make([]byte, 64)}} }, ErrMalformed},
-		{"AC-12 role 3", func(p parts) { p.envelope[2] = list{list{3, make([]byte, 32), make([]byte, 64)}} }, ErrMalformed},
-		{"AC-12 short key", func(p parts) { p.envelope[2] = list{list{1, make([]byte, 31), make([]byte, 64)}} }, ErrMalformed},
-		{"AC-12 long signature", func(p parts) { p.envelope[2] = list{list{1, make([]byte, 32), make([]byte, 65)}} }, ErrMalformed},
-		{"AC-13 short previous hash", func(p parts) { p.body[3] = make([]byte, 31) }, ErrMalformed},
-		{"AC-13 previous hash of null", func(p parts) { p.body[3] = nil }, ErrMalformed},
-		{"AC-14 time after the year 9999", func(p parts) { p.body[4] = MaxTime + 1 }, ErrMalformed},
-		{"AC-14 negative time", func(p parts) { p.body[4] = -1 }, ErrMalformed},
-		{"AC-15 unknown field in body", func(p parts) { p.body[6] = 0 }, ErrMalformed},
-		{"AC-15 missing field in body", func(p parts) { delete(p.body, 2) }, ErrMalformed},
-		{"AC-15 unknown field in content", func(p parts) { p.content[4] = 0 }, ErrMalformed},
-		{"AC-15 missing field in content", func(p parts) { delete(p.content, 2) }, ErrMalformed},
-		{"AC-15 unknown field in device", func(p parts) { device(p)[3] = 0 }, ErrMalformed},
-		{"AC-16 address in upper case", func(p parts) { p.content[1] = "K7Q2-m9xd-4tzp@example.org" }, ErrMalformed},
-		{"AC-16 no address", func(p parts) { p.content[1] = "" }, ErrMalformed},
-		{"AC-17 short recovery key", func(p parts) { p.content[2] = make([]byte, 31) }, ErrMalformed},
-		{"AC-17 long signature key", func(p parts) { device(p)[1] = make([]byte, 33) }, ErrMalformed},
-		{"AC-17 short mailbox key", func(p parts) { device(p)[2] = make([]byte, MailboxKeySize-1) }, ErrMalformed},
-		{"AC-17 mailbox key that is none", func(p parts) { device(p)[2] = bytes.Repeat([]byte{0xff}, MailboxKeySize) }, ErrMalformed},
-		{"AC-18 body is no bytes", func(p parts) { p.envelope[1] = list{} }, ErrMalformed},
+	return many
+}
+
+// spoils are changes of a create statement that ParseStatement refuses.
+var spoils = map[string]func(parts){
+	"format-version version 2":                 func(p parts) { p.envelope[0] = 2 },
+	"format-encoding version of text":          func(p parts) { p.envelope[0] = "1" },
+	"format-type type 0":                       func(p parts) { p.body[1] = 0 },
+	"format-type type 10":                      func(p parts) { p.body[1] = 10 },
+	"format-type type 257":                     func(p parts) { p.body[1] = 257 },
+	"format-signatures no signature":           func(p parts) { p.envelope[2] = list{} },
+	"format-signatures many signatures":        func(p parts) { p.envelope[2] = manySignatures() },
+	"format-role role 0":                       func(p parts) { p.envelope[2] = list{list{0, make([]byte, 32), make([]byte, 64)}} },
+	"format-role role 3":                       func(p parts) { p.envelope[2] = list{list{3, make([]byte, 32), make([]byte, 64)}} },
+	"format-signature short key":               func(p parts) { p.envelope[2] = list{list{1, make([]byte, 31), make([]byte, 64)}} },
+	"format-signature long signature":          func(p parts) { p.envelope[2] = list{list{1, make([]byte, 32), make([]byte, 65)}} },
+	"format-previous short previous hash":      func(p parts) { p.body[3] = make([]byte, 31) },
+	"format-encoding previous hash of null":    func(p parts) { p.body[3] = nil },
+	"format-time time after the year 9999":     func(p parts) { p.body[4] = MaxTime + 1 },
+	"format-encoding negative time":            func(p parts) { p.body[4] = -1 },
+	"format-encoding unknown field in body":    func(p parts) { p.body[6] = 0 },
+	"format-encoding missing field in body":    func(p parts) { delete(p.body, 2) },
+	"format-encoding unknown field in content": func(p parts) { p.content[4] = 0 },
+	"format-encoding missing field in content": func(p parts) { delete(p.content, 2) },
+	"format-encoding unknown field in device":  func(p parts) { p.device()[3] = 0 },
+	"format-address address in upper case":     func(p parts) { p.content[1] = "K7Q2-m9xd-4tzp@example.org" },
+	"format-address no address":                func(p parts) { p.content[1] = "" },
+	"format-recovery short recovery key":       func(p parts) { p.content[2] = make([]byte, 31) },
+	"format-device long signature key":         func(p parts) { p.device()[1] = make([]byte, 33) },
+	"format-mailbox short mailbox key":         func(p parts) { p.device()[2] = make([]byte, MailboxKeySize-1) },
+	"format-mailbox mailbox key that is none":  func(p parts) { p.device()[2] = bytes.Repeat([]byte{0xff}, MailboxKeySize) },
+	"format-encoding body is no bytes":         func(p parts) { p.envelope[1] = list{} },
+}
+
+// parseSpoilt parses a create statement after a change of its parts.
+func parseSpoilt(t *testing.T, spoil func(parts)) error {
+	t.Helper()
+	e, b, content := wireCreation(t)
+	spoil(parts{e, b, content})
+	if e[1] == nil {
+		e[1] = marshal(t, b)
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			build := func(spoil func(parts)) error {
-				e, b, content := wireCreation(t)
-				spoil(parts{e, b, content})
-				if e[1] == nil {
-					e[1] = marshal(t, b)
-				}
-				_, err := ParseStatement(marshal(t, e))
-				return err
-			}
-			if err := build(func(parts) {}); err != nil {
-				t.Fatal(err)
-			}
-			if err := build(c.spoil); !errors.Is(err, c.want) {
-				t.Fatalf("got %v, want %v", err, c.want)
-			}
-		})
+	_, err := ParseStatement(marshal(t, e))
+	return err
+}
+
+func TestSpoiltStatementsBeginWhole(t *testing.T) {
+	if err := parseSpoilt(t, func(parts) {}); err != nil {
+		t.Fatal(err)
 	}
 }
 
-func TestParseRefusesBytes(t *testing.T) {
+// spoiltBytes are encodings that ParseStatement refuses.
+func spoiltBytes(t testing.TB) map[string][]byte {
 	good := create(t, newKeys(t, 1))
-	for name, b := range map[string][]byte{
-		"AC-19 empty": {}, "AC-19 trailing": append(bytes.Clone(good), 0), "AC-19 truncated": good[:len(good)-1],
-		"AC-19 long version": append([]byte{0x83, 0x18, 1}, good[2:]...), "AC-19 empty array": {0x80}, "AC-19 no array": {1},
-		"AC-20 large": make([]byte, MaxStatementSize+1),
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := ParseStatement(b); !errors.Is(err, ErrMalformed) {
-				t.Fatal(err)
-			}
-		})
+	return map[string][]byte{
+		"format-encoding empty": {}, "format-encoding trailing": append(bytes.Clone(good), 0), "format-encoding truncated": good[:len(good)-1],
+		"format-encoding long version": append([]byte{0x83, 0x18, 1}, good[2:]...), "format-encoding no array": {1},
+		"format-empty array": {0x80}, "format-size large": make([]byte, MaxStatementSize+1),
 	}
-	// Every bit counts.
+}
+
+func TestEveryBitCounts(t *testing.T) {
+	good := create(t, newKeys(t, 1))
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		b := bytes.Clone(good)
@@ -365,28 +330,26 @@ func TestParseRefusesBytes(t *testing.T) {
 	}
 }
 
-func TestParseContentOfOthersRefuses(t *testing.T) {
+// spoiltContent is content of other types than create that is refused.
+func spoiltContent(t testing.TB) map[string]content {
 	mailbox := newKeys(t, 1).mailbox
-	for name, c := range map[string]struct {
-		typ     Type
-		content any
-	}{
-		"AC-17 short device id":      {TypeRevokeDevice, dict{1: make([]byte, 15)}},
-		"AC-17 short recovery key":   {TypeRotateRecovery, dict{1: make([]byte, 31)}},
-		"AC-17 no device":            {TypeAddDevice, dict{1: dict{}}},
-		"AC-17 short veto":           {TypeResetVeto, dict{1: make([]byte, 31)}},
-		"AC-17 long commit":          {TypeResetCommit, dict{1: make([]byte, 33)}},
-		"AC-16 move to nowhere":      {TypeMove, dict{1: "nowhere"}},
-		"AC-15 close with a reason":  {TypeClose, dict{1: "reason"}},
-		"AC-21 wait of two years":    {TypeResetRequest, dict{1: make([]byte, 32), 2: dict{1: make([]byte, 32), 2: mailbox[:]}, 3: 2 * 366 * 86400}},
-		"AC-15 close that is a list": {TypeClose, list{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := parseContent(uint64(c.typ), marshal(t, c.content)); !errors.Is(err, ErrMalformed) {
-				t.Fatal(err)
-			}
-		})
+	return map[string]content{
+		"format-length short device id":     {TypeRevokeDevice, dict{1: make([]byte, 15)}},
+		"format-length short recovery key":  {TypeRotateRecovery, dict{1: make([]byte, 31)}},
+		"format-encoding no device":         {TypeAddDevice, dict{1: dict{}}},
+		"format-length short veto":          {TypeResetVeto, dict{1: make([]byte, 31)}},
+		"format-length long commit":         {TypeResetCommit, dict{1: make([]byte, 33)}},
+		"format-address move to nowhere":    {TypeMove, dict{1: "nowhere"}},
+		"format-encoding close, a reason":   {TypeClose, dict{1: "reason"}},
+		"format-wait of two years":          {TypeResetRequest, dict{1: make([]byte, 32), 2: dict{1: make([]byte, 32), 2: mailbox[:]}, 3: 2 * 366 * 86400}},
+		"format-encoding close of a list":   {TypeClose, list{}},
+		"format-recovery short, in a reset": {TypeResetRequest, dict{1: make([]byte, 31), 2: dict{1: make([]byte, 32), 2: mailbox[:]}, 3: 0}},
 	}
+}
+
+type content struct {
+	typ   Type
+	value any
 }
 
 func TestCreateRefuses(t *testing.T) {

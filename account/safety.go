@@ -29,8 +29,9 @@ var (
 )
 
 // Safety is the safety number of two accounts: both people see the same if,
-// and only if, each has the other's account. It stays the same when devices come and
-// go, since the chains prove that, and changes with an address.
+// and only if, each has the other's account. It stays the same when devices and
+// recovery keys come and go, since the chains prove that, and changes with an
+// address and with a reset.
 type Safety struct{ digest [sha512.Size]byte }
 
 // SafetyNumber returns the number of two accounts, whatever their order.
@@ -46,11 +47,16 @@ func SafetyNumber(a, b *Chain) Safety {
 	return Safety{[sha512.Size]byte(h.Sum(nil))}
 }
 
-// fingerprint binds the address and the create statement.
+// fingerprint binds the address, the create statement and, after a reset, the last
+// reset-commit, which names its request and with it all that came before.
 func (c *Chain) fingerprint() [sha512.Size]byte {
 	h := sha512.New()
 	h.Write([]byte(safetyPartyContext))
-	for _, field := range [][]byte{[]byte(c.address.String()), c.statements[0]} {
+	fields := [][]byte{[]byte(c.Address().String()), c.statements[0]}
+	if c.state.f.Identity > 0 {
+		fields = append(fields, c.statements[c.state.f.Identity])
+	}
+	for _, field := range fields {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(field))))
 		h.Write(field)
 	}

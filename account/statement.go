@@ -5,7 +5,6 @@ package account
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,32 +15,23 @@ import (
 const (
 	// MaxStatementSize bounds one statement in bytes; a create has about 1,700.
 	MaxStatementSize = 4096
-	// MaxStatements bounds a chain.
-	MaxStatements = 1024
 	// MaxSignatures bounds the signatures under one statement.
 	MaxSignatures = 4
 	// MaxTime is the last time a statement can carry, in Unix seconds: the end
 	// of the year 9999.
 	MaxTime = 253402300799
-	// MaxResetWait is the longest waiting period of a reset.
+	// MaxResetWait is the longest waiting period that a reset-request can name. The
+	// rules take no other than Wait.
 	MaxResetWait = 366 * 24 * time.Hour
 )
 
 // statementVersion is the one version of statements there is.
 const statementVersion = 1
 
-var (
-	// ErrMalformed reports a statement or credential that is not in its format.
-	ErrMalformed = errors.New("account: malformed")
-	// ErrUnknown reports a version or a statement type that this program does
-	// not know; a newer one may.
-	ErrUnknown = errors.New("account: unknown version or type")
-)
-
 // Type says what a statement does.
 type Type uint8
 
-// The types of statements. All but TypeCreate are refused by Verify.
+// The types of statements.
 const (
 	TypeCreate         Type = 1
 	TypeAddDevice      Type = 2
@@ -141,15 +131,15 @@ type wireBody struct {
 // ParseStatement decodes one statement of any known type. It copies b. The
 // error is ErrUnknown for a version or type of the future, else ErrMalformed.
 func ParseStatement(b []byte) (*UnverifiedStatement, error) {
-	if len(b) > MaxStatementSize { // AC-20
-		return nil, fmt.Errorf("%w: a statement has at most %d bytes", ErrMalformed, MaxStatementSize)
+	if len(b) > MaxStatementSize {
+		return nil, broken("format-size", ErrMalformed, "a statement of more than 4,096 bytes")
 	}
 	if err := checkVersion(b, statementVersion); err != nil {
 		return nil, err
 	}
 	s := &UnverifiedStatement{raw: append([]byte(nil), b...)}
 	var w wireStatement
-	if err := dcbor.Unmarshal(s.raw, &w); err != nil { // AC-18, AC-19
+	if err := dcbor.Unmarshal(s.raw, &w); err != nil {
 		return nil, malformed(err)
 	}
 	s.body = w.Body
@@ -162,14 +152,14 @@ func ParseStatement(b []byte) (*UnverifiedStatement, error) {
 
 func (s *UnverifiedStatement) parseBody() error {
 	var w wireBody
-	if err := dcbor.Unmarshal(s.body, &w); err != nil { // AC-15
+	if err := dcbor.Unmarshal(s.body, &w); err != nil {
 		return malformed(err)
 	}
-	if len(w.Previous) != len(s.Previous) { // AC-13
-		return fmt.Errorf("%w: the previous hash has %d bytes", ErrMalformed, len(s.Previous))
+	if len(w.Previous) != len(s.Previous) {
+		return broken("format-previous", ErrMalformed, "a hash of the statement before that has not 32 bytes")
 	}
-	if w.Time > MaxTime { // AC-14
-		return fmt.Errorf("%w: time out of range", ErrMalformed)
+	if w.Time > MaxTime {
+		return broken("format-time", ErrMalformed, "a time after the year 9999")
 	}
 	s.Sequence, s.Previous = w.Sequence, Head(w.Previous)
 	s.Time = time.Unix(int64(w.Time), 0).UTC()
@@ -183,16 +173,16 @@ func (s *UnverifiedStatement) parseBody() error {
 }
 
 func fromWireSignatures(in []wireSignature) ([]Signature, error) {
-	if len(in) == 0 || len(in) > MaxSignatures { // AC-12
-		return nil, fmt.Errorf("%w: a statement has 1 to %d signatures", ErrMalformed, MaxSignatures)
+	if len(in) == 0 || len(in) > MaxSignatures {
+		return nil, broken("format-signatures", ErrMalformed, "no signature, or more than four")
 	}
 	out := make([]Signature, len(in))
 	for i, w := range in {
 		if w.Role != RoleDevice && w.Role != RoleRecovery {
-			return nil, fmt.Errorf("%w: role of a signature", ErrMalformed)
+			return nil, broken("format-role", ErrMalformed, "a signature in an unknown role")
 		}
 		if len(w.Key) != ed25519.PublicKeySize || len(w.Signature) != ed25519.SignatureSize {
-			return nil, fmt.Errorf("%w: size of a signature or its key", ErrMalformed)
+			return nil, broken("format-signature", ErrMalformed, "a signature or signer's key of another size")
 		}
 		out[i] = Signature{Role: w.Role, Key: [32]byte(w.Key), Signature: [64]byte(w.Signature)}
 	}
@@ -207,48 +197,30 @@ func checkVersion(b []byte, want uint64) error {
 		return malformed(err)
 	}
 	if len(elements) == 0 {
-		return fmt.Errorf("%w: no version", ErrMalformed)
+		return broken("format-empty", ErrMalformed, "an array without a version")
 	}
 	var version uint64
 	if err := dcbor.Unmarshal(elements[0], &version); err != nil {
 		return malformed(err)
 	}
-	if version != want { // AC-10
-		return fmt.Errorf("%w: version %d", ErrUnknown, version)
+	if version != want {
+		return broken("format-version", ErrUnknown, "a version that this program does not know")
 	}
 	return nil
 }
 
-// signer is a private key and the capacity in which it signs.
-type signer struct {
-	role Role
-	key  ed25519.PrivateKey
-}
-
-// encodeStatement signs body and returns the statement.
-func encodeStatement(seq uint64, previous Head, at time.Time, c Content, signers ...signer) ([]byte, error) {
+// encodeBody returns the part of a statement that is signed.
+func encodeBody(seq uint64, previous Head, at time.Time, c Content) ([]byte, error) {
 	content, err := dcbor.Marshal(c.wire())
 	if err != nil {
 		return nil, err
 	}
 	if at.Unix() < 0 || at.Unix() > MaxTime {
-		return nil, fmt.Errorf("%w: time out of range", ErrMalformed)
+		return nil, errTime
 	}
-	body, err := dcbor.Marshal(wireBody{
+	return dcbor.Marshal(wireBody{
 		Type: uint64(c.Type()), Sequence: seq, Previous: previous[:], Time: uint64(at.Unix()), Content: content,
 	})
-	if err != nil {
-		return nil, err
-	}
-	w := wireStatement{Version: statementVersion, Body: body}
-	for _, s := range signers {
-		w.Signatures = append(w.Signatures, wireSignature{
-			Role:      s.role,
-			Key:       s.key.Public().(ed25519.PublicKey),
-			Signature: ed25519.Sign(s.key, signedBytes(s.role, body)),
-		})
-	}
-	return dcbor.Marshal(w)
 }
 
 func signedBytes(r Role, body []byte) []byte {
@@ -264,4 +236,8 @@ func (s Signature) verify(body []byte) bool {
 	return ed25519.Verify(s.Key[:], signedBytes(s.Role, body), s.Signature[:])
 }
 
-func malformed(err error) error { return fmt.Errorf("%w: %w", ErrMalformed, err) }
+// malformed is the error of bytes that are not the one encoding of what they
+// should be.
+func malformed(err error) error {
+	return fmt.Errorf("%w: %w", broken("format-encoding", ErrMalformed, "bytes that are not the one encoding of such a value"), err)
+}
