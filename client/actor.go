@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -51,21 +52,15 @@ type actor struct {
 
 // snapshot is what waiters look at.
 type snapshot struct {
-	known     bool         // some step has been made
-	purpose   link.Purpose // of its connection
-	caughtUp  bool
-	outbox    int // items not sent yet
-	putOff    int // of those, what waits for files that are tried again later
-	deliver   int // letters not sent yet
-	following bool
-	checking  bool // some member is not confirmed yet, or asked after
-	reporting bool // a report is on its way
-	nudges    int  // devices that are being woken, by server
+	machine.Progress
+	known   bool         // some step has been made
+	purpose link.Purpose // of its connection
+	nudges  int          // devices that are being woken, by server
 }
 
 // A job is an input, and who wants to know when it is durable.
 type job struct {
-	in   input
+	in   machine.Input
 	done func(error)
 }
 
@@ -84,7 +79,7 @@ func (a *actor) signal() {
 }
 
 // serve queues an answer to a request, or a change of the connection.
-func (a *actor) serve(in input) {
+func (a *actor) serve(in machine.Input) {
 	a.mu.Lock()
 	if !a.closed {
 		a.served.put(in)
@@ -94,7 +89,7 @@ func (a *actor) serve(in input) {
 }
 
 // tell queues a command or a result. done, if not nil, is called once.
-func (a *actor) tell(in input, done func(error)) {
+func (a *actor) tell(in machine.Input, done func(error)) {
 	a.mu.Lock()
 	closed := a.closed
 	if !closed {
@@ -111,7 +106,7 @@ func (a *actor) tell(in input, done func(error)) {
 }
 
 // ask is tell, waiting for the outcome.
-func (a *actor) ask(ctx context.Context, in input) error {
+func (a *actor) ask(ctx context.Context, in machine.Input) error {
 	result := make(chan error, 1)
 	a.tell(in, func(err error) { result <- err })
 	select {
@@ -125,10 +120,10 @@ func (a *actor) ask(ctx context.Context, in input) error {
 // run feeds the machine until ctx ends.
 func (a *actor) run(ctx context.Context) {
 	defer a.rejectPending()
-	var machine *conversation
+	var conv *machine.Conversation
 	var loaded sync.Once
 	for {
-		batch := a.next(machine != nil && machine.waiting != nil)
+		batch := a.next(conv != nil && conv.AwaitsMessage())
 		if len(batch) == 0 {
 			select {
 			case <-ctx.Done():
@@ -143,14 +138,14 @@ func (a *actor) run(ctx context.Context) {
 			}
 			return
 		}
-		machine = a.process(ctx, machine, batch)
+		conv = a.process(ctx, conv, batch)
 		loaded.Do(func() { close(a.first) })
-		if machine != nil && machine.vanished {
+		if conv != nil && conv.HasVanished() {
 			a.client.retire(a)
 			return
 		}
-		if machine != nil && a.use.purpose == link.ForNothing && machine.rec.Status == chat.StatusRequest {
-			machine = nil // it is loaded again when somebody asks for it
+		if conv != nil && a.use.purpose == link.ForNothing && conv.IsRequest() {
+			conv = nil // it is loaded again when somebody asks for it
 		}
 	}
 }
@@ -187,79 +182,68 @@ func (a *actor) next(waiting bool) []job {
 	return batch
 }
 
-// refusal is why a command is not carried out; it leaves the machine as it
-// was, so that the rest of the batch goes on.
-type refusal struct{ error }
-
-func (r refusal) Unwrap() error { return r.error }
-
 // process runs a batch in one transaction and carries out its effects. If the
 // transaction fails, nothing of it happened, and nil is returned: the machine
 // has to be loaded anew.
-func (a *actor) process(ctx context.Context, machine *conversation, batch []job) *conversation {
-	out := &outcome{}
+func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch []job) *machine.Conversation {
+	out := &machine.Outcome{}
 	answers := make([]error, len(batch))
 	err := a.client.store.Update(func(tx *records.Tx) (err error) {
-		if machine == nil {
-			if machine, err = loadConversation(tx, a.client.self, a.client.now, a.id); err != nil {
+		if conv == nil {
+			if conv, err = machine.Load(tx, a.client.environment(), a.id); err != nil {
 				return err
 			}
-			machine.life = a.client.lifeClock
 		}
-		machine.begin(tx, out)
+		conv.Begin(tx, out)
 		for i, j := range batch {
-			if _, ok := j.in.(inputReload); ok {
-				if machine, err = machine.reload(tx, out); err != nil {
+			if _, ok := j.in.(machine.InputReload); ok {
+				if conv, err = conv.Reload(tx, out); err != nil {
 					return err
 				}
 				continue
 			}
-			if err := j.in.step(machine, tx); err != nil {
-				if !errors.As(err, new(refusal)) {
+			if err := conv.Step(tx, j.in); err != nil {
+				if !errors.As(err, new(machine.Refusal)) {
 					return err
 				}
 				answers[i] = err
 			}
 		}
-		return machine.end(tx)
+		return conv.End(tx)
 	})
 	if err != nil {
 		for _, j := range batch {
 			j.finish(err)
 		}
-		if machine != nil {
-			for _, e := range machine.typists.events(a.channel) {
+		if conv != nil {
+			for _, e := range conv.TypingEnded() {
 				a.client.emit(e)
 			}
 		}
 		a.restart(ctx, err)
 		return nil
 	}
-	moved := a.attach(ctx, machine.purpose())
+	moved := a.attach(ctx, conv.Purpose())
 	a.saved(ctx)
-	a.publish(machine, out.effects)
+	a.publish(conv, out.Effects)
 	for i, j := range batch {
 		j.finish(answers[i])
 	}
-	for _, why := range out.unread {
+	for _, why := range out.Unread {
 		a.client.log.Warn("an entry could not be read", "error", why)
 	}
-	for _, e := range out.effects {
-		if r, ok := e.(doRequest); ok {
+	for _, e := range out.Effects {
+		if r, ok := e.(machine.DoRequest); ok {
 			a.request(r, moved)
 			continue
 		}
 		a.perform(ctx, e)
 	}
-	for _, e := range out.events {
+	for _, e := range out.Events {
 		a.client.emit(e)
 	}
-	return machine
+	return conv
 }
-
-// maxSaveRetryDelay is the longest wait between two attempts to save a
-// conversation.
-const maxSaveRetryDelay = time.Minute
 
 // restart makes the conversation begin anew on its connection after a failed
 // transaction: what is not durable is delivered again. Of attempts that fail one
@@ -271,7 +255,7 @@ func (a *actor) restart(ctx context.Context, err error) {
 		defer a.client.emit(chat.FailureEvent{Conversation: chat.IDOf(a.channel), Err: err})
 	}
 	defer a.mu.Unlock()
-	a.failing = min(max(2*a.failing, link.RetryFirst), maxSaveRetryDelay)
+	a.failing = min(max(2*a.failing, link.RetryFirst), link.MaxSaveRetryDelay)
 	a.served.clear()
 	if a.again != nil {
 		a.again.Stop()
@@ -293,7 +277,7 @@ func (a *actor) resume(ctx context.Context) {
 		if l != nil {
 			l.Revisit(a.up)
 		}
-		a.tell(inputTick{}, nil)
+		a.tell(machine.InputTick{}, nil)
 	}
 }
 
@@ -314,17 +298,16 @@ func (a *actor) saved(ctx context.Context) {
 }
 
 // publish lets waiters see where the machine stands, and what it will do.
-func (a *actor) publish(m *conversation, effects []effect) {
+func (a *actor) publish(m *machine.Conversation, effects []machine.Effect) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range effects {
-		if _, ok := e.(doNudge); ok {
+		if _, ok := e.(machine.DoNudge); ok {
 			a.nudges++
 		}
 	}
 	a.snapshot = snapshot{
-		known: true, purpose: a.use.purpose, caughtUp: m.caughtUp && m.waiting == nil, outbox: m.pendingItems(), putOff: m.putOff(), deliver: len(m.deliver),
-		following: m.needsChannel(), checking: len(m.toConfirm()) > 0 || m.checking || m.addsAgain(), reporting: m.reporting(), nudges: a.nudges,
+		Progress: m.Progress(), known: true, purpose: a.use.purpose, nudges: a.nudges,
 	}
 	a.tellWaiters()
 }
@@ -408,6 +391,29 @@ func (a *actor) wakeAt(at time.Time) {
 			a.waking = time.Time{}
 		}
 		a.mu.Unlock()
-		a.tell(inputTick{}, nil)
+		a.tell(machine.InputTick{}, nil)
 	})
+}
+
+// retire lets go of the actor of a conversation that has vanished. If somebody
+// invited this account again meanwhile, a new one takes its place.
+func (c *Client) retire(a *actor) {
+	id := chat.IDOf(a.channel)
+	back := false
+	c.mu.Lock() // joined takes it after it has saved a conversation
+	delete(c.actors, a.id)
+	err := c.store.View(func(tx *records.Tx) error {
+		b, err := tx.Get(records.Key(records.TableConversation, a.id[:]))
+		back = b != nil
+		return err
+	})
+	if err == nil && !back && c.ids[id] == a.id {
+		delete(c.ids, id)
+	}
+	c.mu.Unlock()
+	if back {
+		if _, err := c.actor(id); err != nil {
+			c.log.Error("a conversation could not be started again", "error", err)
+		}
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/mailbox"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/mls"
@@ -21,7 +23,7 @@ import (
 // Direct returns the conversation with somebody, which it begins if there is
 // none.
 func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.ConversationID, error) {
-	if peer == c.self.address {
+	if peer == c.self.Address {
 		return "", chat.ErrSelf
 	}
 	id, err := c.directWith(peer)
@@ -55,7 +57,7 @@ func (c *Client) CreateGroup(ctx context.Context, title string, people []account
 	if err := checkLabel(title); err != nil {
 		return "", err
 	}
-	people = slices.DeleteFunc(slices.Clone(people), func(a account.Address) bool { return a == c.self.address })
+	people = slices.DeleteFunc(slices.Clone(people), func(a account.Address) bool { return a == c.self.Address })
 	add, err := c.ensureAccountsExist(ctx, people)
 	if err != nil {
 		return "", err
@@ -77,8 +79,8 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 		}
 	}
 	for _, found := range c.lookUp(ctx, all) {
-		if found.err != nil && !errors.Is(found.err, backend.ErrOffline) {
-			return nil, found.err
+		if found.Err != nil && !errors.Is(found.Err, backend.ErrOffline) {
+			return nil, found.Err
 		}
 	}
 	return all, nil
@@ -86,8 +88,8 @@ func (c *Client) ensureAccountsExist(ctx context.Context, people []account.Addre
 
 // begin creates a conversation on this account's server.
 func (c *Client) begin(state rules.State, peer string, add []string) (chat.ConversationID, error) {
-	state.Version, state.Host = records.Version, c.self.address.Host
-	state = state.WithRole(c.self.address.String(), chat.RoleOwner)
+	state.Version, state.Host = records.Version, c.self.Address.Host
+	state = state.WithRole(c.self.Address.String(), chat.RoleOwner)
 	settings, err := c.Account().Settings()
 	if err != nil {
 		return "", err
@@ -97,10 +99,6 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 	if _, err := rand.Read(channel[:]); err != nil {
 		return "", err
 	}
-	group, delta, err := c.newGroup(channel, state)
-	if err != nil {
-		return "", err
-	}
 	id := records.CID(c.store.Index(channel[:]))
 	conv := &records.Conversation{
 		Version: records.Version, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
@@ -108,7 +106,7 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 		List: records.List{Members: 1},
 	}
 	err = c.store.Update(func(tx *records.Tx) error {
-		if err := mayAdd(tx, add); err != nil {
+		if err := machine.MayAdd(tx, add); err != nil {
 			return err
 		}
 		for _, a := range add {
@@ -121,13 +119,9 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 				return err
 			}
 		}
-		if err := applyDelta(tx, id, delta); err != nil {
-			return err
-		}
-		if err := enterEpoch(tx, id, group, channel); err != nil {
-			return err
-		}
-		return c.firstItems(tx, id, conv, add)
+		now := c.serverNow()
+		lifetime := mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(mailbox.KeyPackageLifetime)}
+		return machine.Create(tx, c.environment(), id, conv, state, lifetime, add)
 	})
 	if err != nil {
 		return "", err
@@ -135,47 +129,4 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return chat.IDOf(channel), c.registerID(chat.IDOf(channel), id)
-}
-
-// firstItems fills the outbox of a new conversation: invitations, and the
-// own name.
-func (c *Client) firstItems(tx *records.Tx, id records.CID, conv *records.Conversation, add []string) error {
-	if err := tx.Save(records.Key(records.TableConversation, id[:]), conv); err != nil {
-		return err
-	}
-	machine, err := loadConversation(tx, c.self, c.now, id)
-	if err != nil {
-		return err
-	}
-	machine.out = &outcome{}
-	if len(add) > 0 {
-		if _, err := machine.queue(tx, records.OutboxItem{Change: &records.Change{Add: add}}); err != nil {
-			return err
-		}
-	}
-	if err := machine.sendProfile(tx); err != nil {
-		return err
-	}
-	if err := records.NoteRecent(tx, id); err != nil {
-		return err
-	}
-	return tx.Save(records.Key(records.TableConversation, id[:]), &machine.rec)
-}
-
-func (c *Client) newGroup(channel protocol.ChannelID, state rules.State) (*mls.Group, mls.Delta, error) {
-	credential, err := account.Credential{Address: c.self.address, Device: c.self.device}.Encode()
-	if err != nil {
-		return nil, mls.Delta{}, err
-	}
-	extension, err := state.Extension()
-	if err != nil {
-		return nil, mls.Delta{}, err
-	}
-	now := c.serverNow()
-	return mls.CreateGroup(mls.GroupParams{
-		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: c.self.signing,
-		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
-		Lifetime:   mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(keyPackageLifetime)},
-		Extensions: []mls.Extension{extension},
-	}, mlsConfig())
 }

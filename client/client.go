@@ -17,6 +17,8 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/mailbox"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/mls"
@@ -48,8 +50,7 @@ type Client struct {
 	config    Config
 	store     *records.Store
 	transfers *attachments.Transfers
-	self      identity
-	letter    hpke.PrivateKey // the mailbox key
+	self      machine.Identity
 	log       backend.Logger
 
 	ctx    context.Context // ends with Close
@@ -66,7 +67,7 @@ type Client struct {
 	// once they have been surveyed, before that those that were seen.
 	ids      map[chat.ConversationID]records.CID
 	surveyed bool
-	home     *mailbox
+	home     *mailbox.Mailbox
 	clocks   clockWatch
 	waker    *waker
 }
@@ -185,33 +186,38 @@ func (c *Client) load(tx *records.Tx) error {
 	if !ok {
 		return chat.ErrNoProfile
 	}
-	if c.self.address, err = account.ParseAddress(rec.Address); err != nil {
+	if c.self.Address, err = account.ParseAddress(rec.Address); err != nil {
 		return err
 	}
-	if c.self.signing, err = mls.ImportSigningKey(mls.DefaultCipherSuite, rec.SigningKey); err != nil {
+	if c.self.Signing, err = mls.ImportSigningKey(mls.DefaultCipherSuite, rec.SigningKey); err != nil {
 		return err
 	}
-	if c.letter, err = hpke.MLKEM768X25519().NewPrivateKey(rec.MailboxKey); err != nil {
-		return err
-	}
-	chain, err := account.Verify(c.self.address, [][]byte{rec.Statement})
+	letterKey, err := hpke.MLKEM768X25519().NewPrivateKey(rec.MailboxKey)
 	if err != nil {
 		return err
 	}
-	c.self.device = chain.Devices()[0].ID()
+	chain, err := account.Verify(c.self.Address, [][]byte{rec.Statement})
+	if err != nil {
+		return err
+	}
+	c.self.Device = chain.Devices()[0].ID()
 	if rec.Seen != 0 {
 		c.clocks.seen = time.Unix(rec.Seen, 0)
 	}
-	c.config.Transport = link.Guard(c.config.Transport, c.self.address.Host)
+	c.config.Transport = link.Guard(c.config.Transport, c.self.Address.Host)
 	c.transfers = &attachments.Transfers{
 		Store: c.store, Cache: attachments.NewCache(c.store, c.config.clock()), Files: c.config.Files, Transport: c.config.Transport,
 		Now: c.now, Tell: c.config.OnEvent,
 	}
 	c.net = link.New(c.ctx, link.Config{
-		Home: c.self.address.Host, Transport: c.config.Transport, Log: c.log, Spawn: c.spawn, Emit: c.emit,
-		Hello: c.compareClocks, SignIn: func() { c.home.start() },
+		Home: c.self.Address.Host, Transport: c.config.Transport, Log: c.log, Spawn: c.spawn, Emit: c.emit,
+		Hello: c.compareClocks, SignIn: func() { c.home.Start() },
 	})
-	c.home, c.waker = newMailbox(c), newWaker(c)
+	c.home, c.waker = mailbox.New(mailbox.Config{
+		Context: c.ctx, Spawn: c.spawn, Self: c.self, LetterKey: letterKey, Store: c.store, Net: c.net, Transfers: c.transfers, Log: c.log,
+		Emit: c.emit, Now: c.now, ServerNow: c.serverNow, EraseNow: c.eraseNow, CheckIdentifier: c.checkIdentifier, Joined: c.joined,
+		TokenChanged: func() { c.waker.tell() },
+	}), newWaker(c)
 	return nil
 }
 
@@ -223,7 +229,7 @@ func (c *Client) Close() {
 }
 
 // Address returns the profile's address.
-func (c *Client) Address() account.Address { return c.self.address }
+func (c *Client) Address() account.Address { return c.self.Address }
 
 func (c *Client) now() time.Time { return c.config.clock()() }
 
@@ -252,7 +258,7 @@ func (c *Client) ConnectConversation(id chat.ConversationID) error {
 
 // Connect connects the mailbox, which receives letters.
 func (acc Account) Connect() {
-	acc.c.home.start()
+	acc.c.home.Start()
 	acc.c.waker.start()
 }
 
@@ -358,12 +364,12 @@ func (c *Client) start(k records.CID, rec *records.Conversation) *actor {
 	a := newActor(c, k, rec.Channel, rec.Host)
 	c.actors[k] = a
 	c.spawn(func() { a.run(c.ctx) })
-	a.tell(inputTick{}, nil)
+	a.tell(machine.InputTick{}, nil)
 	return a
 }
 
 // tell gives a conversation a command and waits until it is durable.
-func (c *Client) tell(ctx context.Context, id chat.ConversationID, in input) error {
+func (c *Client) tell(ctx context.Context, id chat.ConversationID, in machine.Input) error {
 	a, err := c.actor(id)
 	if err != nil {
 		return err
@@ -378,7 +384,7 @@ func (c *Client) WaitUntilSent(ctx context.Context, id chat.ConversationID) erro
 	if err != nil {
 		return err
 	}
-	return a.wait(ctx, func(s snapshot) bool { return s.outbox == 0 && s.deliver == 0 && s.nudges == 0 })
+	return a.wait(ctx, func(s snapshot) bool { return s.Outbox == 0 && s.Deliver == 0 && s.nudges == 0 })
 }
 
 // WaitUntilSentExceptFiles is like WaitUntilSent, but does not wait for uploads
@@ -388,5 +394,10 @@ func (ms Messages) WaitUntilSentExceptFiles(ctx context.Context, id chat.Convers
 	if err != nil {
 		return err
 	}
-	return a.wait(ctx, func(s snapshot) bool { return s.outbox == s.putOff && s.deliver == 0 && s.nudges == 0 })
+	return a.wait(ctx, func(s snapshot) bool { return s.Outbox == s.PutOff && s.Deliver == 0 && s.nudges == 0 })
+}
+
+// environment is what conversations know of this device.
+func (c *Client) environment() machine.Environment {
+	return machine.Environment{Self: c.self, Now: c.now, Life: c.lifeClock}
 }

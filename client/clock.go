@@ -3,11 +3,12 @@
 package client
 
 import (
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -60,7 +61,7 @@ func (c *Client) compareClocks(hello protocol.Hello) {
 // account's server: negative if it is behind, 0 if they agree or the server was
 // not seen yet.
 func (acc Account) ClockAhead() time.Duration {
-	ahead, _ := acc.c.aheadOfHost(acc.c.self.address.Host)
+	ahead, _ := acc.c.aheadOfHost(acc.c.self.Address.Host)
 	return ahead
 }
 
@@ -87,7 +88,7 @@ func (c *Client) serverNow() time.Time { return c.now().Add(-c.Account().ClockAh
 // eraseNow is the time up to which what has a lifetime may be erased: the
 // earlier one of both clocks.
 func (c *Client) eraseNow() time.Time {
-	ahead, known := c.aheadOfHost(c.self.address.Host)
+	ahead, known := c.aheadOfHost(c.self.Address.Host)
 	c.clocks.mu.Lock()
 	seen := c.clocks.seen
 	c.clocks.mu.Unlock()
@@ -102,9 +103,9 @@ func (c *Client) eraseNow() time.Time {
 }
 
 // lifeClock returns what is known of the time for messages that disappear.
-func (c *Client) lifeClock() lifeClock {
-	ahead, known := c.aheadOfHost(c.self.address.Host)
-	return lifeClock{erase: c.eraseNow(), ahead: ahead, known: known}
+func (c *Client) lifeClock() machine.LifeClock {
+	ahead, known := c.aheadOfHost(c.self.Address.Host)
+	return machine.LifeClock{Erase: c.eraseNow(), Ahead: ahead, Known: known}
 }
 
 // verifyAt returns a time at which a key package holds: by this device's clock
@@ -114,33 +115,24 @@ func (c *Client) verifyAt(kp *mls.KeyPackage, host string) (time.Time, error) {
 	life, _ := kp.LeafNode().Lifetime()
 	ahead, _ := c.aheadOfHost(host)
 	for _, at := range []time.Time{c.serverNow(), now.Add(-ahead)} {
-		if !holds(life, now) && holds(life, at) {
+		if !machine.Holds(life, now) && machine.Holds(life, at) {
 			now = at
 		}
 	}
 	return now, kp.Verify(now)
 }
 
-// validAt returns a time at which key packages hold that are to be added: those
-// of the first one whose are there. Others may be of another time and come with
-// a later commit.
-func (o *outItem) validAt(now time.Time) time.Time {
-	for _, who := range o.Change.Add {
-		if found, ok := o.packages[who]; ok {
-			return found.at
-		}
-	}
-	return now
-}
-
-// holdAt reports whether somebody's key packages hold at a time.
-func (i invitee) holdAt(at time.Time) bool {
-	return !slices.ContainsFunc(i.packages, func(kp *mls.KeyPackage) bool {
-		life, _ := kp.LeafNode().Lifetime()
-		return !holds(life, at)
+// expireAll erases what expired while the program did not run, also in
+// conversations that nobody opens any more.
+func (c *Client) expireAll() error {
+	life := c.lifeClock()
+	var due [][]byte
+	err := c.store.View(func(tx *records.Tx) (err error) {
+		due, err = machine.DueMessages(tx, life)
+		return err
 	})
-}
-
-func holds(life mls.Lifetime, now time.Time) bool {
-	return !now.Before(life.NotBefore) && !now.After(life.NotAfter)
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return c.store.Update(func(tx *records.Tx) error { return machine.EraseDue(tx, due, life, c.now()) })
 }

@@ -10,23 +10,10 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 )
-
-// mayAdd refuses people who are blocked: whoever wants them back says so.
-func mayAdd(tx *records.Tx, addresses []string) error {
-	for _, a := range addresses {
-		rec, err := records.LoadContact(tx, a)
-		if err != nil {
-			return err
-		}
-		if rec.Blocked {
-			return refusal{chat.Worded{Kind: chat.ErrBlocked, Text: fmt.Sprintf("you blocked %s; unblock them first", a)}}
-		}
-	}
-	return nil
-}
 
 // Contacts returns all contacts, by address.
 func (pp People) Contacts() ([]chat.Contact, error) {
@@ -108,7 +95,7 @@ func (c *Client) noteContact(a account.Address, change func(*records.Tx, *record
 	if with == nil {
 		return nil
 	}
-	return c.tell(c.ctx, chat.IDOf(with.Channel), commandChoose{func(*records.List) {}})
+	return c.tell(c.ctx, chat.IDOf(with.Channel), machine.CommandChoose{Change: func(*records.List) {}})
 }
 
 // checkLabel bounds what people call each other and their groups.
@@ -126,4 +113,44 @@ func checkLabel(s string) error {
 		return fmt.Errorf("a name may not contain characters that turn the text around it; leave them out")
 	}
 	return nil
+}
+
+// conversationsEndedByBlock returns the conversations that blocking an account
+// ends: the direct one, deleted or not, and the requests from that account.
+func (c *Client) conversationsEndedByBlock(who account.Address) (all []chat.ConversationID, err error) {
+	peer := who.String()
+	err = c.forEachConversation(func(s records.Stored) error {
+		theirs := !s.Rec.Group && s.Rec.Peer == peer || s.Rec.Status == chat.StatusRequest && s.Rec.Inviter == peer
+		if theirs && slices.Contains([]chat.Status{chat.StatusActive, chat.StatusRequest, chat.StatusLeft}, s.Rec.Status) {
+			all = append(all, chat.IDOf(s.Rec.Channel))
+		}
+		return nil
+	})
+	return all, err
+}
+
+// joined starts a conversation that a letter brought.
+func (c *Client) joined(rec *records.Conversation) {
+	id := chat.IDOf(rec.Channel)
+	k := records.CID(c.store.Index(rec.Channel[:]))
+	c.mu.Lock()
+	err := c.registerID(id, k)
+	old := c.actors[k]
+	c.mu.Unlock()
+	if err != nil {
+		c.log.Error("a new conversation cannot be named", "error", err)
+		return
+	}
+	if old != nil {
+		old.tell(machine.InputReload{}, nil)
+	}
+	c.connect(k, rec)
+	if rec.Status == chat.StatusActive {
+		if a, err := c.actor(id); err == nil {
+			a.tell(machine.CommandIntroduce{}, nil)
+		}
+	}
+	if conv, err := c.Conversation(id); err == nil {
+		c.emit(chat.ConversationEvent{Conversation: conv})
+	}
 }

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
@@ -22,12 +24,17 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
+// groupOf loads the group of a conversation, which reads the store by tx.
+func groupOf(tx *records.Tx, k records.CID) (*mls.Group, error) {
+	return mls.LoadGroup(machine.NewGroupReader(tx, k), machine.MLSConfig())
+}
+
 // Epoch returns the epoch that a conversation is in.
 func (c *Client) Epoch(id chat.ConversationID) (epoch uint64, err error) {
 	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		machine, err := loadConversation(tx, c.self, c.now, k)
+		group, err := groupOf(tx, k)
 		if err == nil {
-			epoch = machine.group.Epoch()
+			epoch = group.Epoch()
 		}
 		return err
 	})
@@ -43,7 +50,7 @@ func (c *Client) Idle(id chat.ConversationID) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.snapshot
-	if len(a.served.inputs)+len(a.local) > 0 || !s.known || s.outbox+s.deliver > 0 || s.following && (!s.caughtUp || s.checking) {
+	if len(a.served.inputs)+len(a.local) > 0 || !s.known || s.Outbox+s.Deliver > 0 || s.Following && (!s.CaughtUp || s.Checking) {
 		return fmt.Errorf("%d served, %d local, %+v", len(a.served.inputs), len(a.local), s)
 	}
 	return nil
@@ -53,31 +60,26 @@ func (c *Client) Idle(id chat.ConversationID) error {
 // returns what to put into the channel, with the next epoch's access key if
 // it is a commit. The member's own client learns nothing of it.
 func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *mls.StagedCommit, error)) (entry protocol.Entry, next *protocol.AccessKey, err error) {
-	var machine *conversation
-	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		machine, err = loadConversation(tx, c.self, c.now, k)
-		return err
-	})
-	if err != nil {
-		return entry, nil, err
-	}
-	err = c.viewConversation(id, func(tx *records.Tx, _ records.CID, rec *records.Conversation) error {
-		machine.reader.tx = tx
-		message, staged, err := act(machine.group)
+	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		group, err := groupOf(tx, k)
 		if err != nil {
 			return err
 		}
-		entry = protocol.Entry{Epoch: machine.group.Epoch(), Kind: protocol.KindMessage}
+		message, staged, err := act(group)
+		if err != nil {
+			return err
+		}
+		entry = protocol.Entry{Epoch: group.Epoch(), Kind: protocol.KindMessage}
 		if staged != nil {
 			entry.Kind = protocol.KindCommit
 			message = staged.Message()
-			key, err := accessPublic(staged, rec.Channel)
+			key, err := machine.AccessKey(staged, rec.Channel)
 			if err != nil {
 				return err
 			}
-			next = &key
+			next = (*protocol.AccessKey)(key.Public().(ed25519.PublicKey))
 		}
-		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		sealer, _, err := machine.EnvelopeKey(tx, k, entry.Epoch)
 		if err != nil {
 			return err
 		}
@@ -91,12 +93,12 @@ func (c *Client) Forge(id chat.ConversationID, act func(*mls.Group) ([]byte, *ml
 // Enclose seals a payload as a member can.
 func (c *Client) Enclose(id chat.ConversationID, kind protocol.EntryKind, payload envelope.Payload) (entry protocol.Entry, err error) {
 	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
-		machine, err := loadConversation(tx, c.self, c.now, k)
+		group, err := groupOf(tx, k)
 		if err != nil {
 			return err
 		}
-		entry = protocol.Entry{Epoch: machine.group.Epoch(), Kind: kind}
-		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		entry = protocol.Entry{Epoch: group.Epoch(), Kind: kind}
+		sealer, _, err := machine.EnvelopeKey(tx, k, entry.Epoch)
 		if err != nil {
 			return err
 		}
@@ -117,7 +119,7 @@ func (c *Client) Waiting() (n int64) {
 
 // SendContent sends whatever content there is.
 func (c *Client) SendContent(ctx context.Context, id chat.ConversationID, m content.Message) error {
-	_, err := c.send(ctx, id, commandSend{message: m})
+	_, err := c.send(ctx, id, machine.CommandSend{Message: m})
 	return err
 }
 
@@ -145,8 +147,7 @@ func (c *Client) UnnoteUses() error {
 // AsSignal puts the MLS message of an entry into the envelope of a signal.
 func (c *Client) AsSignal(id chat.ConversationID, entry protocol.Entry) (signal protocol.Signal, err error) {
 	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
-		machine := conversation{id: k, rec: *rec}
-		sealer, _, err := machine.envelopeKey(tx, entry.Epoch)
+		sealer, _, err := machine.EnvelopeKey(tx, k, entry.Epoch)
 		if err != nil {
 			return err
 		}
@@ -156,14 +157,14 @@ func (c *Client) AsSignal(id chat.ConversationID, entry protocol.Entry) (signal 
 			return err
 		}
 		signal = protocol.Signal{Channel: rec.Channel, Epoch: entry.Epoch}
-		signal.Ciphertext, err = envelope.Seal(sealer, machine.signalPlace(entry.Epoch), payload)
+		signal.Ciphertext, err = envelope.Seal(sealer, machine.SignalPlace(rec.Channel, entry.Epoch), payload)
 		return err
 	})
 	return signal, err
 }
 
 // SignalData is the authenticated data of signals.
-var SignalData = signalData
+var SignalData = machine.SignalData
 
 // Retitled returns the extensions of a group with another title.
 func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
@@ -208,18 +209,26 @@ func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry pr
 		return entry, next, err
 	}
 	return entry, next, c.store.Update(func(tx *records.Tx) error {
-		if err := applyDelta(tx, c.ids[id], staged); err != nil {
+		if err := machine.ApplyDelta(tx, c.ids[id], staged); err != nil {
 			return err
 		}
-		machine, err := loadConversation(tx, c.self, c.now, c.ids[id])
+		group, err := groupOf(tx, c.ids[id])
 		if err != nil {
 			return err
 		}
-		machine.reader.tx = tx
-		if err := machine.applied(tx, machine.group.PendingCommit()); err != nil {
+		delta, err := group.Apply(group.PendingCommit())
+		if err != nil {
 			return err
 		}
-		return enterEpoch(tx, c.ids[id], machine.group, machine.rec.Channel)
+		if err := machine.ApplyDelta(tx, c.ids[id], delta); err != nil {
+			return err
+		}
+		var rec records.Conversation
+		k := c.ids[id]
+		if _, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec); err != nil {
+			return err
+		}
+		return machine.EnterEpoch(tx, k, group, rec.Channel)
 	})
 }
 

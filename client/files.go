@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -121,7 +122,7 @@ func (fs Files) Save(ctx context.Context, conv chat.ConversationID, id content.M
 	if !utf8.ValidString(path) {
 		return "", records.ErrPath
 	}
-	return path, fs.c.tell(ctx, conv, commandSaved{id, index, path})
+	return path, fs.c.tell(ctx, conv, machine.CommandSaved{Id: id, Index: index, Path: path})
 }
 
 func (c *Client) attachment(conv chat.ConversationID, id content.MessageID, index int) (*content.External, string, error) {

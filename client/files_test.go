@@ -17,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
@@ -101,15 +102,15 @@ func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 	t.Helper()
 	var m chat.Message
 	fatal(t, s.store.Update(func(tx *records.Tx) error {
-		machine, err := loadConversation(tx, s.self, s.now, s.ids[s.Conv])
+		conv, err := machine.Load(tx, s.environment(), s.ids[s.Conv])
 		if err != nil {
 			return err
 		}
-		machine.begin(tx, &outcome{})
-		if err := (commandSend{message: message, sent: &m}).step(machine, tx); err != nil {
+		conv.Begin(tx, &machine.Outcome{})
+		if err := conv.Step(tx, machine.CommandSend{Message: message, Sent: &m}); err != nil {
 			return err
 		}
-		return machine.end(tx)
+		return conv.End(tx)
 	}))
 	return m.ID
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -18,17 +19,17 @@ import (
 func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) error {
 	for first := 0; first < n; first += 1000 {
 		err := c.store.Update(func(tx *records.Tx) error {
-			m, err := loadConversation(tx, c.self, c.now, c.ids[id])
+			m, err := machine.Load(tx, c.environment(), c.ids[id])
 			if err != nil {
 				return err
 			}
-			m.begin(tx, &outcome{})
+			m.Begin(tx, &machine.Outcome{})
 			for i := first; i < min(n, first+1000); i++ {
-				if err := m.flood(tx, text(i)); err != nil {
+				if err := flood(m, tx, text(i)); err != nil {
 					return err
 				}
 			}
-			return m.end(tx)
+			return m.End(tx)
 		})
 		if err != nil {
 			return err
@@ -37,7 +38,7 @@ func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) e
 	return nil
 }
 
-func (c *conversation) flood(tx *records.Tx, text string) error {
+func flood(m *machine.Conversation, tx *records.Tx, text string) error {
 	msg, err := content.Text(text).Salted(rand.Reader)
 	if err != nil {
 		return err
@@ -46,15 +47,11 @@ func (c *conversation) flood(tx *records.Tx, text string) error {
 	if err != nil {
 		return err
 	}
-	id, err := content.ID("mimi://here/u/bob", c.roomURI(), raw)
+	id, err := content.ID("mimi://here/u/bob", m.RoomURI(), raw)
 	if err != nil {
 		return err
 	}
-	rec := &records.Message{Version: records.Version, ID: id, From: "bob@here", Received: records.Millis(c.now()), Content: raw, Text: text}
-	rec.Sent = rec.Received
-	order, err := c.add(tx, rec)
-	c.arrived(order, rec)
-	return err
+	return m.Take(tx, "bob@here", id, raw, &msg, chat.StateReceived)
 }
 
 // Multiply lists a conversation n more times, under other identifiers and each

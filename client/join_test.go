@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/rawmember"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -46,7 +47,7 @@ func offer(t testing.TB, c *Client, lastResort bool) *mls.KeyPackage {
 	t.Helper()
 	var kp *mls.KeyPackage
 	fatal(t, c.store.Update(func(tx *records.Tx) error {
-		raw, err := c.home.newKeyPackage(tx, lastResort)
+		raw, err := c.home.NewKeyPackage(tx, lastResort)
 		if err != nil {
 			return err
 		}
@@ -104,22 +105,22 @@ func TestWelcomesThatLeadNowhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := lonely(t)
-			bob := newPlayer(t, "bob@here")
+			bob := rawmember.New(t, "bob@here")
 			fatal(t, c.store.Update(func(tx *records.Tx) error {
-				return records.SaveContact(tx, records.Contact{Version: 1, Address: bob.address, Known: one.known, Blocked: one.block})
+				return records.SaveContact(tx, records.Contact{Version: 1, Address: bob.Address, Known: one.known, Blocked: one.block})
 			}))
-			bob.create(t, one.state, channel[:]...)
+			bob.Create(t, one.state, channel[:]...)
 			kp := offer(t, c, false)
 			kps := []*mls.KeyPackage{kp}
 			for _, o := range one.others {
-				other, _ := newPlayer(t, o).keyPackage(t)
+				other, _ := rawmember.New(t, o).KeyPackage(t)
 				kps = append(kps, other)
 			}
-			in := invitation(t, bob.invite(t, kps...), kp, channel)
+			in := invitation(t, bob.Invite(t, kps...), kp, channel)
 			if one.change != nil {
 				one.change(&in)
 			}
-			_, err := c.home.join(in, 1)
+			_, err := c.home.Join(in, 1)
 			if got := status(t, c, channel).Status; got != one.want || (err == nil) != (one.want != 0) {
 				t.Errorf("status %v, error %v", got, err)
 			}
@@ -136,27 +137,27 @@ func TestWelcomesWorkOnce(t *testing.T) {
 	channel := protocol.ChannelID{1}
 	for _, lastResort := range []bool{false, true} {
 		c := lonely(t)
-		bob := newPlayer(t, "bob@here")
-		bob.create(t, rules.State{Version: 1, Host: "here", Group: true}.WithRole("bob@here", chat.RoleOwner), channel[:]...)
+		bob := rawmember.New(t, "bob@here")
+		bob.Create(t, rules.State{Version: 1, Host: "here", Group: true}.WithRole("bob@here", chat.RoleOwner), channel[:]...)
 		kp := offer(t, c, lastResort)
-		in := invitation(t, bob.invite(t, kp), kp, channel)
-		_, err := c.home.join(in, 1)
+		in := invitation(t, bob.Invite(t, kp), kp, channel)
+		_, err := c.home.Join(in, 1)
 		fatal(t, err)
 		for _, s := range []chat.Status{chat.StatusRequest, chat.StatusActive, chat.StatusLeft, chat.StatusRemoved, chat.StatusLost, chat.StatusStopped} {
 			rec := status(t, c, channel)
 			rec.Status = s
 			id := records.CID(c.store.Index(channel[:]))
 			fatal(t, c.store.Update(func(tx *records.Tx) error { return tx.Save(records.Key(records.TableConversation, id[:]), &rec) }))
-			if _, err := c.home.join(in, 2); err == nil {
+			if _, err := c.home.Join(in, 2); err == nil {
 				t.Errorf("last resort %v, %v: joined again", lastResort, s)
 			}
 		}
 		again := offer(t, c, false)
-		_, _, err = bob.group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{1}})
+		_, _, err = bob.Group.Stage(mls.CommitOptions{Now: time.Now(), Remove: []mls.LeafIndex{1}})
 		fatal(t, err)
-		_, err = bob.group.Apply(bob.group.PendingCommit())
+		_, err = bob.Group.Apply(bob.Group.PendingCommit())
 		fatal(t, err)
-		_, err = c.home.join(invitation(t, bob.invite(t, again), again, channel), 3)
+		_, err = c.home.Join(invitation(t, bob.Invite(t, again), again, channel), 3)
 		if got := status(t, c, channel).Status; err != nil || got != chat.StatusRequest {
 			t.Errorf("added again: %v, %v", got, err)
 		}
@@ -172,10 +173,10 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 	var first chat.ConversationID
 	for n := range byte(2) {
 		channel := protocol.ChannelID{n}
-		bob := newPlayer(t, "bob@here")
-		bob.create(t, state, channel[:]...)
+		bob := rawmember.New(t, "bob@here")
+		bob.Create(t, state, channel[:]...)
 		kp := offer(t, c, false)
-		_, err := c.home.join(invitation(t, bob.invite(t, kp), kp, channel), uint64(n))
+		_, err := c.home.Join(invitation(t, bob.Invite(t, kp), kp, channel), uint64(n))
 		fatal(t, err)
 		if n == 0 {
 			first = chat.IDOf(channel)
@@ -184,52 +185,6 @@ func TestDirectConversationsAreNotHijacked(t *testing.T) {
 			t.Errorf("after welcome %d the conversation is %v, %v", n, got, err)
 		}
 	}
-}
-
-// Answers that belong to an earlier connection or another entry are ignored.
-func TestLateAnswersAreIgnored(t *testing.T) {
-	c := lonely(t)
-	id, err := c.begin(rules.State{Group: true, Title: "T"}, "", nil)
-	fatal(t, err)
-	k := c.ids[id]
-	fatal(t, c.store.Update(func(tx *records.Tx) error {
-		m, err := loadConversation(tx, c.self, c.now, k)
-		if err != nil {
-			return err
-		}
-		give := func(inputs ...input) *outcome {
-			out := &outcome{}
-			m.begin(tx, out)
-			for _, in := range inputs {
-				fatal(t, in.step(m, tx))
-			}
-			fatal(t, m.end(tx))
-			return out
-		}
-		before := protocol.Hello{Host: "here", Nonce: protocol.Nonce{1}}
-		after := protocol.Hello{Host: "here", Nonce: protocol.Nonce{2}}
-		m.rec.Created = true
-		give(inputUp{before})
-		give(inputDown{}, inputUp{after})
-		refused := &protocol.Error{Code: protocol.CodeForbidden}
-		give(inputOpened{nonce: before.Nonce, err: refused})
-		if m.rec.Status != chat.StatusActive || m.phase != phaseOpening {
-			t.Errorf("a refusal of the past: %v in phase %v", m.rec.Status, m.phase)
-		}
-		give(inputOpened{nonce: after.Nonce})
-		m.waiting = &protocol.Entry{Seq: 7, Kind: protocol.KindCommit}
-		give(inputFetched{seq: 6, message: []byte("of another entry")})
-		if m.rec.Status != chat.StatusActive || m.waiting == nil {
-			t.Errorf("the message of another entry: %v", m.rec.Status)
-		}
-		m.waiting = nil
-		give(inputDown{}, inputUp{after})
-		give(inputOpened{nonce: after.Nonce, err: refused})
-		if m.rec.Status != chat.StatusActive || m.rec.Refused == 0 {
-			t.Errorf("a refusal: %v since %d", m.rec.Status, m.rec.Refused)
-		}
-		return nil
-	}))
 }
 
 // Whoever writes in the name of a contact, with other keys, asks as a stranger
@@ -260,10 +215,10 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 		t.Fatalf("%+v, %v", k, err)
 	}
 	channel := protocol.ChannelID{1}
-	impostor := newPlayer(t, who.String())
-	impostor.create(t, rules.State{Version: records.Version, Host: "here"}.WithRole(who.String(), chat.RoleOwner), channel[:]...)
+	impostor := rawmember.New(t, who.String())
+	impostor.Create(t, rules.State{Version: records.Version, Host: "here"}.WithRole(who.String(), chat.RoleOwner), channel[:]...)
 	kp := offer(t, c, false)
-	_, err = c.home.join(invitation(t, impostor.invite(t, kp), kp, channel), 1)
+	_, err = c.home.Join(invitation(t, impostor.Invite(t, kp), kp, channel), 1)
 	fatal(t, err)
 	conv, err := c.Conversation(chat.IDOf(channel))
 	fatal(t, err)

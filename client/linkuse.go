@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -21,22 +22,6 @@ const (
 	maxOpenRequests = 16
 	maxRequestBytes = 1 << 20
 )
-
-// purpose says which connection the conversation is to have. A request at
-// another server has none: what a stranger sends makes this device contact
-// nobody. One at the server of a contact that it claims to come from is
-// connected to be confirmed.
-func (c *conversation) purpose() link.Purpose {
-	switch {
-	case c.vanished, c.rec.Status == chat.StatusBlocked, !c.needsChannel() && !c.rec.Ending && len(c.deliver) == 0:
-		return link.ForNothing
-	case c.rec.Status != chat.StatusRequest, c.rec.Expected:
-		return link.ForConversations
-	case c.rec.Host == c.self.address.Host:
-		return link.ForRequests
-	}
-	return link.ForNothing
-}
 
 // linkUse is an actor's use of a connection. But for heard, only the actor's
 // goroutine changes it, under the actor's lock.
@@ -77,7 +62,7 @@ func (a *actor) attach(ctx context.Context, want link.Purpose) (moved bool) {
 	m.link.Route(a.channel, a.event)
 	stop := m.link.Watch(link.Watcher{
 		Up:   a.up,
-		Down: func(error) { a.serve(inputDown{}) },
+		Down: func(error) { a.serve(machine.InputDown{}) },
 	})
 	a.mu.Lock()
 	a.use.unwatch = stop
@@ -88,9 +73,9 @@ func (a *actor) attach(ctx context.Context, want link.Purpose) (moved bool) {
 // up shows the machine a connection.
 func (a *actor) up(h protocol.Hello) {
 	if a.client.net.IsOlder(a.host) {
-		a.serve(inputNoCredit{})
+		a.serve(machine.InputNoCredit{})
 	}
-	a.serve(inputUp{h})
+	a.serve(machine.InputUp{Hello: h})
 }
 
 // detach gives up the connection, and what came on it and was not looked at.
@@ -110,17 +95,17 @@ func (a *actor) detach() {
 	a.mu.Lock()
 	a.served.clear()
 	a.mu.Unlock()
-	a.serve(inputDown{})
+	a.serve(machine.InputDown{})
 }
 
 // request sends a request on the actor's connection, if it has one and the
 // conversation asked for it there.
-func (a *actor) request(e doRequest, moved bool) {
+func (a *actor) request(e machine.DoRequest, moved bool) {
 	done := func(b protocol.Body, err error) {
-		if open, ok := e.body.(*protocol.ChannelOpen); ok && open.UpTo != 0 && a.client.net.FindsOlder(a.host, err) {
-			a.serve(inputNoCredit{})
+		if open, ok := e.Body.(*protocol.ChannelOpen); ok && open.UpTo != 0 && a.client.net.FindsOlder(a.host, err) {
+			a.serve(machine.InputNoCredit{})
 		}
-		if in := e.done(b, err); in != nil {
+		if in := e.Done(b, err); in != nil {
 			a.serve(in)
 		}
 	}
@@ -128,7 +113,7 @@ func (a *actor) request(e doRequest, moved bool) {
 		done(nil, backend.ErrOffline)
 		return
 	}
-	a.use.link.Request(e.op, e.body, done)
+	a.use.link.Request(e.Op, e.Body, done)
 }
 
 // errandContext is for what is asked of other servers: it ends when the
@@ -152,7 +137,7 @@ func (a *actor) exceedsRequestBudget(e *protocol.Entry) bool {
 	over := a.use.heard > maxRequestBytes
 	a.mu.Unlock()
 	if over && a.client.requests.drop(a) {
-		a.tell(inputTick{}, nil)
+		a.tell(machine.InputTick{}, nil)
 	}
 	return over
 }
@@ -194,9 +179,9 @@ func (r *requestList) add(a *actor) {
 	}
 	r.mu.Unlock()
 	if gone != nil {
-		gone.tell(inputTick{}, nil)
+		gone.tell(machine.InputTick{}, nil)
 	}
-	a.tell(inputTick{}, nil)
+	a.tell(machine.InputTick{}, nil)
 }
 
 // drop reports whether the request was there.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 )
 
@@ -19,7 +20,7 @@ func (gs Groups) Add(ctx context.Context, conv chat.ConversationID, people []acc
 	if err != nil {
 		return err
 	}
-	return gs.c.tell(ctx, conv, commandChange{records.Change{Add: add}})
+	return gs.c.tell(ctx, conv, machine.CommandChange{Change: records.Change{Add: add}})
 }
 
 // Remove removes people from a group.
@@ -28,7 +29,7 @@ func (gs Groups) Remove(ctx context.Context, conv chat.ConversationID, people []
 	for _, a := range people {
 		remove = append(remove, a.String())
 	}
-	return gs.c.tell(ctx, conv, commandChange{records.Change{Remove: remove}})
+	return gs.c.tell(ctx, conv, machine.CommandChange{Change: records.Change{Remove: remove}})
 }
 
 // Rename gives a group another title.
@@ -43,12 +44,12 @@ func (gs Groups) Rename(ctx context.Context, conv chat.ConversationID, title str
 }
 
 func (c *Client) rename(ctx context.Context, conv chat.ConversationID, title string) error {
-	return c.tell(ctx, conv, commandChange{records.Change{Title: &title}})
+	return c.tell(ctx, conv, machine.CommandChange{Change: records.Change{Title: &title}})
 }
 
 // SetRole makes a member an administrator, an owner or an ordinary member.
 func (gs Groups) SetRole(ctx context.Context, conv chat.ConversationID, who account.Address, role chat.Role) error {
-	return gs.c.tell(ctx, conv, commandChange{records.Change{Roles: []records.Role{{Address: who.String(), Role: role}}}})
+	return gs.c.tell(ctx, conv, machine.CommandChange{Change: records.Change{Roles: []records.Role{{Address: who.String(), Role: role}}}})
 }
 
 // SetTimer makes messages disappear after a time, 0 for never.
@@ -57,12 +58,12 @@ func (gs Groups) SetTimer(ctx context.Context, conv chat.ConversationID, after t
 		return err
 	}
 	seconds := uint32(after / time.Second)
-	return gs.c.tell(ctx, conv, commandChange{records.Change{Timer: &seconds}})
+	return gs.c.tell(ctx, conv, machine.CommandChange{Change: records.Change{Timer: &seconds}})
 }
 
 // Leave leaves a conversation.
 func (c *Client) Leave(ctx context.Context, conv chat.ConversationID) error {
-	return c.tell(ctx, conv, commandLeave{})
+	return c.tell(ctx, conv, machine.CommandLeave{})
 }
 
 // confirming is how long Accept waits for the inviter's server.
@@ -76,7 +77,7 @@ func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 	if err != nil {
 		return err
 	}
-	err = a.ask(ctx, commandAccept{})
+	err = a.ask(ctx, machine.CommandAccept{})
 	if !errors.Is(err, chat.ErrUnconfirmed) {
 		return err
 	}
@@ -87,13 +88,13 @@ func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 	asking, cancel := context.WithTimeout(ctx, confirming)
 	defer cancel()
 	found := c.lookUp(asking, []string{rec.Inviter})
-	if e := found[rec.Inviter].err; e != nil {
+	if e := found[rec.Inviter].Err; e != nil {
 		return fmt.Errorf("%w (%s)", err, e.Error()) // nothing was accepted, so that it is no error of being off line
 	}
-	if err := a.ask(ctx, inputChains{found: found}); err != nil {
+	if err := a.ask(ctx, machine.InputChains{Found: found}); err != nil {
 		return err
 	}
-	return a.ask(ctx, commandAccept{})
+	return a.ask(ctx, machine.CommandAccept{})
 }
 
 // Block refuses everything that somebody sends, from now on.
@@ -110,14 +111,14 @@ func (pp People) Block(ctx context.Context, who account.Address) error {
 		return err
 	}
 	pp.c.waker.kick()
-	pp.c.home.tokenChanged()
+	pp.c.home.TokenChanged()
 	all, err := pp.c.conversationsEndedByBlock(who)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, conv := range all {
-		failed = append(failed, pp.c.tell(ctx, conv, commandBlock{}))
+		failed = append(failed, pp.c.tell(ctx, conv, machine.CommandBlock{}))
 	}
 	return errors.Join(failed...)
 }

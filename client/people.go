@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -27,12 +28,12 @@ import (
 const maxConfirmErrands = link.MaxForeignErrands / 4
 
 // lookUp asks the servers of accounts for their chains.
-func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]lookup {
+func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]machine.Lookup {
 	ctx, cancel := context.WithTimeout(ctx, link.ForeignAnswerTimeout)
 	defer cancel()
 	var mu sync.Mutex // guards all
-	all := map[string]lookup{}
-	c.lookUpEach(ctx, addresses, len(addresses), func(found map[string]lookup) {
+	all := map[string]machine.Lookup{}
+	c.lookUpEach(ctx, addresses, len(addresses), func(found map[string]machine.Lookup) {
 		mu.Lock()
 		defer mu.Unlock()
 		maps.Copy(all, found)
@@ -42,12 +43,12 @@ func (c *Client) lookUp(ctx context.Context, addresses []string) map[string]look
 
 // lookUpEach is lookUp that hands out the answers of each server as they come,
 // from several goroutines, and asks so many servers at a time.
-func (c *Client) lookUpEach(ctx context.Context, addresses []string, atOnce int, fn func(map[string]lookup)) {
+func (c *Client) lookUpEach(ctx context.Context, addresses []string, atOnce int, fn func(map[string]machine.Lookup)) {
 	byHost := map[string][]account.Address{}
 	for _, s := range addresses {
 		a, err := account.ParseAddress(s)
 		if err != nil {
-			fn(map[string]lookup{s: {err: err}})
+			fn(map[string]machine.Lookup{s: {Err: err}})
 			continue
 		}
 		byHost[a.Host] = append(byHost[a.Host], a)
@@ -70,8 +71,8 @@ func (c *Client) lookUpEach(ctx context.Context, addresses []string, atOnce int,
 }
 
 // lookUpAt asks one server for at most MaxNames accounts.
-func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address) map[string]lookup {
-	found := make(map[string]lookup, len(all))
+func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address) map[string]machine.Lookup {
+	found := make(map[string]machine.Lookup, len(all))
 	names := make([]string, len(all))
 	for i, a := range all {
 		names[i] = a.Name
@@ -82,7 +83,7 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	}
 	got, _ := b.(*protocol.Accounts)
 	for _, a := range all {
-		answer := lookup{err: err}
+		answer := machine.Lookup{Err: err}
 		if err == nil {
 			answer = pick(a, got)
 		}
@@ -91,14 +92,14 @@ func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Addres
 	return found
 }
 
-func pick(a account.Address, got *protocol.Accounts) lookup {
+func pick(a account.Address, got *protocol.Accounts) machine.Lookup {
 	for _, one := range got.Accounts {
 		if one.Name == a.Name {
 			chain, err := account.Verify(a, one.Statements)
-			return lookup{chain, one.Generations, err}
+			return machine.Lookup{Chain: chain, Generations: one.Generations, Err: err}
 		}
 	}
-	return lookup{err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
+	return machine.Lookup{Err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
 }
 
 // keyPackageConcurrency limits how many accounts are asked for key packages in
@@ -107,19 +108,19 @@ const keyPackageConcurrency = 8
 
 // invitees finds what adding people needs. Who cannot be added, now or at all,
 // has an error of their own.
-func (c *Client) invitees(ctx context.Context, addresses []string) map[string]invitee {
+func (c *Client) invitees(ctx context.Context, addresses []string) map[string]machine.Invitee {
 	var (
 		mu   sync.Mutex // guards out
-		out  = map[string]invitee{}
+		out  = map[string]machine.Invitee{}
 		wait sync.WaitGroup
 		room = make(chan struct{}, keyPackageConcurrency)
 	)
 	for who, found := range c.lookUp(ctx, addresses) {
 		room <- struct{}{}
 		wait.Go(func() {
-			one := invitee{chain: found.chain, generations: found.generations, err: found.err}
-			if one.err == nil {
-				one.packages, one.at, one.err = c.takeKeyPackages(ctx, found.chain)
+			one := machine.Invitee{Chain: found.Chain, Generations: found.Generations, Err: found.Err}
+			if one.Err == nil {
+				one.Packages, one.At, one.Err = c.takeKeyPackages(ctx, found.Chain)
 			}
 			mu.Lock()
 			out[who] = one
@@ -149,7 +150,7 @@ func (c *Client) takeKeyPackages(ctx context.Context, chain *account.Chain) (all
 		if at, err = c.verifyAt(kp, a.Host); err != nil {
 			return nil, at, err
 		}
-		device, err := verifyKeyPackage(chain, kp)
+		device, err := machine.VerifyKeyPackage(chain, kp)
 		if err != nil {
 			return nil, at, fmt.Errorf("%w: %w", chat.ErrImpostor, err)
 		}
@@ -192,10 +193,10 @@ func (c *Client) sendLetter(ctx context.Context, l records.Letter) error {
 // Resolve looks somebody up at their server and remembers the chain.
 func (pp People) Resolve(ctx context.Context, a account.Address) (*account.Chain, error) {
 	found := pp.c.lookUp(ctx, []string{a.String()})[a.String()]
-	if found.err != nil {
-		return nil, found.err
+	if found.Err != nil {
+		return nil, found.Err
 	}
-	return found.chain, pp.c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.chain) })
+	return found.Chain, pp.c.store.Update(func(tx *records.Tx) error { return records.PinChain(tx, found.Chain) })
 }
 
 // Safety returns the safety number between this account and another, and
@@ -226,11 +227,11 @@ func (pp People) Safety(ctx context.Context, a account.Address) (account.Safety,
 
 // ownChain returns this account's chain.
 func (c *Client) ownChain() (*account.Chain, error) {
-	rec, err := c.home.profile()
+	rec, err := c.home.Profile()
 	if err != nil {
 		return nil, err
 	}
-	return account.Verify(c.self.address, [][]byte{rec.Statement})
+	return account.Verify(c.self.Address, [][]byte{rec.Statement})
 }
 
 // MarkVerified notes that the safety numbers were compared.

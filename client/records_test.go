@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/attach"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/content"
@@ -47,11 +48,6 @@ func allRecords() []any {
 		&records.Wake{Version: 1, Endpoint: "e", Token: []byte{1}, Next: []byte{2}, Since: 3, Registered: 4, Stale: true, Forget: [][]byte{{5}}},
 		&records.MailToken{Version: 1, Token: []byte{1}},
 		&records.PeerTokens{Version: 1, Devices: []records.PeerToken{{Device: [16]byte{1}, Token: []byte{2}}}},
-		&mailControl{Version: 1, Device: [16]byte{1}, Token: []byte{1}},
-		&profileControl{Version: 1, Name: "n"},
-		&generationControl{Version: 1, Device: [16]byte{1}, Generation: [16]byte{2}},
-		&wakeControl{Version: 1, Token: []byte{1}},
-		&typingControl{Version: 1, On: true},
 	}
 }
 
@@ -67,8 +63,8 @@ func TestRecordsComeBack(t *testing.T) {
 	}
 }
 
-// FuzzRecords reads bytes as every kind of record: what a peer sends is among
-// them (profileControl, and the content of messages).
+// FuzzRecords reads bytes as every kind of record: the content of
+// messages, which a peer sends, is among them.
 func FuzzRecords(f *testing.F) {
 	for _, r := range allRecords() {
 		b, err := dcbor.Marshal(r)
@@ -100,7 +96,7 @@ func FuzzMessage(f *testing.F) {
 	fatal(f, err)
 	for _, m := range []content.Message{
 		content.Text("hello"), content.Reply(id, "x"), content.Edit(id, nil, "y"), content.Delete(id, nil), content.Reaction(id, "x"),
-		content.Unreaction(id, id), content.Control(controlProfile, []byte{0xa0}), report,
+		content.Unreaction(id, id), content.Control("profile", []byte{0xa0}), report,
 		content.Attach("see", content.External{URL: "https://here/v1/blobs/x", EncAlg: attachments.EncAlgStream, Key: keys.Key[:], Nonce: keys.Nonce[:], Filename: "../x"}),
 	} {
 		salted, err := m.Salted(rand.Reader)
@@ -118,19 +114,19 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		fatal(t, c.store.Update(func(tx *records.Tx) error {
-			m, err := loadConversation(tx, c.self, c.now, c.ids[conv])
+			m, err := machine.Load(tx, c.environment(), c.ids[conv])
 			if err != nil {
 				return err
 			}
-			m.begin(tx, &outcome{})
-			id, err := content.ID("mimi://here/u/bob", m.roomURI(), raw)
+			m.Begin(tx, &machine.Outcome{})
+			id, err := content.ID("mimi://here/u/bob", m.RoomURI(), raw)
 			if err != nil {
 				return err
 			}
-			if err := m.take(tx, "bob@here", id, raw, msg, chat.StateReceived); err != nil {
+			if err := m.Take(tx, "bob@here", id, raw, msg, chat.StateReceived); err != nil {
 				return err
 			}
-			return m.end(tx)
+			return m.End(tx)
 		}))
 		for _, a := range msg.View().Attachments {
 			if a.External != nil {

@@ -5,6 +5,7 @@ package client
 import (
 	"sync/atomic"
 
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -12,7 +13,6 @@ import (
 // all actors of a server together.
 const (
 	queueEvents   = 512
-	queueBytes    = 8 << 20
 	queueAllBytes = 64 << 20
 	inputCost     = 256 // in bytes, besides the ciphertext
 )
@@ -22,7 +22,7 @@ const (
 // there is no room for are dropped, and the machine hears of it. Answers to
 // requests are as many as the requests and always have room.
 type servedQueue struct {
-	inputs []input
+	inputs []machine.Input
 	bytes  int64
 	lost   bool          // events are dropped until the machine has taken inputLost
 	all    *atomic.Int64 // bytes in all queues of the server
@@ -35,12 +35,12 @@ func (c *Client) queuedAt(host string) *atomic.Int64 {
 }
 
 // put queues an answer to a request, or a change of the connection.
-func (q *servedQueue) put(in input) { q.inputs = append(q.inputs, in) }
+func (q *servedQueue) put(in machine.Input) { q.inputs = append(q.inputs, in) }
 
 // offer queues an event if there is room.
-func (q *servedQueue) offer(in input) {
+func (q *servedQueue) offer(in machine.Input) {
 	cost := eventCost(in)
-	full := len(q.inputs) >= queueEvents || q.bytes+cost > queueBytes || q.all.Load()+cost > queueAllBytes
+	full := len(q.inputs) >= queueEvents || q.bytes+cost > machine.QueueBytes || q.all.Load()+cost > queueAllBytes
 	switch {
 	case q.lost:
 	case !full:
@@ -48,18 +48,18 @@ func (q *servedQueue) offer(in input) {
 		q.count(cost)
 	case !mayBeDropped(in):
 		q.lost = true
-		q.put(inputLost{})
+		q.put(machine.InputLost{})
 	}
 }
 
 // take returns the first n inputs at most.
-func (q *servedQueue) take(n int) []input {
+func (q *servedQueue) take(n int) []machine.Input {
 	n = min(n, len(q.inputs))
 	some := q.inputs[:n:n]
-	q.inputs = append([]input(nil), q.inputs[n:]...)
+	q.inputs = append([]machine.Input(nil), q.inputs[n:]...)
 	for _, in := range some {
 		q.count(-eventCost(in))
-		if _, ok := in.(inputLost); ok {
+		if _, ok := in.(machine.InputLost); ok {
 			q.lost = false
 		}
 	}
@@ -75,37 +75,37 @@ func (q *servedQueue) count(cost int64) {
 }
 
 // eventCost is what an event counts for; other inputs cost nothing.
-func eventCost(in input) int64 {
+func eventCost(in machine.Input) int64 {
 	switch in := in.(type) {
-	case inputEntry:
-		return inputCost + int64(len(in.entry.Ciphertext))
-	case inputSignal:
-		return inputCost + int64(len(in.signal.Ciphertext))
-	case inputCaughtUp:
+	case machine.InputEntry:
+		return inputCost + int64(len(in.Entry.Ciphertext))
+	case machine.InputSignal:
+		return inputCost + int64(len(in.Signal.Ciphertext))
+	case machine.InputCaughtUp:
 		return inputCost
 	}
 	return 0
 }
 
 // mayBeDropped reports whether an event may be lost.
-func mayBeDropped(in input) bool {
-	_, ok := in.(inputSignal)
+func mayBeDropped(in machine.Input) bool {
+	_, ok := in.(machine.InputSignal)
 	return ok
 }
 
 // event queues an event of the channel.
 func (a *actor) event(_ protocol.EventType, b protocol.Body) {
-	var in input
+	var in machine.Input
 	switch body := b.(type) {
 	case *protocol.Entry:
 		if a.exceedsRequestBudget(body) {
 			return
 		}
-		in = inputEntry{*body}
+		in = machine.InputEntry{Entry: *body}
 	case *protocol.CaughtUp:
-		in = inputCaughtUp{*body}
+		in = machine.InputCaughtUp{CaughtUp: *body}
 	case *protocol.Signal:
-		in = inputSignal{*body}
+		in = machine.InputSignal{Signal: *body}
 	default:
 		return
 	}

@@ -25,7 +25,7 @@ var errPatience = errors.New("client: other servers take too long")
 // answer. If the account cannot be used before a person has done something, the error
 // says so at once.
 func (c *Client) Sync(ctx context.Context) error {
-	err := c.home.sync(ctx)
+	err := c.home.Sync(ctx)
 	if errors.Is(err, chat.ErrProfileCopied) || errors.Is(err, chat.ErrNoAccount) {
 		return err // a person has to do something first
 	}
@@ -47,7 +47,7 @@ func (c *Client) Sync(ctx context.Context) error {
 	defer cancel()
 	for _, a := range actors {
 		e := a.wait(short, func(s snapshot) bool {
-			return s.settled() && (s.purpose != link.ForRequests || s.caughtUp)
+			return s.settled() && (s.purpose != link.ForRequests || s.CaughtUp)
 		})
 		if errors.Is(e, errPatience) {
 			break
@@ -62,12 +62,12 @@ func (c *Client) Sync(ctx context.Context) error {
 // current reports whether a conversation that goes on has what its server holds
 // for it.
 func (s snapshot) current() bool {
-	return s.purpose != link.ForConversations || !s.following || s.caughtUp && !s.reporting
+	return s.purpose != link.ForConversations || !s.Following || s.CaughtUp && !s.Reporting
 }
 
 // settled is current, with what depends on other servers done, too.
 func (s snapshot) settled() bool {
-	return s.current() && (s.purpose == link.ForNothing || !s.following || !s.checking && s.deliver == 0)
+	return s.current() && (s.purpose == link.ForNothing || !s.Following || !s.Checking && s.Deliver == 0)
 }
 
 // Unreached returns why other servers that accepted conversations lie on

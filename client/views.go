@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -18,26 +19,26 @@ import (
 // Profile returns the name that this account shows to others, and whether its
 // server knows it yet.
 func (acc Account) Profile() (name string, registered bool, err error) {
-	rec, err := acc.c.home.profile()
+	rec, err := acc.c.home.Profile()
 	return rec.Name, rec.Registered, err
 }
 
 // Duress reports what NoteDuress noted last.
 func (acc Account) Duress() (bool, error) {
-	rec, err := acc.c.home.profile()
+	rec, err := acc.c.home.Profile()
 	return rec.Duress, err
 }
 
 // NoteDuress notes whether the interface has a passphrase of duress, so that the
 // settings of an open profile can show it.
 func (acc Account) NoteDuress(set bool) error {
-	return acc.c.home.update(func(p *records.Profile) { p.Duress = set })
+	return acc.c.home.Update(func(p *records.Profile) { p.Duress = set })
 }
 
 // Recovery returns the recovery secret as text if it is kept, because its
 // owner has not noted it yet.
 func (acc Account) Recovery() (string, error) {
-	rec, err := acc.c.home.profile()
+	rec, err := acc.c.home.Profile()
 	return rec.Recovery, err
 }
 
@@ -46,7 +47,7 @@ func (acc Account) RecoveryNoted(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return acc.c.home.update(func(p *records.Profile) { p.Recovery = "" })
+	return acc.c.home.Update(func(p *records.Profile) { p.Recovery = "" })
 }
 
 // SetProfile changes the name that this account shows to others, and tells
@@ -59,10 +60,10 @@ func (acc Account) SetProfile(ctx context.Context, name string) error {
 }
 
 func (c *Client) setProfile(ctx context.Context, name string) error {
-	if err := c.home.update(func(p *records.Profile) { p.Name = name }); err != nil {
+	if err := c.home.Update(func(p *records.Profile) { p.Name = name }); err != nil {
 		return err
 	}
-	m, err := profileMessage(name)
+	m, err := machine.ProfileMessage(name)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *Client) setProfile(ctx context.Context, name string) error {
 		if conv.Status != chat.StatusActive {
 			return nil
 		}
-		_, err := c.send(ctx, conv.ID, commandSend{message: m})
+		_, err := c.send(ctx, conv.ID, machine.CommandSend{Message: m})
 		return err
 	})
 }
@@ -108,7 +109,7 @@ func sortConversations(all []chat.Conversation) {
 }
 
 func (c *Client) newViewBuilder(tx *records.Tx) *records.Views {
-	return records.NewViews(tx, c.self.address.String(), c.now())
+	return records.NewViews(tx, c.self.Address.String(), c.now())
 }
 
 // Conversation returns one conversation.
@@ -149,18 +150,8 @@ func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
 // Members returns who is in a conversation, by address.
 func (gs Groups) Members(id chat.ConversationID) (all []chat.Member, err error) {
 	err = gs.c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
-		machine, err := loadConversation(tx, gs.c.self, gs.c.now, k)
-		if err != nil {
-			return err
-		}
-		machine.reader.tx = tx
-		defer func() { machine.reader.tx = nil }()
-		for _, a := range machine.members() {
-			all = append(all, chat.Member{
-				Address: records.Address(a), Role: machine.state.Role(a), Confirmed: !slices.Contains(rec.Unconfirmed, a),
-			})
-		}
-		return nil
+		all, err = machine.Members(tx, k, rec.Unconfirmed)
+		return err
 	})
 	return all, err
 }

@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -234,6 +236,21 @@ func (w *waker) tell() {
 	w.client.mu.Lock()
 	defer w.client.mu.Unlock()
 	for _, a := range w.client.actors {
-		a.tell(inputToken{}, nil)
+		a.tell(machine.InputToken{}, nil)
+	}
+}
+
+// nudgeTime is the time that one server has to answer.
+const nudgeTime = 10 * time.Second
+
+// nudge shows tokens to their server.
+func (c *Client) nudge(ctx context.Context, n machine.DoNudge) {
+	ctx, cancel := context.WithTimeout(ctx, nudgeTime)
+	defer cancel()
+	l := c.net.DedicatedLink(ctx, n.Host)
+	for token := range slices.Chunk(n.Tokens, len(protocol.WakeToken{})) {
+		if _, err := l.Call(ctx, protocol.OpWake, &protocol.Wake{Token: protocol.WakeToken(token)}); err != nil {
+			return // nobody waits for it
+		}
 	}
 }

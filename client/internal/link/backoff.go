@@ -71,3 +71,7 @@ func Retryable(err error) bool {
 	}
 	return false
 }
+
+// MaxSaveRetryDelay is the longest wait between two attempts to save a
+// conversation.
+const MaxSaveRetryDelay = time.Minute

@@ -305,3 +305,16 @@ func (r Rules) effect(s *mls.StagedCommit) (added map[string]bool, after map[str
 	}
 	return added, after
 }
+
+// LeavesByAddress returns the leaves of a group by the addresses in their
+// credentials.
+func LeavesByAddress(g *mls.Group) map[string][]mls.LeafIndex {
+	all := map[string][]mls.LeafIndex{}
+	for i, leaf := range g.Members() {
+		if cred, err := LeafCredential(leaf); err == nil {
+			a := cred.Address.String()
+			all[a] = append(all[a], i)
+		}
+	}
+	return all
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package mailbox
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/protocol"
+)
+
+// authenticate identifies the connection and binds it to this copy of the
+// profile.
+func (m *Mailbox) authenticate(ctx context.Context) error {
+	var rec records.Profile
+	err := m.config.Store.Update(func(tx *records.Tx) (err error) {
+		if _, err = tx.Load([]byte(records.TableProfile), &rec); err != nil || !rec.NextSession.IsZero() {
+			return err
+		}
+		if rec.Generation == (protocol.Generation{}) {
+			if _, err := rand.Read(rec.Generation[:]); err != nil {
+				return err
+			}
+		}
+		rec.NextSession.Counter = rec.Session.Counter + 1
+		if _, err := rand.Read(rec.NextSession.ID[:]); err != nil {
+			return err
+		}
+		return tx.Save([]byte(records.TableProfile), &rec)
+	})
+	if err != nil {
+		return err
+	}
+	self := m.config.Self
+	challenge := protocol.AuthenticateChallenge(m.hello.Host, m.hello.Nonce, self.Address.Name, protocol.DeviceID(self.Device))
+	signature := protocol.Signature(ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), challenge))
+	_, err = m.link.Call(ctx, protocol.OpAuthenticate, &protocol.Authenticate{
+		Name: self.Address.Name, Device: protocol.DeviceID(self.Device), Signature: signature,
+		Session: rec.NextSession, Previous: rec.Session, Takeover: rec.TakeOver, Generation: rec.Generation,
+	})
+	switch {
+	case errors.Is(err, &protocol.Error{Code: protocol.CodeProfileCopied}):
+		copied := &chat.CopiedError{}
+		if rec.SignedIn != 0 {
+			copied.Last = time.Unix(rec.SignedIn, 0)
+		}
+		m.config.Net.Gate.Set(copied)
+		return copied
+	case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
+		m.config.Net.Gate.GiveUp() // nobody else can be let in either
+		return chat.ErrNoAccount
+	case err != nil:
+		return err
+	}
+	if err := m.Update(func(p *records.Profile) {
+		p.Session, p.NextSession, p.TakeOver, p.SignedIn = rec.NextSession, protocol.SessionMark{}, false, m.config.Now().Unix()
+		p.Seen = m.config.EraseNow().Unix()
+	}); err != nil {
+		return err
+	}
+	m.config.Net.Gate.Set(nil)
+	return nil
+}
