@@ -56,11 +56,18 @@ const (
 // the one before, or re-wrote more than 30 percent of the bytes with data that
 // does not compress: what a thief or ransomware leaves.
 func suspicious(before, s *oplog.Snapshot) bool {
-	a, b := &before.Body.Counts, &s.Body.Counts
-	if a.Files >= fewFiles && b.Files*10 < a.Files*7 {
+	if lostFiles(before, s) {
 		return true
 	}
+	a, b := &before.Body.Counts, &s.Body.Counts
 	return b.NewBytes >= fewBytes && b.NewBytes*10 > b.Bytes*3 && b.Stored*100 >= b.NewBytes*97 && a.Bytes > 0
+}
+
+// lostFiles reports whether a snapshot has lost more than 30 percent of the files
+// of the one before.
+func lostFiles(before, s *oplog.Snapshot) bool {
+	a, b := &before.Body.Counts, &s.Body.Counts
+	return a.Files >= fewFiles && b.Files*10 < a.Files*7
 }
 
 // Decide applies a policy to the live snapshots, in the order of the log. Times
@@ -81,6 +88,9 @@ func (v *Vault) Decide(p Policy) ([]Decision, error) {
 		g := group{s.Device, s.Body.Host, paths}
 		groups[g] = append(groups[g], len(out))
 		out = append(out, Decision{Snapshot: s})
+	}
+	for g := range groups {
+		groups[g] = decidePartial(out, groups[g])
 	}
 	now := v.now().Unix()
 	for _, members := range groups {

@@ -5,6 +5,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/securecrypt/securecrypt/vault/keys"
@@ -13,29 +14,35 @@ import (
 	"github.com/securecrypt/securecrypt/vault/tree"
 )
 
-// PublishSnapshot finishes a run and publishes its snapshot. The error is ErrSwept
-// if data that the run wrote or found was deleted meanwhile: then the run is to be
-// done again, which sends only what is missing.
+// PublishSnapshot publishes the snapshot of a run, partial or not, once everything
+// that was added so far is in the storage. The error is ErrSwept if data that the
+// run wrote or found was deleted meanwhile: then the run is to be done again, which
+// sends only what is missing.
 func (v *Vault) PublishSnapshot(ctx context.Context, w *Writer, k *Worker, body oplog.SnapshotBody) (seq uint64, err error) {
 	roots, err := w.Finish(k)
 	if err != nil {
 		return 0, err
 	}
 	body.Index = roots
-	return v.publish(ctx, oplog.KindSnapshot, func() (any, error) {
-		if body.Parent != 0 && v.state.Snapshots[body.Parent-1].Forgotten != 0 {
-			return nil, ErrSwept // what unchanged files rely on may be gone
-		}
-		return body, w.checkSwept()
-	})
+	seq, err = v.publish(ctx, oplog.KindSnapshot, func() (any, error) { return body, w.checkSwept() })
+	if err == nil {
+		w.published(roots)
+	}
+	return seq, err
 }
 
-// Snapshot finds a snapshot by its number, or the newest for "latest".
+// Snapshot finds a snapshot by its number, or for "latest" the newest one that is
+// whole, and if there is none the newest partial one.
 func (v *Vault) Snapshot(name string) (*oplog.Snapshot, error) {
 	if name == "latest" {
 		live := v.state.Live()
 		if len(live) == 0 {
 			return nil, fmt.Errorf("%w: the vault has none yet", ErrNoSnapshot)
+		}
+		for _, s := range slices.Backward(live) {
+			if !s.Body.Partial {
+				return s, nil
+			}
 		}
 		return live[len(live)-1], nil
 	}

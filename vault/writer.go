@@ -4,7 +4,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/securecrypt/securecrypt/vault/index"
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/pack"
-	"github.com/securecrypt/securecrypt/vault/storage"
 )
 
 const (
@@ -47,20 +45,29 @@ type Writer struct {
 	session *keys.Session
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	slots   chan struct{} // of uploads
-	running sync.WaitGroup
+	slots   chan struct{}  // of uploads
+	running sync.WaitGroup // of uploads; Close waits for it
 
 	// Stored counts the bytes of packs, NewBytes those of new chunks.
 	Stored, NewBytes atomic.Uint64
 
-	mu     sync.Mutex // guards the rest; taken before that of the index
-	index  *packIndex
-	data   *pack.Builder    // frames of files
-	trees  *pack.Builder    // frames of tree pages
-	own    []pack.Name      // packs of this run
-	todo   []index.PackInfo // packs of this run that no index page lists yet
-	roots  []pack.Name      // packs of this run that the log is to name
-	relied map[uint32]bool  // numbers of packs of others that chunks were found in
+	mu      sync.Mutex // guards the rest; taken before that of the index and behind those of workers
+	index   *packIndex
+	workers []*Worker
+	data    *pack.Builder    // frames of files
+	trees   *pack.Builder    // frames of tree pages
+	uploads map[*upload]bool // packs that are not in the storage yet
+	own     []pack.Name      // packs of this run
+	todo    []index.PackInfo // packs of this run that no index page lists yet
+	roots   []pack.Name      // packs of this run that the log is to name
+	relied  map[uint32]bool  // numbers of packs of others that chunks were found in
+	parents []uint64         // snapshots that the run takes unchanged files from
+}
+
+// upload is a pack on its way into the storage.
+type upload struct {
+	sealed chan struct{} // closed once the pack is in own, and in todo or roots
+	stored chan struct{} // closed once the storage has the pack, or the run has failed
 }
 
 // NewWriter begins a run. Each run ends with Close.
@@ -74,7 +81,7 @@ func (v *Vault) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 		return nil, err
 	}
 	w := &Writer{v: v, options: o, session: session, slots: make(chan struct{}, uploads), index: x,
-		data: new(pack.Builder), trees: new(pack.Builder), relied: map[uint32]bool{}}
+		data: new(pack.Builder), trees: new(pack.Builder), uploads: map[*upload]bool{}, relied: map[uint32]bool{}}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	return w, nil
 }
@@ -96,6 +103,7 @@ func (w *Writer) fail(err error) error {
 // A Worker adds chunks for one goroutine.
 type Worker struct {
 	w          *Writer
+	mu         sync.Mutex // guards the rest in Add and Flush: Finish flushes all workers
 	compressor *pack.Compressor
 	namers     map[keys.Kind]*chunk.Namer
 	frames     map[keys.Kind]*openFrame
@@ -112,13 +120,16 @@ func (w *Writer) Worker() (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Worker{w, z, map[keys.Kind]*chunk.Namer{}, map[keys.Kind]*openFrame{}}
+	k := &Worker{w: w, compressor: z, namers: map[keys.Kind]*chunk.Namer{}, frames: map[keys.Kind]*openFrame{}}
 	for _, kind := range []keys.Kind{keys.KindData, keys.KindTree, keys.KindIndex} {
 		if k.namers[kind], err = chunk.NewNamer(w.v.keys, keys.DomainFiles, kind); err != nil {
 			return nil, err
 		}
 		k.frames[kind] = &openFrame{info: pack.FrameInfo{Kind: kind, Domain: keys.DomainFiles}, raw: make([]byte, 0, pack.MaxFrame)}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.workers = append(w.workers, k)
 	return k, nil
 }
 
@@ -128,6 +139,8 @@ func (k *Worker) Add(kind keys.Kind, b []byte) (pack.ID, error) {
 	if len(b) == 0 || len(b) > pack.MaxFrame {
 		return pack.ID{}, fmt.Errorf("vault: a chunk of %d bytes", len(b))
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	id := k.namers[kind].Name(b)
 	if !k.w.claim(id.Short()) {
 		return id, nil
@@ -179,6 +192,8 @@ func (w *Writer) Has(id pack.ID) bool {
 
 // Flush hands over the frames that are not full.
 func (k *Worker) Flush() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, kind := range []keys.Kind{keys.KindData, keys.KindTree, keys.KindIndex} {
 		if err := k.flush(kind); err != nil {
 			return err
@@ -209,23 +224,72 @@ func (w *Writer) addFrame(k *Worker, f pack.Frame) error {
 		open = &w.trees
 	}
 	var full *pack.Builder
+	var u *upload
 	if !(*open).Fits(&f) {
 		full, *open = *open, new(pack.Builder)
+		u = w.newUpload()
 	}
 	(*open).Add(f)
 	w.mu.Unlock()
 	if full == nil {
 		return nil
 	}
-	return w.seal(k, full)
+	return w.seal(k, full, u, false)
 }
 
-// seal seals a pack, registers it and has it written.
-func (w *Writer) seal(k *Worker, b *pack.Builder) error {
+// newUpload registers a pack that is about to be sealed. The caller holds mu.
+func (w *Writer) newUpload() *upload {
+	u := &upload{make(chan struct{}), make(chan struct{})}
+	w.uploads[u] = true
+	return u
+}
+
+func (w *Writer) endUpload(u *upload) {
+	w.mu.Lock()
+	delete(w.uploads, u)
+	w.mu.Unlock()
+	close(u.stored)
+}
+
+// seal seals a pack, registers it and has it written. A root is a pack that the
+// log will name; index pages are to list the others.
+func (w *Writer) seal(k *Worker, b *pack.Builder, u *upload, root bool) error {
 	sealed, err := b.Seal(w.session)
-	if err != nil {
-		return w.fail(err)
+	count := 0
+	if err == nil {
+		count = w.register(sealed, root)
 	}
+	close(u.sealed)
+	if err == nil && !w.options.DryRun && (w.options.VerifyAll || count%verifyEvery == 0) {
+		if err = k.verify(sealed); err != nil {
+			err = fmt.Errorf("vault: a pack differs from what was put into it (%w): the memory of this machine may be faulty; nothing of it was written", err)
+		}
+	}
+	if err != nil {
+		err = w.fail(err)
+	}
+	if err != nil || w.options.DryRun {
+		w.endUpload(u)
+		return err
+	}
+	select {
+	case w.slots <- struct{}{}:
+	case <-w.ctx.Done():
+		w.endUpload(u)
+		return context.Cause(w.ctx)
+	}
+	w.running.Go(func() {
+		defer w.endUpload(u)
+		defer func() { <-w.slots }()
+		if err := w.v.store.Create(w.ctx, sealed.Name.Object(), sealed.Data); err != nil {
+			_ = w.fail(err) // the next call returns it
+		}
+	})
+	return nil
+}
+
+// register notes a sealed pack, and returns how many there were before.
+func (w *Writer) register(sealed *pack.Sealed, root bool) (count int) {
 	info := index.PackInfo{Name: sealed.Name, Head: sealed.Head, Table: sealed.Table}
 	for i, c := range pack.Classes {
 		if c.Size() == int64(len(sealed.Data)) {
@@ -233,31 +297,17 @@ func (w *Writer) seal(k *Worker, b *pack.Builder) error {
 		}
 	}
 	w.mu.Lock()
-	count := len(w.own)
-	w.own, w.todo = append(w.own, info.Name), append(w.todo, info)
+	count = len(w.own)
+	w.own = append(w.own, info.Name)
+	if root {
+		w.roots = append(w.roots, info.Name)
+	} else {
+		w.todo = append(w.todo, info)
+	}
 	w.mu.Unlock()
 	w.index.add(&info)
 	w.Stored.Add(uint64(len(sealed.Data)))
-	if w.options.DryRun {
-		return nil
-	}
-	if w.options.VerifyAll || count%verifyEvery == 0 {
-		if err := k.verify(sealed); err != nil {
-			return w.fail(fmt.Errorf("vault: a pack differs from what was put into it (%w): the memory of this machine may be faulty; nothing of it was written", err))
-		}
-	}
-	select {
-	case w.slots <- struct{}{}:
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
-	}
-	w.running.Go(func() {
-		defer func() { <-w.slots }()
-		if err := w.v.store.Create(w.ctx, sealed.Name.Object(), sealed.Data); err != nil {
-			_ = w.fail(err) // the next call returns it
-		}
-	})
-	return nil
+	return count
 }
 
 // verify decrypts a sealed pack and compares its chunks with their identifiers.
@@ -289,136 +339,17 @@ func (k *Worker) verifyChunks(p *pack.Pack) error {
 	return nil
 }
 
-// Finish seals what is open, together with index pages that list the packs of the
-// run, and returns once all of it is in the storage and flushed. It may be called
-// several times: a run publishes partial snapshots. It returns the packs that have
-// index pages, for an entry of the log.
-func (w *Writer) Finish(k *Worker) ([]pack.Name, error) {
-	if err := k.Flush(); err != nil {
-		return nil, err
-	}
-	w.mu.Lock()
-	w.join()
-	builders := []*pack.Builder{w.trees, w.data}
-	w.data, w.trees = new(pack.Builder), new(pack.Builder)
-	w.mu.Unlock()
-	for i, b := range builders {
-		if i == 0 && !b.Empty() {
-			if err := w.seal(k, b); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := w.listFoundPacks(); err != nil {
-		return nil, err
-	}
-	if err := w.finishIndex(k, builders[1]); err != nil {
-		return nil, err
-	}
-	w.running.Wait()
-	if err := context.Cause(w.ctx); err != nil {
-		return nil, err
-	}
-	if w.options.DryRun {
-		return nil, nil
-	}
-	return w.roots, w.v.store.Sync(w.ctx)
-}
-
-// listFoundPacks has index pages list the packs that chunks were found in and that the log
-// does not lead to: those of runs that did not finish.
-func (w *Writer) listFoundPacks() error {
-	for number := range w.relied {
-		w.index.mu.Lock()
-		record := &w.index.packs[number-1]
-		name, unlisted := record.name, record.unlisted
-		record.unlisted = false
-		w.index.mu.Unlock()
-		if !unlisted {
-			continue
-		}
-		info, err := w.v.readTable(w.ctx, name)
-		if errors.Is(err, storage.ErrNotFound) {
-			return ErrSwept // or it was lost: the next attempt does without it
-		}
-		if err != nil {
-			return err
-		}
-		w.todo = append(w.todo, *info)
-	}
-	return nil
-}
-
-// join moves the frames of trees into the open pack of files if there is room: a
-// small run is one pack.
-func (w *Writer) join() {
-	joined := new(pack.Builder)
-	for _, b := range []*pack.Builder{w.data, w.trees} {
-		for _, f := range b.Frames() {
-			if !joined.Fits(&f) {
-				return
-			}
-			joined.Add(f)
-		}
-	}
-	w.data, w.trees = joined, new(pack.Builder)
-}
-
-// finishIndex adds index pages of the packs that no page lists yet to the last
-// pack, and seals it.
-func (w *Writer) finishIndex(k *Worker, last *pack.Builder) error {
-	for len(w.todo) > 0 {
-		f := w.indexFrame(k)
-		if !last.Fits(&f) {
-			if err := w.sealRoot(k, last); err != nil {
-				return err
-			}
-			last = new(pack.Builder)
-		}
-		last.Add(f)
-	}
-	if last.Empty() {
-		return nil
-	}
-	return w.sealRoot(k, last)
-}
-
-// indexFrame makes a frame of index pages from the packs that no page lists yet. A
-// page has packs of one session.
-func (w *Writer) indexFrame(k *Worker) pack.Frame {
-	var raw []byte
-	info := pack.FrameInfo{Kind: keys.KindIndex, Domain: keys.DomainFiles}
-	for len(w.todo) > 0 {
-		page, size := index.Page{Sealed: w.todo[0].Head.Sealed}, index.HeadSize
-		for len(w.todo) > 0 && w.todo[0].Head.Sealed == page.Sealed {
-			n := index.Size(&w.todo[0])
-			if len(page.Packs) > 0 && len(raw)+size+n > indexPage {
-				break
-			}
-			page.Packs, w.todo, size = append(page.Packs, w.todo[0]), w.todo[1:], size+n
-		}
-		b := page.Encode()
-		info.Chunks = append(info.Chunks, pack.Chunk{ID: k.namers[keys.KindIndex].Name(b).Short(), Length: uint32(len(b))})
-		if raw = append(raw, b...); len(w.todo) == 0 || len(raw)+index.HeadSize+index.Size(&w.todo[0]) > indexPage {
-			break
-		}
-	}
-	return k.compressor.Compress(info, raw)
-}
-
-// sealRoot seals a pack that the log will name.
-func (w *Writer) sealRoot(k *Worker, b *pack.Builder) error {
-	if err := w.seal(k, b); err != nil {
-		return err
-	}
-	root := w.todo[len(w.todo)-1] // it lists itself
-	w.roots, w.todo = append(w.roots, root.Name), w.todo[:len(w.todo)-1]
-	return nil
-}
-
 // checkSwept returns ErrSwept if a pack that the run wrote or relied on was swept
-// meanwhile. The caller has read the log to its end.
+// meanwhile, or a snapshot forgotten that it relied on. The caller has read the log
+// to its end.
 func (w *Writer) checkSwept() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, seq := range w.parents {
+		if s := w.v.state.Snapshots[seq]; s == nil || s.Forgotten != 0 {
+			return ErrSwept
+		}
+	}
 	for i := range w.own {
 		if _, swept := w.v.state.Swept[w.own[i]]; swept {
 			return ErrSwept

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +39,12 @@ type Options struct {
 	// Warn, if not nil, is called for each file that could not be read as it is,
 	// from several goroutines at a time.
 	Warn func(path string, err error)
+	// Interval is how often a partial snapshot of what is finished is published,
+	// at the least while files are read; 0 for never.
+	Interval time.Duration
+	// Partial, if not nil, is called with the number of each partial snapshot,
+	// from another goroutine.
+	Partial func(seq uint64)
 	// Now tells the time.
 	Now func() time.Time
 }
@@ -72,7 +77,7 @@ func Run(ctx context.Context, v *vault.Vault, o Options, progress *Progress) (*R
 	if err != nil {
 		return nil, err
 	}
-	began := o.Now().Unix()
+	began := o.Now()
 	for attempt := 1; ; attempt++ {
 		r, err := runOnce(ctx, v, &o, plan, progress, began, attempt > 1)
 		if !errors.Is(err, vault.ErrSwept) || attempt == attempts {
@@ -82,18 +87,6 @@ func Run(ctx context.Context, v *vault.Vault, o Options, progress *Progress) (*R
 			return nil, err
 		}
 	}
-}
-
-// parentOf returns the newest live snapshot of the same host and paths.
-func parentOf(v *vault.Vault, host string, paths [][]byte) *oplog.Snapshot {
-	live := v.State().Live()
-	for i := len(live) - 1; i >= 0; i-- {
-		b := &live[i].Body
-		if b.Host == host && slices.EqualFunc(b.Paths, paths, func(a, b []byte) bool { return string(a) == string(b) }) {
-			return live[i]
-		}
-	}
-	return nil
 }
 
 // A run is one attempt to make a snapshot.
@@ -111,10 +104,15 @@ type run struct {
 	links  linkGroups
 	failed atomic.Pointer[error]
 	cancel context.CancelFunc
+
+	root        atomic.Pointer[node]
+	began       time.Time
+	lastPartial atomic.Int64  // when a partial snapshot was due last, in nanoseconds since began
+	due         chan struct{} // asks for a partial snapshot
 }
 
-func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p *Progress, began int64, verify bool) (*Result, error) {
-	body := oplog.SnapshotBody{Host: oplog.Text(o.Host, 256), Began: began, Paths: [][]byte{}}
+func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p *Progress, began time.Time, verify bool) (*Result, error) {
+	body := oplog.SnapshotBody{Host: oplog.Text(o.Host, 256), Began: began.Unix(), Paths: [][]byte{}}
 	for _, path := range o.Paths {
 		body.Paths = append(body.Paths, []byte(path))
 	}
@@ -127,28 +125,40 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 	}
 	defer r.cancel()
 	defer r.writer.Close()
-	parent := parentOf(v, body.Host, body.Paths)
-	if parent != nil {
-		body.Parent = parent.Seq + 1
+	r.began = o.Now()
+	parents := parentsOf(v, body.Host, body.Paths)
+	for _, s := range parents {
+		r.writer.RelyOn(s.Seq)
+	}
+	if len(parents) > 0 {
+		body.Parent = parents[0].Seq + 1
 	}
 	worker, err := r.writer.Worker()
 	if err != nil {
 		return nil, err
 	}
-	root, err := r.walk(plan, parent, worker)
+	stop := func() {}
+	if o.Interval > 0 && !o.DryRun {
+		if stop, err = r.startPartials(v, body); err != nil {
+			return nil, err
+		}
+	}
+	root, err := r.walk(plan, parents, worker)
+	stop()
+	if err == nil {
+		err = r.err()
+	}
 	if err != nil {
 		return nil, err
 	}
 	if root != nil {
 		body.Root = root[:]
 	}
-	body.Counts = p.counts()
 	if o.DryRun {
 		_, err := r.writer.Finish(worker)
-		body.Counts.NewBytes, body.Counts.Stored = r.writer.NewBytes.Load(), r.writer.Stored.Load()
-		return &Result{Counts: body.Counts}, err
+		return &Result{Counts: r.counts()}, err
 	}
-	body.Counts.NewBytes, body.Counts.Stored = r.writer.NewBytes.Load(), r.writer.Stored.Load()
+	body.Counts = r.counts()
 	seq, err := v.PublishSnapshot(ctx, r.writer, worker, body)
 	body.Counts.Stored = r.writer.Stored.Load()
 	return &Result{seq, body.Counts}, err
@@ -158,7 +168,7 @@ func newRun(ctx context.Context, v *vault.Vault, o *Options, p *Progress, verify
 	for _, c := range []*atomic.Uint64{&p.Files, &p.Dirs, &p.Others, &p.Bytes, &p.Read, &p.ReadBytes, &p.Changed, &p.Unreadable, &p.Excluded} {
 		c.Store(0)
 	}
-	r := &run{options: o, progress: p, owners: localfs.NewOwners(), verify: verify, jobs: make(chan job, 512)}
+	r := &run{options: o, progress: p, owners: localfs.NewOwners(), verify: verify, jobs: make(chan job, 512), due: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	key, err := v.Keys().PageKey(keys.DomainFiles)
 	if err != nil {
@@ -172,9 +182,12 @@ func newRun(ctx context.Context, v *vault.Vault, o *Options, p *Progress, verify
 	return r, err
 }
 
-func (p *Progress) counts() oplog.Counts {
+// counts says what the run has met so far.
+func (r *run) counts() oplog.Counts {
+	p := r.progress
 	return oplog.Counts{Files: p.Files.Load(), Dirs: p.Dirs.Load(), Others: p.Others.Load(), Bytes: p.Bytes.Load(), Read: p.Read.Load(),
-		ReadBytes: p.ReadBytes.Load(), Changed: p.Changed.Load(), Unreadable: p.Unreadable.Load(), Excluded: p.Excluded.Load()}
+		ReadBytes: p.ReadBytes.Load(), Changed: p.Changed.Load(), Unreadable: p.Unreadable.Load(), Excluded: p.Excluded.Load(),
+		NewBytes: r.writer.NewBytes.Load(), Stored: r.writer.Stored.Load()}
 }
 
 // fail ends the run with an error.
@@ -198,7 +211,7 @@ func (r *run) warn(path string, err error) {
 
 // walk walks the plan with workers beside it and returns the root page, nil if
 // there is nothing.
-func (r *run) walk(plan *planNode, parent *oplog.Snapshot, worker *vault.Worker) (*pack.ID, error) {
+func (r *run) walk(plan *planNode, parents []*oplog.Snapshot, worker *vault.Worker) (*pack.ID, error) {
 	type ended struct {
 		k   *vault.Worker
 		err error
@@ -223,7 +236,7 @@ func (r *run) walk(plan *planNode, parent *oplog.Snapshot, worker *vault.Worker)
 		}()
 	}
 	w := walker{run: r, worker: worker}
-	root, err := w.planned(plan, parent)
+	root, err := w.planned(plan, parents)
 	if err != nil {
 		r.fail(err)
 	}

@@ -46,18 +46,19 @@ func (r *run) newFileReader() (*fileReader, error) {
 
 // do reads a file into its entry, and completes it.
 func (f *fileReader) do(j job) {
-	e := j.slot.entry()
+	e := &j.slot.entry
 	skip, err := f.read(&j, e)
 	j.node.release()
 	if err != nil {
 		f.fail(err)
 		return
 	}
-	*j.slot.omit = skip
+	j.slot.omit = skip
 	if e.Group != 0 {
 		f.links.finish(f.worker, &j.info, e, skip)
 	}
 	j.slot.complete(f.worker)
+	f.tick()
 }
 
 // read reads a file. An error ends the run: it is one of the vault. skip is set
@@ -144,6 +145,7 @@ func (f *fileReader) content(file *os.File, info *localfs.Info, e *tree.Entry) e
 		if err := f.ctx.Err(); err != nil {
 			return err
 		}
+		f.tick()
 		id, err := f.worker.Add(keys.KindData, b)
 		ids = append(ids, id)
 		return err

@@ -66,10 +66,10 @@ func (l *linkGroups) finish(k *vault.Worker, i *localfs.Info, e *tree.Entry, ski
 	g.waiting, g.done = nil, true
 	l.mu.Unlock()
 	for _, s := range waiting {
-		to := s.entry()
+		to := &s.entry
 		to.Size, to.Seconds, to.Nanos, to.Flags = e.Size, e.Seconds, e.Nanos, e.Flags
 		to.Content, to.ContentLists, to.Extents, to.ExtentLists = e.Content, e.ContentLists, e.Extents, e.ExtentLists
-		*s.omit = skip
+		s.omit = skip
 		s.complete(k)
 	}
 }

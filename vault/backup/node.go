@@ -31,37 +31,51 @@ type node struct {
 	worker  *vault.Worker // that pages are added with at the moment
 	batches []*batch
 	closed  bool // there are no further batches
+	partial bool // some of its names could not be read
 	done    bool
 	root    pack.ID
 	some    bool // root is set
 }
 
-// batch is a run of entries of a directory.
+// batch is a run of entries of a directory. The walker fills items while workers
+// complete them and others look at those that are complete.
 type batch struct {
 	node    *node
-	entries []tree.Entry
-	skip    []bool
+	items   []item
+	used    atomic.Int32 // of items, those that the walker has filled
 	pending atomic.Int32 // entries that are not complete, and the walker
 }
 
-// slot is the place of an entry in a batch. It points into the batch's slices,
-// which are as long as they can get from the start: the walker appends to them
-// while workers fill in entries.
-type slot struct {
-	batch *batch
-	e     *tree.Entry
-	omit  *bool // leaves the entry out
+// item is an entry of a directory. Whoever completes it writes its fields before
+// it sets ready.
+type item struct {
+	entry tree.Entry
+	omit  bool // leaves the entry out
+	ready atomic.Bool
+	// node is set for a directory that is being walked. Then only Subtree and
+	// Flags still change, and are guarded by the mutex of the batch's node.
+	node atomic.Pointer[node]
 }
 
-func (s *slot) entry() *tree.Entry { return s.e }
+// slot is the place of an entry in a batch.
+type slot struct {
+	batch *batch
+	*item
+}
 
 // complete tells that the entry is final.
-func (s *slot) complete(k *vault.Worker) { s.batch.finish(k) }
+func (s *slot) complete(k *vault.Worker) {
+	s.ready.Store(true)
+	s.batch.finish(k)
+}
 
 func (r *run) newNode(path string, dir *localfs.Dir, parent *slot) *node {
 	n := &node{run: r, parent: parent, path: path, dir: dir}
 	n.users.Store(1)
 	n.writer = tree.NewWriter(r.pageKey, r.owners.Names, func(page []byte) (pack.ID, error) { return n.worker.Add(keys.KindTree, page) })
+	if parent != nil {
+		parent.node.Store(n)
+	}
 	return n
 }
 
@@ -74,7 +88,7 @@ func (n *node) release() {
 
 // newBatch begins a batch for at most count entries.
 func (n *node) newBatch(count int) *batch {
-	b := &batch{node: n, entries: make([]tree.Entry, 0, count), skip: make([]bool, 0, count)}
+	b := &batch{node: n, items: make([]item, count)}
 	b.pending.Store(1)
 	n.mu.Lock()
 	n.batches = append(n.batches, b)
@@ -82,11 +96,14 @@ func (n *node) newBatch(count int) *batch {
 	return b
 }
 
-// add adds an entry that is complete once complete is called on its slot.
+// add adds an entry, of at most as many as the batch was made for. It is complete
+// once complete is called on its slot.
 func (b *batch) add(e tree.Entry) *slot {
-	b.entries, b.skip = append(b.entries, e), append(b.skip, false)
+	i := &b.items[b.used.Load()]
+	i.entry = e
 	b.pending.Add(1)
-	return &slot{b, &b.entries[len(b.entries)-1], &b.skip[len(b.skip)-1]}
+	b.used.Add(1)
+	return &slot{b, i}
 }
 
 // finish counts one entry, or the walker, as complete.
@@ -116,11 +133,15 @@ func (n *node) advance(k *vault.Worker) {
 		if !finished || n.parent == nil {
 			return
 		}
-		e := n.parent.entry()
-		if n.some {
-			e.Subtree = n.root[:]
-		}
 		b := n.parent.batch
+		b.node.mu.Lock()
+		if n.some {
+			n.parent.entry.Subtree = n.root[:]
+		}
+		n.parent.entry.Flags |= n.flags()
+		b.node.mu.Unlock()
+		n.parent.ready.Store(true)
+		n.parent.node.Store(nil)
 		if b.pending.Add(-1) != 0 {
 			return
 		}
@@ -136,23 +157,31 @@ func (n *node) step(k *vault.Worker) (finished bool, err error) {
 	n.worker = k
 	for len(n.batches) > 0 && n.batches[0].pending.Load() == 0 {
 		b := n.batches[0]
-		n.batches = n.batches[1:]
-		for i := range b.entries {
-			if b.skip[i] {
+		n.batches[0], n.batches = nil, n.batches[1:]
+		for i := range b.items[:b.used.Load()] {
+			if b.items[i].omit {
 				continue
 			}
-			if err := n.writer.Add(b.entries[i]); err != nil {
+			if err := n.writer.Add(b.items[i].entry); err != nil {
 				return false, err
 			}
 		}
-		b.entries = nil
 	}
 	if !n.closed || n.done || len(n.batches) > 0 {
 		return false, nil
 	}
 	n.done = true
 	n.root, n.some, err = n.writer.Finish()
+	n.writer = nil
 	return err == nil, err
+}
+
+// flags returns the flags of a directory that is complete.
+func (n *node) flags() tree.Flag {
+	if n.partial {
+		return tree.FlagPartial
+	}
+	return 0
 }
 
 // result returns the root page of a complete directory.

@@ -21,55 +21,22 @@ type walker struct {
 	*run
 	worker *vault.Worker
 	device uint64 // of the path that is walked, for OneFileSystem
-}
-
-// parentCursor goes through a directory of the parent snapshot beside the walk.
-type parentCursor struct {
-	r    *tree.Reader
-	next *tree.Entry
-}
-
-func (w *walker) openParent(root pack.ID, ok bool) *parentCursor {
-	r, err := w.reader.Dir(w.ctx, root, ok)
-	if err != nil {
-		return &parentCursor{} // it cannot be read: everything is read again
-	}
-	p := &parentCursor{r: r}
-	p.advance()
-	return p
-}
-
-func (p *parentCursor) advance() {
-	p.next = nil
-	if e, err := p.r.Next(); err == nil {
-		p.next = e
-	}
-}
-
-// find returns the entry of a name, nil if there is none. Names are asked for in
-// ascending order.
-func (p *parentCursor) find(name string) *tree.Entry {
-	for p.next != nil && string(p.next.Name) < name {
-		p.advance()
-	}
-	if p.next == nil || string(p.next.Name) != name {
-		return nil
-	}
-	return p.next
+	names  uint64 // that were walked
 }
 
 // planned walks the way to the paths of a backup, and them.
-func (w *walker) planned(plan *planNode, parent *oplog.Snapshot) (*node, error) {
-	before := &parentCursor{}
-	if parent != nil {
-		root, ok := vault.Root(parent)
-		before = w.openParent(root, ok)
+func (w *walker) planned(plan *planNode, parents []*oplog.Snapshot) (*node, error) {
+	var before parentDirs
+	for _, s := range parents {
+		root, ok := vault.Root(s)
+		before.add(w.ctx, w.reader, root, ok)
 	}
 	root := w.newNode(plan.path, nil, nil)
-	return root, w.plannedDir(root, plan, before)
+	w.root.Store(root)
+	return root, w.plannedDir(root, plan, &before)
 }
 
-func (w *walker) plannedDir(n *node, plan *planNode, before *parentCursor) error {
+func (w *walker) plannedDir(n *node, plan *planNode, before *parentDirs) error {
 	if plan.whole {
 		dir, err := localfs.OpenDir(plan.path)
 		if err != nil {
@@ -95,7 +62,7 @@ func (w *walker) plannedDir(n *node, plan *planNode, before *parentCursor) error
 	return nil
 }
 
-func (w *walker) plannedChild(n *node, b *batch, name string, child *planNode, before *tree.Entry) error {
+func (w *walker) plannedChild(n *node, b *batch, name string, child *planNode, before []*tree.Entry) error {
 	if child.whole { // it may be a file, or a link that leads to a directory
 		up, err := localfs.OpenDir(filepath.Dir(child.path))
 		if err != nil {
@@ -122,7 +89,7 @@ func (w *walker) plannedChild(n *node, b *batch, name string, child *planNode, b
 	}
 	s := b.add(entryOf(name, &info))
 	w.progress.Dirs.Add(1)
-	w.xattrsOf(child.path, s.entry())
+	w.xattrsOf(child.path, &s.entry)
 	return w.plannedDir(w.newNode(child.path, nil, s), child, w.below(before))
 }
 
@@ -137,25 +104,28 @@ func (w *walker) xattrsOf(path string, e *tree.Entry) {
 	w.xattrs(up, filepath.Base(path), path, e)
 }
 
-// below returns the directory of the parent snapshot that an entry leads to.
-func (w *walker) below(e *tree.Entry) *parentCursor {
-	if e == nil || e.Type != tree.TypeDir {
-		return &parentCursor{}
+// below returns the directories of the parent snapshots that entries lead to.
+func (w *walker) below(entries []*tree.Entry) *parentDirs {
+	var p parentDirs
+	for _, e := range entries {
+		if e.Type == tree.TypeDir {
+			root, ok := e.SubtreeID()
+			p.add(w.ctx, w.reader, root, ok)
+		}
 	}
-	root, ok := e.SubtreeID()
-	return w.openParent(root, ok)
+	return &p
 }
 
 // dir walks a directory that is open. An error ends the run; what cannot be read
 // does not.
-func (w *walker) dir(n *node, before *parentCursor) error {
+func (w *walker) dir(n *node, before *parentDirs) error {
 	names, err := n.dir.Names()
 	if err != nil {
 		w.progress.Unreadable.Add(1)
 		w.warn(n.path, err)
-		if n.parent != nil {
-			n.parent.entry().Flags |= tree.FlagPartial
-		}
+		n.mu.Lock()
+		n.partial = true
+		n.mu.Unlock()
 	}
 	slices.Sort(names)
 	for len(names) > 0 {
@@ -175,9 +145,12 @@ func (w *walker) dir(n *node, before *parentCursor) error {
 }
 
 // name adds one name of a directory to a batch.
-func (w *walker) name(n *node, b *batch, name string, before *parentCursor) error {
+func (w *walker) name(n *node, b *batch, name string, before *parentDirs) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
+	}
+	if w.names++; w.names%tickNames == 0 {
+		w.tick()
 	}
 	info, err := n.dir.Stat(name)
 	path := n.path + string(filepath.Separator) + name
@@ -202,7 +175,7 @@ func (w *walker) name(n *node, b *batch, name string, before *parentCursor) erro
 	}
 	s := b.add(entryOf(name, &info))
 	w.progress.Dirs.Add(1)
-	w.xattrs(n.dir, name, path, s.entry())
+	w.xattrs(n.dir, name, path, &s.entry)
 	if w.options.OneFileSystem && info.Device != w.device {
 		s.complete(w.worker) // the mount point is kept, empty
 		return nil
@@ -210,9 +183,9 @@ func (w *walker) name(n *node, b *batch, name string, before *parentCursor) erro
 	sub, err := n.dir.Sub(name)
 	if err != nil {
 		if vanished(err) {
-			*s.omit = true
+			s.omit = true
 		} else {
-			s.entry().Flags |= tree.FlagPartial
+			s.entry.Flags |= tree.FlagPartial
 			w.progress.Unreadable.Add(1)
 			w.warn(path, err)
 		}
@@ -223,17 +196,17 @@ func (w *walker) name(n *node, b *batch, name string, before *parentCursor) erro
 }
 
 // file adds a name that is no directory to a batch.
-func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, old *tree.Entry) {
+func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, before []*tree.Entry) {
 	path := filepath.Join(n.path, name)
 	s := b.add(entryOf(name, info))
-	e := s.entry()
+	e := &s.entry
 	w.xattrs(n.dir, name, path, e)
 	if info.Type != tree.TypeFile {
 		w.progress.Others.Add(1)
 		if info.Type == tree.TypeSymlink {
 			target, err := n.dir.Readlink(name)
 			if err != nil || len(target) == 0 {
-				*s.omit = true
+				s.omit = true
 				if !vanished(err) {
 					w.progress.Unreadable.Add(1)
 					w.warn(path, err)
@@ -252,7 +225,7 @@ func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, old *t
 	if info.Links > 1 {
 		e.Group = w.links.number(w.run, info, path)
 	}
-	if !w.options.Force && w.unchanged(info, old) {
+	if old := w.unchanged(info, before); old != nil {
 		e.Content, e.ContentLists, e.Extents, e.ExtentLists = old.Content, old.ContentLists, old.Extents, old.ExtentLists
 		s.complete(w.worker)
 		return
@@ -272,17 +245,28 @@ func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, old *t
 	}
 }
 
-// unchanged reports whether the content of a file need not be read, because the
-// parent snapshot has it and the vault still does.
-func (w *walker) unchanged(info *localfs.Info, old *tree.Entry) bool {
-	if old == nil || old.Type != tree.TypeFile || old.Size != info.Size || old.Seconds != info.Seconds || old.Nanos != info.Nanos ||
-		old.Flags&(tree.FlagChanged|tree.FlagUnreadable) != 0 {
-		return false
+// unchanged returns the entry of a parent snapshot that has the content of a file,
+// nil if it is to be read.
+func (w *walker) unchanged(info *localfs.Info, before []*tree.Entry) *tree.Entry {
+	if w.options.Force {
+		return nil
 	}
-	lists := append(slices.Clone(old.ContentLists), old.ExtentLists...)
-	for _, id := range append(lists, old.Content...) {
-		if !w.writer.Has(id) {
-			return false
+	for _, old := range before {
+		if old.Type == tree.TypeFile && old.Size == info.Size && old.Seconds == info.Seconds && old.Nanos == info.Nanos &&
+			old.Flags&(tree.FlagChanged|tree.FlagUnreadable) == 0 && w.has(old) {
+			return old
+		}
+	}
+	return nil
+}
+
+// has reports whether the vault has the content of a file of a parent snapshot.
+func (w *walker) has(old *tree.Entry) bool {
+	for _, ids := range [][]pack.ID{old.ContentLists, old.ExtentLists, old.Content} {
+		for _, id := range ids {
+			if !w.writer.Has(id) {
+				return false
+			}
 		}
 	}
 	if !w.verify || len(old.ContentLists) == 0 {

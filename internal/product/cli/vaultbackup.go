@@ -53,7 +53,7 @@ func (cmd *vaultBackupCmd) Run(a *app, all *commands) error {
 		}
 		p := new(backup.Progress)
 		o := backup.Options{Paths: cmd.Paths, Host: hostName(), Tags: cmd.Tag, Level: levels[cmd.Level], Force: cmd.Force, OneFileSystem: cmd.OneFileSystem,
-			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.vaultWarn(),
+			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.vaultWarn(), Interval: backup.DefaultInterval, Partial: a.vaultPartial,
 			Skip: func(path string, i *localfs.Info) bool { return path == d.location || rules.skip(path, i) }}
 		stop := a.vaultProgress(func() (uint64, uint64, string) {
 			return p.Bytes.Load(), 0, fmt.Sprintf("%d files, %s read", p.Files.Load(), size(int64(p.ReadBytes.Load())))
@@ -66,6 +66,15 @@ func (cmd *vaultBackupCmd) Run(a *app, all *commands) error {
 		rules.announce(a)
 		return cmd.announce(a, r)
 	})
+}
+
+// vaultPartial says that a backup has published what it has finished so far.
+func (a *app) vaultPartial(seq uint64) {
+	if a.JSON {
+		a.printJSON(map[string]any{"type": "partial", "snapshot": seq})
+		return
+	}
+	a.say("snapshot %d is partial: it has the files that are backed up so far; if this backup is interrupted, run it again, and it goes on from there", seq)
 }
 
 // excluded are the patterns of a backup, and what each left out.
@@ -236,6 +245,7 @@ func (cmd *vaultRestoreCmd) Run(a *app, all *commands) error {
 		if err != nil {
 			return err
 		}
+		a.sayPartial(s)
 		p := new(restore.Progress)
 		total := s.Body.Counts.Bytes
 		if cmd.Path != "" {
@@ -275,7 +285,7 @@ func (cmd *vaultRestoreCmd) verify(a *app, v *vault.Vault, s *oplog.Snapshot, o 
 func (cmd *vaultRestoreCmd) announce(a *app, s *oplog.Snapshot, p *restore.Progress) error {
 	failed, incomplete := p.Failed.Load(), p.Incomplete.Load()
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "restore", "snapshot": s.Seq, "files": p.Files.Load(), "dirs": p.Dirs.Load(), "others": p.Others.Load(),
+		a.printJSON(map[string]any{"type": "restore", "snapshot": s.Seq, "partial": s.Body.Partial, "files": p.Files.Load(), "dirs": p.Dirs.Load(), "others": p.Others.Load(),
 			"bytes": p.Bytes.Load(), "same": p.Same.Load(), "failed": failed, "incomplete": incomplete, "dry_run": cmd.DryRun})
 	} else {
 		_, _ = fmt.Fprintf(a.stdout, "snapshot %d: %d files, %d folders, %s; %d were there already\n", s.Seq, p.Files.Load(), p.Dirs.Load(), size(int64(p.Bytes.Load())), p.Same.Load())

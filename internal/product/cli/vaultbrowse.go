@@ -100,12 +100,20 @@ func (a *app) findEntry(v *vault.Vault, snapshot, path string) (*oplog.Snapshot,
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	a.sayPartial(s)
 	r, err := v.Reader(a.ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	e, err := restore.Find(a.ctx, r, s, path)
 	return s, r, e, err
+}
+
+// sayPartial says that files may be missing in a snapshot.
+func (a *app) sayPartial(s *oplog.Snapshot) {
+	if s.Body.Partial {
+		a.say("snapshot %d is partial: its backup had not finished, and files are missing in the folders that are marked as incomplete", s.Seq)
+	}
 }
 
 // printItem prints a file of a snapshot; snapshot is its number if it is to be
