@@ -45,6 +45,9 @@ type Options struct {
 	// Partial, if not nil, is called with the number of each partial snapshot,
 	// from another goroutine.
 	Partial func(seq uint64)
+	// Cache, if not nil, keeps the times of change of files between runs, so that
+	// a file is also read if only that differs.
+	Cache Cache
 	// Now tells the time.
 	Now func() time.Time
 }
@@ -59,6 +62,10 @@ type Progress struct {
 type Result struct {
 	Seq    uint64 // of the snapshot; meaningless after a dry run
 	Counts oplog.Counts
+	// Reasons says why files were read or not.
+	Reasons Reasons
+	// CacheErr is why the Cache could not be read or written; the snapshot is whole.
+	CacheErr error
 }
 
 // ErrChanged is passed to Warn for a file that changed while it was read.
@@ -100,6 +107,7 @@ type run struct {
 	pageKey  [32]byte
 	// verify has the chunks of unchanged files looked up one by one.
 	verify bool
+	ctimes *ctimes // nil without a Cache
 	jobs   chan job
 	links  linkGroups
 	failed atomic.Pointer[error]
@@ -143,7 +151,15 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 			return nil, err
 		}
 	}
-	root, err := r.walk(plan, parents, worker)
+	result := new(Result)
+	if o.Cache != nil {
+		if r.ctimes, result.CacheErr = newCtimes(v.Keys(), o.Cache, body.Paths); r.ctimes == nil {
+			return nil, result.CacheErr
+		}
+	}
+	w := walker{run: r, worker: worker}
+	root, err := w.walk(plan, parents)
+	result.Reasons = w.reasons
 	stop()
 	if err == nil {
 		err = r.err()
@@ -156,12 +172,18 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 	}
 	if o.DryRun {
 		_, err := r.writer.Finish(worker)
-		return &Result{Counts: r.counts()}, err
+		result.Counts = r.counts()
+		return result, err
 	}
 	body.Counts = r.counts()
-	seq, err := v.PublishSnapshot(ctx, r.writer, worker, body)
-	body.Counts.Stored = r.writer.Stored.Load()
-	return &Result{seq, body.Counts}, err
+	if result.Seq, err = v.PublishSnapshot(ctx, r.writer, worker, body); err != nil {
+		return nil, err
+	}
+	result.Counts = r.counts()
+	if r.ctimes != nil {
+		result.CacheErr = errors.Join(result.CacheErr, r.ctimes.store(o.Cache))
+	}
+	return result, nil
 }
 
 func newRun(ctx context.Context, v *vault.Vault, o *Options, p *Progress, verify bool) (*run, error) {
@@ -211,7 +233,8 @@ func (r *run) warn(path string, err error) {
 
 // walk walks the plan with workers beside it and returns the root page, nil if
 // there is nothing.
-func (r *run) walk(plan *planNode, parents []*oplog.Snapshot, worker *vault.Worker) (*pack.ID, error) {
+func (w *walker) walk(plan *planNode, parents []*oplog.Snapshot) (*pack.ID, error) {
+	r := w.run
 	type ended struct {
 		k   *vault.Worker
 		err error
@@ -235,7 +258,6 @@ func (r *run) walk(plan *planNode, parents []*oplog.Snapshot, worker *vault.Work
 			done <- ended{k.worker, k.worker.Flush()}
 		}()
 	}
-	w := walker{run: r, worker: worker}
 	root, err := w.planned(plan, parents)
 	if err != nil {
 		r.fail(err)

@@ -24,6 +24,7 @@ type job struct {
 	slot *slot
 	name string
 	path string
+	key  uint64 // of its time of change
 	info localfs.Info
 }
 
@@ -95,6 +96,9 @@ func (f *fileReader) read(j *job, e *tree.Entry) (skip bool, err error) {
 		f.progress.Read.Add(1)
 		f.progress.ReadBytes.Add(e.Size)
 		if after.Size == before.Size && after.Seconds == before.Seconds && after.Nanos == before.Nanos && e.Size == before.Size {
+			if f.ctimes != nil {
+				f.ctimes.note(j.key, &before)
+			}
 			return false, nil
 		}
 		if attempt == readAttempts {

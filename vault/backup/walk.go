@@ -22,6 +22,8 @@ type walker struct {
 	worker *vault.Worker
 	device uint64 // of the path that is walked, for OneFileSystem
 	names  uint64 // that were walked
+
+	reasons Reasons
 }
 
 // planned walks the way to the paths of a backup, and them.
@@ -225,63 +227,34 @@ func (w *walker) file(n *node, b *batch, name string, info *localfs.Info, before
 	if info.Links > 1 {
 		e.Group = w.links.number(w.run, info, path)
 	}
-	if old := w.unchanged(info, before); old != nil {
+	key := uint64(0)
+	if w.ctimes != nil {
+		key = w.ctimes.pathKey(path)
+	}
+	old, reason := w.decide(key, info, e, before)
+	if old != nil {
 		e.Content, e.ContentLists, e.Extents, e.ExtentLists = old.Content, old.ContentLists, old.Extents, old.ExtentLists
+		if w.ctimes != nil {
+			w.ctimes.note(key, info)
+		}
+	}
+	if old != nil || info.Size == 0 {
+		if info.Size > 0 {
+			*reason++
+		}
 		s.complete(w.worker)
 		return
 	}
-	if info.Size == 0 {
-		s.complete(w.worker)
-		return
-	}
+	*reason++
 	if e.Group != 0 && w.links.wait(info, s) {
 		return // another name of the file is being read
 	}
 	n.users.Add(1)
 	select {
-	case w.jobs <- job{node: n, slot: s, name: name, path: path, info: *info}:
+	case w.jobs <- job{node: n, slot: s, name: name, path: path, key: key, info: *info}:
 	case <-w.ctx.Done():
 		n.release()
 	}
-}
-
-// unchanged returns the entry of a parent snapshot that has the content of a file,
-// nil if it is to be read.
-func (w *walker) unchanged(info *localfs.Info, before []*tree.Entry) *tree.Entry {
-	if w.options.Force {
-		return nil
-	}
-	for _, old := range before {
-		if old.Type == tree.TypeFile && old.Size == info.Size && old.Seconds == info.Seconds && old.Nanos == info.Nanos &&
-			old.Flags&(tree.FlagChanged|tree.FlagUnreadable) == 0 && w.has(old) {
-			return old
-		}
-	}
-	return nil
-}
-
-// has reports whether the vault has the content of a file of a parent snapshot.
-func (w *walker) has(old *tree.Entry) bool {
-	for _, ids := range [][]pack.ID{old.ContentLists, old.ExtentLists, old.Content} {
-		for _, id := range ids {
-			if !w.writer.Has(id) {
-				return false
-			}
-		}
-	}
-	if !w.verify || len(old.ContentLists) == 0 {
-		return true
-	}
-	content, err := w.reader.Content(w.ctx, old)
-	if err != nil {
-		return false
-	}
-	for _, id := range content {
-		if !w.writer.Has(id) {
-			return false
-		}
-	}
-	return true
 }
 
 // xattrs adds the extended attributes of a name to its entry; long values become

@@ -51,9 +51,9 @@ func (cmd *vaultBackupCmd) Run(a *app, all *commands) error {
 		if err != nil {
 			return err
 		}
-		p := new(backup.Progress)
+		p, cache := new(backup.Progress), &vaultCache{d}
 		o := backup.Options{Paths: cmd.Paths, Host: hostName(), Tags: cmd.Tag, Level: levels[cmd.Level], Force: cmd.Force, OneFileSystem: cmd.OneFileSystem,
-			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.vaultWarn(), Interval: backup.DefaultInterval, Partial: a.vaultPartial,
+			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.vaultWarn(), Interval: backup.DefaultInterval, Partial: a.vaultPartial, Cache: cache,
 			Skip: func(path string, i *localfs.Info) bool { return path == d.location || rules.skip(path, i) }}
 		stop := a.vaultProgress(func() (uint64, uint64, string) {
 			return p.Bytes.Load(), 0, fmt.Sprintf("%d files, %s read", p.Files.Load(), size(int64(p.ReadBytes.Load())))
@@ -62,6 +62,9 @@ func (cmd *vaultBackupCmd) Run(a *app, all *commands) error {
 		stop()
 		if err != nil {
 			return err
+		}
+		if r.CacheErr != nil {
+			a.say("what this device notes of files could not be kept (%v). The backup is whole; a file whose size and modification time stayed the same although its content changed is noticed again once it can be kept, or with --force", r.CacheErr)
 		}
 		rules.announce(a)
 		return cmd.announce(a, r)
@@ -148,7 +151,7 @@ func (cmd *vaultBackupCmd) announce(a *app, r *backup.Result) error {
 	c := &r.Counts
 	if a.JSON {
 		line := countsJSON(c)
-		line["type"], line["dry_run"] = "backup", cmd.DryRun
+		line["type"], line["dry_run"], line["reasons"] = "backup", cmd.DryRun, reasonsJSON(&r.Reasons)
 		if !cmd.DryRun {
 			line["snapshot"] = r.Seq
 		}
@@ -160,11 +163,64 @@ func (cmd *vaultBackupCmd) announce(a *app, r *backup.Result) error {
 		}
 		_, _ = fmt.Fprintf(a.stdout, "%s: %d files, %d folders, %s; %d read, %s new, %s stored\n", what, c.Files, c.Dirs, size(int64(c.Bytes)), c.Read,
 			size(int64(c.NewBytes)), size(int64(c.Stored)))
+		_, _ = fmt.Fprint(a.stdout, reasonsText(&r.Reasons))
 	}
 	if c.Changed > 0 || c.Unreadable > 0 {
 		return coded{fmt.Errorf("the snapshot is made, but %d files changed while they were read and %d could not be read: see above", c.Changed, c.Unreadable), exitIncomplete}
 	}
 	return nil
+}
+
+// reasonNames are what counts in Reasons are called, those of files that were read
+// first.
+var reasonNames = []struct {
+	name, text string
+	of         func(*backup.Reasons) uint64
+}{
+	{"new", "are new", func(r *backup.Reasons) uint64 { return r.New }},
+	{"size", "have another size", func(r *backup.Reasons) uint64 { return r.Size }},
+	{"time", "have another modification time", func(r *backup.Reasons) uint64 { return r.Time }},
+	{"change", "have another time of change, and nothing explains it", func(r *backup.Reasons) uint64 { return r.Change }},
+	{"doubt", "could not be read before, or changed while they were", func(r *backup.Reasons) uint64 { return r.Doubt }},
+	{"lost", "have data that the vault has lost", func(r *backup.Reasons) uint64 { return r.Lost }},
+	{"forced", "are read because of --force", func(r *backup.Reasons) uint64 { return r.Forced }},
+	{"unchanged", "", func(r *backup.Reasons) uint64 { return r.Unchanged }},
+	{"inode", "another inode or device", func(r *backup.Reasons) uint64 { return r.Inode }},
+	{"mode", "another mode", func(r *backup.Reasons) uint64 { return r.Mode }},
+	{"owner", "another owner", func(r *backup.Reasons) uint64 { return r.Owner }},
+	{"names", "another number of names", func(r *backup.Reasons) uint64 { return r.Names }},
+	{"xattrs", "other extended attributes", func(r *backup.Reasons) uint64 { return r.Xattrs }},
+}
+
+func reasonsJSON(r *backup.Reasons) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, x := range reasonNames {
+		out[x.name] = x.of(r)
+	}
+	return out
+}
+
+// reasonsText says why files were read, and which were not although their time of
+// change differs.
+func reasonsText(r *backup.Reasons) string {
+	var read, explained []string
+	for i, x := range reasonNames {
+		switch n := x.of(r); {
+		case n == 0 || x.text == "":
+		case i < 7:
+			read = append(read, fmt.Sprintf("%d %s", n, x.text))
+		default:
+			explained = append(explained, fmt.Sprintf("%d by %s", n, x.text))
+		}
+	}
+	out := ""
+	if len(read) > 0 {
+		out = fmt.Sprintf("of the files, %s\n", strings.Join(read, ", "))
+	}
+	if len(explained) > 0 {
+		out += fmt.Sprintf("not read although their time of change differs, which is explained: %s\n", strings.Join(explained, ", "))
+	}
+	return out
 }
 
 func countsJSON(c *oplog.Counts) map[string]any {

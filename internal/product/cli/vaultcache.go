@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// fileVaultFiles begins the names of the parts of a vaultCache.
+const fileVaultFiles = "files"
+
+// vaultCache keeps what backups note of files beside the keys of a vault, sealed as
+// those are.
+type vaultCache struct{ d *vaultDevice }
+
+func (c *vaultCache) name(part int) string { return fmt.Sprintf("%s.%d", fileVaultFiles, part) }
+
+// Load implements backup.Cache.
+func (c *vaultCache) Load(part int) ([]byte, error) {
+	var b []byte
+	err := c.d.read(c.name(part), &b)
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case errors.As(err, new(*os.PathError)):
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s is damaged, and is written again", filepath.Join(c.d.path, c.name(part)))
+}
+
+// Store implements backup.Cache. It also removes what killed processes left.
+func (c *vaultCache) Store(part int, b []byte) error {
+	if part == 0 {
+		left, err := filepath.Glob(filepath.Join(c.d.path, fileVaultFiles+".*.*"))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if len(b) > 0 {
+		return c.d.write(c.name(part), b)
+	}
+	if err := os.Remove(filepath.Join(c.d.path, c.name(part))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
