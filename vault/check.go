@@ -29,6 +29,11 @@ type CheckOptions struct {
 	// deletes them: the next backup stores what is missing, if its source still
 	// has it. It implies Read.
 	Repair bool
+	// Sample is the share of the packs that are read, in percent, beginning where
+	// the last sample ended; 0 for all. It implies Read, and needs Proofs.
+	Sample float64
+	// Proofs, if not nil, learns which packs are intact.
+	Proofs *Proofs
 	// Progress is called with how many packs of how many were read, if it is not
 	// nil.
 	Progress func(done, total int)
@@ -102,7 +107,7 @@ func (v *Vault) Check(ctx context.Context, o CheckOptions) (*CheckResult, error)
 			r.Problems = append(r.Problems, Problem{Pack: name.Object(), Err: errors.New("this pack cannot be opened, and no index lists it: prune deletes it")})
 		}
 	}
-	if o.Read || o.Deep || o.Repair {
+	if o.Read || o.Deep || o.Repair || o.Sample > 0 {
 		if err := v.checkPacks(ctx, o, x, r, bad); err != nil {
 			return r, err
 		}
@@ -117,18 +122,21 @@ func (v *Vault) checkPacks(ctx context.Context, o CheckOptions, x *packIndex, r 
 		return err
 	}
 	var broken []uint32 // packs that were read, and are damaged beyond repair
-	for i := range x.packs {
+	numbers := o.selected(x)
+	for i, number := range numbers {
 		if o.Progress != nil {
-			o.Progress(i, len(x.packs))
+			o.Progress(i, len(numbers))
 		}
-		number := uint32(i + 1)
+		name, head := x.record(number)
 		if bad[number] != nil {
 			continue
 		}
-		name, head := x.record(number)
 		p, err := v.readPackTwice(ctx, name, head)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if o.Proofs != nil && o.Sample > 0 {
+			o.Proofs.next = name // also if it is damaged: the next sample goes on
 		}
 		r.PacksRead++
 		if err == nil && o.Deep {
@@ -139,19 +147,24 @@ func (v *Vault) checkPacks(ctx context.Context, o CheckOptions, x *packIndex, r 
 			// An error of the storage is no damage: the pack may be read tomorrow.
 			if errors.Is(err, pack.ErrDamaged) || errors.Is(err, pack.ErrFormat) || errors.Is(err, ErrDamaged) {
 				broken = append(broken, number)
+				o.Proofs.note(name, 0)
 			}
 			continue
 		}
+		proved := v.now().Unix()
 		if p.Bad {
+			proved = 0
 			problem := Problem{Pack: name.Object(), Err: fmt.Errorf("%d segments were damaged; parity can rebuild all of it: run check --repair", p.Damaged)}
 			if o.Repair {
 				if err := v.replace(ctx, name, p.Repaired); err != nil {
 					return err
 				}
+				proved = v.now().Unix()
 				problem.Repaired, problem.Err = true, fmt.Errorf("%d segments were damaged, and rebuilt from parity", p.Damaged)
 			}
 			r.Problems = append(r.Problems, problem)
 		}
+		o.Proofs.note(name, proved)
 	}
 	if !o.Repair {
 		return nil

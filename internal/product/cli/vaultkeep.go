@@ -18,18 +18,25 @@ import (
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 type vaultCheckCmd struct {
-	Read   bool `help:"Read all data, and check that it is what was written."`
-	Deep   bool `help:"Also decompress everything, and check each identifier."`
-	Repair bool `help:"Rebuild damaged data from parity, as far as it reaches."`
+	Read   bool  `help:"Read all data, and check that it is what was written."`
+	Deep   bool  `help:"Also decompress everything, and check each identifier."`
+	Repair bool  `help:"Rebuild damaged data from parity, as far as it reaches."`
+	Sample share `help:"Read a share of the packs, such as 2%, and each time the next ones: 50 runs with 2% read all." placeholder:"SHARE"`
+	Packs  bool  `help:"List the packs, with the day when this device last found each intact."`
 }
 
 // Run verifies the vault.
 func (cmd *vaultCheckCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
 		var done, total int
+		proofs := d.proofs()
 		stop := a.vaultProgress(func() (uint64, uint64, string) { return 0, 0, fmt.Sprintf("%d of %d packs", done, total) })
-		r, err := v.Check(a.ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Progress: func(d, t int) { done, total = d, t }})
+		r, err := v.Check(a.ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Sample: float64(cmd.Sample), Proofs: proofs,
+			Progress: func(d, t int) { done, total = d, t }})
 		stop()
+		if cmd.Read || cmd.Deep || cmd.Repair || cmd.Sample > 0 {
+			d.keepProofs(proofs) // what was read before an error counts
+		}
 		if err != nil {
 			return err
 		}
@@ -42,6 +49,9 @@ func (cmd *vaultCheckCmd) Run(a *app, all *commands) error {
 		} else {
 			_, _ = fmt.Fprintf(a.stdout, "%d snapshots, %d packs with %s, %d of them read: ", r.Snapshots, r.Packs, size(int64(r.Bytes)), r.PacksRead)
 			_, _ = fmt.Fprintln(a.stdout, map[bool]string{true: "problems remain", false: "no problems remain"}[r.Bad()])
+		}
+		if err := a.printProofs(v, proofs, cmd.Packs); err != nil {
+			return err
 		}
 		switch {
 		case r.Lost():
@@ -199,10 +209,12 @@ func (cmd *vaultPruneCmd) Run(a *app, all *commands) error {
 	})
 }
 
-type vaultStatsCmd struct{}
+type vaultStatsCmd struct {
+	Packs bool `help:"List the packs, with the day when this device last found each intact."`
+}
 
 // Run prints sizes and counts.
-func (*vaultStatsCmd) Run(a *app, all *commands) error {
+func (cmd *vaultStatsCmd) Run(a *app, all *commands) error {
 	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
 		s, err := v.Stats(a.ctx)
 		if err != nil {
@@ -211,13 +223,13 @@ func (*vaultStatsCmd) Run(a *app, all *commands) error {
 		if a.JSON {
 			a.printJSON(map[string]any{"type": "stats", "id": v.ID().String(), "path": d.location, "snapshots": s.Snapshots, "forgotten": s.Forgotten, "devices": s.Devices,
 				"entries": s.Entries, "packs": s.Packs, "bytes": s.Bytes, "parity_bytes": s.ParityBytes, "log_bytes": s.LogBytes, "announced": s.Announced, "chunks": s.Chunks})
-			return nil
+			return a.printProofs(v, d.proofs(), cmd.Packs)
 		}
 		_, _ = fmt.Fprintf(a.stdout, "vault %s in %s\n%d snapshots, %d forgotten, %d devices, %d log entries (%s)\n%d packs with %s, of which %s are parity; %d chunks; %d packs are announced for deletion\n",
 			v.ID().String()[:16], termtext.Line(d.location), s.Snapshots, s.Forgotten, s.Devices, s.Entries, size(int64(s.LogBytes)), s.Packs, size(int64(s.Bytes)), size(int64(s.ParityBytes)), s.Chunks, s.Announced)
 		for _, x := range v.State().Devices {
 			_, _ = fmt.Fprintf(a.stdout, "device %x  %s\n", x.ID[:4], termtext.Name(x.Name))
 		}
-		return nil
+		return a.printProofs(v, d.proofs(), cmd.Packs)
 	})
 }
