@@ -32,6 +32,7 @@ const exitIncomplete = 9
 // vaultCmd are the commands of encrypted backups.
 type vaultCmd struct {
 	Vault vaultPlace `help:"Folder or address of the vault; not needed if this device knows one vault alone." env:"SECURECRYPT_VAULT" placeholder:"PLACE"`
+	vaultLimits
 
 	Init      vaultInitCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server or in a bucket, and show its recovery key."`
 	Join      vaultJoinCmd      `cmd:"" help:"Open a vault on this device with its recovery key."`
@@ -81,7 +82,7 @@ type vaultInitCmd struct {
 }
 
 // Run creates a vault and shows its recovery key.
-func (cmd *vaultInitCmd) Run(a *app) error {
+func (cmd *vaultInitCmd) Run(a *app, all *commands) error {
 	location, err := a.vaultLocation(cmd.Place)
 	if err != nil {
 		return err
@@ -93,15 +94,17 @@ func (cmd *vaultInitCmd) Run(a *app) error {
 	if !a.JSON && a.noStderr || a.JSON && a.noStdout {
 		return unwritten{errors.New("the recovery key cannot be shown, as the stream for it is closed: nothing was made; run the command with an open standard output")}
 	}
-	store, err := a.createVaultStorage(location)
+	opener := a.vaultOpener(&all.Vault)
+	store, err := opener.open(location, true)
 	if err != nil {
 		return vaultError(err)
 	}
-	return errors.Join(vaultError(cmd.create(a, store, location)), store.Close())
+	return errors.Join(vaultError(cmd.create(opener, store, location)), store.Close())
 }
 
-func (cmd *vaultInitCmd) create(a *app, store vaultStorage, location string) error {
-	atomic, err := a.probeVault(store, location, true)
+func (cmd *vaultInitCmd) create(opener *vaultOpener, store vaultStorage, location string) error {
+	a := opener.app
+	atomic, err := opener.probe(store, location, true)
 	if err != nil {
 		return err
 	}
@@ -152,19 +155,21 @@ type vaultJoinCmd struct {
 }
 
 // Run adds this device to a vault.
-func (cmd *vaultJoinCmd) Run(a *app) error {
+func (cmd *vaultJoinCmd) Run(a *app, all *commands) error {
 	location, err := a.vaultLocation(cmd.Place)
 	if err != nil {
 		return err
 	}
-	store, err := a.openVaultStorage(location)
+	opener := a.vaultOpener(&all.Vault)
+	store, err := opener.open(location, false)
 	if err != nil {
 		return vaultError(err)
 	}
-	return errors.Join(vaultError(cmd.join(a, store, location)), store.Close())
+	return errors.Join(vaultError(cmd.join(opener, store, location)), store.Close())
 }
 
-func (cmd *vaultJoinCmd) join(a *app, store vaultStorage, location string) error {
+func (cmd *vaultJoinCmd) join(opener *vaultOpener, store vaultStorage, location string) error {
+	a := opener.app
 	text, err := cmd.recoveryText(a)
 	if err != nil {
 		return err
@@ -178,7 +183,7 @@ func (cmd *vaultJoinCmd) join(a *app, store vaultStorage, location string) error
 		return err
 	}
 	if !cmd.Alone {
-		atomic, err := a.probeVault(store, location, false)
+		atomic, err := opener.probe(store, location, false)
 		if err != nil {
 			return err
 		}
@@ -242,7 +247,7 @@ func (a *app) withVault(cmd *vaultCmd, fn func(*vault.Vault, *vaultDevice) error
 	if err != nil {
 		return err
 	}
-	store, err := a.openVaultStorage(d.location)
+	store, err := a.vaultOpener(cmd).open(d.location, false)
 	if err != nil {
 		return vaultError(err)
 	}

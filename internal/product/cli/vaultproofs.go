@@ -22,7 +22,7 @@ type share float64
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *share) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "%"), 64)
-	if err != nil || n <= 0 || n > 100 {
+	if err != nil || !(n > 0 && n <= 100) { // NaN is neither
 		return fmt.Errorf("%q is no share of the packs: enter one such as 2%%", text)
 	}
 	*s = share(n)
@@ -75,7 +75,7 @@ func (a *app) printProofs(v *vault.Vault, p *vault.Proofs, all bool) error {
 	case oldest == 0:
 		_, _ = fmt.Fprintf(a.stdout, "this device has not read any pack yet: securecrypt vault check --sample 2%% reads a part of them each time\n")
 	default:
-		_, _ = fmt.Fprintf(a.stdout, "read by this device and found intact: %d packs, since %s at the latest; %d packs never\n", len(packs)-never,
+		_, _ = fmt.Fprintf(a.stdout, "this device has read %d packs and found them intact, the first of them on %s; it has never read %d\n", len(packs)-never,
 			time.Unix(oldest, 0).Local().Format("2006-01-02"), never)
 	}
 	for i := range packs {

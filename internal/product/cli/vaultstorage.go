@@ -6,16 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/securecrypt/securecrypt/vault/storage"
+	"github.com/securecrypt/securecrypt/vault/storage/bandwidth"
 	vaultfolder "github.com/securecrypt/securecrypt/vault/storage/folder"
 	"github.com/securecrypt/securecrypt/vault/storage/s3"
 	"github.com/securecrypt/securecrypt/vault/storage/sftp"
@@ -86,17 +89,21 @@ func loginName() string {
 	return u.Username[strings.LastIndex(u.Username, `\`)+1:]
 }
 
-// openVaultStorage opens the storage of a vault that exists.
-func (a *app) openVaultStorage(location string) (vaultStorage, error) {
-	return a.connectVault(location, false)
+// A vaultOpener opens storages of vaults, which share its limits.
+type vaultOpener struct {
+	app    *app
+	limits *bandwidth.Limits
 }
 
-// createVaultStorage opens a storage for a new vault.
-func (a *app) createVaultStorage(location string) (vaultStorage, error) {
-	return a.connectVault(location, true)
-}
+func (a *app) vaultOpener(cmd *vaultCmd) *vaultOpener { return &vaultOpener{a, cmd.limits()} }
 
-func (a *app) connectVault(location string, create bool) (vaultStorage, error) {
+// queued is how much may be on its way to a server at a time: keep-alive requests
+// wait behind it.
+const queued = 8 << 20
+
+// open opens the storage of a vault that exists, or one for a new vault.
+func (o *vaultOpener) open(location string, create bool) (vaultStorage, error) {
+	a := o.app
 	u, err := url.Parse(location)
 	if err != nil { // a path may have anything in it
 		u = new(url.URL)
@@ -107,22 +114,61 @@ func (a *app) connectVault(location string, create bool) (vaultStorage, error) {
 		if err != nil {
 			return nil, err
 		}
-		o, err := sftp.DefaultOptions()
+		options, err := sftp.DefaultOptions()
 		if err != nil {
 			return nil, err
 		}
-		o.Wait = wait
-		return asStorage(choose(create, sftp.Create, sftp.Open)(a.ctx, address, o))
+		options.Wait, options.Dial, options.Slow = wait, o.limits.Dial(dialer.DialContext), o.limits.Longest(queued)
+		return asStorage(choose(create, sftp.Create, sftp.Open)(a.ctx, address, options))
 	case s3.Scheme, s3.SchemePlain:
 		address, err := s3.ParseAddress(location)
 		if err != nil {
 			return nil, err
 		}
-		o := s3.DefaultOptions()
-		o.Wait = wait
-		return asStorage(choose(create, s3.Create, s3.Open)(a.ctx, address, o))
+		options := s3.DefaultOptions()
+		options.Wait, options.Dial = wait, o.limits.Dial(dialer.DialContext)
+		return asStorage(choose(create, s3.Create, s3.Open)(a.ctx, address, options))
 	}
-	return asStorage(choose(create, vaultfolder.Create, vaultfolder.Open)(location))
+	f, err := choose(create, vaultfolder.Create, vaultfolder.Open)(location)
+	if err == nil {
+		f.Limit(o.limits)
+	}
+	return asStorage(f, err)
+}
+
+// dialer opens connections to servers with vaults.
+var dialer = net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+
+// byteRate is a number of bytes a second, also in KiB, MiB and GiB: 500K, 2M, 1G.
+type byteRate int64
+
+// slowestRate is the smallest limit: with less, logins take longer than servers wait.
+const slowestRate = 4 << 10
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *byteRate) UnmarshalText(text []byte) error {
+	s, unit := string(text), int64(1)
+	for i, suffix := range []string{"K", "M", "G"} {
+		if digits, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = digits, 1<<(10*(i+1))
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || int64(n)*unit < slowestRate {
+		return fmt.Errorf("%q is no limit: enter the bytes a second, at least %d, such as 100000, 500K or 2M", text, slowestRate)
+	}
+	*r = byteRate(int64(n) * unit)
+	return nil
+}
+
+// vaultLimits are the flags that limit the bandwidth of a command.
+type vaultLimits struct {
+	LimitUpload   byteRate `help:"Send at most so many bytes a second to the vault, such as 500K." placeholder:"RATE"`
+	LimitDownload byteRate `help:"Fetch at most so many bytes a second from the vault." placeholder:"RATE"`
+}
+
+func (l *vaultLimits) limits() *bandwidth.Limits {
+	return bandwidth.New(bandwidth.Options{Upload: int64(l.LimitUpload), Download: int64(l.LimitDownload), Now: time.Now, Wait: wait})
 }
 
 func choose[T any](first bool, a, b T) T {
@@ -157,15 +203,15 @@ func wait(ctx context.Context, d time.Duration) error {
 // itself needs no race.
 const probeRounds = 20
 
-// probeVault reports whether several devices may use a vault: it opens another
+// probe reports whether several devices may use a vault: it opens another
 // connection to the storage and has both create the same names. The first error
 // is storage.ErrNotAtomic or nil, the second that the probe could not be made.
-func (a *app) probeVault(store vaultStorage, location string, create bool) (atomic, err error) {
-	second, err := a.connectVault(location, create)
+func (o *vaultOpener) probe(store vaultStorage, location string, create bool) (atomic, err error) {
+	second, err := o.open(location, create)
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(storage.Probe(a.ctx, store, second, probeRounds), second.Close())
+	err = errors.Join(storage.Probe(o.app.ctx, store, second, probeRounds), second.Close())
 	if errors.Is(err, storage.ErrNotAtomic) {
 		return err, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/securecrypt/securecrypt/vault/storage"
+	"github.com/securecrypt/securecrypt/vault/storage/bandwidth"
 )
 
 const (
@@ -35,9 +36,10 @@ var folders = []string{"keys", "log", "packs", "probe"}
 
 // A Folder is a storage.Storage in a folder of the file system.
 type Folder struct {
-	path  string
-	mu    sync.Mutex
-	dirty map[string]bool // folders with entries that are not on the disk yet; guarded by mu
+	path   string
+	limits *bandwidth.Limits
+	mu     sync.Mutex
+	dirty  map[string]bool // folders with entries that are not on the disk yet; guarded by mu
 }
 
 var _ storage.Storage = (*Folder)(nil)
@@ -95,6 +97,10 @@ func Open(path string) (*Folder, error) {
 	return &Folder{path: path, dirty: map[string]bool{}}, nil
 }
 
+// Limit limits what is read and written from now on. It is for a share of the
+// network; a nil l limits nothing.
+func (f *Folder) Limit(l *bandwidth.Limits) { f.limits = l }
+
 // file returns the path of an object.
 func (f *Folder) file(name string) (string, error) {
 	if !storage.ValidName(name) {
@@ -112,15 +118,15 @@ func (f *Folder) Create(ctx context.Context, name string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err = f.create(path, data)
+	err = f.create(ctx, path, data)
 	if errors.Is(err, fs.ErrNotExist) && name != "config" { // a copy of a vault may lack empty folders
 		if err = os.Mkdir(filepath.Dir(path), 0o700); err == nil || errors.Is(err, fs.ErrExist) {
 			f.markDirty(f.path)
-			err = f.create(path, data)
+			err = f.create(ctx, path, data)
 		}
 	}
 	if isFull(err) && strings.HasPrefix(name, "log/") && f.releaseReserve() {
-		err = f.create(path, data)
+		err = f.create(ctx, path, data)
 	}
 	if err != nil {
 		return classify(name, err)
@@ -129,20 +135,20 @@ func (f *Folder) Create(ctx context.Context, name string, data []byte) error {
 	return nil
 }
 
-func (f *Folder) create(path string, data []byte) error {
-	err := createUnnamed(path, data)
+func (f *Folder) create(ctx context.Context, path string, data []byte) error {
+	err := createUnnamed(path, func(w *os.File) error { return f.write(ctx, w, data) })
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	return f.createByTemp(path, data, linkTemp)
+	return f.createByTemp(ctx, path, data, linkTemp)
 }
 
 // createByTemp writes a temporary file and has move give it its name. It tries
 // again if Clean of another process removed the temporary file meanwhile.
-func (f *Folder) createByTemp(path string, data []byte, move func(temp, path string) error) (err error) {
+func (f *Folder) createByTemp(ctx context.Context, path string, data []byte, move func(temp, path string) error) (err error) {
 	for range 3 {
 		var temp string
-		if temp, err = f.writeTemp(data); err != nil {
+		if temp, err = f.writeTemp(ctx, data); err != nil {
 			return err
 		}
 		if err = move(temp, path); err == nil || errors.Is(err, fs.ErrExist) {
@@ -155,7 +161,7 @@ func (f *Folder) createByTemp(path string, data []byte, move func(temp, path str
 	return err
 }
 
-func (f *Folder) writeTemp(data []byte) (temp string, err error) {
+func (f *Folder) writeTemp(ctx context.Context, data []byte) (temp string, err error) {
 	dir := filepath.Join(f.path, tempFolder)
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
@@ -167,7 +173,7 @@ func (f *Folder) writeTemp(data []byte) (temp string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = w.Write(data)
+	err = f.write(ctx, w, data)
 	if err == nil {
 		err = w.Sync()
 	}
@@ -175,6 +181,18 @@ func (f *Folder) writeTemp(data []byte) (temp string, err error) {
 		return "", errors.Join(err, os.Remove(temp))
 	}
 	return temp, nil
+}
+
+// write writes data within the limits. Each piece is flushed then: otherwise the
+// system would send all of it to the server at the end.
+func (f *Folder) write(ctx context.Context, w *os.File, data []byte) error {
+	return f.limits.Upload(ctx, data, func(piece []byte) error {
+		_, err := w.Write(piece)
+		if err == nil && len(piece) < len(data) {
+			err = w.Sync()
+		}
+		return err
+	})
 }
 
 // linkTemp gives a temporary file its name unless that is taken.
@@ -202,7 +220,7 @@ func (f *Folder) Replace(ctx context.Context, name string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := f.createByTemp(path, data, os.Rename); err != nil {
+	if err := f.createByTemp(ctx, path, data, os.Rename); err != nil {
 		return classify(name, err)
 	}
 	f.markDirty(filepath.Dir(path))
@@ -227,10 +245,18 @@ func (f *Folder) Read(ctx context.Context, name string, offset, length int64) ([
 	}
 	defer func() { _ = r.Close() }() // nothing was written
 	b := make([]byte, length)
-	if n, err := r.ReadAt(b, offset); n < len(b) {
+	err = f.limits.Download(ctx, b, func(piece []byte) error {
+		n, err := r.ReadAt(piece, offset)
+		offset += int64(n)
+		if n == len(piece) {
+			return nil
+		}
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("folder: reading %s: %w", name, err)
 	}
 	return b, nil

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func createUnnamed(string, []byte) error { return errors.ErrUnsupported }
+func createUnnamed(string, func(*os.File) error) error { return errors.ErrUnsupported }
 
 func renameNoReplace(old, path string) error {
 	if err := unix.RenamexNp(old, path, unix.RENAME_EXCL); err != nil {

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// createUnnamed writes a file that has no name until it is complete. It returns
+// createUnnamed has write fill a file that has no name until it is complete. It returns
 // errors.ErrUnsupported where the file system cannot.
-func createUnnamed(path string, data []byte) error {
+func createUnnamed(path string, write func(*os.File) error) error {
 	w, err := os.OpenFile(filepath.Dir(path), unix.O_TMPFILE|os.O_WRONLY, 0o600)
 	if err != nil {
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EINVAL) {
@@ -22,7 +22,7 @@ func createUnnamed(path string, data []byte) error {
 		return err
 	}
 	defer func() { _ = w.Close() }() // it is on the disk, or is dropped
-	if _, err := w.Write(data); err != nil {
+	if err := write(w); err != nil {
 		return err
 	}
 	if err := unix.Fdatasync(int(w.Fd())); err != nil {

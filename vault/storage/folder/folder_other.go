@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-func createUnnamed(string, []byte) error { return errors.ErrUnsupported }
+func createUnnamed(string, func(*os.File) error) error { return errors.ErrUnsupported }
 
 func renameNoReplace(string, string) error {
 	return errors.New("this system has neither hard links here nor a rename that does not replace: put the vault on another file system")

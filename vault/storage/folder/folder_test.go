@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/securecrypt/securecrypt/vault/storage"
+	"github.com/securecrypt/securecrypt/vault/storage/bandwidth"
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
 )
 
@@ -38,7 +39,7 @@ func (f tempOnly) Create(ctx context.Context, name string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := f.createByTemp(path, data, f.move); err != nil {
+	if err := f.createByTemp(ctx, path, data, f.move); err != nil {
 		return classify(name, err)
 	}
 	f.markDirty(filepath.Dir(path))
@@ -124,7 +125,7 @@ func TestCleanRemovesTemporaryFilesAndWritersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	removed := false
-	err = f.createByTemp(filepath.Join(f.path, "packs", "1"), []byte("x"), func(temp, path string) error {
+	err = f.createByTemp(t.Context(), filepath.Join(f.path, "packs", "1"), []byte("x"), func(temp, path string) error {
 		if !removed { // another process cleans between writing and linking
 			removed = true
 			if err := f.Clean(t.Context()); err != nil {
@@ -169,4 +170,15 @@ func TestMissingFoldersAreMade(t *testing.T) {
 	if err := f.Create(ctx, "probe/2", []byte("x")); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("creating in a vault that is gone: %v", err)
 	}
+}
+
+func TestFolderIsLimited(t *testing.T) {
+	storagetest.RunLimited(t, func(t *testing.T, l *bandwidth.Limits) storage.Storage {
+		f, err := Create(filepath.Join(t.TempDir(), "vault"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Limit(l)
+		return f
+	})
 }

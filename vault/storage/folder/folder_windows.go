@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-func createUnnamed(string, []byte) error { return errors.ErrUnsupported }
+func createUnnamed(string, func(*os.File) error) error { return errors.ErrUnsupported }
 
 // renameNoReplace moves a file; without MOVEFILE_REPLACE_EXISTING Windows
 // refuses a name that is taken.

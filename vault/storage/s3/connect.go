@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -41,6 +42,9 @@ type Options struct {
 	// Transport sends requests. If it is nil, one with the system's certificates
 	// does.
 	Transport http.RoundTripper
+	// Dial opens a TCP connection for that transport. If it is nil, a net.Dialer
+	// does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Wait returns after a duration, or earlier with the error of the context. If
 	// it is nil, a request is sent again without a pause.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -72,6 +76,9 @@ func connect(a Address, o Options) (*Storage, error) {
 		t, err := minio.DefaultTransport(!a.Plain)
 		if err != nil {
 			return nil, fmt.Errorf("s3: %w", err)
+		}
+		if o.Dial != nil {
+			t.DialContext = o.Dial
 		}
 		transport, stop = t, t.CloseIdleConnections
 	}

@@ -79,7 +79,7 @@ func connect(ctx context.Context, a Address, o *Options) (*connection, error) {
 		c.close()
 	}()
 	if o.Wait != nil {
-		go c.keepAlive(o.Wait)
+		go c.keepAlive(o.Wait, keepAliveTimeout+o.Slow)
 	}
 	return c, nil
 }
@@ -128,11 +128,11 @@ func login(ctx context.Context, a Address, o *Options) (*ssh.Client, error) {
 
 // keepAlive asks the server regularly whether it is there, and closes the
 // connection when no answer comes.
-func (c *connection) keepAlive(wait func(context.Context, time.Duration) error) {
+func (c *connection) keepAlive(wait func(context.Context, time.Duration) error, timeout time.Duration) {
 	for wait(c.ended, keepAliveInterval) == nil {
 		answered, done := context.WithCancel(c.ended)
 		go func() {
-			if wait(answered, keepAliveTimeout) == nil {
+			if wait(answered, timeout) == nil {
 				c.close()
 			}
 		}()

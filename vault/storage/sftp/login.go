@@ -40,6 +40,9 @@ type Options struct {
 	AgentSocket string
 	// Dial opens a TCP connection. If it is nil, a net.Dialer does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Slow is how much longer than usual an answer of the server may take: what
+	// waits for a limit of bandwidth goes before it.
+	Slow time.Duration
 	// Wait returns after a duration, or earlier with the error of the context. If
 	// it is nil, a lost connection is made again without a pause, and a server
 	// that has stopped answering is not noticed.

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import "testing"
+
+func TestVaultFlags(t *testing.T) {
+	for text, want := range map[string]byteRate{"4096": 4096, "100000": 100_000, "500K": 500 << 10, "2M": 2 << 20, "1G": 1 << 30, "4095": 0, "1K": 0, "": 0, "M": 0, "-5": 0, "5T": 0, "99999999999999999999": 0, "1.5M": 0} {
+		var r byteRate
+		if err := r.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || r != want {
+			t.Errorf("--limit-upload %q: %d, %v", text, r, err)
+		}
+	}
+	for text, want := range map[string]share{"2%": 2, "0.5%": 0.5, "100": 100, "0%": 0, "-1%": 0, "101%": 0, "": 0, "%": 0, "NaN": 0} {
+		var s share
+		if err := s.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || s != want {
+			t.Errorf("--sample %q: %v, %v", text, s, err)
+		}
+	}
+}
