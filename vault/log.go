@@ -91,6 +91,14 @@ func (v *Vault) append(ctx context.Context, object []byte) error {
 // publish signs and appends an entry with what make returns for the newest state.
 // make is called again when another device was first. A nil body publishes nothing.
 func (v *Vault) publish(ctx context.Context, kind oplog.Kind, make func() (body any, err error)) (seq uint64, err error) {
+	return v.publishAt(ctx, kind, v.unix, make)
+}
+
+// unix returns the time in seconds since 1970.
+func (v *Vault) unix() int64 { return v.now().Unix() }
+
+// publishAt is publish with the time that now returns for the entry.
+func (v *Vault) publishAt(ctx context.Context, kind oplog.Kind, now func() int64, make func() (body any, err error)) (seq uint64, err error) {
 	if v.device == nil {
 		return 0, fmt.Errorf("%w: it was opened with the recovery key, to read from it", keys.ErrKey)
 	}
@@ -103,7 +111,7 @@ func (v *Vault) publish(ctx context.Context, kind oplog.Kind, make func() (body 
 			return 0, err
 		}
 		seq = v.state.Next
-		object, err := oplog.Seal(v.keys, v.device.Signature, v.state.NextEntry(v.device.ID(), kind, v.now().Unix()), body)
+		object, err := oplog.Seal(v.keys, v.device.Signature, v.state.NextEntry(v.device.ID(), kind, now()), body)
 		if err != nil {
 			return 0, err
 		}

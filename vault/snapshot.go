@@ -19,12 +19,22 @@ import (
 // run wrote or found was deleted meanwhile: then the run is to be done again, which
 // sends only what is missing.
 func (v *Vault) PublishSnapshot(ctx context.Context, w *Writer, k *Worker, body oplog.SnapshotBody) (seq uint64, err error) {
+	return v.publishRun(ctx, w, k, body, v.unix)
+}
+
+// PublishCopy is PublishSnapshot with the time of a snapshot that was copied, in
+// seconds since 1970, so that policies treat the copy as they treat that.
+func (v *Vault) PublishCopy(ctx context.Context, w *Writer, k *Worker, body oplog.SnapshotBody, time int64) (seq uint64, err error) {
+	return v.publishRun(ctx, w, k, body, func() int64 { return time })
+}
+
+func (v *Vault) publishRun(ctx context.Context, w *Writer, k *Worker, body oplog.SnapshotBody, now func() int64) (seq uint64, err error) {
 	roots, err := w.Finish(k)
 	if err != nil {
 		return 0, err
 	}
 	body.Index = roots
-	seq, err = v.publish(ctx, oplog.KindSnapshot, func() (any, error) { return body, w.checkSwept() })
+	seq, err = v.publishAt(ctx, oplog.KindSnapshot, now, func() (any, error) { return body, w.checkSwept() })
 	if err == nil {
 		w.published(roots)
 	}
@@ -52,6 +62,9 @@ func (v *Vault) Snapshot(name string) (*oplog.Snapshot, error) {
 	}
 	return v.state.Snapshots[seq], nil
 }
+
+// Own reports whether this device published a snapshot.
+func (v *Vault) Own(s *oplog.Snapshot) bool { return v.device != nil && s.Device == v.device.ID() }
 
 // Root returns the root page of a snapshot, false if it has no entries.
 func Root(s *oplog.Snapshot) (pack.ID, bool) {

@@ -159,10 +159,10 @@ func (f *fileReader) content(file *os.File, info *localfs.Info, e *tree.Entry) e
 		if err != nil {
 			return err
 		}
-		if err := f.putExtents(e, extents); err != nil {
+		if err := e.SetExtents(extents, f.putList); err != nil {
 			return err
 		}
-		return f.putContent(e, ids)
+		return e.SetContent(ids, f.putList)
 	}
 	total := uint64(0)
 	err := f.cutter.Cut(sourceReader{file}, func(b []byte) error {
@@ -173,7 +173,7 @@ func (f *fileReader) content(file *os.File, info *localfs.Info, e *tree.Entry) e
 	if err != nil {
 		return err
 	}
-	return f.putContent(e, ids)
+	return e.SetContent(ids, f.putList)
 }
 
 // smallFile reads a file of one chunk. One that grew meanwhile has another size
@@ -195,7 +195,7 @@ func (f *fileReader) smallFile(file *os.File, e *tree.Entry) error {
 		}
 		ids = append(ids, id)
 	}
-	return f.putContent(e, ids)
+	return e.SetContent(ids, f.putList)
 }
 
 // sparse cuts the parts of a file that are no holes, in a row, and returns them.
@@ -249,39 +249,7 @@ func (x exactly) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// putContent puts identifiers into an entry, as lists if they are many.
-func (f *fileReader) putContent(e *tree.Entry, ids []pack.ID) error {
-	if len(ids) <= tree.MaxInline {
-		e.Content = ids
-		return nil
-	}
-	for len(ids) > 0 {
-		n := min(tree.ListLength, len(ids))
-		id, err := f.putList(&tree.List{Content: ids[:n]})
-		if err != nil {
-			return err
-		}
-		e.ContentLists, ids = append(e.ContentLists, id), ids[n:]
-	}
-	return nil
-}
-
-func (f *fileReader) putExtents(e *tree.Entry, extents []tree.Extent) error {
-	if len(extents) <= tree.MaxInline {
-		e.Extents = extents
-		return nil
-	}
-	for len(extents) > 0 {
-		n := min(tree.ListLength, len(extents))
-		id, err := f.putList(&tree.List{Extents: extents[:n]})
-		if err != nil {
-			return err
-		}
-		e.ExtentLists, extents = append(e.ExtentLists, id), extents[n:]
-	}
-	return nil
-}
-
+// putList stores a list of an entry.
 func (f *fileReader) putList(l *tree.List) (pack.ID, error) {
 	b, err := l.Encode()
 	if err != nil {

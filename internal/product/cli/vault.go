@@ -23,6 +23,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage"
 	"github.com/securecrypt/securecrypt/vault/storage/s3"
 	"github.com/securecrypt/securecrypt/vault/storage/sftp"
+	"github.com/securecrypt/securecrypt/vault/vaultcopy"
 )
 
 // exitIncomplete is the code of vault commands that did their work but for some
@@ -43,6 +44,7 @@ type vaultCmd struct {
 	Find      vaultFindCmd      `cmd:"" help:"Find files by name in all snapshots."`
 	Diff      vaultDiffCmd      `cmd:"" help:"Compare two snapshots."`
 	Restore   vaultRestoreCmd   `cmd:"" help:"Write the files of a snapshot into a folder."`
+	Copy      vaultCopyCmd      `cmd:"" help:"Copy snapshots into another vault."`
 	Check     vaultCheckCmd     `cmd:"" help:"Verify the vault, and repair it."`
 	Forget    vaultForgetCmd    `cmd:"" help:"Give snapshots up. Undo brings them back until prune has deleted them."`
 	Undo      vaultUndoCmd      `cmd:"" help:"Take forget back."`
@@ -280,6 +282,7 @@ func vaultError(err error) error {
 		{oplog.ErrBroken, exitRefused, "the vault was changed by something else than securecrypt: put it back from a copy"},
 		{keys.ErrKey, exitLocked, "use the recovery key that was shown when this vault was made, or run securecrypt vault join on this device"},
 		{keys.ErrForged, exitRefused, "do not back up into it"},
+		{vaultcopy.ErrSameVault, exitUsage, "name another vault to copy into, and with --vault the one to copy from"},
 		{vault.ErrNoSnapshot, exitNotFound, "securecrypt vault snapshots lists them"},
 		{restore.ErrNotInSnapshot, exitNotFound, "securecrypt vault ls lists what it has"},
 		{storage.ErrNotFound, exitNotFound, "check the path, or make a vault with securecrypt vault init"},

@@ -21,6 +21,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/internal/vaulttest"
 	"github.com/securecrypt/securecrypt/vault/localfs"
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
+	"github.com/securecrypt/securecrypt/vault/vaultcopy"
 )
 
 // hostileTree makes everything that a file system has and a program may stumble
@@ -343,4 +344,17 @@ func TestRestoreFollowsNoLinks(t *testing.T) {
 	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 || progress.Failed.Load() != 1 {
 		t.Errorf("%d files were written through a link; %d failed; %v", len(left), progress.Failed.Load(), err)
 	}
+}
+
+// TestCopyOfHostileTree copies everything that a file system has into another vault.
+func TestCopyOfHostileTree(t *testing.T) {
+	w := newWorld(t)
+	hostileTree(t, w.dir)
+	r := vaulttest.Backup(t, w.person.Open(t, w.store), w.dir)
+	other, store := otherVault(t)
+	pairs, _, err := w.copyTo(other, store, vaultcopy.Options{})
+	vaulttest.Must(t, err)
+	target := vaulttest.Restore(t, other.Open(t, store), pairs[r.Seq], w.dir)
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(target, "modes/read-only dir"), 0o755) })
+	vaulttest.SameTrees(t, vaulttest.Listing(t, w.dir), vaulttest.Listing(t, target))
 }
