@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/securecrypt/securecrypt/vault"
-	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/pack"
 	"github.com/securecrypt/securecrypt/vault/tree"
@@ -16,26 +15,23 @@ import (
 // maxParents bounds how many snapshots a run takes unchanged files from.
 const maxParents = 4
 
-// parentsOf returns the live snapshots of the same host and paths that a run takes
-// unchanged files from, newest first: of runs that did not finish the last partial
-// one, up to the newest snapshot of a run that did.
+// parentsOf returns the live snapshots of this device, and of the same host and paths,
+// that a run takes unchanged files from, newest first: of runs that did not finish the
+// last partial one, up to the newest snapshot of a run that did. Those of other devices
+// are left out: a stolen one could have them lead to other data.
 func parentsOf(v *vault.Vault, host string, paths [][]byte) (out []*oplog.Snapshot) {
-	type unfinished struct {
-		device keys.DeviceID
-		began  int64
-	}
-	seen := map[unfinished]bool{}
+	seen := map[int64]bool{} // when runs began
 	live := v.State().Live()
 	for _, s := range slices.Backward(live) {
 		b := &s.Body
-		if len(out) == maxParents || b.Host != host || !slices.EqualFunc(b.Paths, paths, func(a, b []byte) bool { return string(a) == string(b) }) {
+		if len(out) == maxParents || !v.Own(s) || b.Host != host || !slices.EqualFunc(b.Paths, paths, func(a, b []byte) bool { return string(a) == string(b) }) {
 			continue
 		}
 		if !b.Partial {
 			return append(out, s)
 		}
-		if run := (unfinished{s.Device, b.Began}); !seen[run] {
-			seen[run] = true
+		if !seen[b.Began] {
+			seen[b.Began] = true
 			out = append(out, s)
 		}
 	}

@@ -196,3 +196,22 @@ func TestCacheForgetsFiles(t *testing.T) {
 		t.Errorf("the cache has %d bytes of the last sets", n)
 	}
 }
+
+// TestParentsOfOtherDevicesAreNotTaken covers line 6: a stolen device publishes a
+// snapshot of the same paths with other content, and no later backup takes it over.
+func TestParentsOfOtherDevicesAreNotTaken(t *testing.T) {
+	w := newWorld(t)
+	w.write("file", []byte("mine"))
+	thief, _ := w.person.Join(t, w.store)
+	path := filepath.Join(w.dir, "file")
+	keepTime(t, path, func() { w.write("file", []byte("evil")) })
+	vaulttest.Backup(t, thief.Open(t, w.store), w.dir)
+	keepTime(t, path, func() { w.write("file", []byte("mine")) })
+	for range 2 {
+		r := vaulttest.Backup(t, w.person.Open(t, w.store), w.dir)
+		target := vaulttest.Restore(t, w.person.Open(t, w.store), r.Seq, w.dir)
+		if b, err := os.ReadFile(filepath.Join(target, "file")); err != nil || string(b) != "mine" {
+			t.Errorf("snapshot %d has %q, %v", r.Seq, b, err)
+		}
+	}
+}
