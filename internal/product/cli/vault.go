@@ -132,17 +132,19 @@ func (cmd *vaultInitCmd) create(opener *vaultOpener, store vaultStorage, locatio
 	if atomic != nil {
 		a.say("this storage cannot tell which of two writers came first: use the vault from one device alone (%v)", atomic)
 	}
-	return cmd.announce(a, d, v.ID(), secret.Reveal(), whoCanDelete(store), atomic == nil)
+	text, protected := a.whoCanDelete(store)
+	return cmd.announce(a, d, map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location, "recovery_key": secret.Reveal(), "shared": atomic == nil,
+		"protected": protected}, secret.Reveal(), text)
 }
 
-func (cmd *vaultInitCmd) announce(a *app, d *vaultDevice, id keys.VaultID, recovery, whoCanDelete string, shared bool) error {
+func (cmd *vaultInitCmd) announce(a *app, d *vaultDevice, line map[string]any, recovery, whoCanDelete string) error {
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "vault", "id": id.String(), "path": d.location, "recovery_key": recovery, "shared": shared})
+		a.printJSON(line)
 		return a.stdout.Err()
 	}
 	_, _ = fmt.Fprintf(a.stderr, "The vault is made in %s.\n\nRecovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
 		"With it, securecrypt vault join opens the vault on any device. Without it and without this device, nobody can read the vault.\n"+
-		"%s: keep a copy elsewhere.\n", termtext.Line(d.location), recovery, whoCanDelete)
+		"%s: keep a copy elsewhere.\n", termtext.Line(d.location), recovery, termtext.Line(whoCanDelete))
 	if cmd.NoPassphrase {
 		_, _ = fmt.Fprintf(a.stderr, "The key of this device has no passphrase: every user who can read %s can read the vault. Keep that folder private.\n", termtext.Line(a.vaultsFolder()))
 	}

@@ -2,7 +2,12 @@
 
 package cli
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/vault/storage/s3"
+)
 
 func TestVaultFlags(t *testing.T) {
 	for text, want := range map[string]byteRate{"4096": 4096, "100000": 100_000, "500K": 500 << 10, "2M": 2 << 20, "1G": 1 << 30, "4095": 0, "1K": 0, "": 0, "M": 0, "-5": 0, "5T": 0, "99999999999999999999": 0, "1.5M": 0} {
@@ -15,6 +20,19 @@ func TestVaultFlags(t *testing.T) {
 		var s share
 		if err := s.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || s != want {
 			t.Errorf("--sample %q: %v, %v", text, s, err)
+		}
+	}
+}
+
+func TestBucketProtectionIsSaid(t *testing.T) {
+	for p, want := range map[s3.Protection]string{
+		{Erasable: true}:                 "Have the bucket keep old versions",
+		{Versions: true, Erasable: true}: "Use credentials that cannot",
+		{Versions: true}:                 "no rule that these credentials may see ends that",
+		{Versions: true, Days: 30}:       "can be brought back for 30 days",
+	} {
+		if got := bucketProtection(p); !strings.Contains(got, want) {
+			t.Errorf("%+v: %s", p, got)
 		}
 	}
 }

@@ -231,15 +231,33 @@ func (a *app) warnOfLosses(store vaultStorage) error {
 	return err
 }
 
-// whoCanDelete says who can destroy a vault.
-func whoCanDelete(store vaultStorage) string {
-	switch store.(type) {
+// whoCanDelete says who can destroy a vault, and whether what is deleted with what
+// this device has can be brought back.
+func (a *app) whoCanDelete(store vaultStorage) (text string, protected bool) {
+	switch store := store.(type) {
 	case *sftp.Storage:
-		return "Whoever can log in to the server as that user can delete the vault"
+		return "Whoever can log in to the server as that user can delete the vault", false
 	case *s3.Storage:
-		return "Whoever has these credentials can delete the vault, unless the bucket keeps old versions and they cannot delete those"
+		p, err := store.Protection(a.ctx)
+		if err != nil {
+			return fmt.Sprintf("Whether the bucket keeps what is deleted could not be found out (%v), so take it that whoever has these credentials can delete the vault", err), false
+		}
+		return bucketProtection(p), p.Versions && !p.Erasable
 	}
-	return "Whoever can write to the folder can delete the vault"
+	return "Whoever can write to the folder can delete the vault", false
+}
+
+// bucketProtection says what a bucket does against somebody with its credentials.
+func bucketProtection(p s3.Protection) string {
+	switch {
+	case !p.Versions:
+		return "Whoever has these credentials can delete the vault. Have the bucket keep old versions, and use credentials that cannot delete versions (s3:DeleteObjectVersion): then what is deleted can be brought back"
+	case p.Erasable:
+		return "The bucket keeps old versions, but whoever has these credentials can delete those, too. Use credentials that cannot (without s3:DeleteObjectVersion): then what is deleted can be brought back"
+	case p.Days > 0:
+		return fmt.Sprintf("What is deleted with these credentials can be brought back for %d days from the bucket's old versions; whoever owns the bucket can delete all of it", p.Days)
+	}
+	return "What is deleted with these credentials can be brought back from the bucket's old versions, as no rule that these credentials may see ends that; whoever owns the bucket can delete all of it"
 }
 
 // errOneDevice is why join refuses a storage that the probe has found wanting.

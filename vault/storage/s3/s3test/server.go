@@ -96,6 +96,15 @@ func StartTLS(ctx context.Context, dir, cert, key string) (*Server, error) {
 	return run(ctx, dir, []string{"--cert", cert, "--key", key}, "--sidecar", filepath.Join(dir, "metadata"))
 }
 
+// StartVersioned runs a server whose buckets can keep older versions.
+func StartVersioned(ctx context.Context, dir string) (*Server, error) {
+	versions := filepath.Join(dir, "versions")
+	if err := os.MkdirAll(versions, 0o700); err != nil {
+		return nil, err
+	}
+	return run(ctx, dir, nil, "--sidecar", filepath.Join(dir, "metadata"), "--versioning-dir", versions)
+}
+
 // StartUnconditional runs a server that ignores If-None-Match, as it keeps no
 // metadata.
 func StartUnconditional(ctx context.Context, dir string) (*Server, error) {
