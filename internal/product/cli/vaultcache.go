@@ -30,7 +30,7 @@ func (c *vaultCache) Load(part int) ([]byte, error) {
 	case errors.As(err, new(*os.PathError)):
 		return nil, err
 	}
-	return nil, fmt.Errorf("%s is damaged, and is written again", filepath.Join(c.d.path, c.name(part)))
+	return nil, fmt.Errorf("%s is damaged: leave it, the next backup writes it again", filepath.Join(c.d.path, c.name(part)))
 }
 
 // Store implements backup.Cache. It also removes what killed processes left.

@@ -35,7 +35,7 @@ func (cmd *vaultCopyCmd) copy(a *app, from, to *vault.Vault) error {
 	r, err := vaultcopy.Run(a.ctx, from, to, o, p)
 	stop()
 	if err != nil {
-		return fmt.Errorf("copying into %s: %w", termtext.Line(string(cmd.To)), vaultError(err))
+		return fmt.Errorf("%w (while copying into %s: check both places)", vaultError(err), termtext.Line(string(cmd.To)))
 	}
 	lost := p.Lost.Load()
 	if a.JSON {
