@@ -20,8 +20,8 @@ const (
 	pendingPack = math.MaxUint32
 	// uploads is how many packs are written to the storage at a time.
 	uploads = 3
-	// verifyEvery is how often a pack is decrypted and compared with what it
-	// holds before it is written: the memory of the machine may be faulty.
+	// verifyEvery is how often a pack is verified before it is written while the
+	// storage takes packs faster than they are made.
 	verifyEvery = 8
 	// indexPage is the size in bytes that an index page aims at.
 	indexPage = 512 << 10
@@ -30,7 +30,8 @@ const (
 // WriterOptions say how a Writer works.
 type WriterOptions struct {
 	Level pack.Level
-	// VerifyAll decrypts and compares every pack before it is written.
+	// VerifyAll decrypts and compares every pack before it is written. Otherwise
+	// every eighth is, and every one that has to wait for the storage.
 	VerifyAll bool
 	// DryRun counts what would be written, and writes nothing.
 	DryRun bool
@@ -48,8 +49,9 @@ type Writer struct {
 	slots   chan struct{}  // of uploads
 	running sync.WaitGroup // of uploads; Close waits for it
 
-	// Stored counts the bytes of packs, NewBytes those of new chunks.
-	Stored, NewBytes atomic.Uint64
+	// Stored counts the bytes of packs, NewBytes those of new chunks, and Verified
+	// the packs that were decrypted and compared before they were written.
+	Stored, NewBytes, Verified atomic.Uint64
 
 	mu      sync.Mutex // guards the rest; taken before that of the index and behind those of workers
 	index   *packIndex
@@ -260,10 +262,8 @@ func (w *Writer) seal(k *Worker, b *pack.Builder, u *upload, root bool) error {
 		count = w.register(sealed, root)
 	}
 	close(u.sealed)
-	if err == nil && !w.options.DryRun && (w.options.VerifyAll || count%verifyEvery == 0) {
-		if err = k.verify(sealed); err != nil {
-			err = fmt.Errorf("vault: a pack differs from what was put into it (%w): the memory of this machine may be faulty; nothing of it was written", err)
-		}
+	if err == nil && !w.options.DryRun && (w.options.VerifyAll || count%verifyEvery == 0 || len(w.slots) == cap(w.slots)) {
+		err = k.verifySealed(sealed)
 	}
 	if err != nil {
 		err = w.fail(err)

@@ -145,16 +145,16 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 	if err != nil {
 		return nil, err
 	}
-	stop := func() {}
-	if o.Interval > 0 && !o.DryRun {
-		if stop, err = r.startPartials(v, body); err != nil {
-			return nil, err
-		}
-	}
 	result := new(Result)
 	if o.Cache != nil {
 		if r.ctimes, result.CacheErr = newCtimes(v.Keys(), o.Cache, body.Paths); r.ctimes == nil {
 			return nil, result.CacheErr
+		}
+	}
+	stop := func() {}
+	if o.Interval > 0 && !o.DryRun {
+		if stop, err = r.startPartials(v, body); err != nil {
+			return nil, err
 		}
 	}
 	w := walker{run: r, worker: worker}

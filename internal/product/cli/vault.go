@@ -291,6 +291,7 @@ func vaultError(err error) error {
 		{storage.ErrFull, exitUnwritten, "the disk or the quota of the vault is full: snapshots so far are whole. Free space with securecrypt vault forget and securecrypt vault prune --wait 0, then run the command again"},
 		{vault.ErrMissing, exitError, "run securecrypt vault check to see which files are concerned"},
 		{vault.ErrDamaged, exitError, "run securecrypt vault check --read to see which files are concerned, and --repair to rebuild what parity can"},
+		{vault.ErrMachine, exitError, ""},
 		{vault.ErrSwept, exitError, "another device deleted data each time this one was about to finish: run the command again"},
 		{vault.ErrKeepsNothing, exitUsage, "name at least one --keep option that keeps something"},
 		{fs.ErrNotExist, exitNotFound, "check the path"},

@@ -31,7 +31,7 @@ type vaultBackupCmd struct {
 	Level         string   `help:"How hard to compress: fastest, default or better." enum:"fastest,default,better" default:"default"`
 	Force         bool     `help:"Read every file, also those that seem unchanged."`
 	OneFileSystem bool     `help:"Leave out what is mounted below the paths." short:"x"`
-	VerifyAll     bool     `help:"Decrypt and compare all data before it is written; without it, a sample."`
+	VerifyAll     bool     `help:"Decrypt and compare all data before it is written; without it, a part."`
 	Exclude       []string `help:"Leave out what matches a pattern, as in .gitignore; relative to each path. May be given several times." placeholder:"PATTERN" sep:"none"`
 	ExcludeFile   []string `help:"Read such patterns from FILE, one a line." type:"path" placeholder:"FILE" sep:"none"`
 	DryRun        bool     `help:"Read and count, and write nothing." short:"n"`

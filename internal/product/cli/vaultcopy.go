@@ -14,7 +14,7 @@ type vaultCopyCmd struct {
 	To        vaultPlace `arg:"" help:"Folder or address of the vault to copy into, which this device has to know."`
 	Snapshots []uint64   `arg:"" optional:"" help:"Numbers of snapshots; all that are whole and were never copied if none is given."`
 	Level     string     `help:"How hard to compress: fastest, default or better." enum:"fastest,default,better" default:"default"`
-	VerifyAll bool       `help:"Decrypt and compare all data before it is written; without it, a sample."`
+	VerifyAll bool       `help:"Decrypt and compare all data before it is written; without it, a part."`
 	DryRun    bool       `help:"Read and count, and write nothing." short:"n"`
 }
 
