@@ -133,23 +133,14 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 	}
 	defer r.cancel()
 	defer r.writer.Close()
-	r.began = o.Now()
-	parents := parentsOf(v, body.Host, body.Paths)
-	for _, s := range parents {
-		r.writer.RelyOn(s.Seq)
-	}
-	if len(parents) > 0 {
-		body.Parent = parents[0].Seq + 1
-	}
 	worker, err := r.writer.Worker()
 	if err != nil {
 		return nil, err
 	}
 	result := new(Result)
-	if o.Cache != nil {
-		if r.ctimes, result.CacheErr = newCtimes(v.Keys(), o.Cache, body.Paths); r.ctimes == nil {
-			return nil, result.CacheErr
-		}
+	parents, err := r.relyOn(v, &body, result)
+	if err != nil {
+		return nil, err
 	}
 	stop := func() {}
 	if o.Interval > 0 && !o.DryRun {
@@ -186,11 +177,30 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 	return result, nil
 }
 
+// relyOn finds what the run takes unchanged files from: snapshots, and times of
+// change, which may have been lost.
+func (r *run) relyOn(v *vault.Vault, body *oplog.SnapshotBody, result *Result) (parents []*oplog.Snapshot, err error) {
+	parents = parentsOf(v, body.Host, body.Paths)
+	for _, s := range parents {
+		r.writer.RelyOn(s.Seq)
+	}
+	if len(parents) > 0 {
+		body.Parent = parents[0].Seq + 1
+	}
+	if r.options.Cache == nil {
+		return parents, nil
+	}
+	if r.ctimes, result.CacheErr = newCtimes(v.Keys(), r.options.Cache, body.Paths); r.ctimes == nil {
+		return nil, result.CacheErr
+	}
+	return parents, nil
+}
+
 func newRun(ctx context.Context, v *vault.Vault, o *Options, p *Progress, verify bool) (*run, error) {
 	for _, c := range []*atomic.Uint64{&p.Files, &p.Dirs, &p.Others, &p.Bytes, &p.Read, &p.ReadBytes, &p.Changed, &p.Unreadable, &p.Excluded} {
 		c.Store(0)
 	}
-	r := &run{options: o, progress: p, owners: localfs.NewOwners(), verify: verify, jobs: make(chan job, 512), due: make(chan struct{}, 1)}
+	r := &run{options: o, progress: p, began: o.Now(), owners: localfs.NewOwners(), verify: verify, jobs: make(chan job, 512), due: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	key, err := v.Keys().PageKey(keys.DomainFiles)
 	if err != nil {

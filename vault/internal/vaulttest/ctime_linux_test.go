@@ -3,7 +3,6 @@
 package vaulttest_test
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -96,13 +95,11 @@ func TestReasonsToRead(t *testing.T) {
 	vaulttest.Must(t, os.Rename(path("old inode"), filepath.Join(t.TempDir(), "elsewhere"))) // its inode is not given again
 	other := filepath.Join(t.TempDir(), "other name")
 	vaulttest.Must(t, os.Link(path("names"), other))
-	switch err := unix.Setxattr(path("xattr"), "user.test", []byte("x"), 0); {
-	case errors.Is(err, syscall.ENOTSUP):
-		t.Log("this file system has no extended attributes")
-		want.Unchanged++
-	default:
-		vaulttest.Must(t, err)
+	if err := unix.Setxattr(path("xattr"), "user.test", []byte("x"), 0); err == nil {
 		want.Xattrs++
+	} else {
+		t.Logf("no extended attributes: %v", err)
+		want.Unchanged++
 	}
 	if os.Getuid() == 0 {
 		vaulttest.Must(t, os.Chown(path("owner"), 1234, 1234))

@@ -16,6 +16,47 @@ import (
 	"github.com/securecrypt/securecrypt/vault/vaultcopy"
 )
 
+// uses are operations on the vault of a world, by another storage.
+var uses = map[string]func(w *world, s storage.Storage) error{
+	"backup": func(w *world, s storage.Storage) error {
+		v, err := vault.Open(w.t.Context(), w.person.Params(s))
+		if err != nil {
+			return err
+		}
+		r, err := backup.Run(context.Background(), v, vaulttest.Options(w.dir), nil)
+		if err == nil {
+			w.digests[r.Seq] = vaulttest.MustDigest(w.t, w.person.Open(w.t, w.store), r.Seq)
+		}
+		return err
+	},
+	"prune": func(w *world, s storage.Storage) error {
+		v, err := vault.Open(w.t.Context(), w.person.Params(s))
+		if err == nil {
+			_, err = v.Prune(w.t.Context(), vault.PruneOptions{})
+		}
+		return err
+	},
+	"check": func(w *world, s storage.Storage) error {
+		v, err := vault.Open(w.t.Context(), w.person.Params(s))
+		if err != nil {
+			return err
+		}
+		r, err := v.Check(w.t.Context(), vault.CheckOptions{Repair: true})
+		if err == nil && r.Bad() {
+			err = r.Problems[0].Err
+		}
+		return err
+	},
+	"copy": func(w *world, s storage.Storage) error {
+		v, err := vault.Open(w.t.Context(), w.person.Params(s))
+		if err == nil {
+			other, store := otherVault(w.t)
+			_, err = vaultcopy.Run(w.t.Context(), v, other.Open(w.t, store), vaultcopy.Options{}, nil)
+		}
+		return err
+	},
+}
+
 // TestListingsLie has a storage whose listing is false while a vault is used: every
 // operation fails or does its work, and no snapshot that was acknowledged is harmed.
 func TestListingsLie(t *testing.T) {
@@ -28,45 +69,7 @@ func TestListingsLie(t *testing.T) {
 	}
 	refused := 0
 	for _, lie := range slices.Sorted(maps.Keys(storagetest.Lies)) {
-		for what, use := range map[string]func(w *world, s storage.Storage) error{
-			"backup": func(w *world, s storage.Storage) error {
-				v, err := vault.Open(t.Context(), w.person.Params(s))
-				if err != nil {
-					return err
-				}
-				r, err := backup.Run(context.Background(), v, vaulttest.Options(w.dir), nil)
-				if err == nil {
-					w.digests[r.Seq] = vaulttest.MustDigest(t, w.person.Open(t, w.store), r.Seq)
-				}
-				return err
-			},
-			"prune": func(w *world, s storage.Storage) error {
-				v, err := vault.Open(t.Context(), w.person.Params(s))
-				if err == nil {
-					_, err = v.Prune(t.Context(), vault.PruneOptions{})
-				}
-				return err
-			},
-			"check": func(w *world, s storage.Storage) error {
-				v, err := vault.Open(t.Context(), w.person.Params(s))
-				if err != nil {
-					return err
-				}
-				r, err := v.Check(t.Context(), vault.CheckOptions{Repair: true})
-				if err == nil && r.Bad() {
-					err = r.Problems[0].Err
-				}
-				return err
-			},
-			"copy": func(w *world, s storage.Storage) error {
-				v, err := vault.Open(t.Context(), w.person.Params(s))
-				if err == nil {
-					other, store := otherVault(t)
-					_, err = vaultcopy.Run(t.Context(), v, other.Open(t, store), vaultcopy.Options{}, nil)
-				}
-				return err
-			},
-		} {
+		for what, use := range uses {
 			if testing.Short() && (what == "backup" || what == "copy") {
 				continue
 			}
