@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -144,6 +145,9 @@ func TestCopyKilledAtEveryWrite(t *testing.T) {
 		}
 		if err == nil {
 			t.Fatalf("killed at call %d: no error", n)
+		}
+		if n%4 >= 2 {
+			left.Crash(rand.New(rand.NewPCG(uint64(n), 10)))
 		}
 		v := other.Open(t, left)
 		live := vaulttest.Live(v)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,6 +230,10 @@ func TestPartialSnapshotsKilledAtEveryWrite(t *testing.T) {
 			break
 		}
 		what := fmt.Sprintf("killed at call %d", n)
+		if n%4 >= 2 {
+			left.Crash(rand.New(rand.NewPCG(uint64(n), 9)))
+			what += ", and the machine crashed"
+		}
 		v := w.intact(left, what)
 		var finished map[string]bool
 		if live := vaulttest.Live(v); len(live) > 0 {
