@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Problem } from '../core/api.gen';
 import { reacquire } from '../core/tab-lock';

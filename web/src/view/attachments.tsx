@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { size, t } from '../model/i18n';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { duration, t } from '../model/i18n';

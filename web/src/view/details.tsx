@@ -2,7 +2,7 @@
 
 // What is behind a conversation: a person or a group.
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Contact, Conversation, Member, Members } from '../core/api.gen';
 import { duration, number, t } from '../model/i18n';

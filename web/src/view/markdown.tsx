@@ -4,7 +4,7 @@
 // elements of a fixed list, and what is not on it is shown as it was written.
 
 import { Lexer, type Token, type Tokens } from 'marked';
-import { Fragment, type ComponentChildren, type VNode } from 'preact';
+import { Fragment, h, type ComponentChildren, type VNode } from 'preact';
 import { harmless } from '../model/text';
 import { Kept } from './parts';
 

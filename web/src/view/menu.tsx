@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { signal } from '@preact/signals';
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { Icon, rove, type IconName } from './parts';

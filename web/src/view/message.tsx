@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { clock, moment, number, size, t } from '../model/i18n';

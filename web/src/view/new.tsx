@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Contact } from '../core/api.gen';
 import type { App } from '../model/app';

@@ -2,7 +2,7 @@
 
 // The small parts that every screen is made of.
 
-import { Component, createContext, h, type ComponentChildren, type VNode } from 'preact';
+import { Component, Fragment, createContext, h, type ComponentChildren, type VNode } from 'preact';
 import { useContext, useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { App } from '../model/app';
 import { t } from '../model/i18n';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
 /** A code as one path: dark on white in every theme, as cameras need it. */

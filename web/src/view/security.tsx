@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { confirmErase } from './actions';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { ComponentChildren, VNode } from 'preact';
+import { Fragment, h, type ComponentChildren, type VNode } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Disclosure } from '../core/api.gen';
 import { knowledge } from '../model/disclosure';

@@ -2,7 +2,7 @@
 
 // What floats above everything: one sheet at a time.
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Safety } from '../core/api.gen';
 import type { Question } from '../model/app';

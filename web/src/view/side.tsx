@@ -2,7 +2,7 @@
 
 // The first pane: conversations, and the lists that take their place.
 
-import type { VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import type { Message } from '../core/api.gen';
 import { t } from '../model/i18n';
 import { Icon, type IconName } from './parts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { VNode } from 'preact';
+import { h, type VNode } from 'preact';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { dayName, number, t } from '../model/i18n';
