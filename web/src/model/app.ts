@@ -527,5 +527,6 @@ export function reference(m: Message): MessageRef {
 }
 
 function subject(sheet: Sheet | null): Subject | undefined {
-  return sheet?.kind === 'viewer' ? reference(sheet.message) : sheet?.kind === 'confirm' ? sheet.of : undefined;
+  if (sheet?.kind === 'viewer') return reference(sheet.message);
+  return sheet?.kind === 'confirm' ? sheet.of : undefined;
 }

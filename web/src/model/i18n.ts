@@ -55,7 +55,8 @@ export function fill(entry: Entry, params: Params | undefined, rules: Intl.Plura
   const text = typeof entry === 'string' ? entry : (entry[rules.select(Number(params?.n ?? 0))] ?? entry.other ?? '');
   return text.replace(/\{(\w+)\}/g, (hole, name: string) => {
     const value = params && Object.hasOwn(params, name) ? params[name]! : hole;
-    return typeof value === 'number' ? number(value) : value === hole ? hole : set(value, rules);
+    if (value === hole) return hole;
+    return typeof value === 'number' ? number(value) : set(value, rules);
   });
 }
 

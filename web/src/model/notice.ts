@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { Message } from '../core/api.gen';
+import type { Message, Notice } from '../core/api.gen';
 import { duration, listed, t, type Key } from './i18n';
 import { harmless } from './text';
 
@@ -11,20 +11,25 @@ const named = 2;
 export function happened(m: Message, more: Message[] = []): string {
   const n = m.notice;
   if (!n || n.kind === 'other') return harmless(m.text);
-  const what = n.kind === 'role' ? n.role : n.kind === 'timer' && !n.timer ? 'stay' : n.kind;
-  const form = ['not-added', 'server-went-back', 'unreadable'].includes(what)
-    ? ''
-    : m.own
-      ? '.by'
-      : n.self
-        ? '.you'
-        : '';
-  return t(`notice.${what}${form}` as Key, {
+  return t(`notice.${textOf(n)}${formOf(n, m.own)}` as Key, {
     name: m.author,
     whom: people([n.name, ...more.map((x) => x.notice!.name)]),
     title: n.title,
     time: duration(n.timer),
   });
+}
+
+/** The catalogues have a text for each role, and one for a timer that is switched off. */
+function textOf({ kind, role, timer }: Notice): string {
+  if (kind === 'role') return role;
+  return kind === 'timer' && !timer ? 'stay' : kind;
+}
+
+/** The form of a text in which the reader is who did it, or to whom it happened. */
+function formOf({ kind, self }: Notice, own: boolean): string {
+  if (['not-added', 'server-went-back', 'unreadable'].includes(kind)) return '';
+  if (own) return '.by';
+  return self ? '.you' : '';
 }
 
 /** Some names in a sentence: the first ones, if they are many. */

@@ -99,8 +99,9 @@ export class Settings {
 
   readonly shown = computed(() => {
     const { look, system } = { look: this.look.value, system: this.system.value };
+    const preferred = system.dark ? 'dark' : 'light';
     return {
-      theme: look.theme === 'auto' ? (system.dark ? 'dark' : 'light') : look.theme,
+      theme: look.theme === 'auto' ? preferred : look.theme,
       contrast: look.contrast === 'more' || system.contrast ? 'more' : 'normal',
       motion: look.motion === 'less' || system.still ? 'less' : 'normal',
       size: look.size,

@@ -193,7 +193,8 @@ export class Timeline {
     const shown = this.state.value === 'ready';
     this.state.value = 'loading';
     try {
-      let page = await this.page(around ? 'around' : toUnread ? 'unread' : 'newest', around);
+      const beginning = toUnread ? 'unread' : 'newest';
+      let page = await this.page(around ? 'around' : beginning, around);
       const { firstUnread } = page;
       if (toUnread && firstUnread && !page.messages.some((m) => m.id === firstUnread))
         page = await this.page('around', firstUnread);

@@ -113,8 +113,9 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
   if (c.status !== 'active' && c.status !== 'request')
     return { text: t(`status.${c.status as 'left'}`), typing: false };
   const facts = [
-    c.group ? c.members > 0 && t('members', { n: c.members }) : c.verified ? t('verified') : '',
-    c.timer ? t('disappear', { time: duration(c.timer) }) : '',
+    c.group && c.members > 0 && t('members', { n: c.members }),
+    !c.group && c.verified && t('verified'),
+    c.timer > 0 && t('disappear', { time: duration(c.timer) }),
   ].filter(Boolean);
   return { text: facts.join(' · ') || (c.name === c.peer ? '' : c.peer), typing: false };
 }
@@ -176,16 +177,15 @@ function Closed({ c }: { c: Conversation }): VNode {
   const stopped = c.status === 'stopped';
   const left = !c.group && c.status === 'removed';
   const lost = !c.group && c.status === 'lost'; // nobody could add this account again
+  const why = () => {
+    if (stopped) return t('stopped.text');
+    if (left) return t('notice.left', { name: c.name });
+    return t(lost ? 'closed.lost.person' : `closed.${c.status as 'left'}`);
+  };
   return (
     <div class={`closed ${stopped ? 'stop' : ''}`} role={stopped ? 'alert' : undefined}>
       {stopped && <Icon name="shieldOff" size="large" />}
-      <p>
-        {stopped
-          ? t('stopped.text')
-          : left
-            ? t('notice.left', { name: c.name })
-            : t(lost ? 'closed.lost.person' : `closed.${c.status as 'left'}`)}
-      </p>
+      <p>{why()}</p>
       {c.reason && !lost && <p class="hint">{told(c.reason)}</p>}
       <Problem text={work.problem} />
       <div class="actions">

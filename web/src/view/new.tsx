@@ -223,8 +223,8 @@ export function Picker({ picked, without }: { picked: Picked; without: string[] 
   const fitting = all.filter((c) => !wanted || fold(c.name).includes(wanted) || c.address.includes(wanted));
   const typed = addressIn(text) || (fitting.length ? '' : addressAt(text, host));
   const first = () => {
-    const one = typed ? (without.includes(typed) ? '' : typed) : wanted ? (fitting[0]?.address ?? '') : '';
-    if (!one) return;
+    const one = typed || (wanted && fitting[0]?.address);
+    if (!one || without.includes(one)) return;
     if (!picked.people.includes(one)) picked.toggle(one);
     setText('');
   };

@@ -377,7 +377,9 @@ export function rove(e: KeyboardEvent & { currentTarget: HTMLElement }, selector
     return; // they use these keys themselves
   const all = [...e.currentTarget.querySelectorAll<HTMLElement>(selector)];
   const at = all.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>(selector) as HTMLElement);
-  const next = edge ? (e.key === 'Home' ? all[0] : all.at(-1)) : all[at < 0 ? 0 : at + step];
+  const beside = at < 0 ? 0 : at + step;
+  const end = e.key === 'Home' ? 0 : all.length - 1;
+  const next = all[edge ? end : beside];
   if (!next) return;
   e.preventDefault();
   next.focus();

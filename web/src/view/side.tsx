@@ -6,6 +6,7 @@ import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
+import type { List } from '../model/list';
 import { happened } from '../model/notice';
 import { link, type Route } from '../model/route';
 import { harmless, plain } from '../model/text';
@@ -44,19 +45,18 @@ export function Side(): VNode {
   const shown = beside ? home : route;
   return (
     <nav class="side" aria-label={t('conversations')}>
-      {shown.at === 'settings' ? (
-        <SettingsMenu />
-      ) : shown.at === 'new' ? (
-        <NewConversation key={shown.address} address={shown.address} />
-      ) : shown.at === 'new-group' ? (
-        <NewGroup />
-      ) : shown.at === 'requests' || shown.at === 'archive' ? (
-        <Shelf kind={shown.at} />
-      ) : (
-        <Home />
-      )}
+      {column(shown)}
     </nav>
   );
+}
+
+/** The column of a route that has one; of all others the list. */
+function column(shown: Route): VNode {
+  if (shown.at === 'settings') return <SettingsMenu />;
+  if (shown.at === 'new') return <NewConversation key={shown.address} address={shown.address} />;
+  if (shown.at === 'new-group') return <NewGroup />;
+  if (shown.at === 'requests' || shown.at === 'archive') return <Shelf kind={shown.at} />;
+  return <Home />;
 }
 
 function Home(): VNode {
@@ -69,15 +69,15 @@ function Home(): VNode {
         <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
       </Bar>
       <Find />
-      {list.state.value === 'loading' && !list.sorted.value.length ? (
-        <Skeletons />
-      ) : list.state.value === 'failed' ? (
-        <Failed />
-      ) : (
-        <HomeRows />
-      )}
+      {rows(list)}
     </>
   );
+}
+
+/** The rows of the list, or what stands in their place. */
+function rows(list: List): VNode {
+  if (list.state.value === 'loading' && !list.sorted.value.length) return <Skeletons />;
+  return list.state.value === 'failed' ? <Failed /> : <HomeRows />;
 }
 
 function Failed(): VNode {
@@ -364,7 +364,7 @@ function Preview({ c }: { c: Conversation }): VNode {
         {c.status === 'request' ? t('request.from', { name: c.inviter }) : t('no-messages')}
       </span>
     );
-  const who = c.last.notice ? '' : c.last.own ? t('you') : c.group ? c.last.author : '';
+  const who = speaker(c.last, c.group);
   return (
     <span class="preview said">
       {who && (
@@ -375,6 +375,13 @@ function Preview({ c }: { c: Conversation }): VNode {
       <bdi class="clip">{preview(c.last)}</bdi>
     </span>
   );
+}
+
+/** Who is named before a message in the list; nobody where that is clear. */
+function speaker(m: Message, group: boolean): string {
+  if (m.notice) return '';
+  if (m.own) return t('you');
+  return group ? m.author : '';
 }
 
 /** A message in one line. */

@@ -52,16 +52,17 @@ export function Voice({ m, a, card }: { m: Message; a: Attachment; card: VNode }
     setAt(to);
   };
   if (mute) return card;
+  const action = playing ? 'pause' : 'play';
   return (
     <div class="voice ltr">
       <button
         type="button"
         class="icon-button filled"
-        aria-label={t(loaded.failed ? 'try-again' : playing ? 'pause' : 'play')}
+        aria-label={t(loaded.failed ? 'try-again' : action)}
         disabled={!loaded.url && !loaded.failed && !loaded.waits}
         onClick={toggle}
       >
-        <Icon name={loaded.failed ? 'retry' : playing ? 'pause' : 'play'} />
+        <Icon name={loaded.failed ? 'retry' : action} />
       </button>
       <div class="wave">
         <Wave peaks={wave?.peaks ?? []} done={seconds ? at / seconds : 0} />
