@@ -9,7 +9,6 @@ import type {
   Members,
   Message,
   MessageChanged,
-  MessageRef,
   Problem,
   Session,
 } from '../core/api.gen';
@@ -22,10 +21,13 @@ import { told, wording } from './problem';
 import { Router, type History } from './route';
 import { Search } from './search';
 import { Settings, type Shelf, type System, type Tabs } from './settings';
+import { reference, subjectOf, type Passed, type Sheet, type Subject } from './sheet';
 import { harmless, plain } from './text';
 import { localPrefix, Timeline } from './timeline';
 import { Toasts } from './toasts';
+import { fileKey, Transfers } from './transfers';
 import { Troubles } from './trouble';
+import { Typing } from './typing';
 import { Waking, type Push } from './wake';
 
 /** What the model needs of its surroundings. */
@@ -48,43 +50,6 @@ export interface Surroundings {
   reload: () => void;
 }
 
-/** What shall be said in another conversation. */
-export interface Passed {
-  text: string;
-  files: File[];
-  /** Whether pictures are sent as they are. */
-  asFiles: boolean;
-  of?: Subject;
-}
-
-/** What something is about: a conversation, or a message of it. It goes with that. */
-export interface Subject {
-  conversation: string;
-  message?: string;
-}
-
-/** What floats above everything. */
-export type Sheet =
-  | { kind: 'palette' }
-  | { kind: 'viewer'; message: Message; index: number }
-  | { kind: 'verify'; address: string }
-  | { kind: 'share' }
-  | Question;
-
-/** Asks before something is done that cannot be undone. */
-export interface Question {
-  kind: 'confirm';
-  title: string;
-  text: string;
-  action: string;
-  danger: boolean;
-  of?: Subject;
-  /** What else has to be chosen, and the values with their names. The first is chosen until another is. */
-  choice?: { label: string; options: [value: string, name: string][] };
-  run: (chosen: string) => Promise<void> | void;
-}
-
-const typingLasts = 6000;
 /** How many messages are taken in before the page gets to answer. */
 const atOnce = 10;
 /** How long, in milliseconds, whatever ends a visit waits for drafts to be kept. */
@@ -109,8 +74,6 @@ export class App {
   /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
   readonly trouble: Troubles;
   readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
-  readonly typing = signal<Record<string, Record<string, string>>>({});
-  readonly progress = signal<Record<string, number>>({});
   readonly announcement = signal('');
   readonly problems = signal<Record<string, string>>({});
   readonly update = signal<(() => void) | null>(null);
@@ -122,8 +85,8 @@ export class App {
   readonly search: Search;
   readonly toasts: Toasts;
   readonly waking: Waking;
-  /** Of each person who types what told of it last. */
-  private readonly heard = new Map<string, object>();
+  readonly typing: Typing;
+  readonly transfers = new Transfers();
   private asked = false;
   /** Counts the people whom somebody wanted to write to. */
   private sought = 0;
@@ -144,6 +107,7 @@ export class App {
     this.toasts = new Toasts(around.later);
     this.trouble = new Troubles(core, this.toasts);
     this.waking = new Waking(core, this.settings, around.push, () => t('notify.new'));
+    this.typing = new Typing(around.later);
     this.listen();
   }
 
@@ -352,7 +316,7 @@ export class App {
 
   /** Downloads an attachment; however that ends, nothing of it moves any more. */
   attachment(ref: AttachmentRef, signal?: AbortSignal): Promise<Blob> {
-    return this.core.attachment(ref, signal).finally(() => this.still(`${ref.message}/${ref.index}`));
+    return this.core.attachment(ref, signal).finally(() => this.transfers.end(fileKey(ref.message, ref.index)));
   }
 
   private async fetch(m: Message, a: Attachment): Promise<File> {
@@ -411,12 +375,12 @@ export class App {
       this.takeIn();
       this.timelines.get(conversation)?.remove(message);
       this.lose(conversation, message);
-      this.still(message);
+      this.transfers.end(message);
     });
     core.on('connection', ({ host, online }) => (this.offline.value = { ...this.offline.value, [host]: !online }));
     core.on('name', ({ address, name }) => this.renamed(address, name));
-    core.on('typing', (e) => this.types(e.conversation, e.from, e.author, e.on));
-    core.on('progress', (e) => this.moved(`${e.message}/${e.index}`, e.total ? e.done / e.total : 0));
+    core.on('typing', (e) => this.typing.set(e.conversation, e.from, e.author, e.on));
+    core.on('progress', (e) => this.transfers.set(fileKey(e.message, e.index), e.total ? e.done / e.total : 0));
     core.on('failure', (e) => this.failed(e.conversation, told(e.error)));
     effect(() => void (this.router.route.value && untracked(() => this.takeIn()))); // a conversation opens with all that came
   }
@@ -436,9 +400,9 @@ export class App {
     const timeline = this.timelines.get(m.conversation);
     timeline?.apply(m, fresh);
     if (m.deleted) this.lose(m.conversation, m.id);
-    if (m.own && m.state !== 'waiting') this.still(m.id);
+    if (m.own && m.state !== 'waiting') this.transfers.end(m.id);
     if (!fresh || m.own || m.notice) return;
-    this.types(m.conversation, m.from, m.author, false);
+    this.typing.set(m.conversation, m.from, m.author, false);
     const route = this.router.route.value;
     const open = route.at === 'conversation' && route.id === m.conversation;
     if (open) this.announce(`${harmless(m.author)}: ${plain(m.text, 300) || t('attachment')}`);
@@ -459,34 +423,6 @@ export class App {
     this.announcement.value = text === this.announcement.value ? `${text}\u00a0` : text;
   }
 
-  private types(conversation: string, from: string, author: string, on: boolean): void {
-    const now = this.typing.value[conversation] ?? {};
-    const { [from]: _, ...others } = now;
-    if (!on && !Object.hasOwn(now, from)) return;
-    this.typing.value = { ...this.typing.value, [conversation]: on ? { ...others, [from]: author } : others };
-    const key = `${conversation}\0${from}`;
-    const news = {};
-    this.heard.set(key, news);
-    if (!on) this.heard.delete(key);
-    else
-      this.around.later(
-        () => this.heard.get(key) === news && this.types(conversation, from, author, false),
-        typingLasts,
-      );
-  }
-
-  private moved(key: string, part: number): void {
-    if (part >= 1) this.still(key);
-    else this.progress.value = { ...this.progress.value, [key]: part };
-  }
-
-  /** Nothing of a message, or of one of its files, moves any more. */
-  private still(key: string): void {
-    const all = Object.entries(this.progress.value);
-    const moving = all.filter(([k]) => k !== key && !k.startsWith(`${key}/`));
-    if (moving.length < all.length) this.progress.value = Object.fromEntries(moving);
-  }
-
   private failed(conversation: string, why: string): void {
     if (conversation) this.problems.value = { ...this.problems.value, [conversation]: why };
     else this.toasts.add(why);
@@ -495,7 +431,7 @@ export class App {
   /** Nothing shows a message any more, or any of a conversation. */
   private lose(conversation: string, message = ''): void {
     const about = (of?: Subject) => of?.conversation === conversation && (!message || of.message === message);
-    if (about(subject(this.sheet.value))) this.sheet.value = null;
+    if (about(subjectOf(this.sheet.value))) this.sheet.value = null;
     if (about(this.passing.value?.of)) this.passing.value = null;
     this.search.drop((m) => about(reference(m)));
     this.composers.get(conversation)?.lose(message);
@@ -520,13 +456,4 @@ export class App {
       this.timelines.delete(id);
     }
   }
-}
-
-export function reference(m: Message): MessageRef {
-  return { conversation: m.conversation, message: m.id };
-}
-
-function subject(sheet: Sheet | null): Subject | undefined {
-  if (sheet?.kind === 'viewer') return reference(sheet.message);
-  return sheet?.kind === 'confirm' ? sheet.of : undefined;
 }

@@ -3,10 +3,11 @@
 // What can be done with conversations and messages, for menus and keys.
 
 import type { Conversation, Message } from '../core/api.gen';
-import { reference, type App } from '../model/app';
+import type { App } from '../model/app';
 import { duration, t } from '../model/i18n';
 import { unlinked } from '../model/mention';
 import { muteEnd, muteLengths, muteUntil } from '../model/mute';
+import { reference } from '../model/sheet';
 import { harmless } from '../model/text';
 import { localPrefix } from '../model/timeline';
 import { preview } from './side';

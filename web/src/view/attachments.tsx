@@ -5,15 +5,11 @@ import { useRef, useState } from 'preact/hooks';
 import type { Attachment, Message } from '../core/api.gen';
 import { size, t } from '../model/i18n';
 import { harmless } from '../model/text';
+import { fileKey } from '../model/transfers';
 import { useOffered } from './blobs';
 import { download, shape } from './media';
 import { Button, FileName, Icon, useApp, type IconName } from './parts';
 import { Voice } from './voice';
-
-/** The key of a file in what the application knows of progress. */
-function progressKey(m: Message, a: Attachment): string {
-  return `${m.id}/${a.index}`;
-}
 
 /** Kinds of pictures that browsers draw without running anything. */
 const shown = /^image\/(jpeg|png|webp|gif|avif|bmp)$/;
@@ -87,7 +83,7 @@ function Picture({ m, a, alone, more }: { m: Message; a: Attachment; alone: bool
 
 /** How much has gone up or come down. */
 export function Ring({ m, a }: { m: Message; a: Attachment }): VNode | null {
-  const part = useApp().progress.value[progressKey(m, a)];
+  const part = useApp().transfers.progress.value[fileKey(m.id, a.index)];
   if (part === undefined) return null;
   return (
     <svg class="ring" viewBox="0 0 36 36" role="img" aria-label={`${Math.round(part * 100)} %`}>
@@ -108,7 +104,7 @@ function FileCard({ m, a }: { m: Message; a: Attachment }): VNode {
   const app = useApp();
   const [busy, setBusy] = useState(false);
   const stop = useRef<AbortController | null>(null);
-  const under = app.progress.value[progressKey(m, a)] !== undefined;
+  const under = app.transfers.progress.value[fileKey(m.id, a.index)] !== undefined;
   const cancel = () =>
     stop.current
       ? stop.current.abort()

@@ -106,7 +106,7 @@ function Head({ c }: { c: Conversation }): VNode {
 /** The quiet line under the name. */
 function useSecond(c: Conversation): { text: string; typing: boolean } {
   const { typing } = useApp();
-  const names = Object.values(typing.value[c.id] ?? {});
+  const names = Object.values(typing.people.value[c.id] ?? {});
   if (names.length)
     return { text: c.group ? t('typing.who', { n: names.length, name: names[0]! }) : t('typing'), typing: true };
   if (!c.group && c.status === 'removed') return { text: t('notice.left', { name: c.name }), typing: false };

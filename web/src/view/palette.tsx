@@ -2,9 +2,10 @@
 
 import { h, type VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { App, Passed } from '../model/app';
+import type { App } from '../model/app';
 import { t, type Key } from '../model/i18n';
 import { rank, type Command } from '../model/palette';
+import type { Passed } from '../model/sheet';
 import { harmless } from '../model/text';
 import { confirmBlock, conversationItems, writable } from './actions';
 import { addFiles } from './composer';

@@ -5,9 +5,9 @@
 import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Safety } from '../core/api.gen';
-import type { Question } from '../model/app';
 import { t } from '../model/i18n';
 import { invitation } from '../model/route';
+import type { Question } from '../model/sheet';
 import { copy } from './actions';
 import { PaletteSheet, PassSheet } from './palette';
 import { Button, Dialog, Icon, Problem, Seal, useApp, useWork } from './parts';

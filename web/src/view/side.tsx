@@ -342,7 +342,7 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
 
 function Preview({ c }: { c: Conversation }): VNode {
   const { typing } = useApp();
-  const writing = Object.values(typing.value[c.id] ?? {});
+  const writing = Object.values(typing.people.value[c.id] ?? {});
   if (writing.length)
     return (
       <span class="preview clip">

@@ -128,7 +128,7 @@ function Beginning({ c }: { c: Conversation }): VNode {
 
 function Writing({ c }: { c: Conversation }): VNode | null {
   const { typing } = useApp();
-  if (!Object.keys(typing.value[c.id] ?? {}).length) return null;
+  if (!Object.keys(typing.people.value[c.id] ?? {}).length) return null;
   return (
     <div class="writing" aria-hidden="true">
       <i />
