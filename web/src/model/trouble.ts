@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { signal } from '@preact/signals';
-import type { Problem } from '../core/api.gen';
 import type { Core } from '../core/core';
-import { told } from './problem';
+import { wording } from './problem';
 import type { Toasts } from './toasts';
 
 /** The calls that end a kind of trouble. */
@@ -24,6 +23,7 @@ export class Troubles {
   /** The remedy for a kind, undefined if the page has none. */
   remedy(kind: string): (() => Promise<void>) | undefined {
     if (kind !== 'copied' && kind !== 'gone') return undefined;
-    return async () => void (await this.core.call(remedies[kind], {}).catch((e: Problem) => this.toasts.add(told(e))));
+    return async () =>
+      void (await this.core.call(remedies[kind], {}).catch((e: unknown) => this.toasts.add(wording(e))));
   }
 }
