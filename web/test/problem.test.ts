@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { en } from '../src/locale/en';
-import { CoreError } from '../src/core/core';
-import type { ErrorCode } from '../src/core/api.gen';
+import { CoreError, type Failure } from '../src/core/core';
 import { wording } from '../src/model/problem';
 
 test('every error code has a text', () => {
-  const codes: ErrorCode[] = [
+  const codes: Failure['code'][] = [
     'offline',
     'passphrase',
     'taken',
@@ -24,6 +23,7 @@ test('every error code has a text', () => {
     'no-accounts',
     'in-use',
     'lost',
+    'stuck',
   ];
   for (const code of codes)
     assert.equal(wording(new CoreError(code, 'English')), en[`error.${code}` as keyof typeof en]);

@@ -19,10 +19,16 @@ export interface Core {
   leave(kept: boolean): void;
 }
 
+/** Why something failed: a code of the core's, or of its worker that the browser does not open the profile's data. */
+export interface Failure {
+  code: ErrorCode | 'stuck';
+  text: string;
+}
+
 /** Why a call failed. The message is English; the interface words common codes itself. */
 export class CoreError extends Error {
   constructor(
-    readonly code: ErrorCode,
+    readonly code: Failure['code'],
     message: string,
   ) {
     super(message);

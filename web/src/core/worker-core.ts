@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { Request, Response } from '../worker/wire';
-import type { AttachmentRef, Calls, Events, Problem } from './api.gen';
-import { type Core, CoreError } from './core';
+import type { AttachmentRef, Calls, Events } from './api.gen';
+import { type Core, CoreError, type Failure } from './core';
 import type { Line } from './line';
 import { acquire, reacquires } from './tab-lock';
 
@@ -53,7 +53,7 @@ function attach({ port, lost, outlives, leave }: Line, fails: (reason: CoreError
   const listeners = new Map<string, Set<Listener>>();
   let last = 0;
 
-  const fail = ({ code, text }: Problem) => {
+  const fail = ({ code, text }: Failure) => {
     const reason = new CoreError(code, text);
     pending.forEach((p) => p.reject(reason));
     pending.clear();

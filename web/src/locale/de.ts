@@ -439,6 +439,8 @@ export const de: Catalogue = {
   'error.no-accounts': 'Dieser Server nimmt keine neuen Konten an. Wähle einen anderen.',
   'error.in-use':
     'Es ist in einem anderen Tab oder Fenster dieses Browsers offen. Schließ das und versuch es noch einmal.',
+  'error.stuck':
+    'Dieser Browser öffnet die Daten deines Profils nicht. Schließ seine anderen Fenster und versuch es noch einmal.',
   'error.lost':
     'Was dieser Browser davon aufbewahrt hat, ist fort, wie wenn seine Daten gelöscht werden. Lösch den Rest und fang neu an.',
   'error.used': 'Diese Passphrase ist schon in Gebrauch. Wähle eine andere.',

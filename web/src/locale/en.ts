@@ -434,6 +434,7 @@ export const en = {
   'error.self': 'That is your own address. Enter another one.',
   'error.no-accounts': 'This server takes no new accounts. Choose another one.',
   'error.in-use': 'It is open in another tab or window of this browser. Close that and try again.',
+  'error.stuck': 'This browser does not open the data of your profile. Close its other windows and try again.',
   'error.lost': 'What this browser kept of it is gone, as when its data are deleted. Erase the rest and start over.',
   'error.used': 'This passphrase is in use. Choose another one.',
   'error.address': 'This is not an address. One looks like name@server.',

@@ -440,6 +440,7 @@ export const es: Catalogue = {
   'error.self': 'Esa es tu propia dirección. Escribe otra.',
   'error.no-accounts': 'Este servidor no acepta cuentas nuevas. Elige otro.',
   'error.in-use': 'Está abierta en otra pestaña o ventana de este navegador. Ciérrala e inténtalo de nuevo.',
+  'error.stuck': 'Este navegador no abre los datos de tu perfil. Cierra sus otras ventanas e inténtalo de nuevo.',
   'error.lost':
     'Lo que este navegador guardaba ha desaparecido, como cuando se borran sus datos. Borra el resto y empieza de nuevo.',
   'error.used': 'Esta frase de acceso ya se usa. Elige otra.',

@@ -442,6 +442,7 @@ export const fr: Catalogue = {
   'error.no-accounts': 'Ce serveur n’accepte pas de nouveaux comptes. Choisissez-en un autre.',
   'error.in-use':
     'L’application est ouverte dans un autre onglet ou une autre fenêtre de ce navigateur. Fermez-le et réessayez.',
+  'error.stuck': 'Ce navigateur n’ouvre pas les données de votre profil. Fermez ses autres fenêtres et réessayez.',
   'error.lost':
     'Ce que ce navigateur en avait conservé a disparu, comme lorsque ses données sont effacées. Effacez le reste et recommencez.',
   'error.used': 'Cette phrase secrète est déjà utilisée. Choisissez-en une autre.',

@@ -9,10 +9,9 @@ import type {
   Members,
   Message,
   MessageChanged,
-  Problem,
   Session,
 } from '../core/api.gen';
-import { CoreError, type Core } from '../core/core';
+import { CoreError, type Core, type Failure } from '../core/core';
 import { Composer } from './composer';
 import { t } from './i18n';
 import { List, type Schedule } from './list';
@@ -62,7 +61,7 @@ const saveWaits = 500;
 export class App {
   readonly session = signal<Session | null>(null);
   /** Why nothing goes on. */
-  readonly broken = signal<Problem | null>(null);
+  readonly broken = signal<Failure | null>(null);
   /** Whether the core is there all the same, and could erase everything. */
   readonly erasable = signal(false);
   /** The core runs in another tab. */

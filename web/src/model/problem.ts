@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import type { Problem } from '../core/api.gen';
-import { CoreError } from '../core/core';
+import { CoreError, type Failure } from '../core/core';
 import { language, t, type Key } from './i18n';
 import { sentence } from './text';
 
@@ -11,7 +10,7 @@ export function wording(e: unknown): string {
 }
 
 /** Words a problem. What has no words of its own is told in English to those who read that, and to others that it failed. */
-export function told({ code, text }: Problem): string {
+export function told({ code, text }: Failure): string {
   if (code === 'failed' || code === 'input' || code === 'phase')
     return text && language.value === 'en' ? sentence(text) : t('error.failed');
   return t(`error.${code}` as Key);

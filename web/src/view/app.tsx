@@ -2,7 +2,7 @@
 
 import { h, type VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Problem } from '../core/api.gen';
+import type { Failure } from '../core/core';
 import { reacquire } from '../core/tab-lock';
 import type { App } from '../model/app';
 import { direction, language, t, type Key } from '../model/i18n';
@@ -93,7 +93,7 @@ function Away(): VNode {
   );
 }
 
-function Broken({ code, text }: Problem): VNode {
+function Broken({ code, text }: Failure): VNode {
   const app = useApp();
   return (
     <main class="screen">

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import type { Problem } from '../core/api.gen';
+import type { Failure } from '../core/core';
 
 /** What a page sends to the worker. The first message is Start. */
 export type Request = Start | CallRequest | AbortRequest | Here | Leave;
@@ -60,5 +61,5 @@ export interface Told {
 /** The core could not begin, or ended. */
 export interface FailedResponse {
   kind: 'failed';
-  problem: Problem;
+  problem: Failure;
 }

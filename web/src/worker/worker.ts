@@ -5,6 +5,7 @@
 
 import 'wasm_exec';
 import type { Events, Problem } from '../core/api.gen';
+import type { Failure } from '../core/core';
 import * as device from './device';
 import type { CallRequest, Request, Response, Told } from './wire';
 
@@ -183,14 +184,11 @@ function isCall({ kind, id, name, files }: Partial<CallRequest>): boolean {
   );
 }
 
-const stuck: Problem = {
-  code: 'failed',
-  text: 'The browser does not open the data of this profile. Close its other windows, and try again.',
-};
-
 function answer(running: Core, number: number, { id, name, params, files }: CallRequest): Promise<Response> {
   return new Promise((resolve) => {
-    const late = opening.includes(name) ? setTimeout(end, openingTakes, stuck) : undefined;
+    const late = opening.includes(name)
+      ? setTimeout(end, openingTakes, { code: 'stuck', text: '' } satisfies Failure)
+      : undefined;
     running.call(number, name, JSON.stringify(params), files, (problem, result, pieces) => {
       clearTimeout(late);
       if (problem !== null) {
