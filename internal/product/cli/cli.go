@@ -23,6 +23,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
+	"github.com/securecrypt/securecrypt/internal/product/stdio"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -140,7 +141,7 @@ func MainAt(now func() time.Time, args []string) int {
 	signal.Ignore(syscall.SIGPIPE) // writing into a closed pipe is an error like others
 	a := &app{
 		ctx: ctx, now: now, stdin: os.Stdin, stdout: termtext.NewWriter(os.Stdout), stderr: termtext.NewWriter(os.Stderr),
-		noStdout: wasClosed(1), noStderr: wasClosed(2),
+		noStdout: stdio.WasClosed(1), noStderr: stdio.WasClosed(2),
 	}
 	if err := secretmem.Harden(); err != nil {
 		a.say("a crash may leave what is in memory on the disk (%s)", err)

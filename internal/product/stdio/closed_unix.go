@@ -2,7 +2,7 @@
 
 //go:build unix
 
-package cli
+package stdio
 
 import (
 	"os"
@@ -10,11 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wasClosed reports whether the program was started without a stream, by
-// the stream's number. The Go
-// runtime then opens /dev/null in its place, for reading and writing, so that no
+// WasClosed reports whether the program was started without a stream, which is
+// given by its number. The Go runtime then opens /dev/null in its place, for reading and writing, so that no
 // other file gets its number; `> /dev/null` opens it for writing alone.
-func wasClosed(fd int) bool {
+func WasClosed(fd int) bool {
 	var is, null unix.Stat_t
 	if unix.Fstat(fd, &is) != nil || unix.Stat(os.DevNull, &null) != nil || is.Rdev != null.Rdev || is.Mode&unix.S_IFMT != unix.S_IFCHR {
 		return false
