@@ -331,14 +331,4 @@ func partly(m chat.Message) (marks []string) {
 }
 
 // size writes a number of bytes for people.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, i := float64(n)/unit, 0
-	for f >= unit && i < 2 {
-		f, i = f/unit, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", f, "KMG"[i])
-}
+func size(n int64) string { return english.Size(n) }

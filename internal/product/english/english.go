@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Package english words for a terminal what the core gives as data: what
-// happened in a conversation, and lengths of time. It makes nothing harmless:
+// happened in a conversation, lengths of time, and sizes. It makes nothing harmless:
 // see package termtext.
 package english
 
 import (
 	"fmt"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
@@ -30,6 +32,9 @@ func Duration(d time.Duration) string {
 	}
 	return Count(int(d.Round(time.Second)/time.Second), "second")
 }
+
+// Size writes a number of bytes as the page does: in units of 1,000 (kB, MB, GB).
+func Size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
 
 // Clock says how far the clock of this device is ahead of its server's.
 func Clock(ahead time.Duration) string {

@@ -21,6 +21,17 @@ func TestDuration(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{
+		-1: "0 B", 0: "0 B", 9: "9 B", 999: "999 B", 1000: "1.0 kB", 1024: "1.0 kB", 1_540_000: "1.5 MB", 9_960_000: "10 MB", 83_400_000: "83 MB",
+		2 << 30: "2.1 GB", 1 << 62: "4.6 EB",
+	} {
+		if got := Size(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestNotice(t *testing.T) {
 	me, ana, bo := account.Address{Name: "me", Host: "x.example"}, account.Address{Name: "ana", Host: "x.example"}, account.Address{Name: "bo", Host: "x.example"}
 	name := func(a account.Address) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 )
 
 // key handles a key press: first what holds everywhere, then the overlay, then
@@ -243,7 +244,7 @@ func (m *model) send() tea.Cmd {
 	delete(m.drafts, id)
 	m.open.hidden, m.open.firstNew, m.open.failure, m.notice = 0, content.MessageID{}, "", notice{}
 	if len(d.files) > 0 {
-		m.say("Preparing "+count(len(d.files), "file")+" …", nil)
+		m.say("Preparing "+english.Count(len(d.files), "file")+" …", nil)
 	}
 	ctx, messages := m.ctx, m.core.messages
 	return func() tea.Msg {
@@ -367,7 +368,7 @@ func (m *model) findNext(by int) tea.Cmd {
 		}
 	}
 	if by < 0 && r.more {
-		m.say("Looked through "+count(len(r.messages), "message")+"; enter looks further back.", nil)
+		m.say("Looked through "+english.Count(len(r.messages), "message")+"; enter looks further back.", nil)
 		return m.older()
 	}
 	m.say("Nothing further.", nil)

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
@@ -104,7 +105,7 @@ func (m *model) gist(msg chat.Message) string {
 	case len(msg.Attachments) == 1:
 		s = msg.Attachments[0].Name
 	case len(msg.Attachments) > 1:
-		s = count(len(msg.Attachments), "file")
+		s = english.Count(len(msg.Attachments), "file")
 	}
 	if len(s) > 400 {
 		s = strings.ToValidUTF8(s[:400], "")

@@ -47,7 +47,7 @@ func (m *model) visible(width, height int) []string {
 		lines = append(lines, row.text)
 	}
 	if r.hidden > 0 && len(lines) > 1 {
-		pill := " ↓ " + count(r.hidden, "line") + " below "
+		pill := " ↓ " + english.Count(r.hidden, "line") + " below "
 		if r.arrived > 0 {
 			pill = fmt.Sprintf(" ↓ %d new ", r.arrived)
 		}
@@ -89,7 +89,7 @@ func (m *model) facts(c *chat.Conversation) string {
 	var facts []string
 	if c.Group {
 		if n := len(m.open.members); n > 0 {
-			facts = append(facts, count(n, "member"))
+			facts = append(facts, english.Count(n, "member"))
 		}
 		unconfirmed := 0
 		for _, member := range m.open.members {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 )
 
@@ -130,7 +131,7 @@ func (m *model) save(msg chat.Message) tea.Cmd {
 		m.say("This message has no files.", nil)
 		return nil
 	}
-	m.say("Saving "+count(len(msg.Attachments), "file")+" …", nil)
+	m.say("Saving "+english.Count(len(msg.Attachments), "file")+" …", nil)
 	ctx, messages, dir := m.ctx, m.core.messages, m.saveDir
 	said := fmt.Sprintf("Saved in %s.", dir)
 	return m.do(said, func() error {

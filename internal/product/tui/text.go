@@ -3,13 +3,13 @@
 package tui
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
@@ -53,25 +53,6 @@ func middle(s string, width int) string {
 	}
 	tail := (width - 1) / 2
 	return ansi.Truncate(s, width-tail, "…") + ansi.TruncateLeft(s, ansi.StringWidth(s)-tail, "")
-}
-
-// size writes a number of bytes for people.
-func size(n int64) string {
-	const unit = 1000
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, prefix := float64(n), ""
-	for _, p := range []string{"k", "M", "G", "T"} {
-		if value < unit {
-			break
-		}
-		value, prefix = value/unit, p
-	}
-	if value < 10 {
-		return fmt.Sprintf("%.1f %sB", value, prefix)
-	}
-	return fmt.Sprintf("%.0f %sB", value, prefix)
 }
 
 // clock is the time of day of a message.
@@ -122,18 +103,10 @@ func span(d time.Duration) string {
 	}{{7 * 24 * time.Hour, "week"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
 	for _, u := range units {
 		if d >= u.d {
-			return count(int((d+u.d/2)/u.d), u.name)
+			return english.Count(int((d+u.d/2)/u.d), u.name)
 		}
 	}
 	return "moments"
-}
-
-// count writes a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // typed is what of a text may be typed or pasted into a field: what acts on a

@@ -281,9 +281,9 @@ func (m *model) attachment(a chat.Attachment, received bool, width int) string {
 	if name == "" {
 		name = "attachment"
 	}
-	right := size(a.Size)
+	right := english.Size(a.Size)
 	if p, ok := m.progress[a.Name]; ok && p.Total > 0 {
-		right = fmt.Sprintf("%d %% of %s", p.Done*100/p.Total, size(a.Size))
+		right = fmt.Sprintf("%d %% of %s", p.Done*100/p.Total, english.Size(a.Size))
 	} else if a.Path != "" && received {
 		right += ", saved"
 	}
