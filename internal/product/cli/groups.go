@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 )
 
 type groupCmd struct {
@@ -92,7 +93,7 @@ func (s *session) printConversation(id chat.ConversationID) error {
 	}
 	c, err := s.Conversation(id)
 	if err == nil {
-		s.printJSON(conversationJSON(c))
+		s.printJSON(jsonlines.ConversationOf(c))
 	}
 	return err
 }
@@ -230,9 +231,7 @@ func (cmd *groupMembersCmd) Run(a *app) error {
 
 func (a *app) printMember(n names, m chat.Member, self account.Address) {
 	if a.JSON {
-		a.printJSON(map[string]any{
-			"address": m.Address.String(), "role": m.Role.String(), "confirmed": m.Confirmed, "own": m.Address == self,
-		})
+		a.printJSON(jsonlines.MemberOf(m, self))
 		return
 	}
 	line := n.person(m.Address)

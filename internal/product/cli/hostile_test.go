@@ -23,6 +23,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
 )
@@ -165,11 +166,11 @@ func eventTypes(t *testing.T) (all []string) {
 func TestNothingFromOutsideActsInJSON(t *testing.T) {
 	var values []any
 	for _, m := range hostileMessages() {
-		values = append(values, messageJSON(m), receivedJSON(chat.Received{Kind: chat.InboxReaction, Message: m, Text: hostile.Text}))
+		values = append(values, jsonlines.MessageOf(m), jsonlines.ReceivedOf(chat.Received{Kind: chat.InboxReaction, Message: m, Text: hostile.Text}))
 	}
 	var c chat.Conversation
 	hostile.Fill(&c, checked...)
-	values = append(values, conversationJSON(c), map[string]any{hostile.Text: hostile.Text})
+	values = append(values, jsonlines.ConversationOf(c), map[string]any{hostile.Text: hostile.Text})
 	for _, v := range values {
 		line := printed(true, func(a *app) { a.printJSON(v) })
 		hostile.Check(t, "JSON", line)
@@ -251,7 +252,7 @@ func TestLongTextsAreCutForPeople(t *testing.T) {
 			t.Errorf("%d bytes, %d lines are printed", len(got), strings.Count(got, "\n"))
 		}
 		var whole struct{ Text string }
-		if err := json.Unmarshal([]byte(printed(true, func(a *app) { a.printJSON(messageJSON(m)) })), &whole); err != nil || whole.Text != text {
+		if err := json.Unmarshal([]byte(printed(true, func(a *app) { a.printJSON(jsonlines.MessageOf(m)) })), &whole); err != nil || whole.Text != text {
 			t.Errorf("JSON has %d bytes, %v", len(whole.Text), err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -188,7 +189,7 @@ func (cmd *initCmd) announce(a *app, address account.Address, recovery string) e
 		if a.noStdout {
 			return errClosed
 		}
-		a.printJSON(map[string]any{"address": address.String(), "recovery_key": recovery, "home": a.Home})
+		a.printJSON(jsonlines.NewAccount{Address: address.String(), Home: a.Home, RecoveryKey: recovery})
 		return a.stdout.Err()
 	}
 	if a.noStderr {
@@ -238,16 +239,7 @@ type whoamiCmd struct{}
 // Run prints the own address.
 func (*whoamiCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		name, _, err := s.Client.Account().Profile()
-		if err != nil {
-			return err
-		}
-		if a.JSON {
-			a.printJSON(map[string]any{"address": s.Address().String(), "profile": name})
-			return nil
-		}
-		_, _ = fmt.Fprintln(a.stdout, s.Address())
-		return nil
+		return s.printAccount(func(address, _ string) string { return address })
 	})
 }
 
@@ -264,15 +256,22 @@ func (cmd *profileCmd) Run(a *app) error {
 			failed.add("", s.settleAll())
 			return failed.err()
 		}
-		name, _, err := s.Client.Account().Profile()
-		if err != nil {
-			return err
-		}
-		if a.JSON {
-			a.printJSON(map[string]any{"address": s.Address().String(), "profile": name})
-			return nil
-		}
-		_, _ = fmt.Fprintln(a.stdout, name)
-		return nil
+		return s.printAccount(func(_, name string) string { return name })
 	})
+}
+
+// printAccount prints the own account: for programs all of it, for people what
+// they asked for.
+func (s *session) printAccount(asked func(address, name string) string) error {
+	name, _, err := s.Client.Account().Profile()
+	if err != nil {
+		return err
+	}
+	address := s.Address().String()
+	if s.JSON {
+		s.printJSON(jsonlines.Account{Address: address, Profile: name})
+		return nil
+	}
+	_, _ = fmt.Fprintln(s.stdout, asked(address, name))
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/client/files/picture"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
@@ -98,7 +99,7 @@ func (cmd *sendCmd) Run(a *app) error {
 			err = nil
 		}
 		if a.JSON {
-			a.printJSON(messageJSON(now))
+			a.printJSON(jsonlines.MessageOf(now))
 		} else if err == nil {
 			_, _ = fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
 		}
@@ -145,7 +146,7 @@ func (a *app) message(id string, fn func(*session, chat.Message) error) error {
 		}
 		if a.JSON {
 			if now, err := s.Messages().Message(m.Conversation, m.ID); err == nil {
-				a.printJSON(messageJSON(now))
+				a.printJSON(jsonlines.MessageOf(now))
 			}
 		}
 		return nil
@@ -221,7 +222,7 @@ func (cmd *historyCmd) Run(a *app) error {
 		}
 		for _, m := range slices.Backward(all) {
 			if a.JSON {
-				a.printJSON(messageJSON(m))
+				a.printJSON(jsonlines.MessageOf(m))
 			} else {
 				a.printMessage(a.stdout, n, m, false)
 			}
@@ -254,7 +255,7 @@ func (a *app) printConversations(s *session, all []chat.Conversation, none strin
 	n, err := s.names()
 	for _, c := range all {
 		if a.JSON {
-			a.printJSON(conversationJSON(c))
+			a.printJSON(jsonlines.ConversationOf(c))
 		} else {
 			a.printConversationLine(n, c)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/tui"
 )
@@ -65,9 +66,7 @@ func (s *session) listContacts() error {
 
 func (a *app) printContact(c chat.Contact) {
 	if a.JSON {
-		a.printJSON(map[string]any{
-			"address": c.Address.String(), "name": c.Name, "profile": c.Profile, "verified": c.Verified, "blocked": c.Blocked,
-		})
+		a.printJSON(jsonlines.ContactOf(c))
 		return
 	}
 	line := c.Address.String()
@@ -111,7 +110,7 @@ func (cmd *requestsCmd) Run(a *app) error {
 		}
 		for _, c := range all {
 			if a.JSON {
-				a.printJSON(conversationJSON(c))
+				a.printJSON(jsonlines.ConversationOf(c))
 				continue
 			}
 			a.printRequest(c)
@@ -283,9 +282,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 
 func (a *app) printSafety(who account.Address, safety account.Safety, verified bool) error {
 	if a.JSON {
-		a.printJSON(map[string]any{
-			"address": who.String(), "safety_number": safety.Digits(), "code": safety.Code(), "verified": verified,
-		})
+		a.printJSON(jsonlines.SafetyOf(who, safety, verified))
 		return nil
 	}
 	picture, err := drawQR(safety.Code())

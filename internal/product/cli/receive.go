@@ -10,6 +10,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
@@ -197,7 +198,7 @@ func (r *receiver) print() error {
 
 func (r *receiver) show(n names, item chat.Received) {
 	if r.JSON {
-		r.printJSON(receivedJSON(item))
+		r.printJSON(jsonlines.ReceivedOf(item))
 		return
 	}
 	who := n.person(item.From)

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/content"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -42,7 +43,7 @@ func (cmd *saveCmd) Run(a *app) error {
 			}
 		}
 		if s.JSON {
-			s.printJSON(messageJSON(m))
+			s.printJSON(jsonlines.MessageOf(m))
 		}
 		return failed.err()
 	})
@@ -155,7 +156,7 @@ func unsaved(m *chat.Message) (n int) {
 
 func (r *receiver) showSaved(item chat.Received) {
 	if r.JSON {
-		r.printJSON(receivedJSON(item))
+		r.printJSON(jsonlines.ReceivedOf(item))
 		return
 	}
 	for _, x := range item.Message.Attachments {

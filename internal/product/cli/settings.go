@@ -4,8 +4,8 @@ package cli
 
 import (
 	"fmt"
-	"time"
 
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 )
 
@@ -41,10 +41,7 @@ func (cmd *settingsCmd) Run(a *app) error {
 			}
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{
-				"read_reports": settings.ReadReports, "delivery_reports": settings.DeliveryReports,
-				"typing": settings.Typing, "timer": int(settings.Timer / time.Second),
-			})
+			a.printJSON(jsonlines.SettingsOf(settings))
 			return nil
 		}
 		timer := "off"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package jsonlines
 
 import (
 	"encoding/json"
@@ -32,7 +32,7 @@ func TestNoticesInJSON(t *testing.T) {
 		{chat.Notice{Kind: chat.NoticeUnreadable}, `{"kind":"unreadable"}`},
 		{chat.Notice{Kind: chat.NoticeProfile, Title: "Bobby"}, `{"kind":"profile","title":"Bobby"}`},
 	} {
-		got, err := json.Marshal(noticeJSON(&one.notice))
+		got, err := json.Marshal(noticeOf(&one.notice))
 		if err != nil || string(got) != one.want {
 			t.Errorf("%s, %v; want %s", got, err, one.want)
 		}
