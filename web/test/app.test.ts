@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { en } from '../src/locale/en';
 import { CoreError } from '../src/core/core';
 import { App } from '../src/model/app';
-import { conversation, FakeCore, opened, session, settled, World } from './fake';
+import { conversation, FakeCore, opened, session, settled, stored, World } from './fake';
 
 test('an open profile shows its conversations, a locked one nothing', async () => {
   const { app } = await opened([conversation('a')]);
@@ -72,16 +72,7 @@ test('a list that cannot be read says so, and can be tried again', async () => {
 });
 
 test('a list begins with what is on top, and gets the rest in parts', async () => {
-  const core = new FakeCore()
-    .when('hello', () => session('open'))
-    .when('settings', () => ({
-      readReports: true,
-      deliveryReports: true,
-      typing: true,
-      timer: 0,
-      interface: {},
-      waking: false,
-    }));
+  const core = new FakeCore().when('hello', () => session('open')).when('settings', () => stored());
   const held = core.hold('conversations');
   const app = new App(core, new World());
   const shown = () => [app.list.state.value, app.list.sorted.value.map((c) => c.id).join('')];

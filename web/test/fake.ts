@@ -13,6 +13,7 @@ import type {
   Notice,
   Page,
   Session,
+  Settings,
 } from '../src/core/api.gen';
 import { type Core, CoreError } from '../src/core/core';
 import { App, type Surroundings } from '../src/model/app';
@@ -187,6 +188,11 @@ export function session(phase: Session['phase'], more: Partial<Session> = {}): S
   };
 }
 
+/** The settings of a new profile. */
+export function stored(more: Partial<Settings> = {}): Settings {
+  return { readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {}, waking: false, ...more };
+}
+
 /** The surroundings of an application, with a clock and a history of the test's own. */
 export class World implements Surroundings {
   time = noon;
@@ -262,14 +268,7 @@ export async function opened(
   core
     .when('hello', () => session('open'))
     .when('conversations', () => ({ conversations, next: '' }))
-    .when('settings', () => ({
-      readReports: true,
-      deliveryReports: true,
-      typing: true,
-      timer: 0,
-      interface: {},
-      waking: false,
-    }));
+    .when('settings', () => stored());
   const app = new App(core, world);
   await app.start();
   return { app, core, world };

@@ -4,17 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settings as Stored } from '../src/core/api.gen';
 import { defaults, Settings } from '../src/model/settings';
-import { FakeCore, settled, World } from './fake';
-
-const stored = (more: Partial<Stored> = {}): Stored => ({
-  readReports: true,
-  deliveryReports: true,
-  typing: true,
-  timer: 0,
-  interface: {},
-  waking: false,
-  ...more,
-});
+import { FakeCore, settled, stored, World } from './fake';
 
 function settings(world = new World()): { s: Settings; core: FakeCore; world: World } {
   const core = new FakeCore().when('settings', () => stored()).when('setSettings', () => ({}));

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { App } from '../src/model/app';
 import { Settings } from '../src/model/settings';
 import { Waking, type Push, type Subscription } from '../src/model/wake';
-import { FakeCore, session, World } from './fake';
+import { FakeCore, session, stored, World } from './fake';
 
 /** A browser whose push service is of the test. */
 class FakePush implements Push {
@@ -35,15 +35,13 @@ class FakePush implements Push {
   }
 }
 
-const stored = { readReports: true, deliveryReports: true, typing: true, timer: 0, interface: {} };
-
 function waking(
   on = false,
   push: FakePush | null = new FakePush(),
 ): { w: Waking; core: FakeCore; push: FakePush; s: Settings } {
   const core = new FakeCore()
     .when('wakeKey', () => ({ key: 'KEY', endpoint: '' }))
-    .when('setWake', ({ endpoint }) => ({ ...stored, waking: endpoint !== '' }));
+    .when('setWake', ({ endpoint }) => stored({ waking: endpoint !== '' }));
   const world = new World();
   const s = new Settings(core, world.shelf, world.system, world.tabs);
   s.stored.value = { ...s.stored.value, waking: on };
@@ -70,7 +68,7 @@ test('what stands in the way is said, and nothing is left of it', async () => {
     ['notify.denied', (x) => (x.push.granted = false)],
     ['wake.server', (x) => x.core.when('wakeKey', () => ({ key: '', endpoint: '' }))],
     ['wake.unreachable', (x) => (x.push.reachable = false)],
-    ['wake.refused', (x) => x.core.when('setWake', () => ({ ...stored, waking: false }))],
+    ['wake.refused', (x) => x.core.when('setWake', () => stored())],
   ] as [string, (x: ReturnType<typeof waking>) => unknown][]) {
     const x = waking();
     hinder(x);
