@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/securecrypt/securecrypt/client/app"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 )
 
@@ -69,9 +70,9 @@ func TestTableOfMessages(t *testing.T) {
 			t.Errorf("docs/cli.md has in %s\n%q, printed are\n%q", name, listed, want)
 		}
 	}
-	for _, name := range tags(jsonlines.Notice{}) {
+	for _, name := range append(tags(jsonlines.Notice{}), app.NoticeKinds...) {
 		if !slices.Contains(names(rows["notice"]), name) {
-			t.Errorf("docs/cli.md does not have the field %s of a notice", name)
+			t.Errorf("docs/cli.md does not have %s, a field or a kind of notices", name)
 		}
 	}
 }
