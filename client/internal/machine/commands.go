@@ -208,7 +208,7 @@ func (in CommandChange) step(c *Conversation, tx *records.Tx) error {
 	return c.sendProfile(tx)
 }
 
-// Step leaves the group. The only owner names a successor first.
+// step leaves the group. The only owner names a successor first.
 func (CommandLeave) step(c *Conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusActive && c.rec.Status != chat.StatusRequest {
 		return Refusal{chat.ErrClosed}

@@ -289,7 +289,7 @@ func (c *Conversation) RoomURI() string {
 	return "mimi://" + c.rec.Host + "/r/" + base64.RawURLEncoding.EncodeToString(c.rec.Channel[:])
 }
 
-// Members returns the addresses in the group, each once, sorted.
+// members returns the addresses in the group, each once, sorted.
 func (c *Conversation) members() []string { return slices.Sorted(maps.Keys(c.index())) }
 
 func (c *Conversation) leavesOf(address string) []mls.LeafIndex { return c.index()[address] }

@@ -46,7 +46,7 @@ func (cr *credit) window() uint64 {
 	return wideCredit
 }
 
-// Begin returns the bound of a new opening behind a cursor. Where the first
+// begin returns the bound of a new opening behind a cursor. Where the first
 // entry is not known, there is none.
 func (cr *credit) begin(cursor uint64) uint64 {
 	cr.from, cr.upTo, cr.newest, cr.gapAt = cursor, 0, 0, time.Time{}

@@ -65,7 +65,7 @@ type LifeClock struct {
 // is not, or if that is not known.
 func (l LifeClock) secondsBehind() int64 { return int64(max(0, -l.Ahead) / time.Second) }
 
-// LifeClock returns the clock of a conversation's messages.
+// lifeClock returns the clock of a conversation's messages.
 func (c *Conversation) lifeClock() LifeClock {
 	if c.life == nil {
 		return LifeClock{Erase: c.now(), Known: true}
@@ -154,7 +154,7 @@ func (c *Conversation) sweep(tx *records.Tx) error {
 	return nil
 }
 
-// Expire erases the message that a key of TableExpiry stands for, and returns
+// expire erases the message that a key of TableExpiry stands for, and returns
 // what it was, nil if it is gone already.
 func expire(tx *records.Tx, id records.CID, at []byte) (*records.Message, error) {
 	if err := tx.Delete(at); err != nil {

@@ -211,7 +211,7 @@ func (c *Conversation) leafMark(who string) []byte {
 	return h.Sum(nil)
 }
 
-// AddedAgain deals with what a member who was added again did not receive.
+// addedAgain deals with what a member who was added again did not receive.
 func (c *Conversation) addedAgain(tx *records.Tx, ch *records.Change) error {
 	who := ch.Add[0]
 	ch.Add, ch.Remove, ch.Again = nil, nil, nil

@@ -215,7 +215,7 @@ func (c *Conversation) discardPending(tx *records.Tx) error {
 	return nil
 }
 
-// EnterEpoch updates the state for a new epoch after an own or a foreign commit;
+// enterEpoch updates the state for a new epoch after an own or a foreign commit;
 // places are where the history keeps room for the notices of an own one.
 func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
 	if err := c.recordNotices(tx, commit, next, places); err != nil {

@@ -99,7 +99,7 @@ func (c *Conversation) hasUnsentReceipts() bool {
 	return c.rec.Status == chat.StatusActive && (r.Delivered < c.rec.NextOrder || r.ReadSent < r.Read)
 }
 
-// Reporting reports whether a report is on its way.
+// reporting reports whether a report is on its way.
 func (c *Conversation) reporting() bool {
 	return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Report && o.posted != 0 })
 }
@@ -204,7 +204,7 @@ func (c *Conversation) nothingToReport(order uint64, rec *records.Message) {
 	}
 }
 
-// Sent notes that an own message stands in the channel, and for whom.
+// sent notes that an own message stands in the channel, and for whom.
 func (c *Conversation) sent(tx *records.Tx, item *outItem) error {
 	order := item.Order
 	if order == 0 {

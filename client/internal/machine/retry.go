@@ -117,7 +117,7 @@ func (c *Conversation) keepUploads(tx *records.Tx, item *outItem) error {
 	return tx.Save(at, &rec)
 }
 
-// Upload is what an item needs to have its next file uploaded.
+// upload is what an item needs to have its next file uploaded.
 func (c *Conversation) upload(item *outItem, i int) DoUpload {
 	e := DoUpload{N: item.n, Index: i, Upload: item.Uploads[i], Expire: time.Duration(item.Expire) * time.Second}
 	e.Progress.Conversation = chat.IDOf(c.rec.Channel)

@@ -38,7 +38,7 @@ var errBranch = errors.New("the server was put back to an earlier state, and the
 // A rewind is how far reading a channel again has come on this connection. The
 // record says that it is under way.
 type rewind struct {
-	// At is the earlier epoch to open the channel at, nil for the group's own.
+	// at is the earlier epoch to open the channel at, nil for the group's own.
 	at *replay
 	// probing: the server does not know the group's epoch; at is a guess.
 	// steps counts the guesses.
@@ -46,7 +46,7 @@ type rewind struct {
 	steps   int
 	created bool // the channel was created again
 	last    bool // the server knows no later epoch than at
-	// Sent has what this device sent, and whether the server has it; nil while
+	// sent has what this device sent, and whether the server has it; nil while
 	// nothing is read again.
 	sent map[records.Mark]bool
 }

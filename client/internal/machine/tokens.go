@@ -75,7 +75,7 @@ func (c *Conversation) loadToken(tx *records.Tx) error {
 	return err
 }
 
-// Tokens returns the conversation's record of tokens, to be changed.
+// tokens returns the conversation's record of tokens, to be changed.
 func (c *Conversation) tokens() *records.WakeTokens {
 	if c.rec.Tokens == nil {
 		c.rec.Tokens = &records.WakeTokens{}
@@ -113,7 +113,7 @@ func (c *Conversation) tellToken(tx *records.Tx) error {
 	return c.queueQuietly(tx, content.Control(controlWake, body))
 }
 
-// PeerToken takes in the token that a member tells.
+// peerToken takes in the token that a member tells.
 func (c *Conversation) peerToken(from string, body []byte) error {
 	var told wakeControl
 	if dcbor.Unmarshal(body, &told) != nil || len(told.Token) != 0 && len(told.Token) != len(protocol.WakeToken{}) {

@@ -65,7 +65,7 @@ func (c *Conversation) maySignal() bool {
 		len(c.rec.Unconfirmed) == 0 && len(c.group.PendingProposals()) == 0 && !slices.ContainsFunc(c.outbox, changing) && c.isSmallGroup()
 }
 
-// Signal shows the others something that is not stored. The ratchet and the
+// signal shows the others something that is not stored. The ratchet and the
 // count are, before it leaves.
 func (c *Conversation) signal(tx *records.Tx, on bool) error {
 	body, err := dcbor.Marshal(typingControl{Version: records.Version, On: on})
@@ -115,7 +115,7 @@ func SignalPlace(channel protocol.ChannelID, epoch uint64) envelope.Place {
 	return envelope.Place{Channel: channel, Epoch: epoch, Kind: envelope.KindSignal}
 }
 
-// Step takes in what somebody shows. Whatever is wrong with it, it is passed
+// step takes in what somebody shows. Whatever is wrong with it, it is passed
 // over.
 func (in InputSignal) step(c *Conversation, tx *records.Tx) error {
 	s := in.Signal
@@ -202,7 +202,7 @@ func (t typists) end(c *Conversation, who account.Address) {
 	}
 }
 
-// Expire ends the typing state of members whose last typing event is too old.
+// expire ends the typing state of members whose last typing event is too old.
 func (t typists) expire(c *Conversation) {
 	for who, until := range t {
 		if !c.now().Before(until) {
@@ -211,7 +211,7 @@ func (t typists) expire(c *Conversation) {
 	}
 }
 
-// Events tell that nobody types any more, where the machine that knew who did
+// events tell that nobody types any more, where the machine that knew who did
 // is thrown away.
 func (t typists) events(channel protocol.ChannelID) (all []chat.Event) {
 	for who := range t {

@@ -68,7 +68,7 @@ func (c *Conversation) startUpload(item *outItem, ahead filesAhead) {
 	}
 }
 
-// PutOff counts the items that wait for a file whose upload failed and is to be
+// putOff counts the items that wait for a file whose upload failed and is to be
 // tried again later.
 func (c *Conversation) putOff() (n int) {
 	if c.uploads.Wait == 0 {

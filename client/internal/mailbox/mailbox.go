@@ -305,7 +305,7 @@ func (m *Mailbox) Update(change func(*records.Profile)) error {
 	return m.config.Store.Update(func(tx *records.Tx) error { return records.UpdateProfile(tx, change) })
 }
 
-// SignIn registers the account if need be, identifies the connection, asks for
+// signIn registers the account if need be, identifies the connection, asks for
 // letters and sees to the key packages. A connection is identified once.
 func (m *Mailbox) signIn(ctx context.Context) error {
 	rec, err := m.Profile()

@@ -24,11 +24,11 @@ var folders = []string{"client", "internal/product/addressbook", "internal/produ
 // notPeople are parts of them that no person meets: what tests use.
 var notPeople = []string{"client/internal/fakeserver", "client/store/storetest"}
 
-// catalogue has the texts of the page.
-const catalogue = "web/src/locale/en.ts"
+// catalogues have the texts of the page.
+var catalogues = []string{"web/src/locale/en.ts", "web/src/locale/account/en.ts"}
 
 // A message is a text that people may read, and where it comes from: a folder,
-// or a key of the catalogue.
+// or a key of the catalogues.
 type message struct {
 	where, text string
 }
@@ -157,25 +157,29 @@ func worded(text string) bool {
 	return len(strings.Fields(verb.ReplaceAllString(text, ""))) > 1
 }
 
-var entry = regexp.MustCompile(`^  '?([a-z.-]+)'?: '(.*)',$`)
+// entry matches an entry of a catalogue, also one whose text is on a line of its own.
+var entry = regexp.MustCompile(`(?m)^  '?([a-z.-]+)'?:(?: |\n    )(?:'(.*)'|"(.*)"),$`)
 
 // page matches the keys under which the catalogue has errors and notices.
 var page = regexp.MustCompile(`^(error|trouble|notice)\.|(^|[.-])(failed|denied|lost|unsupported|unreachable|refused|differ|not|no|weak)(\.text)?$|^(stopped|awaits|wake\.server|broken|gone|closed)`)
 
 // ofPage returns the errors and notices of the page.
 func ofPage(root string) ([]message, error) {
-	content, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(catalogue)))
-	if err != nil {
-		return nil, err
-	}
 	var all []message
-	for line := range strings.Lines(string(content)) {
-		if m := entry.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil && page.MatchString(m[1]) {
-			all = append(all, message{"page " + m[1], m[2]})
+	for _, catalogue := range catalogues {
+		content, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(catalogue)))
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s has no messages in the form that is looked for", catalogue)
+		entries := entry.FindAllStringSubmatch(string(content), -1)
+		if len(entries) == 0 {
+			return nil, fmt.Errorf("%s has no texts in the form that is looked for", catalogue)
+		}
+		for _, m := range entries {
+			if page.MatchString(m[1]) {
+				all = append(all, message{"page " + m[1], m[2] + m[3]})
+			}
+		}
 	}
 	return all, nil
 }
