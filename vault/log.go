@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/oplog"
@@ -47,7 +49,7 @@ func (v *Vault) Refresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := v.apply(seq, object); err != nil {
+		if err := v.apply(ctx, seq, object); err != nil {
 			return err
 		}
 	}
@@ -57,18 +59,50 @@ func (v *Vault) Refresh(ctx context.Context) error {
 	return nil
 }
 
-func (v *Vault) apply(seq uint64, object []byte) error {
-	opened, err := oplog.Open(v.keys, seq, object)
-	if err != nil {
-		return err
-	}
-	if err := v.state.Apply(opened); err != nil {
+func (v *Vault) apply(ctx context.Context, seq uint64, object []byte) error {
+	if err := v.take(ctx, seq, object); err != nil {
 		return err
 	}
 	if v.state.Next == v.pin.Entries && v.state.Head != v.pin.Head {
 		return fmt.Errorf("%w: entry %d differs from the one that was seen", ErrRolledBack, seq)
 	}
 	return nil
+}
+
+// take verifies an entry and takes it into account.
+func (v *Vault) take(ctx context.Context, seq uint64, object []byte) error {
+	opened, err := oplog.Open(v.keys, seq, object)
+	if err != nil {
+		return err
+	}
+	err = v.state.Apply(opened)
+	if !errors.Is(err, keys.ErrNoRoot) {
+		return err
+	}
+	// The entry is genuine, and begins an epoch whose root is not known yet.
+	if v.device != nil && slices.Contains(opened.RevokedBy(), v.device.ID()) {
+		return v.revoked(opened)
+	}
+	stored, err := readKeys(ctx, v.store)
+	if err != nil {
+		return err
+	}
+	if err := v.keys.Learn(stored.objects, v.unlock); err != nil {
+		return err
+	}
+	if err = v.state.Apply(opened); errors.Is(err, keys.ErrNoRoot) {
+		return fmt.Errorf("%w: entry %d begins an epoch whose keys are not there", ErrWithheld, seq)
+	}
+	return err
+}
+
+// revoked says who removed this device, and when.
+func (v *Vault) revoked(o *oplog.Opened) error {
+	by := "another device"
+	if d := v.state.Devices[o.Entry.Device]; d != nil {
+		by = strconv.Quote(d.Name)
+	}
+	return fmt.Errorf("%w by %s on %s; what it had published before counts", ErrRevoked, by, time.Unix(o.Entry.Time, 0).UTC().Format("2 January 2006"))
 }
 
 // append creates the next log object and takes it into account. It returns
@@ -85,7 +119,7 @@ func (v *Vault) append(ctx context.Context, object []byte) error {
 	if err := v.store.Sync(ctx); err != nil {
 		return err
 	}
-	return v.apply(v.state.Next, object)
+	return v.apply(ctx, v.state.Next, object)
 }
 
 // publish signs and appends an entry with what make returns for the newest state.
@@ -101,6 +135,9 @@ func (v *Vault) unix() int64 { return v.now().Unix() }
 func (v *Vault) publishAt(ctx context.Context, kind oplog.Kind, now func() int64, make func() (body any, err error)) (seq uint64, err error) {
 	if v.device == nil {
 		return 0, fmt.Errorf("%w: it was opened with the recovery key, to read from it", keys.ErrKey)
+	}
+	if err := v.prepare(ctx, kind); err != nil {
+		return 0, err
 	}
 	for {
 		if err := v.Refresh(ctx); err != nil {

@@ -4,9 +4,10 @@ package vault
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto/hpke"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,10 @@ var (
 	// ErrSwept reports that another device had packs deleted that a snapshot
 	// relies on, before it was published.
 	ErrSwept = errors.New("vault: another device deleted data that this run relied on")
+	// ErrRevoked is returned to a device that was removed from the vault.
+	ErrRevoked = errors.New("vault: this device was removed from the vault")
+	// ErrWriteOnly is returned to a write-only device for what it cannot do.
+	ErrWriteOnly = errors.New("vault: this device can back up into the vault, and nothing else")
 	// ErrNoSnapshot is returned for a snapshot that does not exist.
 	ErrNoSnapshot = errors.New("vault: no such snapshot")
 )
@@ -43,7 +48,7 @@ var (
 type Pin struct {
 	Vault       keys.VaultID
 	Config      [32]byte // hash of the configuration
-	Fingerprint [32]byte // of the root's public half
+	Fingerprint [32]byte // of the public half of the first epoch's root
 	Entries     uint64   // in the log that was seen
 	Head        oplog.Hash
 }
@@ -63,7 +68,9 @@ type Params struct {
 type Vault struct {
 	store  storage.Storage
 	keys   *keys.Keyring
-	device *keys.Device
+	unlock hpke.PrivateKey // opens keys objects: the device's or the recovery key's
+	device *keys.Device    // nil in a vault that was opened with the recovery key
+	writer *WriterState    // of a write-only device; nil for others
 	now    func() time.Time
 	pin    Pin
 	state  *oplog.State
@@ -100,8 +107,8 @@ func Create(ctx context.Context, p CreateParams) (*Vault, error) {
 	if err := p.Storage.Create(ctx, keys.ObjectName(object.Epoch, object.Revision), object.Encode()); err != nil {
 		return nil, err
 	}
-	v := newVault(p.Params, ring)
-	if err := v.addDevice(ctx, recovery.Signature, p.Name); err != nil {
+	v := newVault(p.Params, ring, p.Device.KEM)
+	if err := v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(p.Name), 0, true); err != nil {
 		return nil, err
 	}
 	// The configuration comes last: without it there is no vault.
@@ -135,69 +142,97 @@ func removeUnfinished(ctx context.Context, s storage.Storage) error {
 	return nil
 }
 
-func newVault(p Params, ring *keys.Keyring) *Vault {
-	v := &Vault{store: p.Storage, keys: ring, device: p.Device, now: p.Now, state: oplog.NewState(ring), pin: p.Pin}
+func newVault(p Params, ring *keys.Keyring, unlock hpke.PrivateKey) *Vault {
+	v := &Vault{store: p.Storage, keys: ring, unlock: unlock, device: p.Device, now: p.Now, state: oplog.NewState(ring), pin: p.Pin}
 	v.sessions = sessionCache{open: ring.OpenSession, known: map[[keys.SealedSize]byte]*keys.Session{}}
 	return v
 }
 
-// addDevice publishes the entry of this device, signed by another or by the
-// recovery key.
-func (v *Vault) addDevice(ctx context.Context, signer ed25519.PrivateKey, name string) error {
-	public := v.device.Signature.Public().(ed25519.PublicKey)
-	e := v.state.NextEntry(keys.DeviceID{}, oplog.KindDevice, v.now().Unix())
-	object, err := oplog.Seal(v.keys, signer, e, oplog.DeviceBody{Key: public, Name: oplog.Text(name, 256)})
-	if err != nil {
-		return err
-	}
-	return v.append(ctx, object)
+// maxKeyObjects is how many of the newest keys objects are read.
+const maxKeyObjects = 256
+
+// storedKeys are the keys objects of a storage.
+type storedKeys struct {
+	objects []*keys.Object // the newest first
+	names   []string       // in the same order, also of objects that cannot be read
 }
 
-// readKeys returns the configuration and the newest keys object.
-func readKeys(ctx context.Context, s storage.Storage) (*keys.Config, *keys.Object, error) {
+// revision returns the first revision of an epoch that no object has.
+func (k *storedKeys) revision(epoch uint32) uint32 {
+	next := uint32(0)
+	for _, name := range k.names {
+		var e, r uint32
+		if n, err := fmt.Sscanf(name, "keys/%08x.%08x", &e, &r); n == 2 && err == nil && e == epoch {
+			next = max(next, r+1)
+		}
+	}
+	return next
+}
+
+func readConfig(ctx context.Context, s storage.Storage) (*keys.Config, error) {
 	b, err := storage.ReadAll(ctx, s, "config", keys.ConfigSize)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	config, err := keys.ParseConfig(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	newest := ""
-	err = s.List(ctx, "keys/", func(name string, _ int64) error {
-		newest = max(newest, name)
+	return keys.ParseConfig(b)
+}
+
+// readKeys returns the keys objects. Those that cannot be decoded are left out,
+// unless no other is there.
+func readKeys(ctx context.Context, s storage.Storage) (*storedKeys, error) {
+	k := new(storedKeys)
+	err := s.List(ctx, "keys/", func(name string, _ int64) error {
+		k.names = append(k.names, name)
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if newest == "" {
-		return nil, nil, fmt.Errorf("%w: the storage has no keys of the vault", ErrWithheld)
+	if len(k.names) == 0 {
+		return nil, fmt.Errorf("%w: the storage has no keys of the vault", ErrWithheld)
 	}
-	if b, err = storage.ReadAll(ctx, s, newest, keys.MaxObject); err != nil {
-		return nil, nil, err
+	slices.Sort(k.names)
+	slices.Reverse(k.names)
+	var bad error
+	for _, name := range k.names[:min(len(k.names), maxKeyObjects)] {
+		b, err := storage.ReadAll(ctx, s, name, keys.MaxObject)
+		if err != nil {
+			return nil, err
+		}
+		o, err := keys.ParseObject(b)
+		if err == nil && keys.ObjectName(o.Epoch, o.Revision) != name {
+			err = keys.ErrFormat
+		}
+		if err != nil {
+			bad = err
+			continue
+		}
+		k.objects = append(k.objects, o)
 	}
-	object, err := keys.ParseObject(b)
-	if err == nil && keys.ObjectName(object.Epoch, object.Revision) != newest {
-		err = keys.ErrFormat
+	if len(k.objects) == 0 {
+		return nil, bad
 	}
-	return config, object, err
+	return k, nil
 }
 
 // Open opens a vault with the keys of a device, and reads its log.
 func Open(ctx context.Context, p Params) (*Vault, error) {
-	config, object, err := readKeys(ctx, p.Storage)
+	config, err := readConfig(ctx, p.Storage)
 	if err != nil {
 		return nil, err
 	}
 	if p.Pin != (Pin{}) && config.ID != p.Pin.Vault {
 		return nil, ErrOtherVault
 	}
-	ring, err := keys.Open(config, object, p.Device.KEM)
+	stored, err := readKeys(ctx, p.Storage)
 	if err != nil {
 		return nil, err
 	}
-	v := newVault(p, ring)
+	ring, err := keys.Open(config, stored.objects, p.Device.KEM)
+	if err != nil {
+		return nil, err
+	}
+	v := newVault(p, ring, p.Device.KEM)
 	if p.Pin != (Pin{}) && (ring.ConfigHash() != p.Pin.Config || ring.Fingerprint() != p.Pin.Fingerprint) {
 		return nil, ErrOtherVault
 	}
@@ -213,51 +248,36 @@ func Open(ctx context.Context, p Params) (*Vault, error) {
 // Join opens a vault with its recovery key and adds the device to it, under a
 // name.
 func Join(ctx context.Context, p Params, secret account.RecoverySecret, name string) (*Vault, error) {
-	for {
-		config, object, err := readKeys(ctx, p.Storage)
-		if err != nil {
-			return nil, err
-		}
-		ring, recovery, err := keys.OpenRecovery(config, object, secret)
-		if err != nil {
-			return nil, err
-		}
-		next, err := ring.AddDevice(object, p.Device.KEM.PublicKey())
-		if err != nil {
-			return nil, err
-		}
-		err = p.Storage.Create(ctx, keys.ObjectName(next.Epoch, next.Revision), next.Encode())
-		if errors.Is(err, storage.ErrExists) {
-			continue // another device was added meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		v := newVault(p, ring)
-		for {
-			if err := v.open(ctx); err != nil {
-				return nil, err
-			}
-			if err = v.addDevice(ctx, recovery.Signature, name); !errors.Is(err, storage.ErrExists) {
-				return v, err
-			}
-		}
+	v, recovery, err := openRecovery(ctx, p, secret)
+	if err != nil {
+		return nil, err
 	}
+	return v, v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(name), 0, false)
+}
+
+func openRecovery(ctx context.Context, p Params, secret account.RecoverySecret) (*Vault, *keys.Recovery, error) {
+	config, err := readConfig(ctx, p.Storage)
+	if err != nil {
+		return nil, nil, err
+	}
+	stored, err := readKeys(ctx, p.Storage)
+	if err != nil {
+		return nil, nil, err
+	}
+	ring, recovery, err := keys.OpenRecovery(config, stored.objects, secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := newVault(p, ring, recovery.KEM)
+	return v, recovery, v.open(ctx)
 }
 
 // OpenRecovery opens a vault with its recovery key alone, to read from it: no
 // device is added, and nothing can be published.
 func OpenRecovery(ctx context.Context, p Params, secret account.RecoverySecret) (*Vault, error) {
-	config, object, err := readKeys(ctx, p.Storage)
-	if err != nil {
-		return nil, err
-	}
-	ring, _, err := keys.OpenRecovery(config, object, secret)
-	if err != nil {
-		return nil, err
-	}
-	v := newVault(p, ring)
-	return v, v.open(ctx)
+	p.Device = nil
+	v, _, err := openRecovery(ctx, p, secret)
+	return v, err
 }
 
 // ID returns the vault's identifier.

@@ -32,6 +32,8 @@ var (
 	ErrFormat = errors.New("keys: not a valid object of a vault")
 	// ErrKey reports a key that does not open the vault.
 	ErrKey = errors.New("keys: this key does not open the vault")
+	// ErrNoRoot reports an epoch whose root this device was not given.
+	ErrNoRoot = errors.New("keys: this device was not given the newest key of the vault")
 	// ErrForged reports keys of a vault that its recovery key did not vouch for.
 	ErrForged = errors.New("keys: the keys of this vault were not made by the owner of its recovery key")
 )

@@ -38,25 +38,25 @@ func TestDevicesAndTheRecoveryKeyOpenAVault(t *testing.T) {
 	secret, c, _, d, k, o := newVault(t)
 	o = must(ParseObject(o.Encode()))
 	c = must(ParseConfig(must(c.Encode())))
-	if got := must(Open(c, o, d.KEM)); got.root != k.root || got.dedup != k.dedup {
+	if got := must(Open(c, []*Object{o}, d.KEM)); got.current().root != k.current().root || *got.current().dedup != *k.current().dedup {
 		t.Error("the device opens another root")
 	}
-	recovered, _, err := OpenRecovery(c, o, secret)
-	if err != nil || recovered.root != k.root {
+	recovered, _, err := OpenRecovery(c, []*Object{o}, secret)
+	if err != nil || recovered.current().root != k.current().root {
 		t.Errorf("the recovery key: %v", err)
 	}
 	second := must(NewDevice())
-	if _, err := Open(c, o, second.KEM); !errors.Is(err, ErrKey) {
+	if _, err := Open(c, []*Object{o}, second.KEM); !errors.Is(err, ErrKey) {
 		t.Errorf("a device that was not added: %v", err)
 	}
 	for i := range 9 { // beyond the first eight slots
 		next := must(NewDevice())
-		o = must(ParseObject(must(recovered.AddDevice(o, next.KEM.PublicKey())).Encode()))
+		o = must(ParseObject(must(recovered.AddDevice([]*Object{o}, o.Revision+1, next.KEM.PublicKey())).Encode()))
 		if o.Revision != uint32(i+1) || len(o.slots)%slotsStep != 0 {
 			t.Errorf("revision %d with %d slots", o.Revision, len(o.slots))
 		}
 		for _, device := range []*Device{d, next} {
-			if got := must(Open(c, o, device.KEM)); got.root != k.root {
+			if got := must(Open(c, []*Object{o}, device.KEM)); got.current().root != k.current().root {
 				t.Error("another root after a device was added")
 			}
 		}
@@ -64,7 +64,7 @@ func TestDevicesAndTheRecoveryKeyOpenAVault(t *testing.T) {
 	if len(o.slots) != 16 {
 		t.Errorf("%d slots for eleven keys", len(o.slots))
 	}
-	if _, _, err := OpenRecovery(c, o, must(account.NewRecoverySecret(rand.Reader))); !errors.Is(err, ErrKey) {
+	if _, _, err := OpenRecovery(c, []*Object{o}, must(account.NewRecoverySecret(rand.Reader))); !errors.Is(err, ErrKey) {
 		t.Errorf("another recovery key: %v", err)
 	}
 }
@@ -78,7 +78,7 @@ func TestForgedKeysAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(c, o, d.KEM); !errors.Is(err, ErrForged) {
+	if _, err := Open(c, []*Object{o}, d.KEM); !errors.Is(err, ErrForged) {
 		t.Errorf("forged keys: %v", err)
 	}
 }
@@ -88,10 +88,10 @@ func TestAnAlteredConfigurationOpensNothing(t *testing.T) {
 	other := *c
 	other.RecoverySignature = bytes.Clone(c.RecoverySignature)
 	other.RecoverySignature[0] ^= 1
-	if _, err := Open(&other, o, d.KEM); err == nil {
+	if _, err := Open(&other, []*Object{o}, d.KEM); err == nil {
 		t.Error("an altered configuration opens")
 	}
-	if _, _, err := OpenRecovery(&other, o, secret); err == nil {
+	if _, _, err := OpenRecovery(&other, []*Object{o}, secret); err == nil {
 		t.Error("an altered configuration opens with the recovery key")
 	}
 	b := must(c.Encode())
@@ -115,10 +115,10 @@ func TestSessionsBelongToTheirVault(t *testing.T) {
 		t.Errorf("another epoch's session: %v", err)
 	}
 	entry := must(k.SealEntry(5, []byte("entry")))
-	if got := must(k.OpenEntry(5, entry)); string(got) != "entry" {
-		t.Errorf("read %q", got)
+	if got, epoch, err := k.OpenEntry(5, entry); err != nil || epoch != 1 || string(got) != "entry" {
+		t.Errorf("read %q of epoch %d: %v", got, epoch, err)
 	}
-	if _, err := k.OpenEntry(6, entry); !errors.Is(err, ErrKey) {
+	if _, _, err := k.OpenEntry(6, entry); !errors.Is(err, ErrKey) {
 		t.Errorf("an entry in another's place: %v", err)
 	}
 }
@@ -130,7 +130,7 @@ func TestKeysDiffer(t *testing.T) {
 	for name, key := range map[string][]byte{
 		"chunker": must(k.ChunkerKey(DomainFiles)), "data": must(k.IDKey(DomainFiles, KindData)), "tree": must(k.IDKey(DomainFiles, KindTree)),
 		"index": must(k.IDKey(DomainFiles, KindIndex)), "pages": must(k.PageKey(DomainFiles)), "other domain": must(k.IDKey(2, KindData)),
-		"local": must(k.LocalKey("x")), "dedup": k.dedup[:], "root": k.root[:],
+		"local": must(k.LocalKey("x")), "dedup": k.current().dedup[:], "root": k.current().root[:],
 	} {
 		if before := seen[string(key)]; before != "" {
 			t.Errorf("%s has the key of %s", name, before)

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -27,6 +28,8 @@ const (
 	saltSize     = 32
 	tagSize      = 16
 	keysHeadSize = 8 + 4 + 4 + 4
+	// MaxEpochs is how many epochs a vault can have.
+	MaxEpochs = 100
 	// MaxObject is the size in bytes of the largest keys object.
 	MaxObject = keysHeadSize + maxSlots*SealedSize + saltSize + bodySize + tagSize
 )
@@ -38,10 +41,13 @@ func ObjectName(epoch, revision uint32) string { return fmt.Sprintf("keys/%08x.%
 type body struct {
 	// Dedup is the secret of chunk boundaries and identifiers.
 	Dedup [secretSize]byte `cbor:"1,keyasint"`
-	// Attestation is the recovery key's signature of the root's public half.
+	// Attestation is the recovery key's signature of the public half of the first
+	// epoch's root.
 	Attestation []byte `cbor:"2,keyasint"`
 	// Used is how many slots at the beginning are no dummies.
 	Used uint32 `cbor:"3,keyasint"`
+	// Earlier are the roots of the epochs before, the first epoch first.
+	Earlier [][secretSize]byte `cbor:"4,keyasint,omitempty"`
 }
 
 // Object is a decoded keys object: the root of one epoch, sealed to every device
@@ -86,62 +92,112 @@ func (o *Object) head() []byte {
 // Encode returns the bytes of the object.
 func (o *Object) Encode() []byte { return append(o.head(), o.body...) }
 
-// attested is what the recovery key signs.
-func (k *Keyring) attested() []byte {
-	b := append([]byte("SecureCrypt vault root v1\x00"), k.config.ID[:]...)
-	b = append(b, k.hash[:]...)
-	b = binary.BigEndian.AppendUint32(b, k.Epoch)
-	return append(b, k.public.Bytes()...)
+// attested is what the recovery key signs of the first epoch, and what the log has
+// the hash of for the others.
+func (c *Config) attested(hash [32]byte, e *epoch) []byte {
+	b := append([]byte("SecureCrypt vault root v1\x00"), c.ID[:]...)
+	b = append(b, hash[:]...)
+	b = binary.BigEndian.AppendUint32(b, e.number)
+	return append(b, e.public.Bytes()...)
 }
 
 // New draws the root of a new vault's first epoch and wraps it to the recovery
 // key and to a device.
 func New(c *Config, r *Recovery, device hpke.PublicKey) (*Keyring, *Object, error) {
-	var root, dedup [secretSize]byte
-	_, _ = rand.Read(root[:])  // it never fails
-	_, _ = rand.Read(dedup[:]) // nor here
-	k, err := newKeyring(c, 1, root)
+	hash, err := c.Hash()
 	if err != nil {
 		return nil, nil, err
 	}
-	k.dedup = dedup
-	k.attestation = ed25519.Sign(r.Signature, k.attested())
-	recovery, err := hpke.MLKEM768X25519().NewPublicKey(c.RecoveryKEM)
+	e, err := c.drawEpoch(hash, 1)
 	if err != nil {
-		return nil, nil, fmt.Errorf("keys: %w", err)
+		return nil, nil, err
 	}
-	o := &Object{Epoch: 1}
-	for _, to := range []hpke.PublicKey{recovery, device} {
-		slot, err := k.wrap(to)
+	e.dedup = new([secretSize]byte)
+	_, _ = rand.Read(e.dedup[:]) // it never fails
+	k := &Keyring{config: c, hash: hash, attestation: ed25519.Sign(r.Signature, c.attested(hash, e)), epochs: []*epoch{e}, known: map[[32]byte]*epoch{}}
+	o, err := k.newObject(e, 0, []hpke.PublicKey{device})
+	return k, o, err
+}
+
+func (c *Config) drawEpoch(hash [32]byte, number uint32) (*epoch, error) {
+	var root [secretSize]byte
+	_, _ = rand.Read(root[:]) // it never fails
+	return c.newEpoch(hash, number, root)
+}
+
+// newObject wraps an epoch's root to the recovery key and to devices.
+func (k *Keyring) newObject(e *epoch, revision uint32, devices []hpke.PublicKey) (*Object, error) {
+	if len(devices) >= maxSlots {
+		return nil, errTooMany
+	}
+	recovery, err := ParseKEM(k.config.RecoveryKEM)
+	if err != nil {
+		return nil, err
+	}
+	o := &Object{Epoch: e.number, Revision: revision}
+	for _, to := range append([]hpke.PublicKey{recovery}, devices...) {
+		slot, err := k.wrap(e, to)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		o.slots = append(o.slots, slot)
 	}
-	return k, o, k.seal(o, len(o.slots))
+	return o, k.seal(e, o, len(o.slots))
 }
 
-// AddDevice returns the next revision of an object, with the root sealed to one
-// device more.
-func (k *Keyring) AddDevice(o *Object, device hpke.PublicKey) (*Object, error) {
-	opened, err := k.openBody(o)
+var errTooMany = fmt.Errorf("keys: a vault has at most %d devices: remove one that is not used any more with securecrypt vault device revoke", maxSlots-1)
+
+// NextEpoch draws the root of the next epoch, and wraps it to the recovery key and
+// to devices. Advance begins it, with the fingerprint that is returned.
+func (k *Keyring) NextEpoch(revision uint32, devices []hpke.PublicKey) (o *Object, fingerprint [32]byte, err error) {
+	now := k.current()
+	if now.number >= MaxEpochs {
+		return nil, fingerprint, fmt.Errorf("keys: this vault has had %d keys, which is the most that a vault can have: begin a new vault", MaxEpochs)
+	}
+	e, err := k.config.drawEpoch(k.hash, now.number+1)
 	if err != nil {
-		return nil, err
+		return nil, fingerprint, err
 	}
-	if opened.Used >= maxSlots {
-		return nil, fmt.Errorf("keys: a vault has at most %d devices", maxSlots-1)
+	e.dedup = now.dedup
+	if o, err = k.newObject(e, revision, devices); err != nil {
+		return nil, fingerprint, err
 	}
-	slot, err := k.wrap(device)
-	if err != nil {
-		return nil, err
-	}
-	next := &Object{Epoch: o.Epoch, Revision: o.Revision + 1}
-	next.slots = append(append(next.slots, o.slots[:opened.Used]...), slot)
-	return next, k.seal(next, len(next.slots))
+	fingerprint = k.fingerprint(e)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known[fingerprint] = e
+	return o, fingerprint, nil
 }
 
-func (k *Keyring) wrap(to hpke.PublicKey) ([]byte, error) {
-	slot, err := hpke.Seal(to, hpke.HKDFSHA256(), hpke.AES256GCM(), k.config.info(k.hash, "root", k.Epoch), k.root[:])
+// AddDevice returns an object with a revision, with the root of the current epoch
+// sealed to one device more than in the newest of objects, which are sorted with
+// the newest first.
+func (k *Keyring) AddDevice(objects []*Object, revision uint32, device hpke.PublicKey) (*Object, error) {
+	e := k.current()
+	for _, o := range objects {
+		if o.Epoch != e.number {
+			continue
+		}
+		opened, err := k.openBody(e, o)
+		if err != nil {
+			continue // somebody without the root made it
+		}
+		if opened.Used >= maxSlots {
+			return nil, errTooMany
+		}
+		slot, err := k.wrap(e, device)
+		if err != nil {
+			return nil, err
+		}
+		next := &Object{Epoch: e.number, Revision: revision}
+		next.slots = append(append(next.slots, o.slots[:opened.Used]...), slot)
+		return next, k.seal(e, next, len(next.slots))
+	}
+	return nil, ErrNoRoot
+}
+
+func (k *Keyring) wrap(e *epoch, to hpke.PublicKey) ([]byte, error) {
+	slot, err := hpke.Seal(to, hpke.HKDFSHA256(), hpke.AES256GCM(), k.config.info(k.hash, "root", e.number), e.root[:])
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrapping the root: %w", err)
 	}
@@ -149,13 +205,20 @@ func (k *Keyring) wrap(to hpke.PublicKey) ([]byte, error) {
 }
 
 // seal fills an object with dummies and seals its body.
-func (k *Keyring) seal(o *Object, used int) error {
+func (k *Keyring) seal(e *epoch, o *Object, used int) error {
 	for len(o.slots)%slotsStep != 0 { // a dummy looks like a slot to everybody
 		dummy := make([]byte, SealedSize)
 		_, _ = rand.Read(dummy) // it never fails
 		o.slots = append(o.slots, dummy)
 	}
-	plain, err := dcbor.Marshal(body{k.dedup, k.attestation, uint32(used)})
+	if e.dedup == nil {
+		return ErrNoRoot
+	}
+	b := body{Dedup: *e.dedup, Attestation: k.attestation, Used: uint32(used)}
+	for number := uint32(1); number < e.number; number++ {
+		b.Earlier = append(b.Earlier, k.epoch(number).root)
+	}
+	plain, err := dcbor.Marshal(b)
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
@@ -165,7 +228,7 @@ func (k *Keyring) seal(o *Object, used int) error {
 	}
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // it never fails
-	aead, err := k.bodyAEAD(salt)
+	aead, err := k.bodyAEAD(e, salt)
 	if err != nil {
 		return err
 	}
@@ -175,8 +238,8 @@ func (k *Keyring) seal(o *Object, used int) error {
 
 // bodyAEAD returns the cipher of a keys object's body. The salt is drawn for each
 // object, so that the nonce is zero.
-func (k *Keyring) bodyAEAD(salt []byte) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, k.root[:], salt, string(k.config.info(k.hash, "keys-body", k.Epoch)), secretSize)
+func (k *Keyring) bodyAEAD(e *epoch, salt []byte) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, e.root[:], salt, string(k.config.info(k.hash, "keys-body", e.number)), secretSize)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
@@ -195,8 +258,8 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 	return aead, nil
 }
 
-func (k *Keyring) openBody(o *Object) (*body, error) {
-	aead, err := k.bodyAEAD(o.body[:saltSize])
+func (k *Keyring) openBody(e *epoch, o *Object) (*body, error) {
+	aead, err := k.bodyAEAD(e, o.body[:saltSize])
 	if err != nil {
 		return nil, err
 	}
@@ -212,44 +275,101 @@ func (k *Keyring) openBody(o *Object) (*body, error) {
 	if err := dcbor.Unmarshal(plain, &out); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if int(out.Used) > len(o.slots) || len(out.Attestation) != ed25519.SignatureSize {
+	if int(out.Used) > len(o.slots) || len(out.Attestation) != ed25519.SignatureSize || len(out.Earlier) != int(o.Epoch)-1 {
 		return nil, ErrFormat
 	}
 	return &out, nil
 }
 
-// Open unwraps the root of an object with the key of a device or the recovery
-// key, and checks that the recovery key named in the configuration vouched for it.
-func Open(c *Config, o *Object, key hpke.PrivateKey) (*Keyring, error) {
+// Open unwraps the roots of objects with the key of a device or the recovery key,
+// and checks that the recovery key named in the configuration vouched for the first
+// epoch's. The keyring is in the first epoch: the log says which follow, by Advance.
+func Open(c *Config, objects []*Object, key hpke.PrivateKey) (*Keyring, error) {
 	hash, err := c.Hash()
 	if err != nil {
 		return nil, err
 	}
+	k := &Keyring{config: c, hash: hash, known: map[[32]byte]*epoch{}}
+	if err := k.Learn(objects, key); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Learn takes in the roots of further objects. It fails if none of all objects so
+// far had one for the key. Objects that are not for the key, or that somebody made
+// without the recovery key's word, are left out.
+func (k *Keyring) Learn(objects []*Object, key hpke.PrivateKey) error {
+	result := ErrKey
+	for _, o := range objects {
+		if err := k.learn(o, key); errors.Is(err, ErrForged) {
+			result = err
+		}
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if len(k.epochs) == 0 {
+		return result
+	}
+	return nil
+}
+
+func (k *Keyring) learn(o *Object, key hpke.PrivateKey) error {
 	for _, slot := range o.slots {
-		root, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), c.info(hash, "root", o.Epoch), slot)
+		root, err := hpke.Open(key, hpke.HKDFSHA256(), hpke.AES256GCM(), k.config.info(k.hash, "root", o.Epoch), slot)
 		if err != nil || len(root) != secretSize {
 			continue // another device's, or a dummy
 		}
-		k, err := newKeyring(c, o.Epoch, [secretSize]byte(root))
+		last, err := k.config.newEpoch(k.hash, o.Epoch, [secretSize]byte(root))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		opened, err := k.openBody(o)
+		opened, err := k.openBody(last, o)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		k.dedup, k.attestation = opened.Dedup, opened.Attestation
-		if !ed25519.Verify(c.RecoverySignature, k.attested(), k.attestation) {
-			return nil, ErrForged
-		}
-		return k, nil
+		return k.take(last, opened)
 	}
-	return nil, ErrKey
+	return ErrKey
+}
+
+// take registers the roots of an object's body, and the root that opened it.
+func (k *Keyring) take(last *epoch, opened *body) error {
+	last.dedup = &opened.Dedup
+	var all []*epoch
+	for i, root := range opened.Earlier {
+		e, err := k.config.newEpoch(k.hash, uint32(i+1), root)
+		if err != nil {
+			return err
+		}
+		all = append(all, e)
+	}
+	all = append(all, last)
+	if !ed25519.Verify(k.config.RecoverySignature, k.config.attested(k.hash, all[0]), opened.Attestation) {
+		return ErrForged
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.epochs) == 0 {
+		k.epochs, k.attestation = all[:1:1], opened.Attestation
+	}
+	for _, e := range all {
+		fingerprint := k.fingerprint(e)
+		if old := k.known[fingerprint]; old == nil {
+			k.known[fingerprint] = e
+		} else if old.dedup == nil {
+			old.dedup = e.dedup
+		}
+	}
+	if first := k.epochs[0]; first.dedup == nil {
+		first.dedup = k.known[k.fingerprint(first)].dedup
+	}
+	return nil
 }
 
 // OpenRecovery is Open with a recovery key. It also checks that the vault's
 // configuration was made for that key.
-func OpenRecovery(c *Config, o *Object, secret account.RecoverySecret) (*Keyring, *Recovery, error) {
+func OpenRecovery(c *Config, objects []*Object, secret account.RecoverySecret) (*Keyring, *Recovery, error) {
 	r, err := DeriveRecovery(secret, c.ID)
 	if err != nil {
 		return nil, nil, err
@@ -257,6 +377,6 @@ func OpenRecovery(c *Config, o *Object, secret account.RecoverySecret) (*Keyring
 	if !r.Signature.Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(c.RecoverySignature)) {
 		return nil, nil, ErrKey
 	}
-	k, err := Open(c, o, r.KEM)
+	k, err := Open(c, objects, r.KEM)
 	return k, r, err
 }

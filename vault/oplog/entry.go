@@ -20,13 +20,16 @@ type Kind uint8
 
 // The kinds of entries.
 const (
-	KindDevice   Kind = 1 // adds a device
-	KindSnapshot Kind = 2 // publishes a snapshot
-	KindForget   Kind = 3 // gives snapshots up
-	KindUndo     Kind = 4 // takes forget entries back
-	KindMark     Kind = 5 // announces that packs are to be deleted
-	KindSweep    Kind = 6 // has packs deleted
-	KindRepack   Kind = 7 // publishes packs with chunks of other packs
+	KindDevice   Kind = 1  // adds a device
+	KindSnapshot Kind = 2  // publishes a snapshot
+	KindForget   Kind = 3  // gives snapshots up
+	KindUndo     Kind = 4  // takes forget entries back
+	KindMark     Kind = 5  // announces that packs are to be deleted
+	KindSweep    Kind = 6  // has packs deleted
+	KindRepack   Kind = 7  // publishes packs with chunks of other packs
+	KindKey      Kind = 8  // tells the X-Wing key of the device that signs
+	KindEpoch    Kind = 9  // begins the next epoch, and may revoke devices
+	KindRun      Kind = 10 // announces a run of a write-only device
 )
 
 // Sizes of log objects in bytes: sealed entries are padded to the first of them
@@ -79,6 +82,31 @@ type signed struct {
 type DeviceBody struct {
 	Key  []byte `cbor:"1,keyasint"` // Ed25519
 	Name string `cbor:"2,keyasint"`
+	// KEM is the device's X-Wing key. Devices of early versions tell it by KeyBody.
+	KEM []byte `cbor:"3,keyasint,omitempty"`
+	// Domain is set for a write-only device: nothing else is deduplicated in it.
+	Domain keys.Domain `cbor:"4,keyasint,omitempty"`
+}
+
+// KeyBody tells the X-Wing key of the device that signs.
+type KeyBody struct {
+	KEM []byte `cbor:"1,keyasint"`
+}
+
+// EpochBody begins the next epoch.
+type EpochBody struct {
+	// Revoked are the devices that do not get its root, ascending.
+	Revoked []keys.DeviceID `cbor:"1,keyasint,omitempty"`
+	Epoch   uint32          `cbor:"2,keyasint"`
+	Root    [32]byte        `cbor:"3,keyasint"` // its fingerprint
+	// Since is the first entry of the revoked devices that does not count any
+	// more, 0 if all count.
+	Since uint64 `cbor:"4,keyasint,omitempty"`
+}
+
+// RunBody announces a run of a write-only device: its packs are not to be swept.
+type RunBody struct {
+	Session Hash `cbor:"1,keyasint"` // BLAKE3-256 of the sealed session
 }
 
 // Counts says what a backup met.
@@ -128,6 +156,8 @@ type UndoBody struct {
 // PacksBody names packs, for mark and sweep.
 type PacksBody struct {
 	Packs []pack.Name `cbor:"1,keyasint"`
+	// Lost is set for a sweep of packs that are damaged beyond repair.
+	Lost bool `cbor:"2,keyasint,omitempty"`
 }
 
 // RepackBody publishes packs that hold chunks of other packs.
@@ -176,6 +206,7 @@ func Seal(k *keys.Keyring, key ed25519.PrivateKey, e Entry, body any) ([]byte, e
 // Opened is an entry that was decrypted and not yet verified.
 type Opened struct {
 	Entry     Entry
+	epoch     uint32 // that it was sealed in
 	hash      Hash
 	bytes     []byte
 	signature []byte
@@ -186,7 +217,7 @@ func Open(k *keys.Keyring, seq uint64, object []byte) (*Opened, error) {
 	if len(object) != SmallObject && len(object) != LargeObject {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFormat, len(object))
 	}
-	padded, err := k.OpenEntry(seq, object)
+	padded, epoch, err := k.OpenEntry(seq, object)
 	if err != nil {
 		return nil, fmt.Errorf("%w: entry %d does not open", ErrBroken, seq)
 	}
@@ -197,7 +228,7 @@ func Open(k *keys.Keyring, seq uint64, object []byte) (*Opened, error) {
 	if o.Entry.Seq != seq {
 		return nil, fmt.Errorf("%w: entry %d says that it is %d", ErrBroken, seq, o.Entry.Seq)
 	}
-	o.hash = HashOf(object)
+	o.hash, o.epoch = HashOf(object), epoch
 	return o, nil
 }
 

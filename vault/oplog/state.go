@@ -4,6 +4,7 @@ package oplog
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,9 +19,22 @@ import (
 type Device struct {
 	ID   keys.DeviceID
 	Key  ed25519.PublicKey
+	KEM  []byte // its X-Wing key; nil if it has not told it yet
 	Name string
 	Seq  uint64 // of the entry that added it
+	Time int64  // of that entry
+	// By is the device that added it; zeros for the recovery key.
+	By keys.DeviceID
+	// Domain is that of a write-only device, 0 for a full one.
+	Domain keys.Domain
+	// Revoked is the number of the entry that revoked it, plus 1; 0 for a device
+	// that may sign. RevokedTime is the time of that entry.
+	Revoked     uint64
+	RevokedTime int64
 }
+
+// WriteOnly reports whether the device can back up, and nothing else.
+func (d *Device) WriteOnly() bool { return d.Domain != 0 }
 
 // Snapshot is a snapshot of the log.
 type Snapshot struct {
@@ -53,20 +67,42 @@ type State struct {
 	// Swept are the packs that may be deleted, with the entry that says so.
 	Swept map[pack.Name]uint64
 	// Index are the packs with index frames, of snapshots and repacks, that are
-	// not swept, in the order of the log.
+	// not swept, in the order of the log. Those of entries that do not count any
+	// more come first, so that the others' packs are preferred.
 	Index []pack.Name
+	// Doubtful are the packs of sweeps that do not count any more: somebody may
+	// still be deleting them.
+	Doubtful map[pack.Name]bool
+	// Refused are the entries that were signed by a device that may not, or not
+	// any more. They have no effect.
+	Refused []uint64
+	// Runs are the newest runs that write-only devices have announced.
+	Runs map[keys.DeviceID]Hash
+	// Lost is the number of the newest sweep of damaged packs.
+	Lost uint64
 	// Needs counts the entries that can change which packs are needed, or where
 	// chunks lie: snapshots, undos, sweeps and repacks.
 	Needs   uint64
-	indexed map[pack.Name]bool  // those in Index
-	forgets map[uint64][]uint64 // forget entry to its snapshots, if not taken back
-	times   map[uint64]int64    // of forget entries
+	indexes []indexEntry             // all that entries named
+	indexed map[pack.Name]bool       // those in indexes
+	forgets map[uint64][]uint64      // forget entry to its snapshots, if not taken back
+	times   map[uint64]int64         // of forget entries
+	signers map[uint64]keys.DeviceID // of forget and sweep entries and marks
+}
+
+// indexEntry is a pack with index frames, and where the log names it.
+type indexEntry struct {
+	name   pack.Name
+	seq    uint64
+	device keys.DeviceID
+	void   bool // the entry does not count any more
 }
 
 // NewState returns the state of a log without entries.
 func NewState(k *keys.Keyring) *State {
 	return &State{keys: k, Devices: map[keys.DeviceID]*Device{}, Snapshots: map[uint64]*Snapshot{}, Marks: map[pack.Name]Mark{},
-		Swept: map[pack.Name]uint64{}, indexed: map[pack.Name]bool{}, forgets: map[uint64][]uint64{}, times: map[uint64]int64{}}
+		Swept: map[pack.Name]uint64{}, Doubtful: map[pack.Name]bool{}, Runs: map[keys.DeviceID]Hash{}, indexed: map[pack.Name]bool{},
+		forgets: map[uint64][]uint64{}, times: map[uint64]int64{}, signers: map[uint64]keys.DeviceID{}}
 }
 
 // Apply verifies the next entry and takes it into account. An error leaves the
@@ -83,8 +119,8 @@ func (s *State) Apply(o *Opened) error {
 		return broken("it does not follow the entry before: the storage mixes two histories, or shows an old one")
 	}
 	key := ed25519.PublicKey(s.keys.Config().RecoverySignature)
+	d := s.Devices[e.Device]
 	if e.Device != (keys.DeviceID{}) {
-		d := s.Devices[e.Device]
 		if d == nil {
 			return broken("a device signed it that the vault does not know")
 		}
@@ -95,15 +131,42 @@ func (s *State) Apply(o *Opened) error {
 	if len(o.signature) != ed25519.SignatureSize || !ed25519.Verify(key, toSign(s.keys.Config().ID, o.bytes), o.signature) {
 		return broken("its signature is wrong")
 	}
-	if err := s.apply(e); err != nil {
-		return broken("%v", err)
+	refused := s.refuses(o, d)
+	if !refused {
+		err := s.apply(e)
+		switch {
+		case err != nil && d != nil && d.WriteOnly():
+			refused = true // a stolen one must not be able to end the log
+		case errors.Is(err, keys.ErrNoRoot):
+			return err
+		case err != nil:
+			return broken("%v", err)
+		}
+	}
+	if refused {
+		s.Refused = append(s.Refused, e.Seq)
 	}
 	s.Next, s.Head = s.Next+1, o.hash
 	switch e.Kind {
-	case KindSnapshot, KindUndo, KindSweep, KindRepack:
+	case KindSnapshot, KindUndo, KindSweep, KindRepack, KindEpoch, KindRun:
 		s.Needs++
 	}
 	return nil
+}
+
+// refuses reports whether the device that signed an entry was not allowed to. Such
+// an entry keeps its place in the log, so that a device that was revoked cannot
+// end it, and has no effect. What is sealed to an earlier epoch was written by
+// somebody who was not given the current one, or by a write-only device that has
+// not heard of it.
+func (s *State) refuses(o *Opened, d *Device) bool {
+	switch {
+	case d != nil && d.Revoked != 0:
+		return true
+	case d != nil && d.WriteOnly():
+		return o.Entry.Kind != KindSnapshot && o.Entry.Kind != KindRun
+	}
+	return o.epoch != s.keys.Epoch()
 }
 
 func body[T any](e *Entry) (*T, error) {
@@ -131,8 +194,18 @@ func (s *State) apply(e *Entry) error {
 		if err != nil {
 			return err
 		}
-		s.addIndex(b.Index)
+		s.addIndex(e, b.Index)
 		return nil
+	case KindKey:
+		return s.applyKey(e)
+	case KindEpoch:
+		return s.applyEpoch(e)
+	case KindRun:
+		b, err := body[RunBody](e)
+		if err == nil {
+			s.Runs[e.Device] = b.Session
+		}
+		return err
 	}
 	return fmt.Errorf("kind %d is unknown: a newer version of securecrypt wrote it; update the program", e.Kind)
 }
@@ -146,10 +219,37 @@ func (s *State) applyDevice(e *Entry) error {
 		return fmt.Errorf("a device's key has %d bytes", len(b.Key))
 	case s.Devices[keys.IDOf(b.Key)] != nil:
 		return fmt.Errorf("the device is there already")
+	case b.Domain != 0 && (b.Domain < keys.FirstOwnDomain || len(b.KEM) == 0):
+		return fmt.Errorf("not a possible write-only device")
+	}
+	if len(b.KEM) > 0 {
+		if _, err := keys.ParseKEM(b.KEM); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.Devices {
+		if b.Domain != 0 && d.Domain == b.Domain {
+			return fmt.Errorf("its domain is another device's")
+		}
 	}
 	id := keys.IDOf(b.Key)
-	s.Devices[id] = &Device{id, b.Key, b.Name, e.Seq}
+	s.Devices[id] = &Device{ID: id, Key: b.Key, KEM: b.KEM, Name: b.Name, Seq: e.Seq, Time: e.Time, By: e.Device, Domain: b.Domain}
 	return nil
+}
+
+func (s *State) applyKey(e *Entry) error {
+	b, err := body[KeyBody](e)
+	if err != nil {
+		return err
+	}
+	if _, err := keys.ParseKEM(b.KEM); err != nil {
+		return err
+	}
+	if d := s.Devices[e.Device]; d.KEM == nil {
+		d.KEM = b.KEM
+		return nil
+	}
+	return fmt.Errorf("the device's key is known already")
 }
 
 func (s *State) applySnapshot(e *Entry) error {
@@ -161,16 +261,33 @@ func (s *State) applySnapshot(e *Entry) error {
 		return fmt.Errorf("not a possible snapshot")
 	}
 	s.Snapshots[e.Seq] = &Snapshot{Seq: e.Seq, Device: e.Device, Time: e.Time, Body: *b}
-	s.addIndex(b.Index)
+	s.addIndex(e, b.Index)
 	return nil
 }
 
-func (s *State) addIndex(packs []pack.Name) {
+func (s *State) addIndex(e *Entry, packs []pack.Name) {
 	for _, p := range packs {
 		if _, swept := s.Swept[p]; !swept && !s.indexed[p] {
-			s.Index, s.indexed[p] = append(s.Index, p), true
+			s.indexed[p] = true
+			s.indexes = append(s.indexes, indexEntry{name: p, seq: e.Seq, device: e.Device})
+			s.Index = append(s.Index, p)
 		}
 	}
+}
+
+// computeIndex sets Index to the packs with index frames that are not swept.
+func (s *State) computeIndex() {
+	var void, valid []pack.Name
+	for _, x := range s.indexes {
+		switch _, swept := s.Swept[x.name]; {
+		case swept:
+		case x.void:
+			void = append(void, x.name)
+		default:
+			valid = append(valid, x.name)
+		}
+	}
+	s.Index = append(void, valid...)
 }
 
 func (s *State) applyForget(e *Entry) error {
@@ -186,7 +303,7 @@ func (s *State) applyForget(e *Entry) error {
 			return fmt.Errorf("there is no snapshot %d", seq)
 		}
 	}
-	s.forgets[e.Seq], s.times[e.Seq] = b.Snapshots, e.Time
+	s.forgets[e.Seq], s.times[e.Seq], s.signers[e.Seq] = b.Snapshots, e.Time, e.Device
 	s.computeForgotten()
 	return nil
 }
@@ -233,16 +350,21 @@ func (s *State) applyPacks(e *Entry) error {
 	if len(b.Packs) > MaxPacks {
 		return fmt.Errorf("it names too many packs")
 	}
+	s.signers[e.Seq] = e.Device
 	for _, p := range b.Packs {
 		if e.Kind == KindSweep {
 			s.Swept[p] = e.Seq
 			delete(s.Marks, p)
+			delete(s.Doubtful, p)
 		} else if _, ok := s.Marks[p]; !ok {
 			s.Marks[p] = Mark{e.Seq, e.Time}
 		}
 	}
 	if e.Kind == KindSweep {
-		s.Index = slices.DeleteFunc(s.Index, func(p pack.Name) bool { _, swept := s.Swept[p]; return swept })
+		s.computeIndex()
+	}
+	if b.Lost {
+		s.Lost = e.Seq
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ type vaultCmd struct {
 	Undo      vaultUndoCmd      `cmd:"" help:"Take forget back."`
 	Prune     vaultPruneCmd     `cmd:"" help:"Delete data that no snapshot needs."`
 	Stats     vaultStatsCmd     `cmd:"" help:"Print sizes and counts."`
+	Device    vaultDeviceCmd    `cmd:"" help:"List, add and remove the devices that use the vault."`
 }
 
 // days is a duration that may also be given in days and weeks: 36h, 14d, 2w.
@@ -300,6 +301,11 @@ func vaultError(err error) error {
 		{sftp.ErrConnection, exitWaiting, ""},
 		{s3.ErrCredentials, exitRefused, ""},
 		{s3.ErrConnection, exitWaiting, ""},
+		{vault.ErrRevoked, exitRefused, "if it shall use the vault again, run securecrypt vault join on it with the recovery key, or securecrypt vault device request"},
+		{vault.ErrNoDevice, exitNotFound, "securecrypt vault device list lists them"},
+		{vault.ErrDeviceThere, exitRefused, "run securecrypt vault device join on it, or securecrypt vault device request for new keys"},
+		{vault.ErrRevokesItself, exitRefused, ""},
+		{vault.ErrKeyUnknown, exitRefused, ""},
 		{vault.ErrTooLate, exitRefused, "prune with a longer --wait leaves more time"},
 	} {
 		if errors.Is(err, known.is) && known.then == "" { // the error says it

@@ -206,6 +206,9 @@ func (d *vaultDevice) open() error {
 	}
 	var p storedPin
 	if err := d.read(fileVaultSeen, &p); err != nil {
+		if _, asked := os.Stat(filepath.Join(d.path, fileVaultRequested)); asked == nil && errors.Is(err, os.ErrNotExist) {
+			return nil // it has not opened the vault yet
+		}
 		return err
 	}
 	d.pin = vault.Pin{Vault: p.Vault, Config: p.Config, Fingerprint: p.Fingerprint, Entries: p.Entries, Head: p.Head}

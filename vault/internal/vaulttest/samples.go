@@ -28,7 +28,7 @@ func Samples(t testing.TB, v *vault.Vault, s storage.Storage) (out []cddlcheck.S
 	for seq := range v.State().Next {
 		object, err := storage.ReadAll(ctx, s, oplog.ObjectName(seq), oplog.LargeObject)
 		Must(t, err)
-		padded, err := v.Keys().OpenEntry(seq, object)
+		padded, _, err := v.Keys().OpenEntry(seq, object)
 		Must(t, err)
 		plain := padded[4 : 4+binary.BigEndian.Uint32(padded)]
 		var signed struct {

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
+	"github.com/securecrypt/securecrypt/vault"
+	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/oplog"
+	"github.com/securecrypt/securecrypt/vault/storage"
+)
+
+// vaultDeviceCmd are the commands for the devices of a vault.
+type vaultDeviceCmd struct {
+	List    vaultDeviceListCmd    `cmd:"" default:"1" help:"List the devices of the vault."`
+	Request vaultDeviceRequestCmd `cmd:"" help:"On a new device: make its keys, and print the line by which another device adds it."`
+	Add     vaultDeviceAddCmd     `cmd:"" help:"Add a device by the line that it printed, and print the code that it needs."`
+	Join    vaultDeviceJoinCmd    `cmd:"" help:"On the new device, after it was added: open the vault."`
+	Revoke  vaultDeviceRevokeCmd  `cmd:"" help:"Remove devices from the vault: what is written from then on is closed to them, and what they write does not count."`
+}
+
+// fileVaultRequested has the location of a vault that this device wants to join.
+const fileVaultRequested = "requested"
+
+type vaultDeviceListCmd struct{}
+
+// Run lists devices, in the order in which they were added.
+func (*vaultDeviceListCmd) Run(a *app, all *commands) error {
+	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+		devices := []*oplog.Device{}
+		for _, d := range v.State().Devices {
+			devices = append(devices, d)
+		}
+		slices.SortFunc(devices, func(x, y *oplog.Device) int { return int(int64(x.Seq) - int64(y.Seq)) })
+		for _, d := range devices {
+			a.printDevice(v, d)
+		}
+		return nil
+	})
+}
+
+func deviceKind(d *oplog.Device) string {
+	if d.WriteOnly() {
+		return "write-only"
+	}
+	return "full"
+}
+
+func (a *app) printDevice(v *vault.Vault, d *oplog.Device) {
+	if a.JSON {
+		line := map[string]any{"type": "device", "id": d.ID.String(), "name": d.Name, "kind": deviceKind(d), "added": time.Unix(d.Time, 0).UTC(), "entry": d.Seq,
+			"this": d.ID == v.DeviceID(), "revoked": d.Revoked != 0}
+		if d.Revoked != 0 {
+			line["revoked_at"] = time.Unix(d.RevokedTime, 0).UTC()
+		}
+		if d.By != (keys.DeviceID{}) {
+			line["added_by"] = d.By.String()
+		}
+		a.printJSON(line)
+		return
+	}
+	day := func(seconds int64) string { return time.Unix(seconds, 0).Local().Format("2006-01-02 15:04:05") }
+	note := ""
+	if d.ID == v.DeviceID() {
+		note = "  (this device)"
+	}
+	if d.Revoked != 0 {
+		note = "  revoked " + day(d.RevokedTime)
+	}
+	_, _ = fmt.Fprintf(a.stdout, "%s  %-10s  added %s  %s%s\n", d.ID.String()[:16], deviceKind(d), day(d.Time), termtext.Name(d.Name), note)
+}
+
+type vaultDeviceRequestCmd struct {
+	Place        vaultPlace `arg:"" help:"Folder or address of the vault."`
+	Name         string     `help:"Name of this device for the list; the name of the machine if none is given."`
+	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+}
+
+// Run makes the keys of this device and prints the public ones.
+func (cmd *vaultDeviceRequestCmd) Run(a *app) error {
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
+	if cmd.Name == "" {
+		cmd.Name = hostName()
+	}
+	d, err := a.findVaultDevice(location, fileVaultRequested)
+	switch {
+	case err != nil:
+		return err
+	case d != nil: // asked for before: the same keys
+		err = d.open()
+	default:
+		if d, err = a.newVaultDevice(location, cmd.NoPassphrase); err == nil {
+			err = writeFile(filepath.Join(d.path, fileVaultRequested), []byte(location))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	public := d.device.Public(oplog.Text(cmd.Name, 256))
+	text, err := public.Text()
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		a.printJSON(map[string]any{"type": "device_request", "id": public.ID().String(), "path": location, "key": text})
+		return a.stdout.Err()
+	}
+	_, _ = fmt.Fprintln(a.stdout, text)
+	a.say("this is device %s. On a device that can read the vault, run\n\n    securecrypt vault device add %s…\n\nwith the whole line above, or with - and the line on standard input; for a device that shall back up and read nothing, with --write-only. It prints a code. "+
+		"Then run here: securecrypt vault device join %s CODE", public.ID().String()[:16], text[:40], termtext.Line(location))
+	return a.stdout.Err()
+}
+
+// findVaultDevice returns the newest folder of this device's vaults whose file of
+// the given name has the location, nil if there is none.
+func (a *app) findVaultDevice(location, file string) (*vaultDevice, error) {
+	entries, err := os.ReadDir(a.vaultsFolder())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var found *vaultDevice
+	for _, e := range entries {
+		path := filepath.Join(a.vaultsFolder(), e.Name())
+		if where, err := os.ReadFile(filepath.Join(path, file)); err == nil && string(where) == location {
+			found = &vaultDevice{app: a, path: path, location: location}
+		}
+	}
+	return found, nil
+}
+
+type vaultDeviceAddCmd struct {
+	Key    string `arg:"" help:"The line that securecrypt vault device request printed on the new device, or - to read it from standard input."`
+	DryRun bool   `help:"Say which device would be added." short:"n"`
+}
+
+// Run adds a device.
+func (cmd *vaultDeviceAddCmd) Run(a *app, all *commands) error {
+	if cmd.Key == "-" {
+		b, err := io.ReadAll(io.LimitReader(a.stdin, 16<<10))
+		if err != nil {
+			return err
+		}
+		line, _, _ := bytes.Cut(bytes.TrimSpace(b), []byte("\n"))
+		cmd.Key = string(line)
+	}
+	public, err := keys.ParsePublicDevice(cmd.Key)
+	if err != nil {
+		return coded{err, exitUsage}
+	}
+	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
+		if cmd.DryRun {
+			a.say("device %s would be added: %s", public.ID().String()[:16], termtext.Name(public.Name))
+			return nil
+		}
+		atomic, err := a.vaultOpener(&all.Vault).probe(d.store, d.location, false)
+		if err != nil {
+			return err
+		}
+		if atomic != nil {
+			return coded{fmt.Errorf("this storage cannot keep the changes of two devices apart: keep the vault on one device, or copy it to another storage (%w)", atomic), exitRefused}
+		}
+		code, err := v.AddDevice(a.ctx, public)
+		if err != nil {
+			return err
+		}
+		if a.JSON {
+			a.printJSON(map[string]any{"type": "device_added", "id": public.ID().String(), "name": public.Name, "code": code})
+			return nil
+		}
+		_, _ = fmt.Fprintln(a.stdout, code)
+		a.say("device %s is added: %s. On it, run securecrypt vault device join PLACE with the code above; compare the first digits of the device with what it showed", public.ID().String()[:16], termtext.Name(public.Name))
+		return nil
+	})
+}
+
+type vaultDeviceJoinCmd struct {
+	Place vaultPlace `arg:"" help:"Folder or address of the vault."`
+	Code  string     `arg:"" help:"The code that securecrypt vault device add printed."`
+}
+
+// Run opens the vault on a device that was added.
+func (cmd *vaultDeviceJoinCmd) Run(a *app, all *commands) error {
+	location, err := a.vaultLocation(cmd.Place)
+	if err != nil {
+		return err
+	}
+	d, err := a.findVaultDevice(location, fileVaultRequested)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return coded{errors.New("this device has not asked to join that vault: run securecrypt vault device request first"), exitNotFound}
+	}
+	if err := d.open(); err != nil {
+		return err
+	}
+	store, err := a.vaultOpener(&all.Vault).open(location, false)
+	if err != nil {
+		return vaultError(err)
+	}
+	return errors.Join(vaultError(cmd.join(a, d, store)), store.Close())
+}
+
+func (cmd *vaultDeviceJoinCmd) join(a *app, d *vaultDevice, store storage.Storage) error {
+	v, err := vault.OpenAdded(a.ctx, d.params(store), cmd.Code)
+	switch {
+	case errors.Is(err, vault.ErrOtherVault):
+		return coded{errors.New("the code belongs to another vault: check the code and the place; if both are right, somebody has put another vault there, and nothing may be backed up into it"), exitRefused}
+	case errors.Is(err, keys.ErrKey):
+		return coded{errors.New("the vault does not know this device yet: run securecrypt vault device add on a device that can read it, with the line that securecrypt vault device request prints here"), exitLocked}
+	case err != nil:
+		return err
+	}
+	if err := d.register(v); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(d.path, fileVaultRequested)); err != nil {
+		return err
+	}
+	if a.JSON {
+		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location})
+		return nil
+	}
+	a.say("this device can use the vault in %s now", termtext.Line(d.location))
+	return nil
+}
+
+type vaultDeviceRevokeCmd struct {
+	Devices []string `arg:"" help:"Beginnings of the identifiers that securecrypt vault device list prints."`
+	DryRun  bool     `help:"Show which devices would be removed." short:"n"`
+}
+
+// Run removes devices.
+func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
+	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+		var ids []keys.DeviceID
+		for _, prefix := range cmd.Devices {
+			d, err := v.Device(prefix)
+			if err != nil {
+				return err
+			}
+			if cmd.DryRun {
+				a.printDevice(v, d)
+			}
+			ids = append(ids, d.ID)
+		}
+		if cmd.DryRun {
+			a.say("%d devices would be removed", len(ids))
+			return nil
+		}
+		seq, err := v.Revoke(a.ctx, ids, vault.RevokeOptions{})
+		if err != nil {
+			return err
+		}
+		for _, d := range v.State().Devices {
+			if d.Revoked == seq+1 {
+				a.printDevice(v, d)
+			}
+		}
+		a.say("what is written to the vault from now on is closed to these devices, and what they write does not count. " +
+			"They can still read what was there before: securecrypt vault key rotate --everything seals it again. If they had the login of the storage, change that")
+		return nil
+	})
+}
