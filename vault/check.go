@@ -74,6 +74,9 @@ func (r *CheckResult) Bad() bool {
 // Check verifies the log, that every snapshot has everything that it needs, and
 // that the packs are there with the right sizes; with Read, that they are intact.
 func (v *Vault) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
+	if v.WriteOnly() {
+		return nil, ErrWriteOnly
+	}
 	if err := v.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -112,7 +115,10 @@ func (v *Vault) Check(ctx context.Context, o CheckOptions) (*CheckResult, error)
 			return r, err
 		}
 	}
-	return r, v.checkSnapshots(ctx, x, r, bad)
+	if err := v.checkSnapshots(ctx, x, r, bad); err != nil || !o.Repair {
+		return r, err
+	}
+	return r, v.haveWritersResend(ctx, r)
 }
 
 // checkPacks reads the packs.
@@ -222,7 +228,11 @@ func (t *readTools) verify(p *pack.Pack) error {
 			return err
 		}
 		for _, c := range f.Chunks {
-			if t.namers[f.Kind].Name(raw[:c.Length]).Short() != c.ID {
+			id, err := t.namers.Name(f.Domain, f.Kind, raw[:c.Length])
+			if err != nil {
+				return err
+			}
+			if id.Short() != c.ID {
 				return fmt.Errorf("%w: a chunk has another content than its identifier says", ErrDamaged)
 			}
 			raw = raw[c.Length:]

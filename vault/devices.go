@@ -57,13 +57,16 @@ func (v *Vault) DeviceID() keys.DeviceID {
 // AddDevice adds a device with the given public keys, as a full one. It returns the
 // code by which that device knows the vault.
 func (v *Vault) AddDevice(ctx context.Context, p *keys.PublicDevice) (code string, err error) {
+	if v.WriteOnly() {
+		return "", ErrWriteOnly
+	}
 	if err := v.prepare(ctx, oplog.KindDevice); err != nil {
 		return "", err
 	}
 	if v.state.Devices[p.ID()] != nil {
 		return "", ErrDeviceThere
 	}
-	return v.joinCode(), v.admit(ctx, v.device.Signature, v.device.ID(), p, 0, false)
+	return v.joinCode(), v.admit(ctx, v.device.Signature, v.device.ID(), p, false, false)
 }
 
 func (v *Vault) joinCode() string {
@@ -73,26 +76,31 @@ func (v *Vault) joinCode() string {
 // admit publishes the entry of a device, signed by another one or by the recovery
 // key, for which signer is zero. A full device is given the root first, unless it
 // has it.
-func (v *Vault) admit(ctx context.Context, key ed25519.PrivateKey, signer keys.DeviceID, p *keys.PublicDevice, domain keys.Domain, has bool) error {
+func (v *Vault) admit(ctx context.Context, key ed25519.PrivateKey, signer keys.DeviceID, p *keys.PublicDevice, writeOnly, has bool) error {
 	kem, err := keys.ParseKEM(p.KEM)
 	if err != nil {
 		return err
 	}
 	given := uint32(0) // the epoch whose root the device has
-	if has || domain != 0 {
+	if has {
 		given = v.keys.Epoch()
 	}
 	for {
 		if err := v.Refresh(ctx); err != nil {
 			return err
 		}
-		if epoch := v.keys.Epoch(); domain == 0 && given != epoch {
+		if epoch := v.keys.Epoch(); !writeOnly && given != epoch {
 			if err := v.giveRoot(ctx, kem); err != nil {
 				return err
 			}
 			given = epoch
 		}
-		body := oplog.DeviceBody{Key: p.Signature, Name: oplog.Text(p.Name, 256), KEM: p.KEM, Domain: domain}
+		body := oplog.DeviceBody{Key: p.Signature, Name: oplog.Text(p.Name, 256), KEM: p.KEM}
+		if writeOnly {
+			if body.Domain, err = v.freeDomain(); err != nil {
+				return err
+			}
+		}
 		object, err := oplog.Seal(v.keys, key, v.state.NextEntry(signer, oplog.KindDevice, v.now().Unix()), body)
 		if err != nil {
 			return err
@@ -130,11 +138,11 @@ func (v *Vault) giveRoot(ctx context.Context, kem hpke.PublicKey) error {
 // did not, and give write-only devices what they need. kind is the kind of the
 // entry that is to follow.
 func (v *Vault) prepare(ctx context.Context, kind oplog.Kind) error {
-	if v.device == nil || kind == oplog.KindKey {
+	if v.device == nil || v.WriteOnly() || kind == oplog.KindKey {
 		return nil
 	}
 	if d := v.state.Devices[v.device.ID()]; d == nil || d.KEM != nil {
-		return nil
+		return v.grantWriters(ctx)
 	}
 	_, err := v.publish(ctx, oplog.KindKey, func() (any, error) {
 		if v.state.Devices[v.device.ID()].KEM != nil {
@@ -175,7 +183,7 @@ type nextEpoch struct {
 
 func (v *Vault) beginEpoch(ctx context.Context, devices []keys.DeviceID, since uint64) (seq uint64, err error) {
 	var made *nextEpoch
-	return v.publish(ctx, oplog.KindEpoch, func() (any, error) {
+	seq, err = v.publish(ctx, oplog.KindEpoch, func() (any, error) {
 		revoked, err := v.toRevoke(devices, since)
 		if err != nil {
 			return nil, err
@@ -191,6 +199,10 @@ func (v *Vault) beginEpoch(ctx context.Context, devices []keys.DeviceID, since u
 		}
 		return oplog.EpochBody{Revoked: revoked, Epoch: made.number, Root: made.fingerprint, Since: since}, nil
 	})
+	if err != nil {
+		return 0, err
+	}
+	return seq, v.grantWriters(ctx)
 }
 
 // toRevoke checks that devices can be revoked, and returns them in order, with

@@ -125,8 +125,11 @@ func (w *Writer) join() {
 // finishIndex adds index pages of the packs in todo to the last pack, and seals it.
 func (w *Writer) finishIndex(k *Worker, last *pack.Builder, todo []index.PackInfo) error {
 	for len(todo) > 0 {
-		var f pack.Frame
-		f, todo = k.indexFrame(todo)
+		f, rest, err := k.indexFrame(todo)
+		if err != nil {
+			return err
+		}
+		todo = rest
 		if !last.Fits(&f) {
 			if err := w.sealRoot(k, last); err != nil {
 				return err
@@ -143,9 +146,9 @@ func (w *Writer) finishIndex(k *Worker, last *pack.Builder, todo []index.PackInf
 
 // indexFrame makes a frame of index pages, and returns the packs that did not fit.
 // A page has packs of one session.
-func (k *Worker) indexFrame(todo []index.PackInfo) (pack.Frame, []index.PackInfo) {
+func (k *Worker) indexFrame(todo []index.PackInfo) (f pack.Frame, rest []index.PackInfo, err error) {
 	var raw []byte
-	info := pack.FrameInfo{Kind: keys.KindIndex, Domain: keys.DomainFiles}
+	info := pack.FrameInfo{Kind: keys.KindIndex, Domain: k.w.domain}
 	for len(todo) > 0 {
 		page, size := index.Page{Sealed: todo[0].Head.Sealed}, index.HeadSize
 		for len(todo) > 0 && todo[0].Head.Sealed == page.Sealed {
@@ -156,12 +159,16 @@ func (k *Worker) indexFrame(todo []index.PackInfo) (pack.Frame, []index.PackInfo
 			page.Packs, todo, size = append(page.Packs, todo[0]), todo[1:], size+n
 		}
 		b := page.Encode()
-		info.Chunks = append(info.Chunks, pack.Chunk{ID: k.namers[keys.KindIndex].Name(b).Short(), Length: uint32(len(b))})
+		id, err := k.namers.Name(k.w.domain, keys.KindIndex, b)
+		if err != nil {
+			return f, nil, err
+		}
+		info.Chunks = append(info.Chunks, pack.Chunk{ID: id.Short(), Length: uint32(len(b))})
 		if raw = append(raw, b...); len(todo) == 0 || len(raw)+index.HeadSize+index.Size(&todo[0]) > indexPage {
 			break
 		}
 	}
-	return k.compressor.Compress(info, raw), todo
+	return k.compressor.Compress(info, raw), todo, nil
 }
 
 // sealRoot seals a pack that the log will name.

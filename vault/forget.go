@@ -16,6 +16,8 @@ import (
 var (
 	// ErrKeepsNothing is returned for a policy that would keep no snapshot.
 	ErrKeepsNothing = errors.New("vault: this policy keeps no snapshot")
+	// ErrReliedOn is returned for a snapshot that a write-only device relies on.
+	ErrReliedOn = errors.New("vault: a write-only device relies on this snapshot")
 	// ErrTooLate is returned by Undo when data of the snapshots is gone.
 	ErrTooLate = errors.New("vault: it is too late to undo: prune has deleted data of these snapshots")
 )
@@ -75,6 +77,9 @@ func lostFiles(before, s *oplog.Snapshot) bool {
 // snapshots and never ahead of now, so that a device that claims other times gains
 // nothing by it.
 func (v *Vault) Decide(p Policy) ([]Decision, error) {
+	if v.WriteOnly() {
+		return nil, ErrWriteOnly
+	}
 	if p.Empty() {
 		return nil, fmt.Errorf("%w: say what to keep", ErrKeepsNothing)
 	}
@@ -91,6 +96,12 @@ func (v *Vault) Decide(p Policy) ([]Decision, error) {
 	}
 	for g := range groups {
 		groups[g] = decidePartial(out, groups[g])
+	}
+	relied := v.reliedOn()
+	for i := range out {
+		if relied[out[i].Snapshot.Seq] {
+			out[i].Keep, out[i].Reasons = true, []string{"its write-only device relies on it"}
+		}
 	}
 	now := v.now().Unix()
 	for _, members := range groups {
@@ -148,16 +159,44 @@ func decideGroup(p Policy, out []Decision, members []int, times []int64) {
 	}
 }
 
+// reliedOn returns the snapshots whose chunks write-only devices do not send again:
+// of each group, the newest complete one and those after it. Such a device does not
+// see that a snapshot is forgotten.
+func (v *Vault) reliedOn() map[uint64]bool {
+	newest, out := map[string][]uint64{}, map[uint64]bool{}
+	for _, s := range v.state.Live() {
+		d := v.state.Devices[s.Device]
+		if d == nil || !d.WriteOnly() || d.Revoked != 0 {
+			continue
+		}
+		g := string(d.ID[:]) + groupOf(&s.Body)
+		if !s.Body.Partial {
+			newest[g] = nil
+		}
+		newest[g] = append(newest[g], s.Seq)
+	}
+	for _, snapshots := range newest {
+		for _, seq := range snapshots {
+			out[seq] = true
+		}
+	}
+	return out
+}
+
 // Forget gives snapshots up. Their data stays until Prune has waited.
 func (v *Vault) Forget(ctx context.Context, snapshots []uint64, reason string) (seq uint64, err error) {
 	slices.Sort(snapshots)
 	snapshots = slices.Compact(snapshots)
 	return v.publish(ctx, oplog.KindForget, func() (any, error) {
 		var body oplog.ForgetBody
+		relied := v.reliedOn()
 		for _, n := range snapshots {
 			s := v.state.Snapshots[n]
 			if s == nil {
 				return nil, fmt.Errorf("%w: %d", ErrNoSnapshot, n)
+			}
+			if relied[n] {
+				return nil, fmt.Errorf("%w: %d is the newest of %q", ErrReliedOn, n, v.state.Devices[s.Device].Name)
 			}
 			if s.Forgotten == 0 && len(body.Snapshots) < oplog.MaxSnapshots {
 				body.Snapshots = append(body.Snapshots, n)

@@ -105,6 +105,10 @@ func (v *Vault) loadIndex(ctx context.Context, unlisted bool) (*packIndex, error
 	if v.index != nil {
 		return v.index, nil
 	}
+	if v.WriteOnly() {
+		v.index = v.writerIndex()
+		return v.index, nil
+	}
 	x := newPackIndex()
 	if unlisted {
 		// A writer must not rely on packs that the storage has lost.
@@ -152,10 +156,7 @@ func (v *Vault) loadIndexPack(ctx context.Context, x *packIndex, name pack.Name)
 	if err != nil {
 		return err
 	}
-	namer, err := chunk.NewNamer(v.keys, keys.DomainFiles, keys.KindIndex)
-	if err != nil {
-		return err
-	}
+	namers := chunk.NewNamers(v.keys)
 	z, err := pack.NewCompressor(pack.LevelFastest)
 	if err != nil {
 		return err
@@ -176,7 +177,11 @@ func (v *Vault) loadIndexPack(ctx context.Context, x *packIndex, name pack.Name)
 		for _, c := range f.Chunks {
 			page := raw[:c.Length]
 			raw = raw[c.Length:]
-			if namer.Name(page).Short() != c.ID {
+			id, err := namers.Name(f.Domain, f.Kind, page)
+			if err != nil {
+				return err
+			}
+			if id.Short() != c.ID {
 				return fmt.Errorf("%w: an index page has another identifier", pack.ErrFormat)
 			}
 			p, err := index.ParsePage(page)

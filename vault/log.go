@@ -71,6 +71,10 @@ func (v *Vault) apply(ctx context.Context, seq uint64, object []byte) error {
 
 // take verifies an entry and takes it into account.
 func (v *Vault) take(ctx context.Context, seq uint64, object []byte) error {
+	if v.WriteOnly() {
+		v.state.Skip(object)
+		return nil
+	}
 	opened, err := oplog.Open(v.keys, seq, object)
 	if err != nil {
 		return err
@@ -142,6 +146,14 @@ func (v *Vault) publishAt(ctx context.Context, kind oplog.Kind, now func() int64
 	for {
 		if err := v.Refresh(ctx); err != nil {
 			return 0, err
+		}
+		if v.WriteOnly() {
+			if kind != oplog.KindSnapshot && kind != oplog.KindRun {
+				return 0, ErrWriteOnly
+			}
+			if err := v.refreshGrant(ctx); err != nil {
+				return 0, err
+			}
 		}
 		body, err := make()
 		if err != nil || body == nil {

@@ -85,12 +85,28 @@ func (v *Vault) plan(ctx context.Context, wait time.Duration) (*prunePlan, error
 	}
 	for name := range sizes {
 		_, swept := v.state.Swept[name]
-		if !swept && !p.needed(name) {
+		if !swept && !p.needed(name) && !v.running(x, name) {
 			p.unneeded = append(p.unneeded, name)
 		}
 	}
 	slices.SortFunc(p.unneeded, func(a, b pack.Name) int { return bytes.Compare(a[:], b[:]) })
 	return p, nil
+}
+
+// running reports whether a pack belongs to the newest run that a write-only device
+// has announced.
+func (v *Vault) running(x *packIndex, name pack.Name) bool {
+	number, known := x.byName[name]
+	if !known || len(v.state.Runs) == 0 {
+		return false
+	}
+	session := oplog.HashOf(x.sealed[x.packs[number-1].session][:])
+	for _, run := range v.state.Runs {
+		if run == session {
+			return true
+		}
+	}
+	return false
 }
 
 // protected returns the snapshots whose data stays: those that are live, and those
@@ -133,6 +149,9 @@ func (p *prunePlan) unlisted() bool {
 // everything that was taken into account, so that a snapshot is either among that,
 // or is published behind the sweep by a writer who has seen it.
 func (v *Vault) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error) {
+	if v.WriteOnly() {
+		return nil, ErrWriteOnly
+	}
 	if err := v.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -410,7 +429,7 @@ func (v *Vault) copyLive(ctx context.Context, p *prunePlan, number uint32, k *Wo
 			if !seen || place != (index.Place{Pack: number, Frame: uint16(f), Chunk: uint16(c)}) {
 				continue
 			}
-			id, err := k.Add(info.Kind, b)
+			id, err := k.add(info.Domain, info.Kind, b)
 			if err != nil {
 				return err
 			}

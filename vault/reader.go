@@ -49,7 +49,7 @@ type packContents struct {
 // readTools are what one goroutine reads with.
 type readTools struct {
 	compressor *pack.Compressor
-	namers     map[keys.Kind]*chunk.Namer
+	namers     *chunk.Namers
 }
 
 // Reader returns a Reader of what the log has now.
@@ -76,13 +76,7 @@ func (r *Reader) take() (*readTools, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &readTools{z, map[keys.Kind]*chunk.Namer{}}
-	for _, kind := range []keys.Kind{keys.KindData, keys.KindTree, keys.KindIndex} {
-		if t.namers[kind], err = chunk.NewNamer(r.v.keys, keys.DomainFiles, kind); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
+	return &readTools{z, chunk.NewNamers(r.v.keys)}, nil
 }
 
 // Chunk returns the chunk of a kind. The error is ErrMissing if no pack has it and
@@ -113,7 +107,11 @@ func (r *Reader) Chunk(ctx context.Context, kind keys.Kind, id pack.ID) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if t.namers[kind].Name(b) != id {
+	named, err := t.namers.Name(f.Domain, kind, b)
+	if err != nil {
+		return nil, err
+	}
+	if named != id {
 		return nil, fmt.Errorf("%w: chunk %x has another content", ErrDamaged, id[:8])
 	}
 	return b, nil
@@ -264,7 +262,8 @@ func (r *Reader) ReadPack(ctx context.Context, number uint32, wanted []Wanted, e
 			if at < len(chunks) {
 				b = raw[start : start+chunks[at].Length]
 			}
-			if t.namers[p.Table[frame].Kind].Name(b) != w.ID {
+			var named pack.ID
+			if named, err = t.namers.Name(p.Table[frame].Domain, p.Table[frame].Kind, b); err == nil && named != w.ID {
 				b, err = nil, fmt.Errorf("%w: chunk %x has another content", ErrDamaged, w.ID[:8])
 			}
 		}

@@ -17,7 +17,7 @@ import (
 // are then in no pack, so that the next backup that meets them stores them again,
 // for all snapshots that need them.
 func (v *Vault) salvage(ctx context.Context, x *packIndex, numbers []uint32) error {
-	var gone oplog.PacksBody
+	gone := oplog.PacksBody{Lost: true}
 	for _, number := range numbers {
 		name, _ := x.record(number)
 		if len(gone.Packs) < oplog.MaxPacks {
@@ -67,6 +67,9 @@ func (v *Vault) salvage(ctx context.Context, x *packIndex, numbers []uint32) err
 	if _, err := v.publish(ctx, oplog.KindSweep, func() (any, error) { return gone, nil }); err != nil {
 		return err
 	}
+	if err := v.grantWriters(ctx); err != nil { // they are to send again what may be lost
+		return err
+	}
 	return v.deleteSwept(ctx, PruneOptions{}, new(PruneResult))
 }
 
@@ -100,10 +103,14 @@ func (v *Vault) copyReadable(ctx context.Context, name pack.Name, k *Worker) err
 		for _, c := range f.Chunks {
 			b := raw[:c.Length]
 			raw = raw[c.Length:]
-			if k.namers[f.Kind].Name(b).Short() != c.ID {
+			id, err := k.namers.Name(f.Domain, f.Kind, b)
+			if err != nil {
+				return err
+			}
+			if id.Short() != c.ID {
 				continue
 			}
-			if _, err := k.Add(f.Kind, b); err != nil {
+			if _, err := k.add(f.Domain, f.Kind, b); err != nil {
 				return err
 			}
 		}

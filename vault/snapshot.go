@@ -4,6 +4,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -34,6 +35,14 @@ func (v *Vault) publishRun(ctx context.Context, w *Writer, k *Worker, body oplog
 		return 0, err
 	}
 	body.Index = roots
+	if v.WriteOnly() {
+		return v.publishOwn(ctx, w, body)
+	}
+	if body.Parent != 0 {
+		if s := v.state.Snapshots[body.Parent-1]; s != nil && v.DomainOf(s) != w.domain {
+			return 0, errors.New("vault: the parent of a snapshot is of a write-only device: its word on what is unchanged does not count")
+		}
+	}
 	seq, err = v.publishAt(ctx, oplog.KindSnapshot, now, func() (any, error) { return body, w.checkSwept() })
 	if err == nil {
 		w.published(roots)
@@ -41,9 +50,25 @@ func (v *Vault) publishRun(ctx context.Context, w *Writer, k *Worker, body oplog
 	return seq, err
 }
 
+// publishOwn publishes a snapshot of a write-only device.
+func (v *Vault) publishOwn(ctx context.Context, w *Writer, body oplog.SnapshotBody) (seq uint64, err error) {
+	used := w.refs.reach(body.Root)
+	if err := v.publishing(&body, used); err != nil {
+		return 0, err
+	}
+	if seq, err = v.publish(ctx, oplog.KindSnapshot, func() (any, error) { return body, nil }); err != nil {
+		return 0, err
+	}
+	w.published(body.Index)
+	return seq, v.published(&body, used)
+}
+
 // Snapshot finds a snapshot by its number, or for "latest" the newest one that is
 // whole, and if there is none the newest partial one.
 func (v *Vault) Snapshot(name string) (*oplog.Snapshot, error) {
+	if v.WriteOnly() {
+		return nil, ErrWriteOnly
+	}
 	if name == "latest" {
 		live := v.state.Live()
 		if len(live) == 0 {

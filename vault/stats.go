@@ -18,6 +18,9 @@ type Stats struct {
 
 // Stats counts what the storage lists and the index knows.
 func (v *Vault) Stats(ctx context.Context) (*Stats, error) {
+	if v.WriteOnly() {
+		return nil, ErrWriteOnly
+	}
 	x, err := v.loadIndex(ctx, false)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,10 +72,12 @@ type Vault struct {
 	unlock hpke.PrivateKey // opens keys objects: the device's or the recovery key's
 	device *keys.Device    // nil in a vault that was opened with the recovery key
 	writer *WriterState    // of a write-only device; nil for others
-	now    func() time.Time
-	pin    Pin
-	state  *oplog.State
-	reader *Reader
+	// saveWriter keeps the state of a write-only device.
+	saveWriter func(*WriterState) error
+	now        func() time.Time
+	pin        Pin
+	state      *oplog.State
+	reader     *Reader
 
 	index    *packIndex // nil until it is needed
 	sessions sessionCache
@@ -108,7 +111,7 @@ func Create(ctx context.Context, p CreateParams) (*Vault, error) {
 		return nil, err
 	}
 	v := newVault(p.Params, ring, p.Device.KEM)
-	if err := v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(p.Name), 0, true); err != nil {
+	if err := v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(p.Name), false, true); err != nil {
 		return nil, err
 	}
 	// The configuration comes last: without it there is no vault.
@@ -182,7 +185,9 @@ func readConfig(ctx context.Context, s storage.Storage) (*keys.Config, error) {
 func readKeys(ctx context.Context, s storage.Storage) (*storedKeys, error) {
 	k := new(storedKeys)
 	err := s.List(ctx, "keys/", func(name string, _ int64) error {
-		k.names = append(k.names, name)
+		if !strings.HasPrefix(name, keys.WritePrefix) {
+			k.names = append(k.names, name)
+		}
 		return nil
 	})
 	if err != nil {
@@ -252,7 +257,7 @@ func Join(ctx context.Context, p Params, secret account.RecoverySecret, name str
 	if err != nil {
 		return nil, err
 	}
-	return v, v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(name), 0, false)
+	return v, v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(name), false, false)
 }
 
 func openRecovery(ctx context.Context, p Params, secret account.RecoverySecret) (*Vault, *keys.Recovery, error) {
@@ -318,4 +323,11 @@ func (c *sessionCache) get(epoch uint32, sealed [keys.SealedSize]byte) (*keys.Se
 	}
 	c.known[sealed] = s
 	return s, nil
+}
+
+// put has the cache know a session that this device cannot open.
+func (c *sessionCache) put(s *keys.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[s.Sealed] = s
 }

@@ -3,15 +3,19 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/securecrypt/securecrypt/vault/chunk"
 	"github.com/securecrypt/securecrypt/vault/index"
 	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/pack"
 )
 
@@ -44,6 +48,7 @@ type Writer struct {
 	v       *Vault
 	options WriterOptions
 	session *keys.Session
+	domain  keys.Domain // of the files of this device
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}  // of uploads
@@ -64,6 +69,7 @@ type Writer struct {
 	roots   []pack.Name      // packs of this run that the log is to name
 	relied  map[uint32]bool  // numbers of packs of others that chunks were found in
 	parents []uint64         // snapshots that the run takes unchanged files from
+	refs    *references      // of a write-only device: what its trees lead to
 }
 
 // upload is a pack on its way into the storage.
@@ -82,10 +88,25 @@ func (v *Vault) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{v: v, options: o, session: session, slots: make(chan struct{}, uploads), index: x,
+	w := &Writer{v: v, options: o, session: session, domain: v.keys.Domain(), slots: make(chan struct{}, uploads), index: x,
 		data: new(pack.Builder), trees: new(pack.Builder), uploads: map[*upload]bool{}, relied: map[uint32]bool{}}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	if v.WriteOnly() {
+		return w, w.announce(ctx)
+	}
 	return w, nil
+}
+
+// announce has the log say that a write-only device begins a run. From then on
+// prune leaves its packs alone, which such a device could not see.
+func (w *Writer) announce(ctx context.Context) error {
+	w.refs = &references{of: map[chunkKey][]chunkKey{}}
+	w.v.sessions.put(w.session)
+	if w.options.DryRun {
+		return nil
+	}
+	_, err := w.v.publish(ctx, oplog.KindRun, func() (any, error) { return oplog.RunBody{Session: oplog.HashOf(w.session.Sealed[:])}, nil })
+	return err
 }
 
 // Close ends a run and waits for writes that are under way. What was not finished
@@ -107,8 +128,14 @@ type Worker struct {
 	w          *Writer
 	mu         sync.Mutex // guards the rest in Add and Flush: Finish flushes all workers
 	compressor *pack.Compressor
-	namers     map[keys.Kind]*chunk.Namer
-	frames     map[keys.Kind]*openFrame
+	namers     *chunk.Namers
+	frames     map[frameKind]*openFrame
+}
+
+// frameKind is what the chunks of a frame have in common.
+type frameKind struct {
+	domain keys.Domain
+	kind   keys.Kind
 }
 
 type openFrame struct {
@@ -122,13 +149,7 @@ func (w *Writer) Worker() (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Worker{w: w, compressor: z, namers: map[keys.Kind]*chunk.Namer{}, frames: map[keys.Kind]*openFrame{}}
-	for _, kind := range []keys.Kind{keys.KindData, keys.KindTree, keys.KindIndex} {
-		if k.namers[kind], err = chunk.NewNamer(w.v.keys, keys.DomainFiles, kind); err != nil {
-			return nil, err
-		}
-		k.frames[kind] = &openFrame{info: pack.FrameInfo{Kind: kind, Domain: keys.DomainFiles}, raw: make([]byte, 0, pack.MaxFrame)}
-	}
+	k := &Worker{w: w, compressor: z, namers: chunk.NewNamers(w.v.keys), frames: map[frameKind]*openFrame{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.workers = append(w.workers, k)
@@ -138,19 +159,35 @@ func (w *Writer) Worker() (*Worker, error) {
 // Add adds a chunk of 1 to pack.MaxFrame bytes, which it copies if it is new, and
 // returns its identifier.
 func (k *Worker) Add(kind keys.Kind, b []byte) (pack.ID, error) {
+	return k.add(k.w.domain, kind, b)
+}
+
+// add is Add for a chunk of any domain, as rewriting needs it.
+func (k *Worker) add(domain keys.Domain, kind keys.Kind, b []byte) (pack.ID, error) {
 	if len(b) == 0 || len(b) > pack.MaxFrame {
 		return pack.ID{}, fmt.Errorf("vault: a chunk of %d bytes", len(b))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	id := k.namers[kind].Name(b)
+	id, err := k.namers.Name(domain, kind, b)
+	if err != nil {
+		return pack.ID{}, err
+	}
+	if k.w.refs != nil && kind == keys.KindTree {
+		k.w.refs.note(id, b)
+	}
 	if !k.w.claim(id.Short()) {
 		return id, nil
 	}
 	k.w.NewBytes.Add(uint64(len(b)))
-	f := k.frames[kind]
+	of := frameKind{domain, kind}
+	f := k.frames[of]
+	if f == nil {
+		f = &openFrame{info: pack.FrameInfo{Kind: kind, Domain: domain}, raw: make([]byte, 0, pack.MaxFrame)}
+		k.frames[of] = f
+	}
 	if len(f.raw)+len(b) > pack.MaxFrame || len(f.info.Chunks) == pack.MaxChunks {
-		if err := k.flush(kind); err != nil {
+		if err := k.flush(of); err != nil {
 			return id, err
 		}
 	}
@@ -196,16 +233,17 @@ func (w *Writer) Has(id pack.ID) bool {
 func (k *Worker) Flush() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, kind := range []keys.Kind{keys.KindData, keys.KindTree, keys.KindIndex} {
-		if err := k.flush(kind); err != nil {
+	order := func(a, b frameKind) int { return cmp.Or(cmp.Compare(a.domain, b.domain), cmp.Compare(a.kind, b.kind)) }
+	for _, of := range slices.SortedFunc(maps.Keys(k.frames), order) {
+		if err := k.flush(of); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *Worker) flush(kind keys.Kind) error {
-	f := k.frames[kind]
+func (k *Worker) flush(of frameKind) error {
+	f := k.frames[of]
 	if len(f.raw) == 0 {
 		return nil
 	}
@@ -330,7 +368,11 @@ func (k *Worker) verifyChunks(p *pack.Pack) error {
 			return err
 		}
 		for _, c := range f.Chunks {
-			if k.namers[f.Kind].Name(raw[:c.Length]).Short() != c.ID {
+			id, err := k.namers.Name(f.Domain, f.Kind, raw[:c.Length])
+			if err != nil {
+				return err
+			}
+			if id.Short() != c.ID {
 				return pack.ErrDamaged
 			}
 			raw = raw[c.Length:]
@@ -366,5 +408,5 @@ func (w *Writer) checkSwept() error {
 
 // Cutter returns a Cutter of the vault's chunks.
 func (w *Writer) Cutter() (*chunk.Cutter, error) {
-	return chunk.NewCutter(w.v.keys, keys.DomainFiles)
+	return chunk.NewCutter(w.v.keys, w.domain)
 }

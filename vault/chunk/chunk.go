@@ -94,6 +94,33 @@ func NewNamerKey(key []byte) (*Namer, error) {
 	return &Namer{h}, nil
 }
 
+// Namers are the Namers of all domains and kinds. They belong to one goroutine.
+type Namers struct {
+	keys  *keys.Keyring
+	known map[namerKey]*Namer
+}
+
+type namerKey struct {
+	domain keys.Domain
+	kind   keys.Kind
+}
+
+// NewNamers returns Namers.
+func NewNamers(k *keys.Keyring) *Namers { return &Namers{k, map[namerKey]*Namer{}} }
+
+// Name returns the identifier of a chunk of a domain and kind.
+func (n *Namers) Name(d keys.Domain, kind keys.Kind, b []byte) (pack.ID, error) {
+	x := n.known[namerKey{d, kind}]
+	if x == nil {
+		var err error
+		if x, err = NewNamer(n.keys, d, kind); err != nil {
+			return pack.ID{}, err
+		}
+		n.known[namerKey{d, kind}] = x
+	}
+	return x.Name(b), nil
+}
+
 // Name returns the identifier of a chunk.
 func (n *Namer) Name(b []byte) (id pack.ID) {
 	n.h.Reset()

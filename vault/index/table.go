@@ -63,15 +63,18 @@ func (t *Table) Get(id pack.ShortID) (Place, bool) {
 }
 
 // Set sets the place of a chunk, whose pack's number is not 0.
-func (t *Table) Set(id pack.ShortID, p Place) {
+func (t *Table) Set(id pack.ShortID, p Place) { t.SetKey(key(id), p) }
+
+// SetKey is Set with the first bytes of an identifier.
+func (t *Table) SetKey(k [12]byte, p Place) {
 	if t.count >= len(t.slots)*5/6 {
 		t.grow()
 	}
-	s := t.find(key(id))
+	s := t.find(k)
 	if s.pack == 0 {
 		t.count++
 	}
-	*s = slot{key(id), p.Pack, p.Frame, p.Chunk}
+	*s = slot{k, p.Pack, p.Frame, p.Chunk}
 }
 
 // Len returns the number of chunks.

@@ -34,9 +34,12 @@ const (
 // ErrNotGranted reports a write object that has nothing for a device.
 var ErrNotGranted = errors.New("keys: the vault has no keys for this write-only device")
 
+// WritePrefix begins the names of write objects, which lie beside keys objects.
+const WritePrefix = "keys/write."
+
 // WriteObjectName returns the name of a write object.
 func WriteObjectName(epoch, revision uint32) string {
-	return fmt.Sprintf("write/%08x.%08x", epoch, revision)
+	return fmt.Sprintf(WritePrefix+"%08x.%08x", epoch, revision)
 }
 
 // Grant is what a write-only device has: enough to write, and nothing that opens

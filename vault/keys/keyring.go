@@ -24,6 +24,7 @@ const (
 	// FirstOwnDomain is the first domain of write-only devices, which have one
 	// each.
 	FirstOwnDomain Domain = 16
+	LastOwnDomain  Domain = 255
 )
 
 // Kind says what a chunk holds. Each kind has its own key of identifiers.

@@ -78,8 +78,10 @@ type State struct {
 	Refused []uint64
 	// Runs are the newest runs that write-only devices have announced.
 	Runs map[keys.DeviceID]Hash
-	// Lost is the number of the newest sweep of damaged packs.
-	Lost uint64
+	// Lost is the number of the newest sweep of damaged packs, and Writers that of
+	// the newest entry that changes what write-only devices are to be given, both 0
+	// if there is none.
+	Lost, Writers uint64
 	// Needs counts the entries that can change which packs are needed, or where
 	// chunks lie: snapshots, undos, sweeps and repacks.
 	Needs   uint64
@@ -147,6 +149,9 @@ func (s *State) Apply(o *Opened) error {
 		s.Refused = append(s.Refused, e.Seq)
 	}
 	s.Next, s.Head = s.Next+1, o.hash
+	if !refused {
+		s.noteWriters(e)
+	}
 	switch e.Kind {
 	case KindSnapshot, KindUndo, KindSweep, KindRepack, KindEpoch, KindRun:
 		s.Needs++
@@ -168,6 +173,21 @@ func (s *State) refuses(o *Opened, d *Device) bool {
 	}
 	return o.epoch != s.keys.Epoch()
 }
+
+// noteWriters sets Writers after an entry was applied.
+func (s *State) noteWriters(e *Entry) {
+	for _, d := range s.Devices {
+		if d.WriteOnly() && (d.Seq == e.Seq || e.Kind == KindEpoch || s.Lost == e.Seq && e.Kind == KindSweep) {
+			s.Writers = e.Seq
+		}
+	}
+}
+
+// BeginAt has a device that cannot read entries begin in the middle of the log.
+func (s *State) BeginAt(next uint64, head Hash) { s.Next, s.Head = next, head }
+
+// Skip goes past an entry that this device cannot read.
+func (s *State) Skip(object []byte) { s.Next, s.Head = s.Next+1, HashOf(object) }
 
 func body[T any](e *Entry) (*T, error) {
 	var b T

@@ -257,12 +257,15 @@ func (a *app) withVault(cmd *vaultCmd, fn func(*vault.Vault, *vaultDevice) error
 		return vaultError(err)
 	}
 	d.store = store
-	v, err := vault.Open(a.ctx, d.params(store))
+	v, err := d.openVault(a.ctx, store)
+	if err == nil && v.WriteOnly() && len(cmd.Backup.Paths) == 0 {
+		err = vault.ErrWriteOnly
+	}
 	if err != nil {
-		return errors.Join(vaultError(err), store.Close())
+		return errors.Join(vaultError(err), d.unlock(), store.Close())
 	}
 	err = vaultError(fn(v, d))
-	return errors.Join(err, d.remember(v), store.Close())
+	return errors.Join(err, d.remember(v), d.unlock(), store.Close())
 }
 
 // vaultError adds what to do to an error of a vault.
@@ -302,6 +305,8 @@ func vaultError(err error) error {
 		{s3.ErrCredentials, exitRefused, ""},
 		{s3.ErrConnection, exitWaiting, ""},
 		{vault.ErrRevoked, exitRefused, "if it shall use the vault again, run securecrypt vault join on it with the recovery key, or securecrypt vault device request"},
+		{vault.ErrWriteOnly, exitRefused, "run the command on a device that can read the vault"},
+		{vault.ErrReliedOn, exitRefused, "make a further backup on that device first, or remove it with securecrypt vault device revoke"},
 		{vault.ErrNoDevice, exitNotFound, "securecrypt vault device list lists them"},
 		{vault.ErrDeviceThere, exitRefused, "run securecrypt vault device join on it, or securecrypt vault device request for new keys"},
 		{vault.ErrRevokesItself, exitRefused, ""},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/securecrypt/securecrypt/client/keyring"
@@ -36,6 +37,8 @@ type vaultDevice struct {
 	key      keyring.StoreKey
 	device   *keys.Device
 	pin      vault.Pin
+	writer   *vault.WriterState // of a write-only device
+	lock     *flock.Flock       // held by a write-only device while it works; nil for others
 	store    vaultStorage
 }
 
@@ -104,6 +107,11 @@ func (d *vaultDevice) register(v *vault.Vault) error {
 
 // remember keeps what this device has seen of the vault.
 func (d *vaultDevice) remember(v *vault.Vault) error {
+	if v.WriteOnly() {
+		if err := d.saveWriter(v.WriterState()); err != nil {
+			return err
+		}
+	}
 	p := v.Pin()
 	if p == d.pin {
 		return nil

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
@@ -141,8 +144,9 @@ func (a *app) findVaultDevice(location, file string) (*vaultDevice, error) {
 }
 
 type vaultDeviceAddCmd struct {
-	Key    string `arg:"" help:"The line that securecrypt vault device request printed on the new device, or - to read it from standard input."`
-	DryRun bool   `help:"Say which device would be added." short:"n"`
+	Key       string `arg:"" help:"The line that securecrypt vault device request printed on the new device, or - to read it from standard input."`
+	WriteOnly bool   `help:"The device can back up, and neither list, restore nor delete."`
+	DryRun    bool   `help:"Say which device would be added." short:"n"`
 }
 
 // Run adds a device.
@@ -171,12 +175,16 @@ func (cmd *vaultDeviceAddCmd) Run(a *app, all *commands) error {
 		if atomic != nil {
 			return coded{fmt.Errorf("this storage cannot keep the changes of two devices apart: keep the vault on one device, or copy it to another storage (%w)", atomic), exitRefused}
 		}
-		code, err := v.AddDevice(a.ctx, public)
+		add := v.AddDevice
+		if cmd.WriteOnly {
+			add = v.AddWriter
+		}
+		code, err := add(a.ctx, public)
 		if err != nil {
 			return err
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "device_added", "id": public.ID().String(), "name": public.Name, "code": code})
+			a.printJSON(map[string]any{"type": "device_added", "id": public.ID().String(), "name": public.Name, "code": code, "write_only": cmd.WriteOnly})
 			return nil
 		}
 		_, _ = fmt.Fprintln(a.stdout, code)
@@ -215,6 +223,9 @@ func (cmd *vaultDeviceJoinCmd) Run(a *app, all *commands) error {
 
 func (cmd *vaultDeviceJoinCmd) join(a *app, d *vaultDevice, store storage.Storage) error {
 	v, err := vault.OpenAdded(a.ctx, d.params(store), cmd.Code)
+	if errors.Is(err, keys.ErrKey) {
+		v, err = vault.JoinWriter(a.ctx, d.writerParams(store), cmd.Code)
+	}
 	switch {
 	case errors.Is(err, vault.ErrOtherVault):
 		return coded{errors.New("the code belongs to another vault: check the code and the place; if both are right, somebody has put another vault there, and nothing may be backed up into it"), exitRefused}
@@ -230,11 +241,77 @@ func (cmd *vaultDeviceJoinCmd) join(a *app, d *vaultDevice, store storage.Storag
 		return err
 	}
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location})
+		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location, "write_only": v.WriteOnly()})
+		return nil
+	}
+	if v.WriteOnly() {
+		a.say("this device can back up into the vault in %s now, and nothing else: restore on a device that can read it. One backup at a time", termtext.Line(d.location))
 		return nil
 	}
 	a.say("this device can use the vault in %s now", termtext.Line(d.location))
 	return nil
+}
+
+// fileVaultWriter has the state of a write-only device, sealed by the store key.
+const fileVaultWriter = "writer"
+
+// storedWriter is that file.
+type storedWriter struct {
+	Version uint8             `cbor:"1,keyasint"`
+	Trusted [][32]byte        `cbor:"2,keyasint"`
+	Epoch   uint32            `cbor:"3,keyasint"`
+	Lost    uint64            `cbor:"4,keyasint"`
+	Known   map[string][]byte `cbor:"5,keyasint,omitempty"`
+	Pending map[string][]byte `cbor:"6,keyasint,omitempty"`
+}
+
+func (d *vaultDevice) saveWriter(s *vault.WriterState) error {
+	return d.write(fileVaultWriter, storedWriter{1, s.Trusted, s.Epoch, s.Lost, s.Known, s.Pending})
+}
+
+// writerParams returns how the vault is opened on a write-only device.
+func (d *vaultDevice) writerParams(s storage.Storage) vault.WriterParams {
+	return vault.WriterParams{Params: d.params(s), State: d.writer, Save: d.saveWriter}
+}
+
+// lockWriter keeps other processes from backing up with the same write-only device:
+// prune leaves the packs of one run alone.
+func (d *vaultDevice) lockWriter() error {
+	lock := flock.New(filepath.Join(d.path, "lock"))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		err = coded{errors.New("another backup of this write-only device is running: wait until it has ended"), exitBusy}
+	}
+	if err != nil {
+		return err
+	}
+	d.lock = lock
+	return nil
+}
+
+// unlock ends what lockWriter began, if it did.
+func (d *vaultDevice) unlock() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Unlock()
+}
+
+// openVault opens the vault as the device that this one is.
+func (d *vaultDevice) openVault(ctx context.Context, s storage.Storage) (*vault.Vault, error) {
+	var w storedWriter
+	err := d.read(fileVaultWriter, &w)
+	if errors.Is(err, os.ErrNotExist) {
+		return vault.Open(ctx, d.params(s))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := d.lockWriter(); err != nil {
+		return nil, err
+	}
+	d.writer = &vault.WriterState{Trusted: w.Trusted, Epoch: w.Epoch, Lost: w.Lost, Known: w.Known, Pending: w.Pending}
+	return vault.OpenWriter(ctx, d.writerParams(s))
 }
 
 type vaultDeviceRevokeCmd struct {
