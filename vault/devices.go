@@ -164,7 +164,10 @@ type RevokeOptions struct {
 // Revoke removes devices: it begins an epoch whose root they do not get. From its
 // entry on, nothing counts that they sign. The secret of deduplication stays.
 func (v *Vault) Revoke(ctx context.Context, devices []keys.DeviceID, o RevokeOptions) (seq uint64, err error) {
-	return v.beginEpoch(ctx, devices, o.Since)
+	if seq, err = v.beginEpoch(ctx, devices, o.Since); err != nil {
+		return 0, err
+	}
+	return seq, v.rescue(ctx)
 }
 
 // Rotate begins the next epoch without revoking a device: what is written from now

@@ -47,6 +47,19 @@ type packRecord struct {
 	root    uint32 // the number of the pack whose index page lists it; 0 for none
 	// unlisted is set for a pack that the log leads to in no way.
 	unlisted bool
+	// doubtful is set for a pack that somebody may be deleting: its chunks can be
+	// read, and count as new for writers.
+	doubtful bool
+}
+
+// writable returns the place of a chunk that a writer may rely on. The caller holds
+// the lock.
+func (x *packIndex) writable(id pack.ShortID) (index.Place, bool) {
+	p, found := x.table.Get(id)
+	if found && p.Pack != pendingPack && x.packs[p.Pack-1].doubtful {
+		return p, false
+	}
+	return p, found
 }
 
 func newPackIndex() *packIndex {
@@ -120,6 +133,11 @@ func (v *Vault) loadIndex(ctx context.Context, unlisted bool) (*packIndex, error
 	}
 	x, err := v.readIndex(ctx, x, unlisted)
 	if err == nil {
+		for name := range v.state.Doubtful {
+			if number, known := x.byName[name]; known {
+				x.packs[number-1].doubtful = true
+			}
+		}
 		v.index, v.reader = x, nil
 	}
 	return x, err

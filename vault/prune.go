@@ -316,6 +316,8 @@ func (v *Vault) repack(ctx context.Context, p *prunePlan, o PruneOptions, r *Pru
 		}
 		total, needed := p.bytes(number, info.Table)
 		switch {
+		case v.state.Doubtful[info.Name]:
+			chosen[number] = true
 		case (total-needed)*100 > total*repackDead:
 			chosen[number] = true
 		case int(info.Class) < len(pack.Classes)-1:

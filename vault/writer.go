@@ -201,7 +201,7 @@ func (w *Writer) claim(id pack.ShortID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.index.mu.Lock()
-	p, found := w.index.table.Get(id)
+	p, found := w.index.writable(id)
 	if !found {
 		w.index.table.Set(id, index.Place{Pack: pendingPack})
 	}
@@ -221,7 +221,7 @@ func (w *Writer) Has(id pack.ID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.index.mu.Lock()
-	p, found := w.index.table.Get(id.Short())
+	p, found := w.index.writable(id.Short())
 	w.index.mu.Unlock()
 	if found && p.Pack != pendingPack {
 		w.relied[p.Pack] = true

@@ -316,6 +316,7 @@ func (d *vaultDevice) openVault(ctx context.Context, s storage.Storage) (*vault.
 
 type vaultDeviceRevokeCmd struct {
 	Devices []string `arg:"" help:"Beginnings of the identifiers that securecrypt vault device list prints."`
+	Since   uint64   `help:"For stolen devices: take back what they did from this number on. Their snapshots from it on are forgotten, which undo takes back; what they had forgotten or deleted is there again, if the storage still has it." placeholder:"N"`
 	DryRun  bool     `help:"Show which devices would be removed." short:"n"`
 }
 
@@ -337,7 +338,7 @@ func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
 			a.say("%d devices would be removed", len(ids))
 			return nil
 		}
-		seq, err := v.Revoke(a.ctx, ids, vault.RevokeOptions{})
+		seq, err := v.Revoke(a.ctx, ids, vault.RevokeOptions{Since: cmd.Since})
 		if err != nil {
 			return err
 		}
@@ -345,6 +346,10 @@ func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
 			if d.Revoked == seq+1 {
 				a.printDevice(v, d)
 			}
+		}
+		if cmd.Since != 0 {
+			a.say("what they did from %d on is taken back; their %d snapshots since are forgotten, and securecrypt vault undo %d brings them back. If they deleted data, and the storage keeps old versions, bring those back there; "+
+				"then run securecrypt vault check", cmd.Since, v.ForgottenBy(seq), seq)
 		}
 		a.say("what is written to the vault from now on is closed to these devices, and what they write does not count. " +
 			"They can still read what was there before: securecrypt vault key rotate --everything seals it again. If they had the login of the storage, change that")

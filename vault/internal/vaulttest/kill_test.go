@@ -71,6 +71,13 @@ func (w *world) history() {
 func (w *world) intact(s storage.Storage, what string) *vault.Vault {
 	w.t.Helper()
 	v := w.person.Open(w.t, s)
+	w.intactIn(v, what)
+	return v
+}
+
+// intactIn is intact for a vault that is open.
+func (w *world) intactIn(v *vault.Vault, what string) {
+	w.t.Helper()
 	for _, seq := range slices.Sorted(maps.Keys(w.digests)) {
 		if v.State().Snapshots[seq] == nil {
 			w.t.Fatalf("%s: snapshot %d is gone", what, seq)
@@ -90,7 +97,6 @@ func (w *world) intact(s storage.Storage, what string) *vault.Vault {
 	if err != nil || r.Lost() {
 		w.t.Fatalf("%s: check: %v, %+v", what, err, r.Problems)
 	}
-	return v
 }
 
 // killEverywhere runs an operation on copies of the world's storage and kills it
