@@ -135,6 +135,18 @@ func parseHead(b []byte) (Head, bool) {
 	return h, true
 }
 
+// EpochEnd is how many bytes of a pack tell its epoch.
+const EpochEnd = 12
+
+// EpochOf returns the epoch of a pack from its first bytes, which are not
+// authenticated, and false if they are damaged.
+func EpochOf(b []byte) (uint32, bool) {
+	if len(b) < EpochEnd || [8]byte(b) != packMagic {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b[8:]), true
+}
+
 // additional returns the associated data of a segment.
 func additional(id keys.VaultID, c Class, segment int, head []byte) []byte {
 	b := append(make([]byte, 0, len(id)+8+len(head)), id[:]...)

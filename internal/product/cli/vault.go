@@ -51,6 +51,7 @@ type vaultCmd struct {
 	Prune     vaultPruneCmd     `cmd:"" help:"Delete data that no snapshot needs."`
 	Stats     vaultStatsCmd     `cmd:"" help:"Print sizes and counts."`
 	Device    vaultDeviceCmd    `cmd:"" help:"List, add and remove the devices that use the vault."`
+	Key       vaultKeyCmd       `cmd:"" help:"Change the key of the vault."`
 }
 
 // days is a duration that may also be given in days and weeks: 36h, 14d, 2w.

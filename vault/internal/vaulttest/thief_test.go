@@ -137,7 +137,7 @@ func TestThiefsDevice(t *testing.T) {
 	would := kept(t, owner, policy)
 	thief, accomplice := x.steal(count)
 	honest := vaulttest.Backup(t, friend, x.dir) // while nobody has noticed
-	sent := int64(0) // by two attempts: the first finds that its parent is gone
+	sent := int64(0)                             // by two attempts: the first finds that its parent is gone
 	for _, name := range x.store.Names("packs/") {
 		size, err := x.store.Size(t.Context(), name)
 		vaulttest.Must(t, err)
