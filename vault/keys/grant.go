@@ -63,6 +63,12 @@ type Grant struct {
 	Lost uint64 `cbor:"10,keyasint"`
 }
 
+// String does not show the secrets.
+func (Grant) String() string { return "grant:redacted" }
+
+// GoString does not show the secrets.
+func (Grant) GoString() string { return "grant:redacted" }
+
 type signedGrant struct {
 	_         struct{} `cbor:",toarray"`
 	Grant     []byte

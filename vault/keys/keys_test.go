@@ -141,9 +141,9 @@ func TestKeysDiffer(t *testing.T) {
 
 func TestSecretsAreNotPrinted(t *testing.T) {
 	_, _, _, d, k, _ := newVault(t)
-	for _, v := range []any{d, k} {
+	for _, v := range []any{d, k, Grant{}, &Grant{}} {
 		for _, format := range []string{"%v", "%s", "%#v"} {
-			if got := fmt.Sprintf(format, v); got != "device:redacted" && got != "keyring:redacted" {
+			if got := fmt.Sprintf(format, v); got != "device:redacted" && got != "keyring:redacted" && got != "grant:redacted" {
 				t.Errorf("%s prints %s", format, got)
 			}
 		}

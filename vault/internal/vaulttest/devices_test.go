@@ -216,9 +216,9 @@ func TestEpochsBeginOneByOne(t *testing.T) {
 // TestFirstVersionsDevicesAreNotLockedOut revokes in a vault whose devices have
 // never told their keys for the next epoch.
 func TestFirstVersionsDevicesAreNotLockedOut(t *testing.T) {
-	_, m := goldenVault(t)
+	_, m := goldenVault(t, "1")
 	p := vaulttest.NewPerson(t)
-	v, err := vault.Join(t.Context(), p.Params(m), goldenKey(t), "new")
+	v, err := vault.Join(t.Context(), p.Params(m), goldenKey(t, "1"), "new")
 	vaulttest.Must(t, err)
 	var old []keys.DeviceID
 	for id := range v.State().Devices {
@@ -240,24 +240,34 @@ func TestFirstVersionsDevicesAreNotLockedOut(t *testing.T) {
 	}
 }
 
-// TestDeviceTellsItsKey has a device that a first version added, without its key
-// for the next epoch: it tells that when it writes, and is then not locked out.
-func TestDeviceTellsItsKey(t *testing.T) {
-	w := newWorld(t)
-	w.history()
-	thief, _ := w.addDevice("stolen")
+// addSilentDevice adds a device as a first version did, without its key for the next
+// epoch.
+func (w *world) addSilentDevice() *vaulttest.Person {
+	t := w.t
+	t.Helper()
 	old, v := vaulttest.NewPerson(t), w.person.Open(t, w.store)
-	b, err := storage.ReadAll(t.Context(), w.store, w.store.Names("keys/")[1], keys.MaxObject)
+	names := w.store.Names("keys/0")
+	b, err := storage.ReadAll(t.Context(), w.store, names[len(names)-1], keys.MaxObject)
 	vaulttest.Must(t, err)
 	object, err := keys.ParseObject(b)
 	vaulttest.Must(t, err)
-	next, err := v.Keys().AddDevice([]*keys.Object{object}, 2, old.Device.KEM.PublicKey())
+	next, err := v.Keys().AddDevice([]*keys.Object{object}, object.Revision+1, old.Device.KEM.PublicKey())
 	vaulttest.Must(t, err)
-	vaulttest.Must(t, w.store.Create(t.Context(), keys.ObjectName(1, 2), next.Encode()))
+	vaulttest.Must(t, w.store.Create(t.Context(), keys.ObjectName(next.Epoch, next.Revision), next.Encode()))
 	e := v.State().NextEntry(w.person.Device.ID(), oplog.KindDevice, 1)
 	entry, err := oplog.Seal(v.Keys(), w.person.Device.Signature, e, oplog.DeviceBody{Key: old.Device.Public("").Signature, Name: "old"})
 	vaulttest.Must(t, err)
 	vaulttest.Must(t, w.store.Create(t.Context(), oplog.ObjectName(e.Seq), entry))
+	return old
+}
+
+// TestDeviceTellsItsKey has a device of a first version tell its key when it writes:
+// then it is not locked out.
+func TestDeviceTellsItsKey(t *testing.T) {
+	w := newWorld(t)
+	w.history()
+	thief, _ := w.addDevice("stolen")
+	old := w.addSilentDevice()
 	if _, err := w.person.Open(t, w.store).Revoke(t.Context(), []keys.DeviceID{thief.Device.ID()}, vault.RevokeOptions{}); !errors.Is(err, vault.ErrKeyUnknown) {
 		t.Fatalf("a device would be locked out: %v", err)
 	}

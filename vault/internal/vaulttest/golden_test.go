@@ -23,21 +23,25 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
 )
 
-var goldenDir = filepath.Join("..", "..", "testdata", "golden", "1")
+// goldenVaults are the golden vaults: the first has one epoch, the second several
+// devices and epochs.
+var goldenVaults = []string{"1", "2"}
 
-// goldenKey returns the recovery key of the golden vault.
-func goldenKey(t *testing.T) account.RecoverySecret {
-	b, err := os.ReadFile(filepath.Join(goldenDir, "recovery-key.txt"))
+func goldenDir(number string) string { return filepath.Join("..", "..", "testdata", "golden", number) }
+
+// goldenKey returns the recovery key of a golden vault.
+func goldenKey(t *testing.T, number string) account.RecoverySecret {
+	b, err := os.ReadFile(filepath.Join(goldenDir(number), "recovery-key.txt"))
 	vaulttest.Must(t, err)
 	secret, err := account.ParseRecoverySecret(string(b))
 	vaulttest.Must(t, err)
 	return secret
 }
 
-// goldenVault opens the golden vault with its recovery key, from a copy in memory.
-func goldenVault(t *testing.T) (*vault.Vault, *storagetest.Memory) {
+// goldenVault opens a golden vault with its recovery key, from a copy in memory.
+func goldenVault(t *testing.T, number string) (*vault.Vault, *storagetest.Memory) {
 	m := storagetest.NewMemory()
-	root := filepath.Join(goldenDir, "vault")
+	root := filepath.Join(goldenDir(number), "vault")
 	vaulttest.Must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -52,16 +56,22 @@ func goldenVault(t *testing.T) (*vault.Vault, *storagetest.Memory) {
 		}
 		return m.Create(t.Context(), filepath.ToSlash(name), b)
 	}))
-	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: m, Now: vaulttest.Now}, goldenKey(t))
+	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: m, Now: vaulttest.Now}, goldenKey(t, number))
 	vaulttest.Must(t, err)
 	return v, m
 }
 
-// TestGoldenVault holds a vault that was made when the format was settled against
-// what was in it.
+// TestGoldenVault holds vaults that were made when the format was settled against
+// what was in them.
 func TestGoldenVault(t *testing.T) {
-	v, _ := goldenVault(t)
-	b, err := os.ReadFile(filepath.Join(goldenDir, "snapshots.txt"))
+	for _, number := range goldenVaults {
+		t.Run(number, func(t *testing.T) { testGoldenVault(t, number) })
+	}
+}
+
+func testGoldenVault(t *testing.T, number string) {
+	v, _ := goldenVault(t, number)
+	b, err := os.ReadFile(filepath.Join(goldenDir(number), "snapshots.txt"))
 	vaulttest.Must(t, err)
 	var got []string
 	for _, seq := range vaulttest.Live(v) {
@@ -75,9 +85,15 @@ func TestGoldenVault(t *testing.T) {
 	}
 }
 
-// TestGoldenVaultIsRepaired damages a segment of each pack of the golden vault.
+// TestGoldenVaultIsRepaired damages a segment of each pack of the golden vaults.
 func TestGoldenVaultIsRepaired(t *testing.T) {
-	_, m := goldenVault(t)
+	for _, number := range goldenVaults {
+		t.Run(number, func(t *testing.T) { testGoldenRepair(t, number) })
+	}
+}
+
+func testGoldenRepair(t *testing.T, number string) {
+	_, m := goldenVault(t, number)
 	whole := m.Clone()
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, name := range m.Names("packs/") {
@@ -86,7 +102,7 @@ func TestGoldenVaultIsRepaired(t *testing.T) {
 			return b
 		})
 	}
-	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: m, Now: vaulttest.Now}, goldenKey(t))
+	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: m, Now: vaulttest.Now}, goldenKey(t, number))
 	vaulttest.Must(t, err)
 	r, err := v.Check(t.Context(), vault.CheckOptions{Repair: true})
 	if err != nil || r.Bad() || len(r.Problems) == 0 {
@@ -103,9 +119,31 @@ func TestGoldenVaultIsRepaired(t *testing.T) {
 	}
 }
 
-// TestGoldenVaultHasEveryKindOfEntry keeps the golden vault worth its name.
+// TestGoldenVaultHasEveryKindOfEntry keeps the golden vaults worth their name.
 func TestGoldenVaultHasEveryKindOfEntry(t *testing.T) {
-	v, m := goldenVault(t)
+	v, m := goldenVault(t, "1")
+	seen := kindsOf(t, v, m)
+	for kind := oplog.KindDevice; kind <= oplog.KindRepack; kind++ {
+		if !seen[kind] {
+			t.Errorf("no entry of kind %d", kind)
+		}
+	}
+	v, m = goldenVault(t, "2")
+	seen = kindsOf(t, v, m)
+	if !seen[oplog.KindEpoch] || !seen[oplog.KindRun] || v.State().Lost == 0 || v.Keys().Epoch() != 4 || len(epochs(t, m)) < 4 {
+		t.Errorf("kinds %v, epoch %d, %v packs by epoch", seen, v.Keys().Epoch(), epochs(t, m))
+	}
+	kinds := map[string]bool{}
+	for _, d := range v.State().Devices {
+		kinds[fmt.Sprintf("write-only: %v, revoked: %v", d.WriteOnly(), d.Revoked != 0)] = true
+	}
+	if len(kinds) != 3 {
+		t.Errorf("the devices are %v", kinds)
+	}
+}
+
+func kindsOf(t *testing.T, v *vault.Vault, m storage.Storage) map[oplog.Kind]bool {
+	t.Helper()
 	seen := map[oplog.Kind]bool{}
 	for seq := range v.State().Next {
 		b, err := storage.ReadAll(t.Context(), m, oplog.ObjectName(seq), oplog.LargeObject)
@@ -114,11 +152,7 @@ func TestGoldenVaultHasEveryKindOfEntry(t *testing.T) {
 		vaulttest.Must(t, err)
 		seen[o.Entry.Kind] = true
 	}
-	for kind := oplog.KindDevice; kind <= oplog.KindRepack; kind++ {
-		if !seen[kind] {
-			t.Errorf("no entry of kind %d", kind)
-		}
-	}
+	return seen
 }
 
 // schema writes the CDDL of the format's document to a file.
@@ -135,11 +169,21 @@ func schema(t *testing.T) string {
 	return path
 }
 
-// TestSamplesFollowTheSchema holds the entries and pages of the golden vault
+// TestSamplesFollowTheSchema holds the entries and pages of the golden vaults
 // against the document's CDDL.
 func TestSamplesFollowTheSchema(t *testing.T) {
-	v, m := goldenVault(t)
-	samples := vaulttest.Samples(t, v, m)
+	var samples []cddlcheck.Sample
+	for _, number := range goldenVaults {
+		v, m := goldenVault(t, number)
+		samples = append(samples, vaulttest.Samples(t, v, m)...)
+	}
+	w := newWorld(t) // with an entry of kind 8, which devices of new vaults do not write
+	vaulttest.Must(t, os.WriteFile(filepath.Join(w.dir, "file"), []byte("x"), 0o600))
+	last := vaulttest.Backup(t, w.addSilentDevice().Open(t, w.store), w.dir)
+	samples = append(samples, vaulttest.Samples(t, w.person.Open(t, w.store), w.store)...)
+	if last.Seq != 3 { // device, device, key
+		t.Errorf("the snapshot is entry %d", last.Seq)
+	}
 	problems, err := cddlcheck.Check(t.Context(), schema(t), samples)
 	if err != nil && strings.Contains(err.Error(), "not installed") {
 		t.Skip(err)
@@ -164,8 +208,14 @@ func TestSamplesFollowTheSchema(t *testing.T) {
 const pythonVar = "VAULT_PYTHON"
 
 // TestPythonReaderRestoresTheGoldenVault has a program that was written from the
-// document alone restore the vault.
+// document alone restore the vaults.
 func TestPythonReaderRestoresTheGoldenVault(t *testing.T) {
+	for _, number := range goldenVaults {
+		t.Run(number, func(t *testing.T) { testPythonReader(t, number) })
+	}
+}
+
+func testPythonReader(t *testing.T, number string) {
 	python := os.Getenv(pythonVar)
 	if python == "" {
 		python = filepath.Join("..", "..", "..", ".tools", "vault-reader", "bin", "python")
@@ -173,17 +223,17 @@ func TestPythonReaderRestoresTheGoldenVault(t *testing.T) {
 			t.Skipf("Python with the packages of vault/testdata/reader/requirements.txt is not installed: vault/testdata/reader/install does that")
 		}
 	}
-	key, err := os.ReadFile(filepath.Join(goldenDir, "recovery-key.txt"))
+	key, err := os.ReadFile(filepath.Join(goldenDir(number), "recovery-key.txt"))
 	vaulttest.Must(t, err)
 	target := t.TempDir()
 	reader := filepath.Join("..", "..", "testdata", "reader", "read_vault.py")
-	out, err := exec.CommandContext(t.Context(), python, reader, filepath.Join(goldenDir, "vault"), strings.TrimSpace(string(key)), "latest", target).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), python, reader, filepath.Join(goldenDir(number), "vault"), strings.TrimSpace(string(key)), "latest", target).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	store, err := folder.Open(filepath.Join(goldenDir, "vault"))
+	store, err := folder.Open(filepath.Join(goldenDir(number), "vault"))
 	vaulttest.Must(t, err)
-	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: store, Now: vaulttest.Now}, goldenKey(t))
+	v, err := vault.OpenRecovery(t.Context(), vault.Params{Storage: store, Now: vaulttest.Now}, goldenKey(t, number))
 	vaulttest.Must(t, err)
 	live := vaulttest.Live(v)
 	ours := t.TempDir()

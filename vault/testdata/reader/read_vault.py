@@ -12,6 +12,7 @@ import hashlib, hmac, os, struct, sys
 
 import zstandard
 from blake3 import blake3
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -138,49 +139,91 @@ class Vault:
         return b"securecrypt/v1/vault/" + purpose + b"\0" + self.id + self.hash + struct.pack(">I", epoch)
 
     def open_keys(self, recovery):
-        b = self.read("keys/" + max(os.listdir(os.path.join(self.folder, "keys"))))
-        need(b[:8] == b"SCVKEYS1", "no keys")
-        epoch, _, n = struct.unpack(">III", b[8:20])
-        end = 20 + 1168 * n
-        root = recovery.open(self.info(b"root", epoch), b[20:20 + 1168])
-        key = hkdf(root, b[end:end + 32], self.info(b"keys-body", epoch))
-        body = cbor(unframe(b"SCVKEYS1", AESGCM(key).decrypt(bytes(12), b[end + 32:], b[:end])))
-        self.pair = XWing(hkdf(root, b"", self.info(b"pair", epoch)))
-        self.epoch = epoch
-        vouched = b"SecureCrypt vault root v1\0" + self.id + self.hash + struct.pack(">I", epoch) + self.pair.public
-        Ed25519PublicKey.from_public_bytes(self.config[3]).verify(body[2], vouched)
-        ids = lambda kind: hkdf(body[1], self.id, b"securecrypt/v1/vault/id\0" + bytes([1, kind]))
-        self.id_keys = {kind: ids(kind) for kind in (1, 2, 3)}
+        self.known, self.pairs = {}, {}  # roots of all objects by their fingerprints; pairs of the epochs that have begun
+        for name in sorted(os.listdir(os.path.join(self.folder, "keys"))):
+            b = self.read("keys/" + name)
+            if b[:8] != b"SCVKEYS1":
+                continue
+            epoch, _, n = struct.unpack(">III", b[8:20])
+            end = 20 + 1168 * n
+            try:
+                root = recovery.open(self.info(b"root", epoch), b[20:20 + 1168])
+                key = hkdf(root, b[end:end + 32], self.info(b"keys-body", epoch))
+                body = cbor(unframe(b"SCVKEYS1", AESGCM(key).decrypt(bytes(12), b[end + 32:], b[:end])))
+                first = self.vouched(1, (body.get(4, []) + [root])[0])
+                Ed25519PublicKey.from_public_bytes(self.config[3]).verify(body[2], first)
+            except (InvalidTag, InvalidSignature):
+                continue  # somebody without the root made it
+            for number, root in enumerate(body.get(4, []) + [root], 1):
+                self.known[hashlib.sha256(self.vouched(number, root)).digest()] = (number, root)
+            self.dedup = body[1]
+            self.begin(1, hashlib.sha256(first).digest())
+        need(self.pairs, "no keys for this recovery key")
+
+    def vouched(self, epoch, root):
+        pair = XWing(hkdf(root, b"", self.info(b"pair", epoch)))
+        return b"SecureCrypt vault root v1\0" + self.id + self.hash + struct.pack(">I", epoch) + pair.public
+
+    def begin(self, epoch, fingerprint):
+        need(self.known.get(fingerprint, (0, 0))[0] == epoch, "the keys of epoch %d are missing" % epoch)
+        root = self.known[fingerprint][1]
+        self.pairs[epoch], self.epoch = XWing(hkdf(root, b"", self.info(b"pair", epoch))), epoch
+
+    def id_key(self, domain, kind):
+        return hkdf(self.dedup, self.id, b"securecrypt/v1/vault/id\0" + bytes([domain, kind]))
+
+    def open_entry(self, seq, b):
+        for epoch in sorted(self.pairs, reverse=True):
+            try:
+                return epoch, self.pairs[epoch].open(self.info(b"log", epoch) + struct.pack(">Q", seq), b)
+            except InvalidTag:
+                pass
+        need(False, "entry %d does not open" % seq)
 
     def read_log(self):
-        self.snapshots, self.index, forgets, swept = {}, [], {}, set()
-        signers, previous, seq = {bytes(16): self.config[3]}, bytes(32), 0
+        self.snapshots, index, forgets, swept, revoked, by = {}, [], {}, {}, set(), {}
+        signers, writers, previous, seq = {bytes(16): self.config[3]}, set(), bytes(32), 0
         while os.path.exists(os.path.join(self.folder, "log", "%016x" % seq)):
             b = self.read("log/%016x" % seq)
-            plain = self.pair.open(self.info(b"log", self.epoch) + struct.pack(">Q", seq), b)
+            epoch, plain = self.open_entry(seq, b)
             entry, signature = cbor(plain[4:4 + struct.unpack(">I", plain[:4])[0]])
             e = cbor(entry)
             need(e[1] == seq and e[2] == previous, "the log is broken at entry %d" % seq)
             signed = b"SecureCrypt vault log entry v1\0" + self.id + entry
             Ed25519PublicKey.from_public_bytes(signers[e[3]]).verify(signature, signed)
-            kind, body, previous = e[4], e[6], blake3(b).digest()
+            kind, body, previous, signer = e[4], e[6], blake3(b).digest(), e[3]
+            if signer in revoked or (kind not in (2, 10) if signer in writers else epoch != self.epoch):
+                seq += 1
+                continue  # it is refused
+            by[seq] = signer
             if kind == 1:
-                signers[hashlib.sha256(body[1]).digest()[:16]] = body[1]
+                device = hashlib.sha256(body[1]).digest()[:16]
+                signers[device] = body[1]
+                writers |= {device} if 4 in body else set()
             elif kind == 2:
                 self.snapshots[seq] = body
-                self.index += body.get(7, [])
+                index += [(seq, p) for p in body.get(7, [])]
             elif kind == 3:
                 forgets[seq] = body[1]
             elif kind == 4:
                 for n in body[1]:
                     forgets.pop(n, None)
             elif kind == 6:
-                swept |= set(body[1])
+                swept.update({p: seq for p in body[1]})
             elif kind == 7:
-                self.index += body[1]
+                index += [(seq, p) for p in body[1]]
+            elif kind == 9:
+                self.begin(body[2], body[3])
+                revoked |= set(body.get(1, []))
+                if 4 in body:
+                    void = lambda n: n >= body[4] and by[n] in body[1]
+                    forgets = {n: all for n, all in forgets.items() if not void(n)}
+                    forgets[seq] = [n for n in self.snapshots if void(n)]
+                    swept = {p: n for p, n in swept.items() if not void(n)}
+                    index = [x for x in index if void(x[0])] + [x for x in index if not void(x[0])]
             seq += 1
         self.live = sorted(set(self.snapshots) - {n for all in forgets.values() for n in all})
-        self.index, self.swept = [p for p in dict.fromkeys(self.index) if p not in swept], swept
+        self.index, self.swept = [p for p in dict.fromkeys(p for _, p in index) if p not in swept], swept
 
     def pack_stream(self, name):
         data = self.read("packs/" + name.hex())
@@ -189,7 +232,7 @@ class Vault:
         need(head[:8] == b"SCVPACK1", "not a pack")
         epoch, salt, sealed = struct.unpack(">I", head[8:12])[0], head[12:44], head[44:]
         if sealed not in self.sessions:
-            self.sessions[sealed] = self.pair.open(self.info(b"session", epoch), sealed)
+            self.sessions[sealed] = self.pairs[epoch].open(self.info(b"session", epoch), sealed)
         aead = AESGCM(hkdf(self.sessions[sealed], salt, self.info(b"pack", epoch)))
         stream = []
         for i in range(DATA[n]):
@@ -203,11 +246,11 @@ class Vault:
         count, at, offset = struct.unpack(">I", b[:4])[0], 4, 0
         heads = [struct.unpack(">BBBBIII", b[4 + 16 * i:20 + 16 * i]) for i in range(count)]
         at += 16 * count
-        for kind, _, codec, _, stored, size, chunks in heads:
+        for kind, domain, codec, _, stored, size, chunks in heads:
             frame, start = (name, offset, stored, codec, size), 0
             for _ in range(chunks):
                 short, length = b[at:at + 16], struct.unpack(">I", b[at + 16:at + 20])[0]
-                self.places[short] = (frame, start, length)
+                self.places[short] = (frame, start, length, domain)
                 if kind == 3:
                     self.found_pages.append((frame, start, length))
                 at, start = at + 20, start + length
@@ -237,9 +280,9 @@ class Vault:
         return self.frames[frame]
 
     def chunk(self, kind, id):
-        frame, start, length = self.places[id[:16]]
+        frame, start, length, domain = self.places[id[:16]]
         b = self.frame(frame)[start:start + length]
-        need(blake3(b, key=self.id_keys[kind]).digest() == id, "a chunk has another content")
+        need(blake3(b, key=self.id_key(domain, kind)).digest() == id, "a chunk has another content")
         return b
 
     def entries(self, page):
