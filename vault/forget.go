@@ -214,7 +214,13 @@ func (v *Vault) Forget(ctx context.Context, snapshots []uint64, reason string) (
 // snapshots was deleted.
 func (v *Vault) Undo(ctx context.Context, forgets []uint64) error {
 	slices.Sort(forgets)
+	forgets = slices.Compact(forgets)
 	_, err := v.publish(ctx, oplog.KindUndo, func() (any, error) {
+		for _, n := range forgets {
+			if !v.state.CanUndo(n) { // an entry that cannot be would end the log
+				return nil, fmt.Errorf("%w: entry %d has forgotten none", ErrNoSnapshot, n)
+			}
+		}
 		v.index = nil // it may have packs that no index lists, and that readers do not know
 		x, err := v.loadIndex(ctx, false)
 		if err != nil {

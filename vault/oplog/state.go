@@ -421,6 +421,13 @@ func (s *State) sorted(which func(*Snapshot) bool) (out []*Snapshot) {
 // device that did.
 func (s *State) ForgetTime(x *Snapshot) int64 { return s.times[x.Forgotten-1] }
 
+// CanUndo reports whether an entry has forgotten snapshots, so that an undo may name
+// it.
+func (s *State) CanUndo(seq uint64) bool {
+	_, ok := s.times[seq]
+	return ok
+}
+
 // Forgets returns the forget entries that hold, in the order of the log.
 func (s *State) Forgets() []uint64 { return slices.Sorted(maps.Keys(s.forgets)) }
 

@@ -232,3 +232,21 @@ func (f *fullStorage) Create(ctx context.Context, name string, data []byte) erro
 	}
 	return f.Memory.Create(ctx, name, data)
 }
+
+// TestUndoRefusesWhatCannotBe: a number of no forget, or one given twice, must not
+// end the log.
+func TestUndoRefusesWhatCannotBe(t *testing.T) {
+	w := newWorld(t)
+	w.write("file", []byte("x"))
+	first := w.backup()
+	v := w.person.Open(t, w.store)
+	seq, err := v.Forget(t.Context(), []uint64{first}, "")
+	vaulttest.Must(t, err)
+	for _, forgets := range [][]uint64{{seq, seq + 100}, {first}, {0, seq}} {
+		if err := v.Undo(t.Context(), forgets); !errors.Is(err, vault.ErrNoSnapshot) {
+			t.Errorf("undo of %v: %v", forgets, err)
+		}
+	}
+	vaulttest.Must(t, v.Undo(t.Context(), []uint64{seq, seq}))
+	w.intact(w.store, "after all undos")
+}
