@@ -20,6 +20,9 @@ import (
 var (
 	// ErrNoDevice is returned for a device that the vault does not have.
 	ErrNoDevice = errors.New("vault: no such device")
+	// ErrNoEntry is returned for an entry of the log from which on nothing can be
+	// taken back.
+	ErrNoEntry = errors.New("vault: the log has no such entry")
 	// ErrDeviceThere is returned for a device that the vault has or had.
 	ErrDeviceThere = errors.New("vault: this device was added before")
 	// ErrRevokesItself is returned to a device that is to revoke itself.
@@ -63,10 +66,10 @@ func (v *Vault) AddDevice(ctx context.Context, p *keys.PublicDevice) (code strin
 	if err := v.prepare(ctx, oplog.KindDevice); err != nil {
 		return "", err
 	}
-	if v.state.Devices[p.ID()] != nil {
-		return "", ErrDeviceThere
+	if err := v.admit(ctx, v.device.Signature, v.device.ID(), p, false, false); err != nil {
+		return "", err
 	}
-	return v.joinCode(), v.admit(ctx, v.device.Signature, v.device.ID(), p, false, false)
+	return v.joinCode(), v.grantWriters(ctx, v.device.Signature) // they are to trust it
 }
 
 func (v *Vault) joinCode() string {
@@ -88,6 +91,9 @@ func (v *Vault) admit(ctx context.Context, key ed25519.PrivateKey, signer keys.D
 	for {
 		if err := v.Refresh(ctx); err != nil {
 			return err
+		}
+		if v.state.Devices[p.ID()] != nil {
+			return ErrDeviceThere
 		}
 		if epoch := v.keys.Epoch(); !writeOnly && given != epoch {
 			if err := v.giveRoot(ctx, kem); err != nil {
@@ -142,7 +148,7 @@ func (v *Vault) prepare(ctx context.Context, kind oplog.Kind) error {
 		return nil
 	}
 	if d := v.state.Devices[v.device.ID()]; d == nil || d.KEM != nil {
-		return v.grantWriters(ctx)
+		return v.grantWriters(ctx, v.device.Signature)
 	}
 	_, err := v.publish(ctx, oplog.KindKey, func() (any, error) {
 		if v.state.Devices[v.device.ID()].KEM != nil {
@@ -205,12 +211,15 @@ func (v *Vault) beginEpoch(ctx context.Context, devices []keys.DeviceID, since u
 	if err != nil {
 		return 0, err
 	}
-	return seq, v.grantWriters(ctx)
+	return seq, v.grantWriters(ctx, v.device.Signature)
 }
 
 // toRevoke checks that devices can be revoked, and returns them in order, with
 // those that they added from an entry on.
 func (v *Vault) toRevoke(devices []keys.DeviceID, since uint64) ([]keys.DeviceID, error) {
+	if since > v.state.Next || since != 0 && len(devices) == 0 {
+		return nil, fmt.Errorf("%w: %d, and the next is %d", ErrNoEntry, since, v.state.Next)
+	}
 	revoked := slices.Clone(devices)
 	for i := 0; i < len(revoked); i++ {
 		d := v.state.Devices[revoked[i]]

@@ -67,7 +67,7 @@ func (v *Vault) salvage(ctx context.Context, x *packIndex, numbers []uint32) err
 	if _, err := v.publish(ctx, oplog.KindSweep, func() (any, error) { return gone, nil }); err != nil {
 		return err
 	}
-	if err := v.grantWriters(ctx); err != nil { // they are to send again what may be lost
+	if err := v.grantWriters(ctx, v.device.Signature); err != nil { // they are to send again what may be lost
 		return err
 	}
 	return v.deleteSwept(ctx, PruneOptions{}, new(PruneResult))

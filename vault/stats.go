@@ -25,8 +25,13 @@ func (v *Vault) Stats(ctx context.Context) (*Stats, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stats{Snapshots: len(v.state.Live()), Forgotten: len(v.state.Forgotten()), Devices: len(v.state.Devices), Entries: v.state.Next,
+	s := &Stats{Snapshots: len(v.state.Live()), Forgotten: len(v.state.Forgotten()), Entries: v.state.Next,
 		Chunks: uint64(x.table.Len()), Announced: len(v.state.Marks)}
+	for _, d := range v.state.Devices {
+		if d.Revoked == 0 {
+			s.Devices++
+		}
+	}
 	err = v.store.List(ctx, "", func(name string, size int64) error {
 		switch {
 		case len(name) > 6 && name[:6] == "packs/":

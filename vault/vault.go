@@ -257,7 +257,10 @@ func Join(ctx context.Context, p Params, secret account.RecoverySecret, name str
 	if err != nil {
 		return nil, err
 	}
-	return v, v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(name), false, false)
+	if err := v.admit(ctx, recovery.Signature, keys.DeviceID{}, p.Device.Public(name), false, false); err != nil {
+		return nil, err
+	}
+	return v, v.grantWriters(ctx, recovery.Signature)
 }
 
 func openRecovery(ctx context.Context, p Params, secret account.RecoverySecret) (*Vault, *keys.Recovery, error) {

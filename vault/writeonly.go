@@ -64,13 +64,10 @@ func (v *Vault) AddWriter(ctx context.Context, p *keys.PublicDevice) (code strin
 	if err := v.prepare(ctx, oplog.KindDevice); err != nil {
 		return "", err
 	}
-	if v.state.Devices[p.ID()] != nil {
-		return "", ErrDeviceThere
-	}
 	if err := v.admit(ctx, v.device.Signature, v.device.ID(), p, true, false); err != nil {
 		return "", err
 	}
-	return v.joinCode(), v.grantWriters(ctx)
+	return v.joinCode(), v.grantWriters(ctx, v.device.Signature)
 }
 
 // freeDomain returns a domain that no device has or had.
@@ -87,8 +84,9 @@ func (v *Vault) freeDomain() (keys.Domain, error) {
 
 // grantWriters gives write-only devices what they need in the current epoch, if
 // nobody has done so yet. The object's name says up to which entry of the log it
-// is right, so that whoever comes next finishes what was interrupted.
-func (v *Vault) grantWriters(ctx context.Context) error {
+// is right, so that whoever comes next finishes what was interrupted. signer is this
+// device's key or the recovery key.
+func (v *Vault) grantWriters(ctx context.Context, signer ed25519.PrivateKey) error {
 	if v.state.Writers == 0 || v.WriteOnly() || v.device == nil {
 		return nil
 	}
@@ -97,7 +95,7 @@ func (v *Vault) grantWriters(ctx context.Context) error {
 	if _, err := v.store.Size(ctx, name); !errors.Is(err, storage.ErrNotFound) {
 		return err
 	}
-	p := keys.GrantParams{Signer: v.device.Signature, Entries: v.state.Next, Head: v.state.Head, Lost: v.state.Lost}
+	p := keys.GrantParams{Signer: signer, Entries: v.state.Next, Head: v.state.Head, Lost: v.state.Lost}
 	for _, d := range v.sortedDevices() {
 		switch {
 		case d.Revoked != 0:
@@ -107,7 +105,7 @@ func (v *Vault) grantWriters(ctx context.Context) error {
 				return err
 			}
 			p.Receivers = append(p.Receivers, keys.Receiver{Device: d.ID, KEM: kem, Domain: d.Domain})
-		case d.ID != v.device.ID():
+		case !d.Key.Equal(signer.Public()):
 			p.Trusted = append(p.Trusted, d.Key)
 		}
 	}
@@ -351,5 +349,5 @@ func (v *Vault) haveWritersResend(ctx context.Context, r *CheckResult) error {
 	if _, err := v.publish(ctx, oplog.KindSweep, func() (any, error) { return oplog.PacksBody{Packs: []pack.Name{}, Lost: true}, nil }); err != nil {
 		return err
 	}
-	return v.grantWriters(ctx)
+	return v.grantWriters(ctx, v.device.Signature)
 }

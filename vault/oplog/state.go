@@ -177,7 +177,7 @@ func (s *State) refuses(o *Opened, d *Device) bool {
 // noteWriters sets Writers after an entry was applied.
 func (s *State) noteWriters(e *Entry) {
 	for _, d := range s.Devices {
-		if d.WriteOnly() && (d.Seq == e.Seq || e.Kind == KindEpoch || s.Lost == e.Seq && e.Kind == KindSweep) {
+		if d.WriteOnly() && (e.Kind == KindDevice || e.Kind == KindEpoch || s.Lost == e.Seq && e.Kind == KindSweep) {
 			s.Writers = e.Seq
 		}
 	}

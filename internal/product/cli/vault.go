@@ -309,6 +309,7 @@ func vaultError(err error) error {
 		{vault.ErrWriteOnly, exitRefused, "run the command on a device that can read the vault"},
 		{vault.ErrReliedOn, exitRefused, "make a further backup on that device first, or remove it with securecrypt vault device revoke"},
 		{vault.ErrNoDevice, exitNotFound, "securecrypt vault device list lists them"},
+		{vault.ErrNoEntry, exitUsage, "give the number of a snapshot or of a forget, as the commands print them"},
 		{vault.ErrDeviceThere, exitRefused, "run securecrypt vault device join on it, or securecrypt vault device request for new keys"},
 		{vault.ErrRevokesItself, exitRefused, ""},
 		{vault.ErrKeyUnknown, exitRefused, ""},

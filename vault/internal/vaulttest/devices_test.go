@@ -276,3 +276,45 @@ func TestDeviceTellsItsKey(t *testing.T) {
 	vaulttest.Backup(t, old.Open(t, w.store), w.dir)
 	w.intact(w.store, "after the old device's backup")
 }
+
+// TestAddedTwiceAtATime has two devices add the same one, at every write of the
+// first: the log goes on.
+func TestAddedTwiceAtATime(t *testing.T) {
+	base := newWorld(t)
+	base.history()
+	friend, _ := base.addDevice("friend")
+	for at := 1; at <= 3; at++ {
+		w := &world{t: t, dir: base.dir, person: base.person, store: base.store.Clone(), digests: base.digests}
+		public := vaulttest.NewPerson(t).Device.Public("new")
+		f := &storagetest.Faulty{Storage: w.store, Before: func(n int, _ string) {
+			if n == at {
+				_, err := friend.Open(t, w.store).AddDevice(t.Context(), public)
+				vaulttest.Must(t, err)
+			}
+		}}
+		if _, err := w.person.Open(t, f).AddDevice(t.Context(), public); !errors.Is(err, vault.ErrDeviceThere) {
+			t.Errorf("added by another before write %d: %v", at, err)
+		}
+		w.intact(w.store, "added by two")
+	}
+}
+
+// TestRevokeRefusesWhatCannotBe: a wrong number must not end the log.
+func TestRevokeRefusesWhatCannotBe(t *testing.T) {
+	w := newWorld(t)
+	w.history()
+	other, _ := w.addDevice("other")
+	v := w.person.Open(t, w.store)
+	for _, c := range []struct {
+		ids   []keys.DeviceID
+		since uint64
+	}{{[]keys.DeviceID{other.Device.ID()}, v.State().Next + 1}, {nil, 1}} {
+		if _, err := v.Revoke(t.Context(), c.ids, vault.RevokeOptions{Since: c.since}); !errors.Is(err, vault.ErrNoEntry) {
+			t.Errorf("since %d: %v", c.since, err)
+		}
+	}
+	twice := []keys.DeviceID{other.Device.ID(), other.Device.ID()}
+	_, err := v.Revoke(t.Context(), twice, vault.RevokeOptions{})
+	vaulttest.Must(t, err)
+	w.intact(w.store, "revoked by a list with a device twice")
+}

@@ -338,3 +338,27 @@ func TestWriterOfThePast(t *testing.T) {
 	target := vaulttest.Restore(t, w.person.Open(t, w.store), last.Seq, dir)
 	vaulttest.SameTrees(t, vaulttest.Listing(t, dir), vaulttest.Listing(t, target))
 }
+
+// TestWriterFollowsLaterDevices has full devices that came after a write-only one
+// begin epochs, one added by another device and one by the recovery key.
+func TestWriterFollowsLaterDevices(t *testing.T) {
+	w := newWorld(t)
+	dir := writerDir(t)
+	p, _ := w.person.JoinWriter(t, w.store, "box")
+	w.writerBackup(p, w.store, dir)
+	_, added := w.addDevice("later")
+	_, joined := w.person.Join(t, w.store)
+	for i, v := range []*vault.Vault{added, joined} {
+		w.writerBackup(p, w.store, dir) // it hears of the device
+		vaulttest.Must(t, v.Rotate(t.Context()))
+		w.writerBackup(p, w.store, dir)
+		owner := w.person.Open(t, w.store)
+		name := oplog.ObjectName(owner.State().Next - 1)
+		b, err := storage.ReadAll(t.Context(), w.store, name, oplog.LargeObject)
+		vaulttest.Must(t, err)
+		if _, epoch, err := owner.Keys().OpenEntry(owner.State().Next-1, b); err != nil || epoch != uint32(i+2) {
+			t.Errorf("its entry is of epoch %d: %v", epoch, err)
+		}
+	}
+	w.intact(w.store, "after both epochs")
+}
