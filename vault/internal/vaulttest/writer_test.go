@@ -362,3 +362,26 @@ func TestWriterFollowsLaterDevices(t *testing.T) {
 	}
 	w.intact(w.store, "after both epochs")
 }
+
+// TestWriterKnowsWhatItsSnapshotNeeds has a run send a chunk that its snapshot does
+// not need, as of a file that changed while it was read. Prune may delete it, so
+// that the next run has to send it again.
+func TestWriterKnowsWhatItsSnapshotNeeds(t *testing.T) {
+	w := newWorld(t)
+	_, v := w.person.JoinWriter(t, w.store, "box")
+	send := func() uint64 {
+		run, err := v.NewWriter(t.Context(), vault.WriterOptions{})
+		vaulttest.Must(t, err)
+		defer run.Close()
+		k, err := run.Worker()
+		vaulttest.Must(t, err)
+		_, err = k.Add(keys.KindData, vaulttest.Random(80, 1000))
+		vaulttest.Must(t, err)
+		_, err = v.PublishSnapshot(t.Context(), run, k, oplog.SnapshotBody{Host: "h", Paths: [][]byte{}})
+		vaulttest.Must(t, err)
+		return run.NewBytes.Load()
+	}
+	if first, second := send(), send(); first != 1000 || second != 1000 {
+		t.Errorf("%d and %d bytes are new", first, second)
+	}
+}
