@@ -27,6 +27,7 @@ const (
 	fileVaultDevice   = "device"
 	fileVaultSeen     = "seen"
 	fileVaultLocation = "location" // the path or address of the vault, in clear
+	fileVaultReplaced = "replaced" // what location becomes when the device has newer keys for the place
 )
 
 // vaultDevice is what this device keeps of a vault.
@@ -102,7 +103,30 @@ func (d *vaultDevice) register(v *vault.Vault) error {
 	if err := d.remember(v); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(d.path, fileVaultLocation), []byte(d.location))
+	if err := writeFile(filepath.Join(d.path, fileVaultLocation), []byte(d.location)); err != nil {
+		return err
+	}
+	return d.replaceOthers()
+}
+
+// replaceOthers sets earlier keys of this device for the same place aside: those of
+// a device that was removed from the vault would be taken for the new ones.
+func (d *vaultDevice) replaceOthers() error {
+	entries, err := os.ReadDir(d.app.vaultsFolder())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(d.app.vaultsFolder(), e.Name())
+		where, err := os.ReadFile(filepath.Join(path, fileVaultLocation))
+		if err != nil || path == d.path || string(where) != d.location {
+			continue
+		}
+		if err := os.Rename(filepath.Join(path, fileVaultLocation), filepath.Join(path, fileVaultReplaced)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remember keeps what this device has seen of the vault.
