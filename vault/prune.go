@@ -187,14 +187,7 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error)
 		}
 	}
 	if o.DryRun {
-		for _, name := range p.unneeded {
-			mark, marked := v.state.Marks[name]
-			if o.Wait <= 0 || marked && v.passed(mark.Time, o.Wait) {
-				r.Deleted, r.DeletedBytes = r.Deleted+1, r.DeletedBytes+uint64(p.sizes[name])
-			} else {
-				r.Waiting, r.WaitingBytes = r.Waiting+1, r.WaitingBytes+uint64(p.sizes[name])
-			}
-		}
+		v.countUnneeded(p, o.Wait, r)
 		return r, nil
 	}
 	if err := v.mark(ctx, p); err != nil {
@@ -209,6 +202,18 @@ func (v *Vault) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error)
 		}
 	}
 	return r, v.deleteSwept(ctx, o, r)
+}
+
+// countUnneeded counts what prune would delete, and what would wait.
+func (v *Vault) countUnneeded(p *prunePlan, wait time.Duration, r *PruneResult) {
+	for _, name := range p.unneeded {
+		mark, marked := v.state.Marks[name]
+		if wait <= 0 || marked && v.passed(mark.Time, wait) {
+			r.Deleted, r.DeletedBytes = r.Deleted+1, r.DeletedBytes+uint64(p.sizes[name])
+		} else {
+			r.Waiting, r.WaitingBytes = r.Waiting+1, r.WaitingBytes+uint64(p.sizes[name])
+		}
+	}
 }
 
 // entry returns the body of a log entry with the packs that nothing needs and that
