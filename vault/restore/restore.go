@@ -75,7 +75,7 @@ func Run(ctx context.Context, v *vault.Vault, s *oplog.Snapshot, o Options, p *P
 		return err
 	}
 	r := &run{ctx: ctx, reader: reader, options: &o, progress: p, owners: localfs.NewOwners(), groups: map[uint64]*file{}, uid: os.Geteuid()}
-	if r.namer, err = chunk.NewNamer(v.Keys(), keys.DomainFiles, keys.KindData); err != nil {
+	if r.namer, err = chunk.NewNamer(v.Keys(), v.DomainOf(s), keys.KindData); err != nil {
 		return err
 	}
 	if !o.DryRun {

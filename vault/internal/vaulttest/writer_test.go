@@ -17,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/pack"
+	"github.com/securecrypt/securecrypt/vault/restore"
 	"github.com/securecrypt/securecrypt/vault/storage"
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
 )
@@ -50,6 +51,13 @@ func TestWriteOnlyDeviceBacksUp(t *testing.T) {
 	owner := w.person.Open(t, w.store)
 	target := vaulttest.Restore(t, owner, first.Seq, dir)
 	vaulttest.SameTrees(t, vaulttest.Listing(t, dir), vaulttest.Listing(t, target))
+	snapshot, err := owner.Snapshot(fmt.Sprint(first.Seq))
+	vaulttest.Must(t, err)
+	compared := new(restore.Progress)
+	vaulttest.Must(t, restore.Run(t.Context(), owner, snapshot, restore.Options{Target: target, Path: dir, Compare: true}, compared))
+	if n, different := compared.Files.Load(), compared.Different.Load(); n != 3 || different != 0 {
+		t.Errorf("of %d restored files %d differ from the snapshot", n, different)
+	}
 	w.digests[first.Seq] = vaulttest.MustDigest(t, owner, first.Seq)
 	vaulttest.Write(t, filepath.Join(dir, "sub", "d"), vaulttest.Random(52, 100<<10))
 	if c := w.writerBackup(p, w.store, dir); c.NewBytes > 110<<10 {
