@@ -13,6 +13,15 @@ export default defineConfig(
     rules: {
       // A reader unfolds one conditional at a time.
       'no-nested-ternary': 'error',
+      // Elements compile to calls of h, with Fragment: nothing else may have these names.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            ':matches(VariableDeclarator, VariableDeclarator Property, :function) > Identifier[name=/^(h|Fragment)$/]:not(.init, .key)',
+          message: 'JSX compiles to calls of h: choose another name.',
+        },
+      ],
       // What is caught is passed on as it is.
       '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],

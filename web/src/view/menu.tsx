@@ -62,11 +62,12 @@ export function MenuLayer(): VNode | null {
     const box = ref.current;
     if (!box || !menu) return;
     const put = () => {
-      const { offsetWidth: w, offsetHeight: h } = box;
+      const { offsetWidth: width, offsetHeight: height } = box;
       const { clientWidth, clientHeight } = document.documentElement;
-      const left = menu.x + w + edge > clientWidth ? menu.x - w : menu.x;
-      const top = menu.y + h + edge > clientHeight ? Math.max(edge, Math.min(menu.y, clientHeight - edge) - h) : menu.y;
-      box.style.left = `${Math.max(edge, Math.min(left, clientWidth - w - edge))}px`;
+      const left = menu.x + width + edge > clientWidth ? menu.x - width : menu.x;
+      const fits = menu.y + height + edge <= clientHeight;
+      const top = fits ? menu.y : Math.max(edge, Math.min(menu.y, clientHeight - edge) - height);
+      box.style.left = `${Math.max(edge, Math.min(left, clientWidth - width - edge))}px`;
       box.style.top = `${Math.max(edge, top)}px`;
     };
     put();

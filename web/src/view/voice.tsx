@@ -113,14 +113,14 @@ export function Wave({ peaks, done }: { peaks: number[]; done: number }): VNode 
   return (
     <svg class="bars" viewBox={`0 0 ${all.length * 4} 28`} preserveAspectRatio="none" aria-hidden="true">
       {all.map((p, i) => {
-        const h = Math.max(2, p * 26);
+        const height = Math.max(2, p * 26);
         return (
           <rect
             key={i}
             x={i * 4}
-            y={14 - h / 2}
+            y={14 - height / 2}
             width={2.4}
-            height={h}
+            height={height}
             rx={1.2}
             class={i / all.length < done ? 'done' : ''}
           />
