@@ -4,9 +4,12 @@ package browsertest_test
 
 import (
 	"bytes"
+	"fmt"
 	"image/png"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
@@ -65,6 +68,40 @@ func TestComplaintsAreNoticed(t *testing.T) {
 			page.Problems()
 		})
 	}
+}
+
+// failure is a testing.TB that keeps the text of Fatalf and ends the goroutine.
+type failure struct {
+	testing.TB
+	text string
+}
+
+func (f *failure) Fatalf(format string, args ...any) {
+	f.text = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// TestEndlessComplaintsFail has a page complain in a loop: a test that waits for
+// something in it fails, and does not wait for an answer behind all complaints.
+func TestEndlessComplaintsFail(t *testing.T) {
+	page := browsertest.Open(t)
+	page.Go(serve(t, `onclick = () => { for (const port of Array.from({ length: 4 }, () => new MessageChannel())) {
+		port.port1.onmessage = () => { port.port2.postMessage(0); throw new Error("again"); };
+		port.port2.postMessage(0);
+	} }; document.body.click()`))
+	failed := &failure{TB: t}
+	undo := page.Blame(failed)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		page.Until("false")
+	}()
+	<-ended
+	undo()
+	if !strings.Contains(failed.text, "again") {
+		t.Errorf("it failed with %q", failed.text)
+	}
+	page.Problems()
 }
 
 func TestExpectedComplaintsAreNone(t *testing.T) {

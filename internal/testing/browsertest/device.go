@@ -134,7 +134,7 @@ func (d *Device) SetClock(skew time.Duration) {
 // Open opens a page in the device's profile.
 func (d *Device) Open() *Page {
 	d.tb.Helper()
-	p := &Page{tb: d.tb, profile: new(Profile), heard: make(chan struct{}, 1)}
+	p := &Page{tb: d.tb, profile: new(Profile), heard: make(chan struct{}, 1), looping: make(chan struct{})}
 	p.begin(chromedp.NewContext(d.ctx))
 	return p
 }

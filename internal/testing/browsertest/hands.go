@@ -94,6 +94,8 @@ func (p *Page) until(what string, fn func(context.Context) bool) {
 	defer cancel()
 	for !fn(ctx) {
 		select {
+		case <-p.looping:
+			p.tb.Fatalf("browsertest: the page complains without end: %q", p.Problems())
 		case <-ctx.Done():
 			p.tb.Fatalf("browsertest: waited in vain for %s at %s (the page complained: %q); it shows:\n%s", what, p.where(), p.Problems(), p.shown())
 		case <-time.After(look):
@@ -101,14 +103,22 @@ func (p *Page) until(what string, fn func(context.Context) bool) {
 	}
 }
 
+// lastLook bounds what a page is asked for the message of a failed test: it may
+// be too busy to answer.
+const lastLook = 5 * time.Second
+
 func (p *Page) where() string {
-	at, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.pathname"))
+	ctx, cancel := context.WithTimeout(p.ctx, lastLook)
+	defer cancel()
+	at, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("location.pathname"))
 	return at
 }
 
 // shown returns the text of the page, for people who read a failed test.
 func (p *Page) shown() string {
-	s, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
+	ctx, cancel := context.WithTimeout(p.ctx, lastLook)
+	defer cancel()
+	s, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
 	return s
 }
 

@@ -22,6 +22,10 @@ import (
 // patience bounds everything that a page is asked.
 const patience = time.Minute
 
+// maxProblems bounds the complaints that are kept. A page that complains of more is
+// in a loop, and its test fails without waiting any longer.
+const maxProblems = 100
+
 // A Profile is a browser without memory, apart from all others.
 type Profile struct {
 	id cdp.BrowserContextID
@@ -33,8 +37,10 @@ type Page struct {
 	ctx     context.Context
 	profile *Profile
 	heard   chan struct{} // has room for one
+	looping chan struct{} // closed after maxProblems complaints
 
 	mu       sync.Mutex
+	heardOf  int // complaints so far
 	problems []string
 	expected []*regexp.Regexp
 }
@@ -43,7 +49,7 @@ type Page struct {
 // the page complained of anything.
 func Open(tb testing.TB) *Page {
 	tb.Helper()
-	p := &Page{tb: tb, profile: new(Profile), heard: make(chan struct{}, 1)}
+	p := &Page{tb: tb, profile: new(Profile), heard: make(chan struct{}, 1), looping: make(chan struct{})}
 	p.begin(chromedp.NewContext(browser(tb), chromedp.WithNewBrowserContext()))
 	p.profile.id = chromedp.FromContext(p.ctx).BrowserContextID
 	return p
@@ -52,7 +58,7 @@ func Open(tb testing.TB) *Page {
 // Another opens one more page of the same profile.
 func (p *Page) Another() *Page {
 	p.tb.Helper()
-	next := &Page{tb: p.tb, profile: p.profile, heard: make(chan struct{}, 1)}
+	next := &Page{tb: p.tb, profile: p.profile, heard: make(chan struct{}, 1), looping: make(chan struct{})}
 	next.begin(chromedp.NewContext(p.ctx, chromedp.WithExistingBrowserContext(p.profile.id)))
 	return next
 }
@@ -124,6 +130,13 @@ func (p *Page) complain(problem string) {
 		if e.MatchString(problem) {
 			return
 		}
+	}
+	p.heardOf++
+	if p.heardOf > maxProblems {
+		return
+	}
+	if p.heardOf == maxProblems {
+		close(p.looping)
 	}
 	p.problems = append(p.problems, problem)
 	select {
