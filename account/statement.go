@@ -99,10 +99,12 @@ type UnverifiedStatement struct {
 func (s *UnverifiedStatement) Bytes() []byte { return s.raw }
 
 // Head returns the head of a chain that ends in s.
-func (s *UnverifiedStatement) Head() Head {
+func (s *UnverifiedStatement) Head() Head { return headOf(s.raw) }
+
+func headOf(statement []byte) Head {
 	h := sha256.New()
 	h.Write([]byte(headContext))
-	h.Write(s.raw)
+	h.Write(statement)
 	return Head(h.Sum(nil))
 }
 

@@ -333,6 +333,34 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+func TestChainSnapshot(t *testing.T) {
+	c := newCast(t)
+	c.add(ResetVeto{c.requestReset()}, c.b.asDevice())
+	b, err := c.chain.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := new(Chain)
+	if err := back.UnmarshalBinary(b); err != nil || !reflect.DeepEqual(back, c.chain) {
+		t.Fatalf("got %+v, %v", back, err)
+	}
+	last := len(c.chain.statements) - 1
+	shorter := chainSnapshot{Version: 1, Fields: c.chain.state.f, Statements: c.chain.statements[:last], Published: c.chain.published[:last]}
+	other := shorter
+	other.Statements, other.Published = slices.Repeat(c.chain.statements[:1], last+1), c.chain.published
+	for name, bad := range map[string]struct {
+		b    []byte
+		want error
+	}{
+		"version 2": {marshal(t, list{2, 0}), ErrUnknown}, "truncated": {b[:len(b)-1], ErrMalformed}, "a state": {marshal(t, list{1, list{}}), ErrMalformed},
+		"fewer statements": {marshal(t, shorter), ErrMalformed}, "other statements": {marshal(t, other), ErrMalformed},
+	} {
+		if err := new(Chain).UnmarshalBinary(bad.b); !errors.Is(err, bad.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzState(f *testing.F) {
 	c := newCast(f)
 	for range 2 {
