@@ -52,8 +52,8 @@ func (s *State) checkPlace(u *UnverifiedStatement, published time.Time) error {
 		return broken("chain-time", ErrBroken, "a time before that of the statement before")
 	case !published.IsZero() && published.Before(s.f.Published):
 		return broken("chain-published", ErrBroken, "a proven time before that of an earlier statement")
-	case !published.IsZero() && u.Time.Sub(published) > MaxAhead:
-		return broken("chain-future", ErrRefused, "a time more than a day after the statement became public: the signer's clock is wrong")
+	case !published.IsZero() && u.Time.Sub(published) > MaxAhead && u.Time.After(s.f.Time):
+		return broken("chain-future", ErrRefused, "a time more than a day after the statement became public, and after that of the statement before: the signer's clock is wrong")
 	case s.f.Length >= MaxStatements-ReservedStatements && !u.Content.Type().reserved():
 		return broken("chain-reserve", ErrRefused, "another statement than revoke-device, reset-veto, move and close among the last 32")
 	}

@@ -4,6 +4,7 @@ package account
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"testing"
 	"time"
 
@@ -458,4 +459,40 @@ var waitViolations = map[string]func(t *testing.T) error{
 		c.add(ResetVeto{request}, c.a.asRecovery(t))
 		return c.after(Wait).try(ResetCommit{request}, c.fresh.asDevice(), c.fresh.asRecovery(t))
 	},
+}
+
+// TestClockFarAheadAtTheBeginning has an account begin with a clock that is years
+// ahead: later statements, of a clock that was put right, are taken nevertheless.
+func TestClockFarAheadAtTheBeginning(t *testing.T) {
+	k := newKeys(t, 1)
+	late := testTime.AddDate(10, 0, 0)
+	first, err := Create(CreateParams{Address: testAddress, Time: late, DeviceKey: k.device, MailboxKey: k.public().MailboxKey, Recovery: k.secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := Verify(testAddress, [][]byte{first}) // its time was not believed
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newKeys(t, 2)
+	for at, want := range map[time.Duration]string{0: "", time.Second: "chain-future"} {
+		draft, err := chain.State().Draft(testTime, AddDevice{b.public()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at > 0 {
+			if draft, err = chain.State().Draft(late.Add(at), AddDevice{b.public()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		byA, err1 := draft.SignDevice(k.device)
+		byB, err2 := draft.SignDevice(b.device)
+		statement, err3 := draft.Statement(byA, byB)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chain.Append(statement, testTime); BrokenRule(err) != want {
+			t.Errorf("%s after the first statement's time: %v", at, err)
+		}
+	}
 }

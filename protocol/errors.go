@@ -56,6 +56,8 @@ const (
 	// CodeProfileCopied: two copies of this device's profile signed in. None is
 	// let in until one of them takes over, see Authenticate.Takeover.
 	CodeProfileCopied
+	// CodeStaleChain: the statement does not follow the account chain's last one.
+	CodeStaleChain
 	lastErrorCode
 )
 
@@ -79,6 +81,7 @@ var codeTexts = map[ErrorCode]struct{ text, advice string }{
 	CodeUnavailable:        {"the server is unavailable for the moment", "try again later"},
 	CodeInternal:           {"the server failed", "try again; if it goes on, ask its operator"},
 	CodeProfileCopied:      {"two copies of this profile are in use", "choose the one that goes on"},
+	CodeStaleChain:         {"the account has changed in the meantime", "try again"},
 }
 
 // ErrorCodes returns all error codes in order.

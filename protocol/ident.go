@@ -18,6 +18,10 @@ type ChannelID [32]byte
 // SHA-256 hash of its signature public key.
 type DeviceID [16]byte
 
+// A ChainHead names an account chain up to one of its statements: the hash of that
+// statement, which package account computes. Zeros stand for no chain.
+type ChainHead [32]byte
+
 // An Incarnation names one life of a server's data folder: 16 random bytes that
 // change when the folder is begun, restored from a backup, or found to be a copy.
 // Zeros stand for a server that does not tell.

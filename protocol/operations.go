@@ -51,6 +51,7 @@ var operations = [lastOp]struct {
 	OpChannelDelete:      {"channel_delete", body[ChannelDelete], body[Empty], Anonymous},
 	OpMailboxToken:       {"mailbox_token", body[MailboxToken], body[Empty], Identified},
 	OpAccountDelete:      {"account_delete", body[Empty], body[Empty], Identified},
+	OpAccountAppend:      {"account_append", body[AccountAppend], body[Empty], Anyone},
 }
 
 // NewRequest returns a new, empty body for requests of op, or an error that

@@ -80,6 +80,13 @@ const (
 	// connections: Empty → Empty. The name stays reserved for the account's
 	// first statement.
 	OpAccountDelete
+	// OpAccountAppend appends a statement to an account chain: AccountAppend →
+	// Empty. Whoever signed the statement may ask; a statement that does not
+	// follow the chain's last one is refused with CodeStaleChain, one that the
+	// rules of chains refuse with CodeInvalid. The same statement again succeeds,
+	// for a client that lost the answer. The keys, letters and sessions of devices
+	// that the statement revokes are deleted with it, and their connections end.
+	OpAccountAppend
 	lastOp
 )
 
@@ -88,8 +95,9 @@ type Empty struct{}
 
 // Register asks for an account.
 type Register struct {
-	// Statements is the account chain: one create statement, whose address
-	// is on this server.
+	// Statements is the account chain, whose create statement has an address on
+	// this server. It has more statements if a server that lost the account gets
+	// it again.
 	Statements [][]byte `cbor:"1,keyasint"`
 	// Invite is an invitation code, where the server wants one.
 	Invite string `cbor:"2,keyasint,omitempty"`
@@ -119,19 +127,52 @@ type AccountGet struct {
 	Names []string `cbor:"1,keyasint"`
 	// Generations asks for those of the accounts' devices, too.
 	Generations bool `cbor:"2,keyasint,omitempty"`
+	// Known has chains of which the asker has the first statements: the answer
+	// leaves those out.
+	Known []KnownChain `cbor:"3,keyasint,omitempty"`
+	// Parts allows an answer that covers a part of what was asked for, see
+	// Accounts.Rest and Account.More, and asks for Account.Published.
+	Parts bool `cbor:"4,keyasint,omitempty"`
+}
+
+// A KnownChain names the first statements of a chain, which somebody has.
+type KnownChain struct {
+	Name string `cbor:"1,keyasint"`
+	// Length is how many statements they are, Head the head after them.
+	Length uint64    `cbor:"2,keyasint"`
+	Head   ChainHead `cbor:"3,keyasint"`
 }
 
 // Accounts holds the chains that exist, in the order asked for.
 type Accounts struct {
 	Accounts []Account `cbor:"1,keyasint"`
+	// Rest is how many of the names, the last ones, the answer does not cover.
+	Rest uint64 `cbor:"2,keyasint,omitempty"`
+}
+
+// AccountAppend asks for the next statement of an account chain.
+type AccountAppend struct {
+	Name      string `cbor:"1,keyasint"`
+	Statement []byte `cbor:"2,keyasint"`
 }
 
 // Account is a name on this server and its chain.
 type Account struct {
-	Name       string   `cbor:"1,keyasint"`
+	Name string `cbor:"1,keyasint"`
+	// Statements is the chain, or what the asker lacks of it.
 	Statements [][]byte `cbor:"2,keyasint"`
 	// Generations has the devices that told theirs.
 	Generations []DeviceGeneration `cbor:"3,keyasint,omitempty"`
+	// From is the sequence number of the first of Statements: those before lead to
+	// the head that the asker has. 0: the chain from its create statement on, also
+	// where the server does not know that head.
+	From uint64 `cbor:"4,keyasint,omitempty"`
+	// Published has the times at which the server took Statements, in their order
+	// and in Unix seconds; 0, or none, where it does not know.
+	Published []uint64 `cbor:"5,keyasint,omitempty"`
+	// More: the chain goes on. Whoever verified these statements asks for the
+	// others with their head.
+	More bool `cbor:"6,keyasint,omitempty"`
 }
 
 // A DeviceGeneration is what a device told when it signed in last. Once it is

@@ -65,7 +65,26 @@ func (a *AccountGet) Validate() error {
 			return err
 		}
 	}
+	if err := checkLen("known chains", len(a.Known), 0, MaxNames); err != nil {
+		return err
+	}
+	for _, known := range a.Known {
+		if err := checkName(known.Name); err != nil {
+			return err
+		}
+		if known.Length == 0 || known.Length > MaxStatements {
+			return fmt.Errorf("%w: known chain of %d statements", ErrMalformed, known.Length)
+		}
+	}
 	return nil
+}
+
+// Validate implements [Body].
+func (a *AccountAppend) Validate() error {
+	if err := checkName(a.Name); err != nil {
+		return err
+	}
+	return checkLen("statement", len(a.Statement), 1, MaxStatement)
 }
 
 // Validate implements [Body].
@@ -73,18 +92,34 @@ func (a *Accounts) Validate() error {
 	if err := checkLen("accounts", len(a.Accounts), 0, MaxNames); err != nil {
 		return err
 	}
-	for _, account := range a.Accounts {
-		if err := checkName(account.Name); err != nil {
-			return err
-		}
-		if err := checkStatements(account.Statements); err != nil {
-			return err
-		}
-		if err := checkLen("generations", len(account.Generations), 0, MaxKeyPackagesPublished); err != nil {
+	if a.Rest > MaxNames {
+		return fmt.Errorf("%w: more names than can be asked for", ErrMalformed)
+	}
+	for i := range a.Accounts {
+		if err := a.Accounts[i].validate(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *Account) validate() error {
+	if err := checkName(a.Name); err != nil {
+		return err
+	}
+	if a.From > MaxStatements {
+		return fmt.Errorf("%w: more statements than a chain has", ErrMalformed)
+	}
+	if err := checkLen("statements", len(a.Statements), 0, MaxStatements); err != nil {
+		return err
+	}
+	if err := checkEach("statement", a.Statements, MaxStatement); err != nil {
+		return err
+	}
+	if err := checkLen("times", len(a.Published), 0, MaxStatements); err != nil {
+		return err
+	}
+	return checkLen("generations", len(a.Generations), 0, MaxKeyPackagesPublished)
 }
 
 // Validate implements [Body].

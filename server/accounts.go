@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 
-	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
 )
@@ -32,7 +31,7 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 	if err := ss.limited(fairness.RateRegister, 1); err != nil {
 		return nil, err
 	}
-	row, err := s.newAccount(r.Statements)
+	row, statements, err := s.newAccount(r.Statements)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +43,10 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 		if n >= s.limits.MaxAccounts {
 			return refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonAccounts)
 		}
-		if err := takeReserved(tx.Accounts(), row); err != nil {
+		if err := takeReserved(tx.Names(), row.Name, statements[0].Statement); err != nil {
 			return err
 		}
-		if err := tx.Accounts().Create(row); err != nil {
+		if err := tx.Accounts().Create(row, statements); err != nil {
 			return err
 		}
 		if s.registration != RegistrationInvite {
@@ -68,60 +67,38 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 	return &protocol.Empty{}, err
 }
 
-// takeReserved frees a name that is reserved for the account's first statement,
-// and refuses one that is reserved for another.
-func takeReserved(accounts AccountWriter, row AccountRow) error {
-	reserved, err := accounts.Reserved(row.Name)
+// takeReserved frees a name that is reserved for an account's first statement, and
+// refuses one that is reserved for another.
+func takeReserved(names NameWriter, name string, first []byte) error {
+	reserved, err := names.Reserved(name)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if reserved.Hash != sha256.Sum256(row.Statements[0]) {
+	if reserved.Hash != sha256.Sum256(first) {
 		return refuse(protocol.CodeExists)
 	}
-	return accounts.Free(row.Name)
+	return names.Free(name)
 }
 
-// registeredBefore reports whether there is an account that begins with these
-// statements. It verifies nothing: the ones that are stored were.
-func (s *Server) registeredBefore(statements [][]byte) (bool, error) {
-	if len(statements) != 1 {
-		return false, nil
-	}
-	first, err := account.ParseStatement(statements[0])
+// registeredBefore reports whether there is an account that begins with the same
+// statement. It verifies nothing: the one that is stored was.
+func (s *Server) registeredBefore(statements [][]byte) (known bool, err error) {
+	create, err := s.createOf(statements)
 	if err != nil {
-		return false, nil
+		return false, nil // newAccount says what is wrong
 	}
-	create, ok := first.Content.(account.CreateContent)
-	if !ok || create.Address.Host != s.host {
-		return false, nil
-	}
-	row, err := s.account(s.ctx, create.Address.Name)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && len(row.Statements) > 0 && string(row.Statements[0]) == string(statements[0]), err
-}
-
-// newAccount checks a chain that asks to be registered.
-func (s *Server) newAccount(statements [][]byte) (AccountRow, error) {
-	if len(statements) != 1 {
-		return AccountRow{}, refuse(protocol.CodeInvalid)
-	}
-	first, err := account.ParseStatement(statements[0])
-	if err != nil {
-		return AccountRow{}, refuse(protocol.CodeInvalid)
-	}
-	create, ok := first.Content.(account.CreateContent)
-	if !ok || create.Address.Host != s.host {
-		return AccountRow{}, refuse(protocol.CodeInvalid)
-	}
-	if _, err := account.Verify(create.Address, statements); err != nil {
-		return AccountRow{}, refuse(protocol.CodeInvalid)
-	}
-	return AccountRow{Name: create.Address.Name, Statements: statements}, nil
+	err = s.store.View(s.ctx, func(tx ReadTx) error {
+		rows, err := tx.Accounts().Statements(create.Address.Name, 0, 1)
+		known = len(rows) > 0 && string(rows[0].Statement) == string(statements[0])
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return known, err
 }
 
 func (s *Server) account(ctx context.Context, name string) (row AccountRow, err error) {
@@ -130,105 +107,6 @@ func (s *Server) account(ctx context.Context, name string) (row AccountRow, err 
 		return err
 	})
 	return row, err
-}
-
-// chain returns the verified chain of an account, or ErrNotFound.
-func (s *Server) chain(row AccountRow) (*account.Chain, error) {
-	c, err := account.Verify(account.Address{Name: row.Name, Host: s.host}, row.Statements)
-	if err != nil {
-		return nil, errors.Join(ErrCorrupt, err)
-	}
-	return c, nil
-}
-
-// lookupCost is what a lookup costs besides its names, generationSize how many
-// bytes of its answer tell a device's generation.
-const (
-	lookupCost     = 10
-	generationSize = 40
-)
-
-func (ss *session) accountGet(r *protocol.AccountGet) (protocol.Body, error) {
-	s := ss.s
-	if err := ss.limited(fairness.RateLookup, float64(lookupCost+len(r.Names))); err != nil {
-		return nil, err
-	}
-	// Members look up names that exist; who guesses names does not know them.
-	if err := ss.limited(fairness.RateMiss, 0); err != nil {
-		return nil, err
-	}
-	var out protocol.Accounts
-	err := s.store.View(s.ctx, func(tx ReadTx) error {
-		out.Accounts = nil
-		size := 0
-		for _, name := range r.Names {
-			row, err := tx.Accounts().Account(name)
-			if errors.Is(err, ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			found := protocol.Account{Name: row.Name, Statements: row.Statements}
-			if r.Generations {
-				if found.Generations, err = generations(tx.Sessions(), name); err != nil {
-					return err
-				}
-			}
-			size += generationSize * len(found.Generations)
-			for _, b := range row.Statements {
-				size += len(b)
-			}
-			if size > protocol.MaxMessage {
-				return refuse(protocol.CodeTooLarge)
-			}
-			out.Accounts = append(out.Accounts, found)
-		}
-		return nil
-	})
-	if err == nil {
-		ss.from.Spend(fairness.RateMiss, float64(len(r.Names)-len(out.Accounts)), s.now())
-	}
-	return &out, err
-}
-
-// generations returns those of an account's devices that told theirs.
-func generations(sessions SessionReader, name string) (all []protocol.DeviceGeneration, err error) {
-	rows, err := sessions.All(name)
-	for _, row := range rows {
-		if row.Generation != (protocol.Generation{}) {
-			all = append(all, protocol.DeviceGeneration{Device: row.Device, Generation: row.Generation})
-		}
-	}
-	return all, err
-}
-
-// devices returns the devices of an account, or refuses with CodeNotFound.
-func (s *Server) devices(tx ReadTx, name string) ([]DeviceRef, error) {
-	row, err := tx.Accounts().Account(name)
-	if errors.Is(err, ErrNotFound) {
-		return nil, refuse(protocol.CodeNotFound)
-	}
-	if err != nil {
-		return nil, err
-	}
-	chain, err := s.chain(row)
-	if err != nil {
-		return nil, err
-	}
-	var refs []DeviceRef
-	for _, d := range chain.Devices() {
-		refs = append(refs, DeviceRef{Name: name, Device: protocol.DeviceID(d.ID())})
-	}
-	return refs, nil
-}
-
-func (s *Server) devicesOf(name string) (refs []DeviceRef, err error) {
-	err = s.store.View(s.ctx, func(tx ReadTx) error {
-		refs, err = s.devices(tx, name)
-		return err
-	})
-	return refs, err
 }
 
 func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.Body, error) {
@@ -242,8 +120,8 @@ func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.
 	}
 	var status protocol.KeyPackagesStatus
 	err := s.store.Update(s.ctx, func(tx WriteTx) error {
-		if _, err := tx.Accounts().Account(ref.Name); err != nil {
-			return accountNotFound(err) // deleted meanwhile
+		if _, err := liveDevice(tx.Accounts(), ref); err != nil {
+			return err // deleted or revoked meanwhile
 		}
 		kps := tx.KeyPackages()
 		if r.Replace {

@@ -137,6 +137,7 @@ func TestKindsOfConnection(t *testing.T) {
 		protocol.OpRegister:        eve.Registration(),
 		protocol.OpAuthenticate:    eve.Authentication(identified), // of another connection
 		protocol.OpAccountGet:      &protocol.AccountGet{Names: []string{"bob"}},
+		protocol.OpAccountAppend:   &protocol.AccountAppend{Name: "bob", Statement: []byte("x")},
 		protocol.OpKeyPackagesTake: &protocol.KeyPackagesTake{Name: "bob"},
 		protocol.OpLetterSend:      &protocol.LetterSend{Name: "bob", Device: bob.Device, Letter: []byte("x")},
 		protocol.OpChannelPost:     &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")},

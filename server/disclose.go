@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // A Disclosure is everything that is stored about an account: the answer to
@@ -83,21 +82,17 @@ type owner struct {
 func ownerOf(tx ReadTx, addr account.Address) (*owner, error) {
 	row, err := tx.Accounts().Account(addr.Name)
 	if errors.Is(err, ErrNotFound) {
-		reserved, err := tx.Accounts().Reserved(addr.Name)
+		reserved, err := tx.Names().Reserved(addr.Name)
 		return &owner{reserved: &reserved}, err
 	}
 	if err != nil {
 		return nil, err
 	}
-	chain, err := account.Verify(addr, row.Statements)
+	state, err := stateOf(row)
 	if err != nil {
 		return nil, err
 	}
-	o := &owner{account: &row}
-	for _, d := range chain.Devices() {
-		o.devices = append(o.devices, DeviceRef{Name: addr.Name, Device: protocol.DeviceID(d.ID())})
-	}
-	return o, nil
+	return &owner{account: &row, devices: deviceRefs(state)}, nil
 }
 
 // visit calls fn with each row of a table that belongs to the account.
@@ -109,11 +104,27 @@ func (o *owner) visit(tx ReadTx, table string, fn func(row any) error) error {
 		return fn(*o.reserved)
 	case table == "account", table == "reserved_name":
 		return nil
+	case table == "statement":
+		return o.visitStatements(tx.Accounts(), fn)
 	}
 	for _, ref := range o.devices {
 		if err := visitDevice(tx, ref, table, fn); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (o *owner) visitStatements(accounts AccountReader, fn func(row any) error) error {
+	for next := uint64(0); o.account != nil; {
+		rows, err := accounts.Statements(o.account.Name, next, slowReadSize)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := visitAll(rows, nil, fn); err != nil {
+			return err
+		}
+		next = rows[len(rows)-1].Number + 1
 	}
 	return nil
 }

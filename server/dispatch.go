@@ -41,6 +41,7 @@ var handlers = map[protocol.Op]handler{
 	protocol.OpChannelGrant:       {fairness.NoRate, withBody((*session).channelGrant)},
 	protocol.OpChannelDelete:      {fairness.NoRate, withBody((*session).channelDelete)},
 	protocol.OpMailboxToken:       {fairness.NoRate, withBody((*session).mailboxToken)},
+	protocol.OpAccountAppend:      {fairness.NoRate, withRequest((*session).accountAppend)},
 	protocol.OpAccountDelete:      {fairness.NoRate, func(ss *session, r request, _ protocol.Body) (protocol.Body, error) { return ss.accountDelete(r) }},
 }
 

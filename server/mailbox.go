@@ -44,8 +44,8 @@ func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	letter := LetterRow{Name: r.Name, Device: r.Device, Expires: unix(now, protocol.DefaultExpiry), Letter: r.Letter}
 	seen := SeenRow{Name: r.Name, Device: r.Device, ID: r.ID, Hash: sha256.Sum256(r.Letter), Expires: unix(now, s.limits.SeenFor)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
-		if _, err := tx.Accounts().Account(ref.Name); err != nil {
-			return accountNotFound(err) // deleted meanwhile
+		if _, err := liveDevice(tx.Accounts(), ref); err != nil {
+			return err // deleted or revoked meanwhile
 		}
 		return s.addLetter(tx.Mailboxes(), ref, letter, seen, stranger)
 	})
@@ -106,8 +106,8 @@ func (ss *session) limitStranger(ref DeviceRef, size int64) error {
 // mailboxToken sets by which token contacts are told from strangers.
 func (ss *session) mailboxToken(b *protocol.MailboxToken) (protocol.Body, error) {
 	err := ss.s.store.Update(ss.s.ctx, func(tx WriteTx) error {
-		if _, err := tx.Accounts().Account(ss.identity.Name); err != nil {
-			return accountNotFound(err) // deleted meanwhile
+		if _, err := liveDevice(tx.Accounts(), *ss.identity); err != nil {
+			return err // deleted or revoked meanwhile
 		}
 		return tx.Mailboxes().SetToken(*ss.identity, b.Hash)
 	})

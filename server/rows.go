@@ -13,10 +13,18 @@ import (
 // keeps anything else breaks its conformance suite. Times are in seconds since
 // the Unix epoch.
 
-// An AccountRow is an account.
+// An AccountRow is an account: what the statements of its chain come to.
 type AccountRow struct {
-	Name       string
-	Statements [][]byte
+	Name  string
+	State []byte // an account.State in its binary form
+}
+
+// A StatementRow is a statement of an account's chain.
+type StatementRow struct {
+	Name      string
+	Number    uint64 // sequence number in the chain
+	Published int64  // when the server took it; 0: not known
+	Statement []byte
 }
 
 // A KeyPackageRow is a key package of a device. Number 0 is its last-resort
@@ -209,6 +217,7 @@ const noOwnerReason = "names no account: the server does not know whose it is"
 func Tables() []Table {
 	return []Table{
 		{Name: "account", Row: AccountRow{}, Disclosed: true},
+		{Name: "statement", Row: StatementRow{}, Disclosed: true},
 		{Name: "key_package", Row: KeyPackageRow{}, Disclosed: true},
 		{Name: "mailbox", Row: MailboxRow{}, Disclosed: true},
 		{Name: "letter", Row: LetterRow{}, Disclosed: true},

@@ -53,20 +53,13 @@ func checkSessionMarks(r *protocol.Authenticate) bool {
 
 // verifyDevice checks that the account has the device, and its signature.
 func (s *Server) verifyDevice(nonce protocol.Nonce, r *protocol.Authenticate) error {
-	row, err := s.account(s.ctx, r.Name)
-	if errors.Is(err, ErrNotFound) {
-		return refuse(protocol.CodeNotFound)
-	}
+	var device account.Device
+	err := s.store.View(s.ctx, func(tx ReadTx) (err error) {
+		device, err = liveDevice(tx.Accounts(), DeviceRef{Name: r.Name, Device: r.Device})
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	chain, err := s.chain(row)
-	if err != nil {
-		return err
-	}
-	device, ok := chain.Device(account.DeviceID(r.Device))
-	if !ok {
-		return refuse(protocol.CodeNotFound)
 	}
 	challenge := protocol.AuthenticateChallenge(s.host, nonce, r.Name, r.Device)
 	if !ed25519.Verify(device.SignatureKey[:], challenge, r.Signature[:]) {
@@ -81,6 +74,9 @@ func (s *Server) verifyDevice(nonce protocol.Nonce, r *protocol.Authenticate) er
 func (s *Server) signIn(ref DeviceRef, r *protocol.Authenticate) error {
 	if r.Session.IsZero() {
 		return s.store.View(s.ctx, func(tx ReadTx) error {
+			if _, err := liveDevice(tx.Accounts(), ref); err != nil {
+				return err
+			}
 			row, err := tx.Sessions().Session(ref)
 			if err == nil && row.Copied {
 				return refuse(protocol.CodeProfileCopied)
@@ -95,8 +91,8 @@ func (s *Server) signIn(ref DeviceRef, r *protocol.Authenticate) error {
 	// A row of constant size takes the place of the one before: a disk without
 	// room must not keep anybody from making some.
 	err := s.store.Update(Freeing(s.ctx), func(tx WriteTx) error {
-		if _, err := tx.Accounts().Account(ref.Name); err != nil {
-			return accountNotFound(err)
+		if _, err := liveDevice(tx.Accounts(), ref); err != nil {
+			return err
 		}
 		row, err := tx.Sessions().Session(ref)
 		known := err == nil
@@ -155,12 +151,12 @@ func accountNotFound(err error) error {
 func (ss *session) accountDelete(r request) (protocol.Body, error) {
 	s, name := ss.s, ss.identity.Name
 	err := s.store.Update(Freeing(s.ctx), func(tx WriteTx) error {
-		row, err := tx.Accounts().Account(name)
+		first, err := tx.Accounts().Statements(name, 0, 1)
 		if err != nil {
 			return accountNotFound(err)
 		}
-		reserved := ReservedNameRow{Name: name, Hash: sha256.Sum256(row.Statements[0])}
-		return errors.Join(tx.Accounts().Delete(name), tx.Accounts().Reserve(reserved))
+		reserved := ReservedNameRow{Name: name, Hash: sha256.Sum256(first[0].Statement)}
+		return errors.Join(tx.Accounts().Delete(name), tx.Names().Reserve(reserved))
 	})
 	if err != nil {
 		return nil, err

@@ -244,7 +244,7 @@ func TestAccountDeletes(t *testing.T) {
 		t.Errorf("key packages of before: %+v", status)
 	}
 	err := i.Store.View(t.Context(), func(tx server.ReadTx) error {
-		if _, err := tx.Accounts().Reserved("bob"); !errors.Is(err, server.ErrNotFound) {
+		if _, err := tx.Names().Reserved("bob"); !errors.Is(err, server.ErrNotFound) {
 			t.Errorf("the name is reserved still: %v", err)
 		}
 		return nil

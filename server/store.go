@@ -52,6 +52,7 @@ func IsFreeing(ctx context.Context) bool { return ctx.Value(freeingKey{}) != nil
 // A ReadTx is a consistent view of the store.
 type ReadTx interface {
 	Accounts() AccountReader
+	Names() NameReader
 	KeyPackages() KeyPackageReader
 	Mailboxes() MailboxReader
 	Sessions() SessionReader
@@ -68,6 +69,7 @@ type ReadTx interface {
 // A WriteTx reads what it wrote.
 type WriteTx interface {
 	Accounts() AccountWriter
+	Names() NameWriter
 	KeyPackages() KeyPackageWriter
 	Mailboxes() MailboxWriter
 	Sessions() SessionWriter
@@ -93,18 +95,35 @@ type Expired struct {
 type AccountReader interface {
 	// Account returns ErrNotFound for a name that is not taken.
 	Account(name string) (AccountRow, error)
+	// Statements returns those of an account from a sequence number on, in order:
+	// about maxBytes of them, but one at least if there is one.
+	Statements(name string, from uint64, maxBytes int) ([]StatementRow, error)
 	Count() (uint64, error)
-	// Reserved returns ErrNotFound for a name that is not reserved.
-	Reserved(name string) (ReservedNameRow, error)
 }
 
 // AccountWriter writes accounts.
 type AccountWriter interface {
 	AccountReader
-	// Create returns ErrExists for a name that is taken.
-	Create(AccountRow) error
+	// Create stores an account with all of its statements. It returns ErrExists
+	// for a name that is taken.
+	Create(AccountRow, []StatementRow) error
+	// Append stores the next statement of an account and the account's new row.
+	Append(AccountRow, StatementRow) error
+	// DeleteDevice deletes every row that names a device.
+	DeleteDevice(DeviceRef) error
 	// Delete deletes an account with every row that names it or a device of it.
 	Delete(name string) error
+}
+
+// NameReader reads the names that are reserved.
+type NameReader interface {
+	// Reserved returns ErrNotFound for a name that is not reserved.
+	Reserved(name string) (ReservedNameRow, error)
+}
+
+// NameWriter writes them.
+type NameWriter interface {
+	NameReader
 	Reserve(ReservedNameRow) error
 	// Free returns ErrNotFound for a name that is not reserved.
 	Free(name string) error

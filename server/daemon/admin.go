@@ -76,7 +76,7 @@ func (d localAdmin) freeName(ctx context.Context, name string) error {
 		case !errors.Is(err, server.ErrNotFound):
 			return err
 		}
-		if err := tx.Accounts().Free(name); !errors.Is(err, server.ErrNotFound) {
+		if err := tx.Names().Free(name); !errors.Is(err, server.ErrNotFound) {
 			return err
 		}
 		return errNoName

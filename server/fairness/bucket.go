@@ -56,6 +56,7 @@ const (
 	RateDisclose
 	RateWakeRegister
 	RateWake
+	RateAppend
 	rateCount
 
 	NoRate RateName = -1
@@ -88,6 +89,7 @@ func (l *Limits) rates() [rateCount]struct {
 		RateDisclose:     {"disclose", &l.Disclose},
 		RateWakeRegister: {"wake-register", &l.WakeRegister},
 		RateWake:         {"wake", &l.Wake},
+		RateAppend:       {"statement", &l.Append},
 	}
 }
 

@@ -40,6 +40,7 @@ var (
 	DefaultDiscloseRate     = Rate{Burst: 20, PerSecond: 0.1}
 	DefaultWakeRegisterRate = Rate{Burst: 300, PerSecond: 2 * minute}
 	DefaultWakeRate         = Rate{Burst: 1200, PerSecond: 10}
+	DefaultAppendRate       = Rate{Burst: 200, PerSecond: 0.2} // statements of account chains
 )
 
 // Default rates of one connection.
@@ -105,7 +106,7 @@ const (
 // Limits bound what clients may use. All are per node.
 type Limits struct {
 	// For one remote address. Nothing about addresses is stored or logged.
-	Register, Authenticate, Lookup, Miss, Take, Letter, LetterBytes, Create, Announce, Post, PostBytes, Open, Connect, Upload, Disclose, WakeRegister, Wake Rate
+	Register, Authenticate, Lookup, Miss, Take, Letter, LetterBytes, Create, Announce, Post, PostBytes, Open, Connect, Upload, Disclose, WakeRegister, Wake, Append Rate
 	// For one connection: requests, bytes posted, and what is not stored.
 	Request, ConnectionPostBytes, Signal Rate
 	// For one channel.
@@ -178,6 +179,7 @@ func DefaultLimits() Limits {
 		Disclose:            DefaultDiscloseRate,
 		WakeRegister:        DefaultWakeRegisterRate,
 		Wake:                DefaultWakeRate,
+		Append:              DefaultAppendRate,
 		Request:             DefaultRequestRate,
 		ConnectionPostBytes: DefaultConnectionPostBytes,
 		Signal:              DefaultSignalRate,

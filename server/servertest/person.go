@@ -18,7 +18,8 @@ type Person struct {
 	Name      string
 	Device    protocol.DeviceID
 	Key       ed25519.PrivateKey
-	Statement []byte
+	Statement []byte // the account's first
+	Recovery  account.RecoverySecret
 }
 
 // NewPerson makes up an account, without registering it.
@@ -37,11 +38,7 @@ func MakePerson(host, name string) (p Person, err error) {
 	if err != nil {
 		return p, err
 	}
-	mailbox, err := hpke.MLKEM768X25519().GenerateKey()
-	if err != nil {
-		return p, err
-	}
-	mailboxKey, err := account.NewMailboxKey(mailbox.PublicKey().Bytes())
+	mailboxKey, err := newMailboxKey()
 	if err != nil {
 		return p, err
 	}
@@ -57,7 +54,15 @@ func MakePerson(host, name string) (p Person, err error) {
 	if err != nil {
 		return p, err
 	}
-	return Person{Name: name, Device: protocol.DeviceID(account.SignatureKey(pub).ID()), Key: priv, Statement: statement}, nil
+	return Person{Name: name, Device: protocol.DeviceID(account.SignatureKey(pub).ID()), Key: priv, Statement: statement, Recovery: recovery}, nil
+}
+
+func newMailboxKey() (account.MailboxKey, error) {
+	mailbox, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		return account.MailboxKey{}, err
+	}
+	return account.NewMailboxKey(mailbox.PublicKey().Bytes())
 }
 
 // Registration returns the request that registers p.

@@ -3,10 +3,13 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -108,6 +111,12 @@ func (c *checker) decode(k, v []byte) (err error) {
 		c.totals, err = decodeValue[valueTotals](v)
 	case prefixAccount:
 		err = c.account(string(k[1:]), v)
+	case prefixStatement:
+		_, err = decodeValue[valueStatement](v)
+		name, _, _ := bytes.Cut(k[1:], []byte{0})
+		if known, hasErr := c.has(keyAccount(string(name))); !known || hasErr != nil {
+			c.problem("statement: a row of an account that does not exist")
+		}
 	case prefixKeyPackage:
 		_, _, err = splitDeviceNumber(k)
 		if err == nil {
@@ -156,14 +165,30 @@ func (c *checker) decode(k, v []byte) (err error) {
 }
 
 func (c *checker) account(name string, v []byte) error {
-	row, err := decodeValue[valueAccount](v)
+	row, _, err := decodeAccount(name, v)
 	if err != nil || c.host == "" {
 		return err
 	}
-	chain, err := account.Verify(account.Address{Name: name, Host: c.host}, row.Statements)
+	rows, err := accounts{c.tx}.Statements(name, 0, math.MaxInt)
+	if err != nil {
+		return err
+	}
+	var statements [][]byte
+	var published []time.Time
+	for i, s := range rows {
+		if s.Number != uint64(i) {
+			c.problem("statement: a chain with a gap")
+		}
+		statements = append(statements, s.Statement)
+		published = append(published, server.PublishedTime(s.Published))
+	}
+	chain, err := account.Verify(account.Address{Name: name, Host: c.host}, statements, published...)
 	if err != nil {
 		c.problem("account: a chain does not verify")
 		return nil
+	}
+	if state, err := chain.State().MarshalBinary(); err != nil || !bytes.Equal(state, row.State) {
+		c.problem("account: its state is not what its statements come to")
 	}
 	for _, d := range chain.Devices() {
 		c.devices[server.DeviceRef{Name: name, Device: protocol.DeviceID(d.ID())}] = true

@@ -4,6 +4,9 @@ package pebble
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/hpke"
+	"crypto/rand"
 	"errors"
 	"reflect"
 	"slices"
@@ -13,6 +16,7 @@ import (
 	engine "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 )
@@ -154,5 +158,116 @@ func TestFormats(t *testing.T) {
 	}
 	if minuteOf(time.Unix(61, 0).Unix()) != 2 || minuteOf(60) != 1 {
 		t.Error("minutes")
+	}
+}
+
+// rotatedAccount returns the chain of a new account and a statement that replaces
+// its recovery key.
+func rotatedAccount(t *testing.T, a account.Address) (chain *account.Chain, next []byte) {
+	t.Helper()
+	try := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, device, err := ed25519.GenerateKey(rand.Reader)
+	try(err)
+	letters, err := hpke.MLKEM768X25519().GenerateKey()
+	try(err)
+	mailboxKey, err := account.NewMailboxKey(letters.PublicKey().Bytes())
+	try(err)
+	old, err := account.NewRecoverySecret(rand.Reader)
+	try(err)
+	secret, err := account.NewRecoverySecret(rand.Reader)
+	try(err)
+	first, err := account.Create(account.CreateParams{Address: a, Time: time.Unix(1_760_000_000, 0), DeviceKey: device, MailboxKey: mailboxKey, Recovery: old})
+	try(err)
+	chain, err = account.Verify(a, [][]byte{first})
+	try(err)
+	private, err := secret.PrivateKey()
+	try(err)
+	draft, err := chain.State().Draft(time.Now(), account.RotateRecovery{RecoveryKey: account.RecoveryKey(private.Public().(ed25519.PublicKey))})
+	try(err)
+	byOld, err := draft.SignRecovery(old)
+	try(err)
+	byNew, err := draft.SignRecovery(secret)
+	try(err)
+	next, err = draft.Statement(byOld, byNew)
+	try(err)
+	return chain, next
+}
+
+// TestFormat3IsRead opens a store whose accounts have their statements in their row,
+// as people had who registered before chains grew, and appends a statement.
+func TestFormat3IsRead(t *testing.T) {
+	const host = "chat.example"
+	fs := vfs.NewMem()
+	s := openTest(t, "db", Options{FS: fs, Reserve: 1})
+	chain, replaced := rotatedAccount(t, account.Address{Name: "bob", Host: host})
+	for key, value := range map[string][]byte{
+		string(keyFormat):         encodeValue(valueFormat{Version: 3}),
+		string(keyTotals):         encodeValue(valueTotals{V: 1, Accounts: 1}),
+		string(keyAccount("bob")): encodeValue(valueAccount1{V: 1, Statements: chain.Statements()}),
+	} {
+		if err := s.db.Set([]byte(key), value, engine.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, "db", Options{FS: fs, Reserve: 1})
+	defer func() { _ = s.Close() }() // in memory
+	wantChain := func() {
+		t.Helper()
+		if found, err := s.Check(t.Context(), host); err != nil || len(found.Problems) > 0 {
+			t.Errorf("%+v, %v", found, err)
+		}
+		err := s.View(t.Context(), func(tx server.ReadTx) error {
+			row, err := tx.Accounts().Account("bob")
+			rows, err2 := tx.Accounts().Statements("bob", 0, 1<<20)
+			var statements [][]byte
+			for _, r := range rows {
+				statements = append(statements, r.Statement)
+			}
+			state, err3 := chain.State().MarshalBinary()
+			usage, err4 := tx.Usage()
+			if !bytes.Equal(row.State, state) || !reflect.DeepEqual(statements, chain.Statements()) || usage.RowBytes != sizeOf(statements) {
+				t.Errorf("%d statements, usage %+v", len(statements), usage)
+			}
+			return errors.Join(err, err2, err3, err4)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wantChain()
+	published := time.Now().Truncate(time.Second)
+	chain, err := chain.Append(replaced, published)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := chain.State().MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := server.StatementRow{Name: "bob", Number: 1, Published: published.Unix(), Statement: replaced}
+	err = s.Update(t.Context(), func(tx server.WriteTx) error {
+		return tx.Accounts().Append(server.AccountRow{Name: "bob", State: state}, next)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChain()
+	if err := s.db.Set(keyAccount("bob"), encodeValue(valueAccount{V: accountVersion, State: state[1:]}), engine.Sync); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Check(t.Context(), host); err != nil || len(found.Problems) != 1 {
+		t.Errorf("another state: %+v, %v", found, err)
+	}
+	err = s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Delete("bob") })
+	usage, _ := (&tx{usage: &s.usage}).Usage()
+	if err != nil || usage.RowBytes != 0 {
+		t.Errorf("deleted: %+v, %v", usage, err)
 	}
 }

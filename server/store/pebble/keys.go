@@ -16,6 +16,7 @@ import (
 //	f                                format
 //	t                                totals
 //	a name                           account
+//	h name 0 number                  statement of an account's chain
 //	k name 0 device number           key package
 //	b name 0 device                  mailbox
 //	l name 0 device seq              letter
@@ -36,6 +37,7 @@ const (
 	prefixFormat     = 'f'
 	prefixTotals     = 't'
 	prefixAccount    = 'a'
+	prefixStatement  = 'h'
 	prefixKeyPackage = 'k'
 	prefixMailbox    = 'b'
 	prefixLetter     = 'l'
@@ -55,7 +57,7 @@ const (
 
 // tableOf names the table of each prefix.
 var tableOf = map[byte]string{
-	prefixFormat: "format", prefixTotals: "totals", prefixAccount: "account", prefixKeyPackage: "key_package",
+	prefixFormat: "format", prefixTotals: "totals", prefixAccount: "account", prefixStatement: "statement", prefixKeyPackage: "key_package",
 	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixToken: "mailbox_token",
 	prefixSession: "session", prefixReserved: "reserved_name", prefixState: "state", prefixChannel: "channel",
 	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixWake: "wake", prefixExpiry: "expiry",
@@ -67,14 +69,18 @@ var (
 	keyState  = []byte{prefixState}
 )
 
-// ownedPrefixes are of the tables whose keys begin with an account's name and a
-// zero byte.
-var ownedPrefixes = []byte{prefixKeyPackage, prefixMailbox, prefixLetter, prefixSeen, prefixToken, prefixSession}
+// devicePrefixes are of the tables whose keys begin with an account's name, a zero
+// byte and a device.
+var devicePrefixes = []byte{prefixKeyPackage, prefixMailbox, prefixLetter, prefixSeen, prefixToken, prefixSession}
 
 func keyAccount(name string) []byte  { return append([]byte{prefixAccount}, name...) }
 func keyReserved(name string) []byte { return append([]byte{prefixReserved}, name...) }
 
-// keyOwner is what the keys of all devices of an account begin with.
+func keyStatement(name string, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(keyOwner(prefixStatement, name), number)
+}
+
+// keyOwner is what the keys of an account's rows in a table begin with.
 func keyOwner(prefix byte, name string) []byte {
 	return append(append([]byte{prefix}, name...), 0)
 }

@@ -205,7 +205,7 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 	defer func() { _ = s.Close() }() // in memory
 	create := func(name string) error {
 		return s.Update(t.Context(), func(tx server.WriteTx) error {
-			return tx.Accounts().Create(server.AccountRow{Name: name, Statements: [][]byte{{1}}})
+			return tx.Accounts().Create(server.AccountRow{Name: name}, []server.StatementRow{{Name: name, Statement: []byte{1}}})
 		})
 	}
 	if err := create("a"); err != nil {
@@ -231,6 +231,7 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 func TestCheckFindsDamage(t *testing.T) {
 	for name, spoil := range map[string]func(*Store) error{
 		"a row that does not decode": func(s *Store) error { return s.db.Set(keyAccount("bob"), []byte("rubbish"), nil) },
+		"a statement of no account":  func(s *Store) error { return s.db.Set(keyStatement("bob", 0), encodeValue(valueStatement{V: 1}), nil) },
 		"a row of an unknown kind":   func(s *Store) error { return s.db.Set([]byte("?x"), nil, nil) },
 		"a lost entry":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEntry, channel, 1), nil) },
 		"a lost epoch":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEpoch, channel, 0), nil) },

@@ -4,9 +4,12 @@ package pebble
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"time"
 
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/server"
 )
 
@@ -17,8 +20,68 @@ func (t accounts) Account(name string) (server.AccountRow, error) {
 	if err != nil {
 		return server.AccountRow{}, err
 	}
-	v, err := decodeValue[valueAccount](b)
-	return server.AccountRow{Name: name, Statements: v.Statements}, err
+	row, _, err := decodeAccount(name, b)
+	return row, err
+}
+
+// decodeAccount returns an account and, if its row is one of formats 1 to 3, the
+// statements that are in it.
+func decodeAccount(name string, b []byte) (row server.AccountRow, old [][]byte, err error) {
+	if len(b) < 2 || b[1] != valueVersion { // after the byte of a CBOR array
+		var v valueAccount
+		if err := dcbor.Unmarshal(b, &v); err != nil || v.V != accountVersion {
+			return row, nil, errors.Join(server.ErrCorrupt, err)
+		}
+		return server.AccountRow{Name: name, State: v.State}, nil, nil
+	}
+	v, err := decodeValue[valueAccount1](b)
+	if err != nil || len(v.Statements) == 0 {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	first, err := account.ParseStatement(v.Statements[0])
+	if err != nil {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	create, _ := first.Content.(account.CreateContent)
+	chain, err := account.Verify(create.Address, v.Statements)
+	if err != nil {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	state, err := chain.State().MarshalBinary()
+	return server.AccountRow{Name: name, State: state}, v.Statements, err
+}
+
+func (t accounts) Statements(name string, from uint64, maxBytes int) (rows []server.StatementRow, err error) {
+	b, err := t.get(keyAccount(name))
+	if err != nil {
+		return nil, err
+	}
+	_, old, err := decodeAccount(name, b)
+	if err != nil {
+		return nil, err
+	}
+	take := func(row server.StatementRow) error {
+		rows = append(rows, row)
+		if maxBytes -= len(row.Statement); maxBytes <= 0 {
+			return errStop
+		}
+		return nil
+	}
+	for i := from; i < uint64(len(old)) && err == nil; i++ {
+		err = take(server.StatementRow{Name: name, Number: i, Statement: old[i]})
+	}
+	if old != nil {
+		return rows, nil
+	}
+	err = t.scan(keyStatement(name, from), after(keyOwner(prefixStatement, name)), func(k, b []byte) error {
+		v, err := decodeValue[valueStatement](b)
+		if err != nil || len(k) < 8 {
+			return orKey(err)
+		}
+		number := binary.BigEndian.Uint64(k[len(k)-8:])
+		return take(server.StatementRow{Name: name, Number: number, Published: v.Published, Statement: v.Statement})
+	})
+	return rows, err
 }
 
 func (t accounts) Count() (uint64, error) {
@@ -26,45 +89,69 @@ func (t accounts) Count() (uint64, error) {
 	return totals.Accounts, err
 }
 
-func (t accounts) Create(row server.AccountRow) error {
-	key := keyAccount(row.Name)
-	if taken, err := t.has(key); err != nil || taken {
+func (t accounts) Create(row server.AccountRow, statements []server.StatementRow) error {
+	if taken, err := t.has(keyAccount(row.Name)); err != nil || taken {
 		return orExists(err)
 	}
-	if err := t.set(key, encodeValue(valueAccount{V: valueVersion, Statements: row.Statements})); err != nil {
+	if err := t.put(row, statements); err != nil {
 		return err
 	}
-	t.rowBytes += int64(sizeOf(row.Statements))
 	return t.changeTotals(func(v *valueTotals) { v.Accounts++ })
+}
+
+func (t accounts) Append(row server.AccountRow, next server.StatementRow) error {
+	b, err := t.get(keyAccount(row.Name))
+	if err != nil {
+		return err
+	}
+	_, old, err := decodeAccount(row.Name, b)
+	if err != nil {
+		return err
+	}
+	t.rowBytes -= int64(sizeOf(old)) // they get rows of their own
+	var statements []server.StatementRow
+	for i, statement := range old {
+		statements = append(statements, server.StatementRow{Name: row.Name, Number: uint64(i), Statement: statement})
+	}
+	return t.put(row, append(statements, next))
+}
+
+func (t accounts) put(row server.AccountRow, statements []server.StatementRow) error {
+	for _, s := range statements {
+		v := valueStatement{V: valueVersion, Published: s.Published, Statement: s.Statement}
+		if err := t.set(keyStatement(row.Name, s.Number), encodeValue(v)); err != nil {
+			return err
+		}
+		t.rowBytes += int64(len(s.Statement))
+	}
+	return t.set(keyAccount(row.Name), encodeValue(valueAccount{V: accountVersion, State: row.State}))
 }
 
 // Delete deletes whole ranges of keys, also of devices that the account had
 // before.
 func (t accounts) Delete(name string) error {
-	row, err := t.Account(name)
+	b, err := t.get(keyAccount(name))
 	if err != nil {
 		return err
 	}
-	t.rowBytes -= int64(sizeOf(row.Statements))
-	err = errors.Join(
-		t.scanPrefix(keyOwner(prefixKeyPackage, name), func(_, b []byte) error {
-			v, err := decodeValue[valueBytes](b)
-			t.rowBytes -= int64(len(v.B))
-			return err
-		}),
-		t.scanPrefix(keyOwner(prefixMailbox, name), func(_, b []byte) error {
-			v, err := decodeValue[valueMailbox](b)
-			t.rowBytes -= int64(v.Bytes)
-			return err
-		}))
+	_, old, err := decodeAccount(name, b)
 	if err != nil {
 		return err
 	}
-	for _, prefix := range ownedPrefixes {
-		all := keyOwner(prefix, name)
-		if err := t.b.DeleteRange(all, after(all), nil); err != nil {
-			return wrap(err)
-		}
+	t.rowBytes -= int64(sizeOf(old))
+	err = t.scanPrefix(keyOwner(prefixStatement, name), func(_, b []byte) error {
+		v, err := decodeValue[valueStatement](b)
+		t.rowBytes -= int64(len(v.Statement))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.deleteDevices(func(prefix byte) []byte { return keyOwner(prefix, name) }); err != nil {
+		return err
+	}
+	if err := t.deletePrefix(keyOwner(prefixStatement, name)); err != nil {
+		return err
 	}
 	if err := t.delete(keyAccount(name)); err != nil {
 		return err
@@ -72,7 +159,39 @@ func (t accounts) Delete(name string) error {
 	return t.changeTotals(func(v *valueTotals) { v.Accounts-- })
 }
 
-func (t accounts) Reserved(name string) (server.ReservedNameRow, error) {
+func (t accounts) DeleteDevice(ref server.DeviceRef) error {
+	return t.deleteDevices(func(prefix byte) []byte { return keyDevice(prefix, ref, 0) })
+}
+
+// deleteDevices deletes the rows of devices whose keys begin with what begin
+// returns for the prefix of their table.
+func (t accounts) deleteDevices(begin func(prefix byte) []byte) error {
+	err := errors.Join(
+		t.scanPrefix(begin(prefixKeyPackage), func(_, b []byte) error {
+			v, err := decodeValue[valueBytes](b)
+			t.rowBytes -= int64(len(v.B))
+			return err
+		}),
+		t.scanPrefix(begin(prefixMailbox), func(_, b []byte) error {
+			v, err := decodeValue[valueMailbox](b)
+			t.rowBytes -= int64(v.Bytes)
+			return err
+		}))
+	for _, prefix := range devicePrefixes {
+		if err == nil {
+			err = t.deletePrefix(begin(prefix))
+		}
+	}
+	return err
+}
+
+func (t accounts) deletePrefix(prefix []byte) error {
+	return wrap(t.b.DeleteRange(prefix, after(prefix), nil))
+}
+
+type names struct{ *tx }
+
+func (t names) Reserved(name string) (server.ReservedNameRow, error) {
 	b, err := t.get(keyReserved(name))
 	if err != nil {
 		return server.ReservedNameRow{}, err
@@ -81,11 +200,11 @@ func (t accounts) Reserved(name string) (server.ReservedNameRow, error) {
 	return server.ReservedNameRow{Name: name, Hash: v.Hash}, err
 }
 
-func (t accounts) Reserve(row server.ReservedNameRow) error {
+func (t names) Reserve(row server.ReservedNameRow) error {
 	return t.set(keyReserved(row.Name), encodeValue(valueReserved{V: valueVersion, Hash: row.Hash}))
 }
 
-func (t accounts) Free(name string) error {
+func (t names) Free(name string) error {
 	if _, err := t.Reserved(name); err != nil {
 		return err
 	}

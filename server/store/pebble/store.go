@@ -22,8 +22,9 @@ import (
 
 // formatVersion is the version of keys and values together. In format 1,
 // channels did not expire; in format 2, there were no sessions, reserved names
-// and state, and blobs had no hashes.
-const formatVersion = 3
+// and state, and blobs had no hashes; in format 3, accounts had their statements in
+// their row.
+const formatVersion = 4
 
 // Sizes of the engine's memory and files. A large memtable means fewer
 // flushes; what is in memtables is read back from the log when a server starts
@@ -186,7 +187,7 @@ func (s *Store) checkFormat(readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	if v.Version == 1 || v.Version == 2 {
+	if v.Version >= 1 && v.Version < formatVersion {
 		if readOnly {
 			return nil
 		}

@@ -39,6 +39,7 @@ func (t *tx) Usage() (server.Usage, error) {
 type readTx struct{ *tx }
 
 func (t readTx) Accounts() server.AccountReader       { return accounts{t.tx} }
+func (t readTx) Names() server.NameReader             { return names{t.tx} }
 func (t readTx) KeyPackages() server.KeyPackageReader { return keyPackages{t.tx} }
 func (t readTx) Mailboxes() server.MailboxReader      { return mailboxes{t.tx} }
 func (t readTx) Channels() server.ChannelReader       { return channels{t.tx} }
@@ -51,6 +52,7 @@ func (t readTx) State() server.StateReader            { return state{t.tx} }
 type writeTx struct{ *tx }
 
 func (t writeTx) Accounts() server.AccountWriter       { return accounts{t.tx} }
+func (t writeTx) Names() server.NameWriter             { return names{t.tx} }
 func (t writeTx) KeyPackages() server.KeyPackageWriter { return keyPackages{t.tx} }
 func (t writeTx) Mailboxes() server.MailboxWriter      { return mailboxes{t.tx} }
 func (t writeTx) Channels() server.ChannelWriter       { return channels{t.tx} }

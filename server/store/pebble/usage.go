@@ -37,15 +37,22 @@ func (s *Store) countUsage() error {
 		return uint64(len(row.Endpoint)), err
 	}
 	account := func(_, v []byte) (uint64, error) {
-		row, err := decodeValue[valueAccount](v)
+		if len(v) < 2 || v[1] != valueVersion {
+			return 0, nil // its statements have rows of their own
+		}
+		row, err := decodeValue[valueAccount1](v)
 		return sizeOf(row.Statements), err
+	}
+	statement := func(_, v []byte) (uint64, error) {
+		row, err := decodeValue[valueStatement](v)
+		return uint64(len(row.Statement)), err
 	}
 	keyPackage := func(_, v []byte) (uint64, error) {
 		row, err := decodeValue[valueBytes](v)
 		return uint64(len(row.B)), err
 	}
 	for prefix, size := range map[byte]func(k, v []byte) (uint64, error){
-		prefixChannel: channel, prefixMailbox: mailbox, prefixWake: wake, prefixAccount: account, prefixKeyPackage: keyPackage,
+		prefixChannel: channel, prefixMailbox: mailbox, prefixWake: wake, prefixAccount: account, prefixStatement: statement, prefixKeyPackage: keyPackage,
 	} {
 		if err := count(prefix, size); err != nil {
 			return err
@@ -72,8 +79,8 @@ func sizeOf(all [][]byte) (n uint64) {
 // whoever uses them.
 const firstExpiry = 180 * 24 * time.Hour
 
-// upgrade brings a store of an earlier format up to date. The rows of format 2 are
-// read as they are.
+// upgrade brings a store of an earlier format up to date. The rows of formats 2 and 3
+// are read as they are.
 func (s *Store) upgrade(from uint64) error {
 	batch := s.db.NewIndexedBatch()
 	t := &tx{r: batch, b: batch, usage: &s.usage}

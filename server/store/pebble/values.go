@@ -14,8 +14,9 @@ import (
 // The values. A value does not repeat what its key holds. Most are arrays in
 // deterministic CBOR whose first element is the version, 1. Those that are
 // written with each message have a form of their own that begins with the
-// version as a byte, and a blob's array has version 2 (1, without hash: written by
-// formats 1 and 2):
+// version as a byte, a blob's array has version 2 (1, without hash: written by
+// formats 1 and 2), and an account's, too (1, the statements: written by formats 1
+// to 3, and read until a statement is added):
 //
 //	entry    1, kind (1 byte), epoch, expires, then the ciphertext
 //	channel  2, epoch, last, entries, bytes, expires
@@ -27,6 +28,7 @@ const (
 	valueVersion   = 1
 	channelVersion = 2
 	blobVersion    = 2
+	accountVersion = 2
 )
 
 type (
@@ -40,9 +42,20 @@ type (
 		Accounts, Channels, BlobBytes uint64
 	}
 	valueAccount struct {
+		_     struct{} `cbor:",toarray"`
+		V     uint64
+		State []byte
+	}
+	valueAccount1 struct {
 		_          struct{} `cbor:",toarray"`
 		V          uint64
 		Statements [][]byte
+	}
+	valueStatement struct {
+		_         struct{} `cbor:",toarray"`
+		V         uint64
+		Published int64
+		Statement []byte
 	}
 	valueBytes struct { // key package
 		_ struct{} `cbor:",toarray"`
@@ -128,20 +141,21 @@ type (
 	}
 )
 
-func (v valueTotals) version() uint64   { return v.V }
-func (v valueAccount) version() uint64  { return v.V }
-func (v valueBytes) version() uint64    { return v.V }
-func (v valueMailbox) version() uint64  { return v.V }
-func (v valueLetter) version() uint64   { return v.V }
-func (v valueSeen) version() uint64     { return v.V }
-func (v valueToken) version() uint64    { return v.V }
-func (v valueSession) version() uint64  { return v.V }
-func (v valueReserved) version() uint64 { return v.V }
-func (v valueState) version() uint64    { return v.V }
-func (v valueEpoch) version() uint64    { return v.V }
-func (v valueBlob1) version() uint64    { return v.V }
-func (v valueInvite) version() uint64   { return v.V }
-func (v valueWake) version() uint64     { return v.V }
+func (v valueTotals) version() uint64    { return v.V }
+func (v valueAccount1) version() uint64  { return v.V }
+func (v valueStatement) version() uint64 { return v.V }
+func (v valueBytes) version() uint64     { return v.V }
+func (v valueMailbox) version() uint64   { return v.V }
+func (v valueLetter) version() uint64    { return v.V }
+func (v valueSeen) version() uint64      { return v.V }
+func (v valueToken) version() uint64     { return v.V }
+func (v valueSession) version() uint64   { return v.V }
+func (v valueReserved) version() uint64  { return v.V }
+func (v valueState) version() uint64     { return v.V }
+func (v valueEpoch) version() uint64     { return v.V }
+func (v valueBlob1) version() uint64     { return v.V }
+func (v valueInvite) version() uint64    { return v.V }
+func (v valueWake) version() uint64      { return v.V }
 
 func decodeValue[V interface{ version() uint64 }](b []byte) (v V, err error) {
 	if err := dcbor.Unmarshal(b, &v); err != nil {

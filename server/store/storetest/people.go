@@ -13,10 +13,20 @@ import (
 	"github.com/securecrypt/securecrypt/server"
 )
 
+// accountOf returns the rows of an account with these statements. What a state
+// says is nothing to a store.
+func accountOf(name string, statements ...string) (server.AccountRow, []server.StatementRow) {
+	var rows []server.StatementRow
+	for i, text := range statements {
+		rows = append(rows, server.StatementRow{Name: name, Number: uint64(i), Published: int64(7 * i), Statement: []byte(text)})
+	}
+	return server.AccountRow{Name: name, State: []byte("state of " + name)}, rows
+}
+
 func accounts(t *testing.T, s server.Store) {
-	row := server.AccountRow{Name: "bob", Statements: [][]byte{[]byte("a"), []byte("b")}}
-	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row) })
-	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Create(row) }), server.ErrExists)
+	row, statements := accountOf("bob", "a", "bc")
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row, statements) })
+	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Create(row, statements) }), server.ErrExists)
 	view(t, s, func(tx server.ReadTx) error {
 		got, err := tx.Accounts().Account("bob")
 		want(t, got, row)
@@ -28,18 +38,105 @@ func accounts(t *testing.T, s server.Store) {
 	})
 }
 
+func statements(t *testing.T, s server.Store) {
+	row, rows := accountOf("bob", "one", "two", "three")
+	other, others := accountOf("bobby", "another's")
+	update(t, s, func(tx server.WriteTx) error {
+		return errors.Join(tx.Accounts().Create(row, rows[:2]), tx.Accounts().Create(other, others))
+	})
+	row.State = []byte("a later state")
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Append(row, rows[2]) })
+	nobody, none := accountOf("nobody", "one")
+	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Append(nobody, none[0]) }), server.ErrNotFound)
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Accounts().Account("bob")
+		want(t, got, row)
+		for _, some := range []struct {
+			from uint64
+			size int
+			want []server.StatementRow
+		}{{0, 100, rows}, {1, 100, rows[1:]}, {0, 1, rows[:1]}, {0, 4, rows[:2]}, {3, 100, nil}} {
+			got, err := tx.Accounts().Statements("bob", some.from, some.size)
+			want(t, got, some.want)
+			wantErr(t, err, nil)
+		}
+		_, missing := tx.Accounts().Statements("nobody", 0, 1)
+		wantErr(t, missing, server.ErrNotFound)
+		usage, _ := tx.Usage()
+		want(t, usage.RowBytes, uint64(len("onetwothree")+len("another's")))
+		return err
+	})
+}
+
+// deletedDevice deletes what belongs to a device; what belongs to the account's
+// other device, and to a device of the same number of another account, stays.
+func deletedDevice(t *testing.T, s server.Store) {
+	refs := []server.DeviceRef{ref, {Name: ref.Name, Device: protocol.DeviceID{8}}, {Name: "bobby", Device: ref.Device}}
+	later := start.Unix() + 3600
+	for _, name := range []string{"bob", "bobby"} {
+		row, statements := accountOf(name, "statement")
+		update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Create(row, statements) })
+	}
+	used := func() (u server.Usage) {
+		view(t, s, func(tx server.ReadTx) (err error) {
+			u, err = tx.Usage()
+			return err
+		})
+		return u
+	}
+	fill := func(ref server.DeviceRef) {
+		update(t, s, func(tx server.WriteTx) error { return fillDevice(tx, ref, later) })
+	}
+	fill(refs[1])
+	fill(refs[2])
+	before := used()
+	fill(refs[0])
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().DeleteDevice(refs[0]) })
+	want(t, used(), before)
+	for i, ref := range refs {
+		n := min(i, 1)
+		wantRows(t, s, ref, n)
+	}
+	view(t, s, func(tx server.ReadTx) error {
+		left, err := tx.Accounts().Statements("bob", 0, 100)
+		want(t, len(left), 1)
+		return err
+	})
+	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().DeleteDevice(refs[0]) }) // there is nothing left
+}
+
+// fillDevice stores one row of each kind that belongs to a device.
+func fillDevice(tx server.WriteTx, ref server.DeviceRef, later int64) error {
+	return errors.Join(
+		tx.KeyPackages().Add(ref, [][]byte{[]byte("package")}), tx.KeyPackages().SetLastResort(ref, []byte("last")),
+		tx.Mailboxes().Add(server.LetterRow{Name: ref.Name, Device: ref.Device, Expires: later, Letter: []byte("letter")},
+			server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{1}, Hash: sha256.Sum256([]byte("letter")), Expires: later}),
+		tx.Mailboxes().SetToken(ref, [32]byte{1}),
+		tx.Sessions().Put(server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: 1, Highest: 1}),
+	)
+}
+
+// wantRows checks that n times what fillDevice stored is there.
+func wantRows(t *testing.T, s server.Store, ref server.DeviceRef, n int) {
+	t.Helper()
+	view(t, s, func(tx server.ReadTx) error {
+		_, noSession := tx.Sessions().Session(ref)
+		want(t, errors.Is(noSession, server.ErrNotFound), n == 0)
+		packages, err1 := tx.KeyPackages().All(ref)
+		box, err2 := tx.Mailboxes().Mailbox(ref)
+		letters, err3 := tx.Mailboxes().Letters(ref, 0, 1000)
+		seen, err4 := tx.Mailboxes().AllSeen(ref)
+		token, err5 := tx.Mailboxes().Token(ref)
+		want(t, []int{len(packages), int(box.Last), len(letters), len(seen), int(token[0])}, []int{2 * n, n, n, n, n})
+		return errors.Join(err1, err2, err3, err4, err5)
+	})
+}
+
 func deletedAccount(t *testing.T, s server.Store) {
 	others := server.DeviceRef{Name: "bobby", Device: ref.Device}
 	fill := func(tx server.WriteTx, ref server.DeviceRef) error {
-		later := start.Unix() + 3600
-		return errors.Join(
-			tx.Accounts().Create(server.AccountRow{Name: ref.Name, Statements: [][]byte{[]byte("statement")}}),
-			tx.KeyPackages().Add(ref, [][]byte{[]byte("package")}), tx.KeyPackages().SetLastResort(ref, []byte("last")),
-			tx.Mailboxes().Add(server.LetterRow{Name: ref.Name, Device: ref.Device, Expires: later, Letter: []byte("letter")},
-				server.SeenRow{Name: ref.Name, Device: ref.Device, ID: [16]byte{1}, Hash: sha256.Sum256([]byte("letter")), Expires: later}),
-			tx.Mailboxes().SetToken(ref, [32]byte{1}),
-			tx.Sessions().Put(server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: 1, Highest: 1}),
-		)
+		row, statements := accountOf(ref.Name, "statement")
+		return errors.Join(tx.Accounts().Create(row, statements), fillDevice(tx, ref, start.Unix()+3600))
 	}
 	used := func() (u server.Usage) {
 		view(t, s, func(tx server.ReadTx) (err error) {
@@ -54,22 +151,14 @@ func deletedAccount(t *testing.T, s server.Store) {
 	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Delete(ref.Name) })
 	wantErr(t, s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Delete(ref.Name) }), server.ErrNotFound)
 	want(t, used(), before)
-	for _, kept := range []server.DeviceRef{ref, others} {
-		n := 0
-		if kept == others {
-			n = 1
-		}
+	for n, kept := range []server.DeviceRef{ref, others} {
+		wantRows(t, s, kept, n)
 		view(t, s, func(tx server.ReadTx) error {
 			_, missing := tx.Accounts().Account(kept.Name)
-			_, noSession := tx.Sessions().Session(kept)
-			want(t, errors.Is(missing, server.ErrNotFound) && errors.Is(noSession, server.ErrNotFound), n == 0)
-			packages, err1 := tx.KeyPackages().All(kept)
-			box, err2 := tx.Mailboxes().Mailbox(kept)
-			letters, err3 := tx.Mailboxes().Letters(kept, 0, 1000)
-			seen, err4 := tx.Mailboxes().AllSeen(kept)
-			token, err5 := tx.Mailboxes().Token(kept)
-			want(t, []int{len(packages), int(box.Last), len(letters), len(seen), int(token[0])}, []int{2 * n, n, n, n, n})
-			return errors.Join(err1, err2, err3, err4, err5)
+			want(t, errors.Is(missing, server.ErrNotFound), n == 0)
+			_, missing = tx.Accounts().Statements(kept.Name, 0, 1)
+			want(t, errors.Is(missing, server.ErrNotFound), n == 0)
+			return nil
 		})
 	}
 	want(t, expireAll(t, s, start.Add(2*time.Hour)).Rows, 2) // those of the other
@@ -78,16 +167,16 @@ func deletedAccount(t *testing.T, s server.Store) {
 
 func reservedNames(t *testing.T, s server.Store) {
 	row := server.ReservedNameRow{Name: "bob", Hash: [32]byte{7}}
-	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Reserve(row) })
+	update(t, s, func(tx server.WriteTx) error { return tx.Names().Reserve(row) })
 	view(t, s, func(tx server.ReadTx) error {
-		got, err := tx.Accounts().Reserved("bob")
+		got, err := tx.Names().Reserved("bob")
 		want(t, got, row)
-		_, missing := tx.Accounts().Reserved("bo")
+		_, missing := tx.Names().Reserved("bo")
 		wantErr(t, missing, server.ErrNotFound)
 		return err
 	})
 	free := func() error {
-		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Accounts().Free("bob") })
+		return s.Update(t.Context(), func(tx server.WriteTx) error { return tx.Names().Free("bob") })
 	}
 	wantErr(t, free(), nil)
 	wantErr(t, free(), server.ErrNotFound)

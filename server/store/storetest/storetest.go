@@ -24,6 +24,8 @@ var never = start.AddDate(1, 0, 0).Unix()
 func Run(t *testing.T, open func(t *testing.T) server.Store) {
 	for name, test := range map[string]func(*testing.T, server.Store){
 		"accounts are created once":                  accounts,
+		"statements are appended in order":           statements,
+		"a deleted device leaves nothing":            deletedDevice,
 		"a deleted account leaves nothing":           deletedAccount,
 		"names are reserved and freed":               reservedNames,
 		"one-time key packages are deleted":          deletedKeyPackages,
@@ -240,7 +242,7 @@ func counted(t *testing.T, s server.Store) {
 		do   func(server.WriteTx) error
 	}{
 		{"an account", 2, func(tx server.WriteTx) error {
-			return tx.Accounts().Create(server.AccountRow{Name: "bob", Statements: [][]byte{{1, 2}}})
+			return tx.Accounts().Create(accountOf("bob", "12"))
 		}},
 		{"entries", 2 + 6, func(tx server.WriteTx) error { return post(tx, later, later) }},
 		{"a letter", 8 + 4, func(tx server.WriteTx) error { return addLetter(tx, 1, "four", later) }},
@@ -376,7 +378,7 @@ func failing(t *testing.T, s server.Store) {
 	createChannel(t, s)
 	err := s.Update(t.Context(), func(tx server.WriteTx) error {
 		return errors.Join(post(tx, start.Unix()), addLetter(tx, 1, "x", start.Unix()),
-			tx.Accounts().Create(server.AccountRow{Name: "eve"}), errMine)
+			tx.Accounts().Create(accountOf("eve", "1")), errMine)
 	})
 	wantErr(t, err, errMine)
 	want(t, seqs(t, s, 0, 100, 1000), []uint64(nil))
@@ -391,10 +393,10 @@ func failing(t *testing.T, s server.Store) {
 
 func ownWrites(t *testing.T, s server.Store) {
 	update(t, s, func(tx server.WriteTx) error {
-		if err := tx.Accounts().Create(server.AccountRow{Name: "bob", Statements: [][]byte{{1}}}); err != nil {
+		if err := tx.Accounts().Create(accountOf("bob", "1")); err != nil {
 			return err
 		}
-		wantErr(t, tx.Accounts().Create(server.AccountRow{Name: "bob"}), server.ErrExists)
+		wantErr(t, tx.Accounts().Create(accountOf("bob", "1")), server.ErrExists)
 		n, err := tx.Accounts().Count()
 		want(t, n, uint64(1))
 		return err
@@ -472,6 +474,6 @@ func roundTrip(t *testing.T, s server.Store) {
 func cancelled(t *testing.T, s server.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.Update(ctx, func(tx server.WriteTx) error { return tx.Accounts().Create(server.AccountRow{Name: "bob"}) })
+	err := s.Update(ctx, func(tx server.WriteTx) error { return tx.Accounts().Create(accountOf("bob", "1")) })
 	wantErr(t, err, context.Canceled)
 }
