@@ -132,6 +132,16 @@ func (s RecoverySecret) PrivateKey() (ed25519.PrivateKey, error) {
 }
 
 // Equal compares in constant time. Empty secrets equal nothing.
+// PublicKey returns the recovery key, which account chains show. The error is
+// ErrNoSecret.
+func (s RecoverySecret) PublicKey() (RecoveryKey, error) {
+	private, err := s.PrivateKey()
+	if err != nil {
+		return RecoveryKey{}, err
+	}
+	return RecoveryKey(private.Public().(ed25519.PublicKey)), nil
+}
+
 func (s RecoverySecret) Equal(t RecoverySecret) bool {
 	a, b := s.bytes(), t.bytes()
 	return a != nil && b != nil && subtle.ConstantTimeCompare(a[:], b[:]) == 1

@@ -196,11 +196,7 @@ func (c *Client) load(tx *records.Tx) error {
 	if err != nil {
 		return err
 	}
-	chain, err := account.Verify(c.self.Address, [][]byte{rec.Statement})
-	if err != nil {
-		return err
-	}
-	c.self.Device = chain.Devices()[0].ID()
+	c.self.Device = account.SignatureKey(ed25519.NewKeyFromSeed(rec.SigningKey).Public().(ed25519.PublicKey)).ID()
 	if rec.Seen != 0 {
 		c.clocks.seen = time.Unix(rec.Seen, 0)
 	}

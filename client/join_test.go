@@ -197,7 +197,7 @@ func TestClaimsAreShownAsSuch(t *testing.T) {
 	fatal(t, err)
 	recovery, err := account.NewRecoverySecret(rand.Reader)
 	fatal(t, err)
-	mine, err := c.ownChain()
+	mine, err := c.home.Chain()
 	fatal(t, err)
 	statement, err := account.Create(account.CreateParams{
 		Address: who, Time: time.Now(), DeviceKey: key, MailboxKey: mine.Devices()[0].MailboxKey, Recovery: recovery,

@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/lookup"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/mls"
@@ -72,34 +73,37 @@ func (c *Client) lookUpEach(ctx context.Context, addresses []string, atOnce int,
 
 // lookUpAt asks one server for at most MaxNames accounts.
 func (c *Client) lookUpAt(ctx context.Context, host string, all []account.Address) map[string]machine.Lookup {
-	found := make(map[string]machine.Lookup, len(all))
-	names := make([]string, len(all))
-	for i, a := range all {
-		names[i] = a.Name
-	}
-	b, err := c.net.Errands.Call(ctx, host, link.ErrandLookup, protocol.OpAccountGet, &protocol.AccountGet{Names: names, Generations: !c.net.IsOlder(host)})
-	if err != nil && (link.Retryable(err) || c.net.FindsOlder(host, err)) {
-		err = link.Offline(err)
-	}
-	got, _ := b.(*protocol.Accounts)
-	for _, a := range all {
-		answer := machine.Lookup{Err: err}
-		if err == nil {
-			answer = pick(a, got)
+	r := lookup.Request{Accounts: all, Older: c.net.IsOlder(host), Known: map[account.Address]*account.Chain{}}
+	err := c.store.View(func(tx *records.Tx) error {
+		for _, a := range all {
+			known, err := records.PinnedChain(tx, a)
+			if err != nil {
+				return err
+			}
+			if known != nil {
+				r.Known[a] = known
+			}
 		}
-		found[a.String()] = answer
+		return nil
+	})
+	call := func(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+		if err != nil {
+			return nil, err
+		}
+		b, err := c.net.Errands.Call(ctx, host, link.ErrandLookup, op, body)
+		if err != nil && (link.Retryable(err) || c.net.FindsOlder(host, err)) {
+			err = link.Offline(err)
+		}
+		return b, err
+	}
+	found := make(map[string]machine.Lookup, len(all))
+	for a, one := range lookup.At(ctx, call, r) {
+		if known := r.Known[a]; known != nil && one.Chain != nil && known.Extends(one.Chain.Head()) {
+			one.Chain = known // the server may have been restored from a backup
+		}
+		found[a.String()] = one
 	}
 	return found
-}
-
-func pick(a account.Address, got *protocol.Accounts) machine.Lookup {
-	for _, one := range got.Accounts {
-		if one.Name == a.Name {
-			chain, err := account.Verify(a, one.Statements)
-			return machine.Lookup{Chain: chain, Generations: one.Generations, Err: err}
-		}
-	}
-	return machine.Lookup{Err: fmt.Errorf("%s: %w", a, &protocol.Error{Code: protocol.CodeNotFound})}
 }
 
 // keyPackageConcurrency limits how many accounts are asked for key packages in
@@ -217,21 +221,12 @@ func (pp People) Safety(ctx context.Context, a account.Address) (account.Safety,
 	if err != nil {
 		return account.Safety{}, false, err
 	}
-	mine, err := pp.c.ownChain()
+	mine, err := pp.c.home.Chain()
 	if err != nil {
 		return account.Safety{}, false, err
 	}
 	contact, err := pp.c.People().Contact(a)
 	return account.SafetyNumber(mine, chain), contact.Verified, err
-}
-
-// ownChain returns this account's chain.
-func (c *Client) ownChain() (*account.Chain, error) {
-	rec, err := c.home.Profile()
-	if err != nil {
-		return nil, err
-	}
-	return account.Verify(c.self.Address, [][]byte{rec.Statement})
 }
 
 // MarkVerified notes that the safety numbers were compared.
@@ -244,8 +239,8 @@ func (pp People) MarkVerified(a account.Address) error {
 		if chain == nil {
 			return chat.ErrNoConversation
 		}
-		head := chain.Head()
-		rec.Verified, rec.Known = head[:], true
+		identity := chain.Identity()
+		rec.Verified, rec.Known = identity[:], true
 		rec.VerifiedProfile, rec.ToldProfile = rec.Profile, rec.Profile
 		return nil
 	})

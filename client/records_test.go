@@ -24,9 +24,9 @@ func allRecords() []any {
 	title, timer := "t", uint32(1)
 	stash := &records.Stash{Box: []byte{1}}
 	return []any{
-		&records.Profile{Version: 1, Address: "a@b", Statement: []byte{1}, SigningKey: []byte{1}, MailboxKey: []byte{1}, Name: "n", Letters: 2, LastResort: 3, Generation: protocol.Generation{4}, Duress: true},
+		&records.Profile{Version: 1, Address: "a@b", Statement: []byte{1}, SigningKey: []byte{1}, MailboxKey: []byte{1}, Name: "n", Letters: 2, LastResort: 3, Generation: protocol.Generation{4}, Unsent: []byte{5}, Duress: true},
 		&records.Contact{Version: 1, Address: "a@b", Name: "n", Known: true, VerifiedProfile: "v", ToldProfile: "t"},
-		&records.Chain{Version: 1, Statements: [][]byte{{1}}},
+		&records.Chain{Version: 1, Statements: [][]byte{{1}}, Chain: []byte{2}},
 		&records.KeyPackage{Version: 1, KeyPackage: []byte{1}, Private: []byte{1}},
 		&records.Conversation{Version: 1, Host: "h", Status: chat.StatusActive, Unconfirmed: []string{"a@b"}, Departed: []records.Claim{{Address: "a@b", Device: [16]byte{1}, Key: []byte{1}}}, Reported: &records.Reported{Delivered: 1, Read: 2, ReadSent: 3}, Tokens: &records.WakeTokens{Told: []byte{1}, Again: true, Peers: map[string][]byte{"a@b": {1}}}, Idle: records.IdleCommits{"a@b": 1}, Mail: &records.MailTold{Token: []byte{1}, Again: true}, Removal: 6, Ending: true, Refused: 7, Answered: true, Awaited: []records.Awaited{{Address: "a@b", Since: 1, Next: 2, Checks: 3}}, Generations: []records.MemberGeneration{{Address: "a@b", Device: [16]byte{1}, Generation: [16]byte{2}}}, List: records.List{
 			Last: &records.Preview{Message: records.Message{Text: "x"}, Attachments: []records.Attachment{{Index: 1, Name: "n", Type: "t", Size: 2}}}, Members: 2, MentionedAt: 4,

@@ -35,21 +35,6 @@ func (acc Account) NoteDuress(set bool) error {
 	return acc.c.home.Update(func(p *records.Profile) { p.Duress = set })
 }
 
-// Recovery returns the recovery secret as text if it is kept, because its
-// owner has not noted it yet.
-func (acc Account) Recovery() (string, error) {
-	rec, err := acc.c.home.Profile()
-	return rec.Recovery, err
-}
-
-// RecoveryNoted erases the recovery secret from the device.
-func (acc Account) RecoveryNoted(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return acc.c.home.Update(func(p *records.Profile) { p.Recovery = "" })
-}
-
 // SetProfile changes the name that this account shows to others, and tells
 // them. The error says in which conversations they could not be told.
 func (acc Account) SetProfile(ctx context.Context, name string) error {

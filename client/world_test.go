@@ -48,6 +48,7 @@ type person struct {
 	cfg   client.Config
 	store *storetest.Faulty
 	way   *fakeserver.Transport
+	key   account.RecoverySecret // of the beginning
 
 	mu       sync.Mutex // guards what follows
 	failures []error
@@ -59,7 +60,8 @@ func join(t testing.TB, net *fakeserver.Net, name, host string) *person {
 	net.Server(host)
 	p := &person{t: t, store: storetest.NewFaulty(memory.New()), way: net.Transport(name)}
 	p.cfg = client.Config{Store: p.store, Key: keyring.NewStoreKey(), Transport: p.way, Files: disk.Files{}, OnEvent: p.note}
-	_, err := client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: name, Host: host}})
+	var err error
+	p.key, err = client.Create(p.cfg, client.CreateParams{Address: account.Address{Name: name, Host: host}})
 	must(t, err)
 	p.open()
 	must(t, p.ConnectAll())

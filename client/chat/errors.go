@@ -65,6 +65,17 @@ var ErrProfileCopied = errors.New("two copies of this profile are in use")
 // its data or somebody deleted the account. See Account.RegisterAgain.
 var ErrNoAccount = errors.New("the server does not know this account any more")
 
+// ErrOtherKey: a recovery key was never this account's.
+var ErrOtherKey = errors.New("this is not a recovery key of this account: look for another note")
+
+// A ReplacedKeyError says that a recovery key was the account's once.
+type ReplacedKeyError struct{ At time.Time }
+
+// Error says when the key was replaced.
+func (e *ReplacedKeyError) Error() string {
+	return "this recovery key was replaced on " + e.At.UTC().Format("2006-01-02 at 15:04 UTC") + ": look for the newer one"
+}
+
 // A CopiedError is ErrProfileCopied, and says which copy this one is.
 type CopiedError struct {
 	// Last is when this copy was last let in by the server; zero if it never

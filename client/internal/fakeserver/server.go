@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +91,8 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 	switch b := body.(type) {
 	case *protocol.Register:
 		return s.register(b)
+	case *protocol.AccountAppend:
+		return s.accountAppend(b)
 	case *protocol.AccountGet:
 		return s.accountGet(b), nil, nil
 	case *protocol.Authenticate:
@@ -237,6 +240,12 @@ func (s *Server) accountGet(b *protocol.AccountGet) protocol.Body {
 		}
 		if statements != nil {
 			found := protocol.Account{Name: name, Statements: statements}
+			for _, k := range b.Known {
+				if k.Name == name {
+					found.From = agreesUpTo(statements, k)
+				}
+			}
+			found.Statements = statements[found.From:]
 			for ref, session := range s.sessions {
 				if b.Generations && ref.name == name && session.generation != (protocol.Generation{}) {
 					found.Generations = append(found.Generations, protocol.DeviceGeneration{Device: ref.device, Generation: session.generation})
@@ -246,6 +255,39 @@ func (s *Server) accountGet(b *protocol.AccountGet) protocol.Body {
 		}
 	}
 	return &out
+}
+
+// agreesUpTo returns how many statements of a chain are known, 0 if others are.
+func agreesUpTo(statements [][]byte, known protocol.KnownChain) uint64 {
+	if known.Length == 0 || known.Length > uint64(len(statements)) {
+		return 0
+	}
+	last, err := account.ParseStatement(statements[known.Length-1])
+	if err != nil || protocol.ChainHead(last.Head()) != known.Head {
+		return 0
+	}
+	return known.Length
+}
+
+func (s *Server) accountAppend(b *protocol.AccountAppend) (protocol.Body, func(), error) {
+	chain := s.chain(b.Name)
+	if chain == nil {
+		return nil, nil, refuse(protocol.CodeNotFound)
+	}
+	statement, err := account.ParseStatement(b.Statement)
+	switch {
+	case err != nil:
+		return nil, nil, refuse(protocol.CodeInvalid)
+	case statement.Head() == chain.Head():
+		return &protocol.Empty{}, nil, nil
+	case statement.Previous != chain.Head():
+		return nil, nil, refuse(protocol.CodeStaleChain)
+	}
+	if _, err := chain.Append(b.Statement, time.Now()); err != nil {
+		return nil, nil, refuse(protocol.CodeInvalid)
+	}
+	s.accounts[b.Name] = append(slices.Clip(s.accounts[b.Name]), b.Statement)
+	return &protocol.Empty{}, nil, nil
 }
 
 func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body, func(), error) {

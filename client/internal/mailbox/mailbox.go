@@ -330,8 +330,16 @@ func (m *Mailbox) signIn(ctx context.Context) error {
 		return err
 	}
 	m.newest = max(m.newest, rec.Letters)
-	_, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{})
-	return err
+	if _, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{}); err != nil {
+		return err
+	}
+	// Letters come before the answers do: nothing may wait for these here.
+	m.config.Spawn(func() {
+		if _, err := m.SyncChain(m.config.Context); err != nil && !link.Retryable(err) {
+			m.config.Emit(chat.FailureEvent{Err: err})
+		}
+	})
+	return nil
 }
 
 // register asks the server to create the account. It notes that before, as the
@@ -340,7 +348,11 @@ func (m *Mailbox) register(ctx context.Context, rec records.Profile) error {
 	if err := m.Update(func(p *records.Profile) { p.Asked = true }); err != nil {
 		return err
 	}
-	_, err := m.link.Call(ctx, protocol.OpRegister, &protocol.Register{Statements: [][]byte{rec.Statement}, Invite: rec.Invite})
+	chain, err := m.Chain()
+	if err != nil {
+		return err
+	}
+	_, err = m.link.Call(ctx, protocol.OpRegister, &protocol.Register{Statements: chain.Statements(), Invite: rec.Invite})
 	var refused *protocol.Error
 	if errors.As(err, &refused) {
 		err = m.refused(ctx, rec, refused)

@@ -3,9 +3,9 @@
 package mailbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
@@ -32,10 +32,12 @@ func (m *Mailbox) refused(ctx context.Context, rec records.Profile, refusal *pro
 
 // isOurs reports whether the server has this very account.
 func (m *Mailbox) isOurs(ctx context.Context, rec records.Profile) (bool, error) {
-	b, err := m.link.Call(ctx, protocol.OpAccountGet, &protocol.AccountGet{Names: []string{m.config.Self.Address.Name}})
-	if err != nil {
+	shown, err := m.fetchChain(ctx, nil)
+	switch {
+	case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
+		return false, nil
+	case err != nil:
 		return false, err
 	}
-	got, ok := b.(*protocol.Accounts)
-	return ok && len(got.Accounts) == 1 && slices.EqualFunc(got.Accounts[0].Statements, [][]byte{rec.Statement}, slices.Equal), nil
+	return bytes.Equal(shown.Statements()[0], rec.Statement), nil
 }

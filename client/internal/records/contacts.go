@@ -49,7 +49,11 @@ func PinChain(tx *Tx, chain *account.Chain) error {
 	if pinned != nil && pinned.Head() == chain.Head() {
 		return nil
 	}
-	rec := Chain{Version: Version, Statements: chain.Statements()}
+	b, err := chain.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	rec := Chain{Version: Version, Chain: b}
 	return tx.Save(Key(tableChain, tx.Index([]byte(chain.Address().String()))), &rec)
 }
 
@@ -61,7 +65,17 @@ func PinnedChain(tx *Tx, a account.Address) (*account.Chain, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	return account.Verify(a, rec.Statements)
+	if len(rec.Chain) == 0 {
+		return account.Verify(a, rec.Statements)
+	}
+	chain := new(account.Chain)
+	if err := chain.UnmarshalBinary(rec.Chain); err != nil {
+		return nil, err
+	}
+	if chain.Address() != a {
+		return nil, account.ErrWrongAddress
+	}
+	return chain, nil
 }
 
 // DisplayName returns what to call somebody: the private name, or the name that
@@ -102,16 +116,18 @@ func (r *Contact) isVerified(tx *Tx) bool {
 	if err != nil || chain == nil {
 		return false
 	}
-	head := chain.Head()
-	return string(r.Verified) == string(head[:])
+	identity := chain.Identity()
+	return string(r.Verified) == string(identity[:])
 }
 
 type Contact struct {
-	Version  uint8  `cbor:"1,keyasint"`
-	Address  string `cbor:"2,keyasint"`
-	Name     string `cbor:"3,keyasint,omitempty"`
-	Profile  string `cbor:"4,keyasint,omitempty"`
-	Verified []byte `cbor:"5,keyasint,omitempty"` // head of the chain that was verified
+	Version uint8  `cbor:"1,keyasint"`
+	Address string `cbor:"2,keyasint"`
+	Name    string `cbor:"3,keyasint,omitempty"`
+	Profile string `cbor:"4,keyasint,omitempty"`
+	// Verified is the identity of the chain that was verified, see Chain.Identity: it
+	// stays when devices come and go, and changes with a reset.
+	Verified []byte `cbor:"5,keyasint,omitempty"`
 	Blocked  bool   `cbor:"6,keyasint"`
 	Known    bool   `cbor:"7,keyasint"` // this account talked to them or accepted them
 	// VerifiedProfile is Profile as it was when the person was verified; they
@@ -121,7 +137,11 @@ type Contact struct {
 	ToldProfile     string `cbor:"9,keyasint,omitempty"`
 }
 
+// A Chain is an account's chain, as it was verified.
 type Chain struct {
-	Version    uint8    `cbor:"1,keyasint"`
-	Statements [][]byte `cbor:"2,keyasint"`
+	Version uint8 `cbor:"1,keyasint"`
+	// Statements is the chain in records of earlier versions, which are verified
+	// again.
+	Statements [][]byte `cbor:"2,keyasint,omitempty"`
+	Chain      []byte   `cbor:"3,keyasint,omitempty"` // an account.Chain in its binary form
 }

@@ -44,6 +44,8 @@ type Profile struct {
 	Seen int64 `cbor:"18,keyasint,omitempty"`
 	// Generation names what this copy of the profile continues.
 	Generation protocol.Generation `cbor:"19,keyasint,omitzero"`
+	// Unsent is a statement of the account's chain that the server may not have yet.
+	Unsent []byte `cbor:"20,keyasint,omitempty"`
 	// Duress: the interface that opens the store has a passphrase of duress,
 	// which what lies beside the store does not tell.
 	Duress bool `cbor:"40,keyasint,omitempty"`
