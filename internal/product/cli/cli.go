@@ -57,6 +57,7 @@ type commands struct {
 	Init          initCmd          `cmd:"" group:"begin" help:"Create a profile and register its account."`
 	Register      registerCmd      `cmd:"" group:"begin" help:"Create the account again, with its keys, on a server that lost it."`
 	Takeover      takeoverCmd      `cmd:"" group:"begin" help:"Go on with this copy of the profile; another copy stops."`
+	Recovery      recoveryCmd      `cmd:"" group:"begin" help:"Check or replace the recovery key."`
 	Erase         eraseCmd         `cmd:"" group:"begin" help:"Erase the profile from this device, and its account if wanted."`
 	Whoami        whoamiCmd        `cmd:"" group:"begin" help:"Print the own address."`
 	Profile       profileCmd       `cmd:"" group:"begin" help:"Print or change the name shown to others."`
@@ -311,6 +312,8 @@ func codeOf(err error) int {
 	case errors.Is(err, account.ErrAddress), errors.Is(err, chat.ErrAmbiguous):
 		return exitUsage
 	case errors.Is(err, chat.ErrProfileCopied), errors.Is(err, chat.ErrNoAccount):
+		return exitRefused
+	case errors.Is(err, chat.ErrOtherKey), errors.As(err, new(*chat.ReplacedKeyError)):
 		return exitRefused
 	case errors.Is(err, backend.ErrOffline):
 		return exitWaiting

@@ -205,7 +205,7 @@ func (cmd *initCmd) announce(a *app, address account.Address, recovery string) e
 }
 
 // noRecovery says what the recovery key does not do yet.
-const noRecovery = "The recovery key does not work yet: no program takes it today, a later version will. Until then an account is lost with its profile."
+const noRecovery = "The recovery key cannot bring the account back yet; a later version will. Until then an account is lost with its profile. Check your note with: securecrypt recovery check"
 
 // serverHost returns the host of a server's URL, which must be https except on
 // this machine.

@@ -112,6 +112,14 @@ type NewAccount struct {
 	RecoveryKey string `json:"recovery_key"`
 }
 
+// Recovery is what became of a recovery key: "current", "replaced", "unknown", or
+// "new" for one that has to be typed in.
+type Recovery struct {
+	RecoveryKey string     `json:"recovery_key,omitempty"`
+	ReplacedAt  *time.Time `json:"replaced_at,omitempty"`
+	State       string     `json:"state"`
+}
+
 // Settings are those of the profile. Timer is in seconds.
 type Settings struct {
 	DeliveryReports bool `json:"delivery_reports"`

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+)
+
+type recoveryCmd struct {
+	Check   recoveryCheckCmd   `cmd:"" help:"Type the recovery key in, to see whether your note of it is right."`
+	Replace recoveryReplaceCmd `cmd:"" help:"Replace the recovery key, for example if somebody may have seen it."`
+}
+
+type recoveryCheckCmd struct {
+	RecoveryFile string `help:"Read the recovery key from the first line of FILE." type:"path" placeholder:"FILE"`
+}
+
+// Run says whether a recovery key is the account's.
+func (cmd *recoveryCheckCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		secret, err := newKeyReader(a).recoveryKey(cmd.RecoveryFile, "Recovery key: ")
+		if err != nil {
+			return err
+		}
+		defer secret.Erase()
+		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		defer cancel()
+		err = s.Account().CheckRecovery(ctx, secret)
+		var replaced *chat.ReplacedKeyError
+		line := jsonlines.Recovery{State: "current"}
+		switch {
+		case errors.As(err, &replaced):
+			line = jsonlines.Recovery{State: "replaced", ReplacedAt: &replaced.At}
+		case errors.Is(err, chat.ErrOtherKey):
+			line.State = "unknown"
+		case errors.Is(err, backend.ErrOffline):
+			err = fmt.Errorf("as far as this device knows, this is the recovery key of %s; your server was not reached: %w", s.Address(), err)
+		case err != nil:
+			return err
+		}
+		if a.JSON {
+			a.printJSON(line)
+		} else if err == nil {
+			_, _ = fmt.Fprintf(a.stdout, "this is the recovery key of %s\n", s.Address())
+		}
+		return err
+	})
+}
+
+type recoveryReplaceCmd struct {
+	RecoveryFile string `help:"Read the recovery key of now from the first line of FILE." type:"path" placeholder:"FILE"`
+}
+
+// recoveryAttempts is how often a new recovery key can be typed in.
+const recoveryAttempts = 3
+
+// Run replaces the recovery key, once the new one was typed in.
+func (cmd *recoveryReplaceCmd) Run(a *app) error {
+	if a.noStderr && !a.JSON || a.noStdout {
+		return unwritten{errors.New("the new recovery key cannot be shown, as the stream for it is closed: nothing was changed")}
+	}
+	return a.with(func(s *session) error {
+		in := newKeyReader(a)
+		current, err := in.recoveryKey(cmd.RecoveryFile, "Recovery key of now: ")
+		if err != nil {
+			return err
+		}
+		defer current.Erase()
+		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		defer cancel()
+		if err := s.Account().CheckRecovery(ctx, current); err != nil {
+			return err
+		}
+		next, err := account.NewRecoverySecret(rand.Reader)
+		if err != nil {
+			return err
+		}
+		defer next.Erase()
+		if err := in.prove(next); err != nil {
+			return err
+		}
+		ctx, cancel = context.WithTimeout(a.ctx, answerTimeout)
+		defer cancel()
+		err = s.Account().ReplaceRecovery(ctx, current, next)
+		if errors.Is(err, backend.ErrOffline) {
+			return fmt.Errorf("the new recovery key counts once this device reaches your server; keep both until then: %w", err)
+		}
+		if err != nil {
+			return fmt.Errorf("the recovery key was not replaced, and the old one still counts: %w", err)
+		}
+		a.say("the recovery key is replaced; destroy your notes of the old one")
+		return nil
+	})
+}
+
+// keyReader reads recovery keys from the terminal, or line by line from another
+// program.
+type keyReader struct {
+	app   *app
+	lines *bufio.Reader
+}
+
+// maxKeyInput bounds what is read of standard input.
+const maxKeyInput = 4096
+
+func newKeyReader(a *app) *keyReader {
+	return &keyReader{app: a, lines: bufio.NewReader(io.LimitReader(a.stdin, maxKeyInput))}
+}
+
+// recoveryKey finds a recovery key: in a file, in the environment, or on standard
+// input.
+func (r *keyReader) recoveryKey(file, prompt string) (account.RecoverySecret, error) {
+	text := os.Getenv("SECURECRYPT_RECOVERY_KEY")
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return account.RecoverySecret{}, err
+		}
+		text, _, _ = strings.Cut(string(b), "\n")
+	}
+	if text == "" {
+		var err error
+		if text, err = r.line(prompt); err != nil {
+			return account.RecoverySecret{}, err
+		}
+	}
+	secret, err := account.ParseRecoverySecret(text)
+	if err != nil {
+		return secret, coded{err, exitUsage}
+	}
+	return secret, nil
+}
+
+func (r *keyReader) line(prompt string) (string, error) {
+	if !r.app.JSON {
+		_, _ = fmt.Fprint(r.app.stderr, prompt)
+	}
+	text, err := r.lines.ReadString('\n')
+	if err != nil && text == "" {
+		return "", coded{errors.New("no recovery key was typed in: nothing was changed"), exitUsage}
+	}
+	return text, nil
+}
+
+// prove shows a new recovery key and has it typed in, so that the note of it is
+// right before it counts.
+func (r *keyReader) prove(next account.RecoverySecret) error {
+	a := r.app
+	if a.JSON {
+		a.printJSON(jsonlines.Recovery{State: "new", RecoveryKey: next.Reveal()})
+	} else {
+		_, _ = fmt.Fprintf(a.stderr, "\nNew recovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
+			"The old one counts until you have typed in the new one.\n", next.Reveal())
+	}
+	if err := errors.Join(a.stdout.Err(), a.stderr.Err()); err != nil {
+		return unwritten{fmt.Errorf("the new recovery key could not be shown, and nothing was changed: %w", err)}
+	}
+	for range recoveryAttempts {
+		text, err := r.line("New recovery key: ")
+		if err != nil {
+			return err
+		}
+		typed, err := account.ParseRecoverySecret(text)
+		same := err == nil && typed.Equal(next)
+		typed.Erase()
+		if same {
+			return nil
+		}
+		a.say("this is not the new recovery key: check each character")
+	}
+	return coded{errors.New("the new recovery key was not typed in: nothing was changed, and the old one still counts"), exitUsage}
+}
