@@ -46,6 +46,28 @@ var errOtherAccount = fmt.Errorf("%w: your server shows another account at your 
 // state: what the server has is kept, what it lost is appended again, and then a
 // statement of this device that the server does not have yet. It returns the chain.
 func (m *Mailbox) SyncChain(ctx context.Context) (*account.Chain, error) {
+	select {
+	case m.syncing <- struct{}{}:
+		defer func() { <-m.syncing }()
+	case <-ctx.Done():
+		return nil, m.unreached(ctx)
+	}
+	return m.syncChain(ctx)
+}
+
+// syncChainAlone is SyncChain, unless that is under way already.
+func (m *Mailbox) syncChainAlone(ctx context.Context) error {
+	select {
+	case m.syncing <- struct{}{}:
+		defer func() { <-m.syncing }()
+	default:
+		return nil
+	}
+	_, err := m.syncChain(ctx)
+	return err
+}
+
+func (m *Mailbox) syncChain(ctx context.Context) (*account.Chain, error) {
 	chain, err := m.Chain()
 	if err != nil {
 		return nil, err

@@ -87,6 +87,8 @@ type Mailbox struct {
 	trees    treeQueue
 	spent    <-chan time.Time // the next attempt to open what was too much for the day
 
+	syncing chan struct{} // has room for the one who brings the chain up to date
+
 	mu       sync.Mutex // guards caughtUp, err and changed
 	caughtUp bool
 	err      error // why the account cannot be used, if it cannot
@@ -103,7 +105,7 @@ type mailInput struct {
 // New returns a mailbox that is not connected yet.
 func New(c Config) *Mailbox {
 	return &Mailbox{
-		config: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}),
+		config: c, inputs: make(chan mailInput, 64), changed: make(chan struct{}), syncing: make(chan struct{}, 1),
 		fetching: map[uint64]bool{}, dealt: map[uint64]bool{}, newToken: make(chan struct{}, 1), again: make(chan struct{}, 1), lateness: link.RetryFirst,
 	}
 }
@@ -281,14 +283,19 @@ func (m *Mailbox) Sync(ctx context.Context) error {
 			if m.link == nil {
 				return context.Cause(ctx)
 			}
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			if err := m.link.Ready(ctx); err != nil {
-				return err
-			}
-			return context.Cause(ctx)
+			return m.unreached(ctx)
 		}
 	}
+}
+
+// unreached returns why the server was not reached before a context ended.
+func (m *Mailbox) unreached(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := m.link.Ready(ctx); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // Profile reads the record of the profile.
@@ -335,7 +342,7 @@ func (m *Mailbox) signIn(ctx context.Context) error {
 	}
 	// Letters come before the answers do: nothing may wait for these here.
 	m.config.Spawn(func() {
-		if _, err := m.SyncChain(m.config.Context); err != nil && !link.Retryable(err) {
+		if err := m.syncChainAlone(m.config.Context); err != nil && !link.Retryable(err) {
 			m.config.Emit(chat.FailureEvent{Err: err})
 		}
 	})
