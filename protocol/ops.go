@@ -83,7 +83,9 @@ const (
 	// OpAccountAppend appends a statement to an account chain: AccountAppend →
 	// Empty. Whoever signed the statement may ask; a statement that does not
 	// follow the chain's last one is refused with CodeStaleChain, one that the
-	// rules of chains refuse with CodeInvalid. The same statement again succeeds,
+	// rules of chains refuse with CodeInvalid, one that announces a reset, or a
+	// recovery key without the signature of the one in force, with
+	// CodeUnsupported. The same statement again succeeds,
 	// for a client that lost the answer. The keys, letters and sessions of devices
 	// that the statement revokes are deleted with it, and their connections end.
 	OpAccountAppend

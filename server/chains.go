@@ -147,6 +147,9 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 	if err != nil {
 		return nil, refuse(protocol.CodeInvalid)
 	}
+	if announces(statement) {
+		return nil, refuse(protocol.CodeUnsupported)
+	}
 	var before, after *account.State
 	published := s.clock.stamp().Truncate(time.Second)
 	// Signatures are verified outside of the transaction, which keeps others from
@@ -200,6 +203,20 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 		return nil, err
 	}
 	return revoked, err
+}
+
+// announces reports whether a statement takes effect after a wait, in which a veto is
+// possible: a reset, which nobody of the account signs, and a recovery key that a
+// device alone signs. No client watches for them yet, so that nobody would veto what
+// a stranger or a thief announces: they are refused.
+func announces(s *account.UnverifiedStatement) bool {
+	switch s.Content.(type) {
+	case account.ResetRequest, account.ResetCommit:
+		return true
+	case account.RotateRecovery:
+		return len(s.Signatures) == 0 || s.Signatures[0].Role != account.RoleRecovery
+	}
+	return false
 }
 
 // What a lookup costs besides its names; how many bytes of its answer tell a

@@ -47,6 +47,31 @@ func TestStatementsAreAppended(t *testing.T) {
 	}
 }
 
+// TestAnnouncementsAreRefused has a stranger ask for a reset, and a device announce a
+// recovery key without the one in force: nobody would notice, and veto, either.
+func TestAnnouncementsAreRefused(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{Memory: true})
+	bob, c := servertest.Register(t, i, "bob")
+	chain := bob.Chain(t)
+	eve := servertest.NewPerson(t, i.Host, "eve")
+	hers := eve.Chain(t)
+	key, err := eve.Recovery.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, statement := range map[string][]byte{
+		"reset":          chain.Sign(account.ResetRequest{RecoveryKey: key, Device: hers.Devices()[0], Wait: account.Wait}, eve.AsDevice(), servertest.AsRecovery(eve.Recovery)),
+		"recovery key":   chain.Sign(account.RotateRecovery{RecoveryKey: key}, bob.AsDevice(), servertest.AsRecovery(eve.Recovery)),
+		"end of a reset": chain.Sign(account.ResetCommit{Request: chain.Head()}, eve.AsDevice(), servertest.AsRecovery(eve.Recovery)),
+	} {
+		if err := c.Do(protocol.OpAccountAppend, &protocol.AccountAppend{Name: "bob", Statement: statement}, &protocol.Empty{}); !errors.Is(err, &protocol.Error{Code: protocol.CodeUnsupported}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	rotated := chain.Append(chain.Sign(account.RotateRecovery{RecoveryKey: key}, servertest.AsRecovery(bob.Recovery), servertest.AsRecovery(eve.Recovery)))
+	c.Must(protocol.OpAccountAppend, rotated, &protocol.Empty{})
+}
+
 // wantChain checks what the server tells of an account, and that the times at which
 // it took statements let what waited for them be verified.
 func wantChain(t *testing.T, i *servertest.Instance, chain *servertest.Chain) {
