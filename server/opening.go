@@ -107,7 +107,7 @@ func (o *opening) next(ctx context.Context, most int) (frames []byte, more bool,
 		if e.Expires <= now {
 			continue
 		}
-		frames = appendEntryFrame(frames, e)
+		frames = appendEntry(frames, e)
 	}
 	o.s.metrics.delivered(len(entries))
 	if size < most {

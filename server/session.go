@@ -11,6 +11,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/frames"
 )
 
 // wire is what a session needs of its connection.
@@ -147,7 +148,7 @@ func (ss *session) handleMessage(message []byte) bool {
 // handlePost handles what nearly all frames are without the general decoder.
 // It reports false for all else, and when the session is to end.
 func (ss *session) handlePost(message []byte) (rest []byte, ok bool) {
-	id, post, rest, ok := parsePost(message)
+	id, post, rest, ok := frames.ParsePost(message)
 	if !ok || !ss.out.waitRoom() {
 		return nil, false
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package frames
 
 import (
 	"encoding/binary"
@@ -9,11 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// Three frames make nearly all of the traffic: the post, its acknowledgement
-// and the entry. They are read and written here by hand, byte for byte as
-// package protocol has them, which a property test compares. Whatever is not
-// exactly a valid post is left to package protocol to judge.
-
+// The major types of CBOR (RFC 8949, Section 3.1).
 const (
 	majorUint  = 0 << 5
 	majorBytes = 2 << 5
@@ -93,9 +89,9 @@ func (r *reader) bytes() []byte {
 	return b
 }
 
-// parsePost reads a message's first frame if it is a valid ChannelPost. The
+// ParsePost reads a message's first frame if it is a valid ChannelPost. The
 // ciphertext is copied.
-func parsePost(message []byte) (id uint64, post *protocol.ChannelPost, rest []byte, ok bool) {
+func ParsePost(message []byte) (id uint64, post *protocol.ChannelPost, rest []byte, ok bool) {
 	r := reader{b: message, ok: true}
 	r.expect(majorArray, 4)
 	r.expect(majorUint, uint64(protocol.KindRequest))
@@ -122,18 +118,21 @@ func parsePost(message []byte) (id uint64, post *protocol.ChannelPost, rest []by
 	return id, post, r.b, true
 }
 
-func appendPosted(b []byte, id, seq uint64) []byte {
+// AppendPosted appends the acknowledgement of a post, the answer to request id,
+// with the sequence number of the stored entry.
+func AppendPosted(b []byte, id, seq uint64) []byte {
 	b = append(b, majorArray|4, majorUint|byte(protocol.KindResponse))
 	b = appendHead(b, majorUint, id)
 	b = append(b, majorUint, majorMap|1, majorUint|1)
 	return appendHead(b, majorUint, seq)
 }
 
-// entryFrameRoom is the most that an entry's frame takes besides its
+// EntryRoom is the most that an entry's frame takes besides its
 // ciphertext.
-const entryFrameRoom = 80
+const EntryRoom = 80
 
-func appendEntryFrame(b []byte, e *EntryRow) []byte {
+// AppendEntry appends the event that delivers an entry.
+func AppendEntry(b []byte, e *protocol.Entry) []byte {
 	b = append(b, majorArray|4, majorUint|byte(protocol.KindEvent), majorUint, majorUint|byte(protocol.EventEntry), majorMap|5, majorUint|1)
 	b = appendHead(b, majorBytes, uint64(len(e.Channel)))
 	b = append(b, e.Channel[:]...)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package frames
 
 import (
 	"bytes"
@@ -16,23 +16,22 @@ func drawNumber(t *rapid.T, label string) uint64 {
 	return rapid.Uint64().Draw(t, label) >> rapid.IntRange(0, 63).Draw(t, label+" shift")
 }
 
-func TestCodecWritesWhatProtocolWrites(t *testing.T) {
+func TestWritesWhatProtocolWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := EntryRow{
+		e := protocol.Entry{
 			Seq: drawNumber(t, "seq"), Epoch: drawNumber(t, "epoch"), Kind: protocol.EntryKind(rapid.IntRange(0, 1).Draw(t, "kind")),
 			Ciphertext: rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "ciphertext"),
 		}
 		copy(e.Channel[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "channel"))
-		want, err := protocol.Append(nil, protocol.KindEvent, 0, uint16(protocol.EventEntry),
-			&protocol.Entry{Channel: e.Channel, Seq: e.Seq, Epoch: e.Epoch, Kind: e.Kind, Ciphertext: e.Ciphertext})
+		want, err := protocol.Append(nil, protocol.KindEvent, 0, uint16(protocol.EventEntry), &e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := appendEntryFrame(nil, &e)
+		got := AppendEntry(nil, &e)
 		if !bytes.Equal(got, want) {
 			t.Fatalf("entry %x, want %x", got, want)
 		}
-		if len(got) > entryFrameRoom+len(e.Ciphertext) {
+		if len(got) > EntryRoom+len(e.Ciphertext) {
 			t.Fatalf("entry takes %d bytes for %d", len(got), len(e.Ciphertext))
 		}
 		id := drawNumber(t, "id")
@@ -40,13 +39,13 @@ func TestCodecWritesWhatProtocolWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := appendPosted(nil, id, e.Seq); !bytes.Equal(got, want) {
+		if got := AppendPosted(nil, id, e.Seq); !bytes.Equal(got, want) {
 			t.Fatalf("ack %x, want %x", got, want)
 		}
 	})
 }
 
-func TestCodecReadsWhatProtocolReads(t *testing.T) {
+func TestReadsWhatProtocolReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		post := &protocol.ChannelPost{
 			Epoch: drawNumber(t, "epoch"), Ciphertext: rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "ciphertext"),
@@ -64,10 +63,10 @@ func TestCodecReadsWhatProtocolReads(t *testing.T) {
 	})
 }
 
-// compareWithProtocol checks that what parsePost takes is what package protocol
+// compareWithProtocol checks that what ParsePost takes is what package protocol
 // takes, with the same meaning.
 func compareWithProtocol(fatalf func(string, ...any), b []byte) {
-	id, got, rest, ok := parsePost(b)
+	id, got, rest, ok := ParsePost(b)
 	f, wantRest, err := protocol.ParseFrame(b)
 	isPost := err == nil && f.Kind == protocol.KindRequest && protocol.Op(f.Code) == protocol.OpChannelPost
 	var want protocol.ChannelPost
