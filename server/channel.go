@@ -145,7 +145,7 @@ func (ss *session) open(b *protocol.ChannelOpen, channel ChannelRow, epoch Epoch
 		ss.openings = map[protocol.ChannelID]*opening{}
 	}
 	ss.openings[b.Channel] = o
-	ss.out.read(o)
+	ss.out.Read(o)
 }
 
 func (ss *session) channelClose(b *protocol.ChannelClose) (protocol.Body, error) {
@@ -228,7 +228,7 @@ func (ss *session) submit(r request, id protocol.ChannelID, sub *submission) (pr
 	ss.budget.Acquire(sub.cost)
 	// Not of the memory for requests: there the message waits that brings the
 	// post, and its origin could fill it with such messages.
-	if !ss.s.shares.Wait(ss.from, fairness.PostMemory, sub.cost, func() bool { return !ss.out.isClosed() }) {
+	if !ss.s.shares.Wait(ss.from, fairness.PostMemory, sub.cost, func() bool { return !ss.out.IsClosed() }) {
 		ss.budget.Release(sub.cost)
 		return nil, refuse(protocol.CodeUnavailable)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -268,14 +269,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from *fairness.
 		return nil
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
-	k := newSocket(conn, early, s, from)
+	k := connection.NewSocket(conn, early, connection.SocketConfig{
+		Shares: s.shares, From: from, MessageTimeout: s.limits.MessageTimeout, WriteTimeout: s.limits.WriteTimeout, Now: s.now,
+	})
 	ss, err := newSession(s, k, from)
 	if err != nil {
 		_ = conn.Close() // nothing was said on it
 		return nil
 	}
 	if !s.sessions.add(ss) {
-		_ = k.closeWith(ws.StatusGoingAway) // the server stops
+		_ = k.CloseWith(ws.StatusGoingAway) // the server stops
 		return nil
 	}
 	return ss
@@ -330,7 +333,7 @@ func (s *Server) pingAll() {
 			ss.shut(ws.StatusGoingAway)
 		case idle > s.limits.PingInterval/2:
 			go func() {
-				if ss.wire.ping() != nil {
+				if ss.wire.Ping() != nil {
 					ss.shut(ws.StatusGoingAway)
 				}
 			}()
@@ -349,7 +352,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.work.wait(ctx)
 	for _, ss := range sessions {
 		go func() {
-			ss.out.drain()
+			ss.out.Drain()
 			ss.shut(ws.StatusGoingAway)
 		}()
 	}

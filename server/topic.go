@@ -234,7 +234,7 @@ func (t *topic) acknowledge(batch []*submission) {
 			s.metrics.request(sub.op, 0)
 		}
 		if acks != nil {
-			ss.out.push(acks)
+			ss.out.Push(acks)
 		}
 		ss.budget.Release(cost)
 		s.shares.Give(ss.from, fairness.PostMemory, cost)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package connection
 
 import (
 	"context"
@@ -12,30 +12,30 @@ import (
 	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
-// batchMessageSize is the number of bytes of frames in one WebSocket message,
+// BatchSize is the number of bytes of frames in one WebSocket message,
 // unless a single frame is larger.
-const batchMessageSize = 64 << 10
+const BatchSize = 64 << 10
 
-// A feed is read from the store at the pace of the connection.
-type feed interface {
-	// next returns more frames, for which it reads about size bytes: at most
+// A Feed is read from the store at the pace of the connection.
+type Feed interface {
+	// Next returns more frames, for which it reads about size bytes: at most
 	// one entry or letter beyond. The feed is asked again while more is true;
-	// when it is false the feed must ask to be read with outbox.read.
-	next(ctx context.Context, size int) (frames []byte, more bool, err error)
+	// when it is false the feed must ask to be read with Outbox.Read.
+	Next(ctx context.Context, size int) (frames []byte, more bool, err error)
 }
 
 // The number of bytes read from a feed at a time. It is small for a connection
 // that was slow to take the last ones, because they stay in memory until sent.
 const (
-	slowReadSize = 64 << 10
+	SlowReadSize = 64 << 10
 	fastReadSize = 512 << 10
 	fastSendTime = 100 * time.Millisecond
 )
 
-// outbox is what is to be sent on one connection. Its writer goroutine exists
+// An Outbox is what is to be sent on one connection. Its writer goroutine exists
 // while there is something.
-type outbox struct {
-	send   func(b []byte) error // frames after headerRoom bytes
+type Outbox struct {
+	send   func(b []byte) error // frames after HeaderRoom bytes
 	failed func(error)          // called once, by the writer
 	limit  int64
 	shares *fairness.Shares
@@ -48,28 +48,39 @@ type outbox struct {
 	room     sync.Cond // signalled when the queue gets shorter
 	queue    [][]byte
 	bytes    int64
-	feeds    []feed
+	feeds    []Feed
 	running  bool
 	draining bool
 	closed   bool
 }
 
-func newOutbox(ctx context.Context, now func() time.Time, limit int64, sh *fairness.Shares, from *fairness.Origin, send func([]byte) error, failed func(error)) *outbox {
-	o := &outbox{send: send, failed: failed, limit: limit, shares: sh, from: from, ctx: ctx, now: now}
+// OutboxConfig is what an [Outbox] needs.
+type OutboxConfig struct {
+	Limit  int64 // of bytes in the queue
+	Shares *fairness.Shares
+	From   *fairness.Origin
+	Now    func() time.Time
+	Send   func(b []byte) error // sends what follows the first HeaderRoom bytes as one message
+	Failed func(error)          // is called once, by the writer, when Send or a feed has failed
+}
+
+// NewOutbox returns an empty outbox. ctx is for reading from feeds.
+func NewOutbox(ctx context.Context, c OutboxConfig) *Outbox {
+	o := &Outbox{send: c.Send, failed: c.Failed, limit: c.Limit, shares: c.Shares, from: c.From, ctx: ctx, now: c.Now}
 	o.room.L = &o.mu
 	return o
 }
 
-// push queues frames that must be sent, such as answers.
-func (o *outbox) push(frames []byte) {
+// Push queues frames that must be sent, such as answers.
+func (o *Outbox) Push(frames []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.add(frames, int64(len(frames)))
 }
 
-// offer queues shared frames, all or none; it reports false if there is no
+// Offer queues shared frames, all or none; it reports false if there is no
 // room for them.
-func (o *outbox) offer(frames [][]byte, size int64) bool {
+func (o *Outbox) Offer(frames [][]byte, size int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -84,7 +95,7 @@ func (o *outbox) offer(frames [][]byte, size int64) bool {
 	return true
 }
 
-func (o *outbox) add(frames []byte, size int64) {
+func (o *Outbox) add(frames []byte, size int64) {
 	if o.closed {
 		return
 	}
@@ -94,9 +105,9 @@ func (o *outbox) add(frames []byte, size int64) {
 	o.start()
 }
 
-// read has f read from the store. It may be called while f is being read, and
+// Read has f read from the store. It may be called while f is being read, and
 // has it read again.
-func (o *outbox) read(f feed) {
+func (o *Outbox) Read(f Feed) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || o.draining || slices.Contains(o.feeds, f) {
@@ -106,16 +117,16 @@ func (o *outbox) read(f feed) {
 	o.start()
 }
 
-func (o *outbox) start() {
+func (o *Outbox) start() {
 	if !o.running {
 		o.running = true
 		go o.write()
 	}
 }
 
-// waitRoom waits until the queue is within its limit and all queues of the
+// WaitRoom waits until the queue is within its limit and all queues of the
 // origin within their share; it reports false when the outbox is closed.
-func (o *outbox) waitRoom() bool {
+func (o *Outbox) WaitRoom() bool {
 	for o.withinLimit() {
 		if !o.shares.Exceeded(o.from, fairness.QueuedMemory) {
 			return true
@@ -125,7 +136,7 @@ func (o *outbox) waitRoom() bool {
 	return false
 }
 
-func (o *outbox) withinLimit() bool {
+func (o *Outbox) withinLimit() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.bytes > o.limit && !o.closed {
@@ -134,15 +145,16 @@ func (o *outbox) withinLimit() bool {
 	return !o.closed
 }
 
-func (o *outbox) isClosed() bool {
+// IsClosed reports whether the outbox takes nothing any more.
+func (o *Outbox) IsClosed() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.closed
 }
 
-// drain stops the feeds and waits until what is queued has been handed to the
+// Drain stops the feeds and waits until what is queued has been handed to the
 // connection, or the connection failed.
-func (o *outbox) drain() {
+func (o *Outbox) Drain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.feeds, o.draining = nil, true
@@ -151,8 +163,8 @@ func (o *outbox) drain() {
 	}
 }
 
-// close drops what is queued. The writer, if any, ends soon.
-func (o *outbox) close() {
+// Close drops what is queued. The writer, if any, ends soon.
+func (o *Outbox) Close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -164,8 +176,8 @@ func (o *outbox) close() {
 	o.room.Broadcast()
 }
 
-// wait waits, after close, until the writer has ended.
-func (o *outbox) wait() {
+// Wait waits, after Close, until the writer has ended.
+func (o *Outbox) Wait() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.running {
@@ -174,7 +186,7 @@ func (o *outbox) wait() {
 }
 
 // write is the writer goroutine. What is queued goes before what is read.
-func (o *outbox) write() {
+func (o *Outbox) write() {
 	for {
 		queue, size, f := o.take()
 		var err error
@@ -194,7 +206,7 @@ func (o *outbox) write() {
 	}
 }
 
-func (o *outbox) take() (queue [][]byte, size int64, f feed) {
+func (o *Outbox) take() (queue [][]byte, size int64, f Feed) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -212,32 +224,32 @@ func (o *outbox) take() (queue [][]byte, size int64, f feed) {
 	return queue, size, f
 }
 
-func (o *outbox) fail(err error) {
+func (o *Outbox) fail(err error) {
 	o.mu.Lock()
 	o.running = false
 	o.room.Broadcast()
 	o.mu.Unlock()
-	o.close()
+	o.Close()
 	o.failed(err)
 }
 
 // gather sends queued frames in as few messages as it may.
-func (o *outbox) gather(queue [][]byte) error {
-	b := getBuffer(batchMessageSize)[:headerRoom]
+func (o *Outbox) gather(queue [][]byte) error {
+	b := getBuffer(BatchSize)[:HeaderRoom]
 	defer func() { putBuffer(b[:0]) }()
 	for _, frames := range queue {
-		if len(b) > headerRoom && len(b)+len(frames) > batchMessageSize {
+		if len(b) > HeaderRoom && len(b)+len(frames) > BatchSize {
 			if err := o.send(b); err != nil {
 				return err
 			}
-			b = b[:headerRoom]
+			b = b[:HeaderRoom]
 		}
 		b = append(b, frames...)
-		if len(b)-headerRoom > protocol.MaxMessage {
-			return errTooLarge
+		if len(b)-HeaderRoom > protocol.MaxMessage {
+			return ErrTooLarge
 		}
 	}
-	if len(b) == headerRoom {
+	if len(b) == HeaderRoom {
 		return nil
 	}
 	return o.send(b)
@@ -245,26 +257,26 @@ func (o *outbox) gather(queue [][]byte) error {
 
 // follow reads from a feed and sends that, once the origin's share allows it:
 // until then what is queued goes before.
-func (o *outbox) follow(f feed) error {
-	size := slowReadSize
+func (o *Outbox) follow(f Feed) error {
+	size := SlowReadSize
 	if o.quick {
 		size = fastReadSize
 	}
 	held := int64(size + protocol.MaxCiphertext)
 	if !o.shares.Take(o.from, fairness.QueuedMemory, held) {
-		o.read(f)
+		o.Read(f)
 		time.Sleep(fairness.RetryInterval)
 		return nil
 	}
 	defer func() { o.shares.Give(o.from, fairness.QueuedMemory, held) }()
-	frames, more, err := f.next(o.ctx, size)
+	frames, more, err := f.Next(o.ctx, size)
 	if err != nil {
 		return err
 	}
 	if more {
-		o.read(f)
+		o.Read(f)
 	}
-	if len(frames) <= headerRoom {
+	if len(frames) <= HeaderRoom {
 		return nil
 	}
 	unused := held - int64(len(frames))

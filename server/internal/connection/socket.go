@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package connection
 
 import (
 	"bufio"
@@ -40,16 +40,17 @@ const slowestRate = 8 << 10
 // is asked for.
 const writeChunk = 64 << 10
 
+// Why a connection ends. Others are errors of the network.
 var (
-	errProtocol = errors.New("server: WebSocket protocol error")
-	errTooLarge = errors.New("server: message too large")
-	errClosed   = errors.New("server: connection closed by the client")
-	errNoMemory = errors.New("server: the origin's share of the memory for requests is used up")
+	ErrProtocol = errors.New("server: WebSocket protocol error")
+	ErrTooLarge = errors.New("server: message too large")
+	ErrClosed   = errors.New("server: connection closed by the client")
+	ErrNoMemory = errors.New("server: the origin's share of the memory for requests is used up")
 )
 
-// socket is the server's side of a WebSocket connection, RFC 6455, without
-// extensions. One goroutine reads; any may write, a message at a time.
-type socket struct {
+// A Socket reads and writes the messages of a WebSocket connection. One
+// goroutine reads; any may write, a message at a time.
+type Socket struct {
 	conn    net.Conn
 	r       *bufio.Reader
 	shares  *fairness.Shares
@@ -63,15 +64,19 @@ type socket struct {
 	writing sync.Mutex
 }
 
-func newSocket(conn net.Conn, early []byte, s *Server, from *fairness.Origin) *socket {
-	k := &socket{
-		conn:    conn,
-		shares:  s.shares,
-		from:    from,
-		message: s.limits.MessageTimeout,
-		write:   s.limits.WriteTimeout,
-		now:     s.now,
-	}
+// SocketConfig is what a [Socket] needs besides the network's connection.
+type SocketConfig struct {
+	Shares         *fairness.Shares
+	From           *fairness.Origin
+	MessageTimeout time.Duration // for a message to arrive
+	WriteTimeout   time.Duration // without progress in sending
+	Now            func() time.Time
+}
+
+// NewSocket returns a socket over a connection whose handshake is done. early is
+// what the client sent together with the handshake.
+func NewSocket(conn net.Conn, early []byte, c SocketConfig) *Socket {
+	k := &Socket{conn: conn, shares: c.Shares, from: c.From, message: c.MessageTimeout, write: c.WriteTimeout, now: c.Now}
 	var r io.Reader = conn
 	if len(early) > 0 {
 		r = io.MultiReader(newEarly(early), conn)
@@ -80,36 +85,36 @@ func newSocket(conn net.Conn, early []byte, s *Server, from *fairness.Origin) *s
 	return k
 }
 
-// readMessage returns the next binary message. The bytes count against the
-// origin's share until free is called, and are valid until then.
-func (k *socket) readMessage(seen func()) (message []byte, err error) {
+// ReadMessage returns the next binary message. The bytes count against the
+// origin's share until Free is called, and are valid until then.
+func (k *Socket) ReadMessage(seen func()) (message []byte, err error) {
 	var fragments []byte
 	begun := false
 	for {
 		h, err := k.readHeader(begun)
 		if err != nil {
-			k.free(fragments)
+			k.Free(fragments)
 			return nil, err
 		}
 		seen()
 		if h.OpCode.IsControl() {
 			if err := k.control(h); err != nil {
-				k.free(fragments)
+				k.Free(fragments)
 				return nil, err
 			}
 			continue
 		}
 		if begun != (h.OpCode == ws.OpContinuation) || h.OpCode == ws.OpText {
-			k.free(fragments)
-			return nil, errProtocol
+			k.Free(fragments)
+			return nil, ErrProtocol
 		}
 		if h.Length > int64(protocol.MaxMessage-len(fragments)) {
-			k.free(fragments)
-			return nil, errTooLarge
+			k.Free(fragments)
+			return nil, ErrTooLarge
 		}
 		fragments, err = k.readPayload(fragments, h)
 		if err != nil {
-			k.free(fragments)
+			k.Free(fragments)
 			return nil, err
 		}
 		if h.Fin {
@@ -119,8 +124,8 @@ func (k *socket) readMessage(seen func()) (message []byte, err error) {
 	}
 }
 
-// free gives a message back.
-func (k *socket) free(message []byte) {
+// Free gives a message back.
+func (k *Socket) Free(message []byte) {
 	if k.held > 0 {
 		k.shares.Give(k.from, fairness.RequestMemory, k.held)
 		k.held = 0
@@ -134,7 +139,7 @@ func (k *socket) free(message []byte) {
 
 // readHeader waits for a frame. Its first byte may take any time unless the
 // message has begun; the rest must follow soon.
-func (k *socket) readHeader(begun bool) (ws.Header, error) {
+func (k *Socket) readHeader(begun bool) (ws.Header, error) {
 	if !begun {
 		if _, err := k.r.Peek(1); err != nil {
 			return ws.Header{}, err
@@ -151,14 +156,14 @@ func (k *socket) readHeader(begun bool) (ws.Header, error) {
 	switch {
 	case !h.Masked, h.Rsv != 0, h.OpCode.IsReserved(), h.Length < 0,
 		h.OpCode.IsControl() && (h.Length > ws.MaxControlFramePayloadSize || !h.Fin):
-		return h, errProtocol
+		return h, ErrProtocol
 	}
 	return h, nil
 }
 
 // readPayload appends a frame's payload. It takes memory as bytes arrive, and
 // time as well.
-func (k *socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
+func (k *Socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
 	left := int(h.Length)
 	start := len(message)
 	for {
@@ -188,7 +193,7 @@ func (k *socket) readPayload(message []byte, h ws.Header) ([]byte, error) {
 }
 
 // grow returns message with room for more, at most for want bytes in all.
-func (k *socket) grow(message []byte, want int) ([]byte, error) {
+func (k *Socket) grow(message []byte, want int) ([]byte, error) {
 	size := max(firstChunk, 2*cap(message))
 	switch {
 	case want <= shortMessage:
@@ -198,7 +203,7 @@ func (k *socket) grow(message []byte, want int) ([]byte, error) {
 	}
 	if more := int64(size) - k.held; size > shortMessage && more > 0 {
 		if !k.waitMemory(more) {
-			return nil, errNoMemory
+			return nil, ErrNoMemory
 		}
 		k.held += more
 	}
@@ -208,7 +213,7 @@ func (k *socket) grow(message []byte, want int) ([]byte, error) {
 }
 
 // waitMemory waits for memory that the message being read needs.
-func (k *socket) waitMemory(n int64) bool {
+func (k *Socket) waitMemory(n int64) bool {
 	giveUp := k.now().Add(k.message)
 	for !k.shares.Take(k.from, fairness.RequestMemory, n) {
 		if k.beyond && k.shares.Fits(fairness.RequestMemory, n) {
@@ -227,7 +232,7 @@ func (k *socket) waitMemory(n int64) bool {
 	return true
 }
 
-func (k *socket) control(h ws.Header) error {
+func (k *Socket) control(h ws.Header) error {
 	var payload [ws.MaxControlFramePayloadSize]byte
 	b := payload[:h.Length]
 	if _, err := io.ReadFull(k.r, b); err != nil {
@@ -238,16 +243,16 @@ func (k *socket) control(h ws.Header) error {
 	case ws.OpPing:
 		return k.writeFrame(ws.OpPong, b)
 	case ws.OpClose:
-		return errClosed
+		return ErrClosed
 	}
 	return k.conn.SetReadDeadline(time.Time{})
 }
 
-// writeMessage sends frames as one message. b has room for the header, of
-// headerRoom bytes, before them.
-func (k *socket) writeMessage(b []byte) error {
-	h := ws.Header{Fin: true, OpCode: ws.OpBinary, Length: int64(len(b) - headerRoom)}
-	start := headerRoom - ws.HeaderSize(h)
+// WriteMessage sends frames as one message. b has room for the header, of
+// HeaderRoom bytes, before them.
+func (k *Socket) WriteMessage(b []byte) error {
+	h := ws.Header{Fin: true, OpCode: ws.OpBinary, Length: int64(len(b) - HeaderRoom)}
+	start := HeaderRoom - ws.HeaderSize(h)
 	var head frameHeader
 	head.b = b[start:start]
 	if err := ws.WriteHeader(&head, h); err != nil {
@@ -256,8 +261,8 @@ func (k *socket) writeMessage(b []byte) error {
 	return k.send(b[start:])
 }
 
-// headerRoom is the size of the largest header of an unmasked frame.
-const headerRoom = 10
+// HeaderRoom is the size of the largest header of an unmasked frame.
+const HeaderRoom = 10
 
 // frameHeader writes into the room before a message.
 type frameHeader struct{ b []byte }
@@ -267,7 +272,7 @@ func (f *frameHeader) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (k *socket) writeFrame(op ws.OpCode, payload []byte) error {
+func (k *Socket) writeFrame(op ws.OpCode, payload []byte) error {
 	b, err := ws.CompileFrame(ws.NewFrame(op, true, payload))
 	if err != nil {
 		return err
@@ -275,7 +280,7 @@ func (k *socket) writeFrame(op ws.OpCode, payload []byte) error {
 	return k.send(b)
 }
 
-func (k *socket) send(b []byte) error {
+func (k *Socket) send(b []byte) error {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	for len(b) > 0 {
@@ -291,10 +296,11 @@ func (k *socket) send(b []byte) error {
 	return nil
 }
 
-func (k *socket) ping() error { return k.writeFrame(ws.OpPing, nil) }
+// Ping asks the client for a sign of life.
+func (k *Socket) Ping() error { return k.writeFrame(ws.OpPing, nil) }
 
-// closeWith tells the client why, if it can be told at once, and closes.
-func (k *socket) closeWith(code ws.StatusCode) error {
+// CloseWith tells the client why, if it can be told at once, and closes.
+func (k *Socket) CloseWith(code ws.StatusCode) error {
 	if k.writing.TryLock() {
 		b, err := ws.CompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, "")))
 		if err == nil && k.conn.SetWriteDeadline(k.now().Add(time.Second)) == nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package connection
 
 import "sync"
 
@@ -12,7 +12,7 @@ var pools = [...]struct {
 }{
 	{shortMessage, new(sync.Pool)},
 	{firstChunk, new(sync.Pool)},
-	{batchMessageSize, new(sync.Pool)},
+	{BatchSize, new(sync.Pool)},
 }
 
 // getBuffer returns an empty buffer with room for at least n bytes.
