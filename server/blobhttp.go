@@ -59,7 +59,7 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, serve blobHan
 	if !followsTus(w, r) {
 		return
 	}
-	from := s.enter(r)
+	from := s.resolver.Enter(r)
 	defer from.Leave()
 	s.work.begin()
 	defer s.work.end(1)

@@ -3,9 +3,11 @@
 package server
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
@@ -49,6 +51,56 @@ func channelUntil(now time.Time, last uint64) int64 {
 		keep = idleChannelFor
 	}
 	return now.UTC().Truncate(day).Add(day + keep).Unix()
+}
+
+// channelUse collects the channels that were opened since the last save, so that
+// an opening does not write to the disk.
+type channelUse struct {
+	mu    sync.Mutex
+	until map[protocol.ChannelID]int64
+}
+
+// maxUsed bounds the channels that wait to be noted. Others are the next time
+// that they are opened; they have months until then.
+const maxUsed = 1 << 16
+
+func (u *channelUse) add(row ChannelRow, now time.Time) {
+	until := channelUntil(now, row.Last)
+	if until <= row.Expires {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.until == nil {
+		u.until = map[protocol.ChannelID]int64{}
+	}
+	if len(u.until) < maxUsed {
+		u.until[row.Channel] = until
+	}
+}
+
+func (u *channelUse) take() map[protocol.ChannelID]int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	until := u.until
+	u.until = nil
+	return until
+}
+
+// saveChannelUse extends the lifetime of the channels that were opened lately.
+func (s *Server) saveChannelUse(ctx context.Context) error {
+	all := s.used.take()
+	if len(all) == 0 {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx WriteTx) error {
+		for id, until := range all {
+			if err := tx.Channels().Extend(id, until); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // dummyAccessKey is checked against when there is no such channel or epoch, so

@@ -14,6 +14,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
 // Registration says who may create an account.
@@ -47,7 +48,7 @@ type Config struct {
 	Limits *fairness.Limits
 	// Proxies are the reverse proxies that are trusted to say where requests
 	// come from.
-	Proxies Proxies
+	Proxies origin.Proxies
 	// Room returns how many bytes the disk can still take before nothing more
 	// is stored; nil: that is not known.
 	Room func() (uint64, error)

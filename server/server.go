@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/internal/connection"
+	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -41,15 +44,14 @@ type Server struct {
 	room         func() (uint64, error)
 	full         bool // the disk was, when it was last looked at; Run owns it
 
-	proxies   *Proxies
 	shares    *fairness.Shares
 	origins   *fairness.OriginSet
+	resolver  *origin.Resolver
 	targets   *targetSets
 	received  atomic.Int64 // bytes of blobs that are not in the store's count yet
 	uploading *blobLocks
 	pushing   work // pushes under way
 	used      channelUse
-	warner    *proxyWarner
 	metrics   *metrics
 	channels  *channelHub
 	mailbox   *mailboxHub
@@ -80,17 +82,19 @@ func New(c Config) (*Server, error) {
 		limits:       *c.Limits,
 		page:         c.Page,
 		pusher:       c.Pusher,
-		proxies:      &c.Proxies,
 		shares:       fairness.NewShares(c.Limits),
 		targets:      newTargetSets(c.Limits),
 		room:         c.Room,
 		noted:        c.Noted,
 		uploading:    newBlobLocks(),
-		warner:       &proxyWarner{log: c.Log},
 		ctx:          ctx,
 		cancel:       cancel,
 	}
 	s.origins = fairness.NewOriginSet(c.Limits, s.shares)
+	s.resolver = origin.NewResolver(origin.Config{
+		Host: c.Host, Proxies: &c.Proxies, Origins: s.origins, Shares: s.shares, Log: c.Log,
+		Refused: func() { s.metrics.refused("connections") },
+	})
 	var node [8]byte
 	if _, err := s.random.Read(node[:]); err != nil {
 		cancel()
@@ -171,6 +175,28 @@ func (s *Server) Handler() http.Handler {
 	return denyAllCSP(mux)
 }
 
+// maxHeader bounds the header of an HTTP request, in bytes.
+const maxHeader = 16 << 10
+
+// keepAlive is how long an HTTP connection may rest between requests.
+const keepAlive = 30 * time.Second
+
+// HTTPServer returns an HTTP server for the handler with this server's
+// timeouts. It logs nothing: its messages hold addresses.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: s.limits.HeaderTimeout,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+}
+
+// Guard returns a listener that closes at once what is over the bounds for
+// connections, before anything is read or allocated for it.
+func (s *Server) Guard(l net.Listener) net.Listener { return s.resolver.Guard(l) }
+
 // denyAllCSP keeps browsers from running, framing or guessing the type of an
 // answer. The page, which has scripts, sets its own policy instead.
 func denyAllCSP(h http.Handler) http.Handler {
@@ -229,8 +255,8 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this address is for WebSockets", http.StatusBadRequest)
 		return
 	}
-	from := s.enter(r)
-	s.warner.see(s.proxies, r)
+	from := s.resolver.Enter(r)
+	s.resolver.WarnOfProxy(r)
 	if _, ok := from.Take(fairness.RateConnect, 1, s.now()); !ok {
 		from.Leave()
 		s.metrics.refused("rate")

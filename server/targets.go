@@ -4,41 +4,10 @@ package server
 
 import (
 	"crypto/sha256"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/securecrypt/securecrypt/server/fairness"
 )
-
-// siteOf returns the origin of the web site whose page made a request; it is
-// empty for programs, for this server's own page and for pages of the visitor's
-// own machine. A browser sets this header and does not let a page change it.
-func (s *Server) siteOf(r *http.Request) string {
-	site := r.Header.Get("Origin")
-	if site == "" {
-		return ""
-	}
-	u, err := url.Parse(site)
-	if err != nil {
-		return "malformed"
-	}
-	if u.Host == s.host || isLocalName(u.Hostname()) {
-		return ""
-	}
-	return site
-}
-
-func isLocalName(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return name == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// enter returns the origin of an HTTP request; it is to be left.
-func (s *Server) enter(r *http.Request) *fairness.Origin {
-	return s.origins.Enter(s.proxies.client(r), s.siteOf(r))
-}
 
 // targetSets are all targets of anonymous requests.
 type targetSets struct {
