@@ -174,7 +174,7 @@ func (s *Server) announceBlob(id protocol.BlobID, length uint64, keep time.Durat
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		row = BlobRow{Blob: id, Length: length, Expires: unix(s.clock.stamp(), keep), UploadUntil: unix(s.clock.stamp(), s.limits.AnnounceFor)}
+		row = BlobRow{Blob: id, Length: length, Expires: unix(s.clock.Stamp(), keep), UploadUntil: unix(s.clock.Stamp(), s.limits.AnnounceFor)}
 		return tx.Blobs().Put(row)
 	})
 	return row, err
@@ -186,7 +186,7 @@ func (s *Server) blob(ctx context.Context, id protocol.BlobID) (row BlobRow, err
 		row, err = tx.Blobs().Blob(id)
 		return err
 	})
-	if err == nil && row.Due() <= s.clock.expiry().Unix() {
+	if err == nil && row.Due() <= s.clock.Expiry().Unix() {
 		err = ErrNotFound
 	}
 	return row, err
@@ -276,10 +276,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.Respon
 // prolong gives an upload of which something arrives more time when its own
 // runs out: one request may take hours.
 func (s *Server) prolong(row *BlobRow) error {
-	if row.UploadUntil > unix(s.clock.stamp(), s.limits.AnnounceFor/2) {
+	if row.UploadUntil > unix(s.clock.Stamp(), s.limits.AnnounceFor/2) {
 		return nil
 	}
-	row.UploadUntil = unix(s.clock.stamp(), s.limits.UploadTimeout)
+	row.UploadUntil = unix(s.clock.Stamp(), s.limits.UploadTimeout)
 	return s.putBlob(row)
 }
 
@@ -293,7 +293,7 @@ func (s *Server) recordReceived(row *BlobRow, n uint64, h *contentHash) error {
 	if err := s.hashContent(s.ctx, &before, row, h); err != nil {
 		return err
 	}
-	row.UploadUntil = unix(s.clock.stamp(), s.limits.UploadTimeout)
+	row.UploadUntil = unix(s.clock.Stamp(), s.limits.UploadTimeout)
 	return s.putBlob(row)
 }
 
@@ -397,7 +397,7 @@ func (s *Server) getBlob(w http.ResponseWriter, r *http.Request, _ *fairness.Ori
 	defer func() { _ = content.Close() }() // only read from
 	h := w.Header()
 	h.Set("Content-Type", protocol.DownloadType)
-	h.Set("Cache-Control", "private, no-transform, immutable, max-age="+strconv.FormatInt(max(0, min(86400, row.Expires-s.clock.expiry().Unix())), 10))
+	h.Set("Cache-Control", "private, no-transform, immutable, max-age="+strconv.FormatInt(max(0, min(86400, row.Expires-s.clock.Expiry().Unix())), 10))
 	h.Set("ETag", `"`+id.String()+`"`)
 	http.ServeContent(w, r, "", time.Time{}, &countedReader{s: s, ReadSeeker: content})
 	return nil

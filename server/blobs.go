@@ -28,10 +28,10 @@ type Blobs interface {
 
 // Sweep deletes all that has expired, unless the clock is doubted.
 func (s *Server) Sweep(ctx context.Context) error {
-	for s.clock.trusted() {
+	for s.clock.Trusted() {
 		var gone Expired
 		err := s.store.Update(Freeing(ctx), func(tx WriteTx) (err error) {
-			gone, err = tx.Expire(s.clock.expiry(), sweepRows)
+			gone, err = tx.Expire(s.clock.Expiry(), sweepRows)
 			return err
 		})
 		if err != nil {

@@ -23,7 +23,7 @@ func (ss *session) channelCreate(r *protocol.ChannelCreate) (protocol.Body, erro
 	if !s.shares.Keep(ss.from, fairness.KeptChannels, 1, int64(n)) {
 		return nil, refuseFor(protocol.CodeQuotaExceeded, s.shares.KeptReason(fairness.KeptChannels, 1, int64(n)))
 	}
-	row := ChannelRow{Channel: r.Channel, Epoch: r.Epoch, Expires: channelUntil(s.clock.stamp(), 0)}
+	row := ChannelRow{Channel: r.Channel, Epoch: r.Epoch, Expires: channelUntil(s.clock.Stamp(), 0)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		return tx.Channels().Create(row, EpochRow{Channel: r.Channel, Epoch: r.Epoch, Key: r.Key})
 	})
@@ -145,7 +145,7 @@ func (ss *session) channelOpen(r request, b *protocol.ChannelOpen) (protocol.Bod
 			return nil, refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonShare)
 		}
 	}
-	s.used.add(channel, s.clock.stamp())
+	s.used.add(channel, s.clock.Stamp())
 	ss.answer(r.id, r.op, &protocol.ChannelState{Epoch: channel.Epoch, Last: channel.Last, Mark: mark}, nil)
 	ss.open(b, channel, epoch)
 	return nil, errLater
@@ -248,13 +248,13 @@ func (ss *session) channelPost(r request, b *protocol.ChannelPost) (protocol.Bod
 		keep = time.Duration(b.ExpireIn) * time.Second
 	}
 	return ss.submit(r, b.Channel, &submission{
-		entry: EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Expires: unix(ss.s.clock.stamp(), keep), Ciphertext: b.Ciphertext},
+		entry: EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Expires: unix(ss.s.clock.Stamp(), keep), Ciphertext: b.Ciphertext},
 	})
 }
 
 func (ss *session) channelCommit(r request, b *protocol.ChannelCommit) (protocol.Body, error) {
 	return ss.submit(r, b.Channel, &submission{
-		entry:   EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Expires: unix(ss.s.clock.stamp(), protocol.DefaultExpiry), Ciphertext: b.Ciphertext},
+		entry:   EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Expires: unix(ss.s.clock.Stamp(), protocol.DefaultExpiry), Ciphertext: b.Ciphertext},
 		nextKey: b.NextKey,
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/clock"
 	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
@@ -37,7 +38,7 @@ type Config struct {
 	Blobs        Blobs
 	Bus          Bus // nil: this is the only node
 	Now          func() time.Time
-	Uptime       Uptime // nil: jumps of the clock are told by Now's monotonic readings
+	Uptime       clock.Uptime // nil: jumps of the clock are told by Now's monotonic readings
 	Random       io.Reader
 	Log          *slog.Logger          // nil: no log
 	Metrics      prometheus.Registerer // nil: no metrics

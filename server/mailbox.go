@@ -41,7 +41,7 @@ func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	if err := ss.reserveStoredBytes(size); err != nil {
 		return nil, err
 	}
-	now := s.clock.stamp()
+	now := s.clock.Stamp()
 	letter := LetterRow{Name: r.Name, Device: r.Device, Expires: unix(now, protocol.DefaultExpiry), Letter: r.Letter}
 	seen := SeenRow{Name: r.Name, Device: r.Device, ID: r.ID, Hash: sha256.Sum256(r.Letter), Expires: unix(now, s.limits.SeenFor)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
@@ -206,7 +206,7 @@ func (f *letterFeed) Next(ctx context.Context, most int) (frames []byte, more bo
 		return nil, false, err
 	}
 	frames = make([]byte, connection.HeaderRoom, connection.HeaderRoom+1024)
-	now := f.s.clock.expiry().Unix()
+	now := f.s.clock.Expiry().Unix()
 	for _, l := range letters {
 		f.after = l.Seq
 		if l.Expires <= now {

@@ -64,7 +64,7 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 	for _, c := range []prometheus.Collector{
 		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
 		gauge("clock_doubted", "1 while the clock is not what it should be and nothing expires.", func() float64 {
-			if s.clock.trusted() {
+			if s.clock.Trusted() {
 				return 0
 			}
 			return 1

@@ -103,7 +103,7 @@ func (o *opening) Next(ctx context.Context, most int) (frames []byte, more bool,
 	}
 	entries, upTo := page.entries, page.upTo
 	frames = make([]byte, connection.HeaderRoom, connection.HeaderRoom+connection.BatchSize)
-	now, size := o.s.clock.expiry().Unix(), 0
+	now, size := o.s.clock.Expiry().Unix(), 0
 	cursor := o.cursor
 	for i := range entries {
 		e := &entries[i]

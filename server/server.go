@@ -21,6 +21,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/clock"
 	"github.com/securecrypt/securecrypt/server/internal/connection"
 	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
@@ -33,7 +34,8 @@ type Server struct {
 	bus          Bus
 	now          func() time.Time
 	began        time.Time // a reading of now, for its monotonic part
-	clock        *clock
+	clock        *clock.Clock
+	clockDoubted atomic.Bool // and that was logged
 	noted        func(StateRow)
 	random       *lockedReader
 	log          *slog.Logger
@@ -119,21 +121,6 @@ func New(c Config) (*Server, error) {
 		s.stopBus = s.bus.Subscribe(s.wake)
 	}
 	return s, nil
-}
-
-// resume goes on from what the store knows about itself.
-func (s *Server) resume(ctx context.Context, uptime Uptime) (err error) {
-	if s.incarnation, err = Incarnation(ctx, s.store, s.random); err != nil {
-		return err
-	}
-	var row StateRow
-	err = s.store.View(ctx, func(tx ReadTx) error {
-		row, err = tx.State().Get()
-		return err
-	})
-	s.began = s.now()
-	s.clock = newClock(s.now, uptime, row)
-	return err
 }
 
 func (s *Server) wake(w Wake) {
@@ -229,7 +216,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !s.clock.trusted() {
+	if !s.clock.Trusted() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, "the clock is not what it should be: all else works, but nothing expires until it is right, or: securecryptd clock confirm\n")
 		return

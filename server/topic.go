@@ -282,7 +282,7 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		if len(stored) == 0 {
 			return nil
 		}
-		row.Expires = channelUntil(s.clock.stamp(), row.Last)
+		row.Expires = channelUntil(s.clock.Stamp(), row.Last)
 		return channels.Append(row, stored)
 	})
 	for _, sub := range batch {

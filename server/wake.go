@@ -61,7 +61,7 @@ func (ss *session) wakeRegister(b *protocol.WakeRegister) (protocol.Body, error)
 	if err := ss.reserveStoredBytes(size); err != nil {
 		return nil, err
 	}
-	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.stamp())}
+	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.Stamp())}
 	err := s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Wakes().Put(row) })
 	if err != nil {
 		s.shares.Unkeep(ss.from, fairness.KeptRows, size)
@@ -93,7 +93,7 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	known := err == nil && row.Expires > s.clock.expiry().Unix()
+	known := err == nil && row.Expires > s.clock.Expiry().Unix()
 	if _, ok := s.targets.wake.Take(hash, ss.from, 1, s.now()); ok && known && s.pusher != nil {
 		s.push(row, ss.from)
 	}

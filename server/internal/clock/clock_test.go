@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package clock
 
 import (
 	"testing"
 	"time"
-
-	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
 // machine is a machine whose clock and runs a test sets.
@@ -20,9 +18,11 @@ func (m *machine) now() time.Time                  { return m.clock }
 func (m *machine) uptime() (string, time.Duration) { return m.boot, m.up }
 func (m *machine) pass(d time.Duration)            { m.clock, m.up = m.clock.Add(d), m.up+d }
 
+const day = 24 * time.Hour
+
 func TestClockAfterAStart(t *testing.T) {
 	newest := time.Unix(1_800_000_000, 0)
-	row := StateRow{Newest: newest.Unix(), Boot: "one", Uptime: int64(time.Hour)}
+	last := Reading{Time: newest, Boot: "one", Up: time.Hour}
 	for name, c := range map[string]struct {
 		m       machine
 		trusted bool
@@ -36,62 +36,28 @@ func TestClockAfterAStart(t *testing.T) {
 		"another machine, an hour later":                      {machine{newest.Add(time.Hour), "three", 30 * day}, true},
 		"a machine that does not name its runs":               {machine{newest.Add(time.Hour), "", 30 * day}, true},
 	} {
-		if got := newClock(c.m.now, c.m.uptime, row).trusted(); got != c.trusted {
+		if got := New(c.m.now, c.m.uptime, last).Trusted(); got != c.trusted {
 			t.Errorf("%s: trusted %v", name, got)
 		}
 	}
 	first := machine{clock: newest}
-	if !newClock(first.now, first.uptime, StateRow{}).trusted() {
+	if !New(first.now, first.uptime, Reading{}).Trusted() {
 		t.Error("a store that has seen no time: the clock is doubted")
 	}
 }
 
 // A clock that was behind at the start, and is set right later, is trusted then:
-// nobody knows how long the machine was off, but it was no longer than clockGap.
+// nobody knows how long the machine was off, but it was no longer than gap.
 func TestClockIsSetAfterTheStart(t *testing.T) {
 	newest := time.Unix(1_800_000_000, 0)
 	m := machine{clock: time.Unix(0, 0), boot: "two"}
-	c := newClock(m.now, m.uptime, StateRow{Newest: newest.Unix(), Boot: "one"})
+	c := New(m.now, m.uptime, Reading{Time: newest, Boot: "one"})
 	m.pass(time.Minute)
-	if c.trusted() || !c.expiry().Equal(newest) || c.stamp().Before(newest.Add(time.Minute)) {
-		t.Errorf("behind: trusted %v, expiry %v, stamp %v", c.trusted(), c.expiry(), c.stamp())
+	if c.Trusted() || !c.Expiry().Equal(newest) || c.Stamp().Before(newest.Add(time.Minute)) {
+		t.Errorf("behind: trusted %v, expiry %v, stamp %v", c.Trusted(), c.Expiry(), c.Stamp())
 	}
 	m.clock = newest.Add(20 * time.Hour)
-	if !c.trusted() || !c.expiry().Equal(m.clock) {
+	if !c.Trusted() || !c.Expiry().Equal(m.clock) {
 		t.Error("set right, and doubted")
-	}
-}
-
-// A rate does not refuse permanently because the clock was ahead, and gives no more
-// than one burst.
-func TestBucketsAndAJumpOfTheClock(t *testing.T) {
-	r := fairness.Rate{Burst: 2, PerSecond: 1}
-	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour, 40 * day, -40 * day, 3650 * day, -3650 * day} {
-		now := time.Unix(1_800_000_000, 0)
-		var b fairness.Bucket
-		take := func(at time.Time) (n int) {
-			for {
-				if _, ok := b.Take(r, 1, at); !ok {
-					return n
-				}
-				n++
-			}
-		}
-		if got := take(now); got != 2 {
-			t.Fatalf("%v: a burst of %d", off, got)
-		}
-		want := 0
-		if off > 0 {
-			want = 2
-		}
-		if got := take(now.Add(off)); got != want {
-			t.Errorf("%v: %d while the clock is wrong, want %d", off, got, want)
-		}
-		if got := take(now.Add(2 * time.Second)); got > 2 {
-			t.Errorf("%v: %d when it is right again", off, got)
-		}
-		if got := take(now.Add(10 * time.Second)); got != 2 {
-			t.Errorf("%v: %d later", off, got)
-		}
 	}
 }
