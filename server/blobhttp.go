@@ -243,7 +243,7 @@ func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *fairnes
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow, from *fairness.Origin) error {
 	body := &uploadReader{s: s, r: r.Body, from: from, row: &row, hash: resumeHash(&row), pace: pace{now: s.now, window: s.limits.WriteTimeout, set: rc.SetReadDeadline}, left: row.Length - row.Offset}
 	n, writeErr := s.blobs.Write(s.ctx, row.Blob, row.Offset, body)
-	s.metrics.blobReceived(int64(n))
+	s.metrics.BlobReceived(int64(n))
 	var err error
 	if errors.Is(body.err, problemTooLarge) { // not what was announced
 		n, err = s.blobs.Write(s.ctx, row.Blob, row.Offset, http.NoBody) // takes back what came
@@ -420,7 +420,7 @@ type countedReader struct {
 
 func (c *countedReader) Read(b []byte) (int, error) {
 	n, err := c.ReadSeeker.Read(b)
-	c.s.metrics.blobSent(int64(n))
+	c.s.metrics.BlobSent(int64(n))
 	return n, err
 }
 

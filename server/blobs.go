@@ -37,7 +37,7 @@ func (s *Server) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.metrics.expiredRows(gone.Rows)
+		s.metrics.RowsExpired(gone.Rows)
 		for _, id := range gone.Blobs {
 			if err := s.blobs.Delete(ctx, id); err != nil {
 				return err

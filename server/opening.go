@@ -52,7 +52,7 @@ func (o *opening) offer(r run) {
 		return
 	}
 	o.cursor = r.last
-	o.s.metrics.delivered(int(r.last - r.first + 1))
+	o.s.metrics.Delivered(int(r.last - r.first + 1))
 	if r.ends {
 		o.state = openingEnded
 	}
@@ -114,7 +114,7 @@ func (o *opening) Next(ctx context.Context, most int) (frames []byte, more bool,
 		}
 		frames = appendEntry(frames, e)
 	}
-	o.s.metrics.delivered(len(entries))
+	o.s.metrics.Delivered(len(entries))
 	if size < most {
 		cursor = max(cursor, min(upTo, granted))
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/securecrypt/securecrypt/server/fairness"
 	"github.com/securecrypt/securecrypt/server/internal/clock"
 	"github.com/securecrypt/securecrypt/server/internal/connection"
+	"github.com/securecrypt/securecrypt/server/internal/metrics"
 	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
@@ -54,7 +55,7 @@ type Server struct {
 	uploading *blobLocks
 	pushing   work // pushes under way
 	used      channelUse
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	channels  *channelHub
 	mailbox   *mailboxHub
 	sessions  *sessionSet
@@ -95,7 +96,7 @@ func New(c Config) (*Server, error) {
 	s.origins = fairness.NewOriginSet(c.Limits, s.shares)
 	s.resolver = origin.NewResolver(origin.Config{
 		Host: c.Host, Proxies: &c.Proxies, Origins: s.origins, Shares: s.shares, Log: c.Log,
-		Refused: func() { s.metrics.refused("connections") },
+		Refused: func() { s.metrics.Refused("connections") },
 	})
 	var node [8]byte
 	if _, err := s.random.Read(node[:]); err != nil {
@@ -112,7 +113,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("server: reading its state: %w", err)
 	}
 	var err error
-	if s.metrics, err = newMetrics(c.Metrics, s); err != nil {
+	if s.metrics, err = metrics.New(c.Metrics, metrics.Gauges{Shares: s.shares, ClockTrusted: s.clock.Trusted, Connections: s.sessions.count}); err != nil {
 		cancel()
 		return nil, err
 	}
@@ -246,13 +247,13 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.resolver.WarnOfProxy(r)
 	if _, ok := from.Take(fairness.RateConnect, 1, s.now()); !ok {
 		from.Leave()
-		s.metrics.refused("rate")
+		s.metrics.Refused("rate")
 		http.Error(w, "too many connections; try again later", http.StatusTooManyRequests)
 		return
 	}
 	if s.sessions.isStopping() || !s.shares.Take(from, fairness.Connections, 1) {
 		from.Leave()
-		s.metrics.refused("connections")
+		s.metrics.Refused("connections")
 		http.Error(w, "too many connections", http.StatusServiceUnavailable)
 		return
 	}
@@ -342,7 +343,7 @@ func (s *Server) pingAll() {
 		idle := now - time.Duration(ss.lastSeen.Load())
 		switch {
 		case idle > s.limits.IdleTimeout:
-			s.metrics.dropped("idle")
+			s.metrics.Dropped("idle")
 			ss.shut(ws.StatusGoingAway)
 		case idle > s.limits.PingInterval/2:
 			go func() {

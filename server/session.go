@@ -64,7 +64,7 @@ func newSession(s *Server, w wire, from *fairness.Origin) (*session, error) {
 		Limit: s.limits.MaxQueue, Shares: s.shares, From: from, Now: s.now, Send: w.WriteMessage,
 		Failed: func(err error) {
 			if !errors.Is(err, connection.ErrClosed) {
-				s.metrics.dropped("send")
+				s.metrics.Dropped("send")
 			}
 			ss.shut(ws.StatusGoingAway)
 		},
@@ -134,7 +134,7 @@ func (ss *session) handleMessage(message []byte) bool {
 		}
 		f, rest, err := protocol.ParseFrame(message)
 		if err != nil || f.Kind != protocol.KindRequest {
-			ss.s.metrics.request(0, protocol.CodeMalformed)
+			ss.s.metrics.Request(0, protocol.CodeMalformed)
 			ss.shut(ws.StatusProtocolError)
 			return false
 		}
@@ -250,14 +250,14 @@ func (ss *session) answer(id uint64, op protocol.Op, result protocol.Body, err e
 	if err == nil {
 		b, appendErr := protocol.Append(nil, protocol.KindResponse, id, 0, result)
 		if appendErr == nil && len(b) <= protocol.MaxMessage {
-			ss.s.metrics.request(op, 0)
+			ss.s.metrics.Request(op, 0)
 			ss.out.Push(b)
 			return
 		}
 		err = &protocol.Error{Code: protocol.CodeTooLarge}
 	}
 	refusal := ss.s.refusal(op, err)
-	ss.s.metrics.request(op, refusal.Code)
+	ss.s.metrics.Request(op, refusal.Code)
 	b, appendErr := protocol.Append(nil, protocol.KindError, id, uint16(refusal.Code), refusal.Body())
 	if appendErr == nil {
 		ss.out.Push(b)

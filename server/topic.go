@@ -231,7 +231,7 @@ func (t *topic) acknowledge(batch []*submission) {
 				continue
 			}
 			acks = frames.AppendPosted(acks, sub.id, sub.entry.Seq)
-			s.metrics.request(sub.op, 0)
+			s.metrics.Request(sub.op, 0)
 		}
 		if acks != nil {
 			ss.out.Push(acks)
@@ -388,7 +388,7 @@ func (t *topic) deliver(entries []EntryRow) {
 		}
 	}
 	t.mu.Unlock()
-	s.metrics.stored(len(entries))
+	s.metrics.Stored(len(entries))
 	s.publish(Wake{Channel: t.id, Last: last})
 }
 

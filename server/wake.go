@@ -104,7 +104,7 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 // nobody waits for it, and the next message wakes it.
 func (s *Server) push(row WakeRow, from *fairness.Origin) {
 	if !s.shares.Take(from, fairness.Pushes, 1) {
-		s.metrics.pushed("dropped")
+		s.metrics.Pushed("dropped")
 		return
 	}
 	s.pushing.begin()
@@ -119,16 +119,16 @@ func (s *Server) push(row WakeRow, from *fairness.Origin) {
 		err := s.pusher.Push(s.ctx, row.Endpoint)
 		switch {
 		case err == nil:
-			s.metrics.pushed("ok")
+			s.metrics.Pushed("ok")
 		case errors.Is(err, ErrPushGone):
-			s.metrics.pushed("gone")
+			s.metrics.Pushed("gone")
 			if err := s.forgetWake(row.Hash); err != nil {
 				s.log.Warn("a device that is gone could not be forgotten; it is once its time is over", "kind", errorKind(err))
 			}
 		case errors.Is(err, ErrPushRefused):
-			s.metrics.pushed("refused")
+			s.metrics.Pushed("refused")
 		default:
-			s.metrics.pushed("failed")
+			s.metrics.Pushed("failed")
 		}
 	}()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package metrics
 
 import (
 	"errors"
@@ -12,9 +12,8 @@ import (
 	"github.com/securecrypt/securecrypt/server/fairness"
 )
 
-// metrics count. No label tells who or which: operations, codes and reasons
-// are closed sets.
-type metrics struct {
+// Metrics count. Its methods may be called concurrently.
+type Metrics struct {
 	requests      [][]prometheus.Counter // by operation and code
 	storedCount   prometheus.Counter
 	deliveryCount prometheus.Counter
@@ -26,7 +25,15 @@ type metrics struct {
 	blobOut       prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
+// Gauges are what is read each time that somebody asks. All fields must be set.
+type Gauges struct {
+	Shares       *fairness.Shares
+	ClockTrusted func() bool
+	Connections  func() int
+}
+
+// New registers the metrics of a server.
+func New(r prometheus.Registerer, g Gauges) (*Metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "securecrypt", Name: name, Help: help})
 	}
@@ -37,7 +44,7 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "securecrypt", Name: name, Help: help}, f)
 	}
 	requests := vec("requests_total", "Requests by operation and error code (0: success).", "operation", "code")
-	m := &metrics{
+	m := &Metrics{
 		storedCount:   counter("entries_stored_total", "Channel entries made durable."),
 		deliveryCount: counter("entries_delivered_total", "Channel entries handed to connections."),
 		refusals:      vec("handshakes_refused_total", "Connections refused before they began.", "reason"),
@@ -59,39 +66,55 @@ func newMetrics(r prometheus.Registerer, s *Server) (*metrics, error) {
 		errs = append(errs, r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "securecrypt", Name: "shared_used", Help: "What origins hold of a resource that they share.",
 			ConstLabels: prometheus.Labels{"resource": held.String()},
-		}, func() float64 { return float64(s.shares.InUse(held)) })))
+		}, func() float64 { return float64(g.Shares.InUse(held)) })))
 	}
 	for _, c := range []prometheus.Collector{
 		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
 		gauge("clock_doubted", "1 while the clock is not what it should be and nothing expires.", func() float64 {
-			if s.clock.Trusted() {
+			if g.ClockTrusted() {
 				return 0
 			}
 			return 1
 		}),
-		gauge("connections", "Connections now.", func() float64 { return float64(s.sessions.count()) }),
+		gauge("connections", "Connections now.", func() float64 { return float64(g.Connections()) }),
 		gauge("request_bytes", "Bytes of requests being received or worked on, short ones excepted.", func() float64 {
-			return float64(s.shares.InUse(fairness.RequestMemory) + s.shares.InUse(fairness.PostMemory))
+			return float64(g.Shares.InUse(fairness.RequestMemory) + g.Shares.InUse(fairness.PostMemory))
 		}),
-		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(s.shares.InUse(fairness.QueuedMemory)) }),
+		gauge("queued_bytes", "Bytes waiting to be sent.", func() float64 { return float64(g.Shares.InUse(fairness.QueuedMemory)) }),
 	} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)
 }
 
-func (m *metrics) request(op protocol.Op, code protocol.ErrorCode) {
+// Request counts a request by its result: code 0 is success.
+func (m *Metrics) Request(op protocol.Op, code protocol.ErrorCode) {
 	if int(op) >= len(m.requests) {
 		op = 0
 	}
 	m.requests[op][code].Inc()
 }
 
-func (m *metrics) stored(n int)          { m.storedCount.Add(float64(n)) }
-func (m *metrics) delivered(n int)       { m.deliveryCount.Add(float64(n)) }
-func (m *metrics) refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
-func (m *metrics) dropped(reason string) { m.drops.WithLabelValues(reason).Inc() }
-func (m *metrics) pushed(result string)  { m.pushes.WithLabelValues(result).Inc() }
-func (m *metrics) expiredRows(n int)     { m.expired.Add(float64(n)) }
-func (m *metrics) blobReceived(n int64)  { m.blobIn.Add(float64(n)) }
-func (m *metrics) blobSent(n int64)      { m.blobOut.Add(float64(n)) }
+// Stored counts entries that were made durable.
+func (m *Metrics) Stored(n int) { m.storedCount.Add(float64(n)) }
+
+// Delivered counts entries that were handed to connections.
+func (m *Metrics) Delivered(n int) { m.deliveryCount.Add(float64(n)) }
+
+// Refused counts a connection that was refused before it began.
+func (m *Metrics) Refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
+
+// Dropped counts a connection that the server ended.
+func (m *Metrics) Dropped(reason string) { m.drops.WithLabelValues(reason).Inc() }
+
+// Pushed counts a request to a push service.
+func (m *Metrics) Pushed(result string) { m.pushes.WithLabelValues(result).Inc() }
+
+// RowsExpired counts rows that were deleted because their time had come.
+func (m *Metrics) RowsExpired(n int) { m.expired.Add(float64(n)) }
+
+// BlobReceived counts bytes of blobs that were stored.
+func (m *Metrics) BlobReceived(n int64) { m.blobIn.Add(float64(n)) }
+
+// BlobSent counts bytes of blobs that were sent.
+func (m *Metrics) BlobSent(n int64) { m.blobOut.Add(float64(n)) }
