@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/pace"
 )
 
 func (s *Server) handleBlobs(mux *http.ServeMux) {
@@ -241,7 +242,7 @@ func (s *Server) patchBlob(w http.ResponseWriter, r *http.Request, from *fairnes
 
 // receive stores the body as far as it comes.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, rc *http.ResponseController, row BlobRow, from *fairness.Origin) error {
-	body := &uploadReader{s: s, r: r.Body, from: from, row: &row, hash: resumeHash(&row), pace: pace{now: s.now, window: s.limits.WriteTimeout, set: rc.SetReadDeadline}, left: row.Length - row.Offset}
+	body := &uploadReader{s: s, r: r.Body, from: from, row: &row, hash: resumeHash(&row), pace: pace.NewBody(s.now, s.limits.WriteTimeout, rc.SetReadDeadline), left: row.Length - row.Offset}
 	n, writeErr := s.blobs.Write(s.ctx, row.Blob, row.Offset, body)
 	s.metrics.BlobReceived(int64(n))
 	var err error
@@ -314,7 +315,7 @@ type uploadReader struct {
 	r    io.Reader
 	from *fairness.Origin
 	row  *BlobRow
-	pace pace
+	pace pace.Body
 	left uint64
 	kept int64 // bytes that were counted for the origin
 	hash *contentHash
@@ -331,7 +332,7 @@ func (u *uploadReader) Read(p []byte) (int, error) {
 }
 
 func (u *uploadReader) read(p []byte) (int, error) {
-	u.pace.expect()
+	u.pace.Expect()
 	if u.left == 0 {
 		p = p[:1] // one more byte would be too many
 	}
@@ -341,7 +342,7 @@ func (u *uploadReader) read(p []byte) (int, error) {
 	}
 	u.left -= uint64(n)
 	u.hash.add(p[:n])
-	u.pace.moved(n)
+	u.pace.Moved(n)
 	if n > 0 {
 		if wait, ok := u.from.Take(fairness.RateUpload, float64(n), u.s.now()); !ok {
 			return 0, problemRateLimited.after(wait)
@@ -354,7 +355,7 @@ func (u *uploadReader) read(p []byte) (int, error) {
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		u.pace.end()
+		u.pace.End()
 	} else if err != nil {
 		err = problemUnavailable // the connection was cut; nobody reads this
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/securecrypt/securecrypt/server/internal/connection"
 	"github.com/securecrypt/securecrypt/server/internal/metrics"
 	"github.com/securecrypt/securecrypt/server/internal/origin"
+	"github.com/securecrypt/securecrypt/server/internal/pace"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -184,6 +185,12 @@ func (s *Server) HTTPServer() *http.Server {
 // Guard returns a listener that closes at once what is over the bounds for
 // connections, before anything is read or allocated for it.
 func (s *Server) Guard(l net.Listener) net.Listener { return s.resolver.Guard(l) }
+
+// limitRequestTime limits how long a request may take: its body must arrive soon,
+// and the client must keep reading the answer.
+func (s *Server) limitRequestTime(h http.Handler) http.Handler {
+	return pace.Brief(h, s.now, s.limits.HeaderTimeout, s.limits.WriteTimeout)
+}
 
 // denyAllCSP keeps browsers from running, framing or guessing the type of an
 // answer. The page, which has scripts, sets its own policy instead.

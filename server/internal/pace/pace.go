@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package pace
 
 import (
 	"net/http"
@@ -12,8 +12,9 @@ import (
 // goes on from where it stood.
 const minPace = 32 << 10
 
-// A pace sees to it that a body keeps coming.
-type pace struct {
+// A Body sees to it that the body of a request keeps coming: minPace bytes in
+// each window of time.
+type Body struct {
 	now    func() time.Time
 	window time.Duration
 	set    func(time.Time) error // sets the deadline
@@ -22,26 +23,25 @@ type pace struct {
 	bytes int
 }
 
-// expect sets the deadline of what comes next: the end of the window.
-func (p *pace) expect() {
+// NewBody returns the pace of a body. set sets the deadline for reading.
+func NewBody(now func() time.Time, window time.Duration, set func(time.Time) error) Body {
+	return Body{now: now, window: window, set: set}
+}
+
+// Expect sets the deadline of what comes next: the end of the window.
+func (p *Body) Expect() {
 	if p.until.IsZero() || p.bytes >= minPace {
 		p.until, p.bytes = p.now().Add(p.window), 0
 	}
 	_ = p.set(p.until) // not supported in some tests
 }
 
-// end takes the deadline back: what the connection is silent about afterwards
+// End takes the deadline back: what the connection is silent about afterwards
 // is no fault of the body's.
-func (p *pace) end() { _ = p.set(time.Time{}) }
+func (p *Body) End() { _ = p.set(time.Time{}) }
 
-// moved counts bytes that came.
-func (p *pace) moved(n int) { p.bytes += n }
-
-// limitRequestTime limits how long a request may take: its body must arrive soon,
-// and the client must keep reading the answer.
-func (s *Server) limitRequestTime(h http.Handler) http.Handler {
-	return Brief(h, s.now, s.limits.HeaderTimeout, s.limits.WriteTimeout)
-}
+// Moved counts bytes that came.
+func (p *Body) Moved(n int) { p.bytes += n }
 
 // Brief returns a handler whose requests end unless their body comes within
 // read, and each 32 KiB of the answer can be sent within write.
