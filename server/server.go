@@ -26,6 +26,7 @@ import (
 	"github.com/securecrypt/securecrypt/server/internal/metrics"
 	"github.com/securecrypt/securecrypt/server/internal/origin"
 	"github.com/securecrypt/securecrypt/server/internal/pace"
+	"github.com/securecrypt/securecrypt/server/internal/uploads"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -48,18 +49,17 @@ type Server struct {
 	room         func() (uint64, error)
 	full         bool // the disk was, when it was last looked at; Run owns it
 
-	shares    *fairness.Shares
-	origins   *fairness.OriginSet
-	resolver  *origin.Resolver
-	targets   *targetSets
-	received  atomic.Int64 // bytes of blobs that are not in the store's count yet
-	uploading *blobLocks
-	pushing   work // pushes under way
-	used      channelUse
-	metrics   *metrics.Metrics
-	channels  *channelHub
-	mailbox   *mailboxHub
-	sessions  *sessionSet
+	shares   *fairness.Shares
+	origins  *fairness.OriginSet
+	resolver *origin.Resolver
+	targets  *targetSets
+	pushing  work // pushes under way
+	used     channelUse
+	metrics  *metrics.Metrics
+	uploads  *uploads.Handler
+	channels *channelHub
+	mailbox  *mailboxHub
+	sessions *sessionSet
 	// identified are those of them that speak for a device.
 	identified *identifiedSet
 	// incarnation is which life of its data the store is in.
@@ -90,7 +90,6 @@ func New(c Config) (*Server, error) {
 		targets:      newTargetSets(c.Limits),
 		room:         c.Room,
 		noted:        c.Noted,
-		uploading:    newBlobLocks(),
 		ctx:          ctx,
 		cancel:       cancel,
 	}
@@ -118,6 +117,7 @@ func New(c Config) (*Server, error) {
 		cancel()
 		return nil, err
 	}
+	s.uploads = s.newUploads()
 	s.stopBus = func() {}
 	if s.bus != nil {
 		s.stopBus = s.bus.Subscribe(s.wake)
@@ -157,7 +157,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.WebSocketPath, s.serveSocket)
 	mux.Handle("GET /health", s.limitRequestTime(http.HandlerFunc(s.serveHealth)))
-	s.handleBlobs(mux)
+	s.uploads.Register(mux)
 	if s.page != nil {
 		mux.Handle("/", s.limitRequestTime(s.page))
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package uploads
 
 import (
 	"errors"
@@ -32,7 +32,6 @@ var (
 	problemRateLimited  = &problem{refusal: protocol.BlobRateLimited}
 	problemQuota        = &problem{refusal: protocol.BlobQuotaExceeded}
 	problemUnavailable  = &problem{refusal: protocol.BlobUnavailable}
-	problemInternal     = &problem{refusal: protocol.BlobInternal}
 )
 
 // after returns the problem with the wait that the client is asked for.
@@ -40,22 +39,24 @@ func (p *problem) after(d time.Duration) *problem {
 	return &problem{p.refusal, d}
 }
 
-func (s *Server) problemOf(err error) *problem {
+// unavailableFor is how long clients are asked to wait when the server cannot
+// store.
+const unavailableFor = 5 * time.Second
+
+func (u *Handler) problemOf(err error) *problem {
 	var p *problem
-	switch {
-	case errors.As(err, &p):
+	if errors.As(err, &p) {
 		return p
-	case errors.Is(err, ErrNotFound):
-		return problemNotFound
-	case errors.Is(err, ErrFull), s.ctx.Err() != nil:
-		return problemUnavailable.after(unavailableFor)
 	}
-	s.log.Error("a request about a blob failed inside the server", "kind", errorKind(err))
-	return problemInternal
+	p = &problem{refusal: u.Refusal(err)}
+	if p.refusal == protocol.BlobUnavailable {
+		return p.after(unavailableFor)
+	}
+	return p
 }
 
-func (s *Server) writeProblem(w http.ResponseWriter, err error) {
-	p := s.problemOf(err)
+func (u *Handler) writeProblem(w http.ResponseWriter, err error) {
+	p := u.problemOf(err)
 	w.Header().Set("Content-Type", protocol.ProblemType)
 	if p.retryAfter > 0 {
 		w.Header().Set(protocol.HeaderRetryAfter, protocol.RetryAfter(p.retryAfter))

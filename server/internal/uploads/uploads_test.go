@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server_test
+package uploads_test
 
 import (
 	"bytes"
@@ -35,37 +35,6 @@ func content(n int) []byte {
 	return b
 }
 
-// ask sends a request about a blob and returns the answer and its body.
-func ask(t *testing.T, i *servertest.Instance, method, path string, body io.Reader, headers ...string) (*http.Response, []byte) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, i.URL+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := 0; n < len(headers); n += 2 {
-		r.Header.Set(headers[n], headers[n+1])
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.Body.Close() != nil {
-		t.Fatal(err)
-	}
-	return resp, b
-}
-
-func wantStatus(t *testing.T, resp *http.Response, status int) {
-	t.Helper()
-	if resp.StatusCode != status {
-		t.Fatalf("%s %s: %s, want %d", resp.Request.Method, resp.Request.URL.Path, resp.Status, status)
-	}
-	if status >= 400 && resp.Request.Method != http.MethodHead && resp.Header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("a refusal of type %s", resp.Header.Get("Content-Type"))
-	}
-}
-
 const offsetType = "application/offset+octet-stream"
 
 func TestBlobsResume(t *testing.T) {
@@ -76,48 +45,48 @@ func TestBlobsResume(t *testing.T) {
 	whole := content(3 << 20)
 	length := strconv.Itoa(len(whole))
 	for range 2 {
-		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", length, "Upload-Expires-In", "3600")
-		wantStatus(t, resp, http.StatusCreated)
+		resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", length, "Upload-Expires-In", "3600")
+		servertest.WantStatus(t, resp, http.StatusCreated)
 		if resp.Header.Get("Location") != path {
 			t.Fatalf("location %s", resp.Header.Get("Location"))
 		}
 	}
-	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "5")
-	wantStatus(t, resp, http.StatusConflict)
-	resp, _ = ask(t, i, "GET", path, nil)
-	wantStatus(t, resp, http.StatusNotFound)
+	resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "5")
+	servertest.WantStatus(t, resp, http.StatusConflict)
+	resp, _ = i.Ask(t, "GET", path, nil)
+	servertest.WantStatus(t, resp, http.StatusNotFound)
 
 	cutUpload(t, i, path, auth, whole[:1<<20])
-	resp, _ = ask(t, i, "PATCH", path, bytes.NewReader(whole[5:]), "Authorization", auth, "Upload-Offset", "5", "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusConflict)
-	resp, _ = ask(t, i, "HEAD", path, nil)
-	wantStatus(t, resp, http.StatusOK)
+	resp, _ = i.Ask(t, "PATCH", path, bytes.NewReader(whole[5:]), "Authorization", auth, "Upload-Offset", "5", "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusConflict)
+	resp, _ = i.Ask(t, "HEAD", path, nil)
+	servertest.WantStatus(t, resp, http.StatusOK)
 	offset, err := strconv.Atoi(resp.Header.Get("Upload-Offset"))
 	if err != nil || offset == 0 || offset > 1<<20 || resp.Header.Get("Upload-Length") != length {
 		t.Fatalf("offset %d of %s after the cut", offset, resp.Header.Get("Upload-Length"))
 	}
-	resp, _ = ask(t, i, "PATCH", path, bytes.NewReader(whole[offset:]), "Authorization", auth, "Upload-Offset", strconv.Itoa(offset), "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusNoContent)
+	resp, _ = i.Ask(t, "PATCH", path, bytes.NewReader(whole[offset:]), "Authorization", auth, "Upload-Offset", strconv.Itoa(offset), "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
 	if resp.Header.Get("Upload-Offset") != length {
 		t.Fatalf("offset %s", resp.Header.Get("Upload-Offset"))
 	}
-	resp, got := ask(t, i, "GET", path, nil)
-	wantStatus(t, resp, http.StatusOK)
+	resp, got := i.Ask(t, "GET", path, nil)
+	servertest.WantStatus(t, resp, http.StatusOK)
 	if !bytes.Equal(got, whole) {
 		t.Error("the blob differs")
 	}
-	resp, got = ask(t, i, "GET", path, nil, "Range", "bytes=1000-1999")
-	wantStatus(t, resp, http.StatusPartialContent)
+	resp, got = i.Ask(t, "GET", path, nil, "Range", "bytes=1000-1999")
+	servertest.WantStatus(t, resp, http.StatusPartialContent)
 	if !bytes.Equal(got, whole[1000:2000]) {
 		t.Error("the range differs")
 	}
 	other := protocol.UploadToken{8}
-	resp, _ = ask(t, i, "DELETE", path, nil, "Authorization", "Bearer "+other.Text())
-	wantStatus(t, resp, http.StatusUnauthorized)
-	resp, _ = ask(t, i, "DELETE", path, nil, "Authorization", auth)
-	wantStatus(t, resp, http.StatusNoContent)
-	resp, _ = ask(t, i, "GET", path, nil)
-	wantStatus(t, resp, http.StatusNotFound)
+	resp, _ = i.Ask(t, "DELETE", path, nil, "Authorization", "Bearer "+other.Text())
+	servertest.WantStatus(t, resp, http.StatusUnauthorized)
+	resp, _ = i.Ask(t, "DELETE", path, nil, "Authorization", auth)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
+	resp, _ = i.Ask(t, "GET", path, nil)
+	servertest.WantStatus(t, resp, http.StatusNotFound)
 }
 
 // cutUpload sends the beginning of a body and breaks the connection, then
@@ -141,7 +110,7 @@ func cutUpload(t *testing.T, i *servertest.Instance, path, auth string, part []b
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		resp, _ := ask(t, i, "HEAD", path, nil)
+		resp, _ := i.Ask(t, "HEAD", path, nil)
 		if resp.Header.Get("Upload-Offset") != "0" {
 			return
 		}
@@ -156,33 +125,33 @@ func TestBlobRefusals(t *testing.T) {
 	auth := func(n byte) string { return "Bearer " + protocol.UploadToken{n}.Text() }
 	path := protocol.BlobPath + "/" + protocol.UploadToken{1}.BlobID().String()
 	create := func(n byte, length string, more ...string) *http.Response {
-		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, append([]string{"Authorization", auth(n), "Upload-Length", length}, more...)...)
+		resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, append([]string{"Authorization", auth(n), "Upload-Length", length}, more...)...)
 		return resp
 	}
-	wantStatus(t, create(1, "100"), http.StatusCreated)
-	wantStatus(t, create(2, "101"), http.StatusRequestEntityTooLarge)
-	wantStatus(t, create(2, "99"), http.StatusCreated) // announcing takes no room
-	wantStatus(t, create(2, "-1"), http.StatusBadRequest)
-	wantStatus(t, create(2, "0"), http.StatusBadRequest)
-	wantStatus(t, create(2, "1", "Upload-Expires-In", "99999999999"), http.StatusBadRequest)
-	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Upload-Length", "1")
-	wantStatus(t, resp, http.StatusUnauthorized)
+	servertest.WantStatus(t, create(1, "100"), http.StatusCreated)
+	servertest.WantStatus(t, create(2, "101"), http.StatusRequestEntityTooLarge)
+	servertest.WantStatus(t, create(2, "99"), http.StatusCreated) // announcing takes no room
+	servertest.WantStatus(t, create(2, "-1"), http.StatusBadRequest)
+	servertest.WantStatus(t, create(2, "0"), http.StatusBadRequest)
+	servertest.WantStatus(t, create(2, "1", "Upload-Expires-In", "99999999999"), http.StatusBadRequest)
+	resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Upload-Length", "1")
+	servertest.WantStatus(t, resp, http.StatusUnauthorized)
 	patch := func(auth, offset, kind string, n int) *http.Response {
-		resp, _ := ask(t, i, "PATCH", path, bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", offset, "Content-Type", kind)
+		resp, _ := i.Ask(t, "PATCH", path, bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", offset, "Content-Type", kind)
 		return resp
 	}
-	wantStatus(t, patch(auth(2), "0", offsetType, 10), http.StatusUnauthorized)
-	wantStatus(t, patch(auth(1), "0", "text/plain", 10), http.StatusUnsupportedMediaType)
-	wantStatus(t, patch(auth(1), "x", offsetType, 10), http.StatusBadRequest)
-	wantStatus(t, patch(auth(1), "0", offsetType, 101), http.StatusRequestEntityTooLarge)
-	resp, _ = ask(t, i, "PATCH", path, io.MultiReader(bytes.NewReader(content(101))), "Authorization", auth(1), "Upload-Offset", "0", "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusRequestEntityTooLarge)
-	wantStatus(t, patch(auth(1), "0", offsetType, 100), http.StatusNoContent)
-	wantStatus(t, create(3, "99"), http.StatusInsufficientStorage) // it could not arrive
+	servertest.WantStatus(t, patch(auth(2), "0", offsetType, 10), http.StatusUnauthorized)
+	servertest.WantStatus(t, patch(auth(1), "0", "text/plain", 10), http.StatusUnsupportedMediaType)
+	servertest.WantStatus(t, patch(auth(1), "x", offsetType, 10), http.StatusBadRequest)
+	servertest.WantStatus(t, patch(auth(1), "0", offsetType, 101), http.StatusRequestEntityTooLarge)
+	resp, _ = i.Ask(t, "PATCH", path, io.MultiReader(bytes.NewReader(content(101))), "Authorization", auth(1), "Upload-Offset", "0", "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusRequestEntityTooLarge)
+	servertest.WantStatus(t, patch(auth(1), "0", offsetType, 100), http.StatusNoContent)
+	servertest.WantStatus(t, create(3, "99"), http.StatusInsufficientStorage) // it could not arrive
 	path = protocol.BlobPath + "/" + protocol.UploadToken{2}.BlobID().String()
-	wantStatus(t, patch(auth(2), "0", offsetType, 99), http.StatusInsufficientStorage)
-	resp, _ = ask(t, i, "GET", protocol.BlobPath+"/nonsense", nil)
-	wantStatus(t, resp, http.StatusNotFound)
+	servertest.WantStatus(t, patch(auth(2), "0", offsetType, 99), http.StatusInsufficientStorage)
+	resp, _ = i.Ask(t, "GET", protocol.BlobPath+"/nonsense", nil)
+	servertest.WantStatus(t, resp, http.StatusNotFound)
 }
 
 func TestExpiredBlobsAndAbandonedUploadsGo(t *testing.T) {
@@ -191,17 +160,17 @@ func TestExpiredBlobsAndAbandonedUploadsGo(t *testing.T) {
 	whole, half := protocol.UploadToken{1}, protocol.UploadToken{2}
 	for _, token := range []protocol.UploadToken{whole, half} {
 		auth := "Bearer " + token.Text()
-		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10")
-		wantStatus(t, resp, http.StatusCreated)
+		resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10")
+		servertest.WantStatus(t, resp, http.StatusCreated)
 		n := 10
 		if token == half {
 			n = 5
 		}
-		resp, _ = ask(t, i, "PATCH", protocol.BlobPath+"/"+token.BlobID().String(), bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", "0", "Content-Type", offsetType)
-		wantStatus(t, resp, http.StatusNoContent)
+		resp, _ = i.Ask(t, "PATCH", protocol.BlobPath+"/"+token.BlobID().String(), bytes.NewReader(content(n)), "Authorization", auth, "Upload-Offset", "0", "Content-Type", offsetType)
+		servertest.WantStatus(t, resp, http.StatusNoContent)
 	}
 	status := func(token protocol.UploadToken) int {
-		resp, _ := ask(t, i, "HEAD", protocol.BlobPath+"/"+token.BlobID().String(), nil)
+		resp, _ := i.Ask(t, "HEAD", protocol.BlobPath+"/"+token.BlobID().String(), nil)
 		return resp.StatusCode
 	}
 	clock = clock.Add(25 * time.Hour)
@@ -226,11 +195,11 @@ func TestConnectionsOutliveLongDownloads(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Limits: func(l *fairness.Limits) { l.HeaderTimeout = 100 * time.Millisecond }})
 	token := protocol.UploadToken{8}
 	whole := content(16 << 20)
-	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(len(whole)))
-	wantStatus(t, resp, http.StatusCreated)
+	resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(len(whole)))
+	servertest.WantStatus(t, resp, http.StatusCreated)
 	path := protocol.BlobPath + "/" + token.BlobID().String()
-	resp, _ = ask(t, i, "PATCH", path, bytes.NewReader(whole), "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusNoContent)
+	resp, _ = i.Ask(t, "PATCH", path, bytes.NewReader(whole), "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
 	var made atomic.Int64
 	web := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		made.Add(1)
@@ -271,8 +240,8 @@ func TestLongUploadsArrive(t *testing.T) {
 	token := protocol.UploadToken{9}
 	id := token.BlobID()
 	whole := content(10 << 20)
-	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(len(whole)))
-	wantStatus(t, resp, http.StatusCreated)
+	resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(len(whole)))
+	servertest.WantStatus(t, resp, http.StatusCreated)
 	path := protocol.BlobPath + "/" + id.String()
 	name := hex.EncodeToString(id[:])
 	file := filepath.Join(i.Dir, "blobs", name[:2], name)
@@ -295,9 +264,9 @@ func TestLongUploadsArrive(t *testing.T) {
 			t.Error(err)
 		}
 	}}
-	resp, _ = ask(t, i, "PATCH", path, pass, "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusNoContent)
-	if resp, got := ask(t, i, "GET", path, nil); resp.StatusCode != http.StatusOK || !bytes.Equal(got, whole) {
+	resp, _ = i.Ask(t, "PATCH", path, pass, "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
+	if resp, got := i.Ask(t, "GET", path, nil); resp.StatusCode != http.StatusOK || !bytes.Equal(got, whole) {
 		t.Errorf("%s, %d bytes", resp.Status, len(got))
 	}
 }
@@ -321,12 +290,12 @@ func (p passingReader) Read(b []byte) (int, error) {
 func TestTooLongUploadsLeaveNothing(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{})
 	token := protocol.UploadToken{10}
-	resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(1<<20))
-	wantStatus(t, resp, http.StatusCreated)
+	resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), "Upload-Length", strconv.Itoa(1<<20))
+	servertest.WantStatus(t, resp, http.StatusCreated)
 	path := protocol.BlobPath + "/" + token.BlobID().String()
 	more := io.MultiReader(bytes.NewReader(content(1<<20 + 1))) // of a length that is not said
-	resp, _ = ask(t, i, "PATCH", path, more, "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
-	wantStatus(t, resp, http.StatusRequestEntityTooLarge)
+	resp, _ = i.Ask(t, "PATCH", path, more, "Authorization", "Bearer "+token.Text(), "Upload-Offset", "0", "Content-Type", offsetType)
+	servertest.WantStatus(t, resp, http.StatusRequestEntityTooLarge)
 	blobs, err := folder.New(filepath.Join(i.Dir, "blobs"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -348,15 +317,15 @@ func TestBlobsAreHashed(t *testing.T) {
 	token := protocol.UploadToken{1}
 	i := servertest.Start(t, servertest.Options{Dir: dir, Host: host})
 	auth := []string{"Authorization", "Bearer " + token.Text()}
-	resp, _ := ask(t, i, http.MethodPost, protocol.BlobPath, nil, append(auth, protocol.HeaderUploadLength, strconv.Itoa(len(text)))...)
-	wantStatus(t, resp, http.StatusCreated)
+	resp, _ := i.Ask(t, http.MethodPost, protocol.BlobPath, nil, append(auth, protocol.HeaderUploadLength, strconv.Itoa(len(text)))...)
+	servertest.WantStatus(t, resp, http.StatusCreated)
 	patch := func(from, to, status int) {
 		t.Helper()
 		body := append([]byte(nil), text[from:min(to, len(text))]...)
 		body = append(body, make([]byte, max(0, to-len(text)))...)
-		resp, _ := ask(t, i, http.MethodPatch, protocol.BlobPath+"/"+token.BlobID().String(), io.MultiReader(bytes.NewReader(body)), // of a length that is not told
+		resp, _ := i.Ask(t, http.MethodPatch, protocol.BlobPath+"/"+token.BlobID().String(), io.MultiReader(bytes.NewReader(body)), // of a length that is not told
 			append(auth, protocol.HeaderUploadOffset, strconv.Itoa(from), "Content-Type", protocol.UploadType)...)
-		wantStatus(t, resp, status)
+		servertest.WantStatus(t, resp, status)
 	}
 	row := func() (row server.BlobRow) {
 		t.Helper()

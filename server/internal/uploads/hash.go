@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package uploads
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type contentHash struct {
 
 // resumeHash returns the hash at a row's offset, or at 0 if the row does not have
 // it: an upload began before servers kept it.
-func resumeHash(row *BlobRow) *contentHash {
+func resumeHash(row *Row) *contentHash {
 	h := &contentHash{Hash: sha256.New()}
 	if len(row.HashState) == 0 {
 		return h
@@ -39,37 +39,37 @@ func (h *contentHash) add(b []byte) {
 	h.at += uint64(len(b))
 }
 
-// hashContent brings a row's hash to its offset. h has the bytes that were
+// hashContent brings a row's hash to its offset. sum has the bytes that were
 // received; where those are not the ones that were stored, the content is read.
 // before is the row as it was.
-func (s *Server) hashContent(ctx context.Context, before, row *BlobRow, h *contentHash) error {
-	if h.at != row.Offset {
-		h = resumeHash(before)
-		if err := s.readInto(ctx, h, row); err != nil {
+func (u *Handler) hashContent(ctx context.Context, before, row *Row, sum *contentHash) error {
+	if sum.at != row.Offset {
+		sum = resumeHash(before)
+		if err := u.readInto(ctx, sum, row); err != nil {
 			return err
 		}
 	}
 	row.Hash, row.HashState = nil, nil
 	if row.Complete() {
-		row.Hash = h.Sum(nil)
+		row.Hash = sum.Sum(nil)
 		return nil
 	}
-	state, err := h.Hash.(encoding.BinaryMarshaler).MarshalBinary()
+	state, err := sum.Hash.(encoding.BinaryMarshaler).MarshalBinary()
 	row.HashState = state
 	return err
 }
 
-func (s *Server) readInto(ctx context.Context, h *contentHash, row *BlobRow) (err error) {
-	content, err := s.blobs.Open(ctx, row.Blob)
+func (u *Handler) readInto(ctx context.Context, sum *contentHash, row *Row) (err error) {
+	content, err := u.Content.Open(ctx, row.Blob)
 	if err != nil {
 		return fmt.Errorf("server: reading what was received: %w", err)
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
-	if _, err := content.Seek(int64(h.at), io.SeekStart); err != nil {
+	if _, err := content.Seek(int64(sum.at), io.SeekStart); err != nil {
 		return fmt.Errorf("server: reading what was received: %w", err)
 	}
-	n, err := io.CopyN(h, content, int64(row.Offset-h.at))
-	h.at += uint64(n)
+	n, err := io.CopyN(sum, content, int64(row.Offset-sum.at))
+	sum.at += uint64(n)
 	if err != nil {
 		return fmt.Errorf("server: reading what was received: %w", err)
 	}

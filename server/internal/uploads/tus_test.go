@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server_test
+package uploads_test
 
 import (
 	"bytes"
@@ -27,39 +27,39 @@ func TestUploadsFollowTus(t *testing.T) {
 		}
 	}
 
-	resp, _ := ask(t, i, http.MethodOptions, protocol.BlobPath, nil)
-	wantStatus(t, resp, http.StatusNoContent)
+	resp, _ := i.Ask(t, http.MethodOptions, protocol.BlobPath, nil)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
 	has(resp, "Tus-Version", "1.0.0")
 	has(resp, "Tus-Extension", "creation,expiration,termination")
 	has(resp, "Tus-Max-Size", "104857600")
 
-	resp, _ = ask(t, i, http.MethodPost, protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10", "Tus-Resumable", "0.2.2")
+	resp, _ = i.Ask(t, http.MethodPost, protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10", "Tus-Resumable", "0.2.2")
 	if resp.StatusCode != http.StatusPreconditionFailed {
 		t.Errorf("another version: %s", resp.Status)
 	}
 	has(resp, "Tus-Version", "1.0.0")
 
 	before := time.Now()
-	resp, _ = ask(t, i, http.MethodPost, protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10", "Tus-Resumable", "1.0.0")
-	wantStatus(t, resp, http.StatusCreated)
+	resp, _ = i.Ask(t, http.MethodPost, protocol.BlobPath, nil, "Authorization", auth, "Upload-Length", "10", "Tus-Resumable", "1.0.0")
+	servertest.WantStatus(t, resp, http.StatusCreated)
 	has(resp, "Tus-Resumable", "1.0.0")
 	ends, err := http.ParseTime(resp.Header.Get("Upload-Expires"))
 	if lasts := ends.Sub(before); err != nil || lasts < announceFor-time.Second || lasts > announceFor+time.Minute {
 		t.Errorf("the upload is given up after %v, %v", lasts, err)
 	}
 
-	resp, _ = ask(t, i, http.MethodPost, path, bytes.NewReader(make([]byte, 10)), "Authorization", auth)
-	wantStatus(t, resp, http.StatusBadRequest)
-	resp, _ = ask(t, i, http.MethodPost, path, bytes.NewReader(make([]byte, 10)), "Authorization", auth,
+	resp, _ = i.Ask(t, http.MethodPost, path, bytes.NewReader(make([]byte, 10)), "Authorization", auth)
+	servertest.WantStatus(t, resp, http.StatusBadRequest)
+	resp, _ = i.Ask(t, http.MethodPost, path, bytes.NewReader(make([]byte, 10)), "Authorization", auth,
 		"X-HTTP-Method-Override", "PATCH", "Content-Type", offsetType, "Upload-Offset", "0")
-	wantStatus(t, resp, http.StatusNoContent)
+	servertest.WantStatus(t, resp, http.StatusNoContent)
 	has(resp, "Upload-Offset", "10")
 	has(resp, "Upload-Expires", "") // it is whole
-	resp, _ = ask(t, i, http.MethodPost, path, nil, "X-HTTP-Method-Override", "DELETE")
-	wantStatus(t, resp, http.StatusUnauthorized)
-	resp, _ = ask(t, i, http.MethodPost, path, nil, "Authorization", auth, "X-HTTP-Method-Override", "DELETE")
-	wantStatus(t, resp, http.StatusNoContent)
-	resp, _ = ask(t, i, http.MethodHead, path, nil)
-	wantStatus(t, resp, http.StatusNotFound)
+	resp, _ = i.Ask(t, http.MethodPost, path, nil, "X-HTTP-Method-Override", "DELETE")
+	servertest.WantStatus(t, resp, http.StatusUnauthorized)
+	resp, _ = i.Ask(t, http.MethodPost, path, nil, "Authorization", auth, "X-HTTP-Method-Override", "DELETE")
+	servertest.WantStatus(t, resp, http.StatusNoContent)
+	resp, _ = i.Ask(t, http.MethodHead, path, nil)
+	servertest.WantStatus(t, resp, http.StatusNotFound)
 	has(resp, "Tus-Resumable", "1.0.0")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server
+package uploads
 
 import (
 	"net/http"
@@ -43,11 +43,11 @@ func followsTus(w http.ResponseWriter, r *http.Request) bool {
 
 // describeUploads answers what a client may ask before it uploads, and what a
 // browser asks before a page of another origin may.
-func (s *Server) describeUploads(w http.ResponseWriter, _ *http.Request, _ *fairness.Origin) error {
+func (u *Handler) describeUploads(w http.ResponseWriter, _ *http.Request, _ *fairness.Origin) error {
 	h := w.Header()
 	h.Set(protocol.HeaderTusVersion, protocol.TusVersion)
 	h.Set(protocol.HeaderTusExtension, protocol.TusExtensions)
-	h.Set(protocol.HeaderTusMaxSize, strconv.FormatUint(s.limits.MaxBlob, 10))
+	h.Set(protocol.HeaderTusMaxSize, strconv.FormatUint(u.Limits.MaxBlob, 10))
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
 	h.Set("Access-Control-Allow-Headers", allowedHeaders)
 	h.Set("Access-Control-Max-Age", "86400")
@@ -56,19 +56,19 @@ func (s *Server) describeUploads(w http.ResponseWriter, _ *http.Request, _ *fair
 }
 
 // overrideMethod serves a POST by which a client means another method.
-func (s *Server) overrideMethod(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
+func (u *Handler) overrideMethod(w http.ResponseWriter, r *http.Request, from *fairness.Origin) error {
 	switch r.Header.Get(protocol.HeaderMethodOverride) {
 	case http.MethodPatch:
-		return s.transfer(s.patchBlob)(w, r, from)
+		return u.transfer(u.patch)(w, r, from)
 	case http.MethodDelete:
-		return s.deleteBlob(w, r, from)
+		return u.delete(w, r, from)
 	}
 	return problemMalformed
 }
 
 // setProgress says how much of a blob is there and, of one that is not whole,
 // when it is given up.
-func setProgress(w http.ResponseWriter, row BlobRow) {
+func setProgress(w http.ResponseWriter, row Row) {
 	h := w.Header()
 	h.Set(protocol.HeaderUploadOffset, strconv.FormatUint(row.Offset, 10))
 	h.Set(protocol.HeaderUploadLength, strconv.FormatUint(row.Length, 10))

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package server_test
+package uploads_test
 
 import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/servertest"
@@ -29,8 +27,8 @@ func TestPagesElsewhereReachBlobs(t *testing.T) {
 		{http.MethodPost, protocol.BlobPath, http.StatusUnauthorized},
 		{http.MethodGet, protocol.BlobPath + "/" + id.String(), http.StatusNotFound},
 	} {
-		resp, _ := ask(t, i, one.method, one.path, nil, "Origin", foreign)
-		wantStatus(t, resp, one.status)
+		resp, _ := i.Ask(t, one.method, one.path, nil, "Origin", foreign)
+		servertest.WantStatus(t, resp, one.status)
 		h := resp.Header
 		if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
 			t.Errorf("%s %s: a page elsewhere may not read it: %v", one.method, one.path, h)
@@ -51,17 +49,5 @@ func TestPagesElsewhereReachBlobs(t *testing.T) {
 				t.Errorf("%s %s: pages may not send %s", one.method, one.path, name)
 			}
 		}
-	}
-}
-
-func TestPagesElsewhereConnect(t *testing.T) {
-	i := servertest.Start(t, servertest.Options{Memory: true})
-	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Origin": {foreign}}}
-	conn, _, _, err := dialer.Dial(t.Context(), "ws"+strings.TrimPrefix(i.URL, "http")+protocol.WebSocketPath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Close(); err != nil {
-		t.Error(err)
 	}
 }
