@@ -15,6 +15,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/internal/invites"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -85,7 +86,7 @@ func keepAll(t *testing.T) *kept {
 	c.Must(protocol.OpWakeRegister, &protocol.WakeRegister{Token: protocol.WakeToken{3}, Endpoint: "https://push.example/1"}, &protocol.Empty{})
 	k.upload(k.token, 5, "whole")
 	k.announce(protocol.UploadToken{9}, 5)
-	codes, err := server.CreateInvites(t.Context(), k.Store, rand.Reader, k.m.now(), 1, time.Hour)
+	codes, err := invites.Create(t.Context(), k.Store, rand.Reader, k.m.now(), 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +292,7 @@ func TestClockIsWrongAtTheStart(t *testing.T) {
 func TestInvitationsAndAClockThatIsBehind(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Registration = server.RegistrationInvite }})
 	i.Server.Tidy(t.Context()) // the store knows the time
-	codes, err := server.CreateInvites(t.Context(), i.Store, rand.Reader, time.Unix(0, 0), 1, time.Hour)
+	codes, err := invites.Create(t.Context(), i.Store, rand.Reader, time.Unix(0, 0), 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
