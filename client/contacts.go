@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/internal/codec/invisible"
 )
 
 // Contacts returns all contacts, by address.
@@ -103,13 +104,13 @@ func checkLabel(s string) error {
 	if len(s) > chat.MaxTitle {
 		return chat.Worded{Kind: chat.ErrTooLong, Text: fmt.Sprintf("a name may have at most %d bytes", chat.MaxTitle)}
 	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return invisible.Is(r, invisible.Control|invisible.LineEnd) }) {
 		return fmt.Errorf("a name may not contain control characters; leave them out")
 	}
 	if s != "" && names.Visible(s) == "" {
 		return fmt.Errorf("nothing of this name can be seen; choose one with letters, digits or signs")
 	}
-	if strings.ContainsFunc(s, names.IsBidiControl) {
+	if strings.ContainsFunc(s, func(r rune) bool { return invisible.Is(r, invisible.Direction) }) {
 		return fmt.Errorf("a name may not contain characters that turn the text around it; leave them out")
 	}
 	return nil

@@ -27,6 +27,7 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 		b.accept()
 		for _, name := range []string{
 			"\u200b", "\u2060\u202e", " \u00a0\u3000", "\u3164", "\ufe0f\u2800", "\U000e0101", "\u00ad\u061c\ufeff",
+			"\u115f\uffa0", "\u17b4", "\U0001d159", "\U000e0041", "\U000e0fff",
 		} {
 			if a.Account().SetProfile(t.Context(), name) == nil || a.Groups().Rename(t.Context(), id, name) == nil {
 				t.Errorf("the name %+q was taken", name)
@@ -47,12 +48,12 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 				t.Errorf("%+q: the profile is %+q, the group's name %+q", name, contact.Profile, b.status(id).Name)
 			}
 		}
-		for _, name := range []string{"\xff", "gpj.\u202eecila", "\u2067Alice"} {
+		for _, name := range []string{"\xff", "gpj.\u202eecila", "\u2067Alice", "Al\u0085ice", "Al\nice", "Al\u2028ice", "Al\u2029ice"} {
 			if a.Account().SetProfile(t.Context(), name) == nil {
 				t.Errorf("the name %+q was taken", name)
 			}
 		}
-		for _, name := range []string{"Alice", "\u200bآليس", "👩\u200d🚀", "é", "爱丽丝"} {
+		for _, name := range []string{"Alice", "\u200bآليس", "\u200fسارة", "👩\u200d🚀", "é", "爱丽丝"} {
 			must(t, a.Account().SetProfile(t.Context(), name))
 			pass(time.Minute)
 			if got, err := b.People().NameOf(a.Address()); err != nil || got != name {

@@ -288,7 +288,7 @@ func TestMentions(t *testing.T) {
 func TestSafeFilename(t *testing.T) {
 	for in, want := range map[string]string{
 		"report.pdf": "report.pdf", "../../etc/passwd": "_.._etc_passwd", `C:\x.txt`: "C__x.txt", ".bashrc": "bashrc",
-		"con.txt": "_con.txt", "a\u202Egpj.exe": "agpj.exe", " . ": "", "": "", "ünï.txt": "ünï.txt", "a\nb": "ab", "-rf": "_-rf", ".-rf": "_-rf", "a-b": "a-b",
+		"con.txt": "_con.txt", "a\u202Egpj.exe": "agpj.exe", "photo.jpg\u3164\uffa0\u2800\u034f.exe": "photo.jpg.exe", "\u3164": "", "葛\U000e0100❤\ufe0f.txt": "葛\U000e0100❤\ufe0f.txt", " . ": "", "": "", "ünï.txt": "ünï.txt", "a\nb": "ab", "-rf": "_-rf", ".-rf": "_-rf", "a-b": "a-b",
 		strings.Repeat("a", 300) + ".pdf": strings.Repeat("a", 196) + ".pdf",
 	} {
 		if got := content.SafeFilename(in); got != want {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/securecrypt/securecrypt/internal/codec/invisible"
 )
 
 // maxSafeFilename is in bytes, with room for a suffix within the 255 of common
@@ -14,13 +16,13 @@ import (
 const maxSafeFilename = 200
 
 // SafeFilename returns a sender's file name as a name that can be created in a
-// folder on any system: no path, no control or direction characters, no
-// reserved name, none that is hidden or that a command would take for an option.
+// folder on any system: no path, no control or direction characters, nothing that
+// hides a part of it, no reserved name, none that is hidden or that a command would take for an option.
 // It is empty if nothing remains.
 func SafeFilename(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.Is(unicode.C, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r), r == utf8.RuneError:
+		case unicode.Is(unicode.C, r), invisible.Is(r, invisible.All&^(invisible.Selector|invisible.Variant)), r == utf8.RuneError:
 			return -1
 		case strings.ContainsRune(`/\:*?"<>|`, r):
 			return '_'

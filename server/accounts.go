@@ -52,7 +52,7 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 		if s.registration != RegistrationInvite {
 			return nil
 		}
-		err = tx.Invites().Take(sha256.Sum256([]byte(r.Invite)), s.clock.expiry())
+		err = tx.Invites().Take(sha256.Sum256([]byte(r.Invite)), s.clock.Expiry())
 		if errors.Is(err, ErrNotFound) {
 			return refuse(protocol.CodeInviteRequired)
 		}

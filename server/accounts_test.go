@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/invites"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -35,7 +36,7 @@ func TestRegistration(t *testing.T) {
 
 func TestRegistrationByInvitation(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Registration = server.RegistrationInvite }})
-	codes, err := server.CreateInvites(context.Background(), i.Store, rand.Reader, time.Now(), 1, time.Hour)
+	codes, err := invites.Create(context.Background(), i.Store, rand.Reader, time.Now(), 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestRegistrationByInvitation(t *testing.T) {
 	if err := register("bob", codes[0]); !errors.Is(err, wanted) {
 		t.Errorf("with a used code: %v", err)
 	}
-	if left, err := server.Invites(context.Background(), i.Store, time.Now()); err != nil || len(left) != 0 {
+	if left, err := invites.List(context.Background(), i.Store, time.Now()); err != nil || len(left) != 0 {
 		t.Errorf("a used code is still stored: %v %v", left, err)
 	}
 }
@@ -78,7 +79,7 @@ func TestRepeatedRegistration(t *testing.T) {
 		c := servertest.Dial(t, i)
 		r := bob.Registration()
 		if registration == server.RegistrationInvite {
-			codes, err := server.CreateInvites(t.Context(), i.Store, rand.Reader, time.Now(), 1, time.Hour)
+			codes, err := invites.Create(t.Context(), i.Store, rand.Reader, time.Now(), 1, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/internal/uploads"
 )
 
 // Blobs keeps the content of blobs. What is known about them, their length
@@ -28,16 +28,16 @@ type Blobs interface {
 
 // Sweep deletes all that has expired, unless the clock is doubted.
 func (s *Server) Sweep(ctx context.Context) error {
-	for s.clock.trusted() {
+	for s.clock.Trusted() {
 		var gone Expired
 		err := s.store.Update(Freeing(ctx), func(tx WriteTx) (err error) {
-			gone, err = tx.Expire(s.clock.expiry(), sweepRows)
+			gone, err = tx.Expire(s.clock.Expiry(), sweepRows)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		s.metrics.expiredRows(gone.Rows)
+		s.metrics.RowsExpired(gone.Rows)
 		for _, id := range gone.Blobs {
 			if err := s.blobs.Delete(ctx, id); err != nil {
 				return err
@@ -68,45 +68,78 @@ func (s *Server) DropOrphans(ctx context.Context) error {
 	})
 }
 
-// blobLocks lets one request at a time write to a blob. A newer one takes
-// over: the older is of a connection that its client has given up.
-type blobLocks struct {
-	mu      sync.Mutex
-	holders map[protocol.BlobID]*blobHolder
+// newUploads returns what serves blobs over HTTP.
+func (s *Server) newUploads() *uploads.Handler {
+	return uploads.New(uploads.Config{
+		Context: s.ctx, Index: blobIndex{s}, Content: s.blobs, Now: s.now, Clock: s.clock,
+		Limits: &s.limits, Shares: s.shares, Resolver: s.resolver, Metrics: s.metrics,
+		Begin: func() (end func(), running bool) {
+			s.work.begin()
+			return func() { s.work.end(1) }, s.ctx.Err() == nil && !s.sessions.isStopping()
+		},
+		Refusal: s.blobRefusal,
+	})
 }
 
-type blobHolder struct {
-	interrupt func()
-	done      chan struct{}
-}
-
-func newBlobLocks() *blobLocks { return &blobLocks{holders: map[protocol.BlobID]*blobHolder{}} }
-
-// acquire waits until nobody else writes, and interrupts who does. The release
-// is nil if ctx ended first.
-func (l *blobLocks) acquire(ctx context.Context, id protocol.BlobID, interrupt func()) (release func()) {
-	for {
-		l.mu.Lock()
-		other := l.holders[id]
-		if other == nil {
-			h := &blobHolder{interrupt: interrupt, done: make(chan struct{})}
-			l.holders[id] = h
-			l.mu.Unlock()
-			return func() { l.release(id, h) }
-		}
-		l.mu.Unlock()
-		other.interrupt()
-		select {
-		case <-other.done:
-		case <-ctx.Done():
-			return nil
-		}
+// blobRefusal turns an error of the store or of the blobs into a refusal.
+func (s *Server) blobRefusal(err error) protocol.BlobRefusal {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return protocol.BlobNotFound
+	case errors.Is(err, ErrFull), s.ctx.Err() != nil:
+		return protocol.BlobUnavailable
 	}
+	s.log.Error("a request about a blob failed inside the server", "kind", errorKind(err))
+	return protocol.BlobInternal
 }
 
-func (l *blobLocks) release(id protocol.BlobID, h *blobHolder) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.holders, id)
-	close(h.done)
+// blobIndex is the [uploads.Index] of the store's rows.
+type blobIndex struct{ s *Server }
+
+// Blob implements [uploads.Index].
+func (i blobIndex) Blob(ctx context.Context, id protocol.BlobID) (uploads.Row, error) {
+	var row BlobRow
+	err := i.s.store.View(ctx, func(tx ReadTx) (err error) {
+		row, err = tx.Blobs().Blob(id)
+		return err
+	})
+	if err == nil && row.Due() <= i.s.clock.Expiry().Unix() {
+		err = ErrNotFound
+	}
+	return uploads.Row(row), err
+}
+
+// Create implements [uploads.Index].
+func (i blobIndex) Create(ctx context.Context, fresh uploads.Row) (uploads.Row, error) {
+	var row BlobRow
+	err := i.s.store.Update(ctx, func(tx WriteTx) (err error) {
+		row, err = tx.Blobs().Blob(fresh.Blob)
+		if errors.Is(err, ErrNotFound) {
+			row = BlobRow(fresh)
+			return tx.Blobs().Put(row)
+		}
+		return err
+	})
+	return uploads.Row(row), err
+}
+
+// Update implements [uploads.Index].
+func (i blobIndex) Update(ctx context.Context, row uploads.Row) error {
+	return i.s.store.Update(ctx, func(tx WriteTx) error {
+		if _, err := tx.Blobs().Blob(row.Blob); err != nil {
+			return err // deleted meanwhile
+		}
+		return tx.Blobs().Put(BlobRow(row))
+	})
+}
+
+// Delete implements [uploads.Index].
+func (i blobIndex) Delete(ctx context.Context, id protocol.BlobID) error {
+	return i.s.store.Update(Freeing(ctx), func(tx WriteTx) error { return tx.Blobs().Delete(id) })
+}
+
+// Stored implements [uploads.Index].
+func (i blobIndex) Stored(ctx context.Context) (int64, error) {
+	usage, err := i.s.usage(ctx)
+	return int64(usage.BlobBytes), err
 }

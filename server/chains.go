@@ -151,7 +151,7 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 		return nil, refuse(protocol.CodeUnsupported)
 	}
 	var before, after *account.State
-	published := s.clock.stamp().Truncate(time.Second)
+	published := s.clock.Stamp().Truncate(time.Second)
 	// Signatures are verified outside of the transaction, which keeps others from
 	// writing.
 	err = s.store.View(s.ctx, func(tx ReadTx) (err error) {

@@ -3,9 +3,11 @@
 package server
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/securecrypt/securecrypt/protocol"
@@ -21,7 +23,7 @@ func (ss *session) channelCreate(r *protocol.ChannelCreate) (protocol.Body, erro
 	if !s.shares.Keep(ss.from, fairness.KeptChannels, 1, int64(n)) {
 		return nil, refuseFor(protocol.CodeQuotaExceeded, s.shares.KeptReason(fairness.KeptChannels, 1, int64(n)))
 	}
-	row := ChannelRow{Channel: r.Channel, Epoch: r.Epoch, Expires: channelUntil(s.clock.stamp(), 0)}
+	row := ChannelRow{Channel: r.Channel, Epoch: r.Epoch, Expires: channelUntil(s.clock.Stamp(), 0)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
 		return tx.Channels().Create(row, EpochRow{Channel: r.Channel, Epoch: r.Epoch, Key: r.Key})
 	})
@@ -49,6 +51,56 @@ func channelUntil(now time.Time, last uint64) int64 {
 		keep = idleChannelFor
 	}
 	return now.UTC().Truncate(day).Add(day + keep).Unix()
+}
+
+// channelUse collects the channels that were opened since the last save, so that
+// an opening does not write to the disk.
+type channelUse struct {
+	mu    sync.Mutex
+	until map[protocol.ChannelID]int64
+}
+
+// maxUsed bounds the channels that wait to be noted. Others are the next time
+// that they are opened; they have months until then.
+const maxUsed = 1 << 16
+
+func (u *channelUse) add(row ChannelRow, now time.Time) {
+	until := channelUntil(now, row.Last)
+	if until <= row.Expires {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.until == nil {
+		u.until = map[protocol.ChannelID]int64{}
+	}
+	if len(u.until) < maxUsed {
+		u.until[row.Channel] = until
+	}
+}
+
+func (u *channelUse) take() map[protocol.ChannelID]int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	until := u.until
+	u.until = nil
+	return until
+}
+
+// saveChannelUse extends the lifetime of the channels that were opened lately.
+func (s *Server) saveChannelUse(ctx context.Context) error {
+	all := s.used.take()
+	if len(all) == 0 {
+		return nil
+	}
+	return s.store.Update(ctx, func(tx WriteTx) error {
+		for id, until := range all {
+			if err := tx.Channels().Extend(id, until); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // dummyAccessKey is checked against when there is no such channel or epoch, so
@@ -93,7 +145,7 @@ func (ss *session) channelOpen(r request, b *protocol.ChannelOpen) (protocol.Bod
 			return nil, refuseFor(protocol.CodeQuotaExceeded, protocol.ReasonShare)
 		}
 	}
-	s.used.add(channel, s.clock.stamp())
+	s.used.add(channel, s.clock.Stamp())
 	ss.answer(r.id, r.op, &protocol.ChannelState{Epoch: channel.Epoch, Last: channel.Last, Mark: mark}, nil)
 	ss.open(b, channel, epoch)
 	return nil, errLater
@@ -145,7 +197,7 @@ func (ss *session) open(b *protocol.ChannelOpen, channel ChannelRow, epoch Epoch
 		ss.openings = map[protocol.ChannelID]*opening{}
 	}
 	ss.openings[b.Channel] = o
-	ss.out.read(o)
+	ss.out.Read(o)
 }
 
 func (ss *session) channelClose(b *protocol.ChannelClose) (protocol.Body, error) {
@@ -196,13 +248,13 @@ func (ss *session) channelPost(r request, b *protocol.ChannelPost) (protocol.Bod
 		keep = time.Duration(b.ExpireIn) * time.Second
 	}
 	return ss.submit(r, b.Channel, &submission{
-		entry: EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Expires: unix(ss.s.clock.stamp(), keep), Ciphertext: b.Ciphertext},
+		entry: EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindMessage, Expires: unix(ss.s.clock.Stamp(), keep), Ciphertext: b.Ciphertext},
 	})
 }
 
 func (ss *session) channelCommit(r request, b *protocol.ChannelCommit) (protocol.Body, error) {
 	return ss.submit(r, b.Channel, &submission{
-		entry:   EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Expires: unix(ss.s.clock.stamp(), protocol.DefaultExpiry), Ciphertext: b.Ciphertext},
+		entry:   EntryRow{Channel: b.Channel, Epoch: b.Epoch, Kind: protocol.KindCommit, Expires: unix(ss.s.clock.Stamp(), protocol.DefaultExpiry), Ciphertext: b.Ciphertext},
 		nextKey: b.NextKey,
 	})
 }
@@ -228,7 +280,7 @@ func (ss *session) submit(r request, id protocol.ChannelID, sub *submission) (pr
 	ss.budget.Acquire(sub.cost)
 	// Not of the memory for requests: there the message waits that brings the
 	// post, and its origin could fill it with such messages.
-	if !ss.s.shares.Wait(ss.from, fairness.PostMemory, sub.cost, func() bool { return !ss.out.isClosed() }) {
+	if !ss.s.shares.Wait(ss.from, fairness.PostMemory, sub.cost, func() bool { return !ss.out.IsClosed() }) {
 		ss.budget.Release(sub.cost)
 		return nil, refuse(protocol.CodeUnavailable)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/internal/invites"
 	"github.com/securecrypt/securecrypt/server/servertest"
 )
 
@@ -85,7 +86,7 @@ func keepAll(t *testing.T) *kept {
 	c.Must(protocol.OpWakeRegister, &protocol.WakeRegister{Token: protocol.WakeToken{3}, Endpoint: "https://push.example/1"}, &protocol.Empty{})
 	k.upload(k.token, 5, "whole")
 	k.announce(protocol.UploadToken{9}, 5)
-	codes, err := server.CreateInvites(t.Context(), k.Store, rand.Reader, k.m.now(), 1, time.Hour)
+	codes, err := invites.Create(t.Context(), k.Store, rand.Reader, k.m.now(), 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,16 +102,16 @@ func (k *kept) letter(id byte) {
 
 func (k *kept) announce(token protocol.UploadToken, length int) {
 	k.t.Helper()
-	resp, _ := ask(k.t, k.Instance, http.MethodPost, protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, strconv.Itoa(length))
-	wantStatus(k.t, resp, http.StatusCreated)
+	resp, _ := k.Ask(k.t, http.MethodPost, protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, strconv.Itoa(length))
+	servertest.WantStatus(k.t, resp, http.StatusCreated)
 }
 
 func (k *kept) upload(token protocol.UploadToken, length int, text string) {
 	k.t.Helper()
 	k.announce(token, length)
-	resp, _ := ask(k.t, k.Instance, http.MethodPatch, protocol.BlobPath+"/"+token.BlobID().String(), strings.NewReader(text),
+	resp, _ := k.Ask(k.t, http.MethodPatch, protocol.BlobPath+"/"+token.BlobID().String(), strings.NewReader(text),
 		"Authorization", "Bearer "+token.Text(), protocol.HeaderUploadOffset, "0", "Content-Type", protocol.UploadType)
-	wantStatus(k.t, resp, http.StatusNoContent)
+	servertest.WantStatus(k.t, resp, http.StatusNoContent)
 }
 
 // there lists what people still get, in the order in which it was stored.
@@ -150,9 +151,9 @@ func (k *kept) there() string {
 		add(string(e.Ciphertext), true)
 	}
 	add("channel", err == nil)
-	resp, body := ask(k.t, k.Instance, http.MethodGet, protocol.BlobPath+"/"+k.token.BlobID().String(), nil)
+	resp, body := k.Ask(k.t, http.MethodGet, protocol.BlobPath+"/"+k.token.BlobID().String(), nil)
 	add("blob", resp.StatusCode == http.StatusOK && string(body) == "whole")
-	resp, _ = ask(k.t, k.Instance, http.MethodHead, protocol.BlobPath+"/"+protocol.UploadToken{9}.BlobID().String(), nil)
+	resp, _ = k.Ask(k.t, http.MethodHead, protocol.BlobPath+"/"+protocol.UploadToken{9}.BlobID().String(), nil)
 	add("upload", resp.StatusCode == http.StatusOK)
 	err = k.Store.View(k.t.Context(), func(tx server.ReadTx) error {
 		invites, err := tx.Invites().All()
@@ -185,7 +186,7 @@ func (k *kept) doubted(want bool) {
 	if want {
 		status, text, value = http.StatusServiceUnavailable, "securecryptd clock confirm", 1
 	}
-	resp, body := ask(k.t, k.Instance, http.MethodGet, "/health", nil)
+	resp, body := k.Ask(k.t, http.MethodGet, "/health", nil)
 	if resp.StatusCode != status || !strings.Contains(string(body), text) {
 		k.t.Errorf("/health: %s, %s", resp.Status, body)
 	}
@@ -291,7 +292,7 @@ func TestClockIsWrongAtTheStart(t *testing.T) {
 func TestInvitationsAndAClockThatIsBehind(t *testing.T) {
 	i := servertest.Start(t, servertest.Options{Memory: true, Change: func(c *server.Config) { c.Registration = server.RegistrationInvite }})
 	i.Server.Tidy(t.Context()) // the store knows the time
-	codes, err := server.CreateInvites(t.Context(), i.Store, rand.Reader, time.Unix(0, 0), 1, time.Hour)
+	codes, err := invites.Create(t.Context(), i.Store, rand.Reader, time.Unix(0, 0), 1, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

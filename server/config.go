@@ -14,6 +14,8 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/clock"
+	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
 // Registration says who may create an account.
@@ -36,7 +38,7 @@ type Config struct {
 	Blobs        Blobs
 	Bus          Bus // nil: this is the only node
 	Now          func() time.Time
-	Uptime       Uptime // nil: jumps of the clock are told by Now's monotonic readings
+	Uptime       clock.Uptime // nil: jumps of the clock are told by Now's monotonic readings
 	Random       io.Reader
 	Log          *slog.Logger          // nil: no log
 	Metrics      prometheus.Registerer // nil: no metrics
@@ -47,7 +49,7 @@ type Config struct {
 	Limits *fairness.Limits
 	// Proxies are the reverse proxies that are trusted to say where requests
 	// come from.
-	Proxies Proxies
+	Proxies origin.Proxies
 	// Room returns how many bytes the disk can still take before nothing more
 	// is stored; nil: that is not known.
 	Room func() (uint64, error)

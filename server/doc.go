@@ -27,10 +27,14 @@
 //     that it belongs to, and the web site whose page connects. Every resource
 //     (connections, memory for requests and queues, openings, transfers, pushes,
 //     requests being worked on, disclosures, what is stored) is shared among
-//     origins by [shares]: one may hold no more than a part of what stays free.
-//     Rates count what each origin asks for; [targets] divide what strangers may
-//     do to one account. Announced lengths cost nothing: what is counted has
-//     arrived. The limits are in limits.go.
+//     origins by [fairness.Shares]: one may hold no more than a part of what
+//     stays free. Rates count what each origin asks for; [fairness.Targets]
+//     divide what strangers may do to one account. Announced lengths cost
+//     nothing: what is counted has arrived. The limits are in package fairness.
+//
+// Concepts that need neither sessions nor the whole store are packages below
+// internal: connections, frames, uploads, the origins of requests, the clock,
+// deadlines, metrics, and the invitations that an operator makes.
 //
 // Invariants: nothing is acknowledged or delivered before it is durable; an
 // entry is delivered to all openings of its epoch or read by them later;

@@ -5,7 +5,10 @@ package server_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+
+	"github.com/gobwas/ws"
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
@@ -48,5 +51,18 @@ func TestAnswersAreInert(t *testing.T) {
 		if h.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s %s: speaks of TLS without it", c.method, c.path)
 		}
+	}
+}
+
+// Pages of other origins may open a WebSocket.
+func TestPagesElsewhereConnect(t *testing.T) {
+	i := servertest.Start(t, servertest.Options{Memory: true})
+	dialer := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Origin": {"https://elsewhere.example"}}}
+	conn, _, _, err := dialer.Dial(t.Context(), "ws"+strings.TrimPrefix(i.URL, "http")+protocol.WebSocketPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
 	}
 }

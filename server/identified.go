@@ -63,6 +63,6 @@ func (s *Server) endIdentified(ref DeviceRef, except *session) {
 
 // dismiss closes the connection once what is queued has been sent.
 func (ss *session) dismiss() {
-	ss.out.drain()
+	ss.out.Drain()
 	ss.shut(ws.StatusGoingAway)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
 )
 
 // letterUnit is what a stranger's letter counts for at least, and in what its
@@ -40,7 +41,7 @@ func (ss *session) letterSend(r *protocol.LetterSend) (protocol.Body, error) {
 	if err := ss.reserveStoredBytes(size); err != nil {
 		return nil, err
 	}
-	now := s.clock.stamp()
+	now := s.clock.Stamp()
 	letter := LetterRow{Name: r.Name, Device: r.Device, Expires: unix(now, protocol.DefaultExpiry), Letter: r.Letter}
 	seen := SeenRow{Name: r.Name, Device: r.Device, ID: r.ID, Hash: sha256.Sum256(r.Letter), Expires: unix(now, s.limits.SeenFor)}
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
@@ -149,7 +150,7 @@ func (ss *session) mailboxOpen(r request, b *protocol.MailboxOpen) (protocol.Bod
 	ss.answer(r.id, r.op, &protocol.Empty{}, nil)
 	ss.letters = &letterFeed{s: s, out: ss.out, ref: *ss.identity, after: b.After}
 	s.mailbox.add(ss.letters)
-	ss.out.read(ss.letters)
+	ss.out.Read(ss.letters)
 	return nil, errLater
 }
 
@@ -173,7 +174,7 @@ func (ss *session) mailboxDelete(b *protocol.MailboxDelete) (protocol.Body, erro
 // caughtUp.
 type letterFeed struct {
 	s        *Server
-	out      *outbox
+	out      *connection.Outbox
 	ref      DeviceRef
 	after    uint64
 	caughtUp bool
@@ -188,7 +189,7 @@ func (f *letterFeed) isClosed() bool {
 	return f.closed
 }
 
-func (f *letterFeed) next(ctx context.Context, most int) (frames []byte, more bool, err error) {
+func (f *letterFeed) Next(ctx context.Context, most int) (frames []byte, more bool, err error) {
 	if f.isClosed() {
 		return nil, false, nil
 	}
@@ -204,8 +205,8 @@ func (f *letterFeed) next(ctx context.Context, most int) (frames []byte, more bo
 	if err != nil {
 		return nil, false, err
 	}
-	frames = make([]byte, headerRoom, headerRoom+1024)
-	now := f.s.clock.expiry().Unix()
+	frames = make([]byte, connection.HeaderRoom, connection.HeaderRoom+1024)
+	now := f.s.clock.Expiry().Unix()
 	for _, l := range letters {
 		f.after = l.Seq
 		if l.Expires <= now {
@@ -262,6 +263,6 @@ func (h *mailboxHub) wake(ref DeviceRef) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for f := range h.feeds[ref] {
-		f.out.read(f)
+		f.out.Read(f)
 	}
 }

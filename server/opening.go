@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
 )
 
 type openingState int
@@ -27,7 +28,7 @@ const (
 // openingBehind the session's writer owns cursor and target.
 type opening struct {
 	s     *Server
-	out   *outbox
+	out   *connection.Outbox
 	topic *topic
 	epoch uint64
 
@@ -46,12 +47,12 @@ func (o *opening) offer(r run) {
 	if o.state != openingLive || r.last <= o.cursor {
 		return
 	}
-	if r.first != o.cursor+1 || r.last > o.granted || !o.out.offer(r.pieces, r.size) {
+	if r.first != o.cursor+1 || r.last > o.granted || !o.out.Offer(r.pieces, r.size) {
 		o.fallBehind()
 		return
 	}
 	o.cursor = r.last
-	o.s.metrics.delivered(int(r.last - r.first + 1))
+	o.s.metrics.Delivered(int(r.last - r.first + 1))
 	if r.ends {
 		o.state = openingEnded
 	}
@@ -60,7 +61,7 @@ func (o *opening) offer(r run) {
 // fallBehind has the writer read from the store. The topic is locked.
 func (o *opening) fallBehind() {
 	o.state = openingBehind
-	o.out.read(o)
+	o.out.Read(o)
 }
 
 // grant raises the bound on what is delivered.
@@ -72,7 +73,7 @@ func (o *opening) grant(upTo uint64) {
 	}
 	o.granted = upTo
 	if o.state == openingBehind {
-		o.out.read(o)
+		o.out.Read(o)
 	}
 }
 
@@ -80,8 +81,12 @@ func (o *opening) grant(upTo uint64) {
 // bytes they fit into a message even if they are tiny.
 const readEntries = 2048
 
-// next implements feed.
-func (o *opening) next(ctx context.Context, most int) (frames []byte, more bool, err error) {
+// slowReadSize is about how many bytes are read from the store at a time for a
+// disclosure, as they are for a slow connection.
+const slowReadSize = connection.SlowReadSize
+
+// Next implements [connection.Feed].
+func (o *opening) Next(ctx context.Context, most int) (frames []byte, more bool, err error) {
 	o.topic.mu.Lock()
 	behind, granted, told := o.state == openingBehind, o.granted, o.topic.last
 	o.topic.mu.Unlock()
@@ -97,8 +102,8 @@ func (o *opening) next(ctx context.Context, most int) (frames []byte, more bool,
 		o.topic.begin(told, page.upTo)
 	}
 	entries, upTo := page.entries, page.upTo
-	frames = make([]byte, headerRoom, headerRoom+batchMessageSize)
-	now, size := o.s.clock.expiry().Unix(), 0
+	frames = make([]byte, connection.HeaderRoom, connection.HeaderRoom+connection.BatchSize)
+	now, size := o.s.clock.Expiry().Unix(), 0
 	cursor := o.cursor
 	for i := range entries {
 		e := &entries[i]
@@ -107,9 +112,9 @@ func (o *opening) next(ctx context.Context, most int) (frames []byte, more bool,
 		if e.Expires <= now {
 			continue
 		}
-		frames = appendEntryFrame(frames, e)
+		frames = appendEntry(frames, e)
 	}
-	o.s.metrics.delivered(len(entries))
+	o.s.metrics.Delivered(len(entries))
 	if size < most {
 		cursor = max(cursor, min(upTo, granted))
 	}

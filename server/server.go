@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,6 +21,12 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/clock"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
+	"github.com/securecrypt/securecrypt/server/internal/metrics"
+	"github.com/securecrypt/securecrypt/server/internal/origin"
+	"github.com/securecrypt/securecrypt/server/internal/pace"
+	"github.com/securecrypt/securecrypt/server/internal/uploads"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -29,7 +37,8 @@ type Server struct {
 	bus          Bus
 	now          func() time.Time
 	began        time.Time // a reading of now, for its monotonic part
-	clock        *clock
+	clock        *clock.Clock
+	clockDoubted atomic.Bool // and that was logged
 	noted        func(StateRow)
 	random       *lockedReader
 	log          *slog.Logger
@@ -40,19 +49,17 @@ type Server struct {
 	room         func() (uint64, error)
 	full         bool // the disk was, when it was last looked at; Run owns it
 
-	proxies   *Proxies
-	shares    *fairness.Shares
-	origins   *fairness.OriginSet
-	targets   *targetSets
-	received  atomic.Int64 // bytes of blobs that are not in the store's count yet
-	uploading *blobLocks
-	pushing   work // pushes under way
-	used      channelUse
-	warner    *proxyWarner
-	metrics   *metrics
-	channels  *channelHub
-	mailbox   *mailboxHub
-	sessions  *sessionSet
+	shares   *fairness.Shares
+	origins  *fairness.OriginSet
+	resolver *origin.Resolver
+	targets  *targetSets
+	pushing  work // pushes under way
+	used     channelUse
+	metrics  *metrics.Metrics
+	uploads  *uploads.Handler
+	channels *channelHub
+	mailbox  *mailboxHub
+	sessions *sessionSet
 	// identified are those of them that speak for a device.
 	identified *identifiedSet
 	// incarnation is which life of its data the store is in.
@@ -79,17 +86,18 @@ func New(c Config) (*Server, error) {
 		limits:       *c.Limits,
 		page:         c.Page,
 		pusher:       c.Pusher,
-		proxies:      &c.Proxies,
 		shares:       fairness.NewShares(c.Limits),
 		targets:      newTargetSets(c.Limits),
 		room:         c.Room,
 		noted:        c.Noted,
-		uploading:    newBlobLocks(),
-		warner:       &proxyWarner{log: c.Log},
 		ctx:          ctx,
 		cancel:       cancel,
 	}
 	s.origins = fairness.NewOriginSet(c.Limits, s.shares)
+	s.resolver = origin.NewResolver(origin.Config{
+		Host: c.Host, Proxies: &c.Proxies, Origins: s.origins, Shares: s.shares, Log: c.Log,
+		Refused: func() { s.metrics.Refused("connections") },
+	})
 	var node [8]byte
 	if _, err := s.random.Read(node[:]); err != nil {
 		cancel()
@@ -105,30 +113,16 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("server: reading its state: %w", err)
 	}
 	var err error
-	if s.metrics, err = newMetrics(c.Metrics, s); err != nil {
+	if s.metrics, err = metrics.New(c.Metrics, metrics.Gauges{Shares: s.shares, ClockTrusted: s.clock.Trusted, Connections: s.sessions.count}); err != nil {
 		cancel()
 		return nil, err
 	}
+	s.uploads = s.newUploads()
 	s.stopBus = func() {}
 	if s.bus != nil {
 		s.stopBus = s.bus.Subscribe(s.wake)
 	}
 	return s, nil
-}
-
-// resume goes on from what the store knows about itself.
-func (s *Server) resume(ctx context.Context, uptime Uptime) (err error) {
-	if s.incarnation, err = Incarnation(ctx, s.store, s.random); err != nil {
-		return err
-	}
-	var row StateRow
-	err = s.store.View(ctx, func(tx ReadTx) error {
-		row, err = tx.State().Get()
-		return err
-	})
-	s.began = s.now()
-	s.clock = newClock(s.now, uptime, row)
-	return err
 }
 
 func (s *Server) wake(w Wake) {
@@ -163,11 +157,39 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.WebSocketPath, s.serveSocket)
 	mux.Handle("GET /health", s.limitRequestTime(http.HandlerFunc(s.serveHealth)))
-	s.handleBlobs(mux)
+	s.uploads.Register(mux)
 	if s.page != nil {
 		mux.Handle("/", s.limitRequestTime(s.page))
 	}
 	return denyAllCSP(mux)
+}
+
+// maxHeader bounds the header of an HTTP request, in bytes.
+const maxHeader = 16 << 10
+
+// keepAlive is how long an HTTP connection may rest between requests.
+const keepAlive = 30 * time.Second
+
+// HTTPServer returns an HTTP server for the handler with this server's
+// timeouts. It logs nothing: its messages hold addresses.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: s.limits.HeaderTimeout,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+}
+
+// Guard returns a listener that closes at once what is over the bounds for
+// connections, before anything is read or allocated for it.
+func (s *Server) Guard(l net.Listener) net.Listener { return s.resolver.Guard(l) }
+
+// limitRequestTime limits how long a request may take: its body must arrive soon,
+// and the client must keep reading the answer.
+func (s *Server) limitRequestTime(h http.Handler) http.Handler {
+	return pace.Brief(h, s.now, s.limits.HeaderTimeout, s.limits.WriteTimeout)
 }
 
 // denyAllCSP keeps browsers from running, framing or guessing the type of an
@@ -202,7 +224,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !s.clock.trusted() {
+	if !s.clock.Trusted() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, "the clock is not what it should be: all else works, but nothing expires until it is right, or: securecryptd clock confirm\n")
 		return
@@ -228,17 +250,17 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this address is for WebSockets", http.StatusBadRequest)
 		return
 	}
-	from := s.enter(r)
-	s.warner.see(s.proxies, r)
+	from := s.resolver.Enter(r)
+	s.resolver.WarnOfProxy(r)
 	if _, ok := from.Take(fairness.RateConnect, 1, s.now()); !ok {
 		from.Leave()
-		s.metrics.refused("rate")
+		s.metrics.Refused("rate")
 		http.Error(w, "too many connections; try again later", http.StatusTooManyRequests)
 		return
 	}
 	if s.sessions.isStopping() || !s.shares.Take(from, fairness.Connections, 1) {
 		from.Leave()
-		s.metrics.refused("connections")
+		s.metrics.Refused("connections")
 		http.Error(w, "too many connections", http.StatusServiceUnavailable)
 		return
 	}
@@ -268,14 +290,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, from *fairness.
 		return nil
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
-	k := newSocket(conn, early, s, from)
+	k := connection.NewSocket(conn, early, connection.SocketConfig{
+		Shares: s.shares, From: from, MessageTimeout: s.limits.MessageTimeout, WriteTimeout: s.limits.WriteTimeout, Now: s.now,
+	})
 	ss, err := newSession(s, k, from)
 	if err != nil {
 		_ = conn.Close() // nothing was said on it
 		return nil
 	}
 	if !s.sessions.add(ss) {
-		_ = k.closeWith(ws.StatusGoingAway) // the server stops
+		_ = k.CloseWith(ws.StatusGoingAway) // the server stops
 		return nil
 	}
 	return ss
@@ -326,11 +350,11 @@ func (s *Server) pingAll() {
 		idle := now - time.Duration(ss.lastSeen.Load())
 		switch {
 		case idle > s.limits.IdleTimeout:
-			s.metrics.dropped("idle")
+			s.metrics.Dropped("idle")
 			ss.shut(ws.StatusGoingAway)
 		case idle > s.limits.PingInterval/2:
 			go func() {
-				if ss.wire.ping() != nil {
+				if ss.wire.Ping() != nil {
 					ss.shut(ws.StatusGoingAway)
 				}
 			}()
@@ -349,7 +373,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.work.wait(ctx)
 	for _, ss := range sessions {
 		go func() {
-			ss.out.drain()
+			ss.out.Drain()
 			ss.shut(ws.StatusGoingAway)
 		}()
 	}

@@ -11,18 +11,20 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
+	"github.com/securecrypt/securecrypt/server/internal/frames"
 )
 
 // wire is what a session needs of its connection.
 type wire interface {
-	// readMessage returns the next message, which is given back with free.
+	// ReadMessage returns the next message, which is given back with Free.
 	// It calls seen at each sign of life.
-	readMessage(seen func()) ([]byte, error)
-	free(message []byte)
-	// writeMessage sends what follows the first headerRoom bytes of b.
-	writeMessage(b []byte) error
-	ping() error
-	closeWith(ws.StatusCode) error
+	ReadMessage(seen func()) ([]byte, error)
+	Free(message []byte)
+	// WriteMessage sends what follows the first connection.HeaderRoom bytes of b.
+	WriteMessage(b []byte) error
+	Ping() error
+	CloseWith(ws.StatusCode) error
 }
 
 // requestCost is what a request counts against its connection's budget besides
@@ -36,7 +38,7 @@ type session struct {
 	wire   wire
 	from   *fairness.Origin
 	nonce  protocol.Nonce
-	out    *outbox
+	out    *connection.Outbox
 	budget *fairness.Budget // of unanswered posts
 
 	requests, posted, signals fairness.Bucket
@@ -58,11 +60,14 @@ func newSession(s *Server, w wire, from *fairness.Origin) (*session, error) {
 	if _, err := s.random.Read(ss.nonce[:]); err != nil {
 		return nil, err
 	}
-	ss.out = newOutbox(s.ctx, s.now, s.limits.MaxQueue, s.shares, from, w.writeMessage, func(err error) {
-		if !errors.Is(err, errClosed) {
-			s.metrics.dropped("send")
-		}
-		ss.shut(ws.StatusGoingAway)
+	ss.out = connection.NewOutbox(s.ctx, connection.OutboxConfig{
+		Limit: s.limits.MaxQueue, Shares: s.shares, From: from, Now: s.now, Send: w.WriteMessage,
+		Failed: func(err error) {
+			if !errors.Is(err, connection.ErrClosed) {
+				s.metrics.Dropped("send")
+			}
+			ss.shut(ws.StatusGoingAway)
+		},
 	})
 	ss.seen()
 	return ss, nil
@@ -77,13 +82,13 @@ func (ss *session) run() {
 	defer ss.end()
 	ss.event(protocol.EventHello, ss.hello())
 	for {
-		message, err := ss.wire.readMessage(ss.seen)
+		message, err := ss.wire.ReadMessage(ss.seen)
 		if err != nil {
 			ss.shut(closeCode(err))
 			return
 		}
 		ok := ss.handleMessage(message)
-		ss.wire.free(message)
+		ss.wire.Free(message)
 		if !ok {
 			return
 		}
@@ -104,13 +109,13 @@ const statusTryAgainLater ws.StatusCode = 1013
 
 func closeCode(err error) ws.StatusCode {
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, connection.ErrTooLarge):
 		return ws.StatusMessageTooBig
-	case errors.Is(err, errNoMemory):
+	case errors.Is(err, connection.ErrNoMemory):
 		return statusTryAgainLater
-	case errors.Is(err, errProtocol):
+	case errors.Is(err, connection.ErrProtocol):
 		return ws.StatusProtocolError
-	case errors.Is(err, errClosed):
+	case errors.Is(err, connection.ErrClosed):
 		return ws.StatusNormalClosure
 	}
 	return ws.StatusGoingAway
@@ -129,11 +134,11 @@ func (ss *session) handleMessage(message []byte) bool {
 		}
 		f, rest, err := protocol.ParseFrame(message)
 		if err != nil || f.Kind != protocol.KindRequest {
-			ss.s.metrics.request(0, protocol.CodeMalformed)
+			ss.s.metrics.Request(0, protocol.CodeMalformed)
 			ss.shut(ws.StatusProtocolError)
 			return false
 		}
-		if !ss.out.waitRoom() {
+		if !ss.out.WaitRoom() {
 			return false
 		}
 		if !ss.handleFrame(f, int64(len(message)-len(rest))) {
@@ -147,8 +152,8 @@ func (ss *session) handleMessage(message []byte) bool {
 // handlePost handles what nearly all frames are without the general decoder.
 // It reports false for all else, and when the session is to end.
 func (ss *session) handlePost(message []byte) (rest []byte, ok bool) {
-	id, post, rest, ok := parsePost(message)
-	if !ok || !ss.out.waitRoom() {
+	id, post, rest, ok := frames.ParsePost(message)
+	if !ok || !ss.out.WaitRoom() {
 		return nil, false
 	}
 	ss.handleBody(request{id: id, op: protocol.OpChannelPost, size: int64(len(message) - len(rest))}, post)
@@ -197,7 +202,7 @@ func (ss *session) handleBody(r request, body protocol.Body) {
 // work carries a request out, in its turn among those of its origin.
 func (ss *session) work(r request, body protocol.Body) (protocol.Body, error) {
 	if r.op != protocol.OpChannelPost {
-		if !ss.s.shares.Wait(ss.from, fairness.Working, 1, func() bool { return !ss.out.isClosed() }) {
+		if !ss.s.shares.Wait(ss.from, fairness.Working, 1, func() bool { return !ss.out.IsClosed() }) {
 			return nil, refuse(protocol.CodeUnavailable)
 		}
 		defer ss.s.shares.Give(ss.from, fairness.Working, 1)
@@ -245,17 +250,17 @@ func (ss *session) answer(id uint64, op protocol.Op, result protocol.Body, err e
 	if err == nil {
 		b, appendErr := protocol.Append(nil, protocol.KindResponse, id, 0, result)
 		if appendErr == nil && len(b) <= protocol.MaxMessage {
-			ss.s.metrics.request(op, 0)
-			ss.out.push(b)
+			ss.s.metrics.Request(op, 0)
+			ss.out.Push(b)
 			return
 		}
 		err = &protocol.Error{Code: protocol.CodeTooLarge}
 	}
 	refusal := ss.s.refusal(op, err)
-	ss.s.metrics.request(op, refusal.Code)
+	ss.s.metrics.Request(op, refusal.Code)
 	b, appendErr := protocol.Append(nil, protocol.KindError, id, uint16(refusal.Code), refusal.Body())
 	if appendErr == nil {
-		ss.out.push(b)
+		ss.out.Push(b)
 	}
 }
 
@@ -288,20 +293,20 @@ func (ss *session) event(t protocol.EventType, body protocol.Body) {
 		ss.s.log.Error("an event could not be encoded")
 		return
 	}
-	ss.out.push(b)
+	ss.out.Push(b)
 }
 
 // finish lets the writer send what is queued, for a moment, before the
 // connection is closed.
 func (ss *session) finish() {
-	ss.out.drain()
+	ss.out.Drain()
 	ss.shut(ws.StatusProtocolError)
 }
 
 // shut closes the connection; run then ends.
 func (ss *session) shut(code ws.StatusCode) {
-	ss.out.close()
-	_ = ss.wire.closeWith(code) // closed already, perhaps
+	ss.out.Close()
+	_ = ss.wire.CloseWith(code) // closed already, perhaps
 }
 
 // stopReading has the session refuse further requests.
@@ -320,5 +325,5 @@ func (ss *session) end() {
 		ss.s.mailbox.remove(ss.letters)
 	}
 	ss.dropDisclosure()
-	ss.out.wait() // it reads from the store
+	ss.out.Wait() // it reads from the store
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/connection"
 )
 
 // noBlobs fails whatever it is asked.
@@ -25,7 +26,7 @@ type script struct {
 	received []byte
 }
 
-func (s *script) readMessage(func()) ([]byte, error) {
+func (s *script) ReadMessage(func()) ([]byte, error) {
 	b := s.message
 	s.message = nil
 	if b == nil {
@@ -34,14 +35,14 @@ func (s *script) readMessage(func()) ([]byte, error) {
 	return b, nil
 }
 
-func (s *script) free([]byte)                   {}
-func (s *script) ping() error                   { return nil }
-func (s *script) closeWith(ws.StatusCode) error { return nil }
+func (s *script) Free([]byte)                   {}
+func (s *script) Ping() error                   { return nil }
+func (s *script) CloseWith(ws.StatusCode) error { return nil }
 
-func (s *script) writeMessage(b []byte) error {
+func (s *script) WriteMessage(b []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.received = append(s.received, b[headerRoom:]...)
+	s.received = append(s.received, b[connection.HeaderRoom:]...)
 	return nil
 }
 
@@ -86,7 +87,7 @@ func FuzzSession(f *testing.F) {
 		}
 		ss.event(protocol.EventHello, &protocol.Hello{Version: protocol.Version, Host: s.host, Nonce: ss.nonce})
 		ss.handleMessage(message)
-		ss.out.drain()
+		ss.out.Drain()
 		ss.end()
 		wire.mu.Lock()
 		defer wire.mu.Unlock()

@@ -53,7 +53,7 @@ func (t *topic) show(signal *protocol.Signal, sender *opening) {
 	defer t.mu.Unlock()
 	for o := range t.openings {
 		if o != sender && o.state == openingLive && o.epoch == signal.Epoch {
-			o.out.offer([][]byte{frame}, int64(len(frame)))
+			o.out.Offer([][]byte{frame}, int64(len(frame)))
 		}
 	}
 }

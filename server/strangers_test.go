@@ -101,7 +101,7 @@ func TestAnnouncedUploadsTakeNoRoom(t *testing.T) {
 	clock := newClock()
 	i := servertest.Start(t, servertest.Options{Limits: unlifted, Change: func(c *server.Config) { c.Now = clock.now }})
 	create := func(token protocol.UploadToken, length int) int {
-		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, strconv.Itoa(length))
+		resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, strconv.Itoa(length))
 		return resp.StatusCode
 	}
 	for n := range 60 { // 126 GiB, of 64 that there are
@@ -113,14 +113,14 @@ func TestAnnouncedUploadsTakeNoRoom(t *testing.T) {
 		t.Errorf("one byte more: %d", status)
 	}
 	path := protocol.BlobPath + "/" + protocol.UploadToken{1, 7}.BlobID().String()
-	if resp, _ := ask(t, i, "HEAD", path, nil); resp.StatusCode != http.StatusOK {
+	if resp, _ := i.Ask(t, "HEAD", path, nil); resp.StatusCode != http.StatusOK {
 		t.Errorf("before: %s", resp.Status)
 	}
 	clock.pass(6 * time.Minute)
 	if err := i.Server.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if resp, _ := ask(t, i, "HEAD", path, nil); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := i.Ask(t, "HEAD", path, nil); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("after six minutes without a byte: %s", resp.Status)
 	}
 }
@@ -155,7 +155,7 @@ func TestOneAddressCannotFillTheDisk(t *testing.T) {
 		if status := do("POST", protocol.BlobPath, nil, protocol.HeaderUploadLength, "100000"); status != http.StatusCreated {
 			return status
 		}
-		return do("PATCH", protocol.BlobPath+"/"+token.BlobID().String(), bytes.NewReader(content(100_000)), protocol.HeaderUploadOffset, "0", "Content-Type", protocol.UploadType)
+		return do("PATCH", protocol.BlobPath+"/"+token.BlobID().String(), bytes.NewReader(make([]byte, 100_000)), protocol.HeaderUploadOffset, "0", "Content-Type", protocol.UploadType)
 	}
 	taken := 0
 	for taken < 30 && upload("127.0.0.3", taken) == http.StatusNoContent {
@@ -179,8 +179,8 @@ func TestSlowUploadsGiveUpTheirPlaces(t *testing.T) {
 	}})
 	slow := func(n int) (status int) {
 		token := protocol.UploadToken{4, byte(n)}
-		resp, _ := ask(t, i, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, "1000000")
-		wantStatus(t, resp, http.StatusCreated)
+		resp, _ := i.Ask(t, "POST", protocol.BlobPath, nil, "Authorization", "Bearer "+token.Text(), protocol.HeaderUploadLength, "1000000")
+		servertest.WantStatus(t, resp, http.StatusCreated)
 		c, err := net.Dial("tcp", strings.TrimPrefix(i.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +212,7 @@ func TestSlowUploadsGiveUpTheirPlaces(t *testing.T) {
 	}
 	kept := 0
 	for n := range 40 {
-		resp, _ := ask(t, i, "HEAD", protocol.BlobPath+"/"+protocol.UploadToken{4, byte(n)}.BlobID().String(), nil)
+		resp, _ := i.Ask(t, "HEAD", protocol.BlobPath+"/"+protocol.UploadToken{4, byte(n)}.BlobID().String(), nil)
 		if resp.Header.Get(protocol.HeaderUploadOffset) == "3" {
 			kept++
 		}

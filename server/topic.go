@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/frames"
 )
 
 // Bounds of what is stored in one transaction.
@@ -229,11 +230,11 @@ func (t *topic) acknowledge(batch []*submission) {
 				ss.answer(sub.id, sub.op, nil, sub.err)
 				continue
 			}
-			acks = appendPosted(acks, sub.id, sub.entry.Seq)
-			s.metrics.request(sub.op, 0)
+			acks = frames.AppendPosted(acks, sub.id, sub.entry.Seq)
+			s.metrics.Request(sub.op, 0)
 		}
 		if acks != nil {
-			ss.out.push(acks)
+			ss.out.Push(acks)
 		}
 		ss.budget.Release(cost)
 		s.shares.Give(ss.from, fairness.PostMemory, cost)
@@ -281,7 +282,7 @@ func (s *Server) append(ctx context.Context, id protocol.ChannelID, batch []*sub
 		if len(stored) == 0 {
 			return nil
 		}
-		row.Expires = channelUntil(s.clock.stamp(), row.Last)
+		row.Expires = channelUntil(s.clock.Stamp(), row.Last)
 		return channels.Append(row, stored)
 	})
 	for _, sub := range batch {
@@ -387,7 +388,7 @@ func (t *topic) deliver(entries []EntryRow) {
 		}
 	}
 	t.mu.Unlock()
-	s.metrics.stored(len(entries))
+	s.metrics.Stored(len(entries))
 	s.publish(Wake{Channel: t.id, Last: last})
 }
 
@@ -413,7 +414,7 @@ func encodeRuns(entries []EntryRow) []run {
 		if piece == nil {
 			piece = make([]byte, 0, pieceRoom(entries[i:]))
 		}
-		piece = appendEntryFrame(piece, e)
+		piece = appendEntry(piece, e)
 		r.last, r.ends = e.Seq, e.Kind == protocol.KindCommit
 		closes := r.ends || i == len(entries)-1
 		if closes || len(piece) >= pieceSize {
@@ -429,11 +430,16 @@ func encodeRuns(entries []EntryRow) []run {
 	return runs
 }
 
+// appendEntry appends the event that delivers an entry.
+func appendEntry(b []byte, e *EntryRow) []byte {
+	return frames.AppendEntry(b, &protocol.Entry{Channel: e.Channel, Seq: e.Seq, Epoch: e.Epoch, Kind: e.Kind, Ciphertext: e.Ciphertext})
+}
+
 // pieceRoom returns how many bytes the next piece will take at most.
 func pieceRoom(entries []EntryRow) int {
 	n := 0
 	for i := range entries {
-		if n += entryFrameRoom + len(entries[i].Ciphertext); n >= pieceSize {
+		if n += frames.EntryRoom + len(entries[i].Ciphertext); n >= pieceSize {
 			break
 		}
 	}

@@ -61,7 +61,7 @@ func (ss *session) wakeRegister(b *protocol.WakeRegister) (protocol.Body, error)
 	if err := ss.reserveStoredBytes(size); err != nil {
 		return nil, err
 	}
-	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.stamp())}
+	row := WakeRow{Hash: sha256.Sum256(b.Token[:]), Endpoint: b.Endpoint, Expires: wakeUntil(s.clock.Stamp())}
 	err := s.store.Update(s.ctx, func(tx WriteTx) error { return tx.Wakes().Put(row) })
 	if err != nil {
 		s.shares.Unkeep(ss.from, fairness.KeptRows, size)
@@ -93,7 +93,7 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}
-	known := err == nil && row.Expires > s.clock.expiry().Unix()
+	known := err == nil && row.Expires > s.clock.Expiry().Unix()
 	if _, ok := s.targets.wake.Take(hash, ss.from, 1, s.now()); ok && known && s.pusher != nil {
 		s.push(row, ss.from)
 	}
@@ -104,7 +104,7 @@ func (ss *session) wake(b *protocol.Wake) (protocol.Body, error) {
 // nobody waits for it, and the next message wakes it.
 func (s *Server) push(row WakeRow, from *fairness.Origin) {
 	if !s.shares.Take(from, fairness.Pushes, 1) {
-		s.metrics.pushed("dropped")
+		s.metrics.Pushed("dropped")
 		return
 	}
 	s.pushing.begin()
@@ -119,16 +119,16 @@ func (s *Server) push(row WakeRow, from *fairness.Origin) {
 		err := s.pusher.Push(s.ctx, row.Endpoint)
 		switch {
 		case err == nil:
-			s.metrics.pushed("ok")
+			s.metrics.Pushed("ok")
 		case errors.Is(err, ErrPushGone):
-			s.metrics.pushed("gone")
+			s.metrics.Pushed("gone")
 			if err := s.forgetWake(row.Hash); err != nil {
 				s.log.Warn("a device that is gone could not be forgotten; it is once its time is over", "kind", errorKind(err))
 			}
 		case errors.Is(err, ErrPushRefused):
-			s.metrics.pushed("refused")
+			s.metrics.Pushed("refused")
 		default:
-			s.metrics.pushed("failed")
+			s.metrics.Pushed("failed")
 		}
 	}()
 }

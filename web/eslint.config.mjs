@@ -34,7 +34,7 @@ export default defineConfig(
   },
   {
     // These look for characters that no text should have, and for marks without a letter.
-    files: ['src/model/text.ts', 'src/view/markdown.tsx'],
+    files: ['src/model/invisible.gen.ts', 'src/model/text.ts', 'src/view/markdown.tsx'],
     rules: { 'no-control-regex': 'off', 'no-misleading-character-class': 'off' },
   },
   {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/server"
+	"github.com/securecrypt/securecrypt/server/internal/invites"
 )
 
 // adminAPI has the commands for a running server. Requests and answers are JSON.
@@ -125,11 +126,11 @@ func (d localAdmin) archive(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func (d localAdmin) createInvites(ctx context.Context, n newInvites) ([]string, error) {
-	return server.CreateInvites(ctx, d.store, rand.Reader, time.Now(), n.Count, n.Keep)
+	return invites.Create(ctx, d.store, rand.Reader, time.Now(), n.Count, n.Keep)
 }
 
 func (d localAdmin) invites(ctx context.Context) ([]inviteInfo, error) {
-	rows, err := server.Invites(ctx, d.store, time.Now())
+	rows, err := invites.List(ctx, d.store, time.Now())
 	infos := []inviteInfo{}
 	for _, r := range rows {
 		infos = append(infos, inviteInfo{r.Hint, time.Unix(r.Created, 0).UTC(), time.Unix(r.Expires, 0).UTC()})

@@ -9,8 +9,8 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
-	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/origin"
 )
 
 // proxyFlags say which reverse proxies are believed, and how they tell whom
@@ -23,11 +23,11 @@ type proxyFlags struct {
 const proxyProtocol = "proxy-protocol"
 
 // proxies returns what the flags mean.
-func (f proxyFlags) proxies() (server.Proxies, error) {
-	p := server.Proxies{Header: server.HeaderXForwardedFor}
+func (f proxyFlags) proxies() (origin.Proxies, error) {
+	p := origin.Proxies{Header: origin.HeaderXForwardedFor}
 	switch f.ProxyHeader {
 	case "forwarded":
-		p.Header = server.HeaderForwarded
+		p.Header = origin.HeaderForwarded
 	case proxyProtocol:
 		p.Header = ""
 		if len(f.TrustedProxies) == 0 {
@@ -64,7 +64,7 @@ func parseProxy(text string) ([]netip.Prefix, bool) {
 
 // accept makes trusted proxies' connections speak the PROXY protocol, if they
 // are to.
-func (f proxyFlags) accept(ln net.Listener, p *server.Proxies) net.Listener {
+func (f proxyFlags) accept(ln net.Listener, p *origin.Proxies) net.Listener {
 	if f.ProxyHeader != proxyProtocol {
 		return ln
 	}

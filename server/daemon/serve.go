@@ -28,6 +28,7 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/webapp"
 	"github.com/securecrypt/securecrypt/server"
 	"github.com/securecrypt/securecrypt/server/fairness"
+	"github.com/securecrypt/securecrypt/server/internal/pace"
 	"github.com/securecrypt/securecrypt/server/push/webpush"
 )
 
@@ -270,7 +271,7 @@ func (c *serveCmd) startLocalListeners(p *process, data *dataFolder, metrics *pr
 // machine.
 func newLocalServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: server.Brief(h, time.Now, shutdownTimeout, shutdownTimeout), ReadHeaderTimeout: shutdownTimeout, IdleTimeout: shutdownTimeout,
+		Handler: pace.Brief(h, time.Now, shutdownTimeout, shutdownTimeout), ReadHeaderTimeout: shutdownTimeout, IdleTimeout: shutdownTimeout,
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }

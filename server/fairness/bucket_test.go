@@ -37,3 +37,38 @@ func TestBucketsRefillAndAreForgotten(t *testing.T) {
 		t.Error("kept a full bucket")
 	}
 }
+
+// A rate does not refuse permanently because the clock was ahead, and gives no more
+// than one burst.
+func TestBucketsAndAJumpOfTheClock(t *testing.T) {
+	const day = 24 * time.Hour
+	r := Rate{Burst: 2, PerSecond: 1}
+	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour, 40 * day, -40 * day, 3650 * day, -3650 * day} {
+		now := time.Unix(1_800_000_000, 0)
+		var b Bucket
+		take := func(at time.Time) (n int) {
+			for {
+				if _, ok := b.Take(r, 1, at); !ok {
+					return n
+				}
+				n++
+			}
+		}
+		if got := take(now); got != 2 {
+			t.Fatalf("%v: a burst of %d", off, got)
+		}
+		want := 0
+		if off > 0 {
+			want = 2
+		}
+		if got := take(now.Add(off)); got != want {
+			t.Errorf("%v: %d while the clock is wrong, want %d", off, got, want)
+		}
+		if got := take(now.Add(2 * time.Second)); got > 2 {
+			t.Errorf("%v: %d when it is right again", off, got)
+		}
+		if got := take(now.Add(10 * time.Second)); got != 2 {
+			t.Errorf("%v: %d later", off, got)
+		}
+	}
+}

@@ -191,6 +191,8 @@ test('a link that looks like another address names the real one', () => {
     ['see good\ufe0f.example', 'evil.com'],
     ['good\u17b4.example', 'evil.com'],
     ['\u200c', 'evil.com'],
+    ['\u3164', 'evil.com'],
+    ['\u{1d159}\u{e0fff}', 'evil.com'],
     ['\u2800', 'evil.com'],
     [' ', 'evil.com'],
     ['ceo@bank.com', 'me@evil.com'],

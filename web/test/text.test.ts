@@ -14,12 +14,25 @@ test('what reorders or hides text is taken out', () => {
   assert.equal(harmless('invoice\u202egpj.exe'), 'invoicegpj.exe');
   assert.equal(harmless('\u2066a\u2067b\u2068c\u2069d\u200ee\u200ff\u061cg'), 'abcdefg');
   assert.equal(harmless('pay\u200bpal\u00ad\u2060\ufeff\u3164\u{e0041}\u{e007f}'), 'paypal');
+  assert.equal(harmless('a\u17b4b\u2065c\ufff0d\u{1bca0}e\u{1d173}f\u{e0fff}g'), 'abcdefg');
   assert.equal(harmless('a\0b\u0007c\u009bd'), 'abcd');
   assert.equal(harmless('a\tb\nc'), 'a\tb\nc');
 });
 
 test('emoji and scripts keep their joiners, flags their tags', () => {
-  for (const text of [family, england, 'नमस्ते', 'می‌خواهم', '❤️', 'Zoë', 'שלום', '葛\u{e0100}'])
+  for (const text of [
+    family,
+    england,
+    'नमस्ते',
+    'می‌خواهم',
+    '❤️',
+    'Zoë',
+    'שלום',
+    '葛\u{e0100}',
+    '١\u06dd',
+    '⠓\u2800⠊',
+    'a\u2028b',
+  ])
     assert.equal(harmless(text), text);
 });
 

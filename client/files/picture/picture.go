@@ -73,8 +73,9 @@ func Is(name string, r io.ReaderAt) bool {
 }
 
 // Bare returns the picture in the first size bytes of r without what it says
-// beside what is to be seen. The error is ErrUnknown or ErrDamaged.
-func Bare(name string, r io.ReaderAt, size int64) (*Reader, error) {
+// beside what is to be seen. r must stay open while the result is read. The error
+// is ErrUnknown or ErrDamaged.
+func Bare(name string, r io.ReaderAt, size int64) (*io.SectionReader, error) {
 	if slices.Contains(raw, ending(name)) {
 		return nil, ErrUnknown
 	}

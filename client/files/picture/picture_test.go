@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/securecrypt/securecrypt/client/files/picture"
 )
@@ -190,12 +191,39 @@ func TestSeek(t *testing.T) {
 			t.Fatalf("from %d: %d bytes, %v", at, len(rest), err)
 		}
 	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if err := iotest.TestReader(r, whole); err != nil {
+		t.Error(err)
+	}
 	if n, err := r.Seek(-1, io.SeekEnd); err != nil || n != r.Size()-1 {
 		t.Error(n, err)
 	}
 	if _, err := r.Seek(-1, io.SeekStart); err == nil {
 		t.Error("a place before the beginning was taken")
 	}
+}
+
+// A file that becomes shorter while it is read is not taken for the whole picture.
+func TestShortenedFileFails(t *testing.T) {
+	b := pictures(t)["exif6.jpg"]
+	file := &shrinking{b: b}
+	r, err := picture.Bare("x.jpg", file, int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.b = b[:len(b)/2]
+	if got, err := io.ReadAll(r); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%d bytes of %d, %v", len(got), r.Size(), err)
+	}
+}
+
+// shrinking is a file whose content a test shortens.
+type shrinking struct{ b []byte }
+
+func (s *shrinking) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(s.b).ReadAt(p, at)
 }
 
 // Whatever comes, there is no panic, and what is handed out is stable.

@@ -8,68 +8,62 @@ import (
 	"sort"
 )
 
-// A Reader reads a bare picture. The picture that it was made from must stay
-// open.
-type Reader struct {
-	r     io.ReaderAt
-	spans []span
-	begin []int64 // where each span begins
-	size  int64
-	at    int64
-}
-
-func newReader(r io.ReaderAt, spans []span) *Reader {
-	out := &Reader{r: r}
+// newReader returns a reader of the spans, one after the other.
+func newReader(r io.ReaderAt, spans []span) *io.SectionReader {
+	j := &joined{r: r}
 	for _, s := range spans {
 		if s.n == 0 {
 			continue
 		}
-		out.spans, out.begin = append(out.spans, s), append(out.begin, out.size)
-		out.size += s.n
+		j.spans, j.begin = append(j.spans, s), append(j.begin, j.size)
+		j.size += s.n
 	}
-	return out
+	return io.NewSectionReader(j, 0, j.size)
 }
 
-// Size returns the length in bytes.
-func (r *Reader) Size() int64 { return r.size }
+// joined are spans as one file.
+type joined struct {
+	r     io.ReaderAt // the picture that spans are of
+	spans []span
+	begin []int64 // where each span begins
+	size  int64
+}
 
-// Read implements io.Reader.
-func (r *Reader) Read(p []byte) (int, error) {
-	if r.at >= r.size {
-		return 0, io.EOF
+// ReadAt implements io.ReaderAt.
+func (j *joined) ReadAt(p []byte, at int64) (n int, err error) {
+	if at < 0 {
+		return 0, errors.New("picture: reading before the beginning")
 	}
-	i := sort.Search(len(r.begin), func(i int) bool { return r.begin[i] > r.at }) - 1
-	s, skip := r.spans[i], r.at-r.begin[i]
+	for n < len(p) && err == nil {
+		if at+int64(n) >= j.size {
+			return n, io.EOF
+		}
+		var more int
+		more, err = j.readSpan(p[n:], at+int64(n))
+		n += more
+	}
+	return n, err
+}
+
+// readSpan reads from one span, as far as it goes.
+func (j *joined) readSpan(p []byte, at int64) (int, error) {
+	i := sort.Search(len(j.begin), func(i int) bool { return j.begin[i] > at }) - 1
+	s, skip := j.spans[i], at-j.begin[i]
 	p = p[:min(int64(len(p)), s.n-skip)]
-	n, err := len(p), error(nil)
 	switch {
 	case s.zero:
 		clear(p)
 	case s.bytes != nil:
 		copy(p, s.bytes[skip:])
 	default:
-		n, err = r.r.ReadAt(p, s.at+skip)
+		n, err := j.r.ReadAt(p, s.at+skip)
 		if n == len(p) {
-			err = nil
-		} else if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF // it became shorter
 		}
+		return n, err
 	}
-	r.at += int64(n)
-	return n, err
-}
-
-// Seek implements io.Seeker.
-func (r *Reader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += r.at
-	case io.SeekEnd:
-		offset += r.size
-	}
-	if offset < 0 {
-		return 0, errors.New("picture: seeking before the beginning")
-	}
-	r.at = offset
-	return offset, nil
+	return len(p), nil
 }

@@ -4,9 +4,10 @@ package names
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/securecrypt/securecrypt/internal/codec/invisible"
 )
 
 // DisplayName returns the first non-empty of private name, profile name and
@@ -33,23 +34,11 @@ func ShownProfile(name string) string {
 	return Visible(name)
 }
 
-// blanks are ranges of letters, marks and symbols that leave nothing on the
-// screen: fillers, selectors of variants, Braille without dots.
-var blanks = [...][2]rune{
-	{0x034f, 0x034f}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2800, 0x2800}, {0x3164, 0x3164},
-	{0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0x1d159, 0x1d159}, {0xe0100, 0xe01ef},
-}
-
 // isVisible reports whether a rune leaves something on the screen. Package
 // strconv has a table of those that may, which is linked anyway.
 func isVisible(r rune) bool {
-	blank := slices.ContainsFunc(blanks[:], func(b [2]rune) bool { return b[0] <= r && r <= b[1] })
-	return r != ' ' && strconv.IsPrint(r) && !blank
+	return r != ' ' && strconv.IsPrint(r) && !invisible.Is(r, invisible.All)
 }
-
-// IsBidiControl reports whether a rune changes the direction of the text after
-// it: embeddings, overrides and isolates.
-func IsBidiControl(r rune) bool { return 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 }
 
 // atSigns writes the signs that are read as an @ as one.
 var atSigns = strings.NewReplacer("＠", "@", "﹫", "@")

@@ -5,21 +5,24 @@ package termtext
 import (
 	"strings"
 	"unicode"
+
+	"github.com/securecrypt/securecrypt/internal/codec/invisible"
 )
 
 // Name is Line for names, titles and whatever else others chose that is compared
-// by eye: what nobody sees is left out. Joiners and the selectors of emoji stay
-// where emoji and scripts need them.
+// by eye: what nobody sees is left out, the tags of flags, too. Joiners and the
+// selectors of emoji stay where emoji and scripts need them.
 func Name(s string) string {
 	all := []rune(strings.Join(strings.Fields(Line(s)), " "))
 	var b strings.Builder
 	for i, r := range all {
 		switch {
-		case r == 0x200c, r == 0x200d, r >= 0xfe00 && r <= 0xfe0f:
-			if i > 0 && joins(all[i-1]) && (r >= 0xfe00 || i+1 < len(all) && joins(all[i+1])) {
+		case invisible.Is(r, invisible.Joiner|invisible.Selector):
+			selects := invisible.Is(r, invisible.Selector)
+			if i > 0 && joins(all[i-1]) && (selects || i+1 < len(all) && joins(all[i+1])) {
 				b.WriteRune(r)
 			}
-		case !unseen(r):
+		case !invisible.Is(r, invisible.All):
 			b.WriteRune(r)
 		}
 	}
@@ -28,17 +31,7 @@ func Name(s string) string {
 
 // joins reports whether a joiner or a selector beside r does something.
 func joins(r rune) bool {
-	return r > unicode.MaxLatin1 && !unicode.IsSpace(r) && (r >= 0xfe00 && r <= 0xfe0f || !unseen(r))
-}
-
-// unseen reports whether r has no form of its own: what formats text, fills
-// room, or selects variants. The tags of flags go with the rest, the flag stays.
-func unseen(r rune) bool {
-	switch {
-	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-		return true
-	}
-	return r == 0x2800 // a pattern of no dots
+	return r > unicode.MaxLatin1 && !unicode.IsSpace(r) && !invisible.Is(r, invisible.All&^invisible.Selector)
 }
 
 var innerQuotes = strings.NewReplacer("“", "'", "”", "'", "„", "'", "‟", "'", "\"", "'", "«", "'", "»", "'", "＂", "'")

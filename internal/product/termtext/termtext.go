@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"unicode"
+
+	"github.com/securecrypt/securecrypt/internal/codec/invisible"
 )
 
 // Clean keeps line ends and tabs (as spaces) and replaces every other control
@@ -37,15 +39,7 @@ func clean(s string) string {
 // instead of showing it: control characters, the controls of the Unicode
 // Bidirectional Algorithm, and the line separators.
 func acts(r rune) bool {
-	switch {
-	case unicode.IsControl(r):
-		return true
-	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-		return true
-	case r == 0x200e, r == 0x200f, r == 0x061c, r == 0x2028, r == 0x2029:
-		return true
-	}
-	return false
+	return invisible.Is(r, invisible.Control|invisible.LineEnd|invisible.Mark|invisible.Direction)
 }
 
 // JSON writes the characters that Clean replaces as \u escapes, which stand for

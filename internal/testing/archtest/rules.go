@@ -11,6 +11,11 @@ var Rules = []Rule{
 		Never: []string{"./client/...", "./mls/...", "./content/...", "./vault/...", "./internal/product/tui/..."},
 	},
 	{
+		Why:   "the server's parts are below it, and declare what they need of its store",
+		Of:    []string{"./server/internal/clock", "./server/internal/connection", "./server/internal/frames", "./server/internal/metrics", "./server/internal/origin", "./server/internal/pace", "./server/internal/uploads"},
+		Never: []string{"./server", "./server/blob/...", "./server/bus/...", "./server/daemon", "./server/push/...", "./server/store/..."},
+	},
+	{
 		Why:   "a client does not need a server's code",
 		Of:    []string{"./client/...", "./internal/product/tui/...", "./cmd/securecrypt/...", "./cmd/securecrypt-wasm/..."},
 		Never: []string{"./server/..."},

@@ -2,16 +2,11 @@
 
 // Texts of others, made harmless and short.
 
-const controls = /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
-const invisible =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u115f\u1160\u180e\u200b\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
-/** Tags are letters that nobody sees; only the flags of some countries are made of them. */
-const tags = /(\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{2,6}\u{e007f})|[\u{e0000}-\u{e007f}]/gu;
+import { invisible, tags } from './invisible.gen';
 
 /** Takes out what reorders or hides text. Joiners stay: emoji and scripts need them. */
 export function harmless(text: string): string {
   return text
-    .replace(controls, '')
     .replace(invisible, '')
     .replace(tags, '$1')
     .replace(/\p{M}{9,}/gu, (marks) => [...marks].slice(0, 8).join(''));

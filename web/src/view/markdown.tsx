@@ -5,6 +5,7 @@
 
 import { Lexer, type Token, type Tokens } from 'marked';
 import { Fragment, h, type ComponentChildren, type VNode } from 'preact';
+import { unseen } from '../model/invisible.gen';
 import { harmless } from '../model/text';
 import { Kept } from './parts';
 
@@ -223,9 +224,6 @@ const hosts = /[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu;
 
 /** What is a dot to eyes or to browsers, by Unicode's list of what is confusable, but for what NFKC makes one of. */
 const dots = /[·٠۔۰܁܂ᐧ•‧∙⋅⸱⸳。・ꓸ꘎𐄁𐩐𝅭]/gu;
-
-/** What changes a text for programs, and little or nothing for eyes. */
-const unseen = /[\p{Cf}\p{M}\u2800]/gu;
 
 /** Whether a text looks like an address other than where it leads. */
 export function disguised(text: string, where: string): boolean {
