@@ -2,8 +2,10 @@
 
 // Command runtests runs the module's tests as `make test` does, in four steps:
 //
-//  1. all packages with the race detector, in short mode, those that take
-//     longest first, so that no processor is idle at the end;
+//  1. all packages, at the same time in two parts, each with half of the processors
+//     and with what takes longest first: the larger part with the race detector, in
+//     short mode; and without it the packages to which it would tell little (see
+//     withoutRace), some of whose tests are in the other part, too (see raced);
 //  2. the end-to-end tests and those of attacks likewise, but by themselves: real
 //     programs wait for each other there, or are measured;
 //  3. the tests that were skipped, because what takes long skips itself in short
@@ -42,7 +44,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "runtests:", err)
 		os.Exit(1)
 	}
-	r.run(split(slowestFirst(packages, strings.Fields(*first)), regexp.MustCompile(*alone)))
+	r.run(split(slowestFirst(packages, strings.Fields(*first)), regexp.MustCompile(*alone), regexp.MustCompile(strings.Join(withoutRace, "|"))))
 	if !r.summary() {
 		os.Exit(1)
 	}
@@ -54,8 +56,36 @@ var byThemselves = []string{"/internal/testing/e2e$", "/internal/testing/hostile
 // slowest are the packages whose tests take longest, the slowest first; see
 // docs/benchmarks.md.
 var slowest = []string{
-	"/internal/testing/pagetest$", "/client$", "/mls$", "/server/daemon$", "/bench/page$", "/server$",
-	"/client/store/indexeddb$", "/client/transport/browser$", "/protocol$", "/vault/internal/vaulttest$",
+	"/internal/testing/pagetest$", "/client$", "/vault/internal/vaulttest$", "/bench/page$", "/server/daemon$", "/server$",
+	"/client/store/indexeddb$", "/client/transport/browser$", "/mls$", "/protocol$",
+}
+
+// withoutRace are the packages whose tests run without the race detector, which makes
+// them up to ten times slower.
+var withoutRace = []string{
+	// They compute, and start no goroutine.
+	"/mls(/|$)", "/account$", "/content$", "/protocol$",
+	// Most of the work is a browser's. The program that it talks to is raced by
+	// its own tests and those from end to end.
+	"/internal/testing/pagetest$", "/bench/page$", "/client/store/indexeddb$", "/client/transport/browser$",
+	// Hundreds of vaults are sealed one after the other; see raced.
+	"/vault/internal/vaulttest$",
+}
+
+// raced are the tests of packages of withoutRace that run with the race detector, too:
+// together they start every goroutine of what the package tests.
+var raced = []racedTests{
+	{"/vault/internal/vaulttest$", []string{
+		"TestBackupAndRestore", "TestCopy", "TestSuspendedBackupMeetsPrune", "TestRevokedDuringABackup", "TestResealMeetsABackup",
+		"TestSlowDeleterMeetsRevoke", "TestPruneDuringAWriteOnlyRun", "TestPartialSnapshotIsWhole", "TestKilledRestoreIsFinished",
+		"TestChangingFiles", "TestDamagedSegmentsAreRepaired",
+	}},
+}
+
+// racedTests are tests of a package, which a regular expression names.
+type racedTests struct {
+	pkg   string
+	tests []string
 }
 
 // list returns the packages that patterns stand for.
@@ -84,22 +114,29 @@ func slowestFirst(packages, expressions []string) []string {
 
 // A group is packages that run at the same time.
 type group struct {
-	packages []string
-	alone    bool // one package by itself
+	packages []string // with the race detector
+	plain    []string // without
+	alone    bool     // one package by itself
 }
 
 // split returns the packages that run together, then each that runs alone.
-func split(packages []string, alone *regexp.Regexp) []group {
+func split(packages []string, alone, plain *regexp.Regexp) []group {
+	var together group
 	var groups []group
-	if together := slices.DeleteFunc(slices.Clone(packages), alone.MatchString); len(together) > 0 {
-		groups = append(groups, group{packages: together})
-	}
 	for _, p := range packages {
-		if alone.MatchString(p) {
+		switch {
+		case alone.MatchString(p):
 			groups = append(groups, group{packages: []string{p}, alone: true})
+		case plain.MatchString(p):
+			together.plain = append(together.plain, p)
+		default:
+			together.packages = append(together.packages, p)
 		}
 	}
-	return groups
+	if len(together.packages)+len(together.plain) == 0 {
+		return groups
+	}
+	return append([]group{together}, groups...)
 }
 
 // canRace reports whether the race detector can be built, which takes cgo.

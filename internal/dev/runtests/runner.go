@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gotest.tools/gotestsum/testjson"
 )
@@ -18,11 +20,13 @@ import (
 // A runner runs go test several times and follows what becomes of each test.
 type runner struct {
 	race     bool
-	timeout  string // for the tests of one package
-	parallel int    // tests of a package that runs alone
-	out      io.Writer
+	timeout  string    // for the tests of one package
+	parallel int       // tests of a package that runs alone
+	out      io.Writer // may be written to from several goroutines
+	raced    []racedTests
 	command  func(args ...string) *exec.Cmd // the go command
 
+	mu     sync.Mutex // guards runs while tests run
 	runs   []run
 	failed []*failure // what failed, once again has run
 }
@@ -40,7 +44,7 @@ type run struct {
 const raceOptions = "GORACE=atexit_sleep_ms=0"
 
 func newRunner(out io.Writer) *runner {
-	return &runner{out: out, command: func(args ...string) *exec.Cmd {
+	return &runner{out: &lockedWriter{w: out}, raced: raced, command: func(args ...string) *exec.Cmd {
 		cmd := exec.Command("go", args...)
 		cmd.Env = append(os.Environ(), raceOptions+" "+os.Getenv("GORACE")) // the last of an option counts
 		return cmd
@@ -53,16 +57,57 @@ func (r *runner) run(groups []group) {
 	flags := []string{"-vet=off", "-timeout", r.timeout}
 	if !r.race {
 		for _, g := range groups {
-			r.test(r.flagsOf(g, flags), g.packages...)
+			r.test(r.flagsOf(g, flags), append(slices.Clone(g.packages), g.plain...)...)
 		}
 		r.again()
 		return
 	}
+	raced := append(slices.Clone(flags), "-race", "-short")
 	for _, g := range groups {
-		r.test(r.flagsOf(g, append(slices.Clone(flags), "-race", "-short")), g.packages...)
+		if g.alone {
+			r.test(r.flagsOf(g, raced), g.packages...)
+		} else {
+			r.testTogether(g, flags, raced)
+		}
 	}
 	r.testSkipped(groups, flags)
 	r.again()
+}
+
+// testTogether runs the two parts of a group at the same time.
+func (r *runner) testTogether(g group, plain, raced []string) {
+	half := []string{"-p", strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/2))}
+	plain, raced = append(half, plain...), append(half, raced...)
+	var parts sync.WaitGroup
+	if len(g.plain) > 0 {
+		parts.Go(func() { r.test(plain, g.plain...) })
+	}
+	parts.Go(func() {
+		for _, some := range r.raced {
+			for _, p := range g.plain {
+				if regexp.MustCompile(some.pkg).MatchString(p) {
+					r.test(append(slices.Clone(raced), "-run", "^("+strings.Join(some.tests, "|")+")$"), p)
+				}
+			}
+		}
+		if len(g.packages) > 0 {
+			r.test(raced, g.packages...)
+		}
+	})
+	parts.Wait()
+}
+
+// A lockedWriter lets several goroutines write.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write implements [io.Writer].
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }
 
 // flagsOf returns flags with those that a group needs.
@@ -104,6 +149,8 @@ func (r *runner) test(flags []string, packages ...string) run {
 		_, _ = fmt.Fprintf(r.out, "runtests: go test %s: %v\n", strings.Join(flags, " "), err)
 		one.broken = true
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.runs = append(r.runs, one)
 	return one
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,18 @@ func TestLong(t *testing.T) {
 	t.Run("part", func(t *testing.T) { if testing.Short() { t.Skip("too long for short mode") } })
 }
 func TestTool(t *testing.T) { if _, err := exec.LookPath("no such tool"); err != nil { t.Skip("the tool is not installed") } }
+`,
+	// What runs without the race detector and short mode, one test of it with both.
+	"plain/a_test.go": `package plain
+import ("os"; "testing")
+func TestRaced(t *testing.T) { note(t) }
+func TestOther(t *testing.T) { note(t) }
+func note(t *testing.T) {
+	f, err := os.OpenFile(t.Name(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil { t.Fatal(err) }
+	defer f.Close()
+	if testing.Short() { _, _ = f.WriteString("s") } else { _, _ = f.WriteString("l") }
+}
 `,
 	// What passes when it is run once more.
 	"flaky/a_test.go": `package flaky
@@ -116,7 +129,8 @@ func runModule(t *testing.T, folders ...string) (dir, printed string, ok bool) {
 	for _, f := range folders {
 		packages = append(packages, "m/"+f)
 	}
-	r.run(split(packages, regexp.MustCompile("^m/flaky$")))
+	r.raced = []racedTests{{"^m/plain$", []string{"TestRaced"}}}
+	r.run(split(packages, regexp.MustCompile("^m/flaky$"), regexp.MustCompile("^m/plain$")))
 	ok = r.summary()
 	return dir, out.String(), ok
 }
@@ -141,6 +155,24 @@ func TestSkippedTests(t *testing.T) {
 	expect(t, printed, "3 passed, 0 failed, 1 skipped", "ok  \tm/good\t", "skipped: the tool is not installed\n    good.TestTool\n")
 	if !ok || strings.Contains(printed, "noise") || strings.Contains(printed, "short mode") {
 		t.Errorf("succeeded: %v\n%s", ok, printed)
+	}
+}
+
+// TestPlainPackages has a package run without short mode, and one of its tests with it
+// as well.
+func TestPlainPackages(t *testing.T) {
+	dir, printed, ok := runModule(t, "good", "plain")
+	expect(t, printed, "5 passed, 0 failed, 1 skipped", "ok  \tm/plain\t", "ok  \tm/good\t")
+	for name, want := range map[string]string{"TestRaced": "ls", "TestOther": "l"} {
+		got, err := os.ReadFile(filepath.Join(dir, "plain", name))
+		letters := strings.Split(string(got), "")
+		slices.Sort(letters)
+		if err != nil || strings.Join(letters, "") != want {
+			t.Errorf("%s ran as %q, %v", name, got, err)
+		}
+	}
+	if !ok {
+		t.Errorf("the run failed:\n%s", printed)
 	}
 }
 
@@ -188,13 +220,14 @@ func TestNotRunAgain(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	alone := regexp.MustCompile("/e2e$")
+	alone, plain := regexp.MustCompile("/e2e$"), regexp.MustCompile("/mls$")
 	for want, packages := range map[string][]string{
-		"[{[m/a m/b] false} {[m/e2e] true}]": {"m/a", "m/e2e", "m/b"},
-		"[{[m/a] false}]":                    {"m/a"},
-		"[{[m/e2e] true}]":                   {"m/e2e"},
+		"[{[m/a m/b] [] false} {[m/e2e] [] true}]": {"m/a", "m/e2e", "m/b"},
+		"[{[m/a] [m/mls] false}]":                  {"m/a", "m/mls"},
+		"[{[] [m/mls] false}]":                     {"m/mls"},
+		"[{[m/e2e] [] true}]":                      {"m/e2e"},
 	} {
-		if got := fmt.Sprint(split(packages, alone)); got != want {
+		if got := fmt.Sprint(split(packages, alone, plain)); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -207,13 +240,34 @@ func TestSlowestFirst(t *testing.T) {
 	}
 }
 
-// The packages that are treated in a way of their own are packages that there are.
+// The packages and tests that are treated in a way of their own are such that there are.
 func TestNamedPackagesExist(t *testing.T) {
 	packages, err := list([]string{"../../../..."})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(slowest, byThemselves...) {
+	names := slices.Concat(slowest, byThemselves, withoutRace)
+	for _, some := range raced {
+		names = append(names, some.pkg)
+		files, err := filepath.Glob("../../.." + strings.TrimSuffix(some.pkg, "$") + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sources []byte
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources = append(sources, b...)
+		}
+		for _, test := range some.tests {
+			if !bytes.Contains(sources, []byte("\nfunc "+test+"(")) {
+				t.Errorf("%s has no %s", some.pkg, test)
+			}
+		}
+	}
+	for _, name := range names {
 		if !slices.ContainsFunc(packages, regexp.MustCompile(name).MatchString) {
 			t.Errorf("no package is called %s", name)
 		}
