@@ -91,11 +91,16 @@ func (s *Server) registeredBefore(statements [][]byte) (known bool, err error) {
 		return false, nil // newAccount says what is wrong
 	}
 	err = s.store.View(s.ctx, func(tx ReadTx) error {
-		rows, err := tx.Accounts().Statements(create.Address.Name, 0, 1)
-		known = len(rows) > 0 && string(rows[0].Statement) == string(statements[0])
+		known = false
+		row, err := tx.Accounts().Account(create.Address.Name)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
+		if err != nil {
+			return err
+		}
+		first, err := tx.Accounts().Statements(row, 0, 1)
+		known = err == nil && string(first[0].Statement) == string(statements[0])
 		return err
 	})
 	return known, err

@@ -48,13 +48,14 @@ func (s *Server) newAccount(statements [][]byte) (row AccountRow, rows []Stateme
 	for i, b := range statements {
 		rows = append(rows, StatementRow{Name: create.Address.Name, Number: uint64(i), Statement: b})
 	}
-	row, err = accountRow(chain.State())
+	row, err = NewAccountRow(chain.State())
 	return row, rows, err
 }
 
-func accountRow(state *account.State) (AccountRow, error) {
+// NewAccountRow returns the row of an account whose statements come to a state.
+func NewAccountRow(state *account.State) (AccountRow, error) {
 	b, err := state.MarshalBinary()
-	return AccountRow{Name: state.Address().Name, State: b}, err
+	return AccountRow{Name: state.Address().Name, Length: uint64(state.Len()), Head: state.Head(), State: b}, err
 }
 
 // stateOf returns what the statements of an account come to. They were verified
@@ -169,7 +170,7 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 	if after, err = before.Append(b.Statement, published); err != nil {
 		return nil, refuse(protocol.CodeInvalid)
 	}
-	row, err := accountRow(after)
+	row, err := NewAccountRow(after)
 	if err != nil {
 		return nil, err
 	}
@@ -182,14 +183,14 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 	next := StatementRow{Name: b.Name, Number: statement.Sequence, Published: published.Unix(), Statement: b.Statement}
 	stored := false
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
-		now, err := accountState(tx.Accounts(), b.Name)
+		now, err := tx.Accounts().Account(b.Name)
 		if err != nil {
-			return err
+			return accountNotFound(err)
 		}
-		if stored = now.Head() == after.Head(); stored {
+		if stored = now.Head == row.Head; stored {
 			return nil
 		}
-		if now.Head() != before.Head() {
+		if now.Head != before.Head() {
 			return refuse(protocol.CodeStaleChain)
 		}
 		for _, ref := range revoked {
@@ -293,34 +294,30 @@ func lookUp(tx ReadTx, name string, known protocol.KnownChain, maxBytes int) (pr
 	if err != nil {
 		return found, err
 	}
-	state, err := stateOf(row)
-	if err != nil {
+	if found.From, err = agreesUpTo(tx.Accounts(), row, known); err != nil {
 		return found, err
 	}
-	if found.From, err = agreesUpTo(tx.Accounts(), state, known); err != nil {
-		return found, err
-	}
-	rows, err := tx.Accounts().Statements(name, found.From, maxBytes)
+	rows, err := tx.Accounts().Statements(row, found.From, maxBytes)
 	for _, row := range rows {
 		found.Statements = append(found.Statements, row.Statement)
 		found.Published = append(found.Published, uint64(row.Published))
 	}
-	found.More = found.From+uint64(len(rows)) < uint64(state.Len())
+	found.More = found.From+uint64(len(rows)) < row.Length
 	return found, err
 }
 
 // agreesUpTo returns how many statements of an account the known ones are, 0 if the
 // account has others.
-func agreesUpTo(accounts AccountReader, state *account.State, known protocol.KnownChain) (uint64, error) {
-	switch n := uint64(state.Len()); {
-	case known.Length == 0 || known.Length > n:
+func agreesUpTo(accounts AccountReader, row AccountRow, known protocol.KnownChain) (uint64, error) {
+	switch {
+	case known.Length == 0 || known.Length > row.Length:
 		return 0, nil
-	case known.Length == n && account.Head(known.Head) != state.Head():
+	case known.Length == row.Length && known.Head != row.Head:
 		return 0, nil
-	case known.Length == n:
-		return n, nil
+	case known.Length == row.Length:
+		return row.Length, nil
 	}
-	rows, err := accounts.Statements(state.Address().Name, known.Length-1, 1)
+	rows, err := accounts.Statements(row, known.Length-1, 1)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}

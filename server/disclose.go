@@ -117,7 +117,7 @@ func (o *owner) visit(tx ReadTx, table string, fn func(row any) error) error {
 
 func (o *owner) visitStatements(accounts AccountReader, fn func(row any) error) error {
 	for next := uint64(0); o.account != nil; {
-		rows, err := accounts.Statements(o.account.Name, next, slowReadSize)
+		rows, err := accounts.Statements(*o.account, next, slowReadSize)
 		if err != nil || len(rows) == 0 {
 			return err
 		}

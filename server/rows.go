@@ -15,8 +15,10 @@ import (
 
 // An AccountRow is an account: what the statements of its chain come to.
 type AccountRow struct {
-	Name  string
-	State []byte // an account.State in its binary form
+	Name   string
+	Length uint64            // how many statements there are
+	Head   [sha256.Size]byte // of the chain
+	State  []byte            // an account.State in its binary form
 }
 
 // A StatementRow is a statement of an account's chain.

@@ -151,9 +151,13 @@ func accountNotFound(err error) error {
 func (ss *session) accountDelete(r request) (protocol.Body, error) {
 	s, name := ss.s, ss.identity.Name
 	err := s.store.Update(Freeing(s.ctx), func(tx WriteTx) error {
-		first, err := tx.Accounts().Statements(name, 0, 1)
+		row, err := tx.Accounts().Account(name)
 		if err != nil {
 			return accountNotFound(err)
+		}
+		first, err := tx.Accounts().Statements(row, 0, 1)
+		if err != nil {
+			return err
 		}
 		reserved := ReservedNameRow{Name: name, Hash: sha256.Sum256(first[0].Statement)}
 		return errors.Join(tx.Accounts().Delete(name), tx.Names().Reserve(reserved))

@@ -95,9 +95,9 @@ type Expired struct {
 type AccountReader interface {
 	// Account returns ErrNotFound for a name that is not taken.
 	Account(name string) (AccountRow, error)
-	// Statements returns those of an account from a sequence number on, in order:
-	// about maxBytes of them, but one at least if there is one.
-	Statements(name string, from uint64, maxBytes int) ([]StatementRow, error)
+	// Statements returns those of an account, whose row is given, from a sequence
+	// number on, in order: about maxBytes of them, but one at least if there is one.
+	Statements(row AccountRow, from uint64, maxBytes int) ([]StatementRow, error)
 	Count() (uint64, error)
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -112,7 +113,7 @@ func (c *checker) decode(k, v []byte) (err error) {
 	case prefixAccount:
 		err = c.account(string(k[1:]), v)
 	case prefixStatement:
-		_, err = decodeValue[valueStatement](v)
+		_, _, err = decodeStatement(v)
 		name, _, _ := bytes.Cut(k[1:], []byte{0})
 		if known, hasErr := c.has(keyAccount(string(name))); !known || hasErr != nil {
 			c.problem("statement: a row of an account that does not exist")
@@ -169,7 +170,7 @@ func (c *checker) account(name string, v []byte) error {
 	if err != nil || c.host == "" {
 		return err
 	}
-	rows, err := accounts{c.tx}.Statements(name, 0, math.MaxInt)
+	rows, err := accounts{c.tx}.Statements(row, 0, math.MaxInt)
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (c *checker) account(name string, v []byte) error {
 		c.problem("account: a chain does not verify")
 		return nil
 	}
-	if state, err := chain.State().MarshalBinary(); err != nil || !bytes.Equal(state, row.State) {
+	if want, err := server.NewAccountRow(chain.State()); err != nil || !reflect.DeepEqual(want, row) {
 		c.problem("account: its state is not what its statements come to")
 	}
 	for _, d := range chain.Devices() {

@@ -225,14 +225,14 @@ func TestFormat3IsRead(t *testing.T) {
 		}
 		err := s.View(t.Context(), func(tx server.ReadTx) error {
 			row, err := tx.Accounts().Account("bob")
-			rows, err2 := tx.Accounts().Statements("bob", 0, 1<<20)
+			rows, err2 := tx.Accounts().Statements(row, 0, 1<<20)
 			var statements [][]byte
 			for _, r := range rows {
 				statements = append(statements, r.Statement)
 			}
-			state, err3 := chain.State().MarshalBinary()
+			state, err3 := server.NewAccountRow(chain.State())
 			usage, err4 := tx.Usage()
-			if !bytes.Equal(row.State, state) || !reflect.DeepEqual(statements, chain.Statements()) || usage.RowBytes != sizeOf(statements) {
+			if !reflect.DeepEqual(row, state) || !reflect.DeepEqual(statements, chain.Statements()) || usage.RowBytes != sizeOf(statements) {
 				t.Errorf("%d statements, usage %+v", len(statements), usage)
 			}
 			return errors.Join(err, err2, err3, err4)
@@ -247,19 +247,19 @@ func TestFormat3IsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := chain.State().MarshalBinary()
+	row, err := server.NewAccountRow(chain.State())
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := server.StatementRow{Name: "bob", Number: 1, Published: published.Unix(), Statement: replaced}
 	err = s.Update(t.Context(), func(tx server.WriteTx) error {
-		return tx.Accounts().Append(server.AccountRow{Name: "bob", State: state}, next)
+		return tx.Accounts().Append(row, next)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantChain()
-	if err := s.db.Set(keyAccount("bob"), encodeValue(valueAccount{V: accountVersion, State: state[1:]}), engine.Sync); err != nil {
+	if err := s.db.Set(keyAccount("bob"), encodeAccount(server.AccountRow{Length: row.Length, Head: row.Head, State: row.State[1:]}), engine.Sync); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := s.Check(t.Context(), host); err != nil || len(found.Problems) != 1 {

@@ -72,7 +72,7 @@ func TestKeysAndValuesHoldTheRegisteredTables(t *testing.T) {
 		t.Errorf("prefixes are of %v, registered are %v", got, want)
 	}
 	for table, value := range map[string]any{
-		"format": valueFormat{}, "totals": valueTotals{}, "account": valueAccount{}, "mailbox": valueMailbox{}, "letter": valueLetter{},
+		"format": valueFormat{}, "totals": valueTotals{}, "mailbox": valueMailbox{}, "letter": valueLetter{},
 		"letter_seen": valueSeen{}, "epoch": valueEpoch{}, "blob": valueBlob{}, "session": valueSession{}, "reserved_name": valueReserved{}, "state": valueState{}, "invite": valueInvite{}, "wake": valueWake{},
 	} {
 		v := reflect.TypeOf(value)
@@ -231,13 +231,15 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 func TestCheckFindsDamage(t *testing.T) {
 	for name, spoil := range map[string]func(*Store) error{
 		"a row that does not decode": func(s *Store) error { return s.db.Set(keyAccount("bob"), []byte("rubbish"), nil) },
-		"a statement of no account":  func(s *Store) error { return s.db.Set(keyStatement("bob", 0), encodeValue(valueStatement{V: 1}), nil) },
-		"a row of an unknown kind":   func(s *Store) error { return s.db.Set([]byte("?x"), nil, nil) },
-		"a lost entry":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEntry, channel, 1), nil) },
-		"a lost epoch":               func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEpoch, channel, 0), nil) },
-		"a lost channel":             func(s *Store) error { return s.db.Delete(key32(prefixChannel, channel), nil) },
-		"lost totals":                func(s *Store) error { return s.db.Delete(keyTotals, nil) },
-		"a lost expiry":              func(s *Store) error { return s.db.DeleteRange([]byte("x"), []byte("y"), nil) },
+		"a statement of no account": func(s *Store) error {
+			return s.db.Set(keyStatement("bob", 0), encodeStatement(server.StatementRow{}), nil)
+		},
+		"a row of an unknown kind": func(s *Store) error { return s.db.Set([]byte("?x"), nil, nil) },
+		"a lost entry":             func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEntry, channel, 1), nil) },
+		"a lost epoch":             func(s *Store) error { return s.db.Delete(keyChannelNumber(prefixEpoch, channel, 0), nil) },
+		"a lost channel":           func(s *Store) error { return s.db.Delete(key32(prefixChannel, channel), nil) },
+		"lost totals":              func(s *Store) error { return s.db.Delete(keyTotals, nil) },
+		"a lost expiry":            func(s *Store) error { return s.db.DeleteRange([]byte("x"), []byte("y"), nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := OpenMemory()

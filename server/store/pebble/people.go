@@ -4,12 +4,10 @@ package pebble
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/securecrypt/securecrypt/account"
-	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/server"
 )
 
@@ -24,64 +22,47 @@ func (t accounts) Account(name string) (server.AccountRow, error) {
 	return row, err
 }
 
-// decodeAccount returns an account and, if its row is one of formats 1 to 3, the
-// statements that are in it.
-func decodeAccount(name string, b []byte) (row server.AccountRow, old [][]byte, err error) {
-	if len(b) < 2 || b[1] != valueVersion { // after the byte of a CBOR array
-		var v valueAccount
-		if err := dcbor.Unmarshal(b, &v); err != nil || v.V != accountVersion {
-			return row, nil, errors.Join(server.ErrCorrupt, err)
+func (t accounts) Statements(row server.AccountRow, from uint64, maxBytes int) (rows []server.StatementRow, err error) {
+	var old [][]byte // of a row of formats 1 to 3
+	for i := from; i < row.Length && (maxBytes > 0 || len(rows) == 0); i++ {
+		next := server.StatementRow{Name: row.Name, Number: i}
+		if old == nil {
+			next.Published, next.Statement, err = t.statement(row.Name, i)
 		}
-		return server.AccountRow{Name: name, State: v.State}, nil, nil
+		if errors.Is(err, server.ErrNotFound) {
+			old, err = t.oldStatements(row.Name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if old != nil {
+			next.Statement = old[i]
+		}
+		rows = append(rows, next)
+		maxBytes -= len(next.Statement)
 	}
-	v, err := decodeValue[valueAccount1](b)
-	if err != nil || len(v.Statements) == 0 {
-		return row, nil, errors.Join(server.ErrCorrupt, err)
-	}
-	first, err := account.ParseStatement(v.Statements[0])
-	if err != nil {
-		return row, nil, errors.Join(server.ErrCorrupt, err)
-	}
-	create, _ := first.Content.(account.CreateContent)
-	chain, err := account.Verify(create.Address, v.Statements)
-	if err != nil {
-		return row, nil, errors.Join(server.ErrCorrupt, err)
-	}
-	state, err := chain.State().MarshalBinary()
-	return server.AccountRow{Name: name, State: state}, v.Statements, err
+	return rows, nil
 }
 
-func (t accounts) Statements(name string, from uint64, maxBytes int) (rows []server.StatementRow, err error) {
+func (t accounts) statement(name string, number uint64) (published int64, statement []byte, err error) {
+	b, err := t.get(keyStatement(name, number))
+	if err != nil {
+		return 0, nil, err
+	}
+	return decodeStatement(b)
+}
+
+// oldStatements returns the statements that are in the row of an account.
+func (t accounts) oldStatements(name string) ([][]byte, error) {
 	b, err := t.get(keyAccount(name))
 	if err != nil {
 		return nil, err
 	}
 	_, old, err := decodeAccount(name, b)
-	if err != nil {
-		return nil, err
+	if err == nil && old == nil {
+		err = fmt.Errorf("%w: a statement is missing", server.ErrCorrupt)
 	}
-	take := func(row server.StatementRow) error {
-		rows = append(rows, row)
-		if maxBytes -= len(row.Statement); maxBytes <= 0 {
-			return errStop
-		}
-		return nil
-	}
-	for i := from; i < uint64(len(old)) && err == nil; i++ {
-		err = take(server.StatementRow{Name: name, Number: i, Statement: old[i]})
-	}
-	if old != nil {
-		return rows, nil
-	}
-	err = t.scan(keyStatement(name, from), after(keyOwner(prefixStatement, name)), func(k, b []byte) error {
-		v, err := decodeValue[valueStatement](b)
-		if err != nil || len(k) < 8 {
-			return orKey(err)
-		}
-		number := binary.BigEndian.Uint64(k[len(k)-8:])
-		return take(server.StatementRow{Name: name, Number: number, Published: v.Published, Statement: v.Statement})
-	})
-	return rows, err
+	return old, err
 }
 
 func (t accounts) Count() (uint64, error) {
@@ -118,13 +99,12 @@ func (t accounts) Append(row server.AccountRow, next server.StatementRow) error 
 
 func (t accounts) put(row server.AccountRow, statements []server.StatementRow) error {
 	for _, s := range statements {
-		v := valueStatement{V: valueVersion, Published: s.Published, Statement: s.Statement}
-		if err := t.set(keyStatement(row.Name, s.Number), encodeValue(v)); err != nil {
+		if err := t.set(keyStatement(row.Name, s.Number), encodeStatement(s)); err != nil {
 			return err
 		}
 		t.rowBytes += int64(len(s.Statement))
 	}
-	return t.set(keyAccount(row.Name), encodeValue(valueAccount{V: accountVersion, State: row.State}))
+	return t.set(keyAccount(row.Name), encodeAccount(row))
 }
 
 // Delete deletes whole ranges of keys, also of devices that the account had
@@ -140,8 +120,8 @@ func (t accounts) Delete(name string) error {
 	}
 	t.rowBytes -= int64(sizeOf(old))
 	err = t.scanPrefix(keyOwner(prefixStatement, name), func(_, b []byte) error {
-		v, err := decodeValue[valueStatement](b)
-		t.rowBytes -= int64(len(v.Statement))
+		_, statement, err := decodeStatement(b)
+		t.rowBytes -= int64(len(statement))
 		return err
 	})
 	if err != nil {

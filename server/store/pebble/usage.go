@@ -37,15 +37,15 @@ func (s *Store) countUsage() error {
 		return uint64(len(row.Endpoint)), err
 	}
 	account := func(_, v []byte) (uint64, error) {
-		if len(v) < 2 || v[1] != valueVersion {
+		if len(v) > 0 && v[0] == accountVersion {
 			return 0, nil // its statements have rows of their own
 		}
 		row, err := decodeValue[valueAccount1](v)
 		return sizeOf(row.Statements), err
 	}
 	statement := func(_, v []byte) (uint64, error) {
-		row, err := decodeValue[valueStatement](v)
-		return uint64(len(row.Statement)), err
+		_, statement, err := decodeStatement(v)
+		return uint64(len(statement)), err
 	}
 	keyPackage := func(_, v []byte) (uint64, error) {
 		row, err := decodeValue[valueBytes](v)

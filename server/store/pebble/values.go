@@ -4,20 +4,24 @@ package pebble
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
 	"github.com/securecrypt/securecrypt/server"
 )
 
 // The values. A value does not repeat what its key holds. Most are arrays in
-// deterministic CBOR whose first element is the version, 1. Those that are
-// written with each message have a form of their own that begins with the
-// version as a byte, a blob's array has version 2 (1, without hash: written by
-// formats 1 and 2), and an account's, too (1, the statements: written by formats 1
-// to 3, and read until a statement is added):
+// deterministic CBOR whose first element is the version, 1, or for a blob 2 (1,
+// without hash: written by formats 1 and 2). Those that are written with each
+// message, or read with each lookup, have a form of their own that begins with the
+// version as a byte:
 //
+//	account  2, length, head, then the state
+//	         (an array of 1 and the statements: written by formats 1 to 3)
+//	statement 1, published, then the statement
 //	entry    1, kind (1 byte), epoch, expires, then the ciphertext
 //	channel  2, epoch, last, entries, bytes, expires
 //	         (1, without expires: written by format 1)
@@ -41,21 +45,10 @@ type (
 		V                             uint64
 		Accounts, Channels, BlobBytes uint64
 	}
-	valueAccount struct {
-		_     struct{} `cbor:",toarray"`
-		V     uint64
-		State []byte
-	}
 	valueAccount1 struct {
 		_          struct{} `cbor:",toarray"`
 		V          uint64
 		Statements [][]byte
-	}
-	valueStatement struct {
-		_         struct{} `cbor:",toarray"`
-		V         uint64
-		Published int64
-		Statement []byte
 	}
 	valueBytes struct { // key package
 		_ struct{} `cbor:",toarray"`
@@ -141,21 +134,20 @@ type (
 	}
 )
 
-func (v valueTotals) version() uint64    { return v.V }
-func (v valueAccount1) version() uint64  { return v.V }
-func (v valueStatement) version() uint64 { return v.V }
-func (v valueBytes) version() uint64     { return v.V }
-func (v valueMailbox) version() uint64   { return v.V }
-func (v valueLetter) version() uint64    { return v.V }
-func (v valueSeen) version() uint64      { return v.V }
-func (v valueToken) version() uint64     { return v.V }
-func (v valueSession) version() uint64   { return v.V }
-func (v valueReserved) version() uint64  { return v.V }
-func (v valueState) version() uint64     { return v.V }
-func (v valueEpoch) version() uint64     { return v.V }
-func (v valueBlob1) version() uint64     { return v.V }
-func (v valueInvite) version() uint64    { return v.V }
-func (v valueWake) version() uint64      { return v.V }
+func (v valueTotals) version() uint64   { return v.V }
+func (v valueAccount1) version() uint64 { return v.V }
+func (v valueBytes) version() uint64    { return v.V }
+func (v valueMailbox) version() uint64  { return v.V }
+func (v valueLetter) version() uint64   { return v.V }
+func (v valueSeen) version() uint64     { return v.V }
+func (v valueToken) version() uint64    { return v.V }
+func (v valueSession) version() uint64  { return v.V }
+func (v valueReserved) version() uint64 { return v.V }
+func (v valueState) version() uint64    { return v.V }
+func (v valueEpoch) version() uint64    { return v.V }
+func (v valueBlob1) version() uint64    { return v.V }
+func (v valueInvite) version() uint64   { return v.V }
+func (v valueWake) version() uint64     { return v.V }
 
 func decodeValue[V interface{ version() uint64 }](b []byte) (v V, err error) {
 	if err := dcbor.Unmarshal(b, &v); err != nil {
@@ -173,6 +165,63 @@ func encodeValue(v any) []byte {
 		panic("pebble: " + err.Error()) // the types above always encode
 	}
 	return b
+}
+
+func encodeAccount(row server.AccountRow) []byte {
+	b := append(make([]byte, 0, 1+binary.MaxVarintLen64+len(row.Head)+len(row.State)), accountVersion)
+	b = binary.AppendUvarint(b, row.Length)
+	return append(append(b, row.Head[:]...), row.State...)
+}
+
+// decodeAccount returns an account and, if its row is one of formats 1 to 3, the
+// statements that are in it.
+func decodeAccount(name string, b []byte) (row server.AccountRow, old [][]byte, err error) {
+	if len(b) > 0 && b[0] != accountVersion {
+		return decodeAccount1(name, b)
+	}
+	var nums [1]uint64
+	if len(b) == 0 {
+		return row, nil, fmt.Errorf("%w: account", server.ErrCorrupt)
+	}
+	rest, err := uvarints(b[1:], nums[:])
+	if err != nil || len(rest) < len(row.Head) {
+		return row, nil, fmt.Errorf("%w: account", server.ErrCorrupt)
+	}
+	row = server.AccountRow{Name: name, Length: nums[0], Head: [32]byte(rest), State: rest[len(row.Head):]}
+	return row, nil, nil
+}
+
+func decodeAccount1(name string, b []byte) (row server.AccountRow, old [][]byte, err error) {
+	v, err := decodeValue[valueAccount1](b)
+	if err != nil || len(v.Statements) == 0 {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	first, err := account.ParseStatement(v.Statements[0])
+	if err != nil {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	create, _ := first.Content.(account.CreateContent)
+	chain, err := account.Verify(create.Address, v.Statements)
+	if err != nil {
+		return row, nil, errors.Join(server.ErrCorrupt, err)
+	}
+	row, err = server.NewAccountRow(chain.State())
+	return row, v.Statements, err
+}
+
+func encodeStatement(row server.StatementRow) []byte {
+	b := append(make([]byte, 0, 1+binary.MaxVarintLen64+len(row.Statement)), valueVersion)
+	return append(binary.AppendUvarint(b, uint64(row.Published)), row.Statement...)
+}
+
+// decodeStatement returns a statement and when the server took it.
+func decodeStatement(b []byte) (published int64, statement []byte, err error) {
+	var nums [1]uint64
+	if len(b) == 0 || b[0] != valueVersion {
+		return 0, nil, fmt.Errorf("%w: statement", server.ErrCorrupt)
+	}
+	statement, err = uvarints(b[1:], nums[:])
+	return int64(nums[0]), statement, err
 }
 
 func entryLen(row *server.EntryRow) int {

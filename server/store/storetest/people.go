@@ -20,7 +20,7 @@ func accountOf(name string, statements ...string) (server.AccountRow, []server.S
 	for i, text := range statements {
 		rows = append(rows, server.StatementRow{Name: name, Number: uint64(i), Published: int64(7 * i), Statement: []byte(text)})
 	}
-	return server.AccountRow{Name: name, State: []byte("state of " + name)}, rows
+	return server.AccountRow{Name: name, Length: uint64(len(rows)), Head: [32]byte{byte(len(rows))}, State: []byte("state of " + name)}, rows
 }
 
 func accounts(t *testing.T, s server.Store) {
@@ -40,10 +40,13 @@ func accounts(t *testing.T, s server.Store) {
 
 func statements(t *testing.T, s server.Store) {
 	row, rows := accountOf("bob", "one", "two", "three")
+	last := row
+	row.Length = 2
 	other, others := accountOf("bobby", "another's")
 	update(t, s, func(tx server.WriteTx) error {
 		return errors.Join(tx.Accounts().Create(row, rows[:2]), tx.Accounts().Create(other, others))
 	})
+	row = last
 	row.State = []byte("a later state")
 	update(t, s, func(tx server.WriteTx) error { return tx.Accounts().Append(row, rows[2]) })
 	nobody, none := accountOf("nobody", "one")
@@ -56,11 +59,11 @@ func statements(t *testing.T, s server.Store) {
 			size int
 			want []server.StatementRow
 		}{{0, 100, rows}, {1, 100, rows[1:]}, {0, 1, rows[:1]}, {0, 4, rows[:2]}, {3, 100, nil}} {
-			got, err := tx.Accounts().Statements("bob", some.from, some.size)
+			got, err := tx.Accounts().Statements(row, some.from, some.size)
 			want(t, got, some.want)
 			wantErr(t, err, nil)
 		}
-		_, missing := tx.Accounts().Statements("nobody", 0, 1)
+		_, missing := tx.Accounts().Statements(nobody, 0, 1)
 		wantErr(t, missing, server.ErrNotFound)
 		usage, _ := tx.Usage()
 		want(t, usage.RowBytes, uint64(len("onetwothree")+len("another's")))
@@ -98,7 +101,8 @@ func deletedDevice(t *testing.T, s server.Store) {
 		wantRows(t, s, ref, n)
 	}
 	view(t, s, func(tx server.ReadTx) error {
-		left, err := tx.Accounts().Statements("bob", 0, 100)
+		row, _ := accountOf("bob", "statement")
+		left, err := tx.Accounts().Statements(row, 0, 100)
 		want(t, len(left), 1)
 		return err
 	})
@@ -156,7 +160,8 @@ func deletedAccount(t *testing.T, s server.Store) {
 		view(t, s, func(tx server.ReadTx) error {
 			_, missing := tx.Accounts().Account(kept.Name)
 			want(t, errors.Is(missing, server.ErrNotFound), n == 0)
-			_, missing = tx.Accounts().Statements(kept.Name, 0, 1)
+			row, _ := accountOf(kept.Name, "statement")
+			_, missing = tx.Accounts().Statements(row, 0, 1)
 			want(t, errors.Is(missing, server.ErrNotFound), n == 0)
 			return nil
 		})
