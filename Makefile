@@ -48,13 +48,13 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium engines proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
 
 test-engines: | chromium engines web ## the page's main flows in Chromium, Firefox and WebKitGTK
-	ENGINES=1 $(GO) test ./internal/testing/enginetest -count=1 -v -timeout 20m
+	$(GO) test ./internal/testing/enginetest -count=1 -v -timeout 20m
 
 interop: | ts-mls tus-js-client peers ## our MLS library live with ts-mls, openmls and mls-rs, in both directions; uploads by tus-js-client (INTEROP selects tests)
 	INTEROP=required $(GO) test ./internal/testing/interop -run '$(INTEROP)' -count=1 -v -timeout 20m

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 
@@ -104,14 +103,6 @@ func (s *Server) registeredBefore(statements [][]byte) (known bool, err error) {
 		return err
 	})
 	return known, err
-}
-
-func (s *Server) account(ctx context.Context, name string) (row AccountRow, err error) {
-	err = s.store.View(ctx, func(tx ReadTx) error {
-		row, err = tx.Accounts().Account(name)
-		return err
-	})
-	return row, err
 }
 
 func (ss *session) keyPackagesPublish(r *protocol.KeyPackagesPublish) (protocol.Body, error) {

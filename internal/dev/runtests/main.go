@@ -56,7 +56,7 @@ var byThemselves = []string{"/internal/testing/e2e$", "/internal/testing/hostile
 // slowest are the packages whose tests take longest, the slowest first; see
 // docs/benchmarks.md.
 var slowest = []string{
-	"/internal/testing/pagetest$", "/client$", "/vault/internal/vaulttest$", "/bench/page$", "/server/daemon$", "/server$",
+	"/internal/testing/pagetest$", "/internal/testing/enginetest$", "/client$", "/vault/internal/vaulttest$", "/bench/page$", "/server/daemon$", "/server$",
 	"/client/store/indexeddb$", "/client/transport/browser$", "/mls$", "/protocol$",
 }
 
@@ -67,7 +67,7 @@ var withoutRace = []string{
 	"/mls(/|$)", "/account$", "/content$", "/protocol$",
 	// Most of the work is a browser's. The program that it talks to is raced by
 	// its own tests and those from end to end.
-	"/internal/testing/pagetest$", "/bench/page$", "/client/store/indexeddb$", "/client/transport/browser$",
+	"/internal/testing/pagetest$", "/internal/testing/enginetest$", "/bench/page$", "/client/store/indexeddb$", "/client/transport/browser$",
 	// Hundreds of vaults are sealed one after the other; see raced.
 	"/vault/internal/vaulttest$",
 }
