@@ -32,6 +32,9 @@ VAULT_READER := $(TOOLS)/vault-reader
 TS_MLS := $(TOOLS)/ts-mls-$(TS_MLS_VERSION)
 TUS_JS := $(TOOLS)/tus-js-client-$(TUS_JS_VERSION)
 PEERS := $(TOOLS)/peers
+# Crates take minutes to compile. What comes of them is kept for all copies of the
+# project, as Go keeps what it compiles.
+CRATES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/securecrypt/crates
 PROXIES := $(TOOLS)/proxies
 
 .PHONY: coverage help run web screens test test-engines interop lint vuln fuzz bench bench-page bench-peers build clean
@@ -145,4 +148,5 @@ tus-js-client:
 .PHONY: peers
 peers:
 	@command -v cargo >/dev/null || { echo 'make peers: needs cargo, Rust 1.91 or later, a C compiler and CMake' >&2; exit 1; }
-	cargo build --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir $(PEERS)
+	cargo build --quiet --release --manifest-path bench/peers/Cargo.toml --target-dir $(CRATES)
+	@mkdir -p $(PEERS)/release && cp $(CRATES)/release/peer $(PEERS)/release/
