@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage/s3"
 )
 
-func TestVaultFlags(t *testing.T) {
+func TestFlags(t *testing.T) {
 	for text, want := range map[string]byteRate{"4096": 4096, "100000": 100_000, "500K": 500 << 10, "2M": 2 << 20, "1G": 1 << 30, "4095": 0, "1K": 0, "": 0, "M": 0, "-5": 0, "5T": 0, "99999999999999999999": 0, "1.5M": 0} {
 		var r byteRate
 		if err := r.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || r != want {

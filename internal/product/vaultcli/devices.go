@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/keys"
@@ -22,23 +23,23 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage"
 )
 
-// vaultDeviceCmd are the commands for the devices of a vault.
-type vaultDeviceCmd struct {
-	List    vaultDeviceListCmd    `cmd:"" default:"1" help:"List the devices of the vault."`
-	Request vaultDeviceRequestCmd `cmd:"" help:"On a new device: make its keys, and print the line by which another device adds it."`
-	Add     vaultDeviceAddCmd     `cmd:"" help:"Add a device by the line that it printed, and print the code that it needs."`
-	Join    vaultDeviceJoinCmd    `cmd:"" help:"On the new device, after it was added: open the vault."`
-	Revoke  vaultDeviceRevokeCmd  `cmd:"" help:"Remove devices from the vault: what is written from then on is closed to them, and what they write does not count."`
+// deviceCmd are the commands for the devices of a vault.
+type deviceCmd struct {
+	List    deviceListCmd    `cmd:"" default:"1" help:"List the devices of the vault."`
+	Request deviceRequestCmd `cmd:"" help:"On a new device: make its keys, and print the line by which another device adds it."`
+	Add     deviceAddCmd     `cmd:"" help:"Add a device by the line that it printed, and print the code that it needs."`
+	Join    deviceJoinCmd    `cmd:"" help:"On the new device, after it was added: open the vault."`
+	Revoke  deviceRevokeCmd  `cmd:"" help:"Remove devices from the vault: what is written from then on is closed to them, and what they write does not count."`
 }
 
 // fileVaultRequested has the location of a vault that this device wants to join.
-const fileVaultRequested = "requested"
+const fileRequested = "requested"
 
-type vaultDeviceListCmd struct{}
+type deviceListCmd struct{}
 
 // Run lists devices, in the order in which they were added.
-func (*vaultDeviceListCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (*deviceListCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		devices := []*oplog.Device{}
 		for _, d := range v.State().Devices {
 			devices = append(devices, d)
@@ -68,7 +69,7 @@ func (a *app) printDevice(v *vault.Vault, d *oplog.Device) {
 		if d.By != (keys.DeviceID{}) {
 			line["added_by"] = d.By.String()
 		}
-		a.printJSON(line)
+		a.PrintJSON(line)
 		return
 	}
 	day := func(seconds int64) string { return time.Unix(seconds, 0).Local().Format("2006-01-02 15:04:05") }
@@ -79,33 +80,33 @@ func (a *app) printDevice(v *vault.Vault, d *oplog.Device) {
 	if d.Revoked != 0 {
 		note = "  revoked " + day(d.RevokedTime)
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s  %-10s  added %s  %s%s\n", d.ID.String()[:16], deviceKind(d), day(d.Time), termtext.Name(d.Name), note)
+	_, _ = fmt.Fprintf(a.Stdout, "%s  %-10s  added %s  %s%s\n", d.ID.String()[:16], deviceKind(d), day(d.Time), termtext.Name(d.Name), note)
 }
 
-type vaultDeviceRequestCmd struct {
-	Place        vaultPlace `arg:"" help:"Folder or address of the vault."`
-	Name         string     `help:"Name of this device for the list; the name of the machine if none is given."`
-	NoPassphrase bool       `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+type deviceRequestCmd struct {
+	Place        place  `arg:"" help:"Folder or address of the vault."`
+	Name         string `help:"Name of this device for the list; the name of the machine if none is given."`
+	NoPassphrase bool   `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
 }
 
 // Run makes the keys of this device and prints the public ones.
-func (cmd *vaultDeviceRequestCmd) Run(a *app) error {
-	location, err := a.vaultLocation(cmd.Place)
+func (cmd *deviceRequestCmd) Run(a *app) error {
+	location, err := a.location(cmd.Place)
 	if err != nil {
 		return err
 	}
 	if cmd.Name == "" {
 		cmd.Name = hostName()
 	}
-	d, err := a.findVaultDevice(location, fileVaultRequested)
+	d, err := a.findDevice(location, fileRequested)
 	switch {
 	case err != nil:
 		return err
 	case d != nil: // asked for before: the same keys
 		err = d.open()
 	default:
-		if d, err = a.newVaultDevice(location, cmd.NoPassphrase); err == nil {
-			err = writeFile(filepath.Join(d.path, fileVaultRequested), []byte(location))
+		if d, err = a.newDevice(location, cmd.NoPassphrase); err == nil {
+			err = console.WriteFile(filepath.Join(d.path, fileRequested), []byte(location))
 		}
 	}
 	if err != nil {
@@ -117,42 +118,42 @@ func (cmd *vaultDeviceRequestCmd) Run(a *app) error {
 		return err
 	}
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "device_request", "id": public.ID().String(), "path": location, "key": text})
-		return a.stdout.Err()
+		a.PrintJSON(map[string]any{"type": "device_request", "id": public.ID().String(), "path": location, "key": text})
+		return a.Stdout.Err()
 	}
-	_, _ = fmt.Fprintln(a.stdout, text)
-	a.say("this is device %s. On a device that can read the vault, run\n\n    securecrypt vault device add %s…\n\nwith the whole line above, or with - and the line on standard input; for a device that shall back up and read nothing, with --write-only. It prints a code. "+
+	_, _ = fmt.Fprintln(a.Stdout, text)
+	a.Say("this is device %s. On a device that can read the vault, run\n\n    securecrypt vault device add %s…\n\nwith the whole line above, or with - and the line on standard input; for a device that shall back up and read nothing, with --write-only. It prints a code. "+
 		"Then run here: securecrypt vault device join %s CODE", public.ID().String()[:16], text[:40], termtext.Line(location))
-	return a.stdout.Err()
+	return a.Stdout.Err()
 }
 
 // findVaultDevice returns the newest folder of this device's vaults whose file of
 // the given name has the location, nil if there is none.
-func (a *app) findVaultDevice(location, file string) (*vaultDevice, error) {
+func (a *app) findDevice(location, file string) (*device, error) {
 	entries, err := os.ReadDir(a.vaultsFolder())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	var found *vaultDevice
+	var found *device
 	for _, e := range entries {
 		path := filepath.Join(a.vaultsFolder(), e.Name())
 		if where, err := os.ReadFile(filepath.Join(path, file)); err == nil && string(where) == location {
-			found = &vaultDevice{app: a, path: path, location: location}
+			found = &device{app: a, path: path, location: location}
 		}
 	}
 	return found, nil
 }
 
-type vaultDeviceAddCmd struct {
+type deviceAddCmd struct {
 	Key       string `arg:"" help:"The line that securecrypt vault device request printed on the new device, or - to read it from standard input."`
 	WriteOnly bool   `help:"The device can back up, and neither list, restore nor delete."`
 	DryRun    bool   `help:"Say which device would be added." short:"n"`
 }
 
 // Run adds a device.
-func (cmd *vaultDeviceAddCmd) Run(a *app, all *commands) error {
+func (cmd *deviceAddCmd) Run(a *app, all *Commands) error {
 	if cmd.Key == "-" {
-		b, err := io.ReadAll(io.LimitReader(a.stdin, 16<<10))
+		b, err := io.ReadAll(io.LimitReader(a.Stdin, 16<<10))
 		if err != nil {
 			return err
 		}
@@ -161,99 +162,99 @@ func (cmd *vaultDeviceAddCmd) Run(a *app, all *commands) error {
 	}
 	public, err := keys.ParsePublicDevice(cmd.Key)
 	if err != nil {
-		return coded{err, exitUsage}
+		return console.WithCode(err, console.ExitUsage)
 	}
-	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
+	return a.withVault(all, func(v *vault.Vault, d *device) error {
 		if cmd.DryRun {
-			a.say("device %s would be added: %s", public.ID().String()[:16], termtext.Name(public.Name))
+			a.Say("device %s would be added: %s", public.ID().String()[:16], termtext.Name(public.Name))
 			return nil
 		}
-		atomic, err := a.vaultOpener(&all.Vault).probe(d.store, d.location, false)
+		atomic, err := a.opener(all).probe(d.store, d.location, false)
 		if err != nil {
 			return err
 		}
 		if atomic != nil {
-			return coded{fmt.Errorf("this storage cannot keep the changes of two devices apart: keep the vault on one device, or copy it to another storage (%w)", atomic), exitRefused}
+			return console.WithCode(fmt.Errorf("this storage cannot keep the changes of two devices apart: keep the vault on one device, or copy it to another storage (%w)", atomic), console.ExitRefused)
 		}
 		add := v.AddDevice
 		if cmd.WriteOnly {
 			add = v.AddWriter
 		}
-		code, err := add(a.ctx, public)
+		code, err := add(a.Ctx, public)
 		if err != nil {
 			return err
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "device_added", "id": public.ID().String(), "name": public.Name, "code": code, "write_only": cmd.WriteOnly})
+			a.PrintJSON(map[string]any{"type": "device_added", "id": public.ID().String(), "name": public.Name, "code": code, "write_only": cmd.WriteOnly})
 			return nil
 		}
-		_, _ = fmt.Fprintln(a.stdout, code)
-		a.say("device %s is added: %s. On it, run securecrypt vault device join PLACE with the code above; compare the first digits of the device with what it showed", public.ID().String()[:16], termtext.Name(public.Name))
+		_, _ = fmt.Fprintln(a.Stdout, code)
+		a.Say("device %s is added: %s. On it, run securecrypt vault device join PLACE with the code above; compare the first digits of the device with what it showed", public.ID().String()[:16], termtext.Name(public.Name))
 		return nil
 	})
 }
 
-type vaultDeviceJoinCmd struct {
-	Place vaultPlace `arg:"" help:"Folder or address of the vault."`
-	Code  string     `arg:"" help:"The code that securecrypt vault device add printed."`
+type deviceJoinCmd struct {
+	Place place  `arg:"" help:"Folder or address of the vault."`
+	Code  string `arg:"" help:"The code that securecrypt vault device add printed."`
 }
 
 // Run opens the vault on a device that was added.
-func (cmd *vaultDeviceJoinCmd) Run(a *app, all *commands) error {
-	location, err := a.vaultLocation(cmd.Place)
+func (cmd *deviceJoinCmd) Run(a *app, all *Commands) error {
+	location, err := a.location(cmd.Place)
 	if err != nil {
 		return err
 	}
-	d, err := a.findVaultDevice(location, fileVaultRequested)
+	d, err := a.findDevice(location, fileRequested)
 	if err != nil {
 		return err
 	}
 	if d == nil {
-		return coded{errors.New("this device has not asked to join that vault: run securecrypt vault device request first"), exitNotFound}
+		return console.WithCode(errors.New("this device has not asked to join that vault: run securecrypt vault device request first"), console.ExitNotFound)
 	}
 	if err := d.open(); err != nil {
 		return err
 	}
-	store, err := a.vaultOpener(&all.Vault).open(location, false)
+	store, err := a.opener(all).open(location, false)
 	if err != nil {
-		return vaultError(err)
+		return advised(err)
 	}
-	return errors.Join(vaultError(cmd.join(a, d, store)), store.Close())
+	return errors.Join(advised(cmd.join(a, d, store)), store.Close())
 }
 
-func (cmd *vaultDeviceJoinCmd) join(a *app, d *vaultDevice, store storage.Storage) error {
-	v, err := vault.OpenAdded(a.ctx, d.params(store), cmd.Code)
+func (cmd *deviceJoinCmd) join(a *app, d *device, store storage.Storage) error {
+	v, err := vault.OpenAdded(a.Ctx, d.params(store), cmd.Code)
 	if errors.Is(err, keys.ErrKey) {
-		v, err = vault.JoinWriter(a.ctx, d.writerParams(store), cmd.Code)
+		v, err = vault.JoinWriter(a.Ctx, d.writerParams(store), cmd.Code)
 	}
 	switch {
 	case errors.Is(err, vault.ErrOtherVault):
-		return coded{errors.New("the code belongs to another vault: check the code and the place; if both are right, somebody has put another vault there, and nothing may be backed up into it"), exitRefused}
+		return console.WithCode(errors.New("the code belongs to another vault: check the code and the place; if both are right, somebody has put another vault there, and nothing may be backed up into it"), console.ExitRefused)
 	case errors.Is(err, keys.ErrKey):
-		return coded{errors.New("the vault does not know this device yet: run securecrypt vault device add on a device that can read it, with the line that securecrypt vault device request prints here"), exitLocked}
+		return console.WithCode(errors.New("the vault does not know this device yet: run securecrypt vault device add on a device that can read it, with the line that securecrypt vault device request prints here"), console.ExitLocked)
 	case err != nil:
 		return err
 	}
 	if err := d.register(v); err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(d.path, fileVaultRequested)); err != nil {
+	if err := os.Remove(filepath.Join(d.path, fileRequested)); err != nil {
 		return err
 	}
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location, "write_only": v.WriteOnly()})
+		a.PrintJSON(map[string]any{"type": "vault", "id": v.ID().String(), "path": d.location, "write_only": v.WriteOnly()})
 		return nil
 	}
 	if v.WriteOnly() {
-		a.say("this device can back up into the vault in %s now, and nothing else: restore on a device that can read it. One backup at a time", termtext.Line(d.location))
+		a.Say("this device can back up into the vault in %s now, and nothing else: restore on a device that can read it. One backup at a time", termtext.Line(d.location))
 		return nil
 	}
-	a.say("this device can use the vault in %s now", termtext.Line(d.location))
+	a.Say("this device can use the vault in %s now", termtext.Line(d.location))
 	return nil
 }
 
 // fileVaultWriter has the state of a write-only device, sealed by the store key.
-const fileVaultWriter = "writer"
+const fileWriter = "writer"
 
 // storedWriter is that file.
 type storedWriter struct {
@@ -265,22 +266,22 @@ type storedWriter struct {
 	Pending map[string][]byte `cbor:"6,keyasint,omitempty"`
 }
 
-func (d *vaultDevice) saveWriter(s *vault.WriterState) error {
-	return d.write(fileVaultWriter, storedWriter{1, s.Trusted, s.Epoch, s.Lost, s.Known, s.Pending})
+func (d *device) saveWriter(s *vault.WriterState) error {
+	return d.write(fileWriter, storedWriter{1, s.Trusted, s.Epoch, s.Lost, s.Known, s.Pending})
 }
 
 // writerParams returns how the vault is opened on a write-only device.
-func (d *vaultDevice) writerParams(s storage.Storage) vault.WriterParams {
+func (d *device) writerParams(s storage.Storage) vault.WriterParams {
 	return vault.WriterParams{Params: d.params(s), State: d.writer, Save: d.saveWriter}
 }
 
 // lockWriter keeps other processes from backing up with the same write-only device:
 // prune leaves the packs of one run alone.
-func (d *vaultDevice) lockWriter() error {
+func (d *device) lockWriter() error {
 	lock := flock.New(filepath.Join(d.path, "lock"))
 	locked, err := lock.TryLock()
 	if err == nil && !locked {
-		err = coded{errors.New("another backup of this write-only device is running: wait until it has ended"), exitBusy}
+		err = console.WithCode(errors.New("another backup of this write-only device is running: wait until it has ended"), console.ExitBusy)
 	}
 	if err != nil {
 		return err
@@ -290,7 +291,7 @@ func (d *vaultDevice) lockWriter() error {
 }
 
 // unlock ends what lockWriter began, if it did.
-func (d *vaultDevice) unlock() error {
+func (d *device) unlock() error {
 	if d.lock == nil {
 		return nil
 	}
@@ -298,9 +299,9 @@ func (d *vaultDevice) unlock() error {
 }
 
 // openVault opens the vault as the device that this one is.
-func (d *vaultDevice) openVault(ctx context.Context, s storage.Storage) (*vault.Vault, error) {
+func (d *device) openVault(ctx context.Context, s storage.Storage) (*vault.Vault, error) {
 	var w storedWriter
-	err := d.read(fileVaultWriter, &w)
+	err := d.read(fileWriter, &w)
 	if errors.Is(err, os.ErrNotExist) {
 		return vault.Open(ctx, d.params(s))
 	}
@@ -314,15 +315,15 @@ func (d *vaultDevice) openVault(ctx context.Context, s storage.Storage) (*vault.
 	return vault.OpenWriter(ctx, d.writerParams(s))
 }
 
-type vaultDeviceRevokeCmd struct {
+type deviceRevokeCmd struct {
 	Devices []string `arg:"" help:"Beginnings of the identifiers that securecrypt vault device list prints."`
 	Since   uint64   `help:"For stolen devices: take back what they did from this number on. Their snapshots from it on are forgotten, which undo takes back; what they had forgotten or deleted is there again, if the storage still has it." placeholder:"N"`
 	DryRun  bool     `help:"Show which devices would be removed." short:"n"`
 }
 
 // Run removes devices.
-func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *deviceRevokeCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		var ids []keys.DeviceID
 		for _, prefix := range cmd.Devices {
 			d, err := v.Device(prefix)
@@ -335,10 +336,10 @@ func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
 			ids = append(ids, d.ID)
 		}
 		if cmd.DryRun {
-			a.say("%d devices would be removed", len(ids))
+			a.Say("%d devices would be removed", len(ids))
 			return nil
 		}
-		seq, err := v.Revoke(a.ctx, ids, vault.RevokeOptions{Since: cmd.Since})
+		seq, err := v.Revoke(a.Ctx, ids, vault.RevokeOptions{Since: cmd.Since})
 		if err != nil {
 			return err
 		}
@@ -348,10 +349,10 @@ func (cmd *vaultDeviceRevokeCmd) Run(a *app, all *commands) error {
 			}
 		}
 		if cmd.Since != 0 {
-			a.say("what they did from %d on is taken back; their %d snapshots since are forgotten, and securecrypt vault undo %d brings them back. If they deleted data, and the storage keeps old versions, bring those back there; "+
+			a.Say("what they did from %d on is taken back; their %d snapshots since are forgotten, and securecrypt vault undo %d brings them back. If they deleted data, and the storage keeps old versions, bring those back there; "+
 				"then run securecrypt vault check", cmd.Since, v.ForgottenBy(seq), seq)
 		}
-		a.say("what is written to the vault from now on is closed to these devices, and what they write does not count. " +
+		a.Say("what is written to the vault from now on is closed to these devices, and what they write does not count. " +
 			"They can still read what was there before: securecrypt vault key rotate --everything seals it again. If they had the login of the storage, change that")
 		return nil
 	})
