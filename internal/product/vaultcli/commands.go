@@ -21,6 +21,7 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/keys"
+	"github.com/securecrypt/securecrypt/vault/mountfs"
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/restore"
 	"github.com/securecrypt/securecrypt/vault/storage"
@@ -42,6 +43,7 @@ type Commands struct {
 	Cat       catCmd       `cmd:"" help:"Print a file of a snapshot."`
 	Find      findCmd      `cmd:"" help:"Find files by name in all snapshots."`
 	Diff      diffCmd      `cmd:"" help:"Compare two snapshots."`
+	Mount     mountCmd     `cmd:"" help:"Show snapshots as a folder that can be read, until Ctrl-C."`
 	Restore   restoreCmd   `cmd:"" help:"Write the files of a snapshot into a folder."`
 	Copy      copyCmd      `cmd:"" help:"Copy snapshots into another vault."`
 	Check     checkCmd     `cmd:"" help:"Verify the vault, and repair it."`
@@ -306,6 +308,10 @@ func advised(err error) error {
 		{vault.ErrMachine, console.ExitError, ""},
 		{vault.ErrSwept, console.ExitError, "another device deleted data each time this one was about to finish: run the command again"},
 		{vault.ErrKeepsNothing, console.ExitUsage, "name at least one --keep option that keeps something"},
+		{mountfs.ErrUnsupported, console.ExitRefused, ""},
+		{mountfs.ErrNoDevice, console.ExitRefused, "load the kernel's module with modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"},
+		{mountfs.ErrNoHelper, console.ExitRefused, "install the package fuse3"},
+		{mountfs.ErrMountPoint, console.ExitUsage, "make a folder with nothing in it and name that"},
 		{fs.ErrNotExist, console.ExitNotFound, "check the path"},
 		{sftp.ErrHostKey, console.ExitRefused, ""},
 		{sftp.ErrLogin, console.ExitRefused, ""},

@@ -16,6 +16,12 @@ func TestFlags(t *testing.T) {
 			t.Errorf("--limit-upload %q: %d, %v", text, r, err)
 		}
 	}
+	for text, want := range map[string]cacheSize{"4M": 4 << 20, "5000000": 5_000_000, "1G": 1 << 30, "3M": 0, "": 0, "-4M": 0, "64MB": 0} {
+		var c cacheSize
+		if err := c.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || c != want {
+			t.Errorf("--cache %q: %d, %v", text, c, err)
+		}
+	}
 	for text, want := range map[string]share{"2%": 2, "0.5%": 0.5, "100": 100, "0%": 0, "-1%": 0, "101%": 0, "": 0, "%": 0, "NaN": 0} {
 		var s share
 		if err := s.UnmarshalText([]byte(text)); (err == nil) != (want > 0) || s != want {

@@ -148,18 +148,24 @@ const slowestRate = 4 << 10
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *byteRate) UnmarshalText(text []byte) error {
-	s, unit := string(text), int64(1)
+	n, err := parseBytes(string(text))
+	if err != nil || n < slowestRate {
+		return fmt.Errorf("%q is no limit: enter the bytes a second, at least %d, such as 100000, 500K or 2M", text, slowestRate)
+	}
+	*r = byteRate(n)
+	return nil
+}
+
+// parseBytes reads a number of bytes, also in KiB, MiB and GiB.
+func parseBytes(s string) (int64, error) {
+	unit := int64(1)
 	for i, suffix := range []string{"K", "M", "G"} {
 		if digits, ok := strings.CutSuffix(s, suffix); ok {
 			s, unit = digits, 1<<(10*(i+1))
 		}
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || int64(n)*unit < slowestRate {
-		return fmt.Errorf("%q is no limit: enter the bytes a second, at least %d, such as 100000, 500K or 2M", text, slowestRate)
-	}
-	*r = byteRate(int64(n) * unit)
-	return nil
+	return int64(n) * unit, err
 }
 
 // rateLimits are the flags that limit the bandwidth of a command.

@@ -22,7 +22,7 @@ var Rules = []Rule{
 	},
 	{
 		Why: "vaults do not link net/http, but for the storage that speaks it",
-		Of: []string{"./vault", "./vault/backup", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/internal/...", "./vault/keys", "./vault/localfs", "./vault/oplog", "./vault/pack",
+		Of: []string{"./vault", "./vault/backup", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/internal/...", "./vault/keys", "./vault/localfs", "./vault/mountfs", "./vault/oplog", "./vault/pack",
 			"./vault/restore", "./vault/storage", "./vault/storage/folder", "./vault/storage/sftp/...", "./vault/storage/storagetest", "./vault/tree"},
 		Never: []string{"net/http"},
 	},
