@@ -74,3 +74,15 @@ func (c *Console) ask(tty *os.File, prompt string) ([]byte, error) {
 	_, _ = fmt.Fprintln(c.Stderr)
 	return b, err
 }
+
+// AskSecret asks for a secret that is not the passphrase, and keeps it out of swap.
+// asked is false if there is no terminal to ask on. Who asked for it clears it.
+func (c *Console) AskSecret(prompt string) (b []byte, asked bool, err error) {
+	stdin, ok := c.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(stdin.Fd())) {
+		return nil, false, nil
+	}
+	b, err = c.ask(stdin, prompt)
+	secretmem.Lock(b)
+	return b, true, err
+}

@@ -46,6 +46,7 @@ type Commands struct {
 	Mount     mountCmd     `cmd:"" help:"Show snapshots as a folder that can be read, until Ctrl-C."`
 	Restore   restoreCmd   `cmd:"" help:"Write the files of a snapshot into a folder."`
 	Copy      copyCmd      `cmd:"" help:"Copy snapshots into another vault."`
+	Import    importCmd    `cmd:"" help:"Import the snapshots of a repository of restic or borg."`
 	Check     checkCmd     `cmd:"" help:"Verify the vault, and repair it."`
 	Forget    forgetCmd    `cmd:"" help:"Give snapshots up. Undo brings them back until prune has deleted them."`
 	Undo      undoCmd      `cmd:"" help:"Take forget back."`

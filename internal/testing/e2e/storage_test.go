@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,17 +20,29 @@ import (
 )
 
 // has tells scripts what this machine can do for vaults: run a server, [sshd] and
-// [s3], and mount, [fuse].
+// [s3], mount, [fuse], and have [restic] and [borg] mount.
 func has(name string) (bool, error) {
 	switch name {
 	case "fuse":
 		return canMount(), nil
+	case "restic", "borg":
+		return canMount() && hasPrograms(name, "fusermount3"), nil
 	case "sshd":
 		return sftptest.Available() == nil, nil
 	case "s3":
 		return s3test.Available() == nil, nil
 	}
 	return false, fmt.Errorf("there is no condition %q", name)
+}
+
+// hasPrograms reports whether programs are installed.
+func hasPrograms(names ...string) bool {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // canMount reports whether an empty file system can be mounted.
