@@ -170,23 +170,27 @@ func (a *app) main(args []string) (code int) {
 	return a.report(a.printed(k.Run(a)))
 }
 
-// mapPath makes paths absolute, from where the command was given.
+// mapPath makes paths absolute, from where the command was given. A list of
+// arguments takes all that follow, up to the next flag.
 func (a *app) mapPath(ctx *kong.DecodeContext, target reflect.Value) error {
-	token, err := ctx.Scan.PopValue("file") // PopValueInto would make UTF-8 of it
-	if err != nil {
-		return err
-	}
-	path := kong.ExpandPath(token.String())
-	if a.Dir != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(a.Dir, path)
-	}
-	switch target.Kind() {
-	case reflect.Slice:
+	for {
+		token, err := ctx.Scan.PopValue("file") // PopValueInto would make UTF-8 of it
+		if err != nil {
+			return err
+		}
+		path := kong.ExpandPath(token.String())
+		if a.Dir != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(a.Dir, path)
+		}
+		if target.Kind() != reflect.Slice {
+			target.SetString(path)
+			return nil
+		}
 		target.Set(reflect.Append(target, reflect.ValueOf(path)))
-	default:
-		target.SetString(path)
+		if ctx.Value.Flag != nil || !ctx.Scan.Peek().IsValue() {
+			return nil
+		}
 	}
-	return nil
 }
 
 func defaultHome() (string, error) {
