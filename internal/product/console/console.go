@@ -37,6 +37,10 @@ type Console struct {
 	Dir string
 	// NoStdout and NoStderr: the program was started without that stream.
 	NoStdout, NoStderr bool
+	// KeepPassphrase: the passphrase is asked for once, and kept while the program
+	// runs.
+	KeepPassphrase bool
+	kept           []byte
 }
 
 // Say prints one line on standard error, whatever the arguments hold.

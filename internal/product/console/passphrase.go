@@ -56,7 +56,14 @@ func (c *Console) findPassphrase(prompt string, isNew bool) ([]byte, error) {
 	if !ok || !term.IsTerminal(int(stdin.Fd())) {
 		return nil, WithCode(fmt.Errorf("no passphrase: set %s, use --passphrase-file, or run this in a terminal", PassphraseVar), ExitLocked)
 	}
+	if c.kept != nil && !isNew {
+		return bytes.Clone(c.kept), nil
+	}
 	first, err := c.ask(stdin, prompt)
+	if err == nil && c.KeepPassphrase && !isNew {
+		c.kept = bytes.Clone(first)
+		secretmem.Lock(c.kept)
+	}
 	if err != nil || !isNew {
 		return first, err
 	}

@@ -43,6 +43,7 @@ var levels = map[string]pack.Level{"fastest": pack.LevelFastest, "default": pack
 
 // Run makes a snapshot.
 func (cmd *backupCmd) Run(a *app, all *Commands) error {
+	a.backingUp = true
 	return a.withVault(all, func(v *vault.Vault, d *device) error {
 		for _, path := range cmd.Paths {
 			if inside, err := filepath.Rel(path, d.location); err == nil && filepath.IsLocal(inside) {

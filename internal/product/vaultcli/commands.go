@@ -38,6 +38,7 @@ type Commands struct {
 	Init      initCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server or in a bucket, and show its recovery key."`
 	Join      joinCmd      `cmd:"" help:"Open a vault on this device with its recovery key."`
 	Backup    backupCmd    `cmd:"" help:"Back up files and folders: make a snapshot."`
+	Schedule  scheduleCmd  `cmd:"" help:"Back up again and again, by a timer of systemd or in the foreground."`
 	Snapshots snapshotsCmd `cmd:"" help:"List snapshots."`
 	Ls        lsCmd        `cmd:"" help:"List the files of a snapshot."`
 	Cat       catCmd       `cmd:"" help:"Print a file of a snapshot."`
@@ -57,11 +58,15 @@ type Commands struct {
 }
 
 // app is what the commands of vaults work with.
-type app struct{ *console.Console }
+type app struct {
+	*console.Console
+	// backingUp: the command is one that write-only devices may run, too.
+	backingUp bool
+}
 
 // AfterApply has kong hand the commands what they work with.
 func (*Commands) AfterApply(k *kong.Context, c *console.Console) error {
-	k.Bind(&app{c})
+	k.Bind(&app{Console: c})
 	return nil
 }
 
@@ -270,7 +275,7 @@ func (a *app) withVault(cmd *Commands, fn func(*vault.Vault, *device) error) err
 	}
 	d.store = store
 	v, err := d.openVault(a.Ctx, store)
-	if err == nil && v.WriteOnly() && len(cmd.Backup.Paths) == 0 {
+	if err == nil && v.WriteOnly() && !a.backingUp {
 		err = vault.ErrWriteOnly
 	}
 	if err != nil {

@@ -61,7 +61,7 @@ type (
 	}
 )
 
-// newVaultDevice makes keys for a vault in a folder that has none yet.
+// newDevice makes keys for a vault in a folder that has none yet.
 func (a *app) newDevice(location string, noPassphrase bool) (*device, error) {
 	if err := os.MkdirAll(a.vaultsFolder(), 0o700); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (a *app) newDevice(location string, noPassphrase bool) (*device, error) {
 	return d, nil
 }
 
-// discard removes what newVaultDevice made.
+// discard removes what newDevice made.
 func (d *device) discard() error { return os.RemoveAll(d.path) }
 
 // params returns how the vault is opened.
@@ -195,9 +195,18 @@ func (d *device) read(name string, v any) error {
 	return nil
 }
 
-// openVaultDevice opens what this device keeps of the vault in a place, or of the
+// openDevice opens what this device keeps of the vault in a place, or of the
 // only vault that it knows if location is empty.
 func (a *app) openDevice(location string) (*device, error) {
+	d, err := a.knownDevice(location)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.open()
+}
+
+// knownDevice finds what openDevice opens.
+func (a *app) knownDevice(location string) (*device, error) {
 	entries, err := os.ReadDir(a.vaultsFolder())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -219,7 +228,7 @@ func (a *app) openDevice(location string) (*device, error) {
 	case len(found) > 1 && location == "":
 		return nil, console.WithCode(errors.New("this device knows several vaults: say which with --vault PLACE"), console.ExitUsage)
 	}
-	return found[len(found)-1], found[len(found)-1].open()
+	return found[len(found)-1], nil
 }
 
 // open reads the files of a vault's folder on this device.

@@ -32,7 +32,7 @@ type deviceCmd struct {
 	Revoke  deviceRevokeCmd  `cmd:"" help:"Remove devices from the vault: what is written from then on is closed to them, and what they write does not count."`
 }
 
-// fileVaultRequested has the location of a vault that this device wants to join.
+// fileRequested has the location of a vault that this device wants to join.
 const fileRequested = "requested"
 
 type deviceListCmd struct{}
@@ -127,7 +127,7 @@ func (cmd *deviceRequestCmd) Run(a *app) error {
 	return a.Stdout.Err()
 }
 
-// findVaultDevice returns the newest folder of this device's vaults whose file of
+// findDevice returns the newest folder of this device's vaults whose file of
 // the given name has the location, nil if there is none.
 func (a *app) findDevice(location, file string) (*device, error) {
 	entries, err := os.ReadDir(a.vaultsFolder())
@@ -253,7 +253,7 @@ func (cmd *deviceJoinCmd) join(a *app, d *device, store storage.Storage) error {
 	return nil
 }
 
-// fileVaultWriter has the state of a write-only device, sealed by the store key.
+// fileWriter has the state of a write-only device, sealed by the store key.
 const fileWriter = "writer"
 
 // storedWriter is that file.

@@ -14,7 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault"
 )
 
-// fileVaultProofs keeps when this device found each pack intact.
+// fileProofs keeps when this device found each pack intact.
 const fileProofs = "proofs"
 
 // share is a part of the packs in percent, such as 2%.
