@@ -4,10 +4,12 @@ package vaultcli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,16 +42,16 @@ type deviceListCmd struct{}
 // Run lists devices, in the order in which they were added.
 func (*deviceListCmd) Run(a *app, all *Commands) error {
 	return a.withVault(all, func(v *vault.Vault, _ *device) error {
-		devices := []*oplog.Device{}
-		for _, d := range v.State().Devices {
-			devices = append(devices, d)
-		}
-		slices.SortFunc(devices, func(x, y *oplog.Device) int { return int(int64(x.Seq) - int64(y.Seq)) })
-		for _, d := range devices {
+		for _, d := range devicesOf(v) {
 			a.printDevice(v, d)
 		}
 		return nil
 	})
+}
+
+// devicesOf returns the devices of a vault in the order in which they were added.
+func devicesOf(v *vault.Vault) []*oplog.Device {
+	return slices.SortedFunc(maps.Values(v.State().Devices), func(x, y *oplog.Device) int { return cmp.Compare(x.Seq, y.Seq) })
 }
 
 func deviceKind(d *oplog.Device) string {

@@ -224,8 +224,12 @@ func (cmd *statsCmd) Run(a *app, all *Commands) error {
 		}
 		_, _ = fmt.Fprintf(a.Stdout, "vault %s in %s\n%d snapshots, %d forgotten, %d devices, %d log entries (%s)\n%d packs with %s, of which %s are parity; %d chunks; %d packs are announced for deletion\n",
 			v.ID().String()[:16], termtext.Line(d.location), s.Snapshots, s.Forgotten, s.Devices, s.Entries, english.Size(int64(s.LogBytes)), s.Packs, english.Size(int64(s.Bytes)), english.Size(int64(s.ParityBytes)), s.Chunks, s.Announced)
-		for _, x := range v.State().Devices {
-			_, _ = fmt.Fprintf(a.Stdout, "device %x  %s\n", x.ID[:4], termtext.Name(x.Name))
+		for _, x := range devicesOf(v) {
+			note := ""
+			if x.Revoked != 0 {
+				note = "  (revoked)"
+			}
+			_, _ = fmt.Fprintf(a.Stdout, "device %x  %s%s\n", x.ID[:4], termtext.Name(x.Name), note)
 		}
 		return a.printProofs(v, d.proofs(), cmd.Packs)
 	})
