@@ -51,7 +51,7 @@ web: ## the application for browsers, which the programs embed; needs Node 20 an
 build: | web ## build both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
 
-test: | cddl chromium engines proxies openssh versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
+test: | cddl chromium engines proxies openssh backup-tools versitygw ts-mls tus-js-client vault-reader web ## vet and all tests, with the race detector
 	$(GO) vet ./...
 	GOOS=js GOARCH=wasm $(GO) vet ./internal/product/jsbridge ./client/store/indexeddb ./client/transport/browser ./cmd/securecrypt-wasm
 	@$(GO) run ./internal/dev/runtests
@@ -131,6 +131,11 @@ proxies:
 .PHONY: openssh
 openssh:
 	@.ci/openssh || true
+
+# restic and borg likewise.
+.PHONY: backup-tools
+backup-tools:
+	@.ci/backup-tools || true
 
 # An S3 server likewise; two minutes at first.
 .PHONY: versitygw

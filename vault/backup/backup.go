@@ -23,11 +23,18 @@ import (
 // Options say what is backed up and how.
 type Options struct {
 	Paths []string // absolute
-	Host  string
-	Tags  []string
-	Level pack.Level
+	// Source, if not empty, is a directory whose content is backed up as if it were
+	// the root of a file system, such as a snapshot of another program that is
+	// mounted. Paths then only say what it is.
+	Source string
+	Host   string
+	Tags   []string
+	Level  pack.Level
 	// Force reads every file, whatever the parent snapshot says.
 	Force bool
+	// Strict reads a file again unless its time of change is known to be the same:
+	// nothing else, such as another inode, explains that it differs. It needs a Cache.
+	Strict bool
 	// OneFileSystem leaves out what is mounted below the paths.
 	OneFileSystem bool
 	// VerifyAll decrypts and compares every pack before it is written.
@@ -48,6 +55,9 @@ type Options struct {
 	// Cache, if not nil, keeps the times of change of files between runs, so that
 	// a file is also read if only that differs.
 	Cache Cache
+	// Time, if not zero, is that of the snapshot. Otherwise it is that at which the
+	// snapshot is published.
+	Time time.Time
 	// Now tells the time.
 	Now func() time.Time
 }
@@ -83,6 +93,9 @@ func Run(ctx context.Context, v *vault.Vault, o Options, progress *Progress) (*R
 	plan, err := newPlan(o.Paths)
 	if err != nil {
 		return nil, err
+	}
+	if o.Source != "" {
+		plan = &planNode{path: o.Source, whole: true}
 	}
 	began := o.Now()
 	for attempt := 1; ; attempt++ {
@@ -121,6 +134,9 @@ type run struct {
 
 func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p *Progress, began time.Time, verify bool) (*Result, error) {
 	body := oplog.SnapshotBody{Host: oplog.Text(o.Host, 256), Began: began.Unix(), Paths: [][]byte{}}
+	if !o.Time.IsZero() {
+		body.Began = o.Time.Unix()
+	}
 	for _, path := range o.Paths {
 		body.Paths = append(body.Paths, []byte(path))
 	}
@@ -167,7 +183,7 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 		return result, err
 	}
 	body.Counts = r.counts()
-	if result.Seq, err = v.PublishSnapshot(ctx, r.writer, worker, body); err != nil {
+	if result.Seq, err = r.publish(v, worker, body); err != nil {
 		return nil, err
 	}
 	result.Counts = r.counts()
@@ -175,6 +191,14 @@ func runOnce(ctx context.Context, v *vault.Vault, o *Options, plan *planNode, p 
 		result.CacheErr = errors.Join(result.CacheErr, r.ctimes.store(o.Cache))
 	}
 	return result, nil
+}
+
+// publish publishes a snapshot, partial or not, with its time.
+func (r *run) publish(v *vault.Vault, k *vault.Worker, body oplog.SnapshotBody) (seq uint64, err error) {
+	if t := r.options.Time; !t.IsZero() {
+		return v.PublishCopy(r.ctx, r.writer, k, body, t.Unix())
+	}
+	return v.PublishSnapshot(r.ctx, r.writer, k, body)
 }
 
 // relyOn finds what the run takes unchanged files from: snapshots, and times of

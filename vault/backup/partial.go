@@ -81,7 +81,7 @@ func (p *partialWriter) publish(v *vault.Vault, body oplog.SnapshotBody) error {
 	p.last = id
 	body.Root, body.Partial = id[:], true
 	body.Counts = p.counts()
-	seq, err := v.PublishSnapshot(p.ctx, p.writer, p.worker, body)
+	seq, err := p.run.publish(v, p.worker, body)
 	if err == nil && p.options.Partial != nil {
 		p.options.Partial(seq)
 	}

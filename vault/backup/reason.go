@@ -67,6 +67,9 @@ func (w *walker) changed(key uint64, info *localfs.Info, e, old *tree.Entry) (*t
 		return old, &r.Unchanged
 	}
 	x, known := w.ctimes.get(key)
+	if w.options.Strict && (!known || x.changed != info.Changed) {
+		return nil, &r.Change
+	}
 	place := placeOf(info)
 	switch {
 	case !known, x.changed == info.Changed:

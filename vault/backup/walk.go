@@ -33,7 +33,7 @@ func (w *walker) planned(plan *planNode, parents []*oplog.Snapshot) (*node, erro
 		root, ok := vault.Root(s)
 		before.add(w.ctx, w.reader, root, ok)
 	}
-	root := w.newNode(plan.path, nil, nil)
+	root := w.newNode(string(filepath.Separator), nil, nil)
 	w.root.Store(root)
 	return root, w.plannedDir(root, plan, &before)
 }

@@ -246,3 +246,50 @@ func FuzzParseList(f *testing.F) {
 		}
 	})
 }
+
+// TestFindAgreesWithReader looks up every name of directories of several levels, and
+// names that are not there.
+func TestFindAgreesWithReader(t *testing.T) {
+	for _, count := range []int{0, 1, 50, 20_000} {
+		pages := map[pack.ID][]byte{}
+		w := NewWriter([32]byte{1}, func(uid, gid uint32) (string, string) { return "user", "" }, func(b []byte) (pack.ID, error) {
+			id := pack.ID(sha256.Sum256(b))
+			pages[id] = bytes.Clone(b)
+			return id, nil
+		})
+		for i := range count {
+			if err := w.Add(Entry{Name: fmt.Appendf(nil, "%06d", 2*i+1), Type: TypeFile, Size: uint64(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root, ok, err := w.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		page := func(id pack.ID) (*Page, error) {
+			asked++
+			return ParsePage(pages[id])
+		}
+		step := max(count/300, 1)
+		for i := 0; i <= count; i += step {
+			if e, _, err := Find(root, ok, fmt.Appendf(nil, "%06d", 2*i), page); err != nil || e != nil {
+				t.Fatalf("of %d names: found %v for one that is not there, %v", count, e, err)
+			}
+			if i == count {
+				break
+			}
+			asked = 0
+			e, leaf, err := Find(root, ok, fmt.Appendf(nil, "%06d", 2*i+1), page)
+			if err != nil || e == nil || e.Size != uint64(i) || asked > 4 {
+				t.Fatalf("of %d names, number %d: %v, %v, with %d pages", count, i, e, err, asked)
+			}
+			if user, _ := leaf.OwnerNames(e); user != "user" {
+				t.Errorf("the owner is %q", user)
+			}
+		}
+		if count > 50 && len(pages) < 10 {
+			t.Errorf("%d names are in %d pages: the test is too small", count, len(pages))
+		}
+	}
+}

@@ -19,7 +19,8 @@ import (
 
 // folders hold the Go code whose errors reach people. The errors of package vault
 // are not among them, because the commands add the advice.
-var folders = []string{"client", "internal/product/addressbook", "internal/product/cli", "internal/product/english", "internal/product/tui", "protocol", "server/daemon"}
+var folders = []string{"client", "internal/product/addressbook", "internal/product/cli", "internal/product/console", "internal/product/english",
+	"internal/product/foreign", "internal/product/schedule", "internal/product/tui", "internal/product/vaultcli", "protocol", "server/daemon"}
 
 // notPeople are parts of them that no person meets: what tests use.
 var notPeople = []string{"client/internal/fakeserver", "client/store/storetest"}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 )
 
 // answerTimeout is how long a server may take for an account's affairs.
@@ -21,12 +22,12 @@ type registerCmd struct {
 // Run registers the account again.
 func (cmd *registerCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		if err := s.Account().RegisterAgain(ctx, cmd.Invite); err != nil {
 			return fmt.Errorf("the account was not created again: %w", err)
 		}
-		a.say("%s is registered, with the keys of this profile; contacts see that it is the same account", s.Address())
+		a.Say("%s is registered, with the keys of this profile; contacts see that it is the same account", s.Address())
 		return nil
 	})
 }
@@ -36,12 +37,12 @@ type takeoverCmd struct{}
 // Run has this copy of the profile go on.
 func (cmd *takeoverCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
-		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		if err := s.Account().TakeOver(ctx); err != nil {
 			return fmt.Errorf("this copy was not let in: %w", err)
 		}
-		a.say("this copy of the profile goes on; remove the other one. Where the other one wrote meanwhile, ask to be added again")
+		a.Say("this copy of the profile goes on; remove the other one. Where the other one wrote meanwhile, ask to be added again")
 		return nil
 	})
 }
@@ -54,7 +55,7 @@ type eraseCmd struct {
 // Run erases the profile, and the account if that is wanted.
 func (cmd *eraseCmd) Run(a *app) error {
 	if a.lender != nil {
-		return coded{errors.New("another process receives for this profile: stop it first"), exitBusy}
+		return console.WithCode(errors.New("another process receives for this profile: stop it first"), console.ExitBusy)
 	}
 	s, err := a.open()
 	if err != nil {
@@ -73,17 +74,17 @@ func (cmd *eraseCmd) Run(a *app) error {
 // seen that the profile is the right one.
 func (cmd *eraseCmd) deleteAccount(s *session) error {
 	if own := s.Address().String(); cmd.Address != own {
-		return coded{fmt.Errorf("this is the profile of %s, and nothing was erased: repeat that address to erase it", own), exitUsage}
+		return console.WithCode(fmt.Errorf("this is the profile of %s, and nothing was erased: repeat that address to erase it", own), console.ExitUsage)
 	}
 	if !cmd.Account {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(s.Ctx, answerTimeout)
 	defer cancel()
 	if err := s.Account().Delete(ctx); err != nil {
 		return fmt.Errorf("the account was not deleted, and nothing was erased: %w. Try again later, or erase the profile alone, without --account", err)
 	}
-	s.say("the account is deleted from its server; what others received stays with them")
+	s.Say("the account is deleted from its server; what others received stays with them")
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/loopback"
 	"github.com/securecrypt/securecrypt/internal/product/webapp"
 )
@@ -30,7 +31,7 @@ type appCmd struct {
 // instead of from a server that somebody else controls.
 func (cmd *appCmd) Run(a *app) error {
 	if !webapp.Built() {
-		return coded{errors.New("this program was built without the browser's application: run `make web` and build it again"), exitError}
+		return console.WithCode(errors.New("this program was built without the browser's application: run `make web` and build it again"), console.ExitError)
 	}
 	server := ""
 	if cmd.Server != "" {
@@ -39,7 +40,7 @@ func (cmd *appCmd) Run(a *app) error {
 			return err
 		}
 	}
-	ln, err := cmd.listen(a.ctx)
+	ln, err := cmd.listen(a.Ctx)
 	if err != nil {
 		return err
 	}
@@ -47,35 +48,35 @@ func (cmd *appCmd) Run(a *app) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	_, _ = fmt.Fprintf(a.stdout, "Open http://localhost:%s in your browser. Ctrl-C ends it; what you have stays in the browser.\n", port)
+	_, _ = fmt.Fprintf(a.Stdout, "Open http://localhost:%s in your browser. Ctrl-C ends it; what you have stays in the browser.\n", port)
 	page := webapp.Handler(webapp.Options{Loopback: true, Server: server})
 	return a.serve(ln, loopback.Only(page, port))
 }
 
 func (cmd *appCmd) listen(ctx context.Context) (net.Listener, error) {
 	if !loopback.Is(cmd.Listen) {
-		return nil, coded{errors.New("--listen must be on this machine alone, such as localhost:7488"), exitUsage}
+		return nil, console.WithCode(errors.New("--listen must be on this machine alone, such as localhost:7488"), console.ExitUsage)
 	}
 	ln, err := loopback.Listen(ctx, cmd.Listen)
 	switch {
 	case errors.Is(err, loopback.ErrTaken):
-		return nil, coded{fmt.Errorf("%w, and your browser might open that instead; end it, or choose another port with --listen. "+
-			"What the browser keeps belongs to the port: with another one you start over", err), exitError}
+		return nil, console.WithCode(fmt.Errorf("%w, and your browser might open that instead; end it, or choose another port with --listen. "+
+			"What the browser keeps belongs to the port: with another one you start over", err), console.ExitError)
 	case err != nil:
-		return nil, coded{fmt.Errorf("%w; choose another address with --listen", err), exitError}
+		return nil, console.WithCode(fmt.Errorf("%w; choose another address with --listen", err), console.ExitError)
 	}
 	return ln, nil
 }
 
 // serve answers until the program is interrupted.
 func (a *app) serve(ln net.Listener, h http.Handler) error {
-	return a.serveUntilInterrupted(&http.Server{Handler: h, ReadHeaderTimeout: pageHeaderTimeout, ErrorLog: log.New(a.stderr, "securecrypt: ", 0)}, ln)
+	return a.serveUntilInterrupted(&http.Server{Handler: h, ReadHeaderTimeout: pageHeaderTimeout, ErrorLog: log.New(a.Stderr, "securecrypt: ", 0)}, ln)
 }
 
 // serveUntilInterrupted has a server answer, and lets it finish what is under way.
 func (a *app) serveUntilInterrupted(s *http.Server, ln net.Listener) error {
-	stop := context.AfterFunc(a.ctx, func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), pageShutdown)
+	stop := context.AfterFunc(a.Ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.Ctx), pageShutdown)
 		defer cancel()
 		if s.Shutdown(ctx) != nil {
 			_ = s.Close() // cut what did not finish

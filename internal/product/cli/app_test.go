@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/webapp"
 )
@@ -30,13 +31,13 @@ func opened(t *testing.T, args ...string) (port string) {
 	var errs bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: termtext.NewWriter(in), stderr: termtext.NewWriter(&errs)}
+		a := &app{Console: console.Console{Ctx: ctx, Stdin: strings.NewReader(""), Stdout: termtext.NewWriter(in), Stderr: termtext.NewWriter(&errs)}}
 		ended <- a.main(append([]string{"app"}, args...))
 		_ = in.Close() // a pipe's end always closes
 	}()
 	t.Cleanup(func() {
 		stop()
-		if code := <-ended; code != exitOK {
+		if code := <-ended; code != console.ExitOK {
 			t.Errorf("exit %d: %s", code, errs.String())
 		}
 	})
@@ -114,13 +115,13 @@ func TestAppRefusesWhatIsNotItsOwn(t *testing.T) {
 		code int
 		says string
 	}{
-		"localhost:" + port: {exitError, "another port with --listen"},
-		"127.0.0.1:" + port: {exitError, "[::1]:" + port + " is taken"},
-		"0.0.0.0:0":         {exitUsage, "on this machine alone"},
-		"localhost":         {exitUsage, "on this machine alone"},
+		"localhost:" + port: {console.ExitError, "another port with --listen"},
+		"127.0.0.1:" + port: {console.ExitError, "[::1]:" + port + " is taken"},
+		"0.0.0.0:0":         {console.ExitUsage, "on this machine alone"},
+		"localhost":         {console.ExitUsage, "on this machine alone"},
 	} {
 		var out, errs bytes.Buffer
-		a := &app{ctx: ctx, stdin: strings.NewReader(""), stdout: termtext.NewWriter(&out), stderr: termtext.NewWriter(&errs)}
+		a := &app{Console: console.Console{Ctx: ctx, Stdin: strings.NewReader(""), Stdout: termtext.NewWriter(&out), Stderr: termtext.NewWriter(&errs)}}
 		if code := a.main([]string{"app", "--listen", listen}); code != want.code || !strings.Contains(errs.String(), want.says) || out.Len() != 0 {
 			t.Errorf("%s: exit %d, %q %q; want %d and %q", listen, code, out.String(), errs.String(), want.code, want.says)
 		}

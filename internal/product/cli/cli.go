@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,37 +21,16 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
 	"github.com/securecrypt/securecrypt/internal/product/stdio"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
+	"github.com/securecrypt/securecrypt/internal/product/vaultcli"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// The exit codes.
-const (
-	exitOK        = 0
-	exitError     = 1 // anything else
-	exitUsage     = 2 // the command line is wrong
-	exitNotFound  = 3 // no such account, conversation or message
-	exitWaiting   = 4 // saved, but not sent yet: the server cannot be reached
-	exitLocked    = 5 // wrong passphrase, or none given
-	exitRefused   = 6 // not allowed, or refused by the server
-	exitBusy      = 7 // another process uses the profile
-	exitUnwritten = 8 // what there is could not be written: output, or a file
-	exitInterrupt = 130
-)
-
-// globals are the flags of every command.
-type globals struct {
-	Home           string           `help:"Folder of the profile." type:"path" env:"SECURECRYPT_HOME" placeholder:"DIR"`
-	JSON           bool             `help:"Print JSON Lines." env:"SECURECRYPT_JSON"`
-	PassphraseFile string           `help:"Read the passphrase from the first line of FILE." type:"path" env:"SECURECRYPT_PASSPHRASE_FILE" placeholder:"FILE"`
-	Verbose        bool             `help:"Say on standard error what the connections do." short:"v"`
-	Version        kong.VersionFlag `help:"Print the version."`
-}
-
 type commands struct {
-	globals
+	console.Flags
 
 	Init          initCmd          `cmd:"" group:"begin" help:"Create a profile and register its account."`
 	Register      registerCmd      `cmd:"" group:"begin" help:"Create the account again, with its keys, on a server that lost it."`
@@ -80,7 +58,7 @@ type commands struct {
 	Verify        verifyCmd        `cmd:"" group:"people" help:"Compare safety numbers with somebody."`
 	Group         groupCmd         `cmd:"" group:"groups" help:"Create and manage groups."`
 
-	Vault vaultCmd `cmd:"" group:"vault" help:"Encrypted backups of files in a folder. Exit code 9: done, but for some files, which are named."`
+	Vault vaultcli.Commands `cmd:"" group:"vault" help:"Encrypted backups of files in a folder. Exit code 9: done, but for some files, which are named."`
 
 	Witness witnessCmd `cmd:"" group:"witness" help:"A witness, which cosigns what transparency logs publish."`
 
@@ -105,20 +83,11 @@ const exitHelp = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 sa
 
 The passphrase comes from --passphrase-file, SECURECRYPT_PASSPHRASE or the terminal.`
 
-// app is what commands work with. Its streams are the edge of the program: see
-// package termtext.
+// app is what commands of accounts work with.
 type app struct {
-	globals
-	ctx    context.Context
-	now    func() time.Time // nil is time.Now
-	stdin  io.Reader
-	stdout *termtext.Writer
-	stderr *termtext.Writer
-	args   []string
-	// dir is what relative paths begin at; empty is the process's own.
-	dir string
-	// noStdout and noStderr: the program was started without that stream.
-	noStdout, noStderr bool
+	console.Console
+	now  func() time.Time // nil is time.Now
+	args []string
 	// lender, if not nil, is the open profile that another process's command
 	// works with.
 	lender *session
@@ -141,11 +110,12 @@ func MainAt(now func() time.Time, args []string) int {
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE) // writing into a closed pipe is an error like others
 	a := &app{
-		ctx: ctx, now: now, stdin: os.Stdin, stdout: termtext.NewWriter(os.Stdout), stderr: termtext.NewWriter(os.Stderr),
-		noStdout: stdio.WasClosed(1), noStderr: stdio.WasClosed(2),
+		Console: console.Console{Ctx: ctx, Stdin: os.Stdin, Stdout: termtext.NewWriter(os.Stdout), Stderr: termtext.NewWriter(os.Stderr),
+			NoStdout: stdio.WasClosed(1), NoStderr: stdio.WasClosed(2)},
+		now: now,
 	}
 	if err := secretmem.Harden(); err != nil {
-		a.say("a crash may leave what is in memory on the disk (%s)", err)
+		a.Say("a crash may leave what is in memory on the disk (%s)", err)
 	}
 	return a.main(args)
 }
@@ -160,15 +130,15 @@ func (a *app) main(args []string) (code int) {
 		case nil:
 		case exited:
 			code = p.code
-			if code == exitOK && a.stdout.Err() != nil {
-				code = exitUnwritten
+			if code == console.ExitOK && a.Stdout.Err() != nil {
+				code = console.ExitUnwritten
 			}
 		default:
-			_, _ = fmt.Fprintf(a.stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
+			_, _ = fmt.Fprintf(a.Stderr, "securecrypt: this should not have happened (%v); nothing was lost, please report it\n", p)
 			if a.Verbose {
-				_, _ = fmt.Fprintf(a.stderr, "%s", debug.Stack())
+				_, _ = fmt.Fprintf(a.Stderr, "%s", debug.Stack())
 			}
-			code = exitError
+			code = console.ExitError
 		}
 	}()
 	if len(args) == 0 {
@@ -180,19 +150,19 @@ func (a *app) main(args []string) (code int) {
 		kong.Description("Private messages through servers that cannot read them.\n\n"+examples+"\n\n"+noRecovery+"\n\n"+exitHelp),
 		kong.ExplicitGroups(groupTitles),
 		kong.UsageOnError(),
-		kong.Writers(a.stdout, a.stderr),
+		kong.Writers(a.Stdout, a.Stderr),
 		kong.Vars{"version": version()},
 		kong.Exit(func(code int) { panic(exited{code}) }),
-		kong.Bind(a),
+		kong.Bind(a, &a.Console),
 		kong.NamedMapper("path", kong.MapperFunc(a.mapPath)),
 	)
 	kongcompletion.Register(parser)
 	k, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\nRun securecrypt --help to see how it is used.\n", err)
-		return exitUsage
+		_, _ = fmt.Fprintf(a.Stderr, "securecrypt: %s\nRun securecrypt --help to see how it is used.\n", err)
+		return console.ExitUsage
 	}
-	a.globals = cmds.globals
+	a.Flags = cmds.Flags
 	if a.Home == "" {
 		if a.Home, err = defaultHome(); err != nil {
 			return a.report(err)
@@ -201,23 +171,27 @@ func (a *app) main(args []string) (code int) {
 	return a.report(a.printed(k.Run(a)))
 }
 
-// mapPath makes paths absolute, from where the command was given.
+// mapPath makes paths absolute, from where the command was given. A list of
+// arguments takes all that follow, up to the next flag.
 func (a *app) mapPath(ctx *kong.DecodeContext, target reflect.Value) error {
-	token, err := ctx.Scan.PopValue("file") // PopValueInto would make UTF-8 of it
-	if err != nil {
-		return err
-	}
-	path := kong.ExpandPath(token.String())
-	if a.dir != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(a.dir, path)
-	}
-	switch target.Kind() {
-	case reflect.Slice:
+	for {
+		token, err := ctx.Scan.PopValue("file") // PopValueInto would make UTF-8 of it
+		if err != nil {
+			return err
+		}
+		path := kong.ExpandPath(token.String())
+		if a.Dir != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(a.Dir, path)
+		}
+		if target.Kind() != reflect.Slice {
+			target.SetString(path)
+			return nil
+		}
 		target.Set(reflect.Append(target, reflect.ValueOf(path)))
-	default:
-		target.SetString(path)
+		if ctx.Value.Flag != nil || !ctx.Scan.Peek().IsValue() {
+			return nil
+		}
 	}
-	return nil
 }
 
 func defaultHome() (string, error) {
@@ -237,39 +211,26 @@ func version() string {
 	return "securecrypt " + info.Main.Version + " " + info.GoVersion
 }
 
-// unwritten is why output could not be written.
-type unwritten struct{ error }
-
-func (u unwritten) Unwrap() error { return u.error }
-
 // printed returns what a command ended with, which is an error if its output
 // could not be written.
 func (a *app) printed(err error) error {
-	why := a.stdout.Err()
-	if why == nil || errors.As(err, new(unwritten)) {
+	why := a.Stdout.Err()
+	if why == nil || console.IsUnwritten(err) {
 		return err
 	}
 	var all refusals
 	all.add("", err)
-	all.add("", unwritten{fmt.Errorf("the output cannot be written (%w): what was to be printed is missing; run the command again", why)})
+	all.add("", console.Unwritten(fmt.Errorf("the output cannot be written (%w): what was to be printed is missing; run the command again", why)))
 	return all.err()
 }
-
-// coded is an error that names its exit code.
-type coded struct {
-	error
-	code int
-}
-
-func (c coded) Unwrap() error { return c.error }
 
 // report prints an error as a sentence and returns its exit code.
 func (a *app) report(err error) int {
 	if err == nil {
-		return exitOK
+		return console.ExitOK
 	}
-	if a.ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return exitInterrupt
+	if a.Ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return console.ExitInterrupt
 	}
 	var lent lentExit
 	if errors.As(err, &lent) {
@@ -280,46 +241,41 @@ func (a *app) report(err error) int {
 		all = many.all
 	}
 	for _, one := range all {
-		if errors.Is(one, syscall.EPIPE) && errors.As(one, new(unwritten)) {
+		if errors.Is(one, syscall.EPIPE) && console.IsUnwritten(one) {
 			continue // the reader of the pipe has closed it and wants no more
 		}
-		a.say("%s", nextStep(one))
+		a.Say("%s", nextStep(one))
 	}
 	return codeOf(err)
 }
 
-// say prints one line on standard error, whatever the arguments hold.
-func (a *app) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.stderr, "securecrypt: %s\n", termtext.Line(fmt.Sprintf(format, args...)))
-}
-
 func codeOf(err error) int {
-	var c coded
 	var many *refusals
 	var refused *protocol.Error
+	code, coded := console.CodeOf(err)
 	switch {
 	case errors.As(err, &many):
 		return many.code()
-	case errors.As(err, &c):
-		return c.code
-	case errors.As(err, new(unwritten)):
-		return exitUnwritten
+	case coded:
+		return code
+	case console.IsUnwritten(err):
+		return console.ExitUnwritten
 	case errors.Is(err, keyring.ErrPassphrase):
-		return exitLocked
+		return console.ExitLocked
 	case errors.Is(err, chat.ErrNoConversation), errors.Is(err, chat.ErrNoMessage), errors.Is(err, chat.ErrFileGone), errors.Is(err, chat.ErrNoProfile),
 		errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
-		return exitNotFound
+		return console.ExitNotFound
 	case errors.Is(err, account.ErrAddress), errors.Is(err, chat.ErrAmbiguous):
-		return exitUsage
+		return console.ExitUsage
 	case errors.Is(err, chat.ErrProfileCopied), errors.Is(err, chat.ErrNoAccount):
-		return exitRefused
+		return console.ExitRefused
 	case errors.Is(err, chat.ErrOtherKey), errors.As(err, new(*chat.ReplacedKeyError)):
-		return exitRefused
+		return console.ExitRefused
 	case errors.Is(err, backend.ErrOffline):
-		return exitWaiting
+		return console.ExitWaiting
 	case errors.As(err, &refused), errors.Is(err, chat.ErrNotAllowed), errors.Is(err, chat.ErrLastOwner), errors.Is(err, chat.ErrClosed),
 		errors.Is(err, chat.ErrRequest), errors.Is(err, backend.ErrPrivateHost), errors.Is(err, chat.ErrNotYours), errors.Is(err, chat.ErrImpostor):
-		return exitRefused
+		return console.ExitRefused
 	}
-	return exitError
+	return console.ExitError
 }

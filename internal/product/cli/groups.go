@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 )
 
 type groupCmd struct {
@@ -39,7 +40,7 @@ func (cmd *groupCreateCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		var id chat.ConversationID
 		err := s.addEach(people, func(people []account.Address) (err error) {
-			id, err = s.CreateGroup(a.ctx, cmd.Title, people)
+			id, err = s.CreateGroup(a.Ctx, cmd.Title, people)
 			return err
 		})
 		if id == "" {
@@ -65,10 +66,10 @@ func (s *session) addEach(people []account.Address, add func([]account.Address) 
 	var some []account.Address
 	for _, a := range people {
 		contact, cerr := s.People().Contact(a)
-		_, rerr := s.People().Resolve(s.ctx, a)
+		_, rerr := s.People().Resolve(s.Ctx, a)
 		switch {
 		case cerr == nil && contact.Blocked:
-			failed.add(a.String(), coded{fmt.Errorf("not added, as you blocked them: securecrypt block --undo %s first", a), exitRefused})
+			failed.add(a.String(), console.WithCode(fmt.Errorf("not added, as you blocked them: securecrypt block --undo %s first", a), console.ExitRefused))
 		case rerr != nil && !errors.Is(rerr, backend.ErrOffline):
 			failed.add("not added", rerr)
 		default:
@@ -88,12 +89,12 @@ func (s *session) addEach(people []account.Address, add func([]account.Address) 
 // printConversation prints the identifier, or all of it as JSON.
 func (s *session) printConversation(id chat.ConversationID) error {
 	if !s.JSON {
-		_, _ = fmt.Fprintln(s.stdout, id)
+		_, _ = fmt.Fprintln(s.Stdout, id)
 		return nil
 	}
 	c, err := s.Conversation(id)
 	if err == nil {
-		s.printJSON(jsonlines.ConversationOf(c))
+		s.PrintJSON(jsonlines.ConversationOf(c))
 	}
 	return err
 }
@@ -103,7 +104,7 @@ func (a *app) group(title string, fn func(*session, chat.ConversationID) error) 
 	return a.conversation(title, func(s *session, id chat.ConversationID) error {
 		c, err := s.Conversation(id)
 		if err == nil && !c.Group {
-			err = coded{fmt.Errorf("%q is a person, not a group: use the identifier of the group; securecrypt group list prints it", title), exitUsage}
+			err = console.WithCode(fmt.Errorf("%q is a person, not a group: use the identifier of the group; securecrypt group list prints it", title), console.ExitUsage)
 		}
 		if err != nil {
 			return err
@@ -153,7 +154,7 @@ func (cmd *groupAddCmd) Run(a *app) error {
 		return err
 	}
 	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error {
-		return s.addEach(people, func(people []account.Address) error { return s.Groups().Add(a.ctx, id, people) })
+		return s.addEach(people, func(people []account.Address) error { return s.Groups().Add(a.Ctx, id, people) })
 	})
 }
 
@@ -168,7 +169,7 @@ func (cmd *groupRemoveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Remove(a.ctx, id, people) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Remove(a.Ctx, id, people) })
 }
 
 type groupLeaveCmd struct {
@@ -177,7 +178,7 @@ type groupLeaveCmd struct {
 
 // Run leaves a group.
 func (cmd *groupLeaveCmd) Run(a *app) error {
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Leave(a.ctx, id) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Leave(a.Ctx, id) })
 }
 
 type groupRenameCmd struct {
@@ -187,7 +188,7 @@ type groupRenameCmd struct {
 
 // Run renames a group.
 func (cmd *groupRenameCmd) Run(a *app) error {
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Rename(a.ctx, id, cmd.Title) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().Rename(a.Ctx, id, cmd.Title) })
 }
 
 type groupRoleCmd struct {
@@ -203,7 +204,7 @@ func (cmd *groupRoleCmd) Run(a *app) error {
 		return err
 	}
 	role := map[string]chat.Role{"member": chat.RoleMember, "admin": chat.RoleAdmin, "owner": chat.RoleOwner}[cmd.Role]
-	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().SetRole(a.ctx, id, who, role) })
+	return a.group(cmd.Group, func(s *session, id chat.ConversationID) error { return s.Groups().SetRole(a.Ctx, id, who, role) })
 }
 
 type groupMembersCmd struct {
@@ -231,7 +232,7 @@ func (cmd *groupMembersCmd) Run(a *app) error {
 
 func (a *app) printMember(n names, m chat.Member, self account.Address) {
 	if a.JSON {
-		a.printJSON(jsonlines.MemberOf(m, self))
+		a.PrintJSON(jsonlines.MemberOf(m, self))
 		return
 	}
 	line := n.person(m.Address)
@@ -244,7 +245,7 @@ func (a *app) printMember(n names, m chat.Member, self account.Address) {
 	if !m.Confirmed {
 		line += "  not confirmed by their server yet"
 	}
-	_, _ = fmt.Fprintln(a.stdout, line)
+	_, _ = fmt.Fprintln(a.Stdout, line)
 }
 
 type groupListCmd struct{}
@@ -277,7 +278,7 @@ func (cmd *timerCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.conversation(cmd.Conversation, func(s *session, id chat.ConversationID) error { return s.Groups().SetTimer(a.ctx, id, after) })
+	return a.conversation(cmd.Conversation, func(s *session, id chat.ConversationID) error { return s.Groups().SetTimer(a.Ctx, id, after) })
 }
 
 // timerOf reads a time after which messages disappear.
@@ -287,7 +288,7 @@ func timerOf(text string) (time.Duration, error) {
 	}
 	after, err := time.ParseDuration(text)
 	if err != nil || after < time.Second || after > chat.MaxExpiry {
-		return 0, coded{errors.New("the time is something like 30m or 24h, at most 8760h, or off"), exitUsage}
+		return 0, console.WithCode(errors.New("the time is something like 30m or 24h, at most 8760h, or off"), console.ExitUsage)
 	}
 	return after, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext/hostile"
 )
@@ -34,7 +35,7 @@ var checked = []any{account.Address{}, content.MessageID{}, chat.NoticeKind(0), 
 // printed runs fn with an app and returns what it wrote on both streams.
 func printed(jsonLines bool, fn func(*app)) string {
 	var out bytes.Buffer
-	a := &app{stdout: termtext.NewWriter(&out), stderr: termtext.NewWriter(&out)}
+	a := &app{Console: console.Console{Stdout: termtext.NewWriter(&out), Stderr: termtext.NewWriter(&out)}}
 	a.JSON, a.Verbose = jsonLines, true
 	fn(a)
 	return out.String()
@@ -78,7 +79,7 @@ func TestNothingFromOutsideActsOnTheTerminal(t *testing.T) {
 	n := hostileNames()
 	check := func(what string, fn func(*app)) { hostile.Check(t, what, printed(false, fn)) }
 	for i, m := range hostileMessages() {
-		check(fmt.Sprint("message ", i), func(a *app) { a.printMessage(a.stdout, n, m, true) })
+		check(fmt.Sprint("message ", i), func(a *app) { a.printMessage(a.Stdout, n, m, true) })
 		for kind := range chat.InboxKind(10) {
 			r := chat.Received{Kind: kind, Message: m, Text: hostile.Text}
 			check(fmt.Sprint("received ", i, " ", kind), func(a *app) { (&receiver{session: &session{app: a}}).show(n, r) })
@@ -100,7 +101,7 @@ func TestNothingFromOutsideActsOnTheTerminal(t *testing.T) {
 	hostile.Fill(&member, checked...)
 	check("member", func(a *app) { a.printMember(n, member, account.Address{}) })
 	check("error", func(a *app) {
-		a.ctx = t.Context()
+		a.Ctx = t.Context()
 		a.report(errors.Join(errors.New(hostile.Text), fmt.Errorf("%w: %w", backend.ErrOffline, errors.New(hostile.Text))))
 	})
 	for name, e := range hostileEvents(t) {
@@ -172,7 +173,7 @@ func TestNothingFromOutsideActsInJSON(t *testing.T) {
 	hostile.Fill(&c, checked...)
 	values = append(values, jsonlines.ConversationOf(c), map[string]any{hostile.Text: hostile.Text})
 	for _, v := range values {
-		line := printed(true, func(a *app) { a.printJSON(v) })
+		line := printed(true, func(a *app) { a.PrintJSON(v) })
 		hostile.Check(t, "JSON", line)
 		var got, want any
 		raw, err := json.Marshal(v)
@@ -233,7 +234,7 @@ func TestNamesImitateNothing(t *testing.T) {
 		}, "1  mallory@chat.example invites you to the group “News' (active)”"},
 		"message": {func(a *app) {
 			n := names{book: addressbook.New(account.Address{}, []chat.Contact{posing})}
-			a.printMessage(a.stdout, n, chat.Message{From: mallory, Text: "Hi\n  not sent: no room\n(deleted)"}, false)
+			a.printMessage(a.Stdout, n, chat.Message{From: mallory, Text: "Hi\n  not sent: no room\n(deleted)"}, false)
 		}, quoted + " (mallory@chat.example)  [000000000000]\n    Hi\n      not sent: no room\n    (deleted)"},
 	} {
 		if got := strings.TrimSpace(printed(false, one.print)); !strings.HasSuffix(got, one.want) || what != "message" && got != one.want {
@@ -247,17 +248,17 @@ func TestNamesImitateNothing(t *testing.T) {
 func TestLongTextsAreCutForPeople(t *testing.T) {
 	for _, text := range []string{strings.Repeat("漢", 50_000), strings.Repeat("\n", 50_000), strings.Repeat("word\n", 20_000)} {
 		m := chat.Message{Text: text}
-		got := printed(false, func(a *app) { a.printMessage(a.stdout, names{}, m, false) })
+		got := printed(false, func(a *app) { a.printMessage(a.Stdout, names{}, m, false) })
 		if len(got) > 10_000 || strings.Count(got, "\n") > 110 || !strings.Contains(got, "more; --json prints all of it") || strings.Contains(got, "\ufffd") {
 			t.Errorf("%d bytes, %d lines are printed", len(got), strings.Count(got, "\n"))
 		}
 		var whole struct{ Text string }
-		if err := json.Unmarshal([]byte(printed(true, func(a *app) { a.printJSON(jsonlines.MessageOf(m)) })), &whole); err != nil || whole.Text != text {
+		if err := json.Unmarshal([]byte(printed(true, func(a *app) { a.PrintJSON(jsonlines.MessageOf(m)) })), &whole); err != nil || whole.Text != text {
 			t.Errorf("JSON has %d bytes, %v", len(whole.Text), err)
 		}
 	}
 	short := printed(false, func(a *app) {
-		a.printMessage(a.stdout, names{}, chat.Message{Text: strings.Repeat("line\n", 99)}, false)
+		a.printMessage(a.Stdout, names{}, chat.Message{Text: strings.Repeat("line\n", 99)}, false)
 	})
 	if strings.Contains(short, "more;") {
 		t.Error("a short text is cut")

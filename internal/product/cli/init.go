@@ -20,6 +20,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -49,11 +50,11 @@ func (cmd *initCmd) Run(a *app) error {
 		}
 	}
 	if _, err := account.ParseAddress("name@" + host); err != nil {
-		return coded{fmt.Errorf("%q is no name of a server: --server takes a URL such as https://chat.example", host), exitUsage}
+		return console.WithCode(fmt.Errorf("%q is no name of a server: --server takes a URL such as https://chat.example", host), console.ExitUsage)
 	}
 	address, err := account.ParseAddress(name + "@" + host)
 	if err != nil {
-		return coded{fmt.Errorf("%q is not a possible name: 2 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit", cmd.Name), exitUsage}
+		return console.WithCode(fmt.Errorf("%q is not a possible name: 2 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit", cmd.Name), console.ExitUsage)
 	}
 	if err := os.MkdirAll(a.Home, 0o700); err != nil {
 		return err
@@ -65,7 +66,7 @@ func (cmd *initCmd) Run(a *app) error {
 	err = cmd.make(f, address)
 	switch {
 	case errors.Is(err, chat.ErrUnanswered):
-		err = coded{fmt.Errorf("%w. Your keys are kept: run the same command again to finish", err), exitWaiting}
+		err = console.WithCode(fmt.Errorf("%w. Your keys are kept: run the same command again to finish", err), console.ExitWaiting)
 	case err != nil && !errors.As(err, new(kept)):
 		return errors.Join(err, f.remove())
 	}
@@ -80,14 +81,14 @@ func (k kept) Unwrap() error { return k.error }
 // make makes the profile, or finds the one that an earlier init did not finish,
 // and registers its account.
 func (cmd *initCmd) make(f *folder, address account.Address) error {
-	begun := f.exists(fileStore) || f.exists(fileKey) || f.exists(fileSealed)
+	begun := f.exists(fileStore) || f.exists(console.FileKey) || f.exists(console.FileSealed)
 	var k keyring.StoreKey
 	var err error
 	if begun {
 		if k, err = f.key(); err != nil {
 			return kept{fmt.Errorf("there is a profile in %s already, and whether it is finished cannot be seen: %w", f.path, err)}
 		}
-	} else if k, err = f.newKey(cmd.NoPassphrase); err != nil {
+	} else if k, err = f.app.NewKey(f.path, cmd.NoPassphrase); err != nil {
 		return err
 	}
 	if err := f.openStore(); err != nil {
@@ -115,7 +116,7 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 		return kept{err}
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(f.app.ctx, registerTimeout)
+	ctx, cancel := context.WithTimeout(f.app.Ctx, registerTimeout)
 	defer cancel()
 	if err := c.Account().Register(ctx); err != nil {
 		return explainRegistration(c.Address(), err)
@@ -125,7 +126,7 @@ func (cmd *initCmd) make(f *folder, address account.Address) error {
 		return kept{err}
 	}
 	if err := cmd.announce(f.app, c.Address(), recovery); err != nil {
-		return kept{unwritten{fmt.Errorf("the account is made, but its recovery key could not be shown (%w): it is kept, and shown when you run the same command again", err)}}
+		return kept{console.Unwritten(fmt.Errorf("the account is made, but its recovery key could not be shown (%w): it is kept, and shown when you run the same command again", err))}
 	}
 	if err := c.Account().RecoveryNoted(context.WithoutCancel(ctx)); err != nil {
 		return kept{err}
@@ -147,9 +148,9 @@ func (cmd *initCmd) resumes(f *folder, c *client.Client, address account.Address
 	there := c.Address()
 	switch {
 	case registered && recovery == "":
-		return coded{fmt.Errorf("there is a profile in %s already; use another --home for another one", f.path), exitError}
+		return console.WithCode(fmt.Errorf("there is a profile in %s already; use another --home for another one", f.path), console.ExitError)
 	case there.Host != address.Host || cmd.Name != "" && there != address:
-		return coded{fmt.Errorf("the profile of %s in %s is not finished: run init for that address again, or use another --home", there, f.path), exitError}
+		return console.WithCode(fmt.Errorf("the profile of %s in %s is not finished: run init for that address again, or use another --home", there, f.path), console.ExitError)
 	}
 	return nil
 }
@@ -157,13 +158,13 @@ func (cmd *initCmd) resumes(f *folder, c *client.Client, address account.Address
 func explainRegistration(address account.Address, err error) error {
 	switch {
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeExists}):
-		return coded{fmt.Errorf("the name %s is taken; choose another --name", address.Name), exitRefused}
+		return console.WithCode(fmt.Errorf("the name %s is taken; choose another --name", address.Name), console.ExitRefused)
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeInviteRequired}):
-		return coded{errors.New("this server needs a valid invitation: ask its operator for a code and pass it with --invite"), exitRefused}
+		return console.WithCode(errors.New("this server needs a valid invitation: ask its operator for a code and pass it with --invite"), console.ExitRefused)
 	case errors.Is(err, chat.ErrUnanswered):
 		return err
 	case errors.Is(err, backend.ErrOffline):
-		return coded{fmt.Errorf("%w; nothing was created", err), exitError}
+		return console.WithCode(fmt.Errorf("%w; nothing was created", err), console.ExitError)
 	}
 	return err
 }
@@ -171,7 +172,7 @@ func explainRegistration(address account.Address, err error) error {
 // remove removes what create made, the keys first.
 func (f *folder) remove() error {
 	err := f.close()
-	for _, name := range []string{fileKey, fileSealed, fileStore, fileStore + "-wal", fileStore + "-shm"} {
+	for _, name := range []string{console.FileKey, console.FileSealed, fileStore, fileStore + "-wal", fileStore + "-shm"} {
 		if e := os.Remove(f.file(name)); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
@@ -186,22 +187,22 @@ var errClosed = errors.New("the stream is closed")
 // written.
 func (cmd *initCmd) announce(a *app, address account.Address, recovery string) error {
 	if a.JSON {
-		if a.noStdout {
+		if a.NoStdout {
 			return errClosed
 		}
-		a.printJSON(jsonlines.NewAccount{Address: address.String(), Home: a.Home, RecoveryKey: recovery})
-		return a.stdout.Err()
+		a.PrintJSON(jsonlines.NewAccount{Address: address.String(), Home: a.Home, RecoveryKey: recovery})
+		return a.Stdout.Err()
 	}
-	if a.noStderr {
+	if a.NoStderr {
 		return errClosed
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s\n", address)
-	_, _ = fmt.Fprintf(a.stderr, "\nThis is your address: give it to those who may write to you.\n\n"+
+	_, _ = fmt.Fprintf(a.Stdout, "%s\n", address)
+	_, _ = fmt.Fprintf(a.Stderr, "\nThis is your address: give it to those who may write to you.\n\n"+
 		"Recovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n%s\n", recovery, noRecovery)
 	if cmd.NoPassphrase {
-		_, _ = fmt.Fprintf(a.stderr, "The profile has no passphrase: whoever can read %s can read your messages.\n", a.Home)
+		_, _ = fmt.Fprintf(a.Stderr, "The profile has no passphrase: whoever can read %s can read your messages.\n", a.Home)
 	}
-	return errors.Join(a.stdout.Err(), a.stderr.Err())
+	return errors.Join(a.Stdout.Err(), a.Stderr.Err())
 }
 
 // noRecovery says what the recovery key does not do yet.
@@ -218,20 +219,20 @@ func serverHost(server string) (string, error) {
 	}
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil || u.RawQuery != "" {
-		return "", coded{errors.New("--server takes a URL such as https://chat.example"), exitUsage}
+		return "", console.WithCode(errors.New("--server takes a URL such as https://chat.example"), console.ExitUsage)
 	}
 	host, err := addressbook.Host(u.Host)
 	if err != nil {
-		return "", coded{fmt.Errorf("%w: --server takes a URL such as https://chat.example", err), exitUsage}
+		return "", console.WithCode(fmt.Errorf("%w: --server takes a URL such as https://chat.example", err), console.ExitUsage)
 	}
 	loopback := websocket.Loopback(host)
 	switch {
 	case u.Scheme == "https" && !loopback, u.Scheme == "http" && loopback:
 		return host, nil
 	case u.Scheme == "https":
-		return "", coded{errors.New("connections to this machine itself are plain: use http://"), exitUsage}
+		return "", console.WithCode(errors.New("connections to this machine itself are plain: use http://"), console.ExitUsage)
 	}
-	return "", coded{errors.New("--server must begin with https://; plain connections are made to this machine only"), exitUsage}
+	return "", console.WithCode(errors.New("--server must begin with https://; plain connections are made to this machine only"), console.ExitUsage)
 }
 
 type whoamiCmd struct{}
@@ -252,7 +253,7 @@ func (cmd *profileCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if cmd.Name != nil {
 			var failed refusals
-			failed.add("", s.Account().SetProfile(a.ctx, *cmd.Name))
+			failed.add("", s.Account().SetProfile(a.Ctx, *cmd.Name))
 			failed.add("", s.settleAll())
 			return failed.err()
 		}
@@ -269,9 +270,9 @@ func (s *session) printAccount(asked func(address, name string) string) error {
 	}
 	address := s.Address().String()
 	if s.JSON {
-		s.printJSON(jsonlines.Account{Address: address, Profile: name})
+		s.PrintJSON(jsonlines.Account{Address: address, Profile: name})
 		return nil
 	}
-	_, _ = fmt.Fprintln(s.stdout, asked(address, name))
+	_, _ = fmt.Fprintln(s.Stdout, asked(address, name))
 	return nil
 }

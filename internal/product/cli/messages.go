@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/files/picture"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
@@ -30,7 +31,7 @@ func parseAddress(s string) (account.Address, error) {
 }
 
 func noAddress(s string) error {
-	return coded{fmt.Errorf("%q is not an address: it should look like name@server", s), exitUsage}
+	return console.WithCode(fmt.Errorf("%q is not an address: it should look like name@server", s), console.ExitUsage)
 }
 
 func parseAddresses(all []string) ([]account.Address, error) {
@@ -58,7 +59,7 @@ type sendCmd struct {
 // Run sends a message and waits until the server has it.
 func (cmd *sendCmd) Run(a *app) error {
 	if cmd.Expire < 0 || cmd.Expire > 0 && cmd.Expire < time.Second {
-		return coded{errors.New("--expire takes a time of at least 1s"), exitUsage}
+		return console.WithCode(errors.New("--expire takes a time of at least 1s"), console.ExitUsage)
 	}
 	return a.with(func(s *session) error {
 		text, err := a.text(cmd.Text)
@@ -81,7 +82,7 @@ func (cmd *sendCmd) Run(a *app) error {
 			}
 			draft.ReplyTo = original.ID
 		}
-		sent, err := s.Send(a.ctx, id, draft)
+		sent, err := s.Send(a.Ctx, id, draft)
 		if err != nil {
 			return err
 		}
@@ -94,14 +95,14 @@ func (cmd *sendCmd) Run(a *app) error {
 		if merr != nil && err == nil {
 			now = sent // it has disappeared already
 		}
-		if err != nil && codeOf(err) != exitWaiting && merr == nil && now.State != chat.StateWaiting && now.State != chat.StateFailed {
-			a.say("this message was sent; another one of the conversation was not: %s", err)
+		if err != nil && codeOf(err) != console.ExitWaiting && merr == nil && now.State != chat.StateWaiting && now.State != chat.StateFailed {
+			a.Say("this message was sent; another one of the conversation was not: %s", err)
 			err = nil
 		}
 		if a.JSON {
-			a.printJSON(jsonlines.MessageOf(now))
+			a.PrintJSON(jsonlines.MessageOf(now))
 		} else if err == nil {
-			_, _ = fmt.Fprintf(a.stdout, "%s\n", shortID(sent.ID))
+			_, _ = fmt.Fprintf(a.Stdout, "%s\n", shortID(sent.ID))
 		}
 		return err
 	})
@@ -113,7 +114,7 @@ func (cmd *sendCmd) files() (all []string, err error) {
 	for _, path := range cmd.Attach {
 		bare, err := disk.Bare(path)
 		if errors.Is(err, picture.ErrUnknown) || errors.Is(err, picture.ErrDamaged) {
-			err = coded{fmt.Errorf("%w; it may say where it was taken. Attach it in another form, such as JPEG or PNG, or as it is by --attach-unchanged", err), exitRefused}
+			err = console.WithCode(fmt.Errorf("%w; it may say where it was taken. Attach it in another form, such as JPEG or PNG, or as it is by --attach-unchanged", err), console.ExitRefused)
 		}
 		failed.add("", err)
 		all = append(all, bare)
@@ -126,7 +127,7 @@ func (a *app) text(words []string) (string, error) {
 	if len(words) != 1 || words[0] != "-" {
 		return strings.Join(words, " "), nil
 	}
-	b, err := io.ReadAll(io.LimitReader(a.stdin, chat.MaxText+2))
+	b, err := io.ReadAll(io.LimitReader(a.Stdin, chat.MaxText+2))
 	return strings.TrimSuffix(string(b), "\n"), err
 }
 
@@ -146,7 +147,7 @@ func (a *app) message(id string, fn func(*session, chat.Message) error) error {
 		}
 		if a.JSON {
 			if now, err := s.Messages().Message(m.Conversation, m.ID); err == nil {
-				a.printJSON(jsonlines.MessageOf(now))
+				a.PrintJSON(jsonlines.MessageOf(now))
 			}
 		}
 		return nil
@@ -162,7 +163,7 @@ type reactCmd struct {
 // Run reacts to a message.
 func (cmd *reactCmd) Run(a *app) error {
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.Messages().React(a.ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
+		return s.Messages().React(a.Ctx, m.Conversation, m.ID, cmd.Emoji, cmd.Remove)
 	})
 }
 
@@ -178,7 +179,7 @@ func (cmd *editCmd) Run(a *app) error {
 		return err
 	}
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.Messages().Edit(a.ctx, m.Conversation, m.ID, text)
+		return s.Messages().Edit(a.Ctx, m.Conversation, m.ID, text)
 	})
 }
 
@@ -189,7 +190,7 @@ type deleteCmd struct {
 // Run deletes a message for everybody.
 func (cmd *deleteCmd) Run(a *app) error {
 	return a.message(cmd.ID, func(s *session, m chat.Message) error {
-		return s.Messages().Delete(a.ctx, m.Conversation, m.ID)
+		return s.Messages().Delete(a.Ctx, m.Conversation, m.ID)
 	})
 }
 
@@ -218,17 +219,17 @@ func (cmd *historyCmd) Run(a *app) error {
 		if cmd.Search == "" {
 			err = s.Messages().History(id, take)
 		} else {
-			err = s.Messages().Search(a.ctx, chat.SearchQuery{Text: cmd.Search, In: id}, take)
+			err = s.Messages().Search(a.Ctx, chat.SearchQuery{Text: cmd.Search, In: id}, take)
 		}
 		for _, m := range slices.Backward(all) {
 			if a.JSON {
-				a.printJSON(jsonlines.MessageOf(m))
+				a.PrintJSON(jsonlines.MessageOf(m))
 			} else {
-				a.printMessage(a.stdout, n, m, false)
+				a.printMessage(a.Stdout, n, m, false)
 			}
 		}
-		if err == nil && a.stdout.Err() == nil && n.conversations[id].Unread > 0 {
-			err = s.MarkRead(a.ctx, id)
+		if err == nil && a.Stdout.Err() == nil && n.conversations[id].Unread > 0 {
+			err = s.MarkRead(a.Ctx, id)
 		}
 		return err
 	})
@@ -249,13 +250,13 @@ func (*conversationsCmd) Run(a *app) error {
 
 func (a *app) printConversations(s *session, all []chat.Conversation, none string) error {
 	if len(all) == 0 && !a.JSON {
-		_, _ = fmt.Fprintln(a.stderr, none)
+		_, _ = fmt.Fprintln(a.Stderr, none)
 		return nil
 	}
 	n, err := s.names()
 	for _, c := range all {
 		if a.JSON {
-			a.printJSON(jsonlines.ConversationOf(c))
+			a.PrintJSON(jsonlines.ConversationOf(c))
 		} else {
 			a.printConversationLine(n, c)
 		}
@@ -275,12 +276,12 @@ func (a *app) printConversationLine(n names, c chat.Conversation) {
 	if c.Waiting > 0 {
 		state += fmt.Sprintf("  %d waiting", c.Waiting)
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s  %s  %s%s\n", termtext.Line(string(c.ID)), shortTime(c.Activity), n.conversation(c.ID), state)
+	_, _ = fmt.Fprintf(a.Stdout, "%s  %s  %s%s\n", termtext.Line(string(c.ID)), shortTime(c.Activity), n.conversation(c.ID), state)
 	if c.Reason.Text != "" {
-		_, _ = fmt.Fprintf(a.stdout, "  %s\n", termtext.Line(c.Reason.Text))
+		_, _ = fmt.Fprintf(a.Stdout, "  %s\n", termtext.Line(c.Reason.Text))
 	}
 	if said := n.preview(c.Last); said != "" && c.Status != chat.StatusRequest {
-		_, _ = fmt.Fprintf(a.stdout, "    %s\n", said)
+		_, _ = fmt.Fprintf(a.Stdout, "    %s\n", said)
 	}
 }
 

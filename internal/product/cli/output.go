@@ -3,8 +3,6 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -19,18 +17,6 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/marktext"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
-
-// printJSON prints one line.
-func (a *app) printJSON(v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		a.say("this should not have happened: %v; please report it", err)
-		return
-	}
-	_, _ = a.stdout.Write(termtext.JSON(b.Bytes())) // the writer keeps the error
-}
 
 // shortID is how people see and type the identifier of a message.
 func shortID(id content.MessageID) string { return id.String()[:12] }

@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/internal/product/tui"
 )
@@ -56,7 +57,7 @@ func (s *session) listContacts() error {
 		return err
 	}
 	if len(all) == 0 && !s.JSON {
-		_, _ = fmt.Fprintln(s.stderr, "No contacts yet. Who you write to or accept becomes one.")
+		_, _ = fmt.Fprintln(s.Stderr, "No contacts yet. Who you write to or accept becomes one.")
 	}
 	for _, c := range all {
 		s.printContact(c)
@@ -66,7 +67,7 @@ func (s *session) listContacts() error {
 
 func (a *app) printContact(c chat.Contact) {
 	if a.JSON {
-		a.printJSON(jsonlines.ContactOf(c))
+		a.PrintJSON(jsonlines.ContactOf(c))
 		return
 	}
 	line := c.Address.String()
@@ -82,7 +83,7 @@ func (a *app) printContact(c chat.Contact) {
 	if c.Blocked {
 		line += "  blocked"
 	}
-	_, _ = fmt.Fprintln(a.stdout, line)
+	_, _ = fmt.Fprintln(a.Stdout, line)
 }
 
 // requests returns what waits to be accepted.
@@ -99,18 +100,18 @@ type requestsCmd struct {
 func (cmd *requestsCmd) Run(a *app) error {
 	return a.with(func(s *session) error {
 		if err := s.fetch(cmd.Timeout); err != nil {
-			a.say("%s; showing what is here already", err)
+			a.Say("%s; showing what is here already", err)
 		}
 		all, err := s.requests()
 		if err != nil {
 			return err
 		}
 		if len(all) == 0 && !a.JSON {
-			_, _ = fmt.Fprintln(a.stderr, "No requests.")
+			_, _ = fmt.Fprintln(a.Stderr, "No requests.")
 		}
 		for _, c := range all {
 			if a.JSON {
-				a.printJSON(jsonlines.ConversationOf(c))
+				a.PrintJSON(jsonlines.ConversationOf(c))
 				continue
 			}
 			a.printRequest(c)
@@ -128,7 +129,7 @@ func (a *app) printRequest(c chat.Conversation) {
 	if !c.Confirmed {
 		what += " (nobody has confirmed this address yet; that happens when you accept)"
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s  %s %s\n", termtext.Line(string(c.ID)), c.Inviter, what)
+	_, _ = fmt.Fprintf(a.Stdout, "%s  %s %s\n", termtext.Line(string(c.ID)), c.Inviter, what)
 }
 
 // fetch receives what the servers have.
@@ -136,7 +137,7 @@ func (s *session) fetch(timeout time.Duration) error {
 	if err := s.ConnectAll(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	ctx, cancel := context.WithTimeout(s.Ctx, timeout)
 	defer cancel()
 	return s.Sync(ctx)
 }
@@ -162,7 +163,7 @@ func (s *session) request(target string) ([]chat.Conversation, error) {
 	})
 	switch {
 	case len(found) == 0:
-		return nil, coded{fmt.Errorf("%q: no such request; securecrypt requests lists them", target), exitNotFound}
+		return nil, console.WithCode(fmt.Errorf("%q: no such request; securecrypt requests lists them", target), console.ExitNotFound)
 	case byTitle && len(found) > 1:
 		return nil, fmt.Errorf("%q: %w; securecrypt requests prints it", target, chat.ErrAmbiguous)
 	}
@@ -191,10 +192,10 @@ func (cmd *acceptCmd) Run(a *app) error {
 }
 
 func (s *session) accept(id chat.ConversationID) error {
-	if err := s.Accept(s.ctx, id); err != nil {
+	if err := s.Accept(s.Ctx, id); err != nil {
 		return err
 	}
-	if err := s.settle(id); err != nil && codeOf(err) != exitWaiting {
+	if err := s.settle(id); err != nil && codeOf(err) != console.ExitWaiting {
 		return err
 	}
 	return s.printConversation(id)
@@ -215,7 +216,7 @@ func (cmd *blockCmd) Run(a *app) error {
 		if cmd.Undo {
 			err = s.People().Unblock(who)
 		} else {
-			err = s.People().Block(a.ctx, who)
+			err = s.People().Block(a.Ctx, who)
 		}
 		if err != nil {
 			return err
@@ -245,7 +246,7 @@ func (s *session) whom(target string) (account.Address, error) {
 			return c.Peer, nil
 		}
 	}
-	return account.Address{}, coded{fmt.Errorf("%q is nobody's address or private name; securecrypt contacts lists both", target), exitUsage}
+	return account.Address{}, console.WithCode(fmt.Errorf("%q is nobody's address or private name; securecrypt contacts lists both", target), console.ExitUsage)
 }
 
 type verifyCmd struct {
@@ -261,13 +262,13 @@ func (cmd *verifyCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		safety, verified, err := s.People().Safety(a.ctx, who)
+		safety, verified, err := s.People().Safety(a.Ctx, who)
 		if err != nil {
 			return err
 		}
 		if cmd.Code != "" {
 			if err := safety.MatchCode(cmd.Code); err != nil {
-				return coded{err, exitRefused}
+				return console.WithCode(err, console.ExitRefused)
 			}
 		}
 		if cmd.Confirm || cmd.Code != "" {
@@ -282,7 +283,7 @@ func (cmd *verifyCmd) Run(a *app) error {
 
 func (a *app) printSafety(who account.Address, safety account.Safety, verified bool) error {
 	if a.JSON {
-		a.printJSON(jsonlines.SafetyOf(who, safety, verified))
+		a.PrintJSON(jsonlines.SafetyOf(who, safety, verified))
 		return nil
 	}
 	picture, err := drawQR(safety.Code())
@@ -290,23 +291,23 @@ func (a *app) printSafety(who account.Address, safety account.Safety, verified b
 		return err
 	}
 	if a.coloured() {
-		_, _ = fmt.Fprintln(a.stdout.Raw(), picture)
+		_, _ = fmt.Fprintln(a.Stdout.Raw(), picture)
 	} else {
-		_, _ = fmt.Fprintf(a.stdout, "Code: %s\n\n", safety.Code())
+		_, _ = fmt.Fprintf(a.Stdout, "Code: %s\n\n", safety.Code())
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s\n\n", strings.TrimSpace(safety.Digits()))
+	_, _ = fmt.Fprintf(a.Stdout, "%s\n\n", strings.TrimSpace(safety.Digits()))
 	if verified {
-		_, _ = fmt.Fprintf(a.stdout, "%s is verified.\n", who)
+		_, _ = fmt.Fprintf(a.Stdout, "%s is verified.\n", who)
 		return nil
 	}
-	_, _ = fmt.Fprintf(a.stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
+	_, _ = fmt.Fprintf(a.Stdout, "Compare this number with the one that %s sees, in person or on a call.\nIf they are the same: securecrypt verify --confirm %s\n", who, who)
 	return nil
 }
 
 // coloured reports whether standard output shows colours: whether it is a
 // terminal, and none that is called dumb.
 func (a *app) coloured() bool {
-	out, ok := a.stdout.Raw().(*os.File)
+	out, ok := a.Stdout.Raw().(*os.File)
 	return ok && term.IsTerminal(int(out.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
@@ -347,19 +348,19 @@ type chatCmd struct {
 
 // Run starts the terminal interface.
 func (cmd *chatCmd) Run(a *app) error {
-	out, ok := a.stdout.Raw().(*os.File)
+	out, ok := a.Stdout.Raw().(*os.File)
 	if !ok || !term.IsTerminal(int(out.Fd())) {
-		return coded{errors.New("chat needs a terminal; see send and receive"), exitUsage}
+		return console.WithCode(errors.New("chat needs a terminal; see send and receive"), console.ExitUsage)
 	}
 	if os.Getenv("TERM") == "dumb" {
-		return coded{errors.New("this terminal shows lines alone (TERM=dumb); use send and receive --follow, or another terminal"), exitUsage}
+		return console.WithCode(errors.New("this terminal shows lines alone (TERM=dumb); use send and receive --follow, or another terminal"), console.ExitUsage)
 	}
 	here, err := os.Getwd()
 	if err != nil {
 		return err
 	}
 	return a.staying(func(s *session) error {
-		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: here, Input: a.stdin, Output: out}
+		options := tui.Options{Client: s.Client, Events: s.events.take, SaveDir: here, Input: a.Stdin, Output: out}
 		if cmd.Target != "" {
 			id, err := s.find(cmd.Target, false)
 			options.Start = id
@@ -377,6 +378,6 @@ func (cmd *chatCmd) Run(a *app) error {
 		if err := s.ConnectAll(); err != nil {
 			return err
 		}
-		return tui.Run(a.ctx, options)
+		return tui.Run(a.Ctx, options)
 	})
 }

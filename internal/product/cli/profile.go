@@ -3,19 +3,15 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
-	"golang.org/x/term"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client"
@@ -25,23 +21,19 @@ import (
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
 	"github.com/securecrypt/securecrypt/client/transport/websocket"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
 )
 
 // The files of a profile's folder.
 const (
-	fileLock   = "lock"
-	fileStore  = "profile.db"
-	fileSealed = "key.sealed" // the store key, sealed with a passphrase
-	fileKey    = "key"        // the store key as it is: --no-passphrase
+	fileLock  = "lock"
+	fileStore = "profile.db"
 )
 
 // lockWait is how long a command waits for another one that uses the profile.
 const lockWait = 10 * time.Second
-
-// passphraseVar holds the passphrase, where no file and no terminal does.
-const passphraseVar = "SECURECRYPT_PASSPHRASE"
 
 // A folder is a profile's folder, locked by this process.
 type folder struct {
@@ -72,12 +64,12 @@ func (a *app) openFolder() (*folder, error) {
 			return nil, err
 		}
 		if time.Now().After(deadline) {
-			return nil, coded{fmt.Errorf("another securecrypt uses the profile in %s; stop it or use another --home", a.Home), exitBusy}
+			return nil, console.WithCode(fmt.Errorf("another securecrypt uses the profile in %s; stop it or use another --home", a.Home), console.ExitBusy)
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
-		case <-a.ctx.Done():
-			return nil, a.ctx.Err()
+		case <-a.Ctx.Done():
+			return nil, a.Ctx.Err()
 		}
 	}
 }
@@ -90,14 +82,14 @@ func (a *app) keepPrivate() error {
 		return nil
 	}
 	mended := false
-	for _, name := range []string{"", fileLock, fileStore, fileStore + "-wal", fileStore + "-shm", fileSealed, fileKey} {
+	for _, name := range []string{"", fileLock, fileStore, fileStore + "-wal", fileStore + "-shm", console.FileSealed, console.FileKey} {
 		path := filepath.Join(a.Home, name)
 		info, err := os.Stat(path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err == nil && name == "" && info.Mode().Perm()&0o077 != 0 && a.shared(info) {
-			return coded{fmt.Errorf("%s is open to other users of this machine and holds other things; use a --home of its own", a.Home), exitUsage}
+			return console.WithCode(fmt.Errorf("%s is open to other users of this machine and holds other things; use a --home of its own", a.Home), console.ExitUsage)
 		}
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			err, mended = os.Chmod(path, info.Mode().Perm()&0o700), true
@@ -107,7 +99,7 @@ func (a *app) keepPrivate() error {
 		}
 	}
 	if mended {
-		a.say("the profile in %s was open to other users of this machine; it is closed to them now", a.Home)
+		a.Say("the profile in %s was open to other users of this machine; it is closed to them now", a.Home)
 	}
 	return nil
 }
@@ -119,7 +111,7 @@ func (a *app) shared(info os.FileInfo) bool {
 	}
 	entries, err := os.ReadDir(a.Home)
 	for _, e := range entries {
-		if e.Name() == fileStore || e.Name() == fileKey || e.Name() == fileSealed {
+		if e.Name() == fileStore || e.Name() == console.FileKey || e.Name() == console.FileSealed {
 			return false
 		}
 	}
@@ -146,10 +138,10 @@ func (f *folder) erase() error {
 		return fmt.Errorf("not all of the profile is erased: delete the folder %s yourself (%w)", f.path, err)
 	}
 	if os.Remove(f.path) != nil {
-		f.app.say("the profile is erased; other files are left in %s", f.path)
+		f.app.Say("the profile is erased; other files are left in %s", f.path)
 		return nil
 	}
-	f.app.say("the profile in %s is erased; copies and backups of it are not", f.path)
+	f.app.Say("the profile in %s is erased; copies and backups of it are not", f.path)
 	return nil
 }
 
@@ -174,132 +166,15 @@ func (f *folder) exists(name string) bool {
 
 // key reads the store key.
 func (f *folder) key() (keyring.StoreKey, error) {
-	var k keyring.StoreKey
-	if plain, err := os.ReadFile(f.file(fileKey)); err == nil {
-		secretmem.Lock(plain)
-		defer clear(plain)
-		raw, err := hex.DecodeString(strings.TrimSpace(string(plain)))
-		if err != nil || len(raw) != len(k) {
-			return k, fmt.Errorf("%s is damaged: put it back from a backup", f.file(fileKey))
-		}
-		return keyring.StoreKey(raw), nil
-	}
-	sealed, err := os.ReadFile(f.file(fileSealed))
+	k, err := f.app.ReadKey(f.path)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && f.exists(fileStore):
-		return k, coded{fmt.Errorf("the key of the profile in %s is gone: neither %s nor %s is there, and without it nobody can read %s. "+
-			"Put the file back from a copy of it; if there is none, begin again with another --home", f.path, fileSealed, fileKey, fileStore), exitError}
-	case errors.Is(err, os.ErrNotExist):
-		return k, coded{fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, f.path), exitNotFound}
-	}
-	if err != nil {
-		return k, err
-	}
-	passphrase, err := f.app.passphrase("Passphrase: ", false)
-	defer clear(passphrase)
-	if err != nil {
-		return k, err
-	}
-	k, err = keyring.Open(sealed, passphrase)
-	if errors.Is(err, keyring.ErrPassphrase) && f.app.markedFile() {
-		marked := append([]byte(byteOrderMark), passphrase...) // as it was sealed by earlier versions
-		defer clear(marked)
-		return keyring.Open(sealed, marked)
+	case errors.Is(err, console.ErrNoKey) && f.exists(fileStore):
+		return k, console.WithCode(fmt.Errorf("the key of the profile in %s is gone: neither %s nor %s is there, and without it nobody can read %s. "+
+			"Put the file back from a copy of it; if there is none, begin again with another --home", f.path, console.FileSealed, console.FileKey, fileStore), console.ExitError)
+	case errors.Is(err, console.ErrNoKey):
+		return k, console.WithCode(fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, f.path), console.ExitNotFound)
 	}
 	return k, err
-}
-
-// byteOrderMark is what some editors put at the beginning of a file. It is no
-// part of a passphrase.
-const byteOrderMark = "\ufeff"
-
-// markedFile reports whether the passphrase's file begins with such a mark.
-func (a *app) markedFile() bool {
-	b, err := os.ReadFile(a.PassphraseFile)
-	defer clear(b)
-	return a.PassphraseFile != "" && err == nil && bytes.HasPrefix(b, []byte(byteOrderMark))
-}
-
-// newKey makes a store key and keeps it.
-func (f *folder) newKey(noPassphrase bool) (keyring.StoreKey, error) {
-	k := keyring.NewStoreKey()
-	if noPassphrase {
-		return k, writeFile(f.file(fileKey), []byte(hex.EncodeToString(k[:])+"\n"))
-	}
-	passphrase, err := f.app.passphrase("New passphrase: ", true)
-	defer clear(passphrase)
-	if err != nil {
-		return k, err
-	}
-	if len(passphrase) == 0 {
-		return k, coded{errors.New("the passphrase is empty; to do without one, say --no-passphrase"), exitLocked}
-	}
-	if keyring.Weak(string(passphrase)) {
-		f.app.say("this passphrase is easy to guess for whoever gets a copy of the profile: four or more words that have nothing to do with each other are better")
-	}
-	sealed, err := keyring.Seal(k, passphrase)
-	if err != nil {
-		return k, err
-	}
-	return k, writeFile(f.file(fileSealed), sealed)
-}
-
-// writeFile writes a new file that only the user can read, durably.
-func writeFile(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// passphrase finds the passphrase, and keeps it out of swap. Who asked for it
-// clears it.
-func (a *app) passphrase(prompt string, isNew bool) ([]byte, error) {
-	b, err := a.findPassphrase(prompt, isNew)
-	secretmem.Lock(b)
-	return b, err
-}
-
-// findPassphrase looks for the passphrase in a file, in the environment, or
-// asks for it, twice if it is a new one.
-func (a *app) findPassphrase(prompt string, isNew bool) ([]byte, error) {
-	if a.PassphraseFile != "" {
-		b, err := os.ReadFile(a.PassphraseFile)
-		if err != nil {
-			return nil, coded{fmt.Errorf("reading the passphrase: %w", err), exitLocked}
-		}
-		if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
-			return nil, coded{fmt.Errorf("%s is in UTF-16: save it as UTF-8", a.PassphraseFile), exitLocked}
-		}
-		line, _, _ := bytes.Cut(bytes.TrimPrefix(b, []byte(byteOrderMark)), []byte("\n"))
-		return bytes.TrimSuffix(line, []byte("\r")), nil
-	}
-	if s, ok := os.LookupEnv(passphraseVar); ok {
-		return []byte(s), nil
-	}
-	stdin, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(stdin.Fd())) {
-		return nil, coded{fmt.Errorf("no passphrase: set %s, use --passphrase-file, or run this in a terminal", passphraseVar), exitLocked}
-	}
-	first, err := a.ask(stdin, prompt)
-	if err != nil || !isNew {
-		return first, err
-	}
-	again, err := a.ask(stdin, "The same again: ")
-	defer clear(again)
-	if err == nil && string(again) != string(first) {
-		err = coded{errors.New("the two differ; nothing was created: try again"), exitLocked}
-	}
-	return first, err
-}
-
-func (a *app) ask(tty *os.File, prompt string) ([]byte, error) {
-	_, _ = fmt.Fprint(a.stderr, prompt)
-	b, err := term.ReadPassword(int(tty.Fd()))
-	_, _ = fmt.Fprintln(a.stderr)
-	return b, err
 }
 
 // A session is an open profile.
@@ -317,7 +192,7 @@ type session struct {
 // open opens the profile, off line.
 func (a *app) open() (*session, error) {
 	if _, err := os.Stat(a.Home); errors.Is(err, os.ErrNotExist) {
-		return nil, coded{fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, a.Home), exitNotFound}
+		return nil, console.WithCode(fmt.Errorf("%w in %s; create one with securecrypt init", chat.ErrNoProfile, a.Home), console.ExitNotFound)
 	}
 	f, err := a.openFolder()
 	if err != nil {
@@ -338,8 +213,8 @@ func (f *folder) session() (*session, error) {
 	info, err := os.Stat(f.file(fileStore))
 	switch {
 	case errors.Is(err, os.ErrNotExist), err == nil && info.Size() == 0:
-		return nil, coded{fmt.Errorf("the profile in %s is empty: %s is gone or has 0 bytes, as after a power cut, and its key alone holds no message. "+
-			"Nothing of it can be got back from here. Begin again with another --home, and give people your new address", f.path, fileStore), exitError}
+		return nil, console.WithCode(fmt.Errorf("the profile in %s is empty: %s is gone or has 0 bytes, as after a power cut, and its key alone holds no message. "+
+			"Nothing of it can be got back from here. Begin again with another --home, and give people your new address", f.path, fileStore), console.ExitError)
 	case err != nil:
 		return nil, err
 	}
@@ -360,7 +235,7 @@ func (a *app) config(f *folder, k keyring.StoreKey, t backend.Transport, onEvent
 	}
 	return client.Config{
 		Store: f.store, Key: k, Transport: t, Files: disk.Files{}, OnEvent: onEvent, Lock: secretmem.Lock, Now: a.now,
-		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})),
+		Log: slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
 
@@ -384,7 +259,7 @@ func (a *app) with(fn func(*session) error) error {
 	}
 	err = fn(s)
 	if ahead := s.Account().ClockAhead(); ahead != 0 {
-		a.say("%s", english.Clock(ahead))
+		a.Say("%s", english.Clock(ahead))
 	}
 	return errors.Join(err, s.close())
 }
@@ -393,7 +268,7 @@ func (a *app) with(fn func(*session) error) error {
 // others. There is one at a time.
 func (a *app) staying(fn func(*session) error) error {
 	if a.lender != nil {
-		return coded{errors.New("another process receives for this profile already: stop it first"), exitBusy}
+		return console.WithCode(errors.New("another process receives for this profile already: stop it first"), console.ExitBusy)
 	}
 	return a.with(func(s *session) error {
 		stop := s.lend()

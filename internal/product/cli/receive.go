@@ -11,6 +11,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
@@ -26,15 +27,15 @@ var errTimeout = errors.New("the time is over")
 
 // Run prints what was received.
 func (cmd *receiveCmd) Run(a *app) error {
-	if a.noStdout {
-		return unwritten{errors.New("standard output is closed, and messages are printed once: nothing was received. " +
-			"Give receive somewhere to print to; with > /dev/null what comes is thrown away")}
+	if a.NoStdout {
+		return console.Unwritten(errors.New("standard output is closed, and messages are printed once: nothing was received. " +
+			"Give receive somewhere to print to; with > /dev/null what comes is thrown away"))
 	}
 	return a.staying(func(s *session) error {
 		if err := s.ConnectAll(); err != nil {
 			return err
 		}
-		ctx := a.ctx
+		ctx := a.Ctx
 		if cmd.Timeout == 0 && !cmd.Follow {
 			cmd.Timeout = receiveTimeout
 		}
@@ -86,7 +87,7 @@ func (r *receiver) once(ctx context.Context) error {
 	for _, why := range r.Unreached() {
 		r.mayBeMore(why)
 	}
-	if r.ctx.Err() != nil || err == nil {
+	if r.Ctx.Err() != nil || err == nil {
 		return err
 	}
 	late := errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded)
@@ -97,14 +98,14 @@ func (r *receiver) once(ctx context.Context) error {
 		r.mayBeMore(r.offline)
 		return nil
 	case late:
-		return coded{r.offline, exitWaiting}
+		return console.WithCode(r.offline, console.ExitWaiting)
 	}
 	return err
 }
 
 // mayBeMore says why not everything came. A server has a say in that: it names
 // itself in its certificate.
-func (a *app) mayBeMore(why error) { a.say("there may be more: %s", why) }
+func (a *app) mayBeMore(why error) { a.Say("there may be more: %s", why) }
 
 func (r *receiver) follow(ctx context.Context) error {
 	if err := r.print(); err != nil {
@@ -151,13 +152,13 @@ func (r *receiver) note(e chat.Event) {
 			r.offline = e.Err
 		}
 		if r.Verbose {
-			r.say("%s: online %v %v", e.Host, e.Online, e.Err)
+			r.Say("%s: online %v %v", e.Host, e.Online, e.Err)
 		}
 	case chat.FailureEvent:
-		r.say("%s", e.Err)
+		r.Say("%s", e.Err)
 	case chat.ConversationEvent:
 		if c := e.Conversation; c.Status == chat.StatusStopped && c.Reason.Text != "" {
-			r.say("conversation %s: %s", c.ID, c.Reason.Text)
+			r.Say("conversation %s: %s", c.ID, c.Reason.Text)
 		}
 	}
 }
@@ -182,35 +183,35 @@ func (r *receiver) print() error {
 		}
 		r.printed++
 		r.show(n, item)
-		if err := r.stdout.Err(); err != nil {
-			return unwritten{fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err)}
+		if err := r.Stdout.Err(); err != nil {
+			return console.Unwritten(fmt.Errorf("the output cannot be written (%w); what is not printed yet comes with the next securecrypt receive", err))
 		}
 		if later {
 			return r.Files().SaveLater(item.Message.Conversation, item.Message.ID)
 		}
 		return nil
 	})
-	if errors.Is(err, context.Canceled) && r.ctx.Err() != nil {
-		return r.ctx.Err()
+	if errors.Is(err, context.Canceled) && r.Ctx.Err() != nil {
+		return r.Ctx.Err()
 	}
 	return err
 }
 
 func (r *receiver) show(n names, item chat.Received) {
 	if r.JSON {
-		r.printJSON(jsonlines.ReceivedOf(item))
+		r.PrintJSON(jsonlines.ReceivedOf(item))
 		return
 	}
 	who := n.person(item.From)
 	switch {
 	case item.Kind == chat.InboxReaction && item.Text == "":
-		_, _ = fmt.Fprintf(r.stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.Stdout, "%s took back a reaction to [%s]\n", who, shortID(item.Message.ID))
 	case item.Kind == chat.InboxReaction:
-		_, _ = fmt.Fprintf(r.stdout, "%s reacted %s to [%s]\n", who, termtext.Quote(item.Text), shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.Stdout, "%s reacted %s to [%s]\n", who, termtext.Quote(item.Text), shortID(item.Message.ID))
 	case item.Kind == chat.InboxDelete:
-		_, _ = fmt.Fprintf(r.stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
+		_, _ = fmt.Fprintf(r.Stdout, "%s deleted [%s]\n", who, shortID(item.Message.ID))
 	default:
-		r.printMessage(r.stdout, n, item.Message, true)
+		r.printMessage(r.Stdout, n, item.Message, true)
 	}
 }
 
@@ -218,6 +219,6 @@ func (r *receiver) show(n names, item chat.Received) {
 func (r *receiver) hint() {
 	all, err := r.requests()
 	if err == nil && len(all) > 0 && !r.JSON {
-		_, _ = fmt.Fprintf(r.stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
+		_, _ = fmt.Fprintf(r.Stderr, "%d waiting to be accepted: securecrypt requests\n", len(all))
 	}
 }

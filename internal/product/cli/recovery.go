@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 )
 
 type recoveryCmd struct {
@@ -35,7 +36,7 @@ func (cmd *recoveryCheckCmd) Run(a *app) error {
 			return err
 		}
 		defer secret.Erase()
-		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		err = s.Account().CheckRecovery(ctx, secret)
 		var replaced *chat.ReplacedKeyError
@@ -46,14 +47,14 @@ func (cmd *recoveryCheckCmd) Run(a *app) error {
 		case errors.Is(err, chat.ErrOtherKey):
 			line.State = "unknown"
 		case errors.Is(err, backend.ErrOffline):
-			err = fmt.Errorf("as far as this device knows, this is the recovery key of %s; your server was not reached: %w", s.Address(), err)
+			err = fmt.Errorf("as far as this device knows, this is the recovery key of %s; check it again once your server answers: %w", s.Address(), err)
 		case err != nil:
 			return err
 		}
 		if a.JSON {
-			a.printJSON(line)
+			a.PrintJSON(line)
 		} else if err == nil {
-			_, _ = fmt.Fprintf(a.stdout, "this is the recovery key of %s\n", s.Address())
+			_, _ = fmt.Fprintf(a.Stdout, "this is the recovery key of %s\n", s.Address())
 		}
 		return err
 	})
@@ -68,8 +69,8 @@ const recoveryAttempts = 3
 
 // Run replaces the recovery key, once the new one was typed in.
 func (cmd *recoveryReplaceCmd) Run(a *app) error {
-	if a.noStderr && !a.JSON || a.noStdout {
-		return unwritten{errors.New("the new recovery key cannot be shown, as the stream for it is closed: nothing was changed")}
+	if a.NoStderr && !a.JSON || a.NoStdout {
+		return console.Unwritten(errors.New("the new recovery key cannot be shown, as the stream for it is closed: nothing was changed; run the command with an open output"))
 	}
 	return a.with(func(s *session) error {
 		in := newKeyReader(a)
@@ -78,7 +79,7 @@ func (cmd *recoveryReplaceCmd) Run(a *app) error {
 			return err
 		}
 		defer current.Erase()
-		ctx, cancel := context.WithTimeout(a.ctx, answerTimeout)
+		ctx, cancel := context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		if err := s.Account().CheckRecovery(ctx, current); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (cmd *recoveryReplaceCmd) Run(a *app) error {
 		if err := in.prove(next); err != nil {
 			return err
 		}
-		ctx, cancel = context.WithTimeout(a.ctx, answerTimeout)
+		ctx, cancel = context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		err = s.Account().ReplaceRecovery(ctx, current, next)
 		if errors.Is(err, backend.ErrOffline) {
@@ -100,7 +101,7 @@ func (cmd *recoveryReplaceCmd) Run(a *app) error {
 		if err != nil {
 			return fmt.Errorf("the recovery key was not replaced, and the old one still counts: %w", err)
 		}
-		a.say("the recovery key is replaced; destroy your notes of the old one")
+		a.Say("the recovery key is replaced; destroy your notes of the old one")
 		return nil
 	})
 }
@@ -116,7 +117,7 @@ type keyReader struct {
 const maxKeyInput = 4096
 
 func newKeyReader(a *app) *keyReader {
-	return &keyReader{app: a, lines: bufio.NewReader(io.LimitReader(a.stdin, maxKeyInput))}
+	return &keyReader{app: a, lines: bufio.NewReader(io.LimitReader(a.Stdin, maxKeyInput))}
 }
 
 // recoveryKey finds a recovery key: in a file, in the environment, or on standard
@@ -138,18 +139,18 @@ func (r *keyReader) recoveryKey(file, prompt string) (account.RecoverySecret, er
 	}
 	secret, err := account.ParseRecoverySecret(text)
 	if err != nil {
-		return secret, coded{err, exitUsage}
+		return secret, console.WithCode(err, console.ExitUsage)
 	}
 	return secret, nil
 }
 
 func (r *keyReader) line(prompt string) (string, error) {
 	if !r.app.JSON {
-		_, _ = fmt.Fprint(r.app.stderr, prompt)
+		_, _ = fmt.Fprint(r.app.Stderr, prompt)
 	}
 	text, err := r.lines.ReadString('\n')
 	if err != nil && text == "" {
-		return "", coded{errors.New("no recovery key was typed in: nothing was changed"), exitUsage}
+		return "", console.WithCode(errors.New("no recovery key was typed in: nothing was changed; run the command again and type it in"), console.ExitUsage)
 	}
 	return text, nil
 }
@@ -159,13 +160,13 @@ func (r *keyReader) line(prompt string) (string, error) {
 func (r *keyReader) prove(next account.RecoverySecret) error {
 	a := r.app
 	if a.JSON {
-		a.printJSON(jsonlines.Recovery{State: "new", RecoveryKey: next.Reveal()})
+		a.PrintJSON(jsonlines.Recovery{State: "new", RecoveryKey: next.Reveal()})
 	} else {
-		_, _ = fmt.Fprintf(a.stderr, "\nNew recovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
+		_, _ = fmt.Fprintf(a.Stderr, "\nNew recovery key, shown only now. Write it down and keep it away from this device:\n\n    %s\n\n"+
 			"The old one counts until you have typed in the new one.\n", next.Reveal())
 	}
-	if err := errors.Join(a.stdout.Err(), a.stderr.Err()); err != nil {
-		return unwritten{fmt.Errorf("the new recovery key could not be shown, and nothing was changed: %w", err)}
+	if err := errors.Join(a.Stdout.Err(), a.Stderr.Err()); err != nil {
+		return console.Unwritten(fmt.Errorf("the new recovery key could not be shown, and nothing was changed; run the command again: %w", err))
 	}
 	for range recoveryAttempts {
 		text, err := r.line("New recovery key: ")
@@ -178,7 +179,7 @@ func (r *keyReader) prove(next account.RecoverySecret) error {
 		if same {
 			return nil
 		}
-		a.say("this is not the new recovery key: check each character")
+		a.Say("this is not the new recovery key: check each character")
 	}
-	return coded{errors.New("the new recovery key was not typed in: nothing was changed, and the old one still counts"), exitUsage}
+	return console.WithCode(errors.New("the new recovery key was not typed in: nothing was changed, and the old one still counts; run the command again for another new key"), console.ExitUsage)
 }

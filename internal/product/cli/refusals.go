@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/securecrypt/securecrypt/internal/product/console"
 )
 
 // refusals are the errors of a command that does one thing for many: it goes on
@@ -51,9 +53,9 @@ func (r *refusals) Unwrap() []error { return r.all }
 
 // code is the exit code of the first that is more than the want of a connection.
 func (r *refusals) code() int {
-	code := exitWaiting
+	code := console.ExitWaiting
 	for _, err := range r.all {
-		if code = codeOf(err); code != exitWaiting {
+		if code = codeOf(err); code != console.ExitWaiting {
 			break
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/files/disk"
 	"github.com/securecrypt/securecrypt/content"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -39,11 +40,11 @@ func (cmd *saveCmd) Run(a *app) error {
 			path, err := s.saveOne(&m, x, cmd.Dir)
 			failed.add("", err)
 			if x.Path = path; err == nil && !s.JSON {
-				_, _ = fmt.Fprintln(s.stdout, disk.Path(path))
+				_, _ = fmt.Fprintln(s.Stdout, disk.Path(path))
 			}
 		}
 		if s.JSON {
-			s.printJSON(jsonlines.MessageOf(m))
+			s.PrintJSON(jsonlines.MessageOf(m))
 		}
 		return failed.err()
 	})
@@ -51,13 +52,13 @@ func (cmd *saveCmd) Run(a *app) error {
 
 // saveOne downloads one attachment.
 func (s *session) saveOne(m *chat.Message, x *chat.Attachment, dir string) (string, error) {
-	path, err := s.Files().Save(s.ctx, m.Conversation, m.ID, x.Index, dir)
+	path, err := s.Files().Save(s.Ctx, m.Conversation, m.ID, x.Index, dir)
 	if err == nil {
 		return path, nil
 	}
 	err = fmt.Errorf("saving %s: %w", termtext.Quote(x.Name), err)
 	if errors.As(err, new(*fs.PathError)) || errors.As(err, new(*os.LinkError)) {
-		err = coded{err, exitUnwritten}
+		err = console.WithCode(err, console.ExitUnwritten)
 	}
 	return "", err
 }
@@ -96,8 +97,8 @@ func (s *saver) save(m *chat.Message, again bool) (later bool, err error) {
 			continue
 		}
 		x.Path, err = s.saveOne(m, x, s.dir)
-		if s.ctx.Err() != nil {
-			return false, s.ctx.Err()
+		if s.Ctx.Err() != nil {
+			return false, s.Ctx.Err()
 		}
 		if err == nil {
 			continue
@@ -108,13 +109,13 @@ func (s *saver) save(m *chat.Message, again bool) (later bool, err error) {
 		s.away[host] = s.away[host] || errors.Is(err, backend.ErrOffline)
 		switch {
 		case final(err):
-			s.say("%s; ask %s to send it again", err, m.From)
+			s.Say("%s; ask %s to send it again", err, m.From)
 			continue
 		case errors.Is(err, attach.ErrCorrupt) && !again:
-			s.say("%s; ask %s to send it again, or try once more with securecrypt save %s", err, m.From, shortID(m.ID))
+			s.Say("%s; ask %s to send it again, or try once more with securecrypt save %s", err, m.From, shortID(m.ID))
 			continue
 		}
-		s.say("%s; the next receive --save tries again", err)
+		s.Say("%s; the next receive --save tries again", err)
 		later = true
 	}
 	s.later[m.ID] = s.later[m.ID] || later
@@ -135,8 +136,8 @@ func (r *receiver) saveAgain(item chat.Received) error {
 	if unsaved(m) < before {
 		r.printed++
 		r.showSaved(item)
-		if err := r.stdout.Err(); err != nil {
-			return unwritten{fmt.Errorf("the output cannot be written (%w): make room, or choose another place", err)}
+		if err := r.Stdout.Err(); err != nil {
+			return console.Unwritten(fmt.Errorf("the output cannot be written (%w): make room, or choose another place", err))
 		}
 	}
 	if later {
@@ -156,12 +157,12 @@ func unsaved(m *chat.Message) (n int) {
 
 func (r *receiver) showSaved(item chat.Received) {
 	if r.JSON {
-		r.printJSON(jsonlines.ReceivedOf(item))
+		r.PrintJSON(jsonlines.ReceivedOf(item))
 		return
 	}
 	for _, x := range item.Message.Attachments {
 		if x.Path != "" {
-			_, _ = fmt.Fprintf(r.stdout, "  + %s of [%s] → %s\n", termtext.Quote(x.Name), shortID(item.Message.ID), termtext.Line(disk.Path(x.Path)))
+			_, _ = fmt.Fprintf(r.Stdout, "  + %s of [%s] → %s\n", termtext.Quote(x.Name), shortID(item.Message.ID), termtext.Line(disk.Path(x.Path)))
 		}
 	}
 }

@@ -36,12 +36,12 @@ func (cmd *settingsCmd) Run(a *app) error {
 			}
 		}
 		if *cmd != (settingsCmd{}) {
-			if err := s.Account().SetSettings(a.ctx, settings); err != nil {
+			if err := s.Account().SetSettings(a.Ctx, settings); err != nil {
 				return err
 			}
 		}
 		if a.JSON {
-			a.printJSON(jsonlines.SettingsOf(settings))
+			a.PrintJSON(jsonlines.SettingsOf(settings))
 			return nil
 		}
 		timer := "off"
@@ -49,7 +49,7 @@ func (cmd *settingsCmd) Run(a *app) error {
 			timer = english.Duration(settings.Timer)
 		}
 		onOff := map[bool]string{true: "on", false: "off"}
-		_, _ = fmt.Fprintf(a.stdout, "read reports      %s\ndelivery reports  %s\ntyping            %s\ntimer             %s\n",
+		_, _ = fmt.Fprintf(a.Stdout, "read reports      %s\ndelivery reports  %s\ntyping            %s\ntimer             %s\n",
 			onOff[settings.ReadReports], onOff[settings.DeliveryReports], onOff[settings.Typing], timer)
 		return nil
 	})

@@ -21,6 +21,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/keyring"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
@@ -111,7 +112,7 @@ func (s *session) lend() (stop func()) {
 		return func() {} // others wait instead
 	}
 	_ = os.Chmod(path, 0o600)
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(s.Ctx)
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		for {
@@ -155,12 +156,12 @@ func (s *session) serve(ctx context.Context, conn net.Conn) {
 	}()
 	out := &lentWriter{enc: json.NewEncoder(conn)}
 	a := &app{
-		ctx: ctx, stdin: bytes.NewReader(req.Stdin), stdout: termtext.NewWriter(lentStream{out, 1}), stderr: termtext.NewWriter(lentStream{out, 2}),
-		dir: req.Dir, lender: s,
+		Console: console.Console{Ctx: ctx, Stdin: bytes.NewReader(req.Stdin), Stdout: termtext.NewWriter(lentStream{out, 1}), Stderr: termtext.NewWriter(lentStream{out, 2}), Dir: req.Dir},
+		lender:  s,
 	}
 	args := req.Args
 	if len(req.RawArgs) > 0 {
-		args, a.dir = nil, string(req.RawDir)
+		args, a.Dir = nil, string(req.RawDir)
 		for _, arg := range req.RawArgs {
 			args = append(args, string(arg))
 		}
@@ -220,14 +221,14 @@ func (a *app) borrow(f *folder) (lent bool, err error) {
 	}
 	req.RawDir = []byte(req.Dir)
 	if slices.Contains(a.args, "-") {
-		if req.Stdin, err = io.ReadAll(io.LimitReader(a.stdin, chat.MaxText+2)); err != nil {
+		if req.Stdin, err = io.ReadAll(io.LimitReader(a.Stdin, chat.MaxText+2)); err != nil {
 			return true, err
 		}
 	}
 	if err := json.NewEncoder(conn).Encode(req); err != nil {
 		return true, err
 	}
-	stop := context.AfterFunc(a.ctx, func() { _ = conn.Close() })
+	stop := context.AfterFunc(a.Ctx, func() { _ = conn.Close() })
 	defer stop()
 	return true, a.relay(json.NewDecoder(conn))
 }
@@ -237,20 +238,20 @@ func (a *app) relay(in *json.Decoder) error {
 	for {
 		var o lentOutput
 		if err := in.Decode(&o); err != nil {
-			if a.ctx.Err() != nil {
-				return a.ctx.Err()
+			if a.Ctx.Err() != nil {
+				return a.Ctx.Err()
 			}
 			return errors.New("the other securecrypt ended before the command was done; run it again")
 		}
 		if o.Exit != nil {
 			return lentExit{*o.Exit}
 		}
-		w := a.stdout.Raw() // the lender's edge was passed already
+		w := a.Stdout.Raw() // the lender's edge was passed already
 		if o.Stream == 2 {
-			w = a.stderr.Raw()
+			w = a.Stderr.Raw()
 		}
 		if _, err := w.Write(o.Data); err != nil {
-			return unwritten{fmt.Errorf("the output cannot be written (%w); the command may have been done all the same: check before you run it again", err)}
+			return console.Unwritten(fmt.Errorf("the output cannot be written (%w); the command may have been done all the same: check before you run it again", err))
 		}
 	}
 }

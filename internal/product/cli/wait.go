@@ -17,6 +17,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/addressbook"
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
@@ -39,7 +40,7 @@ func (s *session) settle(id chat.ConversationID) error {
 func (s *session) settleFiles(id chat.ConversationID) error { return s.settleBy(id, s.WaitUntilSent) }
 
 func (s *session) settleBy(id chat.ConversationID, settled func(context.Context, chat.ConversationID) error) error {
-	ctx, cancel := context.WithCancelCause(s.ctx)
+	ctx, cancel := context.WithCancelCause(s.Ctx)
 	defer cancel(nil)
 	w := &watch{session: s, conversation: id, give: cancel, concerned: s.concerned(id), offline: map[string]error{}}
 	if c, err := s.Conversation(id); err == nil {
@@ -53,14 +54,14 @@ func (s *session) settleBy(id chat.ConversationID, settled func(context.Context,
 	err := settled(ctx, id)
 	cancel(nil)
 	<-done
-	if err != nil && s.ctx.Err() == nil && w.delay != nil && len(w.offline) == 0 {
-		return coded{fmt.Errorf("saved, and sent with the next command once the server takes the file (%w)", w.delay), exitWaiting}
+	if err != nil && s.Ctx.Err() == nil && w.delay != nil && len(w.offline) == 0 {
+		return console.WithCode(fmt.Errorf("saved, and sent with the next command once the server takes the file (%w)", w.delay), console.ExitWaiting)
 	}
 	if err != nil && w.needsPerson() {
 		return fmt.Errorf("saved, and not sent: %w", w.why())
 	}
-	if err != nil && s.ctx.Err() == nil {
-		return coded{fmt.Errorf("saved, and sent with the next command once the server can be reached (%w)", w.why()), exitWaiting}
+	if err != nil && s.Ctx.Err() == nil {
+		return console.WithCode(fmt.Errorf("saved, and sent with the next command once the server can be reached (%w)", w.why()), console.ExitWaiting)
 	}
 	if err != nil {
 		return err
@@ -122,7 +123,7 @@ func (w *watch) see(e chat.Event) time.Duration {
 	switch e := e.(type) {
 	case chat.ConnectionEvent:
 		if w.Verbose {
-			w.say("%s: online %v %v", e.Host, e.Online, e.Err)
+			w.Say("%s: online %v %v", e.Host, e.Online, e.Err)
 		}
 		delete(w.offline, e.Host)
 		if !e.Online && e.Err != nil {
@@ -134,7 +135,7 @@ func (w *watch) see(e chat.Event) time.Duration {
 		}
 	case chat.FailureEvent:
 		if e.Conversation == w.conversation || e.Conversation == "" {
-			w.failed.add("", coded{e.Err, failureCode(e.Err)})
+			w.failed.add("", console.WithCode(e.Err, failureCode(e.Err)))
 		}
 	case chat.DelayEvent:
 		w.delay = e.Err
@@ -197,15 +198,15 @@ func (s *session) concerned(id chat.ConversationID) map[string]bool {
 // failureCode is the exit code for something that the server or the others did
 // not let happen.
 func failureCode(err error) int {
-	if code := codeOf(err); code != exitError && code != exitWaiting {
+	if code := codeOf(err); code != console.ExitError && code != console.ExitWaiting {
 		return code
 	}
-	return exitRefused
+	return console.ExitRefused
 }
 
 // progress draws a bar if somebody can see it.
 func (w *watch) progress(e chat.ProgressEvent) {
-	f, ok := w.stderr.Raw().(*os.File)
+	f, ok := w.Stderr.Raw().(*os.File)
 	if !ok || w.JSON || !term.IsTerminal(int(f.Fd())) {
 		return
 	}
@@ -231,7 +232,7 @@ func (s *session) find(target string, create bool) (chat.ConversationID, error) 
 	id, err := s.Find(form)
 	if create && (errors.Is(err, chat.ErrNoConversation) || err == nil && s.isOver(id)) {
 		if who, perr := s.People().Find(form); perr == nil {
-			return s.Direct(s.ctx, who)
+			return s.Direct(s.Ctx, who)
 		}
 	}
 	switch {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/loopback"
 	"github.com/securecrypt/securecrypt/internal/product/witnessd"
 )
@@ -43,12 +44,12 @@ func (cmd *witnessInitCmd) Run(a *app) error {
 		texts = append(texts, k.Verifier().String())
 	}
 	if a.JSON {
-		a.printJSON(map[string]any{"name": cmd.Name, "path": cmd.Dir, "keys": texts})
+		a.PrintJSON(map[string]any{"name": cmd.Name, "path": cmd.Dir, "keys": texts})
 		return nil
 	}
-	_, _ = fmt.Fprintln(a.stdout, "The keys of the witness, for Ed25519 and for ML-DSA-44. Policies of logs name it by one of them:")
+	_, _ = fmt.Fprintln(a.Stdout, "The keys of the witness, for Ed25519 and for ML-DSA-44. Policies of logs name it by one of them:")
 	for _, text := range texts {
-		_, _ = fmt.Fprintf(a.stdout, "\n%s\n", text)
+		_, _ = fmt.Fprintf(a.Stdout, "\n%s\n", text)
 	}
 	return nil
 }
@@ -65,9 +66,9 @@ func (cmd *witnessAddLogCmd) Run(a *app) error {
 	}
 	key, err := witnessd.AddLog(cmd.Dir, cmd.Key)
 	if err != nil {
-		return coded{fmt.Errorf("the log was not added: %w. Copy its key as the log publishes it", err), exitUsage}
+		return console.WithCode(fmt.Errorf("the log was not added: %w. Copy its key as the log publishes it", err), console.ExitUsage)
 	}
-	a.say("the witness cosigns %s", key.Name())
+	a.Say("the witness cosigns %s", key.Name())
 	return nil
 }
 
@@ -83,17 +84,17 @@ func (cmd *witnessServeCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	f, err := witnessd.Open(a.ctx, cmd.Dir)
+	f, err := witnessd.Open(a.Ctx, cmd.Dir)
 	if errors.Is(err, witnessd.ErrInUse) {
-		return coded{err, exitBusy}
+		return console.WithCode(err, console.ExitBusy)
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	ln, err := listenAt(a.ctx, cmd.Listen)
+	ln, err := listenAt(a.Ctx, cmd.Listen)
 	if err != nil {
-		return coded{fmt.Errorf("%w; choose another address with --listen", err), exitError}
+		return console.WithCode(fmt.Errorf("%w; choose another address with --listen", err), console.ExitError)
 	}
 	now := a.now
 	if now == nil {
@@ -101,10 +102,10 @@ func (cmd *witnessServeCmd) Run(a *app) (err error) {
 	}
 	defer a.reloadOnHangup(f)()
 	s := witnessd.Server(witnessd.Handler(witnessd.Options{
-		Folder: f, Keys: keys, Now: now, BehindProxy: cmd.BehindProxy, Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
+		Folder: f, Keys: keys, Now: now, BehindProxy: cmd.BehindProxy, Log: slog.New(slog.NewTextHandler(a.Stderr, nil)),
 	}))
-	s.ErrorLog = log.New(a.stderr, "securecrypt: ", 0)
-	_, _ = fmt.Fprintf(a.stdout, "The witness %s serves at http://%s\n", keys[0].Verifier().Name(), ln.Addr())
+	s.ErrorLog = log.New(a.Stderr, "securecrypt: ", 0)
+	_, _ = fmt.Fprintf(a.Stdout, "The witness %s serves at http://%s\n", keys[0].Verifier().Name(), ln.Addr())
 	return a.serveUntilInterrupted(s, ln)
 }
 
@@ -123,7 +124,7 @@ func (a *app) reloadOnHangup(f *witnessd.Folder) (stop func()) {
 	go func() {
 		for range signals {
 			if err := f.Reload(); err != nil {
-				a.say("%v; the witness goes on with the logs that it knew", err)
+				a.Say("%v; the witness goes on with the logs that it knew", err)
 			}
 		}
 	}()

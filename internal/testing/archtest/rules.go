@@ -27,9 +27,14 @@ var Rules = []Rule{
 	},
 	{
 		Why: "vaults do not link net/http, but for the storage that speaks it",
-		Of: []string{"./vault", "./vault/backup", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/internal/...", "./vault/keys", "./vault/localfs", "./vault/oplog", "./vault/pack",
+		Of: []string{"./vault", "./vault/backup", "./vault/browse", "./vault/chunk", "./vault/ignore", "./vault/index", "./vault/internal/...", "./vault/keys", "./vault/localfs", "./vault/mountfs", "./vault/oplog", "./vault/pack",
 			"./vault/restore", "./vault/storage", "./vault/storage/folder", "./vault/storage/sftp/...", "./vault/storage/storagetest", "./vault/tree"},
 		Never: []string{"net/http"},
+	},
+	{
+		Why:   "the commands of vaults need no account",
+		Of:    []string{"./internal/product/console", "./internal/product/vaultcli"},
+		Never: []string{"./client", "./client/internal/machine", "./client/internal/records", "./client/store/...", "./client/transport/...", "./internal/product/cli/...", "./internal/product/tui/...", "./mls/...", "./server/..."},
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",

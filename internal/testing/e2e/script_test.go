@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Dir:       filepath.Join("..", "..", "..", "testdata", "script"),
 		Setup:     setUp,
 		Cmds:      scriptCommands,
-		Condition: hasStorageServer,
+		Condition: has,
 		Deadline:  time.Now().Add(25 * time.Minute),
 	})
 }

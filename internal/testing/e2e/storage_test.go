@@ -6,19 +6,27 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/securecrypt/securecrypt/vault/storage/s3/s3test"
 	"github.com/securecrypt/securecrypt/vault/storage/sftp/sftptest"
 )
 
-// hasStorageServer tells scripts whether this machine can run a server for vaults:
-// [sshd] and [s3].
-func hasStorageServer(name string) (bool, error) {
+// has tells scripts what this machine can do for vaults: run a server, [sshd] and
+// [s3], mount, [fuse], and have [restic] and [borg] mount.
+func has(name string) (bool, error) {
 	switch name {
+	case "fuse":
+		return canMount(), nil
+	case "restic", "borg":
+		return canMount() && hasPrograms(name, "fusermount3"), nil
 	case "sshd":
 		return sftptest.Available() == nil, nil
 	case "s3":
@@ -26,6 +34,27 @@ func hasStorageServer(name string) (bool, error) {
 	}
 	return false, fmt.Errorf("there is no condition %q", name)
 }
+
+// hasPrograms reports whether programs are installed.
+func hasPrograms(names ...string) bool {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// canMount reports whether an empty file system can be mounted.
+var canMount = sync.OnceValue(func() bool {
+	dir, err := os.MkdirTemp("", "fuse-")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.Remove(dir) }()
+	server, err := fs.Mount(dir, &fs.Inode{}, &fs.Options{MountOptions: fuse.MountOptions{DirectMount: true}})
+	return err == nil && server.Unmount() == nil
+})
 
 // startSSHD starts an SFTP server: sshd [line of its configuration]…. It sets
 // $SFTP to the address of its root, and $HOME to a folder with the keys for it.

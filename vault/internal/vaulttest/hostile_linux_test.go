@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,85 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/securecrypt/securecrypt/vault/backup"
 	"github.com/securecrypt/securecrypt/vault/internal/vaulttest"
 	"github.com/securecrypt/securecrypt/vault/localfs"
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
 	"github.com/securecrypt/securecrypt/vault/vaultcopy"
 )
-
-// hostileTree makes everything that a file system has and a program may stumble
-// over. What needs root is left out for other users.
-func hostileTree(t *testing.T, dir string) {
-	must := func(err error) { t.Helper(); vaulttest.Must(t, err) }
-	write := func(name string, content []byte) { vaulttest.Write(t, filepath.Join(dir, name), content) }
-	write("names/\xff\xfe not UTF-8", []byte("1"))
-	write("names/line\nend and \x1b[31mcolour", []byte("2"))
-	write("names/"+strings.Repeat("n", 255), []byte("3"))
-	write("names/ ", []byte("4"))
-	write("names/-rf", []byte("5"))
-	write("names/é", []byte("composed"))
-	write("names/é", []byte("decomposed"))
-	write("empty", nil)
-	must(os.Mkdir(filepath.Join(dir, "empty dir"), 0o700))
-	must(os.Symlink("/nowhere/\xff", filepath.Join(dir, "dangling")))
-	must(os.Symlink("..", filepath.Join(dir, "up")))
-	must(syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o640))
-	l, err := net.Listen("unix", filepath.Join(dir, "socket"))
-	if err == nil { // the path may be too long for a socket
-		l.(*net.UnixListener).SetUnlinkOnClose(false)
-		must(l.Close())
-	}
-	write("links/a", vaulttest.Random(1, 70000))
-	must(os.Link(filepath.Join(dir, "links/a"), filepath.Join(dir, "links/b")))
-	must(os.Link(filepath.Join(dir, "links/a"), filepath.Join(dir, "other name")))
-	must(os.Chmod(filepath.Join(dir, "links/a"), 0o4751))
-	write("modes/none", []byte("nobody may read it, but for root"))
-	must(os.Chmod(filepath.Join(dir, "modes/none"), 0o000|0o400))
-	write("modes/read-only dir/file", []byte("x"))
-	must(os.Chmod(filepath.Join(dir, "modes/read-only dir"), 0o555))
-	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "modes/read-only dir"), 0o755) })
-	must(os.Mkdir(filepath.Join(dir, "modes/sticky"), 0o700))
-	must(os.Chmod(filepath.Join(dir, "modes/sticky"), 0o777|os.ModeSticky|os.ModeSetgid))
-	sparse(t, filepath.Join(dir, "sparse"), 64<<20, map[int64]int{0: 4096, 10 << 20: 300000, 40 << 20: 4096})
-	sparse(t, filepath.Join(dir, "hole"), 1<<30, nil)
-	for name, value := range map[string][]byte{"user.small": []byte("value"), "user.empty": {}, "user.large": vaulttest.Random(9, 3000)} {
-		if err := unix.Setxattr(filepath.Join(dir, "empty"), name, value, 0); err != nil {
-			t.Logf("extended attributes: %v", err)
-		}
-	}
-	_ = unix.Setxattr(filepath.Join(dir, "empty dir"), "user.dir", []byte("d"), 0) // as above
-	deep := dir
-	for i := range 30 {
-		deep = filepath.Join(deep, fmt.Sprintf("deep%d", i))
-	}
-	vaulttest.Write(t, filepath.Join(deep, "bottom"), []byte("deep"))
-	if os.Getuid() == 0 {
-		write("owned", []byte("by somebody else"))
-		must(os.Lchown(filepath.Join(dir, "owned"), 12345, 54321))
-		must(os.Lchown(filepath.Join(dir, "dangling"), 1, 1))
-		must(unix.Mknod(filepath.Join(dir, "device"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))))
-		must(unix.Mknod(filepath.Join(dir, "block"), unix.S_IFBLK|0o600, int(unix.Mkdev(7, 200))))
-		_ = unix.Setxattr(filepath.Join(dir, "owned"), "trusted.root", []byte("only"), 0) // as above
-	}
-	old := time.Date(1969, 12, 31, 23, 59, 59, 123456789, time.UTC)
-	must(os.Chtimes(filepath.Join(dir, "names"), old, old))
-	must(os.Chtimes(filepath.Join(dir, "empty"), time.Time{}, time.Date(2105, 1, 2, 3, 4, 5, 6, time.UTC)))
-}
-
-// sparse makes a file with data at some offsets and holes elsewhere.
-func sparse(t *testing.T, path string, size int64, data map[int64]int) {
-	f, err := os.Create(path)
-	vaulttest.Must(t, err)
-	vaulttest.Must(t, f.Truncate(size))
-	for at, n := range data {
-		_, err := f.WriteAt(vaulttest.Random(uint64(at), n), at)
-		vaulttest.Must(t, err)
-	}
-	vaulttest.Must(t, errors.Join(f.Sync(), f.Close()))
-}
 
 // TestHostileTree covers lines 13 and 14, and runs as the user that tests run as;
 // TestHostileTreeAsUser has it run as another one.
@@ -102,7 +28,7 @@ func TestHostileTree(t *testing.T) {
 		t.Log("not root: owners and devices are left out")
 	}
 	dir, store, p := t.TempDir(), storagetest.NewMemory(), vaulttest.NewPerson(t)
-	hostileTree(t, dir)
+	vaulttest.HostileTree(t, dir)
 	v := p.Create(t, store)
 	r := vaulttest.Backup(t, v, dir)
 	if r.Counts.Unreadable > 0 || r.Counts.Changed > 0 {
@@ -204,7 +130,7 @@ func TestUnreadableFiles(t *testing.T) {
 // TestHugeHole covers line 14: a hole of 50 GiB is neither read nor written.
 func TestHugeHole(t *testing.T) {
 	dir, store, p := t.TempDir(), storagetest.NewMemory(), vaulttest.NewPerson(t)
-	sparse(t, filepath.Join(dir, "image"), 50<<30, map[int64]int{0: 4096, 25 << 30: 4096})
+	vaulttest.Sparse(t, filepath.Join(dir, "image"), 50<<30, map[int64]int{0: 4096, 25 << 30: 4096})
 	v := p.Create(t, store)
 	progress := new(backup.Progress)
 	r, err := backup.Run(t.Context(), v, vaulttest.Options(dir), progress)
@@ -349,7 +275,7 @@ func TestRestoreFollowsNoLinks(t *testing.T) {
 // TestCopyOfHostileTree copies everything that a file system has into another vault.
 func TestCopyOfHostileTree(t *testing.T) {
 	w := newWorld(t)
-	hostileTree(t, w.dir)
+	vaulttest.HostileTree(t, w.dir)
 	r := vaulttest.Backup(t, w.person.Open(t, w.store), w.dir)
 	other, store := otherVault(t)
 	pairs, _, err := w.copyTo(other, store, vaultcopy.Options{})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"errors"
@@ -9,17 +9,17 @@ import (
 	"path/filepath"
 )
 
-// fileVaultFiles begins the names of the parts of a vaultCache.
-const fileVaultFiles = "files"
+// fileFiles begins the names of the parts of a fileCache.
+const fileFiles = "files"
 
-// vaultCache keeps what backups note of files beside the keys of a vault, sealed as
+// fileCache keeps what backups note of files beside the keys of a vault, sealed as
 // those are.
-type vaultCache struct{ d *vaultDevice }
+type fileCache struct{ d *device }
 
-func (c *vaultCache) name(part int) string { return fmt.Sprintf("%s.%d", fileVaultFiles, part) }
+func (c *fileCache) name(part int) string { return fmt.Sprintf("%s.%d", fileFiles, part) }
 
 // Load implements backup.Cache.
-func (c *vaultCache) Load(part int) ([]byte, error) {
+func (c *fileCache) Load(part int) ([]byte, error) {
 	var b []byte
 	err := c.d.read(c.name(part), &b)
 	switch {
@@ -34,9 +34,9 @@ func (c *vaultCache) Load(part int) ([]byte, error) {
 }
 
 // Store implements backup.Cache. It also removes what killed processes left.
-func (c *vaultCache) Store(part int, b []byte) error {
+func (c *fileCache) Store(part int, b []byte) error {
 	if part == 0 {
-		left, err := filepath.Glob(filepath.Join(c.d.path, fileVaultFiles+".*.*"))
+		left, err := filepath.Glob(filepath.Join(c.d.path, fileFiles+".*.*"))
 		if err != nil {
 			return err
 		}

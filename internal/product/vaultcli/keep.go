@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/securecrypt/securecrypt/internal/product/console"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
 )
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-type vaultCheckCmd struct {
+type checkCmd struct {
 	Read   bool  `help:"Read all data, and check that it is what was written."`
 	Deep   bool  `help:"Also decompress everything, and check each identifier."`
 	Repair bool  `help:"Rebuild damaged data from parity, as far as it reaches."`
@@ -26,12 +23,12 @@ type vaultCheckCmd struct {
 }
 
 // Run verifies the vault.
-func (cmd *vaultCheckCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
+func (cmd *checkCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, d *device) error {
 		var done, total int
 		proofs := d.proofs()
-		stop := a.vaultProgress(func() (uint64, uint64, string) { return 0, 0, fmt.Sprintf("%d of %d packs", done, total) })
-		r, err := v.Check(a.ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Sample: float64(cmd.Sample), Proofs: proofs,
+		stop := a.progress(func() (uint64, uint64, string) { return 0, 0, fmt.Sprintf("%d of %d packs", done, total) })
+		r, err := v.Check(a.Ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Sample: float64(cmd.Sample), Proofs: proofs,
 			Progress: func(d, t int) { done, total = d, t }})
 		stop()
 		if cmd.Read || cmd.Deep || cmd.Repair || cmd.Sample > 0 {
@@ -44,42 +41,42 @@ func (cmd *vaultCheckCmd) Run(a *app, all *commands) error {
 			cmd.problem(a, &p)
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "check", "entries": r.Entries, "snapshots": r.Snapshots, "packs": r.Packs, "bytes": r.Bytes,
+			a.PrintJSON(map[string]any{"type": "check", "entries": r.Entries, "snapshots": r.Snapshots, "packs": r.Packs, "bytes": r.Bytes,
 				"packs_read": r.PacksRead, "chunks": r.Chunks, "problems": len(r.Problems), "lost": r.Lost(), "ok": !r.Bad()})
 		} else {
-			_, _ = fmt.Fprintf(a.stdout, "%d snapshots, %d packs with %s, %d of them read: ", r.Snapshots, r.Packs, size(int64(r.Bytes)), r.PacksRead)
-			_, _ = fmt.Fprintln(a.stdout, map[bool]string{true: "problems remain", false: "no problems remain"}[r.Bad()])
+			_, _ = fmt.Fprintf(a.Stdout, "%d snapshots, %d packs with %s, %d of them read: ", r.Snapshots, r.Packs, english.Size(int64(r.Bytes)), r.PacksRead)
+			_, _ = fmt.Fprintln(a.Stdout, map[bool]string{true: "problems remain", false: "no problems remain"}[r.Bad()])
 		}
 		if err := a.printProofs(v, proofs, cmd.Packs); err != nil {
 			return err
 		}
 		switch {
 		case r.Lost():
-			return coded{errors.New("some files cannot be restored: see above. If you have a copy of the vault, put the packs named above back from it. " +
-				"Otherwise run securecrypt vault check --repair, which saves what can be read, and then back up again: what your files still have is stored again"), exitError}
+			return console.WithCode(errors.New("some files cannot be restored: see above. If you have a copy of the vault, put the packs named above back from it. "+
+				"Otherwise run securecrypt vault check --repair, which saves what can be read, and then back up again: what your files still have is stored again"), console.ExitError)
 		case r.Bad():
-			return coded{errors.New("the vault is damaged, and everything can be restored: run securecrypt vault check --repair"), exitError}
+			return console.WithCode(errors.New("the vault is damaged, and everything can be restored: run securecrypt vault check --repair"), console.ExitError)
 		}
 		return nil
 	})
 }
 
-func (cmd *vaultCheckCmd) problem(a *app, p *vault.Problem) {
+func (cmd *checkCmd) problem(a *app, p *vault.Problem) {
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "problem", "pack": p.Pack, "repaired": p.Repaired, "lost": p.Lost, "snapshot": p.Snapshot, "path": p.Path, "error": p.Err.Error()})
+		a.PrintJSON(map[string]any{"type": "problem", "pack": p.Pack, "repaired": p.Repaired, "lost": p.Lost, "snapshot": p.Snapshot, "path": p.Path, "error": p.Err.Error()})
 		return
 	}
 	switch {
 	case p.Lost:
-		_, _ = fmt.Fprintf(a.stdout, "lost: snapshot %d, %s: %s\n", p.Snapshot, termtext.Line(p.Path), termtext.Line(p.Err.Error()))
+		_, _ = fmt.Fprintf(a.Stdout, "lost: snapshot %d, %s: %s\n", p.Snapshot, termtext.Line(p.Path), termtext.Line(p.Err.Error()))
 	case p.Repaired:
-		_, _ = fmt.Fprintf(a.stdout, "repaired: %s: %s\n", p.Pack, termtext.Line(p.Err.Error()))
+		_, _ = fmt.Fprintf(a.Stdout, "repaired: %s: %s\n", p.Pack, termtext.Line(p.Err.Error()))
 	default:
-		_, _ = fmt.Fprintf(a.stdout, "damaged: %s: %s\n", p.Pack, termtext.Line(p.Err.Error()))
+		_, _ = fmt.Fprintf(a.Stdout, "damaged: %s: %s\n", p.Pack, termtext.Line(p.Err.Error()))
 	}
 }
 
-type vaultForgetCmd struct {
+type forgetCmd struct {
 	Snapshots   []uint64 `arg:"" optional:"" help:"Numbers of snapshots to forget."`
 	KeepLast    int      `help:"Keep the newest so many." placeholder:"N"`
 	KeepHourly  int      `help:"Keep the first of each of the newest so many hours." placeholder:"N"`
@@ -92,13 +89,13 @@ type vaultForgetCmd struct {
 }
 
 // Run gives snapshots up.
-func (cmd *vaultForgetCmd) Run(a *app, all *commands) error {
+func (cmd *forgetCmd) Run(a *app, all *Commands) error {
 	policy := vault.Policy{Last: cmd.KeepLast, Hourly: cmd.KeepHourly, Daily: cmd.KeepDaily, Weekly: cmd.KeepWeekly, Monthly: cmd.KeepMonthly,
 		Yearly: cmd.KeepYearly, Release: cmd.Release}
 	if len(cmd.Snapshots) > 0 && !policy.Empty() {
-		return coded{errors.New("name snapshots or say what to keep, not both"), exitUsage}
+		return console.WithCode(errors.New("name snapshots or say what to keep, not both"), console.ExitUsage)
 	}
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		var gone []uint64
 		if len(cmd.Snapshots) > 0 {
 			for _, n := range cmd.Snapshots {
@@ -125,31 +122,31 @@ func (cmd *vaultForgetCmd) Run(a *app, all *commands) error {
 			}
 		}
 		if len(gone) == 0 || cmd.DryRun {
-			a.say("%d snapshots would be forgotten", len(gone))
+			a.Say("%d snapshots would be forgotten", len(gone))
 			return nil
 		}
-		seq, err := v.Forget(a.ctx, gone, "")
+		seq, err := v.Forget(a.Ctx, gone, "")
 		if err != nil {
 			return err
 		}
-		a.say("%d snapshots are forgotten; securecrypt vault undo %d brings them back until prune has deleted their data", len(gone), seq)
+		a.Say("%d snapshots are forgotten; securecrypt vault undo %d brings them back until prune has deleted their data", len(gone), seq)
 		return nil
 	})
 }
 
-type vaultUndoCmd struct {
+type undoCmd struct {
 	Forgets []uint64 `arg:"" optional:"" help:"Numbers that forget printed; the last one if none is given."`
 	DryRun  bool     `help:"Show which snapshots would come back." short:"n"`
 }
 
 // Run takes forget back.
-func (cmd *vaultUndoCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *undoCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		forgets := cmd.Forgets
 		known := v.State().Forgets()
 		if len(forgets) == 0 {
 			if len(known) == 0 {
-				return coded{errors.New("nothing was forgotten: securecrypt vault snapshots lists what there is"), exitNotFound}
+				return console.WithCode(errors.New("nothing was forgotten: securecrypt vault snapshots lists what there is"), console.ExitNotFound)
 			}
 			forgets = known[len(known)-1:]
 		}
@@ -163,72 +160,76 @@ func (cmd *vaultUndoCmd) Run(a *app, all *commands) error {
 			}
 		}
 		if back == 0 {
-			return coded{errors.New("no forgotten snapshot belongs to that number: securecrypt vault snapshots --forgotten lists them"), exitNotFound}
+			return console.WithCode(errors.New("no forgotten snapshot belongs to that number: securecrypt vault snapshots --forgotten lists them"), console.ExitNotFound)
 		}
 		if cmd.DryRun {
-			a.say("%d snapshots would come back", back)
+			a.Say("%d snapshots would come back", back)
 			return nil
 		}
-		if err := v.Undo(a.ctx, forgets); err != nil {
+		if err := v.Undo(a.Ctx, forgets); err != nil {
 			return err
 		}
-		a.say("%d snapshots are back", back)
+		a.Say("%d snapshots are back", back)
 		return nil
 	})
 }
 
-type vaultPruneCmd struct {
+type pruneCmd struct {
 	Wait     days `help:"How long data stays after it was announced or forgotten, such as 14d or 0." default:"14d"`
 	NoRepack bool `help:"Leave packs alone that are needed in part."`
 	DryRun   bool `help:"Say what would be deleted." short:"n"`
 }
 
 // Run deletes what nothing needs.
-func (cmd *vaultPruneCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
-		r, err := v.Prune(a.ctx, vault.PruneOptions{Wait: time.Duration(cmd.Wait), NoRepack: cmd.NoRepack, DryRun: cmd.DryRun})
+func (cmd *pruneCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, d *device) error {
+		r, err := v.Prune(a.Ctx, vault.PruneOptions{Wait: time.Duration(cmd.Wait), NoRepack: cmd.NoRepack, DryRun: cmd.DryRun})
 		if err != nil {
 			return err
 		}
 		if !cmd.DryRun {
-			if err := d.store.Clean(a.ctx); err != nil {
+			if err := d.store.Clean(a.Ctx); err != nil {
 				return err
 			}
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "prune", "deleted": r.Deleted, "deleted_bytes": r.DeletedBytes, "waiting": r.Waiting, "waiting_bytes": r.WaitingBytes,
+			a.PrintJSON(map[string]any{"type": "prune", "deleted": r.Deleted, "deleted_bytes": r.DeletedBytes, "waiting": r.Waiting, "waiting_bytes": r.WaitingBytes,
 				"repacked": r.Repacked, "repacked_bytes": r.RepackedBytes, "no_room": r.NoRoom, "dry_run": cmd.DryRun})
 		} else {
-			_, _ = fmt.Fprintf(a.stdout, "%d packs deleted (%s), %d written again without what nothing needs, %d announced (%s): they go %s from now on at the earliest\n",
-				r.Deleted, size(int64(r.DeletedBytes)), r.Repacked, r.Waiting, size(int64(r.WaitingBytes)), time.Duration(cmd.Wait))
+			_, _ = fmt.Fprintf(a.Stdout, "%d packs deleted (%s), %d written again without what nothing needs, %d announced (%s): they go %s from now on at the earliest\n",
+				r.Deleted, english.Size(int64(r.DeletedBytes)), r.Repacked, r.Waiting, english.Size(int64(r.WaitingBytes)), time.Duration(cmd.Wait))
 		}
 		if r.NoRoom {
-			a.say("there was no room to write packs again; run prune once more when there is")
+			a.Say("there was no room to write packs again; run prune once more when there is")
 		}
 		return nil
 	})
 }
 
-type vaultStatsCmd struct {
+type statsCmd struct {
 	Packs bool `help:"List the packs, with the day when this device last found each intact."`
 }
 
 // Run prints sizes and counts.
-func (cmd *vaultStatsCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
-		s, err := v.Stats(a.ctx)
+func (cmd *statsCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, d *device) error {
+		s, err := v.Stats(a.Ctx)
 		if err != nil {
 			return err
 		}
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "stats", "id": v.ID().String(), "path": d.location, "snapshots": s.Snapshots, "forgotten": s.Forgotten, "devices": s.Devices,
+			a.PrintJSON(map[string]any{"type": "stats", "id": v.ID().String(), "path": d.location, "snapshots": s.Snapshots, "forgotten": s.Forgotten, "devices": s.Devices,
 				"entries": s.Entries, "packs": s.Packs, "bytes": s.Bytes, "parity_bytes": s.ParityBytes, "log_bytes": s.LogBytes, "announced": s.Announced, "chunks": s.Chunks})
 			return a.printProofs(v, d.proofs(), cmd.Packs)
 		}
-		_, _ = fmt.Fprintf(a.stdout, "vault %s in %s\n%d snapshots, %d forgotten, %d devices, %d log entries (%s)\n%d packs with %s, of which %s are parity; %d chunks; %d packs are announced for deletion\n",
-			v.ID().String()[:16], termtext.Line(d.location), s.Snapshots, s.Forgotten, s.Devices, s.Entries, size(int64(s.LogBytes)), s.Packs, size(int64(s.Bytes)), size(int64(s.ParityBytes)), s.Chunks, s.Announced)
-		for _, x := range v.State().Devices {
-			_, _ = fmt.Fprintf(a.stdout, "device %x  %s\n", x.ID[:4], termtext.Name(x.Name))
+		_, _ = fmt.Fprintf(a.Stdout, "vault %s in %s\n%d snapshots, %d forgotten, %d devices, %d log entries (%s)\n%d packs with %s, of which %s are parity; %d chunks; %d packs are announced for deletion\n",
+			v.ID().String()[:16], termtext.Line(d.location), s.Snapshots, s.Forgotten, s.Devices, s.Entries, english.Size(int64(s.LogBytes)), s.Packs, english.Size(int64(s.Bytes)), english.Size(int64(s.ParityBytes)), s.Chunks, s.Announced)
+		for _, x := range devicesOf(v) {
+			note := ""
+			if x.Revoked != 0 {
+				note = "  (revoked)"
+			}
+			_, _ = fmt.Fprintf(a.Stdout, "device %x  %s%s\n", x.ID[:4], termtext.Name(x.Name), note)
 		}
 		return a.printProofs(v, d.proofs(), cmd.Packs)
 	})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"errors"
@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/backup"
@@ -25,7 +27,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/tree"
 )
 
-type vaultBackupCmd struct {
+type backupCmd struct {
 	Paths         []string `arg:"" help:"Files and folders." type:"path"`
 	Tag           []string `help:"Note a word with the snapshot; may be given several times." placeholder:"WORD"`
 	Level         string   `help:"How hard to compress: fastest, default or better." enum:"fastest,default,better" default:"default"`
@@ -40,44 +42,45 @@ type vaultBackupCmd struct {
 var levels = map[string]pack.Level{"fastest": pack.LevelFastest, "default": pack.LevelDefault, "better": pack.LevelBetter}
 
 // Run makes a snapshot.
-func (cmd *vaultBackupCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, d *vaultDevice) error {
+func (cmd *backupCmd) Run(a *app, all *Commands) error {
+	a.backingUp = true
+	return a.withVault(all, func(v *vault.Vault, d *device) error {
 		for _, path := range cmd.Paths {
 			if inside, err := filepath.Rel(path, d.location); err == nil && filepath.IsLocal(inside) {
-				a.say("the vault itself lies in %s and is left out", path)
+				a.Say("the vault itself lies in %s and is left out", path)
 			}
 		}
 		rules, err := cmd.rules()
 		if err != nil {
 			return err
 		}
-		p, cache := new(backup.Progress), &vaultCache{d}
+		p, cache := new(backup.Progress), &fileCache{d}
 		o := backup.Options{Paths: cmd.Paths, Host: hostName(), Tags: cmd.Tag, Level: levels[cmd.Level], Force: cmd.Force, OneFileSystem: cmd.OneFileSystem,
-			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.vaultWarn(), Interval: backup.DefaultInterval, Partial: a.vaultPartial, Cache: cache,
+			VerifyAll: cmd.VerifyAll, DryRun: cmd.DryRun, Now: time.Now, Warn: a.warn(), Interval: backup.DefaultInterval, Partial: a.partial, Cache: cache,
 			Skip: func(path string, i *localfs.Info) bool { return path == d.location || rules.skip(path, i) }}
-		stop := a.vaultProgress(func() (uint64, uint64, string) {
-			return p.Bytes.Load(), 0, fmt.Sprintf("%d files, %s read", p.Files.Load(), size(int64(p.ReadBytes.Load())))
+		stop := a.progress(func() (uint64, uint64, string) {
+			return p.Bytes.Load(), 0, fmt.Sprintf("%d files, %s read", p.Files.Load(), english.Size(int64(p.ReadBytes.Load())))
 		})
-		r, err := backup.Run(a.ctx, v, o, p)
+		r, err := backup.Run(a.Ctx, v, o, p)
 		stop()
 		if err != nil {
 			return err
 		}
 		if r.CacheErr != nil {
-			a.say("what this device notes of files could not be kept (%v). The backup is whole; a file whose size and modification time stayed the same although its content changed is noticed again once it can be kept, or with --force", r.CacheErr)
+			a.Say("what this device notes of files could not be kept (%v). The backup is whole; a file whose size and modification time stayed the same although its content changed is noticed again once it can be kept, or with --force", r.CacheErr)
 		}
 		rules.announce(a)
 		return cmd.announce(a, r)
 	})
 }
 
-// vaultPartial says that a backup has published what it has finished so far.
-func (a *app) vaultPartial(seq uint64) {
+// partial says that a backup has published what it has finished so far.
+func (a *app) partial(seq uint64) {
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "partial", "snapshot": seq})
+		a.PrintJSON(map[string]any{"type": "partial", "snapshot": seq})
 		return
 	}
-	a.say("snapshot %d is partial: it has the files that are backed up so far; if this backup is interrupted, run it again, and it goes on from there", seq)
+	a.Say("snapshot %d is partial: it has the files that are backed up so far; if this backup is interrupted, run it again, and it goes on from there", seq)
 }
 
 // excluded are the patterns of a backup, and what each left out.
@@ -90,22 +93,22 @@ type excluded struct {
 
 type leftOut struct{ names, bytes uint64 }
 
-func (cmd *vaultBackupCmd) rules() (*excluded, error) {
+func (cmd *backupCmd) rules() (*excluded, error) {
 	x := &excluded{rules: new(ignore.Rules), paths: cmd.Paths, seen: map[*ignore.Rule]*leftOut{}}
 	for _, file := range cmd.ExcludeFile {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return nil, coded{err, exitUsage}
+			return nil, console.WithCode(err, console.ExitUsage)
 		}
 		for line := range strings.Lines(string(b)) {
 			if err := x.rules.Add(strings.TrimRight(line, "\r\n")); err != nil {
-				return nil, coded{err, exitUsage}
+				return nil, console.WithCode(err, console.ExitUsage)
 			}
 		}
 	}
 	for _, pattern := range cmd.Exclude {
 		if err := x.rules.Add(pattern); err != nil {
-			return nil, coded{err, exitUsage}
+			return nil, console.WithCode(err, console.ExitUsage)
 		}
 	}
 	return x, nil
@@ -140,14 +143,14 @@ func (x *excluded) announce(a *app) {
 	for _, rule := range x.order {
 		n := x.seen[rule]
 		if a.JSON {
-			a.printJSON(map[string]any{"type": "excluded", "pattern": rule.Text, "names": n.names, "bytes": n.bytes})
+			a.PrintJSON(map[string]any{"type": "excluded", "pattern": rule.Text, "names": n.names, "bytes": n.bytes})
 		} else {
-			_, _ = fmt.Fprintf(a.stdout, "left out by %s: %d files and folders, %s in files\n", termtext.Quote(rule.Text), n.names, size(int64(n.bytes)))
+			_, _ = fmt.Fprintf(a.Stdout, "left out by %s: %d files and folders, %s in files\n", termtext.Quote(rule.Text), n.names, english.Size(int64(n.bytes)))
 		}
 	}
 }
 
-func (cmd *vaultBackupCmd) announce(a *app, r *backup.Result) error {
+func (cmd *backupCmd) announce(a *app, r *backup.Result) error {
 	c := &r.Counts
 	if a.JSON {
 		line := countsJSON(c)
@@ -155,18 +158,18 @@ func (cmd *vaultBackupCmd) announce(a *app, r *backup.Result) error {
 		if !cmd.DryRun {
 			line["snapshot"] = r.Seq
 		}
-		a.printJSON(line)
+		a.PrintJSON(line)
 	} else {
 		what := fmt.Sprintf("snapshot %d", r.Seq)
 		if cmd.DryRun {
 			what = "dry run"
 		}
-		_, _ = fmt.Fprintf(a.stdout, "%s: %d files, %d folders, %s; %d read, %s new, %s stored\n", what, c.Files, c.Dirs, size(int64(c.Bytes)), c.Read,
-			size(int64(c.NewBytes)), size(int64(c.Stored)))
-		_, _ = fmt.Fprint(a.stdout, reasonsText(&r.Reasons))
+		_, _ = fmt.Fprintf(a.Stdout, "%s: %d files, %d folders, %s; %d read, %s new, %s stored\n", what, c.Files, c.Dirs, english.Size(int64(c.Bytes)), c.Read,
+			english.Size(int64(c.NewBytes)), english.Size(int64(c.Stored)))
+		_, _ = fmt.Fprint(a.Stdout, reasonsText(&r.Reasons))
 	}
 	if c.Changed > 0 || c.Unreadable > 0 {
-		return coded{fmt.Errorf("the snapshot is made, but %d files changed while they were read and %d could not be read: see above", c.Changed, c.Unreadable), exitIncomplete}
+		return console.WithCode(fmt.Errorf("the snapshot is made, but %d files changed while they were read and %d could not be read: see above", c.Changed, c.Unreadable), console.ExitIncomplete)
 	}
 	return nil
 }
@@ -231,24 +234,24 @@ func countsJSON(c *oplog.Counts) map[string]any {
 // maxWarnings bounds how many files are named; all are counted.
 const maxWarnings = 1000
 
-// vaultWarn returns a function that names a file and what is wrong with it.
-func (a *app) vaultWarn() func(string, error) {
+// warn returns a function that names a file and what is wrong with it.
+func (a *app) warn() func(string, error) {
 	var n atomic.Int64
 	return func(path string, err error) {
 		switch i := n.Add(1); {
 		case i <= maxWarnings:
-			a.say("%s: %v", termtext.Quote(path), err)
+			a.Say("%s: %v", termtext.Quote(path), err)
 		case i == maxWarnings+1:
-			a.say("there are more; they are counted and not named")
+			a.Say("there are more; they are counted and not named")
 		}
 	}
 }
 
-// vaultProgress shows how far a command is, once a second, if somebody can see it.
+// progress shows how far a command is, once a second, if somebody can see it.
 // state returns bytes done, bytes in all (0 if unknown) and what else there is to
 // say. The result ends it.
-func (a *app) vaultProgress(state func() (done, total uint64, text string)) (stop func()) {
-	f, ok := a.stderr.Raw().(*os.File)
+func (a *app) progress(state func() (done, total uint64, text string)) (stop func()) {
+	f, ok := a.Stderr.Raw().(*os.File)
 	if !ok || a.JSON || !term.IsTerminal(int(f.Fd())) {
 		return func() {}
 	}
@@ -277,15 +280,15 @@ func (a *app) vaultProgress(state func() (done, total uint64, text string)) (sto
 // progressLine says what is done, how fast, and how long the rest takes.
 func progressLine(done, total uint64, text string, took time.Duration) string {
 	speed := uint64(float64(done) / max(took.Seconds(), 0.001))
-	line := fmt.Sprintf("%s, %s, %s/s", size(int64(done)), text, size(int64(speed)))
+	line := fmt.Sprintf("%s, %s, %s/s", english.Size(int64(done)), text, english.Size(int64(speed)))
 	if total > done && speed > 0 {
 		left := time.Duration(float64(total-done)/float64(speed)*1000) * time.Millisecond
-		line = fmt.Sprintf("%d%% of %s, %s, %s/s, %s left", done*100/total, size(int64(total)), text, size(int64(speed)), left.Round(time.Second))
+		line = fmt.Sprintf("%d%% of %s, %s, %s/s, %s left", done*100/total, english.Size(int64(total)), text, english.Size(int64(speed)), left.Round(time.Second))
 	}
 	return termtext.Line(line)
 }
 
-type vaultRestoreCmd struct {
+type restoreCmd struct {
 	Snapshot string `arg:"" help:"Number of the snapshot, or latest."`
 	Path     string `arg:"" optional:"" help:"Folder or file of the snapshot; all of it if none is given."`
 	To       string `required:"" help:"Folder to write into; it is made if it is missing." type:"path" placeholder:"DIR"`
@@ -295,8 +298,8 @@ type vaultRestoreCmd struct {
 }
 
 // Run restores a snapshot.
-func (cmd *vaultRestoreCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *restoreCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		s, err := v.Snapshot(cmd.Snapshot)
 		if err != nil {
 			return err
@@ -307,11 +310,11 @@ func (cmd *vaultRestoreCmd) Run(a *app, all *commands) error {
 		if cmd.Path != "" {
 			total = 0
 		}
-		stop := a.vaultProgress(func() (uint64, uint64, string) {
+		stop := a.progress(func() (uint64, uint64, string) {
 			return p.Bytes.Load(), total, fmt.Sprintf("%d files", p.Files.Load())
 		})
-		o := restore.Options{Target: cmd.To, Path: cmd.Path, Numeric: cmd.Numeric, DryRun: cmd.DryRun, Sync: true, Warn: a.vaultWarn()}
-		err = restore.Run(a.ctx, v, s, o, p)
+		o := restore.Options{Target: cmd.To, Path: cmd.Path, Numeric: cmd.Numeric, DryRun: cmd.DryRun, Sync: true, Warn: a.warn()}
+		err = restore.Run(a.Ctx, v, s, o, p)
 		stop()
 		if err != nil {
 			return err
@@ -325,26 +328,26 @@ func (cmd *vaultRestoreCmd) Run(a *app, all *commands) error {
 
 // verify restores once more: files that are there with the right content are read
 // and left as they are, so that any other shows that the disk lost something.
-func (cmd *vaultRestoreCmd) verify(a *app, v *vault.Vault, s *oplog.Snapshot, o restore.Options) error {
+func (cmd *restoreCmd) verify(a *app, v *vault.Vault, s *oplog.Snapshot, o restore.Options) error {
 	p := new(restore.Progress)
 	o.DryRun, o.Compare = false, true
-	if err := restore.Run(a.ctx, v, s, o, p); err != nil {
+	if err := restore.Run(a.Ctx, v, s, o, p); err != nil {
 		return err
 	}
 	if n := p.Different.Load(); n > 0 {
-		return coded{fmt.Errorf("%d files differ when they are read back: the disk or the memory of this machine may be faulty; restore on another one", n), exitError}
+		return console.WithCode(fmt.Errorf("%d files differ when they are read back: the disk or the memory of this machine may be faulty; restore on another one", n), console.ExitError)
 	}
-	a.say("all files were read back and are right")
+	a.Say("all files were read back and are right")
 	return nil
 }
 
-func (cmd *vaultRestoreCmd) announce(a *app, s *oplog.Snapshot, p *restore.Progress) error {
+func (cmd *restoreCmd) announce(a *app, s *oplog.Snapshot, p *restore.Progress) error {
 	failed, incomplete := p.Failed.Load(), p.Incomplete.Load()
 	if a.JSON {
-		a.printJSON(map[string]any{"type": "restore", "snapshot": s.Seq, "partial": s.Body.Partial, "files": p.Files.Load(), "dirs": p.Dirs.Load(), "others": p.Others.Load(),
+		a.PrintJSON(map[string]any{"type": "restore", "snapshot": s.Seq, "partial": s.Body.Partial, "files": p.Files.Load(), "dirs": p.Dirs.Load(), "others": p.Others.Load(),
 			"bytes": p.Bytes.Load(), "same": p.Same.Load(), "failed": failed, "incomplete": incomplete, "dry_run": cmd.DryRun})
 	} else {
-		_, _ = fmt.Fprintf(a.stdout, "snapshot %d: %d files, %d folders, %s; %d were there already\n", s.Seq, p.Files.Load(), p.Dirs.Load(), size(int64(p.Bytes.Load())), p.Same.Load())
+		_, _ = fmt.Fprintf(a.Stdout, "snapshot %d: %d files, %d folders, %s; %d were there already\n", s.Seq, p.Files.Load(), p.Dirs.Load(), english.Size(int64(p.Bytes.Load())), p.Same.Load())
 	}
 	var errs []error
 	if failed > 0 {
@@ -354,7 +357,7 @@ func (cmd *vaultRestoreCmd) announce(a *app, s *oplog.Snapshot, p *restore.Progr
 		errs = append(errs, fmt.Errorf("of %d files not everything could be set: see above; owners and devices need root", incomplete))
 	}
 	if len(errs) > 0 {
-		return coded{errors.Join(errs...), exitIncomplete}
+		return console.WithCode(errors.Join(errs...), console.ExitIncomplete)
 	}
 	return nil
 }

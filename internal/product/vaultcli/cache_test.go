@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// TestVaultCacheKeepsParts has a cache that is deleted, damaged, and left by a
+// TestCacheKeepsParts has a cache that is deleted, damaged, and left by a
 // process that was killed.
-func TestVaultCacheKeepsParts(t *testing.T) {
-	d := &vaultDevice{path: t.TempDir()}
-	c := &vaultCache{d}
+func TestCacheKeepsParts(t *testing.T) {
+	d := &device{path: t.TempDir()}
+	c := &fileCache{d}
 	if b, err := c.Load(0); b != nil || err != nil {
 		t.Fatalf("a part that was never stored: %d bytes, %v", len(b), err)
 	}

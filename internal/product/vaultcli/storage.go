@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/vault/storage"
 	"github.com/securecrypt/securecrypt/vault/storage/bandwidth"
 	vaultfolder "github.com/securecrypt/securecrypt/vault/storage/folder"
@@ -24,21 +25,21 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage/sftp"
 )
 
-// vaultPlace says where a vault lies, as it was given on the command line: a
+// place says where a vault lies, as it was given on the command line: a
 // folder, sftp://user@host:port/path, or s3://host:port/bucket/prefix.
-type vaultPlace string
+type place string
 
 // Decode implements kong.MapperValue. It keeps bytes that are not UTF-8.
-func (p *vaultPlace) Decode(ctx *kong.DecodeContext) error {
+func (p *place) Decode(ctx *kong.DecodeContext) error {
 	token, err := ctx.Scan.PopValue("place")
 	if err == nil {
-		*p = vaultPlace(token.String())
+		*p = place(token.String())
 	}
 	return err
 }
 
-// vaultStorage is a storage that a command has opened.
-type vaultStorage interface {
+// openedStorage is a storage that a command has opened.
+type openedStorage interface {
 	storage.Storage
 	// Clean removes what processes that were killed left beside the objects.
 	Clean(ctx context.Context) error
@@ -48,9 +49,9 @@ type vaultStorage interface {
 // scheme matches the beginning of an address. A drive letter of Windows is none.
 var scheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]+:`)
 
-// vaultLocation returns an absolute path or an address in its normal form, by
+// location returns an absolute path or an address in its normal form, by
 // which this device knows the vault; nothing for an empty place.
-func (a *app) vaultLocation(p vaultPlace) (string, error) {
+func (a *app) location(p place) (string, error) {
 	s := string(p)
 	isAddress, err := false, error(nil)
 	switch {
@@ -68,14 +69,14 @@ func (a *app) vaultLocation(p vaultPlace) (string, error) {
 		err = errors.New("vaults know no such address: enter a folder, sftp://user@host:port/path or s3://host:port/bucket/prefix")
 	}
 	if err != nil {
-		return "", coded{err, exitUsage}
+		return "", console.WithCode(err, console.ExitUsage)
 	}
 	if isAddress {
 		return s, nil
 	}
 	s = kong.ExpandPath(s)
-	if a.dir != "" && !filepath.IsAbs(s) {
-		s = filepath.Join(a.dir, s)
+	if a.Dir != "" && !filepath.IsAbs(s) {
+		s = filepath.Join(a.Dir, s)
 	}
 	return s, nil
 }
@@ -89,20 +90,20 @@ func loginName() string {
 	return u.Username[strings.LastIndex(u.Username, `\`)+1:]
 }
 
-// A vaultOpener opens storages of vaults, which share its limits.
-type vaultOpener struct {
+// An opener opens storages of vaults, which share its limits.
+type opener struct {
 	app    *app
 	limits *bandwidth.Limits
 }
 
-func (a *app) vaultOpener(cmd *vaultCmd) *vaultOpener { return &vaultOpener{a, cmd.limits()} }
+func (a *app) opener(cmd *Commands) *opener { return &opener{a, cmd.limits()} }
 
 // queued is how much may be on its way to a server at a time: keep-alive requests
 // wait behind it.
 const queued = 8 << 20
 
 // open opens the storage of a vault that exists, or one for a new vault.
-func (o *vaultOpener) open(location string, create bool) (vaultStorage, error) {
+func (o *opener) open(location string, create bool) (openedStorage, error) {
 	a := o.app
 	u, err := url.Parse(location)
 	if err != nil { // a path may have anything in it
@@ -119,7 +120,7 @@ func (o *vaultOpener) open(location string, create bool) (vaultStorage, error) {
 			return nil, err
 		}
 		options.Wait, options.Dial, options.Slow = wait, o.limits.Dial(dialer.DialContext), o.limits.Longest(queued)
-		return asStorage(choose(create, sftp.Create, sftp.Open)(a.ctx, address, options))
+		return asStorage(choose(create, sftp.Create, sftp.Open)(a.Ctx, address, options))
 	case s3.Scheme, s3.SchemePlain:
 		address, err := s3.ParseAddress(location)
 		if err != nil {
@@ -127,7 +128,7 @@ func (o *vaultOpener) open(location string, create bool) (vaultStorage, error) {
 		}
 		options := s3.DefaultOptions()
 		options.Wait, options.Dial = wait, o.limits.Dial(dialer.DialContext)
-		return asStorage(choose(create, s3.Create, s3.Open)(a.ctx, address, options))
+		return asStorage(choose(create, s3.Create, s3.Open)(a.Ctx, address, options))
 	}
 	f, err := choose(create, vaultfolder.Create, vaultfolder.Open)(location)
 	if err == nil {
@@ -147,27 +148,33 @@ const slowestRate = 4 << 10
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *byteRate) UnmarshalText(text []byte) error {
-	s, unit := string(text), int64(1)
+	n, err := parseBytes(string(text))
+	if err != nil || n < slowestRate {
+		return fmt.Errorf("%q is no limit: enter the bytes a second, at least %d, such as 100000, 500K or 2M", text, slowestRate)
+	}
+	*r = byteRate(n)
+	return nil
+}
+
+// parseBytes reads a number of bytes, also in KiB, MiB and GiB.
+func parseBytes(s string) (int64, error) {
+	unit := int64(1)
 	for i, suffix := range []string{"K", "M", "G"} {
 		if digits, ok := strings.CutSuffix(s, suffix); ok {
 			s, unit = digits, 1<<(10*(i+1))
 		}
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || int64(n)*unit < slowestRate {
-		return fmt.Errorf("%q is no limit: enter the bytes a second, at least %d, such as 100000, 500K or 2M", text, slowestRate)
-	}
-	*r = byteRate(int64(n) * unit)
-	return nil
+	return int64(n) * unit, err
 }
 
-// vaultLimits are the flags that limit the bandwidth of a command.
-type vaultLimits struct {
+// rateLimits are the flags that limit the bandwidth of a command.
+type rateLimits struct {
 	LimitUpload   byteRate `help:"Send at most so many bytes a second to the vault, such as 500K." placeholder:"RATE"`
 	LimitDownload byteRate `help:"Fetch at most so many bytes a second from the vault." placeholder:"RATE"`
 }
 
-func (l *vaultLimits) limits() *bandwidth.Limits {
+func (l *rateLimits) limits() *bandwidth.Limits {
 	return bandwidth.New(bandwidth.Options{Upload: int64(l.LimitUpload), Download: int64(l.LimitDownload), Now: time.Now, Wait: wait})
 }
 
@@ -180,7 +187,7 @@ func choose[T any](first bool, a, b T) T {
 
 // asStorage returns no storage, rather than a nil pointer in an interface, when there
 // is an error.
-func asStorage[S vaultStorage](s S, err error) (vaultStorage, error) {
+func asStorage[S openedStorage](s S, err error) (openedStorage, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -206,12 +213,12 @@ const probeRounds = 20
 // probe reports whether several devices may use a vault: it opens another
 // connection to the storage and has both create the same names. The first error
 // is storage.ErrNotAtomic or nil, the second that the probe could not be made.
-func (o *vaultOpener) probe(store vaultStorage, location string, create bool) (atomic, err error) {
+func (o *opener) probe(store openedStorage, location string, create bool) (atomic, err error) {
 	second, err := o.open(location, create)
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(storage.Probe(o.app.ctx, store, second, probeRounds), second.Close())
+	err = errors.Join(storage.Probe(o.app.Ctx, store, second, probeRounds), second.Close())
 	if errors.Is(err, storage.ErrNotAtomic) {
 		return err, nil
 	}
@@ -219,26 +226,26 @@ func (o *vaultOpener) probe(store vaultStorage, location string, create bool) (a
 }
 
 // warnOfLosses says what a storage cannot promise.
-func (a *app) warnOfLosses(store vaultStorage) error {
+func (a *app) warnOfLosses(store openedStorage) error {
 	s, ok := store.(*sftp.Storage)
 	if !ok {
 		return nil
 	}
-	flushes, err := s.Flushes(a.ctx)
+	flushes, err := s.Flushes(a.Ctx)
 	if err == nil && !flushes {
-		a.say("the server cannot be asked to write to its disk: if it loses power, what was backed up shortly before may be lost; securecrypt vault check finds that")
+		a.Say("the server cannot be asked to write to its disk: if it loses power, what was backed up shortly before may be lost; securecrypt vault check finds that")
 	}
 	return err
 }
 
 // whoCanDelete says who can destroy a vault, and whether what is deleted with what
 // this device has can be brought back.
-func (a *app) whoCanDelete(store vaultStorage) (text string, protected bool) {
+func (a *app) whoCanDelete(store openedStorage) (text string, protected bool) {
 	switch store := store.(type) {
 	case *sftp.Storage:
 		return "Whoever can log in to the server as that user can delete the vault", false
 	case *s3.Storage:
-		p, err := store.Protection(a.ctx)
+		p, err := store.Protection(a.Ctx)
 		if err != nil {
 			return fmt.Sprintf("Whether the bucket keeps what is deleted could not be found out (%v), so take it that whoever has these credentials can delete the vault", err), false
 		}
@@ -262,5 +269,5 @@ func bucketProtection(p s3.Protection) string {
 
 // errOneDevice is why join refuses a storage that the probe has found wanting.
 func errOneDevice(reason error) error {
-	return coded{fmt.Errorf("this storage cannot keep the changes of two devices apart, and this would be another device of the vault. If no other device uses the vault any more, run the command again with --alone (%w)", reason), exitRefused}
+	return console.WithCode(fmt.Errorf("this storage cannot keep the changes of two devices apart, and this would be another device of the vault. If no other device uses the vault any more, run the command again with --alone (%w)", reason), console.ExitRefused)
 }

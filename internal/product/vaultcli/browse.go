@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package cli
+package vaultcli
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"path"
 	"time"
 
+	"github.com/securecrypt/securecrypt/internal/product/console"
+	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/termtext"
 	"github.com/securecrypt/securecrypt/vault"
 	"github.com/securecrypt/securecrypt/vault/browse"
@@ -17,13 +19,13 @@ import (
 	"github.com/securecrypt/securecrypt/vault/tree"
 )
 
-type vaultSnapshotsCmd struct {
+type snapshotsCmd struct {
 	Forgotten bool `help:"List those that were forgotten and can be brought back."`
 }
 
 // Run lists snapshots.
-func (cmd *vaultSnapshotsCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *snapshotsCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		snapshots := v.State().Live()
 		if cmd.Forgotten {
 			snapshots = v.State().Forgotten()
@@ -58,7 +60,7 @@ func (a *app) printSnapshot(v *vault.Vault, s *oplog.Snapshot, more map[string]a
 		for k, x := range more {
 			line[k] = x
 		}
-		a.printJSON(line)
+		a.PrintJSON(line)
 		return
 	}
 	marks := ""
@@ -71,26 +73,26 @@ func (a *app) printSnapshot(v *vault.Vault, s *oplog.Snapshot, more map[string]a
 	for _, n := range notes {
 		marks += "  " + n
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%4d  %s  %s  %d files  %s  %s%s\n", s.Seq, time.Unix(s.Time, 0).Local().Format("2006-01-02 15:04:05"),
-		termtext.Name(s.Body.Host), c.Files, size(int64(c.Bytes)), termtext.Line(fmt.Sprint(pathTexts(s.Body.Paths))), marks)
+	_, _ = fmt.Fprintf(a.Stdout, "%4d  %s  %s  %d files  %s  %s%s\n", s.Seq, time.Unix(s.Time, 0).Local().Format("2006-01-02 15:04:05"),
+		termtext.Name(s.Body.Host), c.Files, english.Size(int64(c.Bytes)), termtext.Line(fmt.Sprint(pathTexts(s.Body.Paths))), marks)
 }
 
-type vaultLsCmd struct {
+type lsCmd struct {
 	Snapshot  string `arg:"" help:"Number of the snapshot, or latest."`
 	Path      string `arg:"" optional:"" help:"Folder or file of the snapshot."`
 	Recursive bool   `help:"List also what is in folders." short:"r"`
 }
 
 // Run lists files of a snapshot.
-func (cmd *vaultLsCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *lsCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		_, r, e, err := a.findEntry(v, cmd.Snapshot, cmd.Path)
 		if err != nil {
 			return err
 		}
-		return browse.List(a.ctx, r, path.Clean("/"+cmd.Path), e, cmd.Recursive, func(i browse.Item) error {
+		return browse.List(a.Ctx, r, path.Clean("/"+cmd.Path), e, cmd.Recursive, func(i browse.Item) error {
 			a.printItem(i, 0)
-			return a.stdout.Err()
+			return a.Stdout.Err()
 		})
 	})
 }
@@ -101,18 +103,18 @@ func (a *app) findEntry(v *vault.Vault, snapshot, path string) (*oplog.Snapshot,
 		return nil, nil, nil, err
 	}
 	a.sayPartial(s)
-	r, err := v.Reader(a.ctx)
+	r, err := v.Reader(a.Ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	e, err := restore.Find(a.ctx, r, s, path)
+	e, err := restore.Find(a.Ctx, r, s, path)
 	return s, r, e, err
 }
 
 // sayPartial says that files may be missing in a snapshot.
 func (a *app) sayPartial(s *oplog.Snapshot) {
 	if s.Body.Partial {
-		a.say("snapshot %d is partial: its backup had not finished, and files are missing in the folders that are marked as incomplete", s.Seq)
+		a.Say("snapshot %d is partial: its backup had not finished, and files are missing in the folders that are marked as incomplete", s.Seq)
 	}
 }
 
@@ -135,7 +137,7 @@ func (a *app) printItem(i browse.Item, snapshot uint64) {
 		if snapshot != 0 {
 			line["snapshot"] = snapshot
 		}
-		a.printJSON(line)
+		a.PrintJSON(line)
 		return
 	}
 	name := termtext.Line(i.Path)
@@ -154,33 +156,33 @@ func (a *app) printItem(i browse.Item, snapshot uint64) {
 	if snapshot != 0 {
 		prefix = fmt.Sprintf("%4d  ", snapshot)
 	}
-	_, _ = fmt.Fprintf(a.stdout, "%s%-8s %04o %s:%s %12d %s %s\n", prefix, e.Type, e.Mode, termtext.Name(owner), termtext.Name(group), e.Size,
+	_, _ = fmt.Fprintf(a.Stdout, "%s%-8s %04o %s:%s %12d %s %s\n", prefix, e.Type, e.Mode, termtext.Name(owner), termtext.Name(group), e.Size,
 		when.Local().Format("2006-01-02 15:04:05"), name)
 }
 
-type vaultCatCmd struct {
+type catCmd struct {
 	Snapshot string `arg:"" help:"Number of the snapshot, or latest."`
 	Path     string `arg:"" help:"File of the snapshot."`
 }
 
 // Run writes a file of a snapshot to standard output, as it is. To a terminal it
 // writes harmless text.
-func (cmd *vaultCatCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *catCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		_, r, e, err := a.findEntry(v, cmd.Snapshot, cmd.Path)
 		if err != nil {
 			return err
 		}
-		var w io.Writer = a.stdout
-		if f, ok := a.stdout.Raw().(*os.File); ok && !isTerminal(f) {
+		var w io.Writer = a.Stdout
+		if f, ok := a.Stdout.Raw().(*os.File); ok && !console.IsTerminal(f) {
 			w = f
 		}
 		out := &outputWriter{w: w}
-		if err := browse.Cat(a.ctx, r, e, out); err != nil && out.err == nil {
+		if err := browse.Cat(a.Ctx, r, e, out); err != nil && out.err == nil {
 			return err
 		}
 		if out.err != nil {
-			return unwritten{fmt.Errorf("the output cannot be written (%w): make room, or choose another place", out.err)}
+			return console.Unwritten(fmt.Errorf("the output cannot be written (%w): make room, or choose another place", out.err))
 		}
 		return nil
 	})
@@ -200,17 +202,17 @@ func (o *outputWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-type vaultFindCmd struct {
+type findCmd struct {
 	Pattern  string `arg:"" help:"Name with * and ?, such as '*.pdf'."`
 	Snapshot string `help:"Look in one snapshot alone." placeholder:"NUMBER"`
 }
 
 // Run finds files by name.
-func (cmd *vaultFindCmd) Run(a *app, all *commands) error {
+func (cmd *findCmd) Run(a *app, all *Commands) error {
 	if _, err := path.Match(cmd.Pattern, "x"); err != nil {
-		return coded{fmt.Errorf("%q is not a pattern (%w): put special characters in brackets", cmd.Pattern, err), exitUsage}
+		return console.WithCode(fmt.Errorf("%q is not a pattern (%w): put special characters in brackets", cmd.Pattern, err), console.ExitUsage)
 	}
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		snapshots := v.State().Live()
 		if cmd.Snapshot != "" {
 			s, err := v.Snapshot(cmd.Snapshot)
@@ -219,40 +221,40 @@ func (cmd *vaultFindCmd) Run(a *app, all *commands) error {
 			}
 			snapshots = []*oplog.Snapshot{s}
 		}
-		r, err := v.Reader(a.ctx)
+		r, err := v.Reader(a.Ctx)
 		if err != nil {
 			return err
 		}
 		found := false
 		for _, s := range snapshots {
 			root := &tree.Entry{Type: tree.TypeDir, Subtree: s.Body.Root}
-			err := browse.List(a.ctx, r, "/", root, true, func(i browse.Item) error {
+			err := browse.List(a.Ctx, r, "/", root, true, func(i browse.Item) error {
 				if ok, _ := path.Match(cmd.Pattern, string(i.Entry.Name)); ok { // the pattern was tried above
 					found = true
 					a.printItem(i, s.Seq)
 				}
-				return a.stdout.Err()
+				return a.Stdout.Err()
 			})
 			if err != nil {
 				return err
 			}
 		}
 		if !found {
-			return coded{fmt.Errorf("no snapshot has a file of that name: %q; try a pattern such as '*.jpg'", cmd.Pattern), exitNotFound}
+			return console.WithCode(fmt.Errorf("no snapshot has a file of that name: %q; try a pattern such as '*.jpg'", cmd.Pattern), console.ExitNotFound)
 		}
 		return nil
 	})
 }
 
-type vaultDiffCmd struct {
+type diffCmd struct {
 	Old  string `arg:"" help:"Number of the older snapshot."`
 	New  string `arg:"" help:"Number of the newer snapshot, or latest."`
 	Path string `arg:"" optional:"" help:"Folder to compare."`
 }
 
 // Run compares two snapshots.
-func (cmd *vaultDiffCmd) Run(a *app, all *commands) error {
-	return a.withVault(&all.Vault, func(v *vault.Vault, _ *vaultDevice) error {
+func (cmd *diffCmd) Run(a *app, all *Commands) error {
+	return a.withVault(all, func(v *vault.Vault, _ *device) error {
 		_, r, old, err := a.findEntry(v, cmd.Old, cmd.Path)
 		if err != nil {
 			return err
@@ -261,7 +263,7 @@ func (cmd *vaultDiffCmd) Run(a *app, all *commands) error {
 		if err != nil {
 			return err
 		}
-		return browse.Diff(a.ctx, r, path.Clean("/"+cmd.Path), old, now, func(c browse.Change) error {
+		return browse.Diff(a.Ctx, r, path.Clean("/"+cmd.Path), old, now, func(c browse.Change) error {
 			sign, what := "M", "content"
 			switch {
 			case c.Old == nil:
@@ -274,11 +276,11 @@ func (cmd *vaultDiffCmd) Run(a *app, all *commands) error {
 				sign, what = "U", "metadata"
 			}
 			if a.JSON {
-				a.printJSON(map[string]any{"type": "change", "path": c.Path, "change": what})
+				a.PrintJSON(map[string]any{"type": "change", "path": c.Path, "change": what})
 			} else {
-				_, _ = fmt.Fprintf(a.stdout, "%s  %s\n", sign, termtext.Line(c.Path))
+				_, _ = fmt.Fprintf(a.Stdout, "%s  %s\n", sign, termtext.Line(c.Path))
 			}
-			return a.stdout.Err()
+			return a.Stdout.Err()
 		})
 	})
 }
