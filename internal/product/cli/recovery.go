@@ -46,7 +46,7 @@ func (cmd *recoveryCheckCmd) Run(a *app) error {
 		case errors.Is(err, chat.ErrOtherKey):
 			line.State = "unknown"
 		case errors.Is(err, backend.ErrOffline):
-			err = fmt.Errorf("as far as this device knows, this is the recovery key of %s; your server was not reached: %w", s.Address(), err)
+			err = fmt.Errorf("as far as this device knows, this is the recovery key of %s; check it again once your server answers: %w", s.Address(), err)
 		case err != nil:
 			return err
 		}
@@ -69,7 +69,7 @@ const recoveryAttempts = 3
 // Run replaces the recovery key, once the new one was typed in.
 func (cmd *recoveryReplaceCmd) Run(a *app) error {
 	if a.noStderr && !a.JSON || a.noStdout {
-		return unwritten{errors.New("the new recovery key cannot be shown, as the stream for it is closed: nothing was changed")}
+		return unwritten{errors.New("the new recovery key cannot be shown, as the stream for it is closed: nothing was changed; run the command with an open output")}
 	}
 	return a.with(func(s *session) error {
 		in := newKeyReader(a)
@@ -149,7 +149,7 @@ func (r *keyReader) line(prompt string) (string, error) {
 	}
 	text, err := r.lines.ReadString('\n')
 	if err != nil && text == "" {
-		return "", coded{errors.New("no recovery key was typed in: nothing was changed"), exitUsage}
+		return "", coded{errors.New("no recovery key was typed in: nothing was changed; run the command again and type it in"), exitUsage}
 	}
 	return text, nil
 }
@@ -165,7 +165,7 @@ func (r *keyReader) prove(next account.RecoverySecret) error {
 			"The old one counts until you have typed in the new one.\n", next.Reveal())
 	}
 	if err := errors.Join(a.stdout.Err(), a.stderr.Err()); err != nil {
-		return unwritten{fmt.Errorf("the new recovery key could not be shown, and nothing was changed: %w", err)}
+		return unwritten{fmt.Errorf("the new recovery key could not be shown, and nothing was changed; run the command again: %w", err)}
 	}
 	for range recoveryAttempts {
 		text, err := r.line("New recovery key: ")
@@ -180,5 +180,5 @@ func (r *keyReader) prove(next account.RecoverySecret) error {
 		}
 		a.say("this is not the new recovery key: check each character")
 	}
-	return coded{errors.New("the new recovery key was not typed in: nothing was changed, and the old one still counts"), exitUsage}
+	return coded{errors.New("the new recovery key was not typed in: nothing was changed, and the old one still counts; run the command again for another new key"), exitUsage}
 }
