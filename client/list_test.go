@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,15 +168,23 @@ func TestRequestsHaveABoundBeforeConfirmation(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				net := fakeserver.NewNet()
 				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+				var grants atomic.Int64
 				net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) (v fakeserver.Verdict) {
-					if who == "bob" && op == protocol.OpAccountGet {
+					switch {
+					case who == "bob" && op == protocol.OpAccountGet:
 						v.Refuse = &protocol.Error{Code: protocol.CodeUnavailable}
+					case who == "bob" && op == protocol.OpChannelGrant:
+						grants.Add(1)
 					}
 					return v
 				}})
 				id, sent := a.fillRequest(b)
 				b.restart()
+				grants.Store(0)
 				pass(time.Hour)
+				if n := grants.Load(); n != 0 {
+					t.Errorf("bob asked for more entries %d times", n)
+				}
 				net.Server(host).SetFaults(fakeserver.Faults{})
 				if !atOnce {
 					pass(time.Hour)
@@ -196,7 +205,7 @@ func (p *person) fillRequest(to *person) (id chat.ConversationID, sent []string)
 	id, err := p.Direct(p.t.Context(), to.Address())
 	must(p.t, err)
 	must(p.t, p.ConnectConversation(id))
-	sent = p.says(id, "buy ", 250)
+	sent = p.says(id, "buy ", 400)
 	pass(time.Hour)
 	return id, sent
 }
