@@ -123,7 +123,7 @@ func (a *actor) run(ctx context.Context) {
 	var conv *machine.Conversation
 	var loaded sync.Once
 	for {
-		batch := a.next(conv != nil && conv.AwaitsMessage())
+		batch := a.next(conv)
 		if len(batch) == 0 {
 			select {
 			case <-ctx.Done():
@@ -167,16 +167,17 @@ func (j job) finish(err error) {
 }
 
 // next takes the next batch: results and commands first, then what the server
-// sent, unless the machine waits for the message of an entry.
-func (a *actor) next(waiting bool) []job {
+// sent, unless the machine waits for the message of an entry. A full request
+// takes no entries.
+func (a *actor) next(conv *machine.Conversation) []job {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	batch := a.local
 	a.local = nil
-	if waiting {
+	if conv != nil && conv.AwaitsMessage() {
 		return batch
 	}
-	for _, in := range a.served.take(maxBatch) {
+	for _, in := range a.served.take(maxBatch, conv == nil || !conv.IsFull()) {
 		batch = append(batch, job{in: in})
 	}
 	return batch

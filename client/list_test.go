@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/client/keyring"
 	"github.com/securecrypt/securecrypt/client/store/sqlite"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // last returns the preview of a conversation as the list shows it.
@@ -137,11 +139,7 @@ func TestRequestsHaveABound(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		id, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(id))
-		sent := a.says(id, "buy ", 250)
-		pass(time.Hour)
+		id, sent := a.fillRequest(b)
 		got := len(b.texts(id))
 		if c := b.status(id); got < 100 || got > 100+64 || c.Unread != got {
 			t.Errorf("%d messages of a request are read, %d unread", got, c.Unread)
@@ -160,6 +158,56 @@ func TestRequestsHaveABound(t *testing.T) {
 			t.Errorf("alice has %d messages", len(got))
 		}
 	})
+}
+
+// The bound holds while the server does not answer who the stranger is, also after
+// a restart. Nothing is lost if the request is accepted as soon as it does.
+func TestRequestsHaveABoundBeforeConfirmation(t *testing.T) {
+	for name, atOnce := range map[string]bool{"accepted later": false, "accepted at once": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				net := fakeserver.NewNet()
+				a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+				var grants atomic.Int64
+				net.Server(host).SetFaults(fakeserver.Faults{Request: func(who string, op protocol.Op, _ protocol.Body) (v fakeserver.Verdict) {
+					switch {
+					case who == "bob" && op == protocol.OpAccountGet:
+						v.Refuse = &protocol.Error{Code: protocol.CodeUnavailable}
+					case who == "bob" && op == protocol.OpChannelGrant:
+						grants.Add(1)
+					}
+					return v
+				}})
+				id, sent := a.fillRequest(b)
+				b.restart()
+				grants.Store(0)
+				pass(time.Hour)
+				if n := grants.Load(); n != 0 {
+					t.Errorf("bob asked for more entries %d times", n)
+				}
+				net.Server(host).SetFaults(fakeserver.Faults{})
+				if !atOnce {
+					pass(time.Hour)
+					if got := len(b.texts(id)); got < 100 || got > 100+64 {
+						t.Errorf("%d messages of a request are read", got)
+					}
+				}
+				b.accept()
+				pass(time.Hour)
+				want(t, "bob", b.texts(id), sent)
+			})
+		})
+	}
+}
+
+// fillRequest has a person write more to a stranger than a request takes.
+func (p *person) fillRequest(to *person) (id chat.ConversationID, sent []string) {
+	id, err := p.Direct(p.t.Context(), to.Address())
+	must(p.t, err)
+	must(p.t, p.ConnectConversation(id))
+	sent = p.says(id, "buy ", 400)
+	pass(time.Hour)
+	return id, sent
 }
 
 func TestNamesAndMembers(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
@@ -88,6 +89,7 @@ func TestCancel(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		x := newTrio(t, false)
 		x.alice.way.Partition("", true)
+		synctest.Wait() // until alice knows: what she sends before may have left
 		kept, err := x.alice.Files().Attach(t.Context(), "kept.bin", "", bytes.NewReader(make([]byte, 3<<20)))
 		must(t, err)
 		first, err := x.alice.Send(t.Context(), x.id, chat.Draft{Text: "first", Attached: []chat.FileID{kept}})

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/securecrypt/securecrypt/client/internal/machine"
@@ -52,9 +53,13 @@ func (q *servedQueue) offer(in machine.Input) {
 	}
 }
 
-// take returns the first n inputs at most.
-func (q *servedQueue) take(n int) []machine.Input {
+// take returns the first n inputs at most, and only those before the first entry
+// unless entries are wanted.
+func (q *servedQueue) take(n int, entries bool) []machine.Input {
 	n = min(n, len(q.inputs))
+	if i := slices.IndexFunc(q.inputs[:n], isEntry); i >= 0 && !entries {
+		n = i
+	}
 	some := q.inputs[:n:n]
 	q.inputs = append([]machine.Input(nil), q.inputs[n:]...)
 	for _, in := range some {
@@ -67,7 +72,7 @@ func (q *servedQueue) take(n int) []machine.Input {
 }
 
 // clear drops everything.
-func (q *servedQueue) clear() { q.take(len(q.inputs)) }
+func (q *servedQueue) clear() { q.take(len(q.inputs), true) }
 
 func (q *servedQueue) count(cost int64) {
 	q.bytes += cost
@@ -85,6 +90,11 @@ func eventCost(in machine.Input) int64 {
 		return inputCost
 	}
 	return 0
+}
+
+func isEntry(in machine.Input) bool {
+	_, ok := in.(machine.InputEntry)
+	return ok
 }
 
 // mayBeDropped reports whether an event may be lost.

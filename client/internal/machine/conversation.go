@@ -342,7 +342,7 @@ func (c *Conversation) needsChannel() bool {
 	case chat.StatusActive:
 		return true
 	case chat.StatusRequest: // a stranger fills it up to here, whose server vouched for them
-		return c.rec.NextOrder < maxRequestMessages || len(c.toConfirm()) > 0
+		return !c.IsFull() || len(c.toConfirm()) > 0
 	case chat.StatusLeft:
 		return c.awaitsRemoval()
 	}
@@ -398,6 +398,13 @@ func (c *Conversation) AwaitsMessage() bool { return c.waiting != nil }
 
 // HasVanished reports whether there is no such conversation any more.
 func (c *Conversation) HasVanished() bool { return c.vanished }
+
+// IsFull reports whether this is a request with as many messages as are read
+// before it is accepted. Its next entries wait: for its acceptance, or for the end
+// of the connection once its inviter is confirmed.
+func (c *Conversation) IsFull() bool {
+	return c.IsRequest() && c.rec.NextOrder >= maxRequestMessages
+}
 
 // IsRequest reports whether the conversation was offered and not accepted yet.
 func (c *Conversation) IsRequest() bool { return c.rec.Status == chat.StatusRequest }

@@ -135,7 +135,7 @@ func (InputNoCredit) step(c *Conversation, _ *records.Tx) error {
 // dealt with.
 func (c *Conversation) grant() {
 	cr := &c.credit
-	if c.phase != phaseCatching && c.phase != phaseLive || cr.upTo == 0 || c.waiting != nil {
+	if c.phase != phaseCatching && c.phase != phaseLive || cr.upTo == 0 || c.waiting != nil || c.IsFull() {
 		return
 	}
 	upTo := c.rec.Cursor + cr.window()

@@ -18,7 +18,7 @@ const (
 )
 
 // imperative matches the words with which messages say what to do.
-var imperative = regexp.MustCompile(`(?i)(^|[.;:,(] |, or |\band |\bto )(please )?(accept|add|agree|allow|ask|attach|begin|check|choose|compare|confirm|connect|copy|create|delete|end|enter|erase|export|fetch|free|give|go|install|keep|leave|make|move|name|open|pass|put|quit|read|reload|redeem|rename|repeat|restore|run|save|say|scan|see|select|send|set|share|shorten|start|stop|tap|take|tell|try|type|unblock|unset|update|install|use|verify|wait|write)\b|securecryptd? [a-z-]+|--[a-z]`)
+var imperative = regexp.MustCompile(`(?i)(^|[.;:,(] |, or |\band |\bto )(please )?(accept|add|agree|allow|ask|attach|begin|check|choose|compare|confirm|connect|copy|create|delete|end|enter|erase|export|fetch|free|give|go|install|keep|leave|look|make|move|name|open|pass|put|quit|read|reload|redeem|rename|repeat|restore|run|save|say|scan|see|select|send|set|share|shorten|start|stop|tap|take|tell|try|type|unblock|unset|update|install|use|verify|wait|write)\b|securecryptd? [a-z-]+|--[a-z]`)
 
 // advice is what advice.txt says: for each of its reasons the messages that it
 // holds for.
