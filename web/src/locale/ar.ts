@@ -345,6 +345,7 @@ export const ar: Catalogue = {
   'theme.to-dark': 'استخدام السمة الداكنة',
   'theme.to-light': 'استخدام السمة الفاتحة',
 
+  'settings.failed': 'تعذّر تحميل الإعدادات. تحقّق من الاتصال وحاول مرة أخرى.',
   'settings.profile': 'الملف الشخصي',
   'settings.privacy': 'الخصوصية',
   'settings.privacy.hint': 'ما يراه الآخرون عنك',

@@ -299,6 +299,8 @@ export const de: Catalogue = {
   'theme.to-dark': 'Dunkles Design verwenden',
   'theme.to-light': 'Helles Design verwenden',
 
+  'settings.failed':
+    'Die Einstellungen konnten nicht geladen werden. Prüfe deine Verbindung und versuche es noch einmal.',
   'settings.profile': 'Profil',
   'settings.privacy': 'Privatsphäre',
   'settings.privacy.hint': 'Was andere von dir sehen',

@@ -297,6 +297,7 @@ export const en = {
   'theme.to-dark': 'Use the dark theme',
   'theme.to-light': 'Use the light theme',
 
+  'settings.failed': 'The settings could not be loaded. Check your connection and try again.',
   'settings.profile': 'Profile',
   'settings.privacy': 'Privacy',
   'settings.privacy.hint': 'What others see of you',

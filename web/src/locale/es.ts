@@ -302,6 +302,7 @@ export const es: Catalogue = {
   'theme.to-dark': 'Usar el tema oscuro',
   'theme.to-light': 'Usar el tema claro',
 
+  'settings.failed': 'No se pudieron cargar los ajustes. Comprueba tu conexión e inténtalo de nuevo.',
   'settings.profile': 'Perfil',
   'settings.privacy': 'Privacidad',
   'settings.privacy.hint': 'Lo que otras personas ven de ti',

@@ -302,6 +302,7 @@ export const fr: Catalogue = {
   'theme.to-dark': 'Passer au thème sombre',
   'theme.to-light': 'Passer au thème clair',
 
+  'settings.failed': 'Impossible de charger les réglages. Vérifiez votre connexion et réessayez.',
   'settings.profile': 'Profil',
   'settings.privacy': 'Confidentialité',
   'settings.privacy.hint': 'Ce que les autres voient de vous',
