@@ -13,7 +13,7 @@ import (
 // The most that a visitor downloads, in bytes of brotli.
 const (
 	BudgetUI       = 80_000
-	BudgetSettings = 8_000
+	BudgetSettings = 5_500
 	BudgetCore     = 1_750_000
 )
 
@@ -78,6 +78,6 @@ func (s Sizes) check() error {
 
 // String is one line for people.
 func (s Sizes) String() string {
-	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, settings %.1f kB of %.0f, core %.0f kB of %.0f, worker %.1f kB, codes %.1f kB, largest catalogue %.1f kB",
+	return fmt.Sprintf("in brotli: interface %.1f kB of %.0f, settings %.1f kB of %.1f, core %.0f kB of %.0f, worker %.1f kB, codes %.1f kB, largest catalogue %.1f kB",
 		float64(s.UI)/1e3, BudgetUI/1e3, float64(s.Settings)/1e3, BudgetSettings/1e3, float64(s.Core)/1e3, BudgetCore/1e3, float64(s.Worker)/1e3, float64(s.Codes)/1e3, float64(s.Locale)/1e3)
 }

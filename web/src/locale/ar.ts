@@ -350,7 +350,7 @@ export const ar: Catalogue = {
   'settings.privacy': 'الخصوصية',
   'settings.privacy.hint': 'ما يراه الآخرون عنك',
   'settings.security': 'القفل والأمان',
-  'settings.security.hint': 'عبارة المرور، القفل، المسح',
+  'settings.security.hint': 'عبارة المرور، مفتاح الاسترداد، القفل، المسح',
   'settings.appearance': 'المظهر',
   'settings.appearance.hint': 'السمة، حجم النص، اللغة',
   'settings.notifications': 'الإشعارات',

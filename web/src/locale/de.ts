@@ -305,7 +305,7 @@ export const de: Catalogue = {
   'settings.privacy': 'Privatsphäre',
   'settings.privacy.hint': 'Was andere von dir sehen',
   'settings.security': 'Sperre und Sicherheit',
-  'settings.security.hint': 'Passphrase, Sperre, Löschen',
+  'settings.security.hint': 'Passphrase, Wiederherstellung, Sperre, Löschen',
   'settings.appearance': 'Aussehen',
   'settings.appearance.hint': 'Design, Textgröße, Sprache',
   'settings.notifications': 'Mitteilungen',

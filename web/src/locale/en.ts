@@ -302,7 +302,7 @@ export const en = {
   'settings.privacy': 'Privacy',
   'settings.privacy.hint': 'What others see of you',
   'settings.security': 'Lock and safety',
-  'settings.security.hint': 'Passphrase, lock, erasing',
+  'settings.security.hint': 'Passphrase, recovery key, lock, erasing',
   'settings.appearance': 'Appearance',
   'settings.appearance.hint': 'Theme, text size, language',
   'settings.notifications': 'Notifications',

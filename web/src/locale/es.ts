@@ -307,7 +307,7 @@ export const es: Catalogue = {
   'settings.privacy': 'Privacidad',
   'settings.privacy.hint': 'Lo que otras personas ven de ti',
   'settings.security': 'Bloqueo y seguridad',
-  'settings.security.hint': 'Frase de acceso, bloqueo, borrado',
+  'settings.security.hint': 'Frase de acceso, recuperación, bloqueo, borrado',
   'settings.appearance': 'Apariencia',
   'settings.appearance.hint': 'Tema, tamaño del texto, idioma',
   'settings.notifications': 'Notificaciones',

@@ -307,7 +307,7 @@ export const fr: Catalogue = {
   'settings.privacy': 'Confidentialité',
   'settings.privacy.hint': 'Ce que les autres voient de vous',
   'settings.security': 'Verrouillage et sécurité',
-  'settings.security.hint': 'Phrase secrète, verrouillage, effacement',
+  'settings.security.hint': 'Phrase secrète, récupération, verrouillage, effacement',
   'settings.appearance': 'Apparence',
   'settings.appearance.hint': 'Thème, taille du texte, langue',
   'settings.notifications': 'Notifications',
