@@ -83,7 +83,7 @@ func TestReplacedRecoveryKeySurvivesFailures(t *testing.T) {
 					return fakeserver.Verdict{}
 				}})
 				next := newRecovery(t)
-				if err := b.Account().ReplaceRecovery(soon(t), b.key, next); !errors.Is(err, backend.ErrOffline) {
+				if err := b.Account().ReplaceRecovery(soon(t), b.key, next); !errors.Is(err, backend.ErrOffline) || !errors.Is(err, chat.ErrNewKeyWaits) {
 					t.Fatalf("without an answer: %v", err)
 				}
 				b.Close()
@@ -97,6 +97,49 @@ func TestReplacedRecoveryKeySurvivesFailures(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRecoveryKeyIsReplacedOffline replaces a recovery key while the server is away:
+// the change is kept, no second one takes its place, and it takes effect when the
+// server is back.
+func TestRecoveryKeyIsReplacedOffline(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		b := join(t, net, "bob", host)
+		b.way.Partition("", true)
+		next := newRecovery(t)
+		if err := b.Account().ReplaceRecovery(soon(t), newRecovery(t), next); !errors.Is(err, chat.ErrOtherKey) || errors.Is(err, chat.ErrNewKeyWaits) {
+			t.Errorf("with another key: %v", err)
+		}
+		if waits, err := b.Account().RecoveryWaits(); waits || err != nil {
+			t.Errorf("a refused change waits: %t, %v", waits, err)
+		}
+		if err := b.Account().ReplaceRecovery(soon(t), b.key, next); !errors.Is(err, chat.ErrNewKeyWaits) {
+			t.Fatalf("without a server: %v", err)
+		}
+		if waits, err := b.Account().RecoveryWaits(); !waits || err != nil {
+			t.Errorf("the change waits: %t, %v", waits, err)
+		}
+		replaced := new(chat.ReplacedKeyError)
+		if err := b.Account().CheckRecovery(soon(t), b.key); !errors.As(err, &replaced) || !errors.Is(err, backend.ErrOffline) {
+			t.Errorf("the old key: %v", err)
+		}
+		if err := b.Account().CheckRecovery(soon(t), next); !errors.Is(err, backend.ErrOffline) || errors.Is(err, chat.ErrOtherKey) {
+			t.Errorf("the new key: %v", err)
+		}
+		if err := b.Account().ReplaceRecovery(soon(t), next, newRecovery(t)); !errors.Is(err, backend.ErrOffline) || errors.Is(err, chat.ErrNewKeyWaits) {
+			t.Errorf("a second change: %v", err)
+		}
+		b.restart()
+		b.way.Partition("", false)
+		must(t, b.Account().CheckRecovery(soon(t), next))
+		if waits, err := b.Account().RecoveryWaits(); waits || err != nil {
+			t.Errorf("a change that took effect waits: %t, %v", waits, err)
+		}
+		if n := len(net.Server(host).Statements("bob")); n != 2 {
+			t.Errorf("the chain has %d statements", n)
+		}
+	})
 }
 
 // TestServerThatLostAStatementGetsItAgain restores a server from before a recovery key

@@ -56,6 +56,8 @@ type profile struct {
 	// shown is closed once somebody sees a list: connecting comes after that.
 	shown chan struct{}
 	once  sync.Once
+	// replacing is a replacement of the recovery key that was begun.
+	replacing replacements
 }
 
 // showFirst is how long connecting waits for an interface that shows the list.
@@ -212,6 +214,7 @@ func (a *App) leaveProfile() error {
 		return nil
 	}
 	a.events.profile(nil)
+	p.replacing.close()
 	p.Close()
 	clear(p.key[:])
 	return p.store.Close()

@@ -68,6 +68,9 @@ var ErrNoAccount = errors.New("the server does not know this account any more")
 // ErrOtherKey: a recovery key was never this account's.
 var ErrOtherKey = errors.New("this is not a recovery key of this account: look for another note")
 
+// ErrNewKeyWaits: a new recovery key is kept, and the server does not have it yet.
+var ErrNewKeyWaits = errors.New("the new recovery key counts once this device reaches your server; keep both until then")
+
 // A ReplacedKeyError says that a recovery key was the account's once.
 type ReplacedKeyError struct{ At time.Time }
 

@@ -38,6 +38,25 @@ func (m *Mailbox) chain(tx *records.Tx) (*account.Chain, error) {
 	return account.Verify(self, [][]byte{rec.Statement})
 }
 
+// ChainWithUnsent returns the account's own chain as it is once the server has taken
+// the statement that is kept for it. A statement that the chain cannot take is left out.
+func (m *Mailbox) ChainWithUnsent() (chain *account.Chain, err error) {
+	err = m.config.Store.View(func(tx *records.Tx) error {
+		var rec records.Profile
+		if _, err := tx.Load([]byte(records.TableProfile), &rec); err != nil {
+			return err
+		}
+		if chain, err = m.chain(tx); err != nil || len(rec.Unsent) == 0 {
+			return err
+		}
+		if next, err := chain.Append(rec.Unsent, m.config.ServerNow()); err == nil {
+			chain = next
+		}
+		return nil
+	})
+	return chain, err
+}
+
 // errOtherAccount says that the server shows another account than this one at its
 // address.
 var errOtherAccount = fmt.Errorf("%w: your server shows another account at your address than yours; tell its operator, and your contacts in another way", chat.ErrImpostor)

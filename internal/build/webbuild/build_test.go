@@ -291,6 +291,28 @@ func TestCataloguesStandApart(t *testing.T) {
 	}
 }
 
+func TestSettingsStandApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the best compression takes seconds, and many with the race detector")
+	}
+	all := sources(t)
+	all["web/src/main.ts"] = append(all["web/src/main.ts"], `export const settings = () => import('./view/settings');`...)
+	all["web/src/view/settings.ts"] = noise(2 * BudgetSettings)
+	out, sizes, err := build(t, all)
+	if want := len(out[named(t, out, `assets/settings-\w{8}\.js\.br`)]); !errors.Is(err, ErrTooBig) || sizes.Settings != want || sizes.UI > BudgetUI {
+		t.Errorf("settings of %d bytes, an interface of %d: %v; want %d bytes and ErrTooBig", sizes.Settings, sizes.UI, err, want)
+	}
+	if !strings.Contains(sizes.String(), fmt.Sprintf("settings %.1f kB", float64(sizes.Settings)/1e3)) {
+		t.Errorf("the line for people does not tell it: %s", sizes)
+	}
+	if _, there := kept(t, out)["/"+named(t, out, `assets/settings-\w{8}\.js`)]; !there {
+		t.Error("the service worker does not keep the settings, and they are not there without a connection")
+	}
+	if err := (Sizes{Settings: BudgetSettings}).check(); err != nil {
+		t.Errorf("as much as is allowed: %v", err)
+	}
+}
+
 func TestMistakesNameTheirPlace(t *testing.T) {
 	all := sources(t)
 	all["web/src/main.ts"] = []byte("const ok = 1;\nimport './nowhere';\n")

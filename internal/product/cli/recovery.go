@@ -95,8 +95,8 @@ func (cmd *recoveryReplaceCmd) Run(a *app) error {
 		ctx, cancel = context.WithTimeout(a.Ctx, answerTimeout)
 		defer cancel()
 		err = s.Account().ReplaceRecovery(ctx, current, next)
-		if errors.Is(err, backend.ErrOffline) {
-			return fmt.Errorf("the new recovery key counts once this device reaches your server; keep both until then: %w", err)
+		if errors.Is(err, chat.ErrNewKeyWaits) {
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("the recovery key was not replaced, and the old one still counts: %w", err)

@@ -2,7 +2,13 @@
 
 package pagetest
 
-import "testing"
+import (
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/securecrypt/securecrypt/internal/testing/browsertest"
+)
 
 // What one tab changed stays when another one changes something else.
 func TestSettingsInTwoTabs(t *testing.T) {
@@ -27,4 +33,42 @@ func TestSettingsInTwoTabs(t *testing.T) {
 	ana.Do(reload())
 	ana.Await("switch", "Read marks")
 	ana.Until(`document.querySelector("[role=switch]").checked === false && document.documentElement.dataset.theme === "dark"`)
+}
+
+// The code of the settings is loaded when they are opened. If that fails the page
+// says so, and loads it when it is tried again.
+func TestSettingsThatCannotBeLoaded(t *testing.T) {
+	w := newTown(t)
+	code, err := filepath.Glob(filepath.Join("..", "..", "product", "webapp", "dist", "assets", "settings-*.js"))
+	must(t, err)
+	if len(code) != 1 {
+		t.Fatalf("the code of the settings is in %q", code)
+	}
+	w.diverts("/assets/"+filepath.Base(code[0]), func(out http.ResponseWriter, _ *http.Request) {
+		out.WriteHeader(http.StatusServiceUnavailable)
+	})
+	ana := &person{browsertest.Open(t), t, w, "ana"}
+	ana.Expect("503|settings-")
+	ana.Go(w.home())
+	ana.create("")
+	ana.at("/settings/privacy")
+	ana.shows("The settings could not be loaded.")
+	ana.Await("heading", "Privacy")
+	w.astray.Store(nil)
+	ana.Click("button", "Try again")
+	ana.Await("switch", "Read marks")
+}
+
+// What the service worker keeps has the settings, so that they open for the first
+// time without a connection, too.
+func TestSettingsWithoutConnection(t *testing.T) {
+	w := newTown(t)
+	ana := w.settle(t, phone, "ana", "")
+	ana.Until(`navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)`)
+	ana.Expect("WebSocket connection to|net::ERR_")
+	w.Stop(t)
+	ana.shows("Offline.")
+	ana.Click("button", "Settings")
+	ana.Click("button", "Privacy")
+	ana.Await("switch", "Read marks")
 }

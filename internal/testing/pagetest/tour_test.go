@@ -28,6 +28,7 @@ type tour struct {
 	// circle is a group that bea owns.
 	circle chat.ConversationID
 	file   string // a picture on disk
+	key    string // for recovery
 	// beside is one more tab, which keeps the profile open while the first is loaded anew.
 	beside *browsertest.Page
 }
@@ -68,6 +69,7 @@ func (p *tour) begin() {
 	p.Click("button", "Create account")
 	p.Await("checkbox", "I have written it down")
 	p.look("recovery")
+	p.key = p.shownKey()
 	p.Click("checkbox", "I have written it down")
 	p.Click("button", "Continue")
 	p.Await("button", "New conversation")
@@ -396,6 +398,33 @@ func (p *tour) settings() {
 		p.shows(text)
 		p.look("settings-" + section)
 	}
+	p.recovery()
+}
+
+// recovery checks and replaces the recovery key.
+func (p *tour) recovery() {
+	p.at("/settings/security")
+	p.enters("0000-1111", "Check your note")
+	p.shows("a character is wrong")
+	p.look("recovery-malformed")
+	p.enters(p.key, "Check your note")
+	p.shows("This is your recovery key.")
+	p.look("recovery-current")
+	p.Click("button", "Replace the key")
+	p.enters("0000-1111", "Continue")
+	p.Await("alert", "")
+	p.look("recovery-now")
+	p.enters(p.key, "Continue")
+	p.sees("dialog .recovery")
+	p.look("recovery-next")
+	p.key = p.shownKey()
+	p.Click("button", "Continue")
+	p.Await("textbox", "New recovery key")
+	p.look("recovery-again")
+	p.enters(p.key, "Replace the key")
+	p.shows("Your recovery key is replaced")
+	p.look("recovery-done")
+	p.Click("button", "Done")
 }
 
 // languages are some screens in others than English.
@@ -405,7 +434,7 @@ func (p *tour) languages() {
 		p.choose("select:has([value=ar])", name)
 		p.Until("document.documentElement.lang === " + quote(name))
 		p.look(name + "-appearance")
-		for place, ready := range map[string]string{"": ".row", "settings/server": ".facts tbody", "settings/privacy": ".switch", "new": ".glyph"} {
+		for place, ready := range map[string]string{"": ".row", "settings/server": ".facts tbody", "settings/privacy": ".switch", "settings/security": ".key-field", "new": ".glyph"} {
 			p.at("/" + place)
 			p.sees(ready)
 			p.look(name + "-" + strings.ReplaceAll("list/"+place, "/", "-"))

@@ -345,11 +345,12 @@ export const ar: Catalogue = {
   'theme.to-dark': 'استخدام السمة الداكنة',
   'theme.to-light': 'استخدام السمة الفاتحة',
 
+  'settings.failed': 'تعذّر تحميل الإعدادات. تحقّق من الاتصال وحاول مرة أخرى.',
   'settings.profile': 'الملف الشخصي',
   'settings.privacy': 'الخصوصية',
   'settings.privacy.hint': 'ما يراه الآخرون عنك',
   'settings.security': 'القفل والأمان',
-  'settings.security.hint': 'عبارة المرور، القفل، المسح',
+  'settings.security.hint': 'عبارة المرور، مفتاح الاسترداد، القفل، المسح',
   'settings.appearance': 'المظهر',
   'settings.appearance.hint': 'السمة، حجم النص، اللغة',
   'settings.notifications': 'الإشعارات',

@@ -299,11 +299,13 @@ export const de: Catalogue = {
   'theme.to-dark': 'Dunkles Design verwenden',
   'theme.to-light': 'Helles Design verwenden',
 
+  'settings.failed':
+    'Die Einstellungen konnten nicht geladen werden. Prüfe deine Verbindung und versuche es noch einmal.',
   'settings.profile': 'Profil',
   'settings.privacy': 'Privatsphäre',
   'settings.privacy.hint': 'Was andere von dir sehen',
   'settings.security': 'Sperre und Sicherheit',
-  'settings.security.hint': 'Passphrase, Sperre, Löschen',
+  'settings.security.hint': 'Passphrase, Wiederherstellung, Sperre, Löschen',
   'settings.appearance': 'Aussehen',
   'settings.appearance.hint': 'Design, Textgröße, Sprache',
   'settings.notifications': 'Mitteilungen',

@@ -297,11 +297,12 @@ export const en = {
   'theme.to-dark': 'Use the dark theme',
   'theme.to-light': 'Use the light theme',
 
+  'settings.failed': 'The settings could not be loaded. Check your connection and try again.',
   'settings.profile': 'Profile',
   'settings.privacy': 'Privacy',
   'settings.privacy.hint': 'What others see of you',
   'settings.security': 'Lock and safety',
-  'settings.security.hint': 'Passphrase, lock, erasing',
+  'settings.security.hint': 'Passphrase, recovery key, lock, erasing',
   'settings.appearance': 'Appearance',
   'settings.appearance.hint': 'Theme, text size, language',
   'settings.notifications': 'Notifications',

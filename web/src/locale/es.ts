@@ -302,11 +302,12 @@ export const es: Catalogue = {
   'theme.to-dark': 'Usar el tema oscuro',
   'theme.to-light': 'Usar el tema claro',
 
+  'settings.failed': 'No se pudieron cargar los ajustes. Comprueba tu conexión e inténtalo de nuevo.',
   'settings.profile': 'Perfil',
   'settings.privacy': 'Privacidad',
   'settings.privacy.hint': 'Lo que otras personas ven de ti',
   'settings.security': 'Bloqueo y seguridad',
-  'settings.security.hint': 'Frase de acceso, bloqueo, borrado',
+  'settings.security.hint': 'Frase de acceso, recuperación, bloqueo, borrado',
   'settings.appearance': 'Apariencia',
   'settings.appearance.hint': 'Tema, tamaño del texto, idioma',
   'settings.notifications': 'Notificaciones',

@@ -302,11 +302,12 @@ export const fr: Catalogue = {
   'theme.to-dark': 'Passer au thème sombre',
   'theme.to-light': 'Passer au thème clair',
 
+  'settings.failed': 'Impossible de charger les réglages. Vérifiez votre connexion et réessayez.',
   'settings.profile': 'Profil',
   'settings.privacy': 'Confidentialité',
   'settings.privacy.hint': 'Ce que les autres voient de vous',
   'settings.security': 'Verrouillage et sécurité',
-  'settings.security.hint': 'Phrase secrète, verrouillage, effacement',
+  'settings.security.hint': 'Phrase secrète, récupération, verrouillage, effacement',
   'settings.appearance': 'Apparence',
   'settings.appearance.hint': 'Thème, taille du texte, langue',
   'settings.notifications': 'Notifications',

@@ -14,7 +14,7 @@ import { useFocus } from './focus';
 import { useKeys } from './keys';
 import { MenuLayer } from './menu';
 import { AppProvider, Button, Icon, Skeletons, Toasts, useApp } from './parts';
-import { SettingsPane } from './settings';
+import { SettingsPane } from './settings-pane';
 import { Confirm, Sheets } from './sheets';
 import { Side } from './side';
 import { Lock } from './lock';

@@ -11,7 +11,7 @@ import { confirmBlock, conversationItems, writable } from './actions';
 import { addFiles } from './composer';
 import { useContacts } from './new';
 import { Avatar, Dialog, Icon, Name, useApp } from './parts';
-import { sections } from './settings';
+import { sections } from './settings-pane';
 
 export function PaletteSheet(): VNode {
   const app = useApp();

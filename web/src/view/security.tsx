@@ -5,9 +5,10 @@ import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { confirmErase } from './actions';
 import { Button, Icon, NewSecret, Problem, Secret, useApp, useWork } from './parts';
+import { RecoverySettings } from './recovery';
 import { Group, LookChoice } from './settings';
 
-/** Passphrases, the lock, and the way to leave nothing behind. */
+/** Passphrases, the lock, the recovery key, and the way to leave nothing behind. */
 export function Security(): VNode {
   const app = useApp();
   const shielded = app.session.value!.protected;
@@ -39,6 +40,7 @@ export function Security(): VNode {
         </Group>
       )}
       {shielded && <Duress />}
+      <RecoverySettings />
       <Erase />
     </>
   );

@@ -1,96 +1,21 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
+// The sections of the settings: a part of the page that is loaded when somebody opens them.
+
 import { Fragment, h, type ComponentChildren, type VNode } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Disclosure } from '../core/api.gen';
 import { knowledge } from '../model/disclosure';
-import { language, languages, size, t, type Key } from '../model/i18n';
+import { language, languages, size, t } from '../model/i18n';
 import type { Look } from '../model/settings';
 import { copy } from './actions';
 import { timerOptions } from './details';
-import {
-  Avatar,
-  Bar,
-  Button,
-  Choice,
-  Icon,
-  Name,
-  Problem,
-  Skeletons,
-  Toggle,
-  rove,
-  useApp,
-  useWork,
-  type IconName,
-} from './parts';
+import { Avatar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, useApp, useWork } from './parts';
 import { Security } from './security';
+// The page has run it before. Named here, it stays in one file with all that both need, which compresses better than two.
+import '../main';
 
-export const sections: [string, IconName, Key][] = [
-  ['privacy', 'eye', 'settings.privacy'],
-  ['security', 'lock', 'settings.security'],
-  ['appearance', 'palette', 'settings.appearance'],
-  ['notifications', 'bell', 'settings.notifications'],
-  ['storage', 'disk', 'settings.storage'],
-  ['server', 'globe', 'settings.server'],
-];
-
-export function SettingsMenu(): VNode {
-  const app = useApp();
-  const { router, session } = app;
-  const route = router.route.value;
-  const current = route.at === 'settings' ? route.section : '';
-  const go = (section: string) => router.go({ at: 'settings', section }, current !== '');
-  const me = session.value!;
-  return (
-    <>
-      <Bar title={t('settings')} back={() => router.go({ at: 'home' })} keepBack />
-      <div class="scroll" onKeyDown={(e) => rove(e, '.row')}>
-        <div class="rows">
-          <button
-            type="button"
-            class="row profile"
-            aria-current={current === 'profile' ? 'page' : undefined}
-            onClick={() => go('profile')}
-          >
-            <Avatar name={me.name} address={me.address} />
-            <span class="body">
-              <Name of={me.name || me.address} class="name clip" />
-              <span class="preview clip">
-                <span class="ltr">{me.address}</span>
-              </span>
-            </span>
-          </button>
-          {sections.map(([id, icon, title]) => (
-            <button
-              key={id}
-              type="button"
-              class="row"
-              aria-current={current === id ? 'page' : undefined}
-              onClick={() => go(id)}
-            >
-              <span class="glyph">
-                <Icon name={icon} />
-              </span>
-              <span class="body">
-                <span class="name">{t(title)}</span>
-                <span class="preview clip">{t(`${title}.hint` as Key)}</span>
-              </span>
-            </button>
-          ))}
-          {me.protected && (
-            <button type="button" class="row" onClick={() => void app.attempt(() => app.lock())}>
-              <span class="glyph">
-                <Icon name="key" />
-              </span>
-              <span class="name">{t('lock')}</span>
-            </button>
-          )}
-        </div>
-      </div>
-    </>
-  );
-}
-
+/** The sections' contents. What no section is called shows the profile. */
 const bodies: Record<string, () => VNode> = {
   privacy: Privacy,
   security: Security,
@@ -100,18 +25,9 @@ const bodies: Record<string, () => VNode> = {
   server: Server,
 };
 
-export function SettingsPane({ section }: { section: string }): VNode {
-  const app = useApp();
-  const title = sections.find(([id]) => id === section)?.[2] ?? 'settings.profile';
+export function Section({ section }: { section: string }): VNode {
   const Body = (Object.hasOwn(bodies, section) && bodies[section]) || Profile;
-  return (
-    <>
-      <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
-      <div class="scroll">
-        <div class="column">{app.settings.loaded.value ? <Body /> : <Skeletons n={4} />}</div>
-      </div>
-    </>
-  );
+  return <Body />;
 }
 
 export function Group({

@@ -28,7 +28,7 @@ import {
   useApp,
   useNow,
 } from './parts';
-import { SettingsMenu } from './settings';
+import { SettingsMenu } from './settings-pane';
 import { useSwipe } from './swipe';
 import { Ticks } from './ticks';
 

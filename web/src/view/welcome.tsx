@@ -3,8 +3,8 @@
 import { h, type VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
-import { copy } from './actions';
 import { Button, FullScreen, Icon, NewSecret, Problem, useApp, useWork } from './parts';
+import { RecoveryKey } from './recovery-key';
 
 /** The first screens. Restoring and linking get their places beside Create. */
 export function Welcome(): VNode {
@@ -160,21 +160,12 @@ function CreateForm({ onBack }: { onBack: () => void }): VNode {
 export function Recovery({ recovery }: { recovery: string }): VNode {
   const app = useApp();
   const [kept, setKept] = useState(false);
-  const parts = recovery.split(/[\s-]+/);
   return (
     <FullScreen>
       <div class="inner">
         <h1 tabIndex={-1}>{t('recovery.title')}</h1>
         <p class="lead">{t('recovery.text')}</p>
-        <div class="recovery" aria-label={t('recovery.title')} role="group">
-          {parts.map((p, i) => (
-            <span key={i}>{p}</span>
-          ))}
-        </div>
-        <Button onClick={() => void copy(app, recovery, true)}>
-          <Icon name="copy" />
-          {t('copy')}
-        </Button>
+        <RecoveryKey of={recovery} label={t('recovery.title')} />
         <label class="check">
           <input type="checkbox" checked={kept} onChange={(e) => setKept(e.currentTarget.checked)} />
           <span>{t('recovery.kept')}</span>

@@ -2,7 +2,7 @@
 
 import type { Entry } from '../../model/i18n';
 
-/** The texts before a profile is open: welcome, a new account, its recovery key, the lock. */
+/** The texts of an account: welcome, a new one, its recovery key, the lock. */
 export const account = {
   'welcome.title': 'Messages that only the people in them can read',
   'welcome.invited': '{name} invites you to talk.',
@@ -29,8 +29,42 @@ export const account = {
   'create.busy': 'Creating your account…',
   'recovery.title': 'Your recovery key',
   'recovery.text':
-    'Write it down and keep it safe. With it you will be able to get your account back. That does not work yet: if you lose this device now, you lose the account. The key is not shown again.',
+    'Write it down and keep it safe. With it you will be able to get your account back. That does not work yet: if you lose this device now, you lose the account. The key is not shown again. You can check your note in the settings.',
   'recovery.kept': 'I have written it down',
+  'recovery.section': 'Recovery key',
+  'recovery.section.text':
+    'Check from time to time that your note is right. Replace the key if somebody may have seen it. It cannot bring your account back yet.',
+  'recovery.field': 'Your key, as you noted it',
+  'recovery.check': 'Check your note',
+  'recovery.current': 'This is your recovery key. Keep the note where it is.',
+  'recovery.current.offline':
+    'As far as this device knows, this is your recovery key. Your server was not reached: check again when you are online.',
+  'recovery.replaced': 'This key was replaced on {date}. Look for the note of the newer one, and destroy this one.',
+  'recovery.replaced.offline':
+    'This key was replaced on {date}, as far as this device knows. Your server was not reached: keep this note until you have checked again online.',
+  'recovery.unknown': 'This was never a key of your account. Look for another note.',
+  'recovery.unknown.offline':
+    'This device knows no such key of your account. Your server was not reached: look for another note, or check again when you are online.',
+  'recovery.malformed':
+    'This is not a whole recovery key, or a character is wrong. Compare each character with your note.',
+  'recovery.replace': 'Replace the key',
+  'recovery.now': 'Present recovery key',
+  'recovery.now.text': 'Type in the key that counts now. Nothing changes before the last step.',
+  'recovery.next': 'Your new recovery key',
+  'recovery.next.text':
+    'Write it down and keep it away from this device. It does not count yet: next, you type it in from your note.',
+  'recovery.again': 'New recovery key',
+  'recovery.again.text': 'Type in the new key from your note. Then it takes the place of the old one.',
+  'recovery.differs': 'This is not the new key. Compare each character with your note.',
+  'recovery.show': 'Show the key again',
+  'recovery.gone': 'Another tab has begun to replace the key, too. Nothing was changed here: begin again.',
+  'recovery.done': 'Your recovery key is replaced',
+  'recovery.done.text':
+    'The old key no longer counts: destroy your notes of it. Nothing changes for the people you write to.',
+  'recovery.waits': 'Your new recovery key waits for your server',
+  'recovery.waits.text':
+    'Your server was not reached. The new key counts once this device reaches it. Keep both notes until then, and check the new one when you are online.',
+  'recovery.unchanged': 'Nothing was changed. Your present recovery key still counts.',
 
   locked: 'Locked',
   lock: 'Lock now',

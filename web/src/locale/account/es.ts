@@ -29,8 +29,43 @@ export const account: Record<keyof typeof texts, Entry> = {
   'create.busy': 'Creando tu cuenta…',
   'recovery.title': 'Tu clave de recuperación',
   'recovery.text':
-    'Anótala y guárdala bien. Con ella podrás recuperar tu cuenta. Todavía no es posible: quien pierde ahora este dispositivo pierde la cuenta. No se vuelve a mostrar.',
+    'Anótala y guárdala bien. Con ella podrás recuperar tu cuenta. Todavía no es posible: quien pierde ahora este dispositivo pierde la cuenta. No se vuelve a mostrar. Puedes comprobar tu nota en los ajustes.',
   'recovery.kept': 'Ya la he anotado',
+  'recovery.section': 'Clave de recuperación',
+  'recovery.section.text':
+    'Comprueba de vez en cuando que tu nota es correcta. Sustituye la clave si alguien ha podido verla. Todavía no permite recuperar tu cuenta.',
+  'recovery.field': 'Tu clave, tal como la anotaste',
+  'recovery.check': 'Comprobar la nota',
+  'recovery.current': 'Esta es tu clave de recuperación. Deja la nota donde está.',
+  'recovery.current.offline':
+    'Hasta donde sabe este dispositivo, esta es tu clave de recuperación. No se pudo llegar a tu servidor: compruébala otra vez cuando tengas conexión.',
+  'recovery.replaced': 'Esta clave se sustituyó el {date}. Busca la nota de la más reciente y destruye esta.',
+  'recovery.replaced.offline':
+    'Esta clave se sustituyó el {date}, hasta donde sabe este dispositivo. No se pudo llegar a tu servidor: conserva esta nota hasta comprobarla otra vez con conexión.',
+  'recovery.unknown': 'Esta nunca fue una clave de tu cuenta. Busca otra nota.',
+  'recovery.unknown.offline':
+    'Este dispositivo no conoce esta clave para tu cuenta. No se pudo llegar a tu servidor: busca otra nota o compruébala otra vez cuando tengas conexión.',
+  'recovery.malformed':
+    'No es una clave de recuperación completa, o hay un carácter equivocado. Compara cada carácter con tu nota.',
+  'recovery.replace': 'Sustituir la clave',
+  'recovery.now': 'Clave de recuperación actual',
+  'recovery.now.text': 'Escribe la clave que vale ahora. Nada cambia antes del último paso.',
+  'recovery.next': 'Tu nueva clave de recuperación',
+  'recovery.next.text':
+    'Anótala y guárdala lejos de este dispositivo. Todavía no vale: a continuación la escribes desde tu nota.',
+  'recovery.again': 'Nueva clave de recuperación',
+  'recovery.again.text': 'Escribe la nueva clave desde tu nota. Entonces ocupa el lugar de la anterior.',
+  'recovery.differs': 'Esta no es la nueva clave. Compara cada carácter con tu nota.',
+  'recovery.show': 'Mostrar la clave otra vez',
+  'recovery.gone':
+    'También se ha empezado a sustituir la clave en otra pestaña. Aquí no ha cambiado nada: empieza de nuevo.',
+  'recovery.done': 'Tu clave de recuperación se ha sustituido',
+  'recovery.done.text':
+    'La clave anterior ya no vale: destruye tus notas de ella. Nada cambia para las personas a las que escribes.',
+  'recovery.waits': 'Tu nueva clave de recuperación espera a tu servidor',
+  'recovery.waits.text':
+    'No se pudo llegar a tu servidor. La nueva clave valdrá en cuanto este dispositivo llegue a él. Hasta entonces conserva las dos notas, y comprueba la nueva cuando tengas conexión.',
+  'recovery.unchanged': 'No ha cambiado nada. Tu clave de recuperación actual sigue valiendo.',
 
   locked: 'Bloqueado',
   lock: 'Bloquear ahora',

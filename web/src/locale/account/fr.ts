@@ -31,8 +31,44 @@ export const account: Record<keyof typeof texts, Entry> = {
   'create.busy': 'Création de votre compte…',
   'recovery.title': 'Votre clé de récupération',
   'recovery.text':
-    'Notez-la et gardez-la en lieu sûr. Elle permettra de retrouver votre compte. Ce n’est pas encore possible : perdre cet appareil, c’est perdre le compte. Elle ne sera plus affichée.',
+    'Notez-la et gardez-la en lieu sûr. Elle permettra de retrouver votre compte. Ce n’est pas encore possible : perdre cet appareil, c’est perdre le compte. Elle ne sera plus affichée. Vous pouvez vérifier votre note dans les réglages.',
   'recovery.kept': 'Je l’ai notée',
+  'recovery.section': 'Clé de récupération',
+  'recovery.section.text':
+    'Vérifiez de temps en temps que votre note est juste. Remplacez la clé si quelqu’un a pu la voir. Elle ne permet pas encore de retrouver votre compte.',
+  'recovery.field': 'Votre clé, telle que vous l’avez notée',
+  'recovery.check': 'Vérifier la note',
+  'recovery.current': 'C’est votre clé de récupération. Laissez la note où elle est.',
+  'recovery.current.offline':
+    'D’après ce que sait cet appareil, c’est votre clé de récupération. Votre serveur n’a pas répondu : vérifiez à nouveau une fois en ligne.',
+  'recovery.replaced':
+    'Cette clé a été remplacée le {date}. Cherchez la note de la plus récente et détruisez celle-ci.',
+  'recovery.replaced.offline':
+    'Cette clé a été remplacée le {date}, d’après ce que sait cet appareil. Votre serveur n’a pas répondu : gardez cette note jusqu’à une nouvelle vérification en ligne.',
+  'recovery.unknown': 'Cette clé n’a jamais été celle de votre compte. Cherchez une autre note.',
+  'recovery.unknown.offline':
+    'Cet appareil ne connaît pas cette clé pour votre compte. Votre serveur n’a pas répondu : cherchez une autre note, ou vérifiez à nouveau une fois en ligne.',
+  'recovery.malformed':
+    'Ce n’est pas une clé de récupération entière, ou un caractère est faux. Comparez chaque caractère avec votre note.',
+  'recovery.replace': 'Remplacer la clé',
+  'recovery.now': 'Clé de récupération actuelle',
+  'recovery.now.text': 'Saisissez la clé valable actuellement. Rien ne change avant la dernière étape.',
+  'recovery.next': 'Votre nouvelle clé de récupération',
+  'recovery.next.text':
+    'Notez-la et gardez-la à l’écart de cet appareil. Elle n’est pas encore valable : ensuite, vous la saisirez d’après votre note.',
+  'recovery.again': 'Nouvelle clé de récupération',
+  'recovery.again.text': 'Saisissez la nouvelle clé d’après votre note. Elle prendra alors la place de l’ancienne.',
+  'recovery.differs': 'Ce n’est pas la nouvelle clé. Comparez chaque caractère avec votre note.',
+  'recovery.show': 'Afficher à nouveau la clé',
+  'recovery.gone':
+    'Le remplacement de la clé a aussi été commencé dans un autre onglet. Rien n’a été changé ici : recommencez.',
+  'recovery.done': 'Votre clé de récupération est remplacée',
+  'recovery.done.text':
+    'L’ancienne clé n’est plus valable : détruisez vos notes. Rien ne change pour les personnes à qui vous écrivez.',
+  'recovery.waits': 'Votre nouvelle clé de récupération attend votre serveur',
+  'recovery.waits.text':
+    'Votre serveur n’a pas répondu. La nouvelle clé sera valable dès que cet appareil l’aura joint. D’ici là, gardez les deux notes, puis vérifiez la nouvelle une fois en ligne.',
+  'recovery.unchanged': 'Rien n’a été changé. Votre clé de récupération actuelle reste valable.',
 
   locked: 'Verrouillé',
   lock: 'Verrouiller maintenant',
