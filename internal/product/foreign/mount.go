@@ -29,6 +29,9 @@ type Mount struct {
 	repo  *Repository
 }
 
+// mountPrefix begins the names of the directories that are mounted on.
+const mountPrefix = "securecrypt-import-"
+
 // How long a program may take, and how often it is looked whether it has mounted.
 const (
 	closeWait = 10 * time.Second
@@ -40,7 +43,10 @@ func (r *Repository) Mount(ctx context.Context, s *Snapshot) (*Mount, error) {
 	if err := mountable(); err != nil {
 		return nil, err
 	}
-	point, err := os.MkdirTemp("", "securecrypt-import-")
+	if err := removeStale(); err != nil {
+		return nil, err
+	}
+	point, err := os.MkdirTemp("", mountPrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package foreign
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,7 @@ func mountable() error {
 // attributes keeps an interrupt of the terminal from the program, which is to end
 // after this one has left its files, and has it end if this one is killed.
 func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 }
 
 // isMounted reports whether something is mounted on a directory.
@@ -48,4 +49,23 @@ func unmount(dir string) error {
 		return nil
 	}
 	return unmountBy("fusermount3", "-u", "-z", dir)
+}
+
+// removeStale unmounts what a program showed that has ended because this one was
+// killed, and removes its directory.
+func removeStale() error {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), mountPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		var st syscall.Stat_t
+		if syscall.Stat(dir, &st) != syscall.ENOTCONN {
+			continue // another import uses it
+		}
+		if err := errors.Join(unmount(dir), os.Remove(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

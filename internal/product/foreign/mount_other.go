@@ -18,3 +18,5 @@ func attributes() *syscall.SysProcAttr { return nil }
 func isMounted(string) bool { return false }
 
 func unmount(dir string) error { return unmountBy("umount", dir) }
+
+func removeStale() error { return nil }

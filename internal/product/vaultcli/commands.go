@@ -315,7 +315,7 @@ func advised(err error) error {
 		{vault.ErrSwept, console.ExitError, "another device deleted data each time this one was about to finish: run the command again"},
 		{vault.ErrKeepsNothing, console.ExitUsage, "name at least one --keep option that keeps something"},
 		{mountfs.ErrUnsupported, console.ExitRefused, ""},
-		{mountfs.ErrNoDevice, console.ExitRefused, "load the kernel's module with modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"},
+		{mountfs.ErrNoDevice, console.ExitRefused, "load the kernel's module with modprobe fuse, or have root let you open the device with chmod 666 /dev/fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN"},
 		{mountfs.ErrNoHelper, console.ExitRefused, "install the package fuse3"},
 		{mountfs.ErrMountPoint, console.ExitUsage, "make a folder with nothing in it and name that"},
 		{fs.ErrNotExist, console.ExitNotFound, "check the path"},
