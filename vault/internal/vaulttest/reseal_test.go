@@ -88,7 +88,8 @@ func TestEverythingIsSealedAgain(t *testing.T) {
 	if c := vaulttest.Backup(t, w.person.Open(t, w.store), w.dir).Counts; c.NewBytes > 4096 {
 		t.Errorf("%d bytes are new after everything was sealed again", c.NewBytes)
 	}
-	if c := w.writerBackup(p, w.store, dir); c.NewBytes > 0 {
+	// The times of the folders above are in the snapshot, and others change /tmp.
+	if c := w.writerBackup(p, w.store, dir); c.NewBytes > 1024 {
 		t.Errorf("%d bytes are new to the write-only device", c.NewBytes)
 	}
 	_, err = w.person.Open(t, w.store).Prune(t.Context(), vault.PruneOptions{})
