@@ -194,7 +194,9 @@ func TestCacheDropsTheOldest(t *testing.T) {
 	if get(1, 40) || get(3, 40) || !get(2, 40) || c.used > 100 {
 		t.Errorf("the cache has %v, %d bytes", c.values, c.used)
 	}
-	if !get(4, 101) || !get(4, 101) || c.used > 100 {
-		t.Error("a value that is larger than the cache was kept")
+	for range 2 {
+		if !get(4, 101) || c.used > 100 {
+			t.Error("a value that is larger than the cache was kept")
+		}
 	}
 }

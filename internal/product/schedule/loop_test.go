@@ -98,7 +98,7 @@ func TestLoopEnds(t *testing.T) {
 		t.Errorf("after a final error: %v, %v", began, failed)
 	}
 	l := schedule.Loop{Every: time.Hour, Run: func(context.Context) error { return schedule.Final(errBroken) }, Now: time.Now}
-	if err := l.Do(t.Context()); err != errBroken {
+	if err := l.Do(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("ended with %v", err)
 	}
 }
