@@ -32,7 +32,10 @@ func (a *App) disclosure(ctx context.Context, _ None) (Disclosure, error) {
 func begun(addr account.Address, raw []byte) Millis {
 	var d struct {
 		Tables []struct {
-			Rows []struct{ Statements [][]byte }
+			Rows []struct {
+				Statement  []byte
+				Statements [][]byte // of servers that keep them in the account's row
+			}
 		}
 	}
 	if json.Unmarshal(raw, &d) != nil {
@@ -40,8 +43,11 @@ func begun(addr account.Address, raw []byte) Millis {
 	}
 	for _, t := range d.Tables {
 		for _, row := range t.Rows {
-			if chain, err := account.Verify(addr, row.Statements); err == nil {
-				return millis(chain.Created())
+			// What follows the first statement changes nothing of when the account began.
+			for _, first := range append([][]byte{row.Statement}, row.Statements...) {
+				if chain, err := account.Verify(addr, [][]byte{first}); err == nil {
+					return millis(chain.Created())
+				}
 			}
 		}
 	}

@@ -27,8 +27,17 @@ func TestBegun(t *testing.T) {
 		}
 		return b
 	}
-	if got := begun(addr, answer(statement)); got != millis(at) {
-		t.Errorf("the account began at %d, want %d", got, millis(at))
+	later, err := json.Marshal(map[string]any{"tables": []any{
+		map[string]any{"table": "account", "rows": []any{map[string]any{"Name": "ana", "Length": 2, "State": []byte("state")}}},
+		map[string]any{"table": "statement", "rows": []any{map[string]any{"Number": 0, "Statement": statement}, map[string]any{"Number": 1, "Statement": []byte("next")}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string][]byte{"of a server of before": answer(statement), "with rows of statements": later} {
+		if got := begun(addr, raw); got != millis(at) {
+			t.Errorf("%s: the account began at %d, want %d", name, got, millis(at))
+		}
 	}
 	statement[len(statement)-1] ^= 1
 	for _, raw := range [][]byte{answer(statement), answer(), []byte(`{"tables": [{"rows": [{"Statements": "no"}]}]}`), []byte("nonsense")} {

@@ -146,6 +146,8 @@ func TestMountNamesWhatIsDamaged(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(dir, "latest", source, "whole")); err != nil || string(b) != string(vaulttest.Random(2, 300_000)) {
 		t.Errorf("reading what is whole: %v", err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(told) != 1 || !strings.HasPrefix(told[0], "times/") || !strings.HasSuffix(told[0], source+"/lost") {
 		t.Errorf("told of %q", told)
 	}

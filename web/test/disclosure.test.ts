@@ -11,7 +11,14 @@ const expires = (days: number) => noon / 1000 + days * 86_400;
 const usual = {
   address: 'ana@here.example',
   tables: [
-    { table: 'account', rows: [{ Name: 'ana', Statements: ['AA', 'BB'] }] },
+    { table: 'account', rows: [{ Name: 'ana', Length: 2, Head: '06', State: 'FF' }] },
+    {
+      table: 'statement',
+      rows: [
+        { Name: 'ana', Number: 0, Published: 0, Statement: 'AA' },
+        { Name: 'ana', Number: 1, Published: noon / 1000, Statement: 'BB' },
+      ],
+    },
     {
       table: 'key_package',
       rows: [
@@ -38,7 +45,7 @@ const lines = (answer: object) => ask(answer).facts.map((f) => [f.what, f.many, 
 test('what the server stores is told in words, with how many, since when and how long', () => {
   assert.deepEqual(lines(usual), [
     'Your address: ana@here.example | 1 | January 14, 2026 | As long as the account exists',
-    'Your public record: who you are and which keys are yours | 2 | January 14, 2026 | As long as the account exists',
+    'Your public record: who you are, which keys are yours and since when | 2 | January 14, 2026 | As long as the account exists',
     'Your devices, by a number each | 1 |  | As long as the account exists',
     'Public keys with which others begin a conversation with you | 2 |  | Each until it is used, a spare one always',
     'Sealed letters that wait for you | 1 (2 kB) |  | Until your device fetches them, or until February 13, 2026',
@@ -47,6 +54,11 @@ test('what the server stores is told in words, with how many, since when and how
     'Mark of the token by which letters of your contacts are recognised | 1 |  | As long as the account exists',
   ]);
   assert.deepEqual(ask(usual).odd, []);
+});
+
+test('a server that keeps statements in the account is told in the same words', () => {
+  const older = [{ table: 'account', rows: [{ Name: 'ana', Statements: ['AA', 'BB'] }] }, ...usual.tables.slice(2)];
+  assert.deepEqual(lines({ ...usual, tables: older }), lines(usual));
 });
 
 test('what there are no words for is shown as it came', () => {

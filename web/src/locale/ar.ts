@@ -416,7 +416,7 @@ export const ar: Catalogue = {
   'server.since': 'منذ',
   'server.kept': 'إلى متى',
   'fact.address': 'عنوانك: {name}',
-  'fact.record': 'سجلك العلني: من أنت وأي المفاتيح لك',
+  'fact.record': 'سجلك العلني: من أنت وأي المفاتيح لك ومنذ متى',
   'fact.devices': 'أجهزتك، لكل منها رقم',
   'fact.keys': 'مفاتيح علنية يبدأ بها الآخرون محادثة معك',
   'fact.waiting': 'رسائل مختومة تنتظرك',

@@ -376,7 +376,7 @@ export const de: Catalogue = {
   'server.since': 'Seit',
   'server.kept': 'Wie lange',
   'fact.address': 'Deine Adresse: {name}',
-  'fact.record': 'Dein öffentlicher Eintrag: wer du bist und welche Schlüssel dir gehören',
+  'fact.record': 'Dein öffentlicher Eintrag: wer du bist, welche Schlüssel dir gehören und seit wann',
   'fact.devices': 'Deine Geräte, mit je einer Nummer',
   'fact.keys': 'Öffentliche Schlüssel, mit denen andere ein Gespräch mit dir beginnen',
   'fact.waiting': 'Versiegelte Briefe, die auf dich warten',

@@ -372,7 +372,7 @@ export const en = {
   'server.since': 'Since',
   'server.kept': 'How long',
   'fact.address': 'Your address: {name}',
-  'fact.record': 'Your public record: who you are and which keys are yours',
+  'fact.record': 'Your public record: who you are, which keys are yours and since when',
   'fact.devices': 'Your devices, by a number each',
   'fact.keys': 'Public keys with which others begin a conversation with you',
   'fact.waiting': 'Sealed letters that wait for you',

@@ -377,7 +377,7 @@ export const es: Catalogue = {
   'server.since': 'Desde',
   'server.kept': 'Cuánto tiempo',
   'fact.address': 'Tu dirección: {name}',
-  'fact.record': 'Tu ficha pública: quién eres y qué claves son tuyas',
+  'fact.record': 'Tu ficha pública: quién eres, qué claves son tuyas y desde cuándo',
   'fact.devices': 'Tus dispositivos, con un número cada uno',
   'fact.keys': 'Claves públicas con las que otras personas empiezan a hablar contigo',
   'fact.waiting': 'Cartas selladas que te esperan',

@@ -378,7 +378,7 @@ export const fr: Catalogue = {
   'server.since': 'Depuis',
   'server.kept': 'Pendant',
   'fact.address': 'Votre adresse : {name}',
-  'fact.record': 'Votre fiche publique : qui vous êtes et quelles clés sont les vôtres',
+  'fact.record': 'Votre fiche publique : qui vous êtes, quelles clés sont les vôtres et depuis quand',
   'fact.devices': 'Vos appareils, avec un numéro chacun',
   'fact.keys': 'Clés publiques avec lesquelles on commence une conversation avec vous',
   'fact.waiting': 'Lettres scellées qui vous attendent',

@@ -30,7 +30,8 @@ type Rows = Record<string, Row[]>;
 
 /** The fields that the words cover, by kind of row. */
 const covered: Record<string, string[]> = {
-  account: ['Name', 'Statements'],
+  account: ['Name', 'Length', 'Head', 'State', 'Statements'], // Statements: of older servers
+  statement: ['Name', 'Number', 'Published', 'Statement'],
   key_package: ['Name', 'Device', 'Number', 'KeyPackage'],
   mailbox: ['Name', 'Device', 'Last', 'Letters', 'Bytes'],
   letter: ['Name', 'Device', 'Seq', 'Expires', 'Letter'],
@@ -82,7 +83,7 @@ function facts(rows: Rows, begun: number): Fact[] {
       'account',
       {
         what: t('fact.record'),
-        many: number(sum(rows.account, (r) => list(r.Statements).length)),
+        many: number((rows.statement?.length ?? 0) + sum(rows.account, (r) => list(r.Statements).length)),
         since: since(begun),
         kept: t('kept.account'),
       },
