@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -226,6 +227,14 @@ func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch [
 	}
 	moved := a.attach(ctx, conv.Purpose())
 	a.saved(ctx)
+	// Who waits until everything is sent hears what was not, before the wait ends.
+	events := slices.DeleteFunc(out.Events, func(e chat.Event) bool {
+		_, failed := e.(chat.FailureEvent)
+		if failed {
+			a.client.emit(e)
+		}
+		return failed
+	})
 	a.publish(conv, out.Effects)
 	for i, j := range batch {
 		j.finish(answers[i])
@@ -240,7 +249,7 @@ func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch [
 		}
 		a.perform(ctx, e)
 	}
-	for _, e := range out.Events {
+	for _, e := range events {
 		a.client.emit(e)
 	}
 	return conv
