@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,10 +24,11 @@ type Mount struct {
 	// Ended is closed when the program has ended.
 	Ended <-chan struct{}
 
-	point string // that it is mounted on
-	cmd   *exec.Cmd
-	said  *tail // valid once Ended is closed
-	repo  *Repository
+	point    string    // that it is mounted on
+	reserved io.Closer // of point
+	cmd      *exec.Cmd
+	said     *tail // valid once Ended is closed
+	repo     *Repository
 }
 
 // mountPrefix begins the names of the directories that are mounted on.
@@ -50,12 +52,16 @@ func (r *Repository) Mount(ctx context.Context, s *Snapshot) (*Mount, error) {
 	if err != nil {
 		return nil, err
 	}
+	reserved, err := reserve(point)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(point))
+	}
 	args, below := r.mount(s, point)
 	ended := make(chan struct{})
-	m := &Mount{Dir: filepath.Join(point, below), Ended: ended, point: point, cmd: exec.Command(r.path, args...), said: new(tail), repo: r}
+	m := &Mount{Dir: filepath.Join(point, below), Ended: ended, point: point, reserved: reserved, cmd: exec.Command(r.path, args...), said: new(tail), repo: r}
 	m.cmd.Env, m.cmd.Stderr, m.cmd.SysProcAttr = r.env, m.said, attributes()
 	if err := m.cmd.Start(); err != nil {
-		return nil, errors.Join(err, os.Remove(point))
+		return nil, errors.Join(err, os.Remove(point), reserved.Close())
 	}
 	go func() {
 		_ = m.cmd.Wait() // what it said tells more
@@ -108,7 +114,7 @@ func (m *Mount) Close() error {
 	if isMounted(m.point) {
 		return fmt.Errorf("%s is still mounted (%w): run fusermount3 -u %s", m.point, unmounted, m.point)
 	}
-	return os.Remove(m.point)
+	return errors.Join(os.Remove(m.point), m.reserved.Close())
 }
 
 // unmountBy runs a command that unmounts.

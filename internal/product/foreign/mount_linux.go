@@ -5,6 +5,7 @@ package foreign
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,8 +52,21 @@ func unmount(dir string) error {
 	return unmountBy("fusermount3", "-u", "-z", dir)
 }
 
-// removeStale unmounts what a program showed that has ended because this one was
-// killed, and removes its directory.
+// reserve keeps other imports from removing a directory before it is mounted on,
+// until the file that it returns is closed.
+func reserve(dir string) (io.Closer, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// removeStale removes the directories of an import that was killed. What is still
+// mounted there, by a program that has ended, is unmounted.
 func removeStale() error {
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), mountPrefix+"*"))
 	if err != nil {
@@ -60,10 +74,20 @@ func removeStale() error {
 	}
 	for _, dir := range left {
 		var st syscall.Stat_t
-		if syscall.Stat(dir, &st) != syscall.ENOTCONN {
+		if syscall.Stat(dir, &st) == syscall.ENOTCONN {
+			if err := errors.Join(unmount(dir), os.Remove(dir)); err != nil {
+				return err
+			}
+			continue
+		}
+		if isMounted(dir) {
 			continue // another import uses it
 		}
-		if err := errors.Join(unmount(dir), os.Remove(dir)); err != nil {
+		reserved, err := reserve(dir)
+		if err != nil {
+			continue // as above
+		}
+		if err := errors.Join(os.Remove(dir), reserved.Close()); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@
 package foreign
 
 import (
+	"io"
 	"syscall"
 
 	"github.com/securecrypt/securecrypt/vault/mountfs"
@@ -18,5 +19,7 @@ func attributes() *syscall.SysProcAttr { return nil }
 func isMounted(string) bool { return false }
 
 func unmount(dir string) error { return unmountBy("umount", dir) }
+
+func reserve(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func removeStale() error { return nil }
