@@ -32,6 +32,7 @@ type notedConn struct {
 	backend.Conn
 	l        *ledger
 	host     string
+	own      string // the account that it identified itself as
 	ops      []protocol.Op
 	accounts map[string]bool
 	channels map[protocol.ChannelID]bool
@@ -71,6 +72,14 @@ func (c *notedConn) Write(ctx context.Context, message []byte) error {
 func (c *notedConn) note(op protocol.Op, body protocol.Body) {
 	c.l.mu.Lock()
 	defer c.l.mu.Unlock()
+	switch b := body.(type) {
+	case *protocol.Authenticate:
+		c.own = b.Name
+	case *protocol.AccountGet:
+		if slices.Equal(b.Names, []string{c.own}) { // what the account asks of itself
+			return
+		}
+	}
 	if !slices.Contains(c.ops, op) {
 		c.ops = append(c.ops, op)
 	}
