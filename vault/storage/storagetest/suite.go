@@ -18,7 +18,8 @@ import (
 
 // Run holds a storage against the contract of storage.Storage. connect opens
 // another connection to the storage of the test, which begins empty.
-func Run(t *testing.T, open func(t *testing.T) (connect func() storage.Storage)) {
+// Lacks are tests that a storage is known to fail, with the reason.
+func Run(t *testing.T, open func(t *testing.T) (connect func() storage.Storage), lacks ...Lack) {
 	tests := []struct {
 		name string
 		run  func(t *testing.T, ctx context.Context, a, b storage.Storage)
@@ -29,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) (connect func() storage.Storage))
 		{"ranges", ranges},
 		{"a listing has everything that was created", list},
 		{"Delete", remove},
+		{DeletedName, createAgain},
 		{"names", names},
 		{"Create has one winner", func(t *testing.T, ctx context.Context, a, b storage.Storage) { check(t, storage.Probe(ctx, a, b, 100)) }},
 		{"many writers", manyWriters},
@@ -36,11 +38,22 @@ func Run(t *testing.T, open func(t *testing.T) (connect func() storage.Storage))
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			for _, lack := range lacks {
+				if lack.Test == test.name {
+					t.Skip(lack.Reason)
+				}
+			}
 			connect := open(t)
 			test.run(t, t.Context(), connect(), connect())
 		})
 	}
 }
+
+// DeletedName is the test that a name is free once its object was deleted.
+const DeletedName = "a deleted name is free"
+
+// A Lack is a test that a storage is known to fail.
+type Lack struct{ Test, Reason string }
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -176,6 +189,12 @@ func remove(t *testing.T, ctx context.Context, a, b storage.Storage) {
 	if _, err := a.Size(ctx, "packs/1"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("what was deleted: %v", err)
 	}
+}
+
+func createAgain(t *testing.T, ctx context.Context, a, b storage.Storage) {
+	check(t, a.Create(ctx, "packs/1", []byte("x")))
+	check(t, b.Delete(ctx, "packs/1"))
+	check(t, b.Sync(ctx))
 	check(t, a.Create(ctx, "packs/1", []byte("y")))
 }
 
