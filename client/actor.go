@@ -227,14 +227,7 @@ func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch [
 	}
 	moved := a.attach(ctx, conv.Purpose())
 	a.saved(ctx)
-	// Who waits until everything is sent hears what was not, before the wait ends.
-	events := slices.DeleteFunc(out.Events, func(e chat.Event) bool {
-		_, failed := e.(chat.FailureEvent)
-		if failed {
-			a.client.emit(e)
-		}
-		return failed
-	})
+	events := a.client.emitFailures(out.Events)
 	a.publish(conv, out.Effects)
 	for i, j := range batch {
 		j.finish(answers[i])
@@ -253,6 +246,19 @@ func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch [
 		a.client.emit(e)
 	}
 	return conv
+}
+
+// emitFailures emits the failures among events and returns the others. A wait for the
+// outbox ends when the new state is published: failures are emitted before that, so
+// that a caller that waited has them.
+func (c *Client) emitFailures(events []chat.Event) []chat.Event {
+	return slices.DeleteFunc(events, func(e chat.Event) bool {
+		_, failed := e.(chat.FailureEvent)
+		if failed {
+			c.emit(e)
+		}
+		return failed
+	})
 }
 
 // restart makes the conversation begin anew on its connection after a failed
