@@ -174,12 +174,7 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 	if err != nil {
 		return nil, err
 	}
-	revoked = []DeviceRef{}
-	for _, ref := range deviceRefs(before) {
-		if _, live := after.Device(account.DeviceID(ref.Device)); !live {
-			revoked = append(revoked, ref)
-		}
-	}
+	revoked = revokedDevices(before, after)
 	next := StatementRow{Name: b.Name, Number: statement.Sequence, Published: published.Unix(), Statement: b.Statement}
 	stored := false
 	err = s.store.Update(s.ctx, func(tx WriteTx) error {
@@ -204,6 +199,18 @@ func (s *Server) appendStatement(b *protocol.AccountAppend) (revoked []DeviceRef
 		return nil, err
 	}
 	return revoked, err
+}
+
+// revokedDevices returns the devices of before that after does not have, an empty
+// list if it has all.
+func revokedDevices(before, after *account.State) []DeviceRef {
+	revoked := []DeviceRef{}
+	for _, ref := range deviceRefs(before) {
+		if _, live := after.Device(account.DeviceID(ref.Device)); !live {
+			revoked = append(revoked, ref)
+		}
+	}
+	return revoked
 }
 
 // announces reports whether a statement takes effect after a wait, in which a veto is
