@@ -13,7 +13,7 @@
 //
 //   - New names and titles are refused with Control, LineEnd or Direction. Marks
 //     stay, because keyboards for scripts from right to left insert them, and so
-//     does the rest, because whoever shows a name takes it out; a name of such
+//     does the rest, because programs that show a name remove it; a name of such
 //     characters alone is refused. Nothing that is in the table counts as visible.
 //   - Terminals replace Control, LineEnd, Mark and Direction in every text. In names
 //     they drop all classes, Format and Blank too, because terminals give

@@ -103,8 +103,8 @@ func (p *Page) until(what string, fn func(context.Context) bool) {
 	}
 }
 
-// lastLook bounds what a page is asked for the message of a failed test: it may
-// be too busy to answer.
+// lastLook limits the questions to a page for the message of a failed test. The
+// page may be too busy to answer.
 const lastLook = 5 * time.Second
 
 func (p *Page) where() string {
