@@ -143,7 +143,8 @@ func (v *Vault) resealAll(ctx context.Context, p *prunePlan, o ResealOptions, r 
 			o.Progress(done, total)
 		}
 		if len(chosen) == 0 {
-			return v.countEarlier(p, r)
+			v.countEarlier(p, r)
+			return nil
 		}
 		if err := v.resealBatch(ctx, p, chosen); err != nil {
 			return err
@@ -263,9 +264,9 @@ func (v *Vault) dropEarlier(ctx context.Context, wait time.Duration, r *ResealRe
 	return p, v.dropSwept(ctx, r)
 }
 
-// countEarlier counts what is left of earlier epochs. It is an error if a snapshot
-// needs it.
-func (v *Vault) countEarlier(p *prunePlan, r *ResealResult) error {
+// countEarlier counts the packs of earlier epochs that remain: those of the newest run
+// of a write-only device, and those that belong to no snapshot.
+func (v *Vault) countEarlier(p *prunePlan, r *ResealResult) {
 	for i := range p.index.packs {
 		x := &p.index.packs[i]
 		if _, swept := v.state.Swept[x.name]; swept || x.epoch >= r.Epoch {
@@ -277,5 +278,4 @@ func (v *Vault) countEarlier(p *prunePlan, r *ResealResult) error {
 			r.Unlisted++
 		}
 	}
-	return nil
 }

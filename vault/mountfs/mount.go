@@ -81,7 +81,7 @@ func (m *mount) newNode(snapshot uint64, e *tree.Entry, page *tree.Page) *node {
 
 // inode returns the inode number of an entry of a directory. All names of a file
 // have the same, and it stays the same while the file system is mounted. The salt
-// keeps whoever writes a snapshot from making two files have the same.
+// prevents the author of a snapshot from making two files share one.
 func (m *mount) inode(parent *node, e *tree.Entry) uint64 {
 	b := append(make([]byte, 0, 256), m.salt[:]...)
 	if e.Group != 0 {

@@ -214,7 +214,7 @@ func (f *fileHandle) Read(ctx context.Context, dest []byte, offset int64) (fuse.
 	return fuse.ReadResultData(dest[:n]), 0
 }
 
-// What lseek is asked for, besides what the kernel answers itself.
+// The values of whence (lseek) that the kernel passes on to the file system.
 const (
 	seekData = 3
 	seekHole = 4

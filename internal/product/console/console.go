@@ -37,8 +37,8 @@ type Console struct {
 	Dir string
 	// NoStdout and NoStderr: the program was started without that stream.
 	NoStdout, NoStderr bool
-	// KeepPassphrase: the passphrase is asked for once, and kept while the program
-	// runs.
+	// KeepPassphrase keeps the passphrase in memory after the first prompt, until the
+	// program ends.
 	KeepPassphrase bool
 	kept           []byte
 }

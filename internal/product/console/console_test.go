@@ -35,7 +35,7 @@ func write(t *testing.T, path, text string) string {
 func TestKeysOpenWithTheirPassphrase(t *testing.T) {
 	dir := t.TempDir()
 	right, wrong := write(t, filepath.Join(dir, "right"), "eleven quiet boats cross the bay\r\n"), write(t, filepath.Join(dir, "wrong"), "twelve boats\n")
-	t.Setenv(console.PassphraseVar, "") // not what is asked for here
+	t.Setenv(console.PassphraseVar, "") // Unsetenv below is undone after the test
 	if err := os.Unsetenv(console.PassphraseVar); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ type Loop struct {
 	Every time.Duration
 	// Run does the work. An error that is wrapped by Final ends the loop.
 	Run func(context.Context) error
-	// Failed is told of each other error, and Next after each run of the time of the
-	// next one.
+	// Failed is called with every other error. Next is called after each run with the
+	// time of the next.
 	Failed func(err error, after time.Duration)
 	Next   func(time.Time)
 	// Now, Wait and Random are the clock, a timer, and a number from 0 to 1 by which

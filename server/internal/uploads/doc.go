@@ -6,8 +6,8 @@
 // knows the identifier may read.
 //
 // A [Handler] is made from a [Config]. What is known about blobs is in its
-// [Index], their bytes in its [Content]; it deletes nothing that has expired,
-// which is up to whoever owns both.
+// [Index], their bytes in its [Content]. It does not delete expired blobs: the
+// owner of both does.
 //
 // Invariants: a row never counts bytes that are not durable; announcing a length
 // reserves nothing, and what arrives is counted for the sender's origin; one
