@@ -328,3 +328,24 @@ func TestUndeliveredLettersAreNotDeleted(t *testing.T) {
 		}
 	})
 }
+
+// A disk that fails at any write of signing in keeps the device from it no longer than
+// it fails.
+func TestSigningInGoesOnWhenTheDiskDoes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		p := join(t, net, "alice", host)
+		for n := 1; n <= 6; n++ {
+			p.Close()
+			p.store.FailAt(n)
+			p.open()
+			must(t, p.ConnectAll())
+			pass(5 * time.Minute)
+			must(t, p.Sync(soon(t)))
+			p.store.Heal()
+		}
+		if p.store.Failures() == 0 {
+			t.Error("nothing failed")
+		}
+	})
+}

@@ -69,21 +69,22 @@ type Mailbox struct {
 
 	// The goroutine of run owns these.
 	hello    protocol.Hello
-	signedIn bool             // on the connection of hello
-	troubled bool             // a person has to do something, and was told
-	drained  bool             // the server has sent all letters that it had
-	fetching map[uint64]bool  // letters whose tree is to be fetched or being fetched
-	tokenSet [32]byte         // the hash of the delivery token that the server knows
-	newToken chan struct{}    // the token is another
-	again    chan struct{}    // somebody wants another attempt to sign in
-	renewal  tokenRenewal     // of the token
-	dealt    map[uint64]bool  // letters that were opened, by letterNumber
-	newest   uint64           // the highest number of a letter so far
-	shown    uint64           // the same, on the connection
-	patience time.Duration    // before the next attempt to sign in
-	retry    <-chan time.Time // the next attempt to sign in
-	later    <-chan time.Time // the next attempt to open what could not be
-	lateness time.Duration    // before that
+	signedIn bool                 // on the connection of hello, which is noted in the store
+	session  protocol.SessionMark // with which the connection is identified, zero before
+	troubled bool                 // a person has to do something, and was told
+	drained  bool                 // the server has sent all letters that it had
+	fetching map[uint64]bool      // letters whose tree is to be fetched or being fetched
+	tokenSet [32]byte             // the hash of the delivery token that the server knows
+	newToken chan struct{}        // the token is another
+	again    chan struct{}        // somebody wants another attempt to sign in
+	renewal  tokenRenewal         // of the token
+	dealt    map[uint64]bool      // letters that were opened, by letterNumber
+	newest   uint64               // the highest number of a letter so far
+	shown    uint64               // the same, on the connection
+	patience time.Duration        // before the next attempt to sign in
+	retry    <-chan time.Time     // the next attempt to sign in
+	later    <-chan time.Time     // the next attempt to open what could not be
+	lateness time.Duration        // before that
 	trees    treeQueue
 	spent    <-chan time.Time // the next attempt to open what was too much for the day
 
@@ -162,7 +163,7 @@ func (m *Mailbox) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case h := <-hellos:
-			m.hello, m.signedIn, m.drained, m.shown, m.patience = h, false, false, 0, link.RetryFirst
+			m.hello, m.signedIn, m.session, m.drained, m.shown, m.patience = h, false, protocol.SessionMark{}, false, 0, link.RetryFirst
 			m.renewal.reply = nil
 			m.attempt(ctx)
 		case <-m.retry:
@@ -200,7 +201,7 @@ func (m *Mailbox) attempt(ctx context.Context) {
 		return
 	}
 	m.report(false, err)
-	if !link.Retryable(err) {
+	if !link.Retryable(err) && !errors.Is(err, records.ErrStore) { // a full disk is made room on
 		return
 	}
 	wait := m.patience

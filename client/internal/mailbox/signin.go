@@ -15,8 +15,12 @@ import (
 )
 
 // authenticate identifies the connection and binds it to this copy of the
-// profile.
+// profile. Servers take one request to do so on a connection: if only noting its success
+// failed before, that is made up for.
 func (m *Mailbox) authenticate(ctx context.Context) error {
+	if !m.session.IsZero() {
+		return m.noteSignIn()
+	}
 	var rec records.Profile
 	err := m.config.Store.Update(func(tx *records.Tx) (err error) {
 		if _, err = tx.Load([]byte(records.TableProfile), &rec); err != nil || !rec.NextSession.IsZero() {
@@ -57,8 +61,13 @@ func (m *Mailbox) authenticate(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	m.session = rec.NextSession
+	return m.noteSignIn()
+}
+
+func (m *Mailbox) noteSignIn() error {
 	if err := m.Update(func(p *records.Profile) {
-		p.Session, p.NextSession, p.TakeOver, p.SignedIn = rec.NextSession, protocol.SessionMark{}, false, m.config.Now().Unix()
+		p.Session, p.NextSession, p.TakeOver, p.SignedIn = m.session, protocol.SessionMark{}, false, m.config.Now().Unix()
 		p.Seen = m.config.EraseNow().Unix()
 	}); err != nil {
 		return err

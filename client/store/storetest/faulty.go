@@ -50,6 +50,13 @@ func (f *Faulty) Lie() {
 	f.lie = true
 }
 
+// Heal takes back all that was to fail.
+func (f *Faulty) Heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next, f.full, f.lie = 0, false, false
+}
+
 // Failures returns how often the store failed.
 func (f *Faulty) Failures() int {
 	f.mu.Lock()
