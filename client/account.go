@@ -170,5 +170,15 @@ func (acc Account) SetSettings(ctx context.Context, s chat.Settings) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return acc.c.store.Update(func(tx *records.Tx) error { return records.SaveSettings(tx, s) })
+	err := acc.c.store.Update(func(tx *records.Tx) error {
+		before, err := records.LoadSettings(tx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(records.SaveSettings(tx, s), acc.c.setSettingFields(tx, before, s))
+	})
+	if err == nil {
+		acc.c.tellOwnDevices()
+	}
+	return err
 }

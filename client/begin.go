@@ -20,15 +20,18 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// Direct returns the conversation with somebody, which it begins if there is
-// none.
+// Direct returns the conversation with somebody, which it begins if there is none. With
+// the own address it is that of the account's own devices, for notes.
 func (c *Client) Direct(ctx context.Context, peer account.Address) (chat.ConversationID, error) {
-	if peer == c.self.Address {
-		return "", chat.ErrSelf
-	}
 	id, err := c.directWith(peer)
 	if err != nil || id != "" {
 		return id, err
+	}
+	if peer == c.self.Address {
+		if err := c.createOwnConversation(); err != nil {
+			return "", err
+		}
+		return c.directWith(peer)
 	}
 	if _, err := c.ensureAccountsExist(ctx, []account.Address{peer}); err != nil {
 		return "", err
@@ -94,7 +97,9 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 	if err != nil {
 		return "", err
 	}
-	state.Timer = uint32(settings.Timer / time.Second)
+	if !state.Own { // notes stay
+		state.Timer = uint32(settings.Timer / time.Second)
+	}
 	var channel protocol.ChannelID
 	if _, err := rand.Read(channel[:]); err != nil {
 		return "", err
@@ -102,7 +107,7 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 	id := records.CID(c.store.Index(channel[:]))
 	conv := &records.Conversation{
 		Version: records.Version, Channel: channel, Host: state.Host, Status: chat.StatusActive, Peer: peer,
-		Activity: records.Millis(c.now()), Group: state.Group, Title: state.Title, Timer: state.Timer,
+		Activity: records.Millis(c.now()), Group: state.Group, Own: state.Own, Title: state.Title, Timer: state.Timer,
 		List: records.List{Members: 1},
 	}
 	err = c.store.Update(func(tx *records.Tx) error {
@@ -116,6 +121,11 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 		}
 		if peer != "" {
 			if err := tx.Put(records.Key(records.TableDirect, tx.Index([]byte(peer))), id[:]); err != nil {
+				return err
+			}
+		}
+		if state.Own {
+			if err := records.SetOwnConversation(tx, id); err != nil {
 				return err
 			}
 		}

@@ -270,12 +270,17 @@ func (c *Client) ConnectAll() error {
 	if err != nil {
 		return err
 	}
+	length, err := c.ownChainLength()
+	if err != nil {
+		return err
+	}
 	var begun []*actor
 	var asked newestRequests
 	begin := func(s records.Stored) error {
 		switch {
 		case s.Rec.Ending, s.Rec.Status == chat.StatusActive, s.Rec.Status == chat.StatusLeft:
 			begun = append(begun, c.start(s.K, &s.Rec))
+			c.followOwnChain(s, length)
 		case s.Rec.Status == chat.StatusRequest:
 			if s.Rec.Expected {
 				begun = append(begun, c.start(s.K, &s.Rec))

@@ -74,6 +74,21 @@ func (pp People) SetName(a account.Address, name string) error {
 // noteContact changes what is known of somebody, and tells interfaces, since the
 // conversation with them shows it.
 func (c *Client) noteContact(a account.Address, change func(*records.Tx, *records.Contact) error) error {
+	err := c.changeContact(a, func(tx *records.Tx, rec *records.Contact) error {
+		before := *rec
+		if err := change(tx, rec); err != nil {
+			return err
+		}
+		return c.setContactFields(tx, before, *rec)
+	})
+	if err == nil {
+		c.tellOwnDevices()
+	}
+	return err
+}
+
+// changeContact is noteContact for what another device of the account changed.
+func (c *Client) changeContact(a account.Address, change func(*records.Tx, *records.Contact) error) error {
 	var with *records.Conversation
 	var rec records.Contact
 	err := c.store.Update(func(tx *records.Tx) (err error) {

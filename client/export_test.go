@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/hpke"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -177,21 +178,29 @@ func Retitled(g *mls.Group, title string) ([]mls.Extension, error) {
 	return []mls.Extension{e}, err
 }
 
-// Ghost returns a key package that claims an address with a key that is not
-// the account's.
-func Ghost(a account.Address, now time.Time) (*mls.KeyPackage, error) {
+// Ghost returns a key package that claims an address, and states of its chain, with a
+// key that is not the account's.
+func Ghost(a account.Address, now time.Time, claims ...records.ChainHead) (*mls.KeyPackage, error) {
 	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	cred, err := account.Credential{Address: a, Device: account.DeviceID(key.Public())}.Encode()
+	cred, err := account.Credential{Address: a, Device: account.SignatureKey(key.Public()).ID()}.Encode()
 	if err != nil {
 		return nil, err
 	}
+	var extensions []mls.Extension
+	for _, head := range claims {
+		e, err := rules.ChainExtension(head)
+		if err != nil {
+			return nil, err
+		}
+		extensions = append(extensions, e)
+	}
 	kp, _, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: key, Credential: mls.BasicCredential(cred),
-		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
-		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: rand.Reader,
+		Capabilities: machine.Capabilities(), LeafExtensions: extensions,
+		Lifetime: mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}, Rand: rand.Reader,
 	})
 	return kp, err
 }
@@ -340,4 +349,119 @@ func (c *Client) SetProfileAs(ctx context.Context, name string) error { return c
 
 func (c *Client) RenameAs(ctx context.Context, id chat.ConversationID, title string) error {
 	return c.rename(ctx, id, title)
+}
+
+// AddDevice makes the profile of a new device of the account in the store of cfg, and
+// has this device add it to the chain.
+func (c *Client) AddDevice(ctx context.Context, cfg Config) error {
+	chain, err := c.home.SyncChain(ctx)
+	if err != nil {
+		return err
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	letterKey, err := hpke.MLKEM768X25519().GenerateKey()
+	if err != nil {
+		return err
+	}
+	device := account.Device{SignatureKey: account.SignatureKey(key.Public().(ed25519.PublicKey))}
+	if device.MailboxKey, err = account.NewMailboxKey(letterKey.PublicKey().Bytes()); err != nil {
+		return err
+	}
+	own, err := c.home.Profile()
+	if err != nil {
+		return err
+	}
+	chain, err = c.extendChain(ctx, chain, account.AddDevice{Device: device}, ed25519.NewKeyFromSeed(own.SigningKey), key)
+	if err != nil {
+		return err
+	}
+	letterBytes, err := letterKey.Bytes()
+	if err != nil {
+		return err
+	}
+	store, err := records.NewStore(cfg.Store, cfg.Key)
+	if err != nil {
+		return err
+	}
+	return store.Update(func(tx *records.Tx) error {
+		rec := records.Profile{
+			Version: records.Version, Address: own.Address, Statement: own.Statement, SigningKey: key.Seed(), MailboxKey: letterBytes,
+			Registered: true, Name: own.Name,
+		}
+		return errors.Join(tx.Save([]byte(records.TableProfile), &rec), records.PinChain(tx, chain))
+	})
+}
+
+// RevokeDevice revokes a device of the account.
+func (c *Client) RevokeDevice(ctx context.Context, id account.DeviceID) error {
+	chain, err := c.home.SyncChain(ctx)
+	if err != nil {
+		return err
+	}
+	own, err := c.home.Profile()
+	if err != nil {
+		return err
+	}
+	_, err = c.extendChain(ctx, chain, account.RevokeDevice{Device: id}, ed25519.NewKeyFromSeed(own.SigningKey))
+	return err
+}
+
+// Device returns the identifier of this device.
+func (c *Client) Device() account.DeviceID { return c.self.Device }
+
+func (c *Client) extendChain(ctx context.Context, chain *account.Chain, content account.Content, signers ...ed25519.PrivateKey) (*account.Chain, error) {
+	draft, err := chain.State().Draft(c.serverNow(), content)
+	if err != nil {
+		return nil, err
+	}
+	var signatures []account.Signature
+	for _, key := range signers {
+		s, err := draft.SignDevice(key)
+		if err != nil {
+			return nil, err
+		}
+		signatures = append(signatures, s)
+	}
+	statement, err := draft.Statement(signatures...)
+	if err != nil {
+		return nil, err
+	}
+	if chain, err = chain.Append(statement, c.serverNow()); err != nil {
+		return nil, err
+	}
+	if err := c.home.KeepUnsent(statement); err != nil {
+		return nil, err
+	}
+	if _, err = c.home.SyncChain(ctx); err != nil {
+		return nil, err
+	}
+	return chain, c.ownChainChanged()
+}
+
+// SyncOwnChain brings the own chain up to date, and has the conversations follow it.
+func (c *Client) SyncOwnChain(ctx context.Context) error {
+	if _, err := c.home.SyncChain(ctx); err != nil {
+		return err
+	}
+	return c.ownChainChanged()
+}
+
+// Leaves returns how many devices of everybody are in a group, by the names of their
+// accounts.
+func (c *Client) Leaves(id chat.ConversationID) (map[string]int, error) {
+	all := map[string]int{}
+	err := c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
+		group, err := groupOf(tx, k)
+		if err != nil {
+			return err
+		}
+		for address, leaves := range rules.LeavesByAddress(group) {
+			all[records.Address(address).Name] = len(leaves)
+		}
+		return nil
+	})
+	return all, err
 }

@@ -159,7 +159,7 @@ func (c *Client) viewAll(some []records.Stored) (all []chat.Conversation, err er
 			return err
 		}
 		for i := range some {
-			if some[i].Rec.Hidden {
+			if some[i].Rec.Hidden || some[i].Rec.HasNoNotes() {
 				continue
 			}
 			conv, err := show.Conversation(&some[i].Rec)

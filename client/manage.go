@@ -99,7 +99,17 @@ func (c *Client) Accept(ctx context.Context, conv chat.ConversationID) error {
 
 // Block refuses everything that somebody sends, from now on.
 func (pp People) Block(ctx context.Context, who account.Address) error {
-	err := pp.c.store.Update(func(tx *records.Tx) error {
+	err := pp.c.block(ctx, who)
+	if err == nil {
+		err = pp.c.store.Update(func(tx *records.Tx) error { return pp.c.setField(tx, records.FieldBlocked, who.String(), true) })
+	}
+	pp.c.tellOwnDevices()
+	return err
+}
+
+// block is Block on this device alone.
+func (c *Client) block(ctx context.Context, who account.Address) error {
+	err := c.store.Update(func(tx *records.Tx) error {
 		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
@@ -110,27 +120,31 @@ func (pp People) Block(ctx context.Context, who account.Address) error {
 	if err != nil {
 		return err
 	}
-	pp.c.waker.kick()
-	pp.c.home.TokenChanged()
-	all, err := pp.c.conversationsEndedByBlock(who)
+	c.waker.kick()
+	c.home.TokenChanged()
+	all, err := c.conversationsEndedByBlock(who)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, conv := range all {
-		failed = append(failed, pp.c.tell(ctx, conv, machine.CommandBlock{}))
+		failed = append(failed, c.tell(ctx, conv, machine.CommandBlock{}))
 	}
 	return errors.Join(failed...)
 }
 
 // Unblock takes a block back; what was refused meanwhile is gone.
 func (pp People) Unblock(who account.Address) error {
-	return pp.c.store.Update(func(tx *records.Tx) error {
+	err := pp.c.store.Update(func(tx *records.Tx) error {
 		rec, err := records.LoadContact(tx, who.String())
 		if err != nil {
 			return err
 		}
 		rec.Blocked = false
-		return records.SaveContact(tx, rec)
+		return errors.Join(records.SaveContact(tx, rec), pp.c.setField(tx, records.FieldBlocked, who.String(), false))
 	})
+	if err == nil {
+		pp.c.tellOwnDevices()
+	}
+	return err
 }

@@ -56,6 +56,10 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 			c.nudge(ctx, e)
 			a.nudged()
 		})
+	case machine.DoSync:
+		c.tellOwnDevices()
+	case machine.DoApply:
+		c.spawn(c.applyFields)
 	case machine.DoRenew:
 		c.waker.kick()
 	case machine.DoAbort:

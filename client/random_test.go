@@ -66,22 +66,28 @@ type world struct {
 	net    *fakeserver.Net
 	people []*person
 	id     chat.ConversationID
+	// channel is that of id.
+	channel protocol.ChannelID
 	// steady are those who were members all the time.
 	steady map[*person]bool
 	taken  map[content.MessageID]string // messages that a client accepted
+	writer map[content.MessageID]*person
 	edited map[content.MessageID]bool
 	n      int
+	// devices: people have devices that come and go, each a person of its own here.
+	devices bool
 }
 
 func newWorld(t *testing.T, n uint64) *world {
 	w := &world{
 		t: t, r: rand.New(rand.NewPCG(n, 0)), net: fakeserver.NewNet(), steady: map[*person]bool{},
-		taken: map[content.MessageID]string{}, edited: map[content.MessageID]bool{},
+		taken: map[content.MessageID]string{}, writer: map[content.MessageID]*person{}, edited: map[content.MessageID]bool{},
 	}
 	for i, h := range []string{host, host, "there.example", host, "there.example"} {
 		w.people = append(w.people, join(t, w.net, fmt.Sprintf("p%d", i), h))
 	}
 	w.id = group(t, w.people[:4]...)
+	w.channel = w.net.Server(host).Channels()[0]
 	for _, p := range w.people[:4] {
 		w.steady[p] = true
 	}
@@ -129,6 +135,10 @@ func (w *world) step() {
 	conv, err := p.Conversation(w.id)
 	here := err == nil && conv.Status == chat.StatusActive
 	other := w.pick()
+	if w.devices && w.r.IntN(6) == 0 {
+		w.changeDevices(p)
+		return
+	}
 	switch n := w.r.IntN(20); {
 	case n == 0:
 		p.restart()
@@ -150,13 +160,13 @@ func (w *world) step() {
 		w.note(p.Groups().Rename(ctx, w.id, fmt.Sprintf("Title %d", w.r.IntN(1000))))
 	case n == 7:
 		w.note(p.Groups().Add(ctx, w.id, []account.Address{other.Address()}))
-	case n == 8 && w.r.IntN(2) == 0 && p == w.people[0]:
+	case n == 8 && w.r.IntN(2) == 0 && p == w.people[0] && other.Address() != p.Address():
 		w.note(p.Groups().Remove(ctx, w.id, []account.Address{other.Address()}))
-	case n == 9 && w.r.IntN(3) == 0 && p != w.people[0]:
+	case n == 9 && w.r.IntN(3) == 0 && p.Address() != w.people[0].Address():
 		w.note(p.Leave(ctx, w.id))
 	case n == 10:
 		role := chat.Role(w.r.IntN(2))
-		if other != w.people[0] {
+		if other.Address() != w.people[0].Address() {
 			w.note(p.Groups().SetRole(ctx, w.id, other.Address(), role))
 		}
 	case n <= 13:
@@ -200,7 +210,7 @@ func (w *world) say(p *person) {
 	m, err := p.Send(w.t.Context(), w.id, chat.Draft{Text: text})
 	w.note(err)
 	if err == nil {
-		w.taken[m.ID] = text
+		w.taken[m.ID], w.writer[m.ID] = text, p
 	}
 }
 
@@ -261,8 +271,7 @@ func (w *world) unsettle() {
 // check compares what everybody has.
 func (w *world) check() {
 	w.unsettle()
-	channel := w.net.Server(host).Channels()[0]
-	epoch := w.net.Server(host).Epoch(channel)
+	epoch := w.net.Server(host).Epoch(w.channel)
 	var title string
 	var members []chat.Member
 	for i, p := range w.people {
@@ -310,7 +319,7 @@ func shown(m chat.Message) string {
 // each is there once.
 func (w *world) compare() {
 	all := map[content.MessageID]string{}
-	order := map[string][]content.MessageID{}
+	order := map[*person][]content.MessageID{}
 	var witness *person
 	for _, p := range w.people {
 		if !w.steady[p] {
@@ -325,7 +334,7 @@ func (w *world) compare() {
 			w.t.Errorf("%v and %v differ:\n%s", p.Address(), witness.Address(), difference(got, all))
 		}
 		for from := range order {
-			want(w.t, fmt.Sprintf("%v: messages of %s", p.Address(), from), bySender[from], order[from])
+			want(w.t, fmt.Sprintf("%v: messages of %s", p.Address(), from.Address()), bySender[from], order[from])
 		}
 	}
 	if witness == nil {
@@ -366,8 +375,9 @@ func (w *world) others() (n int) {
 	return n - 1
 }
 
-func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[string][]content.MessageID) {
-	all, bySender = map[content.MessageID]string{}, map[string][]content.MessageID{}
+// read returns what p has, and the order in which the messages of each device came.
+func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[*person][]content.MessageID) {
+	all, bySender = map[content.MessageID]string{}, map[*person][]content.MessageID{}
 	for _, m := range p.history(w.id) {
 		if m.State == chat.StateFailed {
 			continue
@@ -376,7 +386,9 @@ func (w *world) read(p *person) (all map[content.MessageID]string, bySender map[
 			w.t.Errorf("%v has %q twice", p.Address(), m.Text)
 		}
 		all[m.ID] = shown(m)
-		bySender[m.From.String()] = append(bySender[m.From.String()], m.ID)
+		if from := w.writer[m.ID]; from != nil { // or else one of those who do harm
+			bySender[from] = append(bySender[from], m.ID)
+		}
 	}
 	return all, bySender
 }

@@ -45,15 +45,19 @@ func (acc Account) SetProfile(ctx context.Context, name string) error {
 }
 
 func (c *Client) setProfile(ctx context.Context, name string) error {
-	if err := c.home.Update(func(p *records.Profile) { p.Name = name }); err != nil {
+	err := c.store.Update(func(tx *records.Tx) error {
+		return errors.Join(records.UpdateProfile(tx, func(p *records.Profile) { p.Name = name }), c.setField(tx, records.FieldProfile, "", name))
+	})
+	if err != nil {
 		return err
 	}
+	c.tellOwnDevices()
 	m, err := machine.ProfileMessage(name)
 	if err != nil {
 		return err
 	}
 	return c.each(func(conv chat.Conversation) error {
-		if conv.Status != chat.StatusActive {
+		if conv.Status != chat.StatusActive || conv.Own {
 			return nil
 		}
 		_, err := c.send(ctx, conv.ID, machine.CommandSend{Message: m})

@@ -55,6 +55,8 @@ type Create struct {
 type Conversation struct {
 	ID    string `json:"id"`
 	Group bool   `json:"group"`
+	// Own: its members are the devices of this account, which writes to itself.
+	Own bool `json:"own"`
 	// Name is what to show: the contact's name, the group's title or an address.
 	Name string `json:"name"`
 	// Peer is the address of the other person in a conversation between two.
@@ -127,7 +129,7 @@ type NoticeKind string
 var NoticeKinds = []string{
 	chat.NoticeAdded.String(), chat.NoticeRemoved.String(), chat.NoticeLeft.String(), chat.NoticeRenamed.String(), chat.NoticeTimer.String(),
 	chat.NoticeRole.String(), chat.NoticeNotAdded.String(), chat.NoticeServerWentBack.String(), chat.NoticeUnreadable.String(),
-	chat.NoticeProfile.String(), chat.NoticeOther.String(),
+	chat.NoticeProfile.String(), chat.NoticeDeviceAdded.String(), chat.NoticeDeviceRemoved.String(), chat.NoticeOther.String(),
 }
 
 // Notice is something that happened in a conversation. The message's author did

@@ -175,7 +175,7 @@ func (v *view) messages(all []chat.Message) []Message {
 
 func (v *view) conversation(c chat.Conversation) Conversation {
 	out := Conversation{
-		ID: string(c.ID), Group: c.Group, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: reason(c.Reason),
+		ID: string(c.ID), Group: c.Group, Own: c.Own, Name: c.Name, Peer: address(c.Peer), Status: c.Status.String(), Reason: reason(c.Reason),
 		Inviter: address(c.Inviter), Confirmed: c.Confirmed, Unread: c.Unread, Mentioned: c.Mentioned, Activity: millis(c.Activity), Waiting: c.Waiting,
 		Timer: duration(c.Timer), Pinned: c.Pinned, Archived: c.Archived, MutedUntil: millis(c.MutedUntil), Draft: c.Draft,
 		DraftReply: messageID(c.DraftReply), Members: c.Members, Verified: c.Verified, Unanswered: c.Unanswered, Empty: c.Empty,

@@ -93,6 +93,7 @@ func (s Status) String() string {
 type Conversation struct {
 	ID     ConversationID
 	Group  bool
+	Own    bool            // of the devices of this account, for its notes
 	Title  string          // of a group
 	Peer   account.Address // of a conversation between two
 	Status Status

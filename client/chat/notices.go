@@ -30,10 +30,15 @@ const (
 	NoticeUnreadable
 	// NoticeProfile: a verified person goes by another name now.
 	NoticeProfile
+	// NoticeDeviceAdded and NoticeDeviceRemoved: the person has another device, or one
+	// less.
+	NoticeDeviceAdded
+	NoticeDeviceRemoved
 )
 
 var noticeNames = [...]string{
 	"other", "added", "removed", "left", "renamed", "timer", "role", "not-added", "server-went-back", "unreadable", "profile",
+	"device-added", "device-removed",
 }
 
 // String returns the kind as it stands in JSON.

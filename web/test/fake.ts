@@ -155,6 +155,7 @@ export function conversation(id: string, more: Partial<Conversation> = {}): Conv
     members: 2,
     verified: false,
     unanswered: false,
+    own: false,
     empty: false,
     last: null,
     ...more,

@@ -218,8 +218,7 @@ func (s *Server) register(b *protocol.Register) (protocol.Body, func(), error) {
 	}
 	s.accounts[name] = b.Statements
 	ref := deviceRef{name, protocol.DeviceID(create.Device.ID())}
-	s.keys[ref] = &keyPackages{}
-	s.boxes[ref] = &mailbox{seen: map[[16]byte]bool{}}
+	s.makeRoom(ref)
 	return &protocol.Empty{}, nil, nil
 }
 
@@ -283,11 +282,43 @@ func (s *Server) accountAppend(b *protocol.AccountAppend) (protocol.Body, func()
 	case statement.Previous != chain.Head():
 		return nil, nil, refuse(protocol.CodeStaleChain)
 	}
-	if _, err := chain.Append(b.Statement, time.Now()); err != nil {
+	next, err := chain.Append(b.Statement, time.Now())
+	if err != nil {
 		return nil, nil, refuse(protocol.CodeInvalid)
 	}
 	s.accounts[b.Name] = append(slices.Clip(s.accounts[b.Name]), b.Statement)
-	return &protocol.Empty{}, nil, nil
+	for _, d := range next.Devices() {
+		s.makeRoom(deviceRef{b.Name, protocol.DeviceID(d.ID())})
+	}
+	return &protocol.Empty{}, func() { s.endRevoked(next) }, nil
+}
+
+// makeRoom makes the mailbox and the key packages of a device, if it has none.
+func (s *Server) makeRoom(ref deviceRef) {
+	if s.boxes[ref] == nil {
+		s.keys[ref], s.boxes[ref] = &keyPackages{}, &mailbox{seen: map[[16]byte]bool{}}
+	}
+}
+
+// endRevoked deletes what belongs to revoked devices of an account, and ends their
+// connections.
+func (s *Server) endRevoked(chain *account.Chain) {
+	name := chain.Address().Name
+	for c := range s.conns {
+		if c.identity == nil || c.identity.name != name {
+			continue
+		}
+		if _, live := chain.Device(account.DeviceID(c.identity.device)); !live {
+			c.cut()
+		}
+	}
+	for ref := range s.boxes {
+		if _, live := chain.Device(account.DeviceID(ref.device)); ref.name == name && !live {
+			delete(s.boxes, ref)
+			delete(s.keys, ref)
+			delete(s.sessions, ref)
+		}
+	}
 }
 
 func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body, func(), error) {

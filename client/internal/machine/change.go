@@ -40,10 +40,10 @@ func (c *Conversation) advanceChange(tx *records.Tx, item *outItem) error {
 		if err := c.dropRedundantChanges(tx, item); err != nil || item.Change == nil {
 			return err
 		}
-		if len(item.Change.Add) > 0 && item.packages == nil {
+		if invite := addedBy(item.Change); len(invite) > 0 && item.packages == nil {
 			if item.lookups.Ready(c.now()) {
 				item.working = true
-				c.out.do(DoInvite{item.n, c.nextToAdd(item.Change.Add)})
+				c.out.do(DoInvite{item.n, c.nextToAdd(invite)})
 			}
 			return nil
 		}
@@ -64,8 +64,8 @@ func (c *Conversation) advanceChange(tx *records.Tx, item *outItem) error {
 // nothing is left, it drops the item and leaves item.Change nil.
 func (c *Conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error {
 	ch := item.Change
-	if ch.Again != nil && !bytes.Equal(ch.Again, c.leafMark(ch.Remove[0])) {
-		item.Change = nil // the member is gone, or somebody else was faster
+	if ch.Again != nil && !bytes.Equal(ch.Again, c.leafMark(ch.Devices[0])) {
+		item.Change = nil // the device is gone, or somebody else was faster
 		return c.dropItem(tx, item)
 	}
 	if ch.Again != nil {
@@ -75,6 +75,7 @@ func (c *Conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error
 	out := func(a string) bool { return !in(a) }
 	ch.Add = slices.DeleteFunc(ch.Add, in)
 	ch.Remove = slices.DeleteFunc(ch.Remove, out)
+	ch.Devices = slices.DeleteFunc(ch.Devices, func(d records.DeviceChange) bool { return c.isDone(d) || !c.wants(d) })
 	if ch.Eject { // unless the group's affairs went on meanwhile
 		ch.Remove = slices.DeleteFunc(ch.Remove, func(a string) bool { return !c.rules().MayEject(a) })
 	}
@@ -88,7 +89,7 @@ func (c *Conversation) dropRedundantChanges(tx *records.Tx, item *outItem) error
 	if ch.Pending && len(c.group.PendingProposals()) == 0 {
 		ch.Pending = false
 	}
-	if len(ch.Add)+len(ch.Remove)+len(ch.Roles) > 0 || ch.Title != nil || ch.Timer != nil || ch.Pending || ch.Refresh {
+	if len(ch.Add)+len(ch.Remove)+len(ch.Roles)+len(ch.Devices) > 0 || ch.Title != nil || ch.Timer != nil || ch.Pending || ch.Refresh {
 		return nil
 	}
 	item.Change = nil
@@ -112,6 +113,16 @@ func (in InputInvitees) step(c *Conversation, tx *records.Tx) error {
 		if item.Change.Again != nil && !link.Retryable(found.Err) { // the member stays as it is
 			return c.dropItem(tx, item)
 		}
+		if !slices.Contains(item.Change.Add, who) { // devices alone
+			if link.Retryable(found.Err) {
+				item.lookups.FailedAtOne(c.now(), found.Err)
+			} else {
+				item.Change.Devices = slices.DeleteFunc(item.Change.Devices, func(d records.DeviceChange) bool { return d.Address == who })
+				c.rec.Devices = slices.DeleteFunc(c.rec.Devices, func(d records.DeviceChange) bool { return d.Address == who })
+				c.touch()
+			}
+			continue
+		}
 		item.Change.Add = slices.DeleteFunc(item.Change.Add, func(a string) bool { return a == who })
 		if link.Retryable(found.Err) { // later, and after those who can be added now
 			item.Change.Add = append(item.Change.Add, who)
@@ -128,9 +139,26 @@ func (in InputInvitees) step(c *Conversation, tx *records.Tx) error {
 		}
 	}
 	if len(in.Found) > 0 && len(item.Ciphertext) == 0 {
+		if item.Change.Again == nil {
+			for _, found := range in.Found {
+				c.planDevices(found.Chain)
+			}
+			c.putOffDevices(item.Change, in.Found)
+		}
 		item.packages = in.Found
 	}
 	return c.saveItem(tx, item)
+}
+
+// addedBy returns the addresses whose key packages a change needs.
+func addedBy(ch *records.Change) []string {
+	all := slices.Clone(ch.Add)
+	for _, d := range ch.Devices {
+		if !d.Remove && !slices.Contains(all, d.Address) {
+			all = append(all, d.Address)
+		}
+	}
+	return all
 }
 
 // An addedDevice is a device that a change adds to the group.
@@ -140,12 +168,12 @@ type addedDevice struct {
 	device  account.Device
 }
 
-// guests returns the devices of those whom a change adds and whose key packages
-// are there and hold at a time.
+// guests returns the devices that a change adds and whose key packages are there and
+// hold at a time.
 func (o *outItem) guests(at time.Time) (guests []addedDevice, err error) {
-	for _, who := range o.Change.Add {
+	for _, who := range addedBy(o.Change) {
 		found, ok := o.packages[who]
-		if !ok || !found.holdAt(at) {
+		if !ok || !found.holdAt(at) || len(guests) > 0 && len(guests)+len(found.Packages) > maxAddsPerCommit {
 			continue
 		}
 		for _, kp := range found.Packages {
@@ -153,7 +181,10 @@ func (o *outItem) guests(at time.Time) (guests []addedDevice, err error) {
 			if err != nil {
 				return nil, err
 			}
-			guests = append(guests, addedDevice{who, kp, device})
+			named := func(d records.DeviceChange) bool { return d.Address == who && d.Device == device.ID() && !d.Remove }
+			if slices.Contains(o.Change.Add, who) || slices.ContainsFunc(o.Change.Devices, named) {
+				guests = append(guests, addedDevice{who, kp, device})
+			}
 		}
 	}
 	return guests, nil
@@ -170,8 +201,13 @@ func (c *Conversation) stage(tx *records.Tx, item *outItem) error {
 	for _, g := range guests {
 		options.Add = append(options.Add, g.kp)
 	}
-	for _, who := range item.Change.Remove {
-		options.Remove = append(options.Remove, c.leavesOf(who)...)
+	options.Remove = c.leavesToRemove(item.Change, options.Pending)
+	chains, err := c.revokingChains(tx, item.Change)
+	if err != nil {
+		return err
+	}
+	if options.AAD, err = rules.EncodeClaims(chains); err != nil {
+		return err
 	}
 	if options.Extensions, err = c.nextExtensions(item.Change, guests, options); err != nil {
 		return err
@@ -205,6 +241,34 @@ func (c *Conversation) stage(tx *records.Tx, item *outItem) error {
 		return err
 	}
 	return c.wrap(tx, item, protocol.KindCommit, payload)
+}
+
+// leavesToRemove returns the leaves that a commit removes by itself. With what others
+// proposed, all devices go of those who leave.
+func (c *Conversation) leavesToRemove(ch *records.Change, pending bool) (all []mls.LeafIndex) {
+	for _, who := range ch.Remove {
+		all = append(all, c.leavesOf(who)...)
+	}
+	for _, d := range ch.Devices {
+		if i, ok := c.leafOf(d.Address, d.Device); ok && !slices.Contains(all, i) {
+			all = append(all, i)
+		}
+	}
+	if !pending {
+		return all
+	}
+	asked := map[mls.LeafIndex]bool{} // these go by their own proposals
+	for _, p := range c.group.PendingProposals() {
+		asked[p.Sender] = true
+	}
+	for who := range c.leavers() {
+		for _, i := range c.leavesOf(who) {
+			if !asked[i] && !slices.Contains(all, i) {
+				all = append(all, i)
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(i mls.LeafIndex) bool { return asked[i] })
 }
 
 // granted reports whether what others proposed may be committed: departures,
@@ -305,6 +369,7 @@ func (c *Conversation) changed(tx *records.Tx, item *outItem) error {
 	if err != nil {
 		return err
 	}
+	moves := rules.MovementsOf(staged, c.index())
 	if err := c.applied(tx, staged); err != nil {
 		return err
 	}
@@ -314,13 +379,22 @@ func (c *Conversation) changed(tx *records.Tx, item *outItem) error {
 	if err := c.dispatch(tx, item.Change); err != nil {
 		return err
 	}
-	if err := c.enterEpoch(tx, staged, next, item.Change.Places); err != nil {
+	if err := c.enterEpoch(tx, staged, moves, next, item.Change.Places); err != nil {
 		return err
 	}
 	for who, found := range item.packages { // their server vouched for them just now
+		if found.Chain == nil || c.vouch(tx, who, found.Chain) != nil {
+			continue // another device of theirs is to be looked up
+		}
 		c.rec.Unconfirmed = slices.DeleteFunc(c.rec.Unconfirmed, func(a string) bool { return a == who })
 		for _, is := range found.Generations {
 			c.setGeneration(who, is)
+		}
+	}
+	if c.state.Own && len(moves.NewDevices) > 0 {
+		c.syncAt = c.now().Add(syncDelay)
+		if err := records.ResendFields(tx); err != nil {
+			return err
 		}
 	}
 	item.unstage()
@@ -366,8 +440,8 @@ func (c *Conversation) addDelivery(tx *records.Tx, rec records.Delivery) error {
 // of the first one whose are there. Others may be of another time and come with
 // a later commit.
 func (o *outItem) validAt(now time.Time) time.Time {
-	for _, who := range o.Change.Add {
-		if found, ok := o.packages[who]; ok {
+	for _, who := range addedBy(o.Change) {
+		if found, ok := o.packages[who]; ok && len(found.Packages) > 0 {
 			return found.At
 		}
 	}

@@ -213,6 +213,9 @@ func (CommandLeave) step(c *Conversation, tx *records.Tx) error {
 	if c.rec.Status != chat.StatusActive && c.rec.Status != chat.StatusRequest {
 		return Refusal{chat.ErrClosed}
 	}
+	if c.state.Own {
+		return Refusal{rule{"these are your own notes, which nobody can leave: remove the messages that you do not need"}}
+	}
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave }) {
 		return nil // it is on its way
 	}
@@ -266,6 +269,9 @@ func (CommandAccept) step(c *Conversation, tx *records.Tx) error {
 	c.rec.Status = chat.StatusActive
 	c.touch()
 	if err := records.EnsureContact(tx, c.rec.Inviter); err != nil {
+		return err
+	}
+	if err := errors.Join(c.planOwnDevices(tx), c.setField(tx, records.FieldAccepted, nil, true)); err != nil {
 		return err
 	}
 	return c.sendProfile(tx)
@@ -324,20 +330,22 @@ func MayAdd(tx *records.Tx, addresses []string) error {
 }
 
 // CommandChoose changes what this account chose for itself about a
-// conversation: nobody else is told of it.
+// conversation: nobody but its other devices is told of it.
 type CommandChoose struct{ Change func(*records.List) }
 
-func (in CommandChoose) step(c *Conversation, _ *records.Tx) error {
+func (in CommandChoose) step(c *Conversation, tx *records.Tx) error {
+	before := c.rec.List
 	in.Change(&c.rec.List)
 	c.touch()
-	return nil
+	return c.noteChosen(tx, before)
 }
 
 // CommandPin puts a conversation at the top of the list, or back.
 type CommandPin struct{ On bool }
 
 func (in CommandPin) step(c *Conversation, tx *records.Tx) error {
+	before := c.rec.List
 	c.rec.Pinned = in.On
 	c.touch()
-	return records.NotePinned(tx, c.id, in.On)
+	return errors.Join(records.NotePinned(tx, c.id, in.On), c.noteChosen(tx, before))
 }

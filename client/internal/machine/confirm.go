@@ -49,14 +49,19 @@ func (in InputChains) step(c *Conversation, tx *records.Tx) error {
 			c.lookups.FailedAtOne(c.now(), found.Err)
 			continue
 		}
-		if err := c.vouch(tx, address, found); err != nil {
+		if err := c.vouch(tx, address, found.Chain); err != nil {
 			if errors.Is(err, records.ErrStore) || tx.HasFailed() {
 				return err
+			}
+			if errors.Is(err, rules.ErrChainOlder) { // its server may be behind, and comes to it
+				c.lookups.FailedAtOne(c.now(), err)
+				continue
 			}
 			return c.stop(tx, chat.StatusStopped, fmt.Errorf("%w: %s (%w)", chat.ErrImpostor, address, err))
 		}
 		confirmed[address] = true
-		c.changedGeneration(address, found) // notes those that are not known yet
+		c.planDevices(found.Chain)
+		c.changedGenerations(address, found) // notes those that are not known yet
 	}
 	if len(confirmed) == 0 {
 		return nil
@@ -89,19 +94,15 @@ func (c *Conversation) makePreferred(tx *records.Tx) error {
 }
 
 // vouch compares what members of that address claim with the verified chain
-// that their server shows. Only a contradiction between the two is an error:
-// another chain than before, or a key that is not in it.
-func (c *Conversation) vouch(tx *records.Tx, address string, found Lookup) error {
-	if err := records.PinChain(tx, found.Chain); err != nil {
+// that their server shows. The error is rules.ErrChainOlder if only a newer state of
+// the chain can tell; any other is a contradiction: another chain than before, or a
+// device that is not in it.
+func (c *Conversation) vouch(tx *records.Tx, address string, chain *account.Chain) error {
+	if err := records.PinChain(tx, chain); err != nil {
 		return err
 	}
 	for _, i := range c.leavesOf(address) {
-		leaf := c.group.Member(i)
-		cred, err := rules.LeafCredential(leaf)
-		if err == nil {
-			_, err = found.Chain.Leaf(cred, leaf.SignatureKey())
-		}
-		if err != nil {
+		if _, err := rules.VouchLeaf(chain, c.group.Member(i)); err != nil {
 			return err
 		}
 	}
@@ -109,8 +110,7 @@ func (c *Conversation) vouch(tx *records.Tx, address string, found Lookup) error
 		if claim.Address != address {
 			continue
 		}
-		cred := account.Credential{Address: found.Chain.Address(), Device: claim.Device}
-		if _, err := found.Chain.Leaf(cred, claim.Key); err != nil {
+		if _, err := rules.Vouch(chain, claim); err != nil {
 			return err
 		}
 	}

@@ -127,6 +127,11 @@ type Conversation struct {
 	mailAt    time.Time
 	vanished  bool // there is no such conversation any more
 	caughtUp  bool // with what the server had when the channel was opened
+	// syncAt is when the other devices are told of what changed here; awaitsField: what
+	// one of them chose waits for a message.
+	syncAt      time.Time
+	awaitsField bool
+	unarchived  bool // by a message, which the other devices get, too
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
 	leaves map[string][]mls.LeafIndex
@@ -176,7 +181,22 @@ func Load(tx *records.Tx, env Environment, id records.CID) (*Conversation, error
 	if c.hasUnsentReceipts() {
 		c.reportAt = c.now() // time enough has passed
 	}
-	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx))
+	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx), c.loadFields(tx))
+}
+
+// loadFields finds out whether there is something to do for or after other devices of
+// this account.
+func (c *Conversation) loadFields(tx *records.Tx) error {
+	waiting, err := records.Unapplied(tx, c.id[:])
+	c.awaitsField = len(waiting) > 0
+	if err != nil || !c.state.Own {
+		return err
+	}
+	unsent, err := records.HasUnsent(tx)
+	if unsent {
+		c.syncAt = c.now()
+	}
+	return err
 }
 
 func (c *Conversation) loadOutbox(tx *records.Tx) error {
@@ -186,6 +206,10 @@ func (c *Conversation) loadOutbox(tx *records.Tx) error {
 			return false, err
 		}
 		item.digest = sha256.Sum256(item.Ciphertext)
+		if item.Change != nil && item.Change.Again != nil && len(item.Change.Devices) == 0 {
+			item.Change.Again = nil // of an earlier version, which knew people alone; it is asked for again
+			item.Change.Add, item.Change.Remove = nil, nil
+		}
 		c.outbox = append(c.outbox, item)
 		return true, nil
 	})
@@ -211,7 +235,7 @@ func (o *outItem) urgency() int {
 		return 0
 	case o.Change.Pending || len(o.Ciphertext) > 0:
 		return 2
-	case len(o.Change.Remove) > 0:
+	case len(o.Change.Remove)+len(o.Change.Devices) > 0:
 		return 1
 	}
 	return 0
@@ -223,8 +247,15 @@ func (c *Conversation) Begin(tx *records.Tx, out *Outcome) { c.reader.tx, c.out 
 func (c *Conversation) End(tx *records.Tx) error {
 	c.typists.expire(c)
 	err := c.pump(tx)
+	if err == nil && c.unarchived {
+		c.unarchived = false
+		err = c.setField(tx, records.FieldArchived, nil, false)
+	}
+	if err == nil && c.awaitsField && c.stirs { // it may have come
+		err = c.applyFields(tx)
+	}
 	c.grant()
-	c.wakeAt(c.ejectAt, c.mailAt, c.credit.gapAt, c.rewindAt())
+	c.wakeAt(append(c.deviceTimes(), c.ejectAt, c.mailAt, c.syncAt, c.credit.gapAt, c.rewindAt())...)
 	c.nudgeDue()
 	c.rest()
 	if err == nil && c.canBeDeleted() {

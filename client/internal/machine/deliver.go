@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
@@ -176,7 +177,7 @@ func (c *Conversation) delivered(tx *records.Tx, n uint64, err error) error {
 		if err := c.logLetter(tx, d); err != nil {
 			return err
 		}
-		c.await(d.Letter.To, 0)
+		c.await(d.Letter.To, account.DeviceID(d.Letter.Device), 0)
 	}
 	c.deliver = slices.Delete(c.deliver, i, i+1)
 	c.touch()

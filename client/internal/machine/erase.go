@@ -247,7 +247,11 @@ func (in CommandForget) step(c *Conversation, tx *records.Tx) error {
 	if slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Order == order }) {
 		return Refusal{errors.New("this message is still being sent; cancel it instead")}
 	}
-	return c.forget(tx, order, rec)
+	id := rec.ID
+	if err := c.forget(tx, order, rec); err != nil || id.IsZero() {
+		return err
+	}
+	return c.setField(tx, records.FieldForgotten, id[:], true)
 }
 
 // forget removes a message. Its identifier stays known, so that the message
@@ -278,13 +282,18 @@ func (c *Conversation) forget(tx *records.Tx, order uint64, rec *records.Message
 
 func (CommandDelete) step(c *Conversation, tx *records.Tx) error {
 	leaving := slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Leave })
-	switch {
-	case c.rec.Status == chat.StatusRequest:
+	if c.rec.Status == chat.StatusActive && !leaving {
+		return Refusal{chat.ErrStillIn}
+	}
+	return errors.Join(c.setField(tx, records.FieldDeleted, nil, true), c.deleteAll(tx))
+}
+
+// deleteAll removes the conversation with its history from this device.
+func (c *Conversation) deleteAll(tx *records.Tx) error {
+	if c.rec.Status == chat.StatusRequest {
 		if err := c.decline(tx); err != nil {
 			return err
 		}
-	case c.rec.Status == chat.StatusActive && !leaving:
-		return Refusal{chat.ErrStillIn}
 	}
 	if err := c.eraseHistory(tx); err != nil {
 		return err

@@ -56,31 +56,40 @@ type InputChecked struct {
 // awaitMembers notes that an own message went to the others.
 func (c *Conversation) awaitMembers() {
 	for who := range c.index() {
-		if who != c.self.Address.String() {
-			c.await(who, 0)
+		if who == c.self.Address.String() {
+			continue
+		}
+		for _, device := range c.devicesOf(who) {
+			c.await(who, device, 0)
 		}
 	}
 }
 
-// await notes that somebody was written to or invited, and how often they were asked
-// after. In large groups that would be too many.
-func (c *Conversation) await(who string, checks uint8) {
+// await notes that somebody's device was written to or invited, and how often it was
+// asked after. In large groups that would be too many.
+func (c *Conversation) await(who string, device account.DeviceID, checks uint8) {
 	if c.rec.Members > maxTellingMail {
 		return
 	}
-	if slices.ContainsFunc(c.rec.Awaited, func(a records.Awaited) bool { return a.Address == who }) {
+	if slices.ContainsFunc(c.rec.Awaited, func(a records.Awaited) bool { return isAwaited(a, who, device) }) {
 		return
 	}
 	now := c.now().Unix()
 	next := now + int64(checkDelays[min(int(checks), len(checkDelays)-1)]/time.Second)
-	c.rec.Awaited = append(c.rec.Awaited, records.Awaited{Address: who, Since: now, Next: next, Checks: checks})
+	c.rec.Awaited = append(c.rec.Awaited, records.Awaited{Address: who, Device: device, Since: now, Next: next, Checks: checks})
 	c.touch()
 }
 
-// heardFrom notes that somebody follows the conversation, or is gone.
-func (c *Conversation) heardFrom(who string) {
+// isAwaited reports whether a record is about a device. Those of earlier versions are
+// about all devices of a person.
+func isAwaited(a records.Awaited, who string, device account.DeviceID) bool {
+	return a.Address == who && (a.Device == device || a.Device == account.DeviceID{})
+}
+
+// heardFrom notes that somebody's device follows the conversation, or is gone.
+func (c *Conversation) heardFrom(who string, device account.DeviceID) {
 	before := len(c.rec.Awaited)
-	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a records.Awaited) bool { return a.Address == who })
+	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a records.Awaited) bool { return isAwaited(a, who, device) })
 	if len(c.rec.Awaited) != before {
 		c.touch()
 	}
@@ -95,14 +104,16 @@ func (c *Conversation) checkAwaited() {
 	now := c.now().Unix()
 	before := len(c.rec.Awaited)
 	c.rec.Awaited = slices.DeleteFunc(c.rec.Awaited, func(a records.Awaited) bool {
-		return now-a.Since > int64(sentLogTime/time.Second) || len(c.leavesOf(a.Address)) == 0
+		_, there := c.leafOf(a.Address, a.Device)
+		there = there || a.Device == account.DeviceID{} && len(c.leavesOf(a.Address)) > 0
+		return now-a.Since > int64(sentLogTime/time.Second) || !there
 	})
 	if len(c.rec.Awaited) != before {
 		c.touch()
 	}
 	var due []string
 	for _, a := range c.rec.Awaited {
-		if now >= a.Next {
+		if now >= a.Next && !slices.Contains(due, a.Address) {
 			due = append(due, a.Address)
 		}
 	}
@@ -131,25 +142,29 @@ func (in InputChecked) step(c *Conversation, tx *records.Tx) error {
 		a.Next = c.now().Add(checkDelays[min(int(a.Checks)+1, len(checkDelays)-1)]).Unix()
 		a.Checks = min(a.Checks+1, uint8(len(checkDelays)))
 		c.touch()
-		if found.Err != nil || !c.changedGeneration(a.Address, found) {
+		if found.Err != nil {
 			continue
 		}
-		return c.addAgain(tx, a.Address) // the others' time comes
+		if changed := c.changedGenerations(a.Address, found); len(changed) > 0 {
+			return c.addAgain(tx, a.Address, changed[0]) // the others' time comes
+		}
 	}
 	return nil
 }
 
-// changedGeneration reports whether a member's device is of another generation than
-// the one that follows the conversation. What is not known yet is noted.
-func (c *Conversation) changedGeneration(who string, found Lookup) bool {
-	changed := false
+// changedGenerations returns the devices of a member that are of another generation
+// than the ones that follow the conversation. What is not known yet is noted.
+func (c *Conversation) changedGenerations(who string, found Lookup) (changed []account.DeviceID) {
 	for _, is := range found.Generations {
 		i := c.generationOf(who, is.Device)
 		if i < 0 {
 			c.setGeneration(who, is)
 			continue
 		}
-		changed = changed || c.rec.Generations[i].Generation != is.Generation
+		_, there := c.leafOf(who, account.DeviceID(is.Device))
+		if there && c.rec.Generations[i].Generation != is.Generation {
+			changed = append(changed, account.DeviceID(is.Device))
+		}
 	}
 	return changed
 }
@@ -169,16 +184,18 @@ func (c *Conversation) setGeneration(who string, is protocol.DeviceGeneration) {
 	c.touch()
 }
 
-// forgetGenerations has the generations of a member's devices be noted again.
-func (c *Conversation) forgetGenerations(who string) {
-	c.rec.Generations = slices.DeleteFunc(c.rec.Generations, func(g records.MemberGeneration) bool { return g.Address == who })
+// forgetGeneration has the generation of a member's device be noted again.
+func (c *Conversation) forgetGeneration(who string, device account.DeviceID) {
+	c.rec.Generations = slices.DeleteFunc(c.rec.Generations, func(g records.MemberGeneration) bool {
+		return g.Address == who && g.Device == protocol.DeviceID(device)
+	})
 	c.touch()
 }
 
-// addAgain has a member removed and added again who may have lost the conversation,
+// addAgain has a device removed and added again that may have lost the conversation,
 // if this account may do that. A conversation of two that another one took the place
 // of ends instead.
-func (c *Conversation) addAgain(tx *records.Tx, who string) error {
+func (c *Conversation) addAgain(tx *records.Tx, who string, device account.DeviceID) error {
 	if !c.state.Group {
 		preferred, err := tx.Get(records.Key(records.TableDirect, tx.Index([]byte(who))))
 		if err != nil {
@@ -187,13 +204,14 @@ func (c *Conversation) addAgain(tx *records.Tx, who string) error {
 		if string(preferred) != string(c.id[:]) {
 			return c.endSuperseded(tx)
 		}
-	} else if self := c.self.Address.String(); !rules.MayAdminister(c.state.Role(self)) || !c.rules().MayRemove(self, who) {
+	} else if self := c.self.Address.String(); who != self && (!rules.MayAdminister(c.state.Role(self)) || !c.rules().MayRemove(self, who)) {
 		return nil
 	}
 	if c.addsAgain() {
 		return nil // one after the other
 	}
-	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Add: []string{who}, Remove: []string{who}, Again: c.leafMark(who)}})
+	d := records.DeviceChange{Address: who, Device: device}
+	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Devices: []records.DeviceChange{d}, Again: c.leafMark(d)}})
 	return err
 }
 
@@ -202,10 +220,10 @@ func (c *Conversation) addsAgain() bool {
 	return slices.ContainsFunc(c.outbox, func(o *outItem) bool { return o.Change != nil && o.Change.Again != nil })
 }
 
-// leafMark tells the present leaves of a member from others.
-func (c *Conversation) leafMark(who string) []byte {
+// leafMark tells the present leaf of a device from others.
+func (c *Conversation) leafMark(d records.DeviceChange) []byte {
 	h := sha256.New()
-	for _, i := range c.leavesOf(who) {
+	if i, ok := c.leafOf(d.Address, d.Device); ok {
 		h.Write(c.group.Member(i).EncryptionKey())
 	}
 	return h.Sum(nil)
@@ -213,17 +231,17 @@ func (c *Conversation) leafMark(who string) []byte {
 
 // addedAgain deals with what a member who was added again did not receive.
 func (c *Conversation) addedAgain(tx *records.Tx, ch *records.Change) error {
-	who := ch.Add[0]
-	ch.Add, ch.Remove, ch.Again = nil, nil, nil
-	c.heardFrom(who)
-	c.await(who, uint8(len(checkDelays))) // not again before a day has passed
+	who, device := ch.Devices[0].Address, ch.Devices[0].Device
+	ch.Devices, ch.Again = nil, nil
+	c.heardFrom(who, device)
+	c.await(who, device, uint8(len(checkDelays))) // not again before a day has passed
 	lost := map[uint64]records.Sent{}
 	var numbers, letters []uint64
 	err := records.ScanSent(tx, c.id, func(n uint64, rec *records.Sent) bool {
 		switch {
 		case rec.Letter == nil:
 			lost[n], numbers = *rec, append(numbers, n)
-		case rec.Letter.To == who:
+		case rec.Letter.To == who && account.DeviceID(rec.Letter.Device) == device:
 			letters = append(letters, n)
 		}
 		return true

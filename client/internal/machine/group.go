@@ -23,7 +23,11 @@ import (
 // this device with a leaf of the given lifetime, and the first items of its outbox:
 // invitations, and the own name.
 func Create(tx *records.Tx, env Environment, id records.CID, conv *records.Conversation, state rules.State, lifetime mls.Lifetime, add []string) error {
-	group, delta, err := newGroup(env.Self, conv.Channel, state, lifetime)
+	chain, err := records.OwnChain(tx, env.Self.Address)
+	if err != nil {
+		return err
+	}
+	group, delta, err := newGroup(env.Self, rules.HeadOf(chain), conv.Channel, state, lifetime)
 	if err != nil {
 		return err
 	}
@@ -41,8 +45,11 @@ func Create(tx *records.Tx, env Environment, id records.CID, conv *records.Conve
 		return err
 	}
 	c.out = &Outcome{}
-	if len(add) > 0 {
-		if _, err := c.queue(tx, records.OutboxItem{Change: &records.Change{Add: add}}); err != nil {
+	c.planDevices(chain)
+	c.rec.OwnChain = uint64(chain.Len())
+	if len(add)+len(c.rec.Devices) > 0 {
+		change := &records.Change{Add: add, Devices: slices.Clone(c.rec.Devices)}
+		if _, err := c.queue(tx, records.OutboxItem{Change: change}); err != nil {
 			return err
 		}
 	}
@@ -71,7 +78,7 @@ func Members(tx *records.Tx, id records.CID, unconfirmed []string) (all []chat.M
 	return all, nil
 }
 
-func newGroup(self Identity, channel protocol.ChannelID, state rules.State, lifetime mls.Lifetime) (*mls.Group, mls.Delta, error) {
+func newGroup(self Identity, head records.ChainHead, channel protocol.ChannelID, state rules.State, lifetime mls.Lifetime) (*mls.Group, mls.Delta, error) {
 	credential, err := account.Credential{Address: self.Address, Device: self.Device}.Encode()
 	if err != nil {
 		return nil, mls.Delta{}, err
@@ -80,11 +87,20 @@ func newGroup(self Identity, channel protocol.ChannelID, state rules.State, life
 	if err != nil {
 		return nil, mls.Delta{}, err
 	}
+	leaf, err := rules.ChainExtension(head)
+	if err != nil {
+		return nil, mls.Delta{}, err
+	}
 	return mls.CreateGroup(mls.GroupParams{
 		Suite: mls.DefaultCipherSuite, GroupID: channel[:], SigningKey: self.Signing,
-		Credential: mls.BasicCredential(credential), Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
+		Credential: mls.BasicCredential(credential), Capabilities: Capabilities(), LeafExtensions: []mls.Extension{leaf},
 		Lifetime: lifetime, Extensions: []mls.Extension{extension},
 	}, MLSConfig())
+}
+
+// Capabilities are what the leaves of this version support.
+func Capabilities() mls.Capabilities {
+	return mls.DefaultCapabilities(rules.ExtensionType, rules.ChainExtensionType)
 }
 
 // GroupReader lets package mls read its records: within the transaction of

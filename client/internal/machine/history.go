@@ -39,13 +39,14 @@ func (c *Conversation) receive(tx *records.Tx, m *mls.ApplicationMessage) error 
 	if err != nil || contact.Blocked || c.rec.Status == chat.StatusLeft || c.rec.Hidden {
 		return err
 	}
-	c.markActive(from)
-	c.heardFrom(from)
+	elsewhere := cred.Address == c.self.Address // on another device of this account
+	c.markActive(cred)
+	c.heardFrom(from, cred.Device)
 	if c.rec.Unreadable {
 		c.rec.Unreadable = false
 		c.touch()
 	}
-	if !c.rec.Answered && !c.state.Group {
+	if !c.rec.Answered && !c.state.Group && !elsewhere {
 		c.rec.Answered = true
 		c.touch()
 	}
@@ -61,22 +62,30 @@ func (c *Conversation) receive(tx *records.Tx, m *mls.ApplicationMessage) error 
 	if err != nil || known != 0 {
 		return err
 	}
+	if gone, err := c.isForgotten(tx, id); gone || err != nil {
+		return err
+	}
 	if msg.View().Kind == content.KindMessage {
 		c.typists.end(c, cred.Address)
 	} else if slices.Contains(c.unconfirmedMembers(), from) {
 		return c.holdUntilConfirmed(tx, records.Held{Version: records.Version, From: from, ID: id, Content: m.Data})
 	}
-	return c.Take(tx, from, id, m.Data, msg, chat.StateReceived)
+	state := chat.StateReceived
+	if elsewhere {
+		state = chat.StateSent
+	}
+	return c.Take(tx, from, id, m.Data, msg, state)
 }
 
-// Take enters a message, of this account or another, into the history.
+// Take enters a message into the history: one of somebody else, or one of this account
+// that waits to be sent or that another device of it has sent.
 func (c *Conversation) Take(tx *records.Tx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) error {
 	view := msg.View()
 	switch view.Kind {
 	case content.KindEdit:
 		return c.edited(tx, from, view)
 	case content.KindDelete:
-		return c.deleted(tx, from, view)
+		return c.deleted(tx, from, view, state)
 	case content.KindReaction, content.KindUnreaction:
 		return c.reacted(tx, from, id, view)
 	case content.KindControl:
@@ -95,9 +104,12 @@ func (c *Conversation) record(tx *records.Tx, from string, id content.MessageID,
 	now := c.now()
 	rec := &records.Message{
 		Version: records.Version, ID: id, From: from, Sent: sentAt(msg), Received: records.Millis(now), State: state,
-		Content: raw, Text: msg.View().Text, Held: state == chat.StateReceived && slices.Contains(c.unconfirmedMembers(), from),
+		Content: raw, Text: msg.View().Text, Held: state != chat.StateWaiting && slices.Contains(c.unconfirmedMembers(), from),
 	}
 	c.rec.Held = c.rec.Held || rec.Held
+	if state == chat.StateSent {
+		rec.Recipients = c.recipients()
+	}
 	if life := lasts(msg, now); life > 0 {
 		life = min(Lasting(life, time.Duration(c.state.Timer)*time.Second), chat.MaxExpiry)
 		rec.Expires = time.UnixMilli(rec.Received).Add(life + time.Second - 1).Unix() // rather late than early
@@ -160,17 +172,20 @@ func (c *Conversation) edited(tx *records.Tx, from string, view content.View) er
 	return c.enqueueIfForeign(tx, records.InboxItem{Order: order, Kind: chat.InboxEdit, From: from, Text: view.Text}, rec.Held)
 }
 
-func (c *Conversation) deleted(tx *records.Tx, from string, view content.View) error {
+func (c *Conversation) deleted(tx *records.Tx, from string, view content.View, state chat.State) error {
 	order, rec, err := records.LoadMessage(tx, c.id, view.Replaces)
 	if err != nil || rec == nil || rec.From != from || rec.Deleted {
 		return err
 	}
-	if from != c.self.Address.String() { // others have an own one until they get this
+	if state != chat.StateWaiting { // the others have the files until they get this
 		if err := attachments.ForgetFiles(tx, records.Use{CID: c.id, Order: order}, rec); err != nil {
 			return err
 		}
-	} else if err := forgetSent(tx, c.id, order, rec); err != nil {
-		return err
+	}
+	if from == c.self.Address.String() {
+		if err := forgetSent(tx, c.id, order, rec); err != nil {
+			return err
+		}
 	}
 	rec.Erase()
 	if err := c.saveMessage(tx, order, rec, false); err != nil {
@@ -215,7 +230,7 @@ type profileControl struct {
 
 func (c *Conversation) control(tx *records.Tx, from string, view content.View) error {
 	if from == c.self.Address.String() {
-		return nil
+		return c.ownControl(tx, view)
 	}
 	switch view.Control.Name {
 	case controlWake:
@@ -308,8 +323,8 @@ func (c *Conversation) arrived(order uint64, rec *records.Message) {
 	if rec.Mentions(c.self.Address) {
 		c.rec.MentionedAt = max(c.rec.MentionedAt, order)
 	}
-	if c.rec.MutedUntil <= records.Millis(c.now()) {
-		c.rec.Archived = false
+	if c.rec.Archived && c.rec.MutedUntil <= records.Millis(c.now()) {
+		c.rec.Archived, c.unarchived = false, true
 	}
 	c.touch()
 }

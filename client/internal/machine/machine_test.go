@@ -3,6 +3,8 @@
 package machine
 
 import (
+	"crypto/ed25519"
+	"crypto/hpke"
 	"crypto/rand"
 	"testing"
 	"time"
@@ -34,13 +36,36 @@ func newIdentity(t testing.TB, address string) Identity {
 	return Identity{Address: a, Device: account.SignatureKey(key.Public()).ID(), Signing: key}
 }
 
+// newProfile stores a profile of a new account and returns its identity.
+func newProfile(t testing.TB, store *records.Store, address string) Identity {
+	t.Helper()
+	a, err := account.ParseAddress(address)
+	fatal(t, err)
+	_, device, err := ed25519.GenerateKey(rand.Reader)
+	fatal(t, err)
+	letterKey, err := hpke.MLKEM768X25519().GenerateKey()
+	fatal(t, err)
+	mailbox, err := account.NewMailboxKey(letterKey.PublicKey().Bytes())
+	fatal(t, err)
+	recovery, err := account.NewRecoverySecret(rand.Reader)
+	fatal(t, err)
+	statement, err := account.Create(account.CreateParams{Address: a, Time: time.Now(), DeviceKey: device, MailboxKey: mailbox, Recovery: recovery})
+	fatal(t, err)
+	fatal(t, store.Update(func(tx *records.Tx) error {
+		return tx.Save([]byte(records.TableProfile), &records.Profile{Version: records.Version, Address: address, Statement: statement, SigningKey: device.Seed()})
+	}))
+	key, err := mls.ImportSigningKey(mls.DefaultCipherSuite, device.Seed())
+	fatal(t, err)
+	return Identity{Address: a, Device: account.SignatureKey(key.Public()).ID(), Signing: key}
+}
+
 // newConversation returns a group that me@here has just created, alone, and the
 // store that it is in.
 func newConversation(t testing.TB) (*records.Store, Environment, records.CID) {
 	t.Helper()
 	store, err := records.NewStore(memory.New(), keyring.StoreKey{1})
 	fatal(t, err)
-	env := Environment{Self: newIdentity(t, "me@here"), Now: time.Now}
+	env := Environment{Self: newProfile(t, store, "me@here"), Now: time.Now}
 	channel := protocol.ChannelID{1}
 	id := records.CID(store.Index(channel[:]))
 	state := rules.State{Version: records.Version, Host: "here", Group: true, Title: "T"}.WithRole("me@here", chat.RoleOwner)
@@ -90,19 +115,4 @@ func TestLateAnswersAreIgnored(t *testing.T) {
 		}
 		return nil
 	}))
-}
-
-func TestNobodyIsAddedInOnesOwnName(t *testing.T) {
-	me := rawmember.New(t, "me@here")
-	self := newIdentity(t, "me@here")
-	self.Signing = me.Key
-	for name, one := range map[string]struct {
-		leaf *rawmember.Member
-		ok   bool
-	}{"this device": {me, true}, "a ghost": {rawmember.New(t, "me@here"), false}, "somebody": {rawmember.New(t, "you@here"), true}} {
-		kp, _ := one.leaf.KeyPackage(t)
-		if err := self.NotSelf(kp.LeafNode()); (err == nil) != one.ok {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }

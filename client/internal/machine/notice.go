@@ -3,8 +3,10 @@
 package machine
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
@@ -91,68 +93,54 @@ func countNotices(ch *records.Change, group bool) uint64 {
 }
 
 // recordNotices adds a notice to the history for each change that a commit made,
-// an own one at the places that were kept for it.
-func (c *Conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
+// an own one at the places that were kept for it. Devices of this account come and go
+// without one.
+func (c *Conversation) recordNotices(tx *records.Tx, commit *mls.StagedCommit, moves rules.Movements, next rules.State, places *records.Places) error {
 	who, err := rules.LeafCredential(commit.Committer().Leaf)
 	if err != nil {
 		return err
 	}
-	author := who.Address.String()
-	left, removed := departures(commit)
-	again := rules.AddedAgain(commit)
-	removed = slices.DeleteFunc(removed, func(who string) bool { return again[who] && !commit.RemovesSelf() })
-	for _, who := range left {
+	for _, who := range moves.Left {
 		if err := c.noticeAt(tx, places, who, records.Notice{Kind: chat.NoticeLeft}); err != nil {
 			return err
 		}
 	}
 	var all []records.Notice
-	for _, m := range commit.Added() {
-		if cred, err := rules.LeafCredential(m.Leaf); err == nil && c.state.Group {
-			all = append(all, records.Notice{Kind: chat.NoticeAdded, Whom: cred.Address.String()})
+	for _, whom := range moves.Joined {
+		if c.state.Group {
+			all = append(all, records.Notice{Kind: chat.NoticeAdded, Whom: whom})
 		}
 	}
-	for _, whom := range removed {
+	for _, whom := range moves.Removed {
 		all = append(all, records.Notice{Kind: chat.NoticeRemoved, Whom: whom})
 	}
-	for _, n := range append(all, c.noticesOf(next, commit)...) {
-		if err := c.noticeAt(tx, places, author, n); err != nil {
+	for _, n := range append(all, c.noticesOf(next, moves)...) {
+		if err := c.noticeAt(tx, places, who.Address.String(), n); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.deviceNotices(tx, moves)
 }
 
-// departures returns who left by a commit and who was removed, a leaf each.
-func departures(commit *mls.StagedCommit) (left, removed []string) {
-	leaves := map[mls.LeafIndex]bool{}
-	for _, p := range commit.Proposals() {
-		if p.Type == mls.ProposalSelfRemove {
-			leaves[p.Sender] = true
+// deviceNotices tells of devices of others that came and went, once for each person.
+func (c *Conversation) deviceNotices(tx *records.Tx, moves rules.Movements) error {
+	tell := func(kind chat.NoticeKind, devices []account.Credential) error {
+		for i, cred := range devices {
+			if cred.Address == c.self.Address || i > 0 && devices[i-1].Address == cred.Address {
+				continue
+			}
+			if err := c.notice(tx, cred.Address.String(), records.Notice{Kind: kind}); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	for _, m := range commit.Removed() {
-		cred, err := rules.LeafCredential(m.Leaf)
-		switch {
-		case err != nil:
-		case leaves[m.Index]:
-			left = append(left, cred.Address.String())
-		default:
-			removed = append(removed, cred.Address.String())
-		}
-	}
-	return left, removed
+	return errors.Join(tell(chat.NoticeDeviceAdded, moves.NewDevices), tell(chat.NoticeDeviceRemoved, moves.LostDevices))
 }
 
 // noticesOf returns the notices for the difference between the group state and
 // the next one.
-func (c *Conversation) noticesOf(next rules.State, commit *mls.StagedCommit) (all []records.Notice) {
-	comes := func(address string) bool { // without the role that it may have had before
-		return slices.ContainsFunc(commit.Added(), func(m mls.Member) bool {
-			cred, err := rules.LeafCredential(m.Leaf)
-			return err == nil && cred.Address.String() == address
-		})
-	}
+func (c *Conversation) noticesOf(next rules.State, moves rules.Movements) (all []records.Notice) {
 	if next.Title != c.state.Title {
 		all = append(all, records.Notice{Kind: chat.NoticeRenamed, Title: next.Title})
 	}
@@ -165,7 +153,7 @@ func (c *Conversation) noticesOf(next rules.State, commit *mls.StagedCommit) (al
 		}
 	}
 	for _, r := range c.state.Roles {
-		if next.Role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !comes(r.Address) {
+		if next.Role(r.Address) == chat.RoleMember && len(c.leavesOf(r.Address)) > 0 && !slices.Contains(moves.Joined, r.Address) { // who comes is without the role that they may have had before
 			all = append(all, records.Notice{Kind: chat.NoticeRole, Whom: r.Address})
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
-	"github.com/securecrypt/securecrypt/mls"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -21,8 +21,8 @@ type inputDeleted struct {
 
 // noteRemoval remembers when somebody was removed: they may still fetch what was
 // said before. Who left needs nothing any more.
-func (c *Conversation) noteRemoval(commit *mls.StagedCommit) {
-	if _, removed := departures(commit); len(removed) > 0 {
+func (c *Conversation) noteRemoval(moves rules.Movements) {
+	if len(moves.Removed) > 0 {
 		c.rec.Removal = c.now().Unix()
 	}
 }
@@ -31,7 +31,7 @@ func (c *Conversation) noteRemoval(commit *mls.StagedCommit) {
 // was removed from it so lately that they may still need it.
 func (c *Conversation) planChannelDeletion() {
 	lately := c.rec.Removal != 0 && c.now().Sub(time.Unix(c.rec.Removal, 0)) < protocol.DefaultExpiry
-	if c.rec.Created && !lately && len(c.index()) == 1 && len(c.leavesOf(c.self.Address.String())) == 1 {
+	if c.rec.Created && !lately && len(c.index()) == 1 && len(c.leavesOf(c.self.Address.String())) > 0 && !c.state.Own {
 		c.rec.Ending = true
 		c.touch()
 	}

@@ -105,25 +105,35 @@ func (c *Conversation) process(tx *records.Tx, e protocol.Entry, message []byte)
 	case *mls.ApplicationMessage:
 		return c.receive(tx, r)
 	case *mls.ReceivedProposal:
-		c.proposed(r)
+		return c.proposed(tx, r)
 	}
 	return nil
 }
 
 // proposed plans to commit what somebody else proposed: a departure.
-func (c *Conversation) proposed(r *mls.ReceivedProposal) {
-	if r.Proposal.Type == mls.ProposalSelfRemove && c.commitAt.IsZero() {
+func (c *Conversation) proposed(tx *records.Tx, r *mls.ReceivedProposal) error {
+	if r.Proposal.Type != mls.ProposalSelfRemove {
+		return nil
+	}
+	if cred, err := rules.LeafCredential(c.group.Member(r.Proposal.Sender)); err == nil && cred.Address == c.self.Address {
+		if c.rec.Status != chat.StatusActive {
+			return nil
+		}
+		return c.stop(tx, chat.StatusLeft, nil) // on another device of this account
+	}
+	if c.commitAt.IsZero() {
 		c.commitAt = c.turn()
 	}
+	return nil
 }
 
 // turn is when this member commits the pending proposals: members take turns
 // in the order of their leaves, so that not all do it at once.
 func (c *Conversation) turn() time.Time {
 	leaving := map[mls.LeafIndex]bool{}
-	for _, p := range c.group.PendingProposals() {
-		if p.Type == mls.ProposalSelfRemove {
-			leaving[p.Sender] = true
+	for address := range c.leavers() {
+		for _, i := range c.leavesOf(address) {
+			leaving[i] = true
 		}
 	}
 	rank := 0
@@ -135,11 +145,28 @@ func (c *Conversation) turn() time.Time {
 	return c.now().Add(ejectionStagger * time.Duration(min(rank, 30)))
 }
 
+// leavers returns the addresses of those who asked to be removed.
+func (c *Conversation) leavers() map[string]bool {
+	all := map[string]bool{}
+	for _, p := range c.group.PendingProposals() {
+		if p.Type != mls.ProposalSelfRemove {
+			continue
+		}
+		if cred, err := rules.LeafCredential(c.group.Member(p.Sender)); err == nil {
+			all[cred.Address.String()] = true
+		}
+	}
+	return all
+}
+
 // follow judges somebody else's commit and enters the epoch that it begins.
 func (c *Conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, commit *mls.StagedCommit) error {
 	next, err := c.rules().Judge(commit)
 	if err == nil {
-		err = c.rejectOwnImpersonation(commit)
+		err = c.checkDevices(tx, commit)
+	}
+	if errors.Is(err, records.ErrStore) || tx.HasFailed() {
+		return err
 	}
 	if err != nil {
 		return c.stop(tx, chat.StatusStopped, err)
@@ -151,6 +178,7 @@ func (c *Conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, 
 	if err != nil {
 		return err
 	}
+	moves := rules.MovementsOf(commit, c.index())
 	if err := c.applied(tx, commit); err != nil {
 		return err
 	}
@@ -162,31 +190,10 @@ func (c *Conversation) follow(tx *records.Tx, e protocol.Entry, message []byte, 
 	c.passed(e)
 	c.channel.Reset()
 	c.badCommits = 0
-	if len(commit.Added()) > 0 {
+	if len(moves.Joined) > 0 {
 		c.rec.Newcomers = true
 	}
-	return c.enterEpoch(tx, commit, next, nil)
-}
-
-// rejectOwnImpersonation refuses a commit that adds a leaf in the name of the own
-// account.
-func (c *Conversation) rejectOwnImpersonation(commit *mls.StagedCommit) error {
-	for _, m := range commit.Added() {
-		if err := c.self.NotSelf(m.Leaf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// NotSelf refuses a leaf with this account's address that is not this device:
-// the account has no other.
-func (s Identity) NotSelf(leaf *mls.LeafNode) error {
-	cred, err := rules.LeafCredential(leaf)
-	if err == nil && cred.Address == s.Address && string(leaf.SignatureKey()) != string(s.Signing.Public()) {
-		err = fmt.Errorf("%w: somebody was added in your name", chat.ErrImpostor)
-	}
-	return err
+	return c.enterEpoch(tx, commit, moves, next, nil)
 }
 
 // discardPending gives up an own commit that another one overtook. The outbox
@@ -217,8 +224,8 @@ func (c *Conversation) discardPending(tx *records.Tx) error {
 
 // enterEpoch updates the state for a new epoch after an own or a foreign commit;
 // places are where the history keeps room for the notices of an own one.
-func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next rules.State, places *records.Places) error {
-	if err := c.recordNotices(tx, commit, next, places); err != nil {
+func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, moves rules.Movements, next rules.State, places *records.Places) error {
+	if err := c.recordNotices(tx, commit, moves, next, places); err != nil {
 		return err
 	}
 	c.countIdleCommit(commit, next)
@@ -231,7 +238,7 @@ func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next
 	}
 	c.rec.Members = uint64(len(c.index()))
 	c.touch()
-	c.noteRemoval(commit)
+	c.noteRemoval(moves)
 	if len(commit.Added()) > 0 {
 		c.scheduleMailToken()
 	}
@@ -240,12 +247,15 @@ func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next
 	}
 	if commit.RemovesSelf() {
 		c.rec.Gone = true
+		if slices.Contains(moves.Left, c.self.Address.String()) {
+			c.rec.Status = chat.StatusLeft // on another device, it may be
+		}
 		if c.rec.Status != chat.StatusLeft {
 			return c.stop(tx, chat.StatusRemoved, nil)
 		}
 		return c.abandon(tx)
 	}
-	if !c.state.Group && c.rec.Members == 1 && len(commit.Removed()) > 0 {
+	if !c.state.Group && !c.state.Own && c.rec.Members == 1 && len(commit.Removed()) > 0 {
 		c.rec.Gone = true
 		c.planChannelDeletion()
 		return c.stop(tx, chat.StatusRemoved, nil) // nobody would read what is written here
@@ -263,14 +273,33 @@ func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, next
 		}
 	}
 	c.departed(commit)
+	c.forgetDoneDevices()
 	for _, m := range commit.Added() {
-		if cred, err := rules.LeafCredential(m.Leaf); err == nil {
-			who := cred.Address.String()
-			c.heardFrom(who)
-			c.forgetGenerations(who)
-			c.unconfirmed(who)
+		if err := c.arrivedDevice(tx, m.Leaf, moves); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// arrivedDevice deals with a device that a commit brought in.
+func (c *Conversation) arrivedDevice(tx *records.Tx, leaf *mls.LeafNode, moves rules.Movements) error {
+	cred, err := rules.LeafCredential(leaf)
+	if err != nil {
+		return nil
+	}
+	who := cred.Address.String()
+	c.heardFrom(who, cred.Device)
+	c.forgetGeneration(who, cred.Device)
+	if cred.Address == c.self.Address {
+		return c.planOwnDevices(tx) // see checkDevices
+	}
+	if slices.Contains(moves.NewDevices, cred) {
+		if confirmed, err := c.confirmsAdded(tx, leaf, who); confirmed || err != nil {
+			return err
+		}
+	}
+	c.noteUnconfirmed(who)
 	return nil
 }
 
@@ -280,7 +309,11 @@ func (c *Conversation) departed(commit *mls.StagedCommit) {
 	for _, m := range commit.Removed() {
 		cred, err := rules.LeafCredential(m.Leaf)
 		if err == nil && slices.Contains(c.rec.Unconfirmed, cred.Address.String()) {
-			c.rec.Departed = append(c.rec.Departed, records.Claim{Address: cred.Address.String(), Device: cred.Device, Key: m.Leaf.SignatureKey()})
+			claim := records.Claim{Address: cred.Address.String(), Device: cred.Device, Key: m.Leaf.SignatureKey()}
+			if head, ok := rules.LeafHead(m.Leaf); ok {
+				claim.Chain = &head
+			}
+			c.rec.Departed = append(c.rec.Departed, claim)
 		}
 	}
 	gone := func(a string) bool { return len(c.leavesOf(a)) == 0 }
@@ -299,8 +332,8 @@ func (c *Conversation) unconfirmedMembers() []string {
 	return all
 }
 
-func (c *Conversation) unconfirmed(address string) {
-	if address != c.self.Address.String() && !slices.Contains(c.rec.Unconfirmed, address) {
+func (c *Conversation) noteUnconfirmed(address string) {
+	if !slices.Contains(c.rec.Unconfirmed, address) {
 		c.rec.Unconfirmed = append(c.rec.Unconfirmed, address)
 		c.lookups.Reset() // who came before may have a server that keeps everybody waiting
 		c.touch()

@@ -4,6 +4,7 @@ package machine
 
 import (
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,13 +36,9 @@ func (in CommandRead) step(c *Conversation, tx *records.Tx) error {
 	if order <= r.Read && c.rec.Unread == 0 {
 		return nil
 	}
-	r.Read = max(r.Read, order)
-	unread, err := c.countUnread(tx)
-	if err != nil {
+	if err := errors.Join(c.readUpTo(tx, order), c.noteReadUpTo(tx, order)); err != nil {
 		return err
 	}
-	c.rec.Unread = min(c.rec.Unread, unread)
-	c.touch()
 	settings, err := records.LoadSettings(tx)
 	if err == nil && !settings.ReadReports {
 		r.ReadSent = r.Read // also if they are switched on before the next report
@@ -83,13 +80,21 @@ func (c *Conversation) reportable(rec *records.Message) bool {
 // isSmallGroup reports whether the members are few enough to send each other
 // receipts.
 func (c *Conversation) isSmallGroup() bool {
-	n := 0
-	for range c.group.Members() {
-		if n++; n > chat.MaxReporting {
-			return false
+	return c.rec.Members <= chat.MaxReporting
+}
+
+// recipients returns the others, of whom receipts are expected; nobody in a large
+// group.
+func (c *Conversation) recipients() (all []records.Recipient) {
+	if !c.isSmallGroup() {
+		return nil
+	}
+	for _, a := range c.members() {
+		if a != c.self.Address.String() {
+			all = append(all, records.Recipient{Address: a})
 		}
 	}
-	return true
+	return all
 }
 
 // hasUnsentReceipts reports whether a message arrived or was read without a
@@ -215,16 +220,9 @@ func (c *Conversation) sent(tx *records.Tx, item *outItem) error {
 	if err != nil || !ok {
 		return err
 	}
-	rec.State, rec.Reason, rec.Cause, rec.Recipients, rec.SentAs = chat.StateSent, "", 0, nil, item.n
+	rec.State, rec.Reason, rec.Cause, rec.Recipients, rec.SentAs = chat.StateSent, "", 0, c.recipients(), item.n
 	if rec.Expires != 0 && rec.Behind == 0 && rec.Received <= records.Millis(c.now()) { // it may have been written off line
 		rec.Behind = c.lifeClock().secondsBehind()
-	}
-	if c.isSmallGroup() {
-		for _, a := range c.members() {
-			if a != c.self.Address.String() {
-				rec.Recipients = append(rec.Recipients, records.Recipient{Address: a})
-			}
-		}
 	}
 	return c.saveMessage(tx, order, &rec, false)
 }
@@ -232,7 +230,7 @@ func (c *Conversation) sent(tx *records.Tx, item *outItem) error {
 // reported takes in what somebody says became of own messages.
 func (c *Conversation) reported(tx *records.Tx, from string, statuses []content.MessageStatus) error {
 	if from == c.self.Address.String() {
-		return nil
+		return c.reportedElsewhere(tx, statuses)
 	}
 	settings, err := records.LoadSettings(tx)
 	if err != nil {
@@ -255,6 +253,36 @@ func (c *Conversation) reported(tx *records.Tx, from string, statuses []content.
 		}
 	}
 	return nil
+}
+
+// reportedElsewhere takes in what another device of this account told the others: that
+// need not be said again, and what was read there counts as read here.
+func (c *Conversation) reportedElsewhere(tx *records.Tx, statuses []content.MessageStatus) error {
+	r, read := c.rec.Reported, c.rec.Reported.Read
+	for _, s := range statuses {
+		order, err := records.MessageOrder(tx, c.id, s.ID)
+		if err != nil {
+			return err
+		}
+		if order != 0 && s.Status == content.StatusRead {
+			read = max(read, order)
+		}
+	}
+	if read == r.Read {
+		return nil
+	}
+	r.ReadSent, r.Delivered = max(r.ReadSent, read), max(r.Delivered, read)
+	return c.readUpTo(tx, read)
+}
+
+// readUpTo marks all messages up to a place of the history as read.
+func (c *Conversation) readUpTo(tx *records.Tx, order uint64) error {
+	r := c.rec.Reported
+	r.Read = max(r.Read, order)
+	unread, err := c.countUnread(tx)
+	c.rec.Unread = min(c.rec.Unread, unread)
+	c.touch()
+	return err
 }
 
 // allowedReceipt returns the strongest receipt up to status that the settings

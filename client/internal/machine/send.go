@@ -80,7 +80,7 @@ func (c *Conversation) pump(tx *records.Tx) error {
 	if !leaving {
 		c.checkAwaited()
 	}
-	if err := errors.Join(c.report(tx), c.tellToken(tx), c.tellMailToken(tx), c.planCommit(tx), c.planEjection(tx)); err != nil {
+	if err := errors.Join(c.report(tx), c.tellToken(tx), c.tellMailToken(tx), c.planCommit(tx), c.planEjection(tx), c.changeDevices(tx), c.sendFields(tx)); err != nil {
 		return err
 	}
 	inFlight := 0
@@ -119,10 +119,13 @@ func (c *Conversation) pump(tx *records.Tx) error {
 func (o *outItem) plain() bool { return o.Change == nil && !o.Leave }
 
 // canSkip reports whether later items may be sent before this one: it adds people
-// to a group whose servers cannot be reached.
+// to a group, or devices, whose servers cannot be reached.
 func (c *Conversation) canSkip(item *outItem) bool {
-	return item.Change != nil && c.state.Group && len(item.Change.Add) > 0 && len(item.Ciphertext) == 0 &&
-		item.packages == nil && item.lookups.Wait > 0 && (item.working || !item.lookups.Ready(c.now()))
+	if item.Change == nil || len(item.Ciphertext) > 0 || item.packages != nil {
+		return false
+	}
+	optional := c.state.Group && len(item.Change.Add) > 0 || len(item.Change.Add) == 0 && len(addedBy(item.Change)) > 0
+	return optional && item.lookups.Wait > 0 && (item.working || !item.lookups.Ready(c.now()))
 }
 
 // planCommit puts a commit of what others proposed at the head of the outbox:
@@ -168,8 +171,8 @@ func (c *Conversation) advance(tx *records.Tx, item *outItem, inFlight int) (on 
 	if item.Leave && c.isLastOwner(c.state) {
 		return true, c.fail(tx, item, chat.ErrLastOwner) // the successor has left meanwhile
 	}
-	if len(c.rec.Unconfirmed) > 0 && !item.Leave {
-		return false, nil // nothing is said to somebody nobody vouched for
+	if (len(c.rec.Unconfirmed) > 0 || c.awaitsRevocation()) && !item.Leave {
+		return false, nil // nothing is said to somebody nobody vouched for, nor to a revoked device
 	}
 	if !c.sealed(item) {
 		if len(c.group.PendingProposals()) > 0 && !item.Leave {
@@ -311,7 +314,7 @@ func (c *Conversation) fail(tx *records.Tx, item *outItem, why error) error {
 	if err := errors.Join(c.keepUploads(tx, item), c.dropItem(tx, item), c.resolvePending(tx, item, true)); err != nil {
 		return err
 	}
-	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != chat.StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject
+	asked := item.plain() && !item.Report || item.Leave && c.rec.Status != chat.StatusLeft || item.Change != nil && !item.Change.Pending && !item.Change.Eject && len(item.Change.Devices) == 0
 	if asked { // by a person
 		c.out.emit(chat.FailureEvent{Conversation: chat.IDOf(c.rec.Channel), Message: item.Order != 0, Err: why})
 	}

@@ -4,7 +4,9 @@ package machine
 
 import (
 	"bytes"
+	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -30,11 +32,34 @@ const tokenRepeatDelay = 10 * time.Second
 // controlWake is the control message that tells a token.
 const controlWake = "wake"
 
-// A wakeControl has the token of its sender's device, none to withdraw it.
+// A wakeControl has the token of a device of its sender, none to withdraw it.
 type wakeControl struct {
-	Version uint8  `cbor:"1,keyasint"`
-	Token   []byte `cbor:"2,keyasint,omitempty"`
+	Version uint8            `cbor:"1,keyasint"`
+	Token   []byte           `cbor:"2,keyasint,omitempty"`
+	Device  account.DeviceID `cbor:"3,keyasint,omitzero"` // earlier versions say none
 }
+
+// tokenKey is the place of a device's token in WakeTokens. Addresses have no slash.
+func tokenKey(who string, device account.DeviceID) string {
+	if device == (account.DeviceID{}) {
+		return who
+	}
+	return who + "/" + hex.EncodeToString(device[:])
+}
+
+// tokenOwner returns the address of a place in WakeTokens, and whether the device that
+// it is for is still in the group.
+func (c *Conversation) tokenOwner(key string) (who string, there bool) {
+	who, device, named := strings.Cut(key, "/")
+	if !named {
+		return who, len(c.leavesOf(who)) > 0
+	}
+	return who, slices.ContainsFunc(c.devicesOf(who), func(id account.DeviceID) bool { return hex.EncodeToString(id[:]) == device })
+}
+
+// maxTokens bounds the tokens that a conversation keeps: tokens are told in groups of up
+// to chat.MaxReporting people.
+const maxTokens = 4 * chat.MaxReporting
 
 // nudging is what a conversation remembers of waking while it runs.
 type nudging struct {
@@ -105,7 +130,7 @@ func (c *Conversation) tellToken(tx *records.Tx) error {
 	if leaving || bytes.Equal(token, t.Told) && !again {
 		return nil
 	}
-	body, err := dcbor.Marshal(wakeControl{Version: records.Version, Token: token})
+	body, err := dcbor.Marshal(wakeControl{Version: records.Version, Token: token, Device: c.self.Device})
 	if err != nil {
 		return err
 	}
@@ -120,12 +145,14 @@ func (c *Conversation) peerToken(from string, body []byte) error {
 		return nil
 	}
 	t := c.tokens()
-	delete(t.Peers, from)
-	if len(told.Token) > 0 && len(t.Peers) < chat.MaxReporting && len(c.leavesOf(from)) > 0 {
+	key := tokenKey(from, told.Device)
+	delete(t.Peers, from) // it named no device
+	delete(t.Peers, key)
+	if _, there := c.tokenOwner(key); len(told.Token) > 0 && len(t.Peers) < maxTokens && there {
 		if t.Peers == nil {
 			t.Peers = map[string][]byte{}
 		}
-		t.Peers[from] = told.Token
+		t.Peers[key] = told.Token
 	}
 	c.touch()
 	return nil
@@ -144,9 +171,9 @@ func (c *Conversation) membership(tx *records.Tx, came, went bool) error {
 	if !went {
 		return nil
 	}
-	for who := range t.Peers {
-		if len(c.leavesOf(who)) == 0 {
-			delete(t.Peers, who)
+	for key := range t.Peers {
+		if _, there := c.tokenOwner(key); !there {
+			delete(t.Peers, key)
 		}
 	}
 	if t.Told == nil {
@@ -156,11 +183,14 @@ func (c *Conversation) membership(tx *records.Tx, came, went bool) error {
 	return records.RenewWake(tx, false)
 }
 
-// markActive records that a member was active just now.
-func (c *Conversation) markActive(from string) {
+// markActive records that a member's device was active just now.
+func (c *Conversation) markActive(from account.Credential) {
 	t := c.rec.Tokens
-	if t != nil && len(t.Peers) > 0 && c.phase == phaseLive { // not before: that is old
-		c.nudging.peers[from] = peerTimes{heard: c.now(), woken: c.nudging.peers[from].woken}
+	if t == nil || len(t.Peers) == 0 || c.phase != phaseLive { // before that it is old
+		return
+	}
+	for _, key := range []string{tokenKey(from.Address.String(), from.Device), from.Address.String()} {
+		c.nudging.peers[key] = peerTimes{heard: c.now(), woken: c.nudging.peers[key].woken}
 	}
 }
 
@@ -196,7 +226,8 @@ func (c *Conversation) nudgeDue() {
 		p.due = time.Time{}
 		if token := c.tokens().Peers[who]; token != nil { // it may have been taken back
 			p.woken = now
-			host := records.Address(who).Host
+			address, _ := c.tokenOwner(who)
+			host := records.Address(address).Host
 			byHost[host] = append(byHost[host], token...)
 		}
 		c.nudging.peers[who] = p

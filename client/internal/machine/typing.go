@@ -165,7 +165,7 @@ func (c *Conversation) shown(tx *records.Tx, m *mls.ApplicationMessage) error {
 	if err != nil || !settings.Typing {
 		return err
 	}
-	c.markActive(cred.Address.String())
+	c.markActive(cred)
 	msg, err := content.Decode(m.Data)
 	if err != nil {
 		return nil

@@ -26,16 +26,7 @@ func (m *Mailbox) Chain() (chain *account.Chain, err error) {
 }
 
 func (m *Mailbox) chain(tx *records.Tx) (*account.Chain, error) {
-	self := m.config.Self.Address
-	chain, err := records.PinnedChain(tx, self)
-	if chain != nil || err != nil {
-		return chain, err
-	}
-	var rec records.Profile
-	if _, err := tx.Load([]byte(records.TableProfile), &rec); err != nil {
-		return nil, err
-	}
-	return account.Verify(self, [][]byte{rec.Statement})
+	return records.OwnChain(tx, m.config.Self.Address)
 }
 
 // ChainWithUnsent returns the account's own chain as it is once the server has taken

@@ -3,8 +3,10 @@
 package mailbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
@@ -94,6 +96,10 @@ func (m *Mailbox) findKeyPackage(tx *records.Tx, w *mls.Welcome) (at []byte, rec
 // First it has to see that, and then the invitation counts.
 var errNotYet = errors.New("client: the invitation leads to a conversation that this device is in")
 
+// errChainBehind: the invitation comes from a device of this account that its chain
+// does not have yet, as far as it is known here.
+var errChainBehind = errors.New("client: the invitation comes from a device of this account that is not known yet")
+
 // errBlocked is not told to anybody: who blocked a person does not want to hear
 // of them.
 var errBlocked = errors.New("client: the invitation comes from somebody who is blocked")
@@ -113,7 +119,7 @@ func (m *Mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 		return nil, err
 	}
 	from := inviter.Address.String()
-	if state.Group && !rules.MayAdminister(state.Role(from)) {
+	if state.Group && !rules.MayAdminister(state.Role(from)) && !m.isIn(staged) {
 		return nil, fmt.Errorf("%w: the invitation comes from a member without that right", rules.ErrRule)
 	}
 	contact, err := records.LoadContact(tx, from)
@@ -148,13 +154,69 @@ func (m *Mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 	}
 	conv.Epoch = epoch
 	conv.Newcomers = true // nobody in it was told the own name, which accepting a request does
-	if err := trustInviter(tx, conv, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
+	if inviter.Address == m.config.Self.Address {
+		if err := m.takeOver(tx, conv, old, staged.Inviter().Leaf); err != nil {
+			return nil, err
+		}
+	} else if err := trustInviter(tx, conv, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
 		return nil, err
 	}
 	if err := records.NoteRecent(tx, id); err != nil {
 		return nil, err
 	}
 	return conv, m.introduce(tx, conv, state, staged, id)
+}
+
+// joinOwn makes the conversation that another device of this account began the one of the
+// own devices. Of two that began at the same time the one with the lower channel counts.
+func (m *Mailbox) joinOwn(tx *records.Tx, conv *records.Conversation, id records.CID) error {
+	before, ok, err := records.OwnConversation(tx)
+	if err != nil {
+		return err
+	}
+	var rec records.Conversation
+	if ok {
+		if ok, err = tx.Load(records.Key(records.TableConversation, before[:]), &rec); err != nil {
+			return err
+		}
+	}
+	if ok && bytes.Compare(rec.Channel[:], conv.Channel[:]) <= 0 {
+		return nil
+	}
+	self := m.config.Self.Address.String()
+	return errors.Join(records.SetOwnConversation(tx, id), tx.Put(records.Key(records.TableDirect, tx.Index([]byte(self))), id[:]))
+}
+
+// isIn reports whether another device of this account is in the group: then every member
+// may add this one.
+func (m *Mailbox) isIn(staged *mls.StagedJoin) bool {
+	for _, leaf := range staged.Members() {
+		cred, err := rules.LeafCredential(leaf)
+		if err == nil && cred.Address == m.config.Self.Address && cred.Device != m.config.Self.Device {
+			return true
+		}
+	}
+	return false
+}
+
+// takeOver enters a conversation that this account is in already, by an invitation of
+// another of its devices.
+func (m *Mailbox) takeOver(tx *records.Tx, conv *records.Conversation, old bool, leaf *mls.LeafNode) error {
+	revoked, err := m.config.Self.VouchOwn(tx, leaf)
+	switch {
+	case errors.Is(err, rules.ErrChainOlder):
+		return errChainBehind
+	case err != nil:
+		return err
+	case revoked:
+		return fmt.Errorf("%w: the invitation comes from a device of this account that was revoked", rules.ErrRule)
+	}
+	conv.Status, conv.Inviter, conv.Answered = chat.StatusActive, "", true
+	if !old {
+		conv.NextOrder = records.HistoryRoom
+		conv.Reported = &records.Reported{Delivered: records.HistoryRoom, Read: records.HistoryRoom, ReadSent: records.HistoryRoom}
+	}
+	return nil
 }
 
 // trustInviter activates a conversation whose inviter is a contact with pinned keys.
@@ -209,8 +271,8 @@ func pinnedLeaf(tx *records.Tx, who account.Credential, leaf *mls.LeafNode) bool
 	if err != nil || chain == nil {
 		return false
 	}
-	_, err = chain.Leaf(who, leaf.SignatureKey())
-	return err == nil
+	revoked, err := rules.VouchLeaf(chain, leaf)
+	return err == nil && !revoked
 }
 
 // introduce notes who is in the conversation: all to be confirmed.
@@ -218,14 +280,21 @@ func (m *Mailbox) introduce(tx *records.Tx, conv *records.Conversation, state ru
 	self := m.config.Self.Address.String()
 	seen := map[string]bool{self: true}
 	conv.Unconfirmed, conv.Departed, conv.Peer = nil, nil, ""
-	conv.Group, conv.Title, conv.Timer = state.Group, state.Title, state.Timer
+	conv.Group, conv.Own, conv.Title, conv.Timer = state.Group, state.Own, state.Title, state.Timer
 	for _, leaf := range staged.Members() {
 		cred, err := rules.LeafCredential(leaf)
 		if err != nil {
 			return err
 		}
-		if err := m.config.Self.NotSelf(leaf); err != nil {
-			return err
+		if cred.Address == m.config.Self.Address {
+			_, err := m.config.Self.VouchOwn(tx, leaf)
+			if err != nil && !errors.Is(err, rules.ErrChainOlder) {
+				return err
+			}
+			if err != nil && !slices.Contains(conv.Unconfirmed, self) {
+				conv.Unconfirmed = append(conv.Unconfirmed, self)
+			}
+			continue
 		}
 		if a := cred.Address.String(); !seen[a] {
 			seen[a] = true
@@ -236,11 +305,26 @@ func (m *Mailbox) introduce(tx *records.Tx, conv *records.Conversation, state ru
 	if state.Group {
 		return nil
 	}
-	if len(conv.Unconfirmed) != 1 || conv.Unconfirmed[0] != conv.Inviter {
+	delete(seen, self)
+	for a := range seen {
+		conv.Peer = a
+	}
+	ours := conv.Inviter == "" // another device of this account is in it
+	switch {
+	case state.Own && len(seen) == 0 && ours:
+		conv.Peer = self
+	case state.Own || len(seen) != 1 || conv.Inviter != conv.Peer && !ours:
 		return fmt.Errorf("%w: more than two in a conversation of two", rules.ErrRule)
 	}
-	conv.Peer = conv.Inviter
-	if open, err := records.OpenDirect(tx, conv.Peer); err != nil || open != nil {
+	if state.Own {
+		return m.joinOwn(tx, conv, id)
+	}
+	if ours {
+		if err := records.NoteKnown(tx, conv.Peer); err != nil {
+			return err
+		}
+	}
+	if open, err := records.OpenDirect(tx, conv.Peer); err != nil || open != nil && !ours {
 		return err // the new one takes its place once the peer is confirmed
 	}
 	return tx.Put(records.Key(records.TableDirect, tx.Index([]byte(conv.Peer))), id[:])

@@ -131,7 +131,7 @@ func (m *Mailbox) finishLetter(seq uint64, in letter.Invitation, err error) {
 		m.awaitBudget()
 		return
 	}
-	if link.Retryable(err) || errors.Is(err, records.ErrStore) || errors.Is(err, errNotYet) {
+	if link.Retryable(err) || errors.Is(err, records.ErrStore) || errors.Is(err, errNotYet) || errors.Is(err, errChainBehind) {
 		m.putOff()
 		return
 	}

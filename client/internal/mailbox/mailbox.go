@@ -448,12 +448,20 @@ func (m *Mailbox) NewKeyPackage(tx *records.Tx, lastResort bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	chain, err := records.OwnChain(tx, self.Address)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := rules.ChainExtension(rules.HeadOf(chain))
+	if err != nil {
+		return nil, err
+	}
 	now := m.config.ServerNow()
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		Suite: mls.DefaultCipherSuite, SigningKey: self.Signing, Credential: mls.BasicCredential(credential),
-		Capabilities: mls.DefaultCapabilities(rules.ExtensionType),
-		Lifetime:     mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(KeyPackageLifetime)},
-		LastResort:   lastResort, Rand: rand.Reader,
+		Capabilities: machine.Capabilities(), LeafExtensions: []mls.Extension{leaf},
+		Lifetime:   mls.Lifetime{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(KeyPackageLifetime)},
+		LastResort: lastResort, Rand: rand.Reader,
 	})
 	if err != nil {
 		return nil, err

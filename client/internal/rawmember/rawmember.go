@@ -15,7 +15,7 @@ import (
 )
 
 // ExtensionOther is one that no conversation has.
-const ExtensionOther mls.ExtensionType = 0xF5C2
+const ExtensionOther mls.ExtensionType = 0xF5CF
 
 // A Member of groups; its fields may be changed.
 type Member struct {

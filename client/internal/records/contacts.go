@@ -36,6 +36,16 @@ func EnsureContact(tx *Tx, address string) error {
 	return SaveContact(tx, rec)
 }
 
+// NoteKnown notes that this account talks to somebody, as another of its devices knows.
+func NoteKnown(tx *Tx, address string) error {
+	rec, err := LoadContact(tx, address)
+	if err != nil || rec.Known {
+		return err
+	}
+	rec.Known = true
+	return SaveContact(tx, rec)
+}
+
 // PinChain remembers an account's chain. Once it is known, only a chain that
 // extends it is accepted.
 func PinChain(tx *Tx, chain *account.Chain) error {
@@ -144,4 +154,18 @@ type Chain struct {
 	// again.
 	Statements [][]byte `cbor:"2,keyasint,omitempty"`
 	Chain      []byte   `cbor:"3,keyasint,omitempty"` // an account.Chain in its binary form
+}
+
+// OwnChain returns the chain of the profile's own account, as far as its server
+// confirmed it, or its first statement.
+func OwnChain(tx *Tx, self account.Address) (*account.Chain, error) {
+	chain, err := PinnedChain(tx, self)
+	if chain != nil || err != nil {
+		return chain, err
+	}
+	var rec Profile
+	if _, err := tx.Load([]byte(TableProfile), &rec); err != nil {
+		return nil, err
+	}
+	return account.Verify(self, [][]byte{rec.Statement})
 }

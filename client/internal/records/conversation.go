@@ -28,13 +28,14 @@ type MemberGeneration struct {
 	Generation protocol.Generation `cbor:"3,keyasint"`
 }
 
-// An Awaited is a member who was written to and not heard of since. Times are
+// An Awaited is a member's device that was written to and not heard of since. Times are
 // in Unix seconds.
 type Awaited struct {
-	Address string `cbor:"1,keyasint"`
-	Since   int64  `cbor:"2,keyasint"`
-	Next    int64  `cbor:"3,keyasint"` // when their server is asked
-	Checks  uint8  `cbor:"4,keyasint,omitempty"`
+	Address string           `cbor:"1,keyasint"`
+	Since   int64            `cbor:"2,keyasint"`
+	Next    int64            `cbor:"3,keyasint"` // when their server is asked
+	Checks  uint8            `cbor:"4,keyasint,omitempty"`
+	Device  account.DeviceID `cbor:"5,keyasint,omitzero"` // zero: any, in records of earlier versions
 }
 
 type Role struct {
@@ -167,16 +168,56 @@ type Conversation struct {
 	// Expected: it is a request in the name of a contact whose chain was not
 	// seen yet, at that contact's server. It is accepted once it is confirmed.
 	Expected bool `cbor:"60,keyasint,omitempty"`
+	// Devices are those that are to be added or removed. OwnChain is how many
+	// statements of the own chain the conversation was compared with.
+	Devices  []DeviceChange `cbor:"91,keyasint,omitempty"`
+	OwnChain uint64         `cbor:"92,keyasint,omitempty"`
+	// Own: the members are devices of this account. A copy, like Group.
+	Own bool `cbor:"93,keyasint,omitempty"`
 	// Answered: something came from the peer of a conversation between two.
 	Answered bool `cbor:"90,keyasint,omitempty"`
 	List
 }
 
-// A Claim is what a leaf says about itself.
+// HasNoNotes reports whether this is the conversation of the own devices and nothing was
+// written in it: then lists do without it.
+func (r *Conversation) HasNoNotes() bool { return r.Own && r.Last == nil && r.Draft == "" && !r.Pinned }
+
+// A Claim is what a leaf says about itself, or what a commit says about a leaf that it
+// removes.
 type Claim struct {
 	Address string           `cbor:"1,keyasint"`
 	Device  account.DeviceID `cbor:"2,keyasint"`
 	Key     []byte           `cbor:"3,keyasint"`
+	// Chain is the state of the account's chain that the claim is about, nil if none
+	// was named. Revoked: the device is not in it any more.
+	Chain   *ChainHead `cbor:"4,keyasint,omitempty"`
+	Revoked bool       `cbor:"5,keyasint,omitempty"`
+}
+
+// A ChainHead names a state of an account's chain: how many statements it has, and
+// its head.
+type ChainHead struct {
+	Length uint64       `cbor:"1,keyasint"`
+	Head   account.Head `cbor:"2,keyasint"`
+}
+
+// A NamedChain is a state of somebody's chain.
+type NamedChain struct {
+	Address string    `cbor:"1,keyasint"`
+	Chain   ChainHead `cbor:"2,keyasint"`
+}
+
+// A DeviceChange is a device that is to be added to the conversation, or removed from
+// it, because its account's chain says so.
+type DeviceChange struct {
+	Address string           `cbor:"1,keyasint"`
+	Device  account.DeviceID `cbor:"2,keyasint"`
+	Remove  bool             `cbor:"3,keyasint,omitempty"`
+	// At is when it is this device's turn, in Unix milliseconds; Tries counts how
+	// often the device's server had no key package for it.
+	At    int64 `cbor:"4,keyasint,omitempty"`
+	Tries uint8 `cbor:"5,keyasint,omitempty"`
 }
 
 // A Rewind says that a channel is being read again.

@@ -46,6 +46,10 @@ const (
 	tableMailToken    = "e" // MailToken; + index of an address: PeerTokens
 	TableSent         = "n" // + cid + n: sentRecord
 	TableReplay       = "j" // + cid + epoch: replayRecord
+	tableOwn          = "O" // the cid of the conversation of the own devices
+	tableSynced       = "S" // + index of a field's subject + kind + rest: Synced
+	tableUnsent       = "U" // the same: empty, for fields that the other devices have not heard of
+	tableUnapplied    = "A" // the same: empty, for fields that are to be carried out here
 )
 
 // Version is in every record that may have to change one day.

@@ -230,3 +230,17 @@ func BlobOf(ext *content.External) (host string, id protocol.BlobID, err error) 
 	}
 	return u.Host, id, err
 }
+
+// NewestMessage returns the identifier of the newest message up to a place of the
+// history, zero if there is none.
+func NewestMessage(tx *Tx, id CID, order uint64) (newest content.MessageID, err error) {
+	err = tx.ScanFrom(Key(TableMessage, id[:]), Key(TableMessage, id[:], Number(order)), true, func(_, v []byte) (bool, error) {
+		var rec Message
+		if err := Decode(v, &rec); err != nil {
+			return false, err
+		}
+		newest = rec.ID
+		return rec.ID.IsZero(), nil
+	})
+	return newest, err
+}

@@ -70,9 +70,11 @@ type Change struct {
 	Trees   []Tree   `cbor:"12,keyasint,omitempty"`
 	// Eject removes those who disturb the group; nobody asked for it.
 	Eject bool `cbor:"20,keyasint,omitempty"`
-	// Again has the one member that it names removed and added in one commit;
-	// it tells the leaves that the member had.
+	// Again has the one device that Devices names removed and added in one commit; it
+	// tells the leaf that the device had.
 	Again []byte `cbor:"21,keyasint,omitempty"`
+	// Devices are added or removed because their accounts' chains say so.
+	Devices []DeviceChange `cbor:"23,keyasint,omitempty"`
 	// Places are kept in the history for the change's notices, if something was
 	// written after it and before it was made.
 	Places *Places `cbor:"22,keyasint,omitempty"`

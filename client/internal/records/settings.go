@@ -3,6 +3,9 @@
 package records
 
 import (
+	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
@@ -24,6 +27,64 @@ func SaveSettings(tx *Tx, s chat.Settings) error {
 		Version: Version, NoRead: !s.ReadReports, NoDelivery: !s.DeliveryReports, NoTyping: !s.Typing,
 		Timer: uint32(s.Timer / time.Second), Interface: s.Interface,
 	})
+}
+
+// The names of settings as other devices know them. Those of an interface have a prefix.
+const (
+	settingRead      = "read"
+	settingDelivery  = "delivery"
+	settingTyping    = "typing"
+	settingTimer     = "timer"
+	settingInterface = "interface/"
+)
+
+// SettingTexts returns the settings by their names, as texts.
+func SettingTexts(s chat.Settings) map[string]string {
+	all := map[string]string{
+		settingRead: strconv.FormatBool(s.ReadReports), settingDelivery: strconv.FormatBool(s.DeliveryReports),
+		settingTyping: strconv.FormatBool(s.Typing), settingTimer: strconv.FormatInt(int64(s.Timer/time.Second), 10),
+	}
+	for name, value := range s.Interface {
+		all[settingInterface+name] = value
+	}
+	return all
+}
+
+// SetSetting changes a setting by its name. One of a later version, or a value that
+// cannot be, changes nothing.
+func SetSetting(tx *Tx, name, value string) error {
+	s, err := LoadSettings(tx)
+	if err != nil {
+		return err
+	}
+	on := value == strconv.FormatBool(true)
+	switch own, ofInterface := strings.CutPrefix(name, settingInterface); {
+	case name == settingRead:
+		s.ReadReports = on
+	case name == settingDelivery:
+		s.DeliveryReports = on
+	case name == settingTyping:
+		s.Typing = on
+	case name == settingTimer:
+		seconds, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return nil
+		}
+		s.Timer = time.Duration(seconds) * time.Second
+	case ofInterface:
+		s.Interface = maps.Clone(s.Interface)
+		if s.Interface == nil {
+			s.Interface = map[string]string{}
+		}
+		s.Interface[own] = value
+		if value == "" {
+			delete(s.Interface, own)
+		}
+	}
+	if s.Check() != nil {
+		return nil
+	}
+	return SaveSettings(tx, s)
 }
 
 // LoadSettings returns the settings.

@@ -70,14 +70,15 @@ func (s *Views) contact(address string) (Contact, error) {
 func (s *Views) Conversation(r *Conversation) (chat.Conversation, error) {
 	id := chat.IDOf(r.Channel)
 	c := chat.Conversation{
-		ID: id, Group: r.Group, Title: r.Title, Name: cmp.Or(names.ShownTitle(r.Title), id.Short()),
+		ID: id, Group: r.Group, Own: r.Own, Title: r.Title, Name: cmp.Or(names.ShownTitle(r.Title), id.Short()),
 		Peer: Address(r.Peer), Host: r.Host, Status: r.Status, Reason: r.Cause.reason(r.Reason), Inviter: Address(r.Inviter), Confirmed: !slices.Contains(r.Unconfirmed, r.Inviter),
 		Unread: int(r.Unread), Activity: time.UnixMilli(r.Activity),
 		Timer: time.Duration(r.Timer) * time.Second,
 		Last:  r.Last.View(id, s.Self, s.Now), Members: int(r.Members),
 		Mentioned:  r.Unread > 0 && r.MentionedAt > r.ReadUpTo(),
-		Unanswered: !r.Group && r.Status == chat.StatusActive && r.Inviter == "" && !r.Answered, Empty: r.NextOrder == 0,
-		Pinned: r.Pinned, Archived: r.Archived, Draft: r.Draft,
+		Unanswered: !r.Group && !r.Own && r.Status == chat.StatusActive && r.Inviter == "" && !r.Answered,
+		Empty:      r.NextOrder == 0 || r.NextOrder == HistoryRoom && r.Last == nil,
+		Pinned:     r.Pinned, Archived: r.Archived, Draft: r.Draft,
 	}
 	if r.MutedUntil > Millis(s.Now) {
 		c.MutedUntil = time.UnixMilli(r.MutedUntil)

@@ -31,6 +31,8 @@ type State struct {
 	Title   string         `cbor:"4,keyasint,omitempty"`
 	Roles   []records.Role `cbor:"5,keyasint,omitempty"` // by address, sorted
 	Timer   uint32         `cbor:"6,keyasint,omitempty"` // seconds
+	// Own: the members are devices of one account, who wrote to itself.
+	Own bool `cbor:"7,keyasint,omitempty"`
 }
 
 // Extension returns the state as it stands in the group context.
@@ -54,6 +56,9 @@ func ParseState(extensions []mls.Extension) (State, error) {
 		return State{}, fmt.Errorf("%w: group state: %w", ErrRule, err)
 	}
 	if s.Version != records.Version || len(s.Title) > chat.MaxTitle || !utf8.ValidString(s.Title) {
+		return State{}, fmt.Errorf("%w: group state", ErrRule)
+	}
+	if s.Own && s.Group {
 		return State{}, fmt.Errorf("%w: group state", ErrRule)
 	}
 	for i, r := range s.Roles {
@@ -98,7 +103,7 @@ func (s State) WithRoles(all []records.Role) State {
 
 // Equal reports whether two states are the same.
 func (s State) Equal(o State) bool {
-	return s.Version == o.Version && s.Host == o.Host && s.Group == o.Group && s.Title == o.Title &&
+	return s.Version == o.Version && s.Host == o.Host && s.Group == o.Group && s.Own == o.Own && s.Title == o.Title &&
 		s.Timer == o.Timer && slices.Equal(s.Roles, o.Roles)
 }
 
@@ -134,14 +139,24 @@ func (r Rules) Judge(s *mls.StagedCommit) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	if next.Host != old.Host || next.Group != old.Group {
+	if next.Host != old.Host || next.Group != old.Group || next.Own != old.Own {
 		return State{}, fmt.Errorf("%w: the conversation's place or kind changed", ErrRule)
 	}
 	committer, err := LeafCredential(s.Committer().Leaf)
 	if err != nil {
 		return State{}, err
 	}
-	again := AddedAgain(s)
+	claims, err := claimsOf(s)
+	if err != nil {
+		return State{}, err
+	}
+	added, after := r.effect(s)
+	for address := range added {
+		if after[address] > account.MaxDevices {
+			return State{}, fmt.Errorf("%w: more devices of a member than an account can have", ErrRule)
+		}
+	}
+	why := reasons{addedAgain(s), leavers(s), claims}
 	for _, p := range s.Proposals() {
 		author := committer
 		if p.External {
@@ -152,7 +167,7 @@ func (r Rules) Judge(s *mls.StagedCommit) (State, error) {
 				return State{}, err
 			}
 		}
-		if err := r.judgeProposal(author.Address.String(), p, s, again); err != nil {
+		if err := r.judgeProposal(author.Address.String(), p, s, why); err != nil {
 			return State{}, err
 		}
 	}
@@ -190,66 +205,87 @@ func senderOf(s *mls.StagedCommit, p mls.Proposal) (account.Credential, error) {
 	return account.Credential{}, fmt.Errorf("%w: a proposal of nobody", ErrRule)
 }
 
-// AddedAgain returns the addresses of those whom a commit removes and adds: their
-// devices lost the conversation.
-func AddedAgain(s *mls.StagedCommit) map[string]bool {
-	removed, again := map[string]bool{}, map[string]bool{}
+// reasons are what lets a commit remove devices besides the role of its author.
+type reasons struct {
+	again   map[account.Credential]bool  // devices that it adds, too
+	leavers map[string]bool              // people who asked for it
+	claims  map[string]records.ChainHead // people whose chain is said to revoke devices
+}
+
+// addedAgain returns the devices that a commit removes and adds: they lost the
+// conversation.
+func addedAgain(s *mls.StagedCommit) map[account.Credential]bool {
+	removed, again := map[account.Credential]bool{}, map[account.Credential]bool{}
 	for _, m := range s.Removed() {
 		if cred, err := LeafCredential(m.Leaf); err == nil {
-			removed[cred.Address.String()] = true
+			removed[cred] = true
 		}
 	}
 	for _, p := range s.Proposals() {
 		if p.Type != mls.ProposalAdd {
 			continue
 		}
-		if cred, err := LeafCredential(p.Add.LeafNode()); err == nil && removed[cred.Address.String()] {
-			again[cred.Address.String()] = true
+		if cred, err := LeafCredential(p.Add.LeafNode()); err == nil && removed[cred] {
+			again[cred] = true
 		}
 	}
 	return again
 }
 
-func (r Rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit, again map[string]bool) error {
-	old := r.State
-	role := old.Role(author)
+func (r Rules) judgeProposal(author string, p mls.Proposal, s *mls.StagedCommit, why reasons) error {
 	switch p.Type {
 	case mls.ProposalUpdate, mls.ProposalSelfRemove:
 		return nil
 	case mls.ProposalGroupContextExtensions:
 		return nil // judgeState looks at what changes
 	case mls.ProposalAdd:
-		cred, err := LeafCredential(p.Add.LeafNode())
+		return r.judgeAdd(author, p, s)
+	case mls.ProposalRemove:
+		return r.judgeRemove(author, p, s, why)
+	}
+	return fmt.Errorf("%w: a change of an unknown kind", ErrRule)
+}
+
+// judgeAdd lets every member add devices of those who are in the group, and
+// administrators add people.
+func (r Rules) judgeAdd(author string, p mls.Proposal, s *mls.StagedCommit) error {
+	cred, err := LeafCredential(p.Add.LeafNode())
+	if err != nil {
+		return err
+	}
+	address := cred.Address.String()
+	switch {
+	case len(r.Leaves[address]) > 0:
+		return nil
+	case r.State.Own || !r.State.Group && s.Epoch() > 1:
+		return fmt.Errorf("%w: a third person in a conversation of two", ErrRule)
+	case !MayAdminister(r.State.Role(author)):
+		return fmt.Errorf("%w: a member who is no administrator added somebody", ErrRule)
+	}
+	return nil
+}
+
+// judgeRemove lets members remove those of lower roles, those who leave, and devices
+// that are said to be revoked, and add a device again that lost the conversation: their
+// own, and in a conversation of two each other's. Whether they are is found out later:
+// see Revocations.
+func (r Rules) judgeRemove(author string, p mls.Proposal, s *mls.StagedCommit, why reasons) error {
+	for _, m := range s.Removed() {
+		if m.Index != p.Remove {
+			continue
+		}
+		cred, err := LeafCredential(m.Leaf)
 		if err != nil {
 			return err
 		}
-		if !old.Group && again[cred.Address.String()] && cred.Address.String() != author {
-			return nil
+		removed := cred.Address.String()
+		_, claimed := why.claims[removed]
+		again := why.again[cred] && (removed == author || !r.State.Group)
+		if !claimed && !again && !why.leavers[removed] && !r.MayRemove(author, removed) {
+			return fmt.Errorf("%w: somebody was removed by a member without that right", ErrRule)
 		}
-		if !old.Group && s.Epoch() > 1 {
-			return fmt.Errorf("%w: a third person in a conversation of two", ErrRule)
-		}
-		if !MayAdminister(role) {
-			return fmt.Errorf("%w: a member who is no administrator added somebody", ErrRule)
-		}
-		return nil
-	case mls.ProposalRemove:
-		for _, m := range s.Removed() {
-			cred, err := LeafCredential(m.Leaf)
-			if err != nil {
-				return err
-			}
-			removed := cred.Address.String()
-			if !old.Group && again[removed] {
-				continue
-			}
-			if m.Index == p.Remove && removed != author && !r.MayRemove(author, removed) {
-				return fmt.Errorf("%w: somebody was removed by a member without that right", ErrRule)
-			}
-		}
-		return nil
 	}
-	return fmt.Errorf("%w: a change of an unknown kind", ErrRule)
+	return nil
 }
 
 func (r Rules) judgeState(next State, author string, s *mls.StagedCommit) error {

@@ -88,6 +88,10 @@ func Notice(m *chat.Message, self account.Address, name func(account.Address) st
 		return who + " made " + whom + " " + role(n.Role)
 	case chat.NoticeProfile:
 		return fmt.Sprintf("%s now goes by %q; here they keep the name that you verified", who, n.Title)
+	case chat.NoticeDeviceAdded:
+		return who + " added a device"
+	case chat.NoticeDeviceRemoved:
+		return "One of the devices of " + who + " was removed"
 	case chat.NoticeNotAdded:
 		return whom + " could not be added: " + n.Reason
 	case chat.NoticeUnreadable:

@@ -233,6 +233,8 @@ export const ar: Catalogue = {
   'notice.server-went-back': 'عاد الخادم إلى حالة سابقة. يُعاد إرسال ما فقده من رسائلك.',
   'notice.unreadable': 'تعذّرت قراءة شيء أُرسل هنا. إن كانت رسالة ناقصة فاطلب إرسالها من جديد.',
   'notice.profile': 'صار {name} يسمي نفسه «{title}». ما زلت ترى الاسم الذي تحققت منه.',
+  'notice.device-added': 'أضاف {name} جهازًا',
+  'notice.device-removed': 'أُزيل جهاز من أجهزة {name}',
   'failed.retry': 'لم تُرسَل. {reason} اضغط لإعادة المحاولة.',
   'state.waiting': 'قيد الانتظار',
   'state.sent': 'أُرسلت',

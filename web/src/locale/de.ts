@@ -197,6 +197,8 @@ export const de: Catalogue = {
   'notice.unreadable':
     'Etwas, das hier gesendet wurde, ließ sich nicht lesen. Falls eine Nachricht fehlt, bitte noch einmal darum.',
   'notice.profile': '{name} nennt sich jetzt „{title}“. Du siehst weiter den Namen, den du bestätigt hast.',
+  'notice.device-added': '{name} hat ein Gerät hinzugefügt',
+  'notice.device-removed': 'Ein Gerät von {name} wurde entfernt',
   'failed.retry': 'Nicht gesendet. {reason} Tippe, um es noch einmal zu versuchen.',
   'state.waiting': 'Wartet',
   'state.sent': 'Gesendet',

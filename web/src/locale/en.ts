@@ -195,6 +195,8 @@ export const en = {
   'notice.server-went-back': 'The server was put back to an earlier state. What it had lost of yours is sent again.',
   'notice.unreadable': 'Something sent here could not be read. If a message is missing, ask for it again.',
   'notice.profile': '{name} now goes by “{title}”. You still see the name that you verified.',
+  'notice.device-added': '{name} added a device',
+  'notice.device-removed': 'One of {name}’s devices was removed',
   'failed.retry': 'Not sent. {reason} Tap to try again.',
   'state.waiting': 'Waiting',
   'state.sent': 'Sent',

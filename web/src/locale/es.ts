@@ -200,6 +200,8 @@ export const es: Catalogue = {
   'notice.server-went-back': 'El servidor volvió a un estado anterior. Lo tuyo que se perdió se envía de nuevo.',
   'notice.unreadable': 'Algo que se envió aquí no se pudo leer. Si falta un mensaje, pide que lo repitan.',
   'notice.profile': '{name} ahora se llama «{title}». Sigues viendo el nombre que verificaste.',
+  'notice.device-added': '{name} añadió un dispositivo',
+  'notice.device-removed': 'Se quitó un dispositivo de {name}',
   'failed.retry': 'No enviado. {reason} Toca para intentarlo de nuevo.',
   'state.waiting': 'En espera',
   'state.sent': 'Enviado',

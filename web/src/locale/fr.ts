@@ -196,6 +196,8 @@ export const fr: Catalogue = {
   'notice.server-went-back': 'Le serveur est revenu à un état antérieur. Ce qu’il avait perdu de vous est renvoyé.',
   'notice.unreadable': 'Un envoi n’a pas pu être lu ici. S’il manque un message, demandez-le à nouveau.',
   'notice.profile': '{name} s’appelle désormais « {title} ». Vous voyez toujours le nom que vous avez vérifié.',
+  'notice.device-added': '{name} a ajouté un appareil',
+  'notice.device-removed': 'Un appareil de {name} a été retiré',
   'failed.retry': 'Non envoyé. {reason} Touchez pour réessayer.',
   'state.waiting': 'En attente',
   'state.sent': 'Envoyé',

@@ -110,9 +110,9 @@ export function counts(c: Conversation, now: number): boolean {
   return c.unread > 0 && !c.archived && (c.mutedUntil <= now || c.mentioned);
 }
 
-/** Somebody was looked up, and nothing was said to them: they are a contact, and nothing to go back to. */
+/** Somebody was looked up, and nothing was said to them: they are a contact, and nothing to go back to. Notes are alike. */
 function silent(c: Conversation): boolean {
-  return c.empty && c.unanswered && !c.draft && !c.pinned;
+  return c.empty && (c.unanswered || c.own) && !c.draft && !c.pinned;
 }
 
 function byPlace(a: Conversation, b: Conversation): number {

@@ -206,9 +206,12 @@ func ConversationOf(c chat.Conversation) Conversation {
 		ID: string(c.ID), Kind: "direct", Title: c.Title, Status: c.Status.String(), Reason: c.Reason.Text,
 		Unread: c.Unread, Waiting: c.Waiting, Activity: c.Activity.UTC(), Timer: int(c.Timer / time.Second),
 	}
-	if c.Group {
+	switch {
+	case c.Group:
 		j.Kind = "group"
-	} else {
+	case c.Own:
+		j.Kind = "notes"
+	default:
 		j.Peer = c.Peer.String()
 	}
 	if !c.Inviter.IsZero() {

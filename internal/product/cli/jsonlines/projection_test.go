@@ -34,7 +34,7 @@ var projections = []struct {
 	{chat.Notice{}, app.Notice{}, left{"Reason": "the page's text has none", "Count": "the page's text has none"}},
 	{chat.Conversation{}, jsonlines.Conversation{}, left{
 		"Group": "kind says it", "Name": "made of title and peer", "Host": "part of how it is reached", "Members": "`group members` lists them", "Verified": "`contacts` prints it",
-		"Last": "`history` prints it", "Unanswered": screen, "Empty": screen, "Mentioned": screen, "Pinned": screen, "Archived": screen, "MutedUntil": screen, "Draft": screen, "DraftReply": screen,
+		"Last": "`history` prints it", "Own": "of `kind`", "Unanswered": screen, "Empty": screen, "Mentioned": screen, "Pinned": screen, "Archived": screen, "MutedUntil": screen, "Draft": screen, "DraftReply": screen,
 	}},
 	{chat.Conversation{}, app.Conversation{}, left{"Title": "name shows it", "Host": "part of how it is reached"}},
 	{chat.Contact{}, jsonlines.Contact{}, left{"Conversation": "conversations have the peer", "VerifiedProfile": "profile is what they call themselves now"}},
