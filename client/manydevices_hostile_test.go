@@ -108,7 +108,7 @@ func TestHiddenStatementsAreNoContradiction(t *testing.T) {
 				return statements
 			}}
 		}
-		phone := a.device(net)
+		phone := a.anotherDevice(net)
 		net.Server(host).SetFaults(hide("alice"))
 		pass(time.Minute)
 		wantLeaves(t, "carol", c, id, map[string]int{"alice": 2, "bob": 1, "carol": 1})
@@ -139,7 +139,7 @@ func TestWithheldDevicesComeLater(t *testing.T) {
 			}
 			return fakeserver.Verdict{}
 		}})
-		phone := a.deviceAtOnce(net)
+		phone := a.anotherDeviceAtOnce(net)
 		pass(time.Minute)
 		a.say(id, "meanwhile")
 		pass(time.Minute)

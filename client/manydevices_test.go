@@ -16,16 +16,16 @@ import (
 	"github.com/securecrypt/securecrypt/client/store/storetest"
 )
 
-// device returns another device of p, up to date.
-func (p *person) device(net *fakeserver.Net) *person {
+// anotherDevice returns another device of p, up to date.
+func (p *person) anotherDevice(net *fakeserver.Net) *person {
 	p.t.Helper()
-	d := p.deviceAtOnce(net)
+	d := p.anotherDeviceAtOnce(net)
 	must(p.t, d.Sync(soon(p.t)))
 	return d
 }
 
-// deviceAtOnce returns another device of p, which begins to connect.
-func (p *person) deviceAtOnce(net *fakeserver.Net) *person {
+// anotherDeviceAtOnce returns another device of p, which begins to connect.
+func (p *person) anotherDeviceAtOnce(net *fakeserver.Net) *person {
 	p.t.Helper()
 	d := &person{t: p.t, store: storetest.NewFaulty(memory.New()), way: net.Transport(p.Address().Name + " elsewhere"), key: p.key}
 	d.cfg = client.Config{Store: d.store, Key: keyring.NewStoreKey(), Transport: d.way, Files: disk.Files{}, OnEvent: d.note}
@@ -47,7 +47,7 @@ func TestDeviceJoinsConversations(t *testing.T) {
 		id := group(t, b, a, c)
 		pass(time.Second)
 		b.accept()
-		phone := a.device(net)
+		phone := a.anotherDevice(net)
 		pass(10 * time.Second)
 		for _, id := range []chat.ConversationID{direct, id} {
 			got := phone.status(id)
@@ -113,7 +113,7 @@ func TestRevokedDeviceGoes(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", "there.example")
 		id := group(t, b, a, c)
-		phone, tablet := a.device(net), a.device(net)
+		phone, tablet := a.anotherDevice(net), a.anotherDevice(net)
 		pass(20 * time.Second)
 		wantLeaves(t, "before", c, id, map[string]int{"alice": 3, "bob": 1, "carol": 1})
 		phone.say(id, "said before")
@@ -152,7 +152,7 @@ func TestLeavingTakesAllDevices(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", host), join(t, net, "carol", host)
 		id := group(t, b, a, c)
-		phone := a.device(net)
+		phone := a.anotherDevice(net)
 		pass(20 * time.Second)
 		must(t, phone.Leave(t.Context(), id))
 		pass(time.Minute)
@@ -186,7 +186,7 @@ func TestConversationsBeginWithAllDevices(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b, c := join(t, net, "alice", host), join(t, net, "bob", "there.example"), join(t, net, "carol", host)
-		phone, laptop := a.device(net), b.device(net)
+		phone, laptop := a.anotherDevice(net), b.anotherDevice(net)
 		id := group(t, a, b, c)
 		laptop.accept()
 		pass(10 * time.Second)
@@ -219,7 +219,7 @@ func TestReadOnOneDeviceIsReadOnAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		phone := a.device(net)
+		phone := a.anotherDevice(net)
 		id, err := b.Direct(t.Context(), a.Address())
 		must(t, err)
 		b.say(id, "one")

@@ -21,7 +21,7 @@ func pairOfDevices(t *testing.T) (net *fakeserver.Net, desk, phone, bob *person,
 	desk.say(id, "hello")
 	pass(time.Second)
 	bob.accept()
-	phone = desk.device(net)
+	phone = desk.anotherDevice(net)
 	pass(10 * time.Second)
 	return net, desk, phone, bob, id
 }
@@ -112,7 +112,7 @@ func TestReadEverywhere(t *testing.T) {
 		must(t, desk.Account().SetSettings(t.Context(), settings))
 		devices := []*person{desk, phone}
 		for range 8 {
-			devices = append(devices, desk.device(net))
+			devices = append(devices, desk.anotherDevice(net))
 		}
 		pass(time.Minute)
 		late := devices[9]
@@ -214,7 +214,7 @@ func TestNotesToSelf(t *testing.T) {
 		}
 		phone.say(id, "bread")
 		pass(5 * time.Second)
-		tablet := phone.device(net)
+		tablet := phone.anotherDevice(net)
 		pass(10 * time.Second)
 		desk.say(id, "butter")
 		pass(5 * time.Second)

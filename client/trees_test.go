@@ -168,7 +168,7 @@ func junk() letter.Invitation {
 	}
 }
 
-// device returns the only device of an account.
+// anotherDevice returns the only device of an account.
 func device(t *testing.T, net *fakeserver.Net, name string) account.Device {
 	t.Helper()
 	chain, err := account.Verify(account.Address{Name: name, Host: host}, net.Server(host).Statements(name))
