@@ -294,6 +294,7 @@ func (a *actor) resume(ctx context.Context) {
 			l.Revisit(a.up)
 		}
 		a.tell(machine.InputTick{}, nil)
+		a.tell(machine.InputUnapplied{}, nil)
 	}
 }
 

@@ -70,6 +70,7 @@ type Client struct {
 	home     *mailbox.Mailbox
 	clocks   clockWatch
 	waker    *waker
+	transfer transfers
 }
 
 // CreateParams describes a new profile.
@@ -306,7 +307,7 @@ func (c *Client) ConnectAll() error {
 	for _, s := range asked {
 		c.connect(s.K, &s.Rec)
 	}
-	return nil
+	return errors.Join(c.applyAccountFields(), c.resumeTransfers()) // what an earlier run did not
 }
 
 // Connect calls ConnectAll in the background once ready is closed. If it fails, that

@@ -163,6 +163,7 @@ func (c *Client) joined(rec *records.Conversation) {
 	c.connect(k, rec)
 	if rec.Status == chat.StatusActive {
 		if a, err := c.actor(id); err == nil {
+			a.tell(machine.InputUnapplied{}, nil)
 			a.tell(machine.CommandIntroduce{}, nil)
 		}
 	}

@@ -465,3 +465,21 @@ func (c *Client) Leaves(id chat.ConversationID) (map[string]int, error) {
 	})
 	return all, err
 }
+
+// GiveHistory gives the history to the device whose profile is in the store of cfg.
+func (c *Client) GiveHistory(ctx context.Context, cfg Config) error {
+	store, err := records.NewStore(cfg.Store, cfg.Key)
+	if err != nil {
+		return err
+	}
+	var rec records.Profile
+	err = store.View(func(tx *records.Tx) error {
+		_, err := tx.Load([]byte(records.TableProfile), &rec)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	device := account.SignatureKey(ed25519.NewKeyFromSeed(rec.SigningKey).Public().(ed25519.PublicKey)).ID()
+	return errors.Join(ctx.Err(), c.giveHistory(device))
+}

@@ -24,11 +24,17 @@ func (p *person) anotherDevice(net *fakeserver.Net) *person {
 	return d
 }
 
+// blankDevice returns a device that has no profile yet.
+func (p *person) blankDevice(net *fakeserver.Net) *person {
+	d := &person{t: p.t, store: storetest.NewFaulty(memory.New()), way: net.Transport(p.Address().Name + " elsewhere"), key: p.key}
+	d.cfg = client.Config{Store: d.store, Key: keyring.NewStoreKey(), Transport: d.way, Files: disk.Files{}, OnEvent: d.note}
+	return d
+}
+
 // anotherDeviceAtOnce returns another device of p, which begins to connect.
 func (p *person) anotherDeviceAtOnce(net *fakeserver.Net) *person {
 	p.t.Helper()
-	d := &person{t: p.t, store: storetest.NewFaulty(memory.New()), way: net.Transport(p.Address().Name + " elsewhere"), key: p.key}
-	d.cfg = client.Config{Store: d.store, Key: keyring.NewStoreKey(), Transport: d.way, Files: disk.Files{}, OnEvent: d.note}
+	d := p.blankDevice(net)
 	must(p.t, p.AddDevice(soon(p.t), d.cfg))
 	d.open()
 	must(p.t, d.ConnectAll())

@@ -56,6 +56,10 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 			c.nudge(ctx, e)
 			a.nudged()
 		})
+	case machine.DoOwnMessages:
+		c.takeOwnMessages()
+	case machine.DoGiveHistory:
+		c.giveMore()
 	case machine.DoSync:
 		c.tellOwnDevices()
 	case machine.DoApply:

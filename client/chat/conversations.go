@@ -77,9 +77,12 @@ const (
 	StatusStopped
 	// StatusBlocked was blocked by this account.
 	StatusBlocked
+	// StatusPending means that another device of this account is bringing the
+	// conversation to this one: what was said can be read, and nothing be sent yet.
+	StatusPending
 )
 
-var statusNames = [...]string{"", "active", "request", "left", "removed", "lost", "stopped", "blocked"}
+var statusNames = [...]string{"", "active", "request", "left", "removed", "lost", "stopped", "blocked", "pending"}
 
 // String returns the status as it stands in JSON.
 func (s Status) String() string {

@@ -69,6 +69,15 @@ type DelayEvent struct {
 	Until        time.Time // not before
 }
 
+// HistoryEvent says how far the history has come on its way to another device of the
+// account: Given by this one, or else taken in by it.
+type HistoryEvent struct {
+	Device account.DeviceID
+	Given  bool
+	// Done of Total conversations are complete.
+	Done, Total int
+}
+
 // GoneEvent: a message, or a whole conversation if Message is zero, is no
 // longer on this device.
 type GoneEvent struct {
@@ -86,6 +95,8 @@ type FailureEvent struct {
 }
 
 func (MessageEvent) event() {}
+
+func (HistoryEvent) event() {}
 
 func (ConversationEvent) event() {}
 

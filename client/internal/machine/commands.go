@@ -96,7 +96,8 @@ func (c *Conversation) closedBecause() string {
 	if !c.rec.Group {
 		removed = "the other one has left it"
 	}
-	return map[chat.Status]string{chat.StatusLeft: "you left it", chat.StatusRemoved: removed, chat.StatusBlocked: "you blocked it"}[c.rec.Status]
+	return map[chat.Status]string{chat.StatusLeft: "you left it", chat.StatusRemoved: removed, chat.StatusBlocked: "you blocked it",
+		chat.StatusPending: "another of your devices is still bringing it here; try again in a moment"}[c.rec.Status]
 }
 
 func (c *Conversation) enqueueMessage(tx *records.Tx, in CommandSend, message *content.Message, raw []byte, expire time.Duration) error {

@@ -165,6 +165,10 @@ func Load(tx *records.Tx, env Environment, id records.CID) (*Conversation, error
 	if !ok {
 		return nil, chat.ErrNoConversation
 	}
+	if c.rec.NoGroup {
+		c.state = rules.State{Version: records.Version, Host: c.rec.Host, Group: c.rec.Group, Own: c.rec.Own, Title: c.rec.Title, Timer: c.rec.Timer}
+		return c, c.loadOutbox(tx)
+	}
 	if c.group, err = mls.LoadGroup(c.reader, MLSConfig()); err != nil {
 		return nil, fmt.Errorf("client: loading a conversation: %w", err)
 	}
@@ -184,13 +188,11 @@ func Load(tx *records.Tx, env Environment, id records.CID) (*Conversation, error
 	return c, errors.Join(c.loadToken(tx), c.loadOutbox(tx), c.loadFields(tx))
 }
 
-// loadFields finds out whether there is something to do for or after other devices of
-// this account.
+// loadFields finds out whether the other devices of this account are to hear of
+// something.
 func (c *Conversation) loadFields(tx *records.Tx) error {
-	waiting, err := records.Unapplied(tx, c.id[:])
-	c.awaitsField = len(waiting) > 0
-	if err != nil || !c.state.Own {
-		return err
+	if !c.state.Own {
+		return nil
 	}
 	unsent, err := records.HasUnsent(tx)
 	if unsent {
@@ -326,7 +328,7 @@ func (c *Conversation) members() []string { return slices.Sorted(maps.Keys(c.ind
 func (c *Conversation) leavesOf(address string) []mls.LeafIndex { return c.index()[address] }
 
 func (c *Conversation) index() map[string][]mls.LeafIndex {
-	if c.leaves == nil {
+	if c.leaves == nil && c.group != nil {
 		c.leaves = rules.LeavesByAddress(c.group)
 	}
 	return c.leaves
@@ -369,6 +371,9 @@ func (c *Conversation) stop(tx *records.Tx, status chat.Status, err error) error
 
 // needsChannel reports whether the conversation must receive its entries.
 func (c *Conversation) needsChannel() bool {
+	if c.rec.NoGroup {
+		return false
+	}
 	switch c.rec.Status {
 	case chat.StatusActive:
 		return true

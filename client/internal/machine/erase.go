@@ -323,7 +323,7 @@ func (c *Conversation) eraseHistory(tx *records.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{records.TableMessage, records.TableMessageID, records.TableExpiry, records.TableHeld, records.TableSent} {
+	for _, table := range []string{records.TableMessage, records.TableMessageID, records.TableExpiry, records.TableHeld, records.TableSent, records.TableLate} {
 		if err := tx.DeleteAll(records.Key(table, c.id[:])); err != nil {
 			return err
 		}
@@ -373,7 +373,7 @@ func (c *Conversation) vanish(tx *records.Tx) error {
 	}
 	for _, table := range []string{
 		records.TableConversation, records.TableGroup, records.TableEnvelope, records.TableMessage, records.TableMessageID, records.TableOutbox, records.TableDelivery, records.TableHeld, records.TableExpiry,
-		records.TableSent, records.TableReplay,
+		records.TableSent, records.TableReplay, records.TableLate,
 	} {
 		if err := tx.DeleteAll(records.Key(table, c.id[:])); err != nil {
 			return err

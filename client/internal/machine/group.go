@@ -78,6 +78,20 @@ func Members(tx *records.Tx, id records.CID, unconfirmed []string) (all []chat.M
 	return all, nil
 }
 
+// HasDevice reports whether a device of an account is in a conversation.
+func HasDevice(tx *records.Tx, id records.CID, who account.Credential) (bool, error) {
+	group, err := mls.LoadGroup(NewGroupReader(tx, id), MLSConfig())
+	if err != nil {
+		return false, fmt.Errorf("client: loading a conversation: %w", err)
+	}
+	for _, leaf := range group.Members() {
+		if cred, err := rules.LeafCredential(leaf); err == nil && cred == who {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 func newGroup(self Identity, head records.ChainHead, channel protocol.ChannelID, state rules.State, lifetime mls.Lifetime) (*mls.Group, mls.Delta, error) {
 	credential, err := account.Credential{Address: self.Address, Device: self.Device}.Encode()
 	if err != nil {

@@ -81,6 +81,9 @@ func (c *Conversation) receive(tx *records.Tx, m *mls.ApplicationMessage) error 
 // that waits to be sent or that another device of it has sent.
 func (c *Conversation) Take(tx *records.Tx, from string, id content.MessageID, raw []byte, msg *content.Message, state chat.State) error {
 	view := msg.View()
+	if late, err := c.keepLate(tx, from, id, raw, view, state); late || err != nil {
+		return err
+	}
 	switch view.Kind {
 	case content.KindEdit:
 		return c.edited(tx, from, view)

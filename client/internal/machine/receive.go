@@ -292,7 +292,7 @@ func (c *Conversation) arrivedDevice(tx *records.Tx, leaf *mls.LeafNode, moves r
 	c.heardFrom(who, cred.Device)
 	c.forgetGeneration(who, cred.Device)
 	if cred.Address == c.self.Address {
-		return c.planOwnDevices(tx) // see checkDevices
+		return errors.Join(c.noteJoined(tx, cred.Device), c.planOwnDevices(tx)) // see checkDevices
 	}
 	if slices.Contains(moves.NewDevices, cred) {
 		if confirmed, err := c.confirmsAdded(tx, leaf, who); confirmed || err != nil {

@@ -113,6 +113,8 @@ func (c *Conversation) ownControl(tx *records.Tx, view content.View) error {
 		return records.ResendFields(tx)
 	case controlSync:
 		return c.takeFields(tx, view.Control.Body)
+	case ControlHistory, ControlHistoryTaken, ControlHistoryRequest:
+		return c.keepOwnMessage(tx, view.Control)
 	}
 	return nil // of a later version
 }

@@ -213,7 +213,7 @@ func (m *Mailbox) takeOver(tx *records.Tx, conv *records.Conversation, old bool,
 	}
 	conv.Status, conv.Inviter, conv.Answered = chat.StatusActive, "", true
 	if !old {
-		conv.NextOrder = records.HistoryRoom
+		conv.NextOrder, conv.Partial = records.HistoryRoom, true
 		conv.Reported = &records.Reported{Delivered: records.HistoryRoom, Read: records.HistoryRoom, ReadSent: records.HistoryRoom}
 	}
 	return nil
@@ -256,6 +256,7 @@ func enterAgain(tx *records.Tx, id records.CID, conv *records.Conversation, invi
 	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = chat.StatusRequest, "", 0, false, inviter, 0
 	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
 	conv.Mark, conv.Rewind, conv.Awaited, conv.Generations = nil, nil, nil, nil
+	conv.NoGroup, conv.Devices, conv.OwnChain = false, nil, 0
 	for _, table := range []string{records.TableOutbox, records.TableSent, records.TableReplay} {
 		if err := tx.DeleteAll(records.Key(table, id[:])); err != nil {
 			return err

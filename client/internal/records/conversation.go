@@ -174,6 +174,10 @@ type Conversation struct {
 	OwnChain uint64         `cbor:"92,keyasint,omitempty"`
 	// Own: the members are devices of this account. A copy, like Group.
 	Own bool `cbor:"93,keyasint,omitempty"`
+	// NoGroup: this device has the history alone, which another device gave to it.
+	// Partial: it does not have all of that yet.
+	NoGroup bool `cbor:"94,keyasint,omitempty"`
+	Partial bool `cbor:"95,keyasint,omitempty"`
 	// Answered: something came from the peer of a conversation between two.
 	Answered bool `cbor:"90,keyasint,omitempty"`
 	List

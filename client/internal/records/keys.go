@@ -46,6 +46,11 @@ const (
 	tableMailToken    = "e" // MailToken; + index of an address: PeerTokens
 	TableSent         = "n" // + cid + n: sentRecord
 	TableReplay       = "j" // + cid + epoch: replayRecord
+	tableTransfer     = "T" // + device: Transfer
+	tableGiven        = "G" // + device + cid: Given
+	tableJoined       = "J" // + device + cid: the order up to which the device is to have the history
+	tableOwnMessage   = "H" // + n: OwnMessage
+	TableLate         = "L" // + cid + index of a message's identifier + n: Held, what was done to a message that has not come yet
 	tableOwn          = "O" // the cid of the conversation of the own devices
 	tableSynced       = "S" // + index of a field's subject + kind + rest: Synced
 	tableUnsent       = "U" // the same: empty, for fields that the other devices have not heard of

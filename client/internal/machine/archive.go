@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package machine
+
+import (
+	"slices"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/content"
+)
+
+// A device that joins gets the history from another one of the account, the newest
+// messages first. They have places below HistoryRoom, with room between them, because
+// several devices may give different parts.
+
+const (
+	archiveBase  = records.HistoryRoom / 2 // the newest message of an archive lies below
+	archiveStep  = 16                      // between two messages of an archive
+	maxLateItems = 4096                    // what is kept of changes to messages that have not come
+)
+
+// The control messages of the own devices that take longer than a step.
+const (
+	ControlHistory        = "history"         // records.HistoryPart
+	ControlHistoryTaken   = "history-taken"   // records.HistoryTaken
+	ControlHistoryRequest = "history-request" // none
+)
+
+type (
+	// InputArchived has a part of the history that another device gave.
+	InputArchived struct{ Chat records.ArchivedChat }
+	// CommandOwn says something to the other devices of the account.
+	CommandOwn struct {
+		Name string
+		Body []byte
+	}
+)
+
+// DoOwnMessages has messages of other devices dealt with that the store keeps.
+type DoOwnMessages struct{}
+
+// DoGiveHistory has the history given to devices that wait for it.
+type DoGiveHistory struct{}
+
+func (DoOwnMessages) effect() {}
+func (DoGiveHistory) effect() {}
+
+func (in CommandOwn) step(c *Conversation, tx *records.Tx) error {
+	return c.queueQuietly(tx, content.Control(in.Name, in.Body))
+}
+
+// keepOwnMessage keeps a message of another device until it is dealt with.
+func (c *Conversation) keepOwnMessage(tx *records.Tx, control content.ControlView) error {
+	c.rec.NextItem++
+	c.touch()
+	c.out.do(DoOwnMessages{})
+	return records.KeepOwnMessage(tx, c.rec.NextItem, records.OwnMessage{Name: control.Name, Body: control.Body})
+}
+
+// noteJoined notes that a new device of this account gets by itself what comes from now
+// on, where it waits for what came before.
+func (c *Conversation) noteJoined(tx *records.Tx, device account.DeviceID) error {
+	waits, err := records.NoteJoined(tx, device, c.id, c.state.Own, c.rec.NextOrder)
+	if waits {
+		c.out.do(DoGiveHistory{})
+	}
+	return err
+}
+
+func (in InputArchived) step(c *Conversation, tx *records.Tx) error {
+	anchor, err := c.archiveAnchor(tx, in.Chat)
+	if err != nil {
+		return err
+	}
+	for i := range in.Chat.Messages {
+		if anchor, err = c.takeArchived(tx, &in.Chat.Messages[i], anchor, in.Chat.Up); err != nil {
+			return err
+		}
+	}
+	if in.Chat.Whole {
+		c.rec.Partial = false
+	}
+	c.touch()
+	return nil
+}
+
+// archiveAnchor returns the place of the message beside which the messages of a part
+// belong.
+func (c *Conversation) archiveAnchor(tx *records.Tx, chat records.ArchivedChat) (uint64, error) {
+	if !chat.Anchor.IsZero() {
+		order, err := records.MessageOrder(tx, c.id, chat.Anchor)
+		if err != nil || order != 0 {
+			return order, err
+		}
+	}
+	if chat.Up {
+		return c.neighbour(tx, records.HistoryRoom, false)
+	}
+	return archiveBase, nil
+}
+
+// neighbour returns the place of the next message above or below a place, 0 if there is
+// none.
+func (c *Conversation) neighbour(tx *records.Tx, order uint64, above bool) (at uint64, err error) {
+	from := order - 1
+	if above {
+		from = order + 1
+	}
+	all := records.Key(records.TableMessage, c.id[:])
+	err = tx.ScanFrom(all, records.Key(records.TableMessage, c.id[:], records.Number(from)), !above, func(k, _ []byte) (bool, error) {
+		at = records.LastNumber(k)
+		return false, nil
+	})
+	return at, err
+}
+
+// freeBeside returns a free place next to a message: below it, or above.
+func (c *Conversation) freeBeside(tx *records.Tx, anchor uint64, above bool) (uint64, error) {
+	for {
+		next, err := c.neighbour(tx, anchor, above)
+		switch {
+		case err != nil:
+			return 0, err
+		case above && (next == 0 || next > anchor+archiveStep):
+			return anchor + archiveStep, nil
+		case !above && anchor > archiveStep && next < anchor-archiveStep:
+			return anchor - archiveStep, nil
+		case next != 0 && max(next, anchor)-min(next, anchor) > 1:
+			return (next + anchor) / 2, nil
+		case next == 0:
+			return max(1, anchor-1), nil
+		}
+		anchor = next
+	}
+}
+
+// takeArchived enters a message into the history beside another one, and returns its
+// place.
+func (c *Conversation) takeArchived(tx *records.Tx, m *records.ArchivedMessage, anchor uint64, up bool) (uint64, error) {
+	if m.ID.IsZero() {
+		same, at, err := c.isSameNotice(tx, m, anchor, up)
+		if same || err != nil {
+			return at, err
+		}
+	} else {
+		order, err := records.MessageOrder(tx, c.id, m.ID)
+		if err != nil {
+			return 0, err
+		}
+		if order != 0 { // this device has it, or had it
+			return order, nil
+		}
+		if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {
+			return anchor, err
+		}
+	}
+	order, err := c.freeBeside(tx, anchor, up)
+	if err != nil {
+		return 0, err
+	}
+	rec := m.Message(c.now())
+	if !rec.ID.IsZero() {
+		if err := tx.Put(records.Key(records.TableMessageID, c.id[:], tx.Index(rec.ID[:])), records.Number(order)); err != nil {
+			return 0, err
+		}
+	}
+	if rec.Expires != 0 {
+		if err := tx.Put(records.Key(records.TableExpiry, c.id[:], records.Number(uint64(rec.Expires)), records.Number(order)), nil); err != nil {
+			return 0, err
+		}
+	}
+	if err := tx.Save(records.Key(records.TableMessage, c.id[:], records.Number(order)), rec); err != nil {
+		return 0, err
+	}
+	c.noteLast(order, rec)
+	if rec.ID.IsZero() {
+		return order, nil
+	}
+	return order, c.applyLate(tx, rec.ID)
+}
+
+// isSameNotice reports whether the next message is the same notice: another device gave
+// it before.
+func (c *Conversation) isSameNotice(tx *records.Tx, m *records.ArchivedMessage, anchor uint64, up bool) (same bool, at uint64, err error) {
+	at, err = c.neighbour(tx, anchor, up)
+	if err != nil || at == 0 {
+		return false, anchor, err
+	}
+	var rec records.Message
+	if _, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(at)), &rec); err != nil {
+		return false, anchor, err
+	}
+	same = rec.Notice && rec.From == m.From && rec.Sent == m.Sent && (rec.What == nil) == (m.What == nil) && (rec.What == nil || *rec.What == *m.What)
+	return same, at, nil
+}
+
+// keepLate keeps what somebody did to a message that has not come yet, where the history
+// is still on its way. It reports whether that is so.
+func (c *Conversation) keepLate(tx *records.Tx, from string, id content.MessageID, raw []byte, view content.View, state chat.State) (bool, error) {
+	about := view.Replaces
+	if view.Kind == content.KindReaction || view.Kind == content.KindUnreaction {
+		about = view.InReplyTo
+	}
+	if !c.rec.Partial || state == chat.StateWaiting || about.IsZero() {
+		return false, nil
+	}
+	if order, err := records.MessageOrder(tx, c.id, about); err != nil || order != 0 {
+		return false, err
+	}
+	n := 0
+	err := tx.ScanKeys(records.Key(records.TableLate, c.id[:]), false, func([]byte) (bool, error) {
+		n++
+		return n < maxLateItems, nil
+	})
+	if err != nil || n >= maxLateItems {
+		return true, err
+	}
+	c.rec.NextItem++
+	c.touch()
+	at := records.Key(records.TableLate, c.id[:], tx.Index(about[:]), records.Number(c.rec.NextItem))
+	return true, tx.Save(at, &records.Held{Version: records.Version, From: from, ID: id, Content: raw})
+}
+
+// applyLate does to a message what was done to it before it came.
+func (c *Conversation) applyLate(tx *records.Tx, id content.MessageID) error {
+	var keys [][]byte
+	var held []records.Held
+	err := tx.Scan(records.Key(records.TableLate, c.id[:], tx.Index(id[:])), false, func(k, v []byte) (bool, error) {
+		var rec records.Held
+		err := records.Decode(v, &rec)
+		keys, held = append(keys, slices.Clone(k)), append(held, rec)
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	for i, rec := range held {
+		if err := tx.Delete(keys[i]); err != nil {
+			return err
+		}
+		msg, err := content.Decode(rec.Content)
+		if err != nil {
+			continue
+		}
+		if err := c.Take(tx, rec.From, rec.ID, rec.Content, msg, chat.StateSent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
