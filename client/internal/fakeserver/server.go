@@ -217,10 +217,39 @@ func (s *Server) register(b *protocol.Register) (protocol.Body, func(), error) {
 		return &protocol.Empty{}, nil, nil
 	}
 	s.accounts[name] = b.Statements
-	ref := deviceRef{name, protocol.DeviceID(create.Device.ID())}
-	s.keys[ref] = &keyPackages{}
-	s.boxes[ref] = &mailbox{seen: map[[16]byte]bool{}}
+	s.followDevices(name)
 	return &protocol.Empty{}, nil, nil
+}
+
+// followDevices gives each device of an account what it has here, and takes that from
+// those that were revoked. What it returns ends their connections.
+func (s *Server) followDevices(name string) (end func()) {
+	chain, live := s.chain(name), map[deviceRef]bool{}
+	if chain == nil {
+		return nil
+	}
+	for _, d := range chain.Devices() {
+		ref := deviceRef{name, protocol.DeviceID(d.ID())}
+		live[ref] = true
+		if s.keys[ref] == nil {
+			s.keys[ref] = &keyPackages{}
+			s.boxes[ref] = &mailbox{seen: map[[16]byte]bool{}}
+		}
+	}
+	for ref := range s.keys {
+		if ref.name == name && !live[ref] {
+			delete(s.keys, ref)
+			delete(s.boxes, ref)
+			delete(s.sessions, ref)
+		}
+	}
+	return func() {
+		for c := range s.conns {
+			if c.identity != nil && c.identity.name == name && !live[*c.identity] {
+				c.cut()
+			}
+		}
+	}
 }
 
 func (s *Server) chain(name string) *account.Chain {
@@ -287,7 +316,7 @@ func (s *Server) accountAppend(b *protocol.AccountAppend) (protocol.Body, func()
 		return nil, nil, refuse(protocol.CodeInvalid)
 	}
 	s.accounts[b.Name] = append(slices.Clip(s.accounts[b.Name]), b.Statement)
-	return &protocol.Empty{}, nil, nil
+	return &protocol.Empty{}, s.followDevices(b.Name), nil
 }
 
 func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body, func(), error) {

@@ -56,6 +56,9 @@ type Config struct {
 	Joined func(*records.Conversation)
 	// TokenChanged is called when conversations have another delivery token to tell.
 	TokenChanged func()
+	// ChainChanged, if not nil, is called when the account's own chain, as this device
+	// keeps it, got longer. It must not block.
+	ChainChanged func()
 }
 
 // Mailbox is the account's side of a client, on the identified connection: it
@@ -214,7 +217,7 @@ func (m *Mailbox) attempt(ctx context.Context) {
 
 // tell tells interfaces of what a person has to do something about.
 func (m *Mailbox) tell(err error) {
-	if !errors.Is(err, chat.ErrProfileCopied) && !errors.Is(err, chat.ErrNoAccount) {
+	if !chat.NeedsPerson(err) {
 		if err != nil || !m.troubled {
 			return
 		}
@@ -315,6 +318,9 @@ func (m *Mailbox) Update(change func(*records.Profile)) error {
 // signIn registers the account if need be, identifies the connection, asks for
 // letters and sees to the key packages. A connection is identified once.
 func (m *Mailbox) signIn(ctx context.Context) error {
+	if err := m.checkRevoked(); err != nil {
+		return err
+	}
 	rec, err := m.Profile()
 	if err != nil {
 		return err
