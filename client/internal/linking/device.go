@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/lookup"
+	"github.com/securecrypt/securecrypt/client/internal/mailbox"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -129,6 +130,18 @@ func (n Newcomer) lookUp(ctx context.Context, a account.Address, known *account.
 	return chain, nil
 }
 
+// lookUpSurely is lookUp that tries again for a while.
+func (n Newcomer) lookUpSurely(ctx context.Context, a account.Address) (*account.Chain, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	for {
+		chain, err := n.lookUp(ctx, a, nil)
+		if !link.Retryable(err) || !mailbox.Pause(ctx, retryPause) {
+			return chain, err
+		}
+	}
+}
+
 // await asks until the chain has the device, or ctx ends; look, if not nil, has it ask at
 // once. The error is chat.ErrNotLinked if the server said at the end that the chain
 // does not have it, and chat.ErrLinkOpen if it said nothing.
@@ -159,10 +172,14 @@ func (n Newcomer) await(ctx context.Context, chain *account.Chain, id account.De
 	}
 }
 
-// settle waits for the outcome of what begin began, and keeps it.
-func (n Newcomer) settle(ctx context.Context, chain *account.Chain, id account.DeviceID, look <-chan struct{}) (*account.Chain, error) {
+// settle waits for the outcome of what begin began, and keeps it. If proven, if not nil,
+// reports that the statement was appended, a server that does not show it is not
+// believed.
+func (n Newcomer) settle(ctx context.Context, chain *account.Chain, id account.DeviceID, look <-chan struct{}, proven func() bool) (*account.Chain, error) {
 	chain, err := n.await(ctx, chain, id, look)
 	switch {
+	case errors.Is(err, chat.ErrNotLinked) && proven != nil && proven():
+		return nil, chat.ErrLinkOpen
 	case errors.Is(err, chat.ErrNotLinked):
 		return nil, errors.Join(err, n.forget())
 	case err != nil:
@@ -203,7 +220,7 @@ func (n Newcomer) Resume(ctx context.Context, rec records.Profile) error {
 		}
 		return errors.Join(chat.ErrNotLinked, n.forget())
 	}
-	_, err = n.settle(ctx, first, key.ID(), nil)
+	_, err = n.settle(ctx, first, key.ID(), nil, nil)
 	return err
 }
 

@@ -89,7 +89,7 @@ func (n Newcomer) greet(ctx context.Context, l *line, j Join, joiner *devicelink
 	if err != nil {
 		return nil, none, err
 	}
-	chain, err := n.lookUp(ctx, address, nil)
+	chain, err := n.lookUpSurely(ctx, address)
 	switch {
 	case link.Retryable(err):
 		return nil, none, err
@@ -171,7 +171,7 @@ func (n Newcomer) sign(ctx context.Context, l *line, joiner *devicelink.Joiner, 
 			}
 		}
 	}(chain)
-	chain, err = n.settle(patient, chain, keys.Device.ID(), look)
+	chain, err = n.settle(patient, chain, keys.Device.ID(), look, func() bool { return len(given) > 0 })
 	if err != nil {
 		stop()
 		<-talked

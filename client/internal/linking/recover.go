@@ -44,7 +44,7 @@ func (n Newcomer) Recover(ctx context.Context, a account.Address, secret account
 	if err != nil {
 		return err
 	}
-	chain, err := n.lookUp(ctx, a, nil)
+	chain, err := n.lookUpSurely(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (n Newcomer) Recover(ctx context.Context, a account.Address, secret account
 		case err == nil || link.Retryable(err):
 			patient, cancel := context.WithTimeout(ctx, Patience)
 			defer cancel()
-			_, err = n.settle(patient, chain, keys.Device.ID(), nil)
+			_, err = n.settle(patient, chain, keys.Device.ID(), nil, nil)
 			return err
 		case !errors.Is(err, &protocol.Error{Code: protocol.CodeStaleChain}):
 			return errors.Join(err, n.forget())
