@@ -195,7 +195,7 @@ func (c *Client) load(tx *records.Tx) error {
 	c.home, c.waker = mailbox.New(mailbox.Config{
 		Context: c.ctx, Spawn: c.spawn, Self: c.self, LetterKey: letterKey, Store: c.store, Net: c.net, Transfers: c.transfers, Log: c.log,
 		Emit: c.emit, Now: c.now, ServerNow: c.serverNow, EraseNow: c.eraseNow, CheckIdentifier: c.checkIdentifier, Joined: c.joined,
-		TokenChanged: func() { c.waker.tell() },
+		TokenChanged: func() { c.waker.tell() }, ChainChanged: func() { c.emit(chat.DevicesEvent{}) },
 	}), newWaker(c)
 	chain, err := records.PinnedChain(tx, c.self.Address)
 	if err == nil && chain != nil {

@@ -274,21 +274,34 @@ func TestRecoverySurvivesFailures(t *testing.T) {
 	}
 }
 
-// A device learns that the account's chain got longer.
+// Devices learn of each other while they are connected, and tell once of each statement.
 func TestDevicesLearnOfEachOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a := join(t, net, "alice", host)
 		phone := linked(t, net, a, "phone")
 		laptop := linked(t, net, phone, "laptop")
-		pass(time.Minute)
-		a.restart()
-		must(t, a.Sync(soon(t)))
-		pass(time.Minute)
+		pass(10 * time.Second)
 		all, err := a.Devices().List()
 		must(t, err)
 		if !slices.ContainsFunc(all, func(d chat.Device) bool { return d.ID == laptop.device() }) {
 			t.Errorf("%+v", all)
+		}
+		_, err = laptop.Devices().Revoke(soon(t), client.Revocation{Device: phone.device()})
+		must(t, err)
+		pass(10 * time.Second)
+		all, err = a.Devices().List()
+		must(t, err)
+		if len(all) != 3 || all[1].Revoked.IsZero() || all[1].RevokedBy != laptop.device() {
+			t.Errorf("%+v", all)
+		}
+		a.mu.Lock()
+		if a.chains != 3 {
+			t.Errorf("told %d times of 3 statements", a.chains)
+		}
+		a.mu.Unlock()
+		if err := phone.Sync(soon(t)); !errors.Is(err, chat.ErrRevoked) {
+			t.Errorf("the revoked device is told %v", err)
 		}
 	})
 }

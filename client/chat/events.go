@@ -98,6 +98,11 @@ type AccountEvent struct{ Err error }
 
 func (AccountEvent) event() {}
 
+// DevicesEvent: the account's chain got longer, so that its devices may be others.
+type DevicesEvent struct{}
+
+func (DevicesEvent) event() {}
+
 func (ConnectionEvent) event() {}
 
 func (ProgressEvent) event() {}

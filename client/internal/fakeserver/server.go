@@ -179,6 +179,7 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 	case *protocol.Empty:
 		return s.status(c), nil, nil
 	case *protocol.MailboxOpen:
+		c.tellsChain = b.Chain
 		return &protocol.Empty{}, func() { s.openMailbox(c, b.After) }, nil
 	case *protocol.MailboxDelete:
 		box := s.boxes[*c.identity]
@@ -245,8 +246,12 @@ func (s *Server) followDevices(name string) (end func()) {
 	}
 	return func() {
 		for c := range s.conns {
-			if c.identity != nil && c.identity.name == name && !live[*c.identity] {
+			switch {
+			case c.identity == nil || c.identity.name != name:
+			case !live[*c.identity]:
 				c.cut()
+			case c.tellsChain:
+				c.event(protocol.EventAccountChanged, &protocol.Empty{})
 			}
 		}
 	}

@@ -87,6 +87,25 @@ func (m *Mailbox) syncChainAlone(ctx context.Context) error {
 	return err
 }
 
+// syncLater has the chain brought up to date after what is under way.
+func (m *Mailbox) syncLater() {
+	if !m.behind.CompareAndSwap(false, true) {
+		return
+	}
+	m.config.Spawn(func() {
+		select {
+		case m.syncing <- struct{}{}:
+			defer func() { <-m.syncing }()
+		case <-m.config.Context.Done():
+			return
+		}
+		m.behind.Store(false) // what changes from here on is another change
+		if _, err := m.syncChain(m.config.Context); err != nil && !link.Retryable(err) && m.config.Context.Err() == nil {
+			m.config.Emit(chat.FailureEvent{Err: err})
+		}
+	})
+}
+
 func (m *Mailbox) syncChain(ctx context.Context) (*account.Chain, error) {
 	chain, err := m.Chain()
 	if err != nil {

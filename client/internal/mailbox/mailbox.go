@@ -91,6 +91,7 @@ type Mailbox struct {
 	spent    <-chan time.Time // the next attempt to open what was too much for the day
 
 	syncing chan struct{} // has room for the one who brings the chain up to date
+	behind  atomic.Bool   // somebody waits to do so, because the chain got longer
 
 	mu       sync.Mutex // guards caughtUp, err and changed
 	caughtUp bool
@@ -149,8 +150,11 @@ func (m *Mailbox) run(ctx context.Context) {
 			if l, ok := b.(*protocol.Letter); ok {
 				m.push(ctx, mailInput{letter: l})
 			}
-			if t == protocol.EventMailboxCaughtUp {
+			switch t {
+			case protocol.EventMailboxCaughtUp:
 				m.push(ctx, mailInput{caughtUp: true})
+			case protocol.EventAccountChanged:
+				m.syncLater()
 			}
 		},
 	})
@@ -343,7 +347,11 @@ func (m *Mailbox) signIn(ctx context.Context) error {
 		return err
 	}
 	m.newest = max(m.newest, rec.Letters)
-	if _, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{}); err != nil {
+	home := m.config.Self.Address.Host
+	if _, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{Chain: !m.config.Net.IsOlder(home)}); err != nil {
+		if m.config.Net.FindsOlder(home, err) {
+			return link.Offline(err)
+		}
 		return err
 	}
 	// Letters come before the answers do: nothing may wait for these here.
