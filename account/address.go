@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/securecrypt/securecrypt/internal/codec/crockford"
 )
 
 // Limits of an address, in bytes of its text.
@@ -134,7 +136,7 @@ func RandomName(rand io.Reader) (string, error) {
 	if _, err := io.ReadFull(rand, b[:]); err != nil {
 		return "", fmt.Errorf("account: reading randomness: %w", err)
 	}
-	return group(crockford.EncodeToString(b[:])[:randomNameLength], 4), nil
+	return crockford.Group(crockford.Encoding.EncodeToString(b[:])[:randomNameLength], 4), nil
 }
 
 func checkName(s string) error {

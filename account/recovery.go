@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/securecrypt/securecrypt/internal/codec/crockford"
 )
 
 // Sizes of a recovery secret.
@@ -74,29 +76,13 @@ func ParseRecoverySecret(text string) (RecoverySecret, error) {
 	if len(text) > maxRecoveryText {
 		return RecoverySecret{}, ErrRecoveryText
 	}
-	clean := make([]byte, 0, recoveryTextLength)
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case c == '-' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
-			continue
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		switch c {
-		case 'o':
-			c = '0'
-		case 'i', 'l':
-			c = '1'
-		}
-		clean = append(clean, c)
-	}
+	clean := crockford.Clean(text)
 	if len(clean) != recoveryTextLength {
 		return RecoverySecret{}, ErrRecoveryText
 	}
 	secret, checksum := clean[:recoveryTextLength-recoveryChecksumLength], clean[recoveryTextLength-recoveryChecksumLength:]
 	b := new([RecoverySecretSize]byte)
-	if _, err := crockford.Decode(b[:], secret); err != nil {
+	if _, err := crockford.Encoding.Decode(b[:], secret); err != nil {
 		return RecoverySecret{}, ErrRecoveryText
 	}
 	if subtle.ConstantTimeCompare(checksum, []byte(recoveryChecksum(b))) != 1 {
@@ -113,7 +99,7 @@ func (s RecoverySecret) Reveal() string {
 	if b == nil {
 		return ""
 	}
-	return strings.ToUpper(group(crockford.EncodeToString(b[:])+recoveryChecksum(b), 4))
+	return strings.ToUpper(crockford.Group(crockford.Encoding.EncodeToString(b[:])+recoveryChecksum(b), 4))
 }
 
 // PrivateKey returns the recovery key pair: Ed25519 from an HKDF-SHA-256 of the
@@ -165,5 +151,5 @@ func (RecoverySecret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, red
 
 func recoveryChecksum(b *[RecoverySecretSize]byte) string {
 	sum := sha256.Sum256(append([]byte(recoveryChecksumContext), b[:]...))
-	return crockford.EncodeToString(sum[:])[:recoveryChecksumLength]
+	return crockford.Encoding.EncodeToString(sum[:])[:recoveryChecksumLength]
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/hpke"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/linking"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/mailbox"
 	"github.com/securecrypt/securecrypt/client/internal/records"
@@ -97,15 +97,7 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	if err != nil {
 		return none, err
 	}
-	_, device, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return none, fmt.Errorf("client: %w", err)
-	}
-	letterKey, err := hpke.MLKEM768X25519().GenerateKey()
-	if err != nil {
-		return none, fmt.Errorf("client: %w", err)
-	}
-	mailboxKey, err := account.NewMailboxKey(letterKey.PublicKey().Bytes())
+	keys, err := linking.NewKeys()
 	if err != nil {
 		return none, err
 	}
@@ -114,32 +106,20 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 		return none, err
 	}
 	statement, err := account.Create(account.CreateParams{
-		Address: p.Address, Time: cfg.clock()(), DeviceKey: device, MailboxKey: mailboxKey, Recovery: recovery,
+		Address: p.Address, Time: cfg.clock()(), DeviceKey: keys.Signing, MailboxKey: keys.Device.MailboxKey, Recovery: recovery,
 	})
 	if err != nil {
 		return none, err
 	}
-	letterBytes, err := letterKey.Bytes()
+	rec, err := keys.Profile(p.Address, statement)
 	if err != nil {
-		return none, fmt.Errorf("client: %w", err)
+		return none, err
 	}
-	rec := records.Profile{
-		Version: records.Version, Address: p.Address.String(), Statement: statement,
-		SigningKey: device.Seed(), MailboxKey: letterBytes, Invite: p.Invite, Name: p.Profile,
-	}
+	rec.Invite, rec.Name = p.Invite, p.Profile
 	if p.KeepRecovery {
 		rec.Recovery = recovery.Reveal()
 	}
-	return recovery, store.Update(func(tx *records.Tx) error {
-		old, err := tx.Get([]byte(records.TableProfile))
-		if err != nil {
-			return err
-		}
-		if old != nil {
-			return errors.New("client: there is a profile already")
-		}
-		return tx.Save([]byte(records.TableProfile), &rec)
-	})
+	return recovery, linking.SaveNew(store, &rec)
 }
 
 func (cfg Config) clock() func() time.Time {
@@ -150,7 +130,8 @@ func (cfg Config) clock() func() time.Time {
 }
 
 // Open opens the profile that is in the store. The client stays off line until
-// ConnectConversation or ConnectAll.
+// ConnectConversation or ConnectAll. The error is chat.ErrLinkOpen if it is not known yet
+// whether the account has this device: Resume finds it out.
 func Open(cfg Config) (*Client, error) {
 	store, err := records.NewStore(cfg.Store, cfg.Key)
 	if err != nil {
@@ -187,6 +168,9 @@ func (c *Client) load(tx *records.Tx) error {
 	if !ok {
 		return chat.ErrNoProfile
 	}
+	if rec.Linking != 0 {
+		return chat.ErrLinkOpen
+	}
 	if c.self.Address, err = account.ParseAddress(rec.Address); err != nil {
 		return err
 	}
@@ -213,9 +197,18 @@ func (c *Client) load(tx *records.Tx) error {
 	c.home, c.waker = mailbox.New(mailbox.Config{
 		Context: c.ctx, Spawn: c.spawn, Self: c.self, LetterKey: letterKey, Store: c.store, Net: c.net, Transfers: c.transfers, Log: c.log,
 		Emit: c.emit, Now: c.now, ServerNow: c.serverNow, EraseNow: c.eraseNow, CheckIdentifier: c.checkIdentifier, Joined: c.joined,
-		TokenChanged: func() { c.waker.tell() },
+		TokenChanged: func() { c.waker.tell() }, ChainChanged: func() {
+			c.emit(chat.DevicesEvent{})
+			c.spawn(c.followOwnDevices)
+		},
 	}), newWaker(c)
-	return nil
+	chain, err := records.PinnedChain(tx, c.self.Address)
+	if err == nil && chain != nil {
+		if revoked := records.Revoked(chain, c.self.Device); revoked != nil {
+			c.net.Gate.Set(revoked)
+		}
+	}
+	return err
 }
 
 // Close stops all work and waits for it. The store stays open: it is its

@@ -28,6 +28,13 @@ func (c *Client) followOwnChain(s records.Stored, length uint64) {
 	}
 }
 
+// followOwnDevices has all conversations follow the account's chain, in the background.
+func (c *Client) followOwnDevices() {
+	if err := c.ownChainChanged(); err != nil && c.ctx.Err() == nil {
+		c.emit(chat.FailureEvent{Err: err})
+	}
+}
+
 // ownChainChanged has all conversations follow the account's chain.
 func (c *Client) ownChainChanged() error {
 	length, err := c.ownChainLength()

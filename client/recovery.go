@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/linking"
 	"github.com/securecrypt/securecrypt/client/internal/mailbox"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 )
@@ -41,7 +42,7 @@ func (acc Account) CheckRecovery(ctx context.Context, secret account.RecoverySec
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkRecovery(chain, secret), offline)
+	return errors.Join(linking.CheckRecovery(chain, secret), offline)
 }
 
 // newestChain returns the account's chain as the server has it. If the server does not
@@ -70,23 +71,6 @@ func (acc Account) sync(ctx context.Context) (chain *account.Chain, err error) {
 	return chain, err
 }
 
-func checkRecovery(chain *account.Chain, secret account.RecoverySecret) error {
-	key, err := secret.PublicKey()
-	if err != nil {
-		return err
-	}
-	for _, known := range chain.State().RecoveryHistory() {
-		switch {
-		case known.Key != key:
-		case known.Replaced == 0:
-			return nil
-		default:
-			return &chat.ReplacedKeyError{At: known.ReplacedAt}
-		}
-	}
-	return chat.ErrOtherKey
-}
-
 // RecoveryWaits reports whether a replacement of the recovery key waits for the
 // server. Another one cannot be made before the server has answered.
 func (acc Account) RecoveryWaits() (bool, error) {
@@ -104,7 +88,7 @@ func (acc Account) ReplaceRecovery(ctx context.Context, current, next account.Re
 	if err != nil {
 		return err
 	}
-	if err := checkRecovery(chain, current); err != nil {
+	if err := linking.CheckRecovery(chain, current); err != nil {
 		return err
 	}
 	waits, err := acc.RecoveryWaits()

@@ -26,8 +26,8 @@ var errPatience = errors.New("client: other servers take too long")
 // says so at once.
 func (c *Client) Sync(ctx context.Context) error {
 	err := c.home.Sync(ctx)
-	if errors.Is(err, chat.ErrProfileCopied) || errors.Is(err, chat.ErrNoAccount) {
-		return err // a person has to do something first
+	if chat.NeedsPerson(err) {
+		return err
 	}
 	c.mu.Lock()
 	actors := make([]*actor, 0, len(c.actors))

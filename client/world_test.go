@@ -52,6 +52,7 @@ type person struct {
 
 	mu       sync.Mutex // guards what follows
 	failures []error
+	chains   int               // how often the account's chain got longer
 	shown    chat.Conversation // of the last that was told of
 }
 
@@ -77,6 +78,8 @@ func (p *person) note(e chat.Event) {
 		p.failures = append(p.failures, e.Err)
 	case chat.ConversationEvent:
 		p.shown = e.Conversation
+	case chat.DevicesEvent:
+		p.chains++
 	}
 }
 

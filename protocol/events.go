@@ -24,6 +24,9 @@ const (
 	// EventSignal is what somebody shows to those who have a channel open:
 	// Signal.
 	EventSignal
+	// EventAccountChanged says that the chain of this device's account got longer:
+	// Empty. A device that does not get it learns that when it signs in.
+	EventAccountChanged
 	lastEvent
 )
 
@@ -105,6 +108,8 @@ func NewEvent(t EventType) (Body, error) {
 		return &MailboxState{}, nil
 	case EventSignal:
 		return &Signal{}, nil
+	case EventAccountChanged:
+		return &Empty{}, nil
 	}
 	return nil, fmt.Errorf("%w: unknown event", ErrMalformed)
 }

@@ -33,6 +33,7 @@ var addedFields = map[string][][]string{
 	"request-key-packages-publish": {{"Replace"}},
 	"result-channel-open":          {{"Mark"}},
 	"event-hello":                  {{"Incarnation", "Time"}},
+	"request-mailbox-open":         {{"Chain"}},
 	"event-mailbox-caught-up":      {{"Last"}},
 	"refusal":                      {{"Reason"}},
 }

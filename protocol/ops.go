@@ -27,7 +27,8 @@ const (
 	// OpLetterSend drops a sealed letter: LetterSend → Empty.
 	OpLetterSend
 	// OpMailboxOpen starts the delivery of this device's letters:
-	// MailboxOpen → Empty, then EventLetter… and EventMailboxCaughtUp.
+	// MailboxOpen → Empty, then EventLetter… and EventMailboxCaughtUp, and
+	// EventAccountChanged where it is asked for.
 	OpMailboxOpen
 	// OpMailboxDelete deletes letters: MailboxDelete → Empty.
 	OpMailboxDelete
@@ -87,7 +88,8 @@ const (
 	// recovery key without the signature of the one in force, with
 	// CodeUnsupported. The same statement again succeeds,
 	// for a client that lost the answer. The keys, letters and sessions of devices
-	// that the statement revokes are deleted with it, and their connections end.
+	// that the statement revokes are deleted with it, and their connections end. Those of
+	// the account's other devices are told by EventAccountChanged.
 	OpAccountAppend
 	lastOp
 )
@@ -238,6 +240,8 @@ type MailboxToken struct {
 // MailboxOpen asks for the letters after a cursor (0: all).
 type MailboxOpen struct {
 	After uint64 `cbor:"1,keyasint"`
+	// Chain asks for EventAccountChanged, too.
+	Chain bool `cbor:"2,keyasint,omitempty"`
 }
 
 // MailboxDelete deletes the letters up to and including UpTo.

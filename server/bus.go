@@ -6,7 +6,7 @@ import "github.com/securecrypt/securecrypt/protocol"
 
 // A Wake tells other nodes on the same store that there is something new to
 // read or to end. It carries nothing that is stored. One that is lost delays
-// delivery, or leaves a connection that should have ended.
+// delivery, or leaves a connection that should have ended or been told.
 type Wake struct {
 	// Either a channel and the sequence number of its newest entry,
 	Channel protocol.ChannelID
@@ -20,6 +20,9 @@ type Wake struct {
 	// or a device, or with a name alone an account, whose identified connections
 	// are to end. The publisher has ended its own.
 	Ended DeviceRef
+	// or an account, by name, whose chain got longer. The publisher has told the
+	// connections of its own.
+	Account string
 }
 
 // A Bus carries wakes between nodes.

@@ -138,6 +138,9 @@ func (ss *session) accountAppend(r request, b *protocol.AccountAppend) (protocol
 	for _, ref := range revoked {
 		s.endIdentified(ref, nil)
 	}
+	if revoked != nil {
+		s.tellOfChain(b.Name)
+	}
 	return nil, errLater
 }
 

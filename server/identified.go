@@ -61,6 +61,33 @@ func (s *Server) endIdentified(ref DeviceRef, except *session) {
 	s.publish(Wake{Ended: ref, Node: s.node})
 }
 
+// tell tells the connections of an account that asked for it that its chain got
+// longer. One that has no room learns it at its next sign-in.
+func (i *identifiedSet) tell(name string) {
+	frame, err := protocol.Append(nil, protocol.KindEvent, 0, uint16(protocol.EventAccountChanged), &protocol.Empty{})
+	if err != nil {
+		return // a body without fields always encodes
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for known, sessions := range i.byDevice {
+		if known.Name != name {
+			continue
+		}
+		for ss := range sessions {
+			if ss.followsChain.Load() {
+				ss.out.Offer([][]byte{frame}, int64(len(frame)))
+			}
+		}
+	}
+}
+
+// tellOfChain does so on all nodes.
+func (s *Server) tellOfChain(name string) {
+	s.identified.tell(name)
+	s.publish(Wake{Account: name, Node: s.node})
+}
+
 // dismiss closes the connection once what is queued has been sent.
 func (ss *session) dismiss() {
 	ss.out.Drain()

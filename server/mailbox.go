@@ -147,6 +147,7 @@ func (ss *session) mailboxOpen(r request, b *protocol.MailboxOpen) (protocol.Bod
 	if ss.letters != nil {
 		s.mailbox.remove(ss.letters)
 	}
+	ss.followsChain.Store(b.Chain)
 	ss.answer(r.id, r.op, &protocol.Empty{}, nil)
 	ss.letters = &letterFeed{s: s, out: ss.out, ref: *ss.identity, after: b.After}
 	s.mailbox.add(ss.letters)

@@ -191,3 +191,42 @@ func TestStoppingAnswersWhatIsUnderWay(t *testing.T) {
 		t.Errorf("%d stored, %d acknowledged", state.Last, acked)
 	}
 }
+
+// TestDevicesLearnOfTheChain appends statements on one node: the account's devices are
+// told on both, if they asked for it, each time once, and nobody else is.
+func TestDevicesLearnOfTheChain(t *testing.T) {
+	bus := new(local.Bus)
+	one := servertest.Start(t, servertest.Options{Memory: true, Host: "shared.example", Change: func(c *server.Config) { c.Bus = bus }})
+	two := servertest.Start(t, servertest.Options{Memory: true, Host: "shared.example", Change: func(c *server.Config) { c.Bus, c.Store = bus, one.Store }})
+	alice, first := servertest.Register(t, one, "alice")
+	_, stranger := servertest.Register(t, one, "bob")
+	chain := alice.Chain(t)
+	laptop, request := chain.AddDevice(alice)
+	first.Must(protocol.OpAccountAppend, request, &protocol.Empty{})
+	second, older := servertest.Dial(t, two), servertest.Dial(t, two)
+	second.Must(protocol.OpAuthenticate, laptop.Authentication(second), &protocol.Empty{})
+	older.Must(protocol.OpAuthenticate, laptop.Authentication(older), &protocol.Empty{})
+	for c, asks := range map[*servertest.Client]bool{first: true, second: true, stranger: true, older: false} {
+		c.Must(protocol.OpMailboxOpen, &protocol.MailboxOpen{Chain: asks}, &protocol.Empty{})
+		servertest.Next[*protocol.MailboxState](c)
+	}
+	phone, request := chain.AddDevice(laptop)
+	for range 2 { // the second time its answer may have been lost: nothing has changed
+		servertest.Dial(t, one).Must(protocol.OpAccountAppend, request, &protocol.Empty{})
+	}
+	for _, c := range []*servertest.Client{first, second} {
+		if kind, _, err := c.Event(); kind != protocol.EventAccountChanged || err != nil {
+			t.Fatalf("event %d, %v", kind, err)
+		}
+		c.Quiet()
+	}
+	for _, c := range []*servertest.Client{stranger, older} {
+		c.Quiet()
+	}
+	second.Must(protocol.OpAccountAppend, chain.Revoke(laptop, phone), &protocol.Empty{})
+	for _, c := range []*servertest.Client{first, second} {
+		if kind, _, err := c.Event(); kind != protocol.EventAccountChanged || err != nil {
+			t.Fatalf("event %d after a revocation, %v", kind, err)
+		}
+	}
+}

@@ -136,6 +136,12 @@ func (s *Server) wake(w Wake) {
 		}
 		return
 	}
+	if w.Account != "" {
+		if w.Node != s.node {
+			s.identified.tell(w.Account)
+		}
+		return
+	}
 	if w.Signal != nil {
 		if w.Node != s.node {
 			s.channels.show(w.Signal)

@@ -51,8 +51,9 @@ type session struct {
 	disclosed *builtDisclosure // that is being read
 	pause     time.Duration    // of the last slowDown
 
-	lastSeen atomic.Int64
-	stopping atomic.Bool
+	lastSeen     atomic.Int64
+	followsChain atomic.Bool // it asked to be told when its account's chain got longer
+	stopping     atomic.Bool
 }
 
 func newSession(s *Server, w wire, from *fairness.Origin) (*session, error) {

@@ -29,6 +29,10 @@ func (e *HostError) Error() string {
 	if errors.As(e.Err, &copied) {
 		return copied.Error() // the server is there
 	}
+	var revoked *RevokedError
+	if errors.As(e.Err, &revoked) {
+		return revoked.Error()
+	}
 	who := "the server "
 	if e.Own {
 		who = "your server "
@@ -64,6 +68,12 @@ var ErrProfileCopied = errors.New("two copies of this profile are in use")
 // ErrNoAccount: the account's server does not know the account, because it lost
 // its data or somebody deleted the account. See Account.RegisterAgain.
 var ErrNoAccount = errors.New("the server does not know this account any more")
+
+// NeedsPerson reports whether an error means that nothing of the account works before
+// a person has done something about it.
+func NeedsPerson(err error) bool {
+	return errors.Is(err, ErrProfileCopied) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrRevoked)
+}
 
 // ErrOtherKey: a recovery key was never this account's.
 var ErrOtherKey = errors.New("this is not a recovery key of this account: look for another note")

@@ -103,11 +103,16 @@ func (ConversationEvent) event() {}
 func (NameEvent) event() {}
 
 // AccountEvent: the account cannot be used until a person does something. Err
-// wraps ErrProfileCopied (see Account.TakeOver) or ErrNoAccount (see
-// Account.RegisterAgain), and is nil once that is over.
+// wraps ErrProfileCopied (see Account.TakeOver), ErrNoAccount (see
+// Account.RegisterAgain) or ErrRevoked, and is nil once that is over.
 type AccountEvent struct{ Err error }
 
 func (AccountEvent) event() {}
+
+// DevicesEvent: the account's chain got longer, so that its devices may be others.
+type DevicesEvent struct{}
+
+func (DevicesEvent) event() {}
 
 func (ConnectionEvent) event() {}
 

@@ -131,13 +131,15 @@ type conn struct {
 	nonce    protocol.Nonce
 	identity *deviceRef
 	mailOpen bool
-	people   bool // it was asked about accounts
-	open     map[protocol.ChannelID]*opening
-	refused  map[protocol.ChannelID]bool // those in which something was refused
-	delay    time.Duration               // of each message, each way
-	out      []sent
-	closed   bool
-	ready    chan struct{}
+	// tellsChain: it asked to be told when its account's chain got longer.
+	tellsChain bool
+	people     bool // it was asked about accounts
+	open       map[protocol.ChannelID]*opening
+	refused    map[protocol.ChannelID]bool // those in which something was refused
+	delay      time.Duration               // of each message, each way
+	out        []sent
+	closed     bool
+	ready      chan struct{}
 }
 
 // sent is a message on its way to the client.

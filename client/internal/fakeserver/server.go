@@ -179,6 +179,7 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 	case *protocol.Empty:
 		return s.status(c), nil, nil
 	case *protocol.MailboxOpen:
+		c.tellsChain = b.Chain
 		return &protocol.Empty{}, func() { s.openMailbox(c, b.After) }, nil
 	case *protocol.MailboxDelete:
 		box := s.boxes[*c.identity]
@@ -217,9 +218,43 @@ func (s *Server) register(b *protocol.Register) (protocol.Body, func(), error) {
 		return &protocol.Empty{}, nil, nil
 	}
 	s.accounts[name] = b.Statements
-	ref := deviceRef{name, protocol.DeviceID(create.Device.ID())}
-	s.makeRoom(ref)
+	s.followDevices(name)
 	return &protocol.Empty{}, nil, nil
+}
+
+// followDevices gives each device of an account what it has here, and takes that from
+// those that were revoked. What it returns ends their connections.
+func (s *Server) followDevices(name string) (end func()) {
+	chain, live := s.chain(name), map[deviceRef]bool{}
+	if chain == nil {
+		return nil
+	}
+	for _, d := range chain.Devices() {
+		ref := deviceRef{name, protocol.DeviceID(d.ID())}
+		live[ref] = true
+		if s.keys[ref] == nil {
+			s.keys[ref] = &keyPackages{}
+			s.boxes[ref] = &mailbox{seen: map[[16]byte]bool{}}
+		}
+	}
+	for ref := range s.keys {
+		if ref.name == name && !live[ref] {
+			delete(s.keys, ref)
+			delete(s.boxes, ref)
+			delete(s.sessions, ref)
+		}
+	}
+	return func() {
+		for c := range s.conns {
+			switch {
+			case c.identity == nil || c.identity.name != name:
+			case !live[*c.identity]:
+				c.cut()
+			case c.tellsChain:
+				c.event(protocol.EventAccountChanged, &protocol.Empty{})
+			}
+		}
+	}
 }
 
 func (s *Server) chain(name string) *account.Chain {
@@ -282,43 +317,11 @@ func (s *Server) accountAppend(b *protocol.AccountAppend) (protocol.Body, func()
 	case statement.Previous != chain.Head():
 		return nil, nil, refuse(protocol.CodeStaleChain)
 	}
-	next, err := chain.Append(b.Statement, time.Now())
-	if err != nil {
+	if _, err := chain.Append(b.Statement, time.Now()); err != nil {
 		return nil, nil, refuse(protocol.CodeInvalid)
 	}
 	s.accounts[b.Name] = append(slices.Clip(s.accounts[b.Name]), b.Statement)
-	for _, d := range next.Devices() {
-		s.makeRoom(deviceRef{b.Name, protocol.DeviceID(d.ID())})
-	}
-	return &protocol.Empty{}, func() { s.endRevoked(next) }, nil
-}
-
-// makeRoom makes the mailbox and the key packages of a device, if it has none.
-func (s *Server) makeRoom(ref deviceRef) {
-	if s.boxes[ref] == nil {
-		s.keys[ref], s.boxes[ref] = &keyPackages{}, &mailbox{seen: map[[16]byte]bool{}}
-	}
-}
-
-// endRevoked deletes what belongs to revoked devices of an account, and ends their
-// connections.
-func (s *Server) endRevoked(chain *account.Chain) {
-	name := chain.Address().Name
-	for c := range s.conns {
-		if c.identity == nil || c.identity.name != name {
-			continue
-		}
-		if _, live := chain.Device(account.DeviceID(c.identity.device)); !live {
-			c.cut()
-		}
-	}
-	for ref := range s.boxes {
-		if _, live := chain.Device(account.DeviceID(ref.device)); ref.name == name && !live {
-			delete(s.boxes, ref)
-			delete(s.keys, ref)
-			delete(s.sessions, ref)
-		}
-	}
+	return &protocol.Empty{}, s.followDevices(b.Name), nil
 }
 
 func (s *Server) authenticate(c *conn, b *protocol.Authenticate) (protocol.Body, func(), error) {

@@ -3,6 +3,7 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -70,6 +71,15 @@ func Retryable(err error) bool {
 		return true
 	}
 	return false
+}
+
+// OfflineIfOver returns err, which wraps backend.ErrOffline if ctx ended before there
+// was an answer.
+func OfflineIfOver(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.As(err, new(*protocol.Error)) {
+		return err
+	}
+	return Offline(err)
 }
 
 // MaxSaveRetryDelay is the longest wait between two attempts to save a

@@ -81,6 +81,13 @@ func (g *Gate) await(ctx context.Context) error {
 	}
 }
 
+// why returns why the gate is shut, nil if it is not.
+func (g *Gate) why() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
 // cutOff returns a channel that is closed when the gate shuts, and one that is
 // closed when it changes.
 func (g *Gate) cutOff() (shut, changed <-chan struct{}) {

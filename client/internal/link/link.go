@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/backend"
-	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -248,7 +247,7 @@ func (l *Link) session(ctx context.Context) error {
 		go func() {
 			select {
 			case <-shut:
-				cancel(chat.ErrProfileCopied)
+				cancel(l.gate.why())
 			case <-ctx.Done():
 			}
 		}()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -130,4 +131,24 @@ func extend(a account.Address, known *account.Chain, one protocol.Account) (*acc
 		known = next
 	}
 	return known, nil
+}
+
+// Servers knows which servers are of an earlier version.
+type Servers interface {
+	IsOlder(host string) bool
+	FindsOlder(host string, err error) bool
+}
+
+// One asks for the chain of one account, of which known, if not nil, was verified
+// before. What waits for another attempt wraps backend.ErrOffline.
+func One(ctx context.Context, call Call, a account.Address, known *account.Chain, servers Servers) (*account.Chain, error) {
+	r := Request{Accounts: []account.Address{a}, Known: map[account.Address]*account.Chain{}, Older: servers.IsOlder(a.Host)}
+	if known != nil {
+		r.Known[a] = known
+	}
+	found := At(ctx, call, r)[a]
+	if found.Err != nil && servers.FindsOlder(a.Host, found.Err) {
+		return nil, fmt.Errorf("%w: %w", backend.ErrOffline, found.Err)
+	}
+	return found.Chain, found.Err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/envelope"
 	"github.com/securecrypt/securecrypt/client/internal/records"
@@ -250,7 +251,11 @@ func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, move
 		if slices.Contains(moves.Left, c.self.Address.String()) {
 			c.rec.Status = chat.StatusLeft // on another device, it may be
 		}
-		if c.rec.Status != chat.StatusLeft {
+		own := account.Credential{Address: c.self.Address, Device: c.self.Device}
+		switch {
+		case c.rec.Status != chat.StatusLeft && slices.Contains(moves.LostDevices, own):
+			return c.stop(tx, chat.StatusRemoved, errDeviceRemoved)
+		case c.rec.Status != chat.StatusLeft:
 			return c.stop(tx, chat.StatusRemoved, nil)
 		}
 		return c.abandon(tx)
@@ -339,6 +344,10 @@ func (c *Conversation) noteUnconfirmed(address string) {
 		c.touch()
 	}
 }
+
+// errDeviceRemoved: this device is not in the conversation any more, and others of its
+// account are.
+var errDeviceRemoved = errors.New("another of your devices took this one out of the account: link it again to go on here")
 
 // errCopyWrote: the other copy of a profile wrote here with keys that this one
 // has, too.

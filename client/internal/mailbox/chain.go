@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
@@ -77,6 +78,25 @@ func (m *Mailbox) syncChainAlone(ctx context.Context) error {
 	return err
 }
 
+// syncLater has the chain brought up to date after what is under way.
+func (m *Mailbox) syncLater() {
+	if !m.behind.CompareAndSwap(false, true) {
+		return
+	}
+	m.config.Spawn(func() {
+		select {
+		case m.syncing <- struct{}{}:
+			defer func() { <-m.syncing }()
+		case <-m.config.Context.Done():
+			return
+		}
+		m.behind.Store(false) // what changes from here on is another change
+		if _, err := m.syncChain(m.config.Context); err != nil && !link.Retryable(err) && m.config.Context.Err() == nil {
+			m.config.Emit(chat.FailureEvent{Err: err})
+		}
+	})
+}
+
 func (m *Mailbox) syncChain(ctx context.Context) (*account.Chain, error) {
 	chain, err := m.Chain()
 	if err != nil {
@@ -88,7 +108,7 @@ func (m *Mailbox) syncChain(ctx context.Context) (*account.Chain, error) {
 		return nil, err
 	case shown.Extends(chain.Head()):
 		chain = shown
-		err = m.config.Store.Update(func(tx *records.Tx) error { return records.PinChain(tx, shown) })
+		err = m.pin(shown)
 	default:
 		lost, ok := chain.Since(shown.Head())
 		if !ok {
@@ -107,14 +127,7 @@ func (m *Mailbox) syncChain(ctx context.Context) (*account.Chain, error) {
 }
 
 func (m *Mailbox) fetchChain(ctx context.Context, known *account.Chain) (*account.Chain, error) {
-	self := m.config.Self.Address
-	found := lookup.At(ctx, m.link.Call, lookup.Request{
-		Accounts: []account.Address{self}, Known: map[account.Address]*account.Chain{self: known}, Older: m.config.Net.IsOlder(self.Host),
-	})[self]
-	if found.Err != nil && m.config.Net.FindsOlder(self.Host, found.Err) {
-		return nil, link.Offline(found.Err)
-	}
-	return found.Chain, found.Err
+	return lookup.One(ctx, m.link.Call, m.config.Self.Address, known, m.config.Net)
 }
 
 func (m *Mailbox) append(ctx context.Context, statement []byte) error {
@@ -156,14 +169,129 @@ func (m *Mailbox) sendUnsent(ctx context.Context, chain *account.Chain) (*accoun
 	if err != nil {
 		return nil, err
 	}
-	err = m.config.Store.Update(func(tx *records.Tx) error {
-		return errors.Join(records.PinChain(tx, next), records.UpdateProfile(tx, forget))
+	return next, errors.Join(m.pin(next), m.Update(forget))
+}
+
+// pin keeps the account's own chain, and tells if it got longer.
+func (m *Mailbox) pin(chain *account.Chain) error {
+	longer := false
+	err := m.config.Store.Update(func(tx *records.Tx) error {
+		before, err := m.chain(tx)
+		if err != nil {
+			return err
+		}
+		longer = chain.Len() > before.Len()
+		return records.PinChain(tx, chain)
 	})
-	return next, err
+	if err == nil && longer && m.config.ChainChanged != nil {
+		m.config.ChainChanged()
+	}
+	return err
 }
 
 // KeepUnsent keeps the next statement of the account's chain, which SyncChain sends
 // at the next sign-in if nobody does before.
 func (m *Mailbox) KeepUnsent(statement []byte) error {
 	return m.Update(func(p *records.Profile) { p.Unsent = statement })
+}
+
+// How long an appended statement is sent again if the answer is lost, and the longest
+// pause between two attempts.
+const (
+	AppendPatience = 10 * time.Second
+	appendPause    = time.Second
+)
+
+// extendAttempts is how often a statement is made anew because another device was
+// faster.
+const extendAttempts = 3
+
+// Extend appends a statement to the account's chain, which next makes for the chain as
+// the server has it, again if another device was faster. It returns the longer chain. If
+// no answer comes for AppendPatience, the statement is not sent any more, and the server
+// is asked until ctx ends whether it is in the chain: the error is ErrUnknown if that
+// is not known then, and ErrNotTaken if it is not there.
+func (m *Mailbox) Extend(ctx context.Context, next func(context.Context, *account.Chain) ([]byte, error)) (*account.Chain, error) {
+	select {
+	case m.syncing <- struct{}{}:
+		defer func() { <-m.syncing }()
+	case <-ctx.Done():
+		return nil, m.unreached(ctx)
+	}
+	for range extendAttempts {
+		chain, err := m.syncChain(ctx)
+		if err != nil {
+			return nil, err
+		}
+		statement, err := next(ctx, chain)
+		if err != nil {
+			return nil, err
+		}
+		longer, err := chain.Append(statement, m.config.ServerNow())
+		if err != nil {
+			return nil, err
+		}
+		err = m.appendSurely(ctx, statement)
+		switch {
+		case err == nil:
+			return longer, m.pin(longer)
+		case link.Retryable(err):
+			return m.awaitStatement(ctx, longer.Head())
+		case !errors.Is(err, &protocol.Error{Code: protocol.CodeStaleChain}):
+			return nil, err
+		}
+		// An earlier attempt may have had success, and another statement followed.
+		if now, err := m.syncChain(ctx); err != nil || now.Extends(longer.Head()) {
+			return now, err
+		}
+	}
+	return nil, ErrChainChanged
+}
+
+// ErrUnknown: whether the account's chain has a statement is not known. ErrNotTaken: it
+// has not.
+var (
+	ErrUnknown  = errors.New("your server did not answer, and the change may have been made: look again once it answers")
+	ErrNotTaken = errors.New("your server did not make the change: try again")
+)
+
+// appendSurely sends a statement until there is an answer, for AppendPatience.
+func (m *Mailbox) appendSurely(ctx context.Context, statement []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, AppendPatience)
+	defer cancel()
+	for {
+		err := m.append(ctx, statement)
+		if err == nil || !link.Retryable(link.OfflineIfOver(ctx, err)) || !Pause(ctx, appendPause) {
+			return link.OfflineIfOver(ctx, err)
+		}
+	}
+}
+
+// awaitStatement asks until ctx ends whether the chain has a statement.
+func (m *Mailbox) awaitStatement(ctx context.Context, head account.Head) (*account.Chain, error) {
+	outcome := ErrUnknown
+	for {
+		chain, err := m.syncChain(ctx)
+		switch {
+		case err == nil && chain.Extends(head):
+			return chain, nil
+		case err == nil:
+			outcome = ErrNotTaken
+		default:
+			outcome = ErrUnknown
+		}
+		if !Pause(ctx, appendPause) {
+			return nil, outcome
+		}
+	}
+}
+
+// Pause waits, and reports whether ctx goes on.
+func Pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -56,6 +56,9 @@ type Config struct {
 	Joined func(*records.Conversation)
 	// TokenChanged is called when conversations have another delivery token to tell.
 	TokenChanged func()
+	// ChainChanged, if not nil, is called when the account's own chain, as this device
+	// keeps it, got longer. It must not block.
+	ChainChanged func()
 }
 
 // Mailbox is the account's side of a client, on the identified connection: it
@@ -89,6 +92,7 @@ type Mailbox struct {
 	spent    <-chan time.Time // the next attempt to open what was too much for the day
 
 	syncing chan struct{} // has room for the one who brings the chain up to date
+	behind  atomic.Bool   // somebody waits to do so, because the chain got longer
 
 	mu       sync.Mutex // guards caughtUp, err and changed
 	caughtUp bool
@@ -147,8 +151,11 @@ func (m *Mailbox) run(ctx context.Context) {
 			if l, ok := b.(*protocol.Letter); ok {
 				m.push(ctx, mailInput{letter: l})
 			}
-			if t == protocol.EventMailboxCaughtUp {
+			switch t {
+			case protocol.EventMailboxCaughtUp:
 				m.push(ctx, mailInput{caughtUp: true})
+			case protocol.EventAccountChanged:
+				m.syncLater()
 			}
 		},
 	})
@@ -215,7 +222,7 @@ func (m *Mailbox) attempt(ctx context.Context) {
 
 // tell tells interfaces of what a person has to do something about.
 func (m *Mailbox) tell(err error) {
-	if !errors.Is(err, chat.ErrProfileCopied) && !errors.Is(err, chat.ErrNoAccount) {
+	if !chat.NeedsPerson(err) {
 		if err != nil || !m.troubled {
 			return
 		}
@@ -316,6 +323,9 @@ func (m *Mailbox) Update(change func(*records.Profile)) error {
 // signIn registers the account if need be, identifies the connection, asks for
 // letters and sees to the key packages. A connection is identified once.
 func (m *Mailbox) signIn(ctx context.Context) error {
+	if err := m.checkRevoked(); err != nil {
+		return err
+	}
 	rec, err := m.Profile()
 	if err != nil {
 		return err
@@ -338,7 +348,11 @@ func (m *Mailbox) signIn(ctx context.Context) error {
 		return err
 	}
 	m.newest = max(m.newest, rec.Letters)
-	if _, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{}); err != nil {
+	home := m.config.Self.Address.Host
+	if _, err = m.link.Call(ctx, protocol.OpMailboxOpen, &protocol.MailboxOpen{Chain: !m.config.Net.IsOlder(home)}); err != nil {
+		if m.config.Net.FindsOlder(home, err) {
+			return link.Offline(err)
+		}
 		return err
 	}
 	// Letters come before the answers do: nothing may wait for these here.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+	"github.com/securecrypt/securecrypt/client/internal/lookup"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -56,8 +58,7 @@ func (m *Mailbox) authenticate(ctx context.Context) error {
 		m.config.Net.Gate.Set(copied)
 		return copied
 	case errors.Is(err, &protocol.Error{Code: protocol.CodeNotFound}):
-		m.config.Net.Gate.GiveUp() // nobody else can be let in either
-		return chat.ErrNoAccount
+		return m.disowned(ctx)
 	case err != nil:
 		return err
 	}
@@ -74,4 +75,56 @@ func (m *Mailbox) noteSignIn() error {
 	}
 	m.config.Net.Gate.Set(nil)
 	return nil
+}
+
+// checkRevoked returns a *chat.RevokedError if the account's own chain, as this device
+// keeps it, says that the device was revoked. Nothing of it works any more then.
+func (m *Mailbox) checkRevoked() error {
+	chain, err := m.Chain()
+	if err != nil {
+		return err
+	}
+	if err := records.Revoked(chain, m.config.Self.Device); err != nil {
+		m.config.Net.Gate.Set(err)
+		return err
+	}
+	return nil
+}
+
+// disowned returns why the server does not know this device. That it was revoked is
+// believed if the account's chain says it, signed by who may; the server's word alone
+// is none.
+func (m *Mailbox) disowned(ctx context.Context) error {
+	err := m.lookForRevocation(ctx)
+	if err == nil {
+		err = chat.ErrNoAccount
+	}
+	if !errors.Is(err, chat.ErrRevoked) {
+		m.config.Net.Gate.GiveUp() // nobody else can be let in either
+	}
+	return err
+}
+
+// lookForRevocation asks for the account's chain as anybody may, keeps what follows
+// the one that this device has, and returns an error if that revokes the device, or if
+// the server could not be asked.
+func (m *Mailbox) lookForRevocation(ctx context.Context) error {
+	known, err := m.Chain()
+	if err != nil {
+		return err
+	}
+	self := m.config.Self.Address
+	shown, err := lookup.One(ctx, func(ctx context.Context, op protocol.Op, body protocol.Body) (protocol.Body, error) {
+		return m.config.Net.Errands.Call(ctx, self.Host, link.ErrandLookup, op, body)
+	}, self, known, m.config.Net)
+	switch {
+	case link.Retryable(err):
+		return link.Offline(err)
+	case err != nil || !shown.Extends(known.Head()):
+		return nil
+	}
+	if err := m.pin(shown); err != nil {
+		return err
+	}
+	return m.checkRevoked()
 }

@@ -88,6 +88,17 @@ func PinnedChain(tx *Tx, a account.Address) (*account.Chain, error) {
 	return chain, nil
 }
 
+// Revoked returns a *chat.RevokedError if a chain says that a device of the account was
+// revoked.
+func Revoked(chain *account.Chain, id account.DeviceID) error {
+	for _, d := range chain.State().History() {
+		if d.ID == id && d.Revoked != 0 {
+			return &chat.RevokedError{At: d.RevokedAt}
+		}
+	}
+	return nil
+}
+
 // DisplayName returns what to call somebody: the private name, or the name that
 // they chose, or else the address.
 func (r *Contact) DisplayName() string {

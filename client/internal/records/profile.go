@@ -46,6 +46,9 @@ type Profile struct {
 	Generation protocol.Generation `cbor:"19,keyasint,omitzero"`
 	// Unsent is a statement of the account's chain that the server may not have yet.
 	Unsent []byte `cbor:"20,keyasint,omitempty"`
+	// Linking is since when, in Unix seconds, this device's keys may be in the account's
+	// chain, if it is not known yet whether they are.
+	Linking int64 `cbor:"21,keyasint,omitempty"`
 	// Duress: the interface that opens the store has a passphrase of duress,
 	// which what lies beside the store does not tell.
 	Duress bool `cbor:"40,keyasint,omitempty"`

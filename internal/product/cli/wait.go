@@ -158,8 +158,7 @@ func (w *watch) see(e chat.Event) time.Duration {
 // needsPerson reports whether nothing is sent before a person has done something
 // about the account.
 func (w *watch) needsPerson() bool {
-	why := w.why()
-	return errors.Is(why, chat.ErrProfileCopied) || errors.Is(why, chat.ErrNoAccount)
+	return chat.NeedsPerson(w.why())
 }
 
 // why is what a command waited for in vain.

@@ -38,7 +38,7 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",
-		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/linking", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
 		Never: []string{"./client"},
 	},
 	{
@@ -70,6 +70,11 @@ var Rules = []Rule{
 		Why:   "rules know no connections and no files",
 		Of:    []string{"./client/internal/rules"},
 		Never: []string{"./client/internal/attachments", "./client/internal/link"},
+	},
+	{
+		Why:   "the handshake of linking knows neither servers nor records",
+		Of:    []string{"./client/internal/devicelink"},
+		Never: []string{"./client", "./client/internal/link", "./client/internal/records", "./mls/..."},
 	},
 	{
 		Why:   "stores and transports need no core",

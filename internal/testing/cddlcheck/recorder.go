@@ -114,6 +114,8 @@ func EventRule(t protocol.EventType) string {
 		return "event-mailbox-caught-up"
 	case protocol.EventSignal:
 		return "event-signal"
+	case protocol.EventAccountChanged:
+		return "event-account-changed"
 	}
 	return "event" // of an unknown type: matches none
 }

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package linking
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/client/internal/devicelink"
+	"github.com/securecrypt/securecrypt/client/internal/link"
+)
+
+const (
+	// replyPatience is how long what the other device says without its owner is
+	// waited for.
+	replyPatience = 20 * time.Second
+	// welcomePatience is how long a device that is linked waits for its welcome.
+	welcomePatience = 10 * time.Second
+)
+
+// A Join is a linking on the new device.
+type Join struct {
+	Code  devicelink.Code
+	Shows bool // this side shows the code
+	// Waits is called when the other device can use the code.
+	Waits func()
+	// Show shows whose device this one becomes, and the digits that are typed in at
+	// the other one.
+	Show func(a account.Address, digits string)
+}
+
+// Joined is what a new device knows after it was linked.
+type Joined struct {
+	Address account.Address
+	Device  account.DeviceID
+	// Given is nil if the other device went away before it gave it.
+	Given *devicelink.Given
+}
+
+// Join links this device. The error is chat.ErrLinkOpen if the account may have the
+// device all the same: then Resume finds it out.
+func (n Newcomer) Join(ctx context.Context, j Join) (Joined, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, devicelink.CodeLife, chat.ErrLinkExpired)
+	defer cancel()
+	keys, err := NewKeys()
+	if err != nil {
+		return Joined{}, err
+	}
+	joiner, err := devicelink.NewJoiner(j.Code, keys.Signing, keys.Device.MailboxKey, rand.Reader)
+	if err != nil {
+		return Joined{}, err
+	}
+	l, err := meetAt(ctx, n.Net, j.Code, devicelink.Joining, j.Shows)
+	if err != nil {
+		return Joined{}, err
+	}
+	chain, draft, err := n.greet(ctx, l, j, joiner)
+	if err != nil {
+		l.leave(ctx, err, false)
+		return Joined{}, err
+	}
+	joined, err := n.sign(ctx, l, joiner, keys, chain, draft)
+	var told error
+	if err != nil && !errors.Is(err, chat.ErrLinkOpen) {
+		told = err
+	}
+	l.leave(ctx, told, false)
+	return joined, err
+}
+
+// greet carries the handshake up to the draft of the statement.
+func (n Newcomer) greet(ctx context.Context, l *line, j Join, joiner *devicelink.Joiner) (*account.Chain, devicelink.Message, error) {
+	none := devicelink.Message{}
+	if err := l.say(ctx, joiner.Commit()); err != nil {
+		return nil, none, err
+	}
+	if j.Waits != nil {
+		j.Waits()
+	}
+	m, err := l.next(ctx)
+	if err != nil {
+		return nil, none, err
+	}
+	address, err := joiner.Answered(m)
+	if err != nil {
+		return nil, none, err
+	}
+	chain, err := n.lookUpSurely(ctx, address)
+	switch {
+	case link.Retryable(err):
+		return nil, none, err
+	case err != nil:
+		return nil, none, errors.Join(chat.ErrLinkChain, err)
+	}
+	if err := joiner.Check(chain); err != nil {
+		return nil, none, err
+	}
+	digits, err := joiner.Digits()
+	if err != nil {
+		return nil, none, err
+	}
+	if err := l.say(ctx, joiner.Reveal()); err != nil {
+		return nil, none, err
+	}
+	j.Show(address, digits)
+	m, err = l.next(ctx)
+	if err == nil && m.Answer != nil {
+		err = chat.ErrLinkUsed
+	}
+	return chain, m, err
+}
+
+// sign signs the statement, once the keys are kept, and waits until the account's
+// chain has it.
+func (n Newcomer) sign(ctx context.Context, l *line, joiner *devicelink.Joiner, keys Keys, chain *account.Chain, draft devicelink.Message) (Joined, error) {
+	begun := false
+	answer := func(draft devicelink.Message, chain *account.Chain) (*account.Chain, error) {
+		follows, err := devicelink.DraftFollows(draft)
+		if err == nil && chain.Head() != follows { // the other device knows a newer one
+			chain, err = n.lookUp(ctx, chain.Address(), chain)
+		}
+		if err != nil {
+			return nil, err
+		}
+		signature, err := joiner.Sign(draft, chain)
+		if err != nil {
+			return nil, err
+		}
+		if !begun {
+			if err := n.begin(keys, chain); err != nil {
+				return nil, err
+			}
+			begun = true
+		}
+		return chain, l.say(ctx, signature)
+	}
+	chain, err := answer(draft, chain)
+	if err != nil && !begun {
+		return Joined{}, err
+	}
+	patient, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	heard, stop := context.WithCancel(ctx)
+	defer stop()
+	look, given := make(chan struct{}, 1), make(chan devicelink.Given, 1)
+	talked := make(chan struct{})
+	if err != nil {
+		return Joined{}, errors.Join(chat.ErrLinkOpen, err)
+	}
+	go func(chain *account.Chain) {
+		defer close(talked)
+		for {
+			m, err := l.next(heard)
+			switch {
+			case err != nil:
+				return
+			case m.Draft != nil:
+				if chain, err = answer(m, chain); err != nil {
+					return
+				}
+			case m.Welcome != nil:
+				if one, err := joiner.Open(m); err == nil {
+					given <- one
+					tell(look)
+					return
+				}
+			}
+		}
+	}(chain)
+	chain, err = n.settle(patient, chain, keys.Device.ID(), look, func() bool { return len(given) > 0 })
+	if err != nil {
+		stop()
+		<-talked
+		return Joined{}, err
+	}
+	out := Joined{Address: chain.Address(), Device: keys.Device.ID()}
+	select {
+	case one := <-given:
+		out.Given = &one
+	case <-talked:
+	case <-time.After(welcomePatience):
+	case <-ctx.Done():
+	}
+	stop()
+	<-talked
+	select {
+	case one := <-given:
+		out.Given = &one
+	default:
+	}
+	if out.Given != nil {
+		_ = l.say(ctx, devicelink.Message{Done: true}) // else the other one waits a little
+	}
+	return out, nil
+}
