@@ -196,6 +196,13 @@ func (a *actor) process(ctx context.Context, conv *machine.Conversation, batch [
 				return err
 			}
 		}
+		if entered, err := conv.WasEntered(tx); err != nil {
+			return err
+		} else if entered {
+			if conv, err = conv.Reload(tx, out); err != nil {
+				return err
+			}
+		}
 		conv.Begin(tx, out)
 		for i, j := range batch {
 			if _, ok := j.in.(machine.InputReload); ok {

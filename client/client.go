@@ -197,7 +197,7 @@ func (c *Client) load(tx *records.Tx) error {
 	c.home, c.waker = mailbox.New(mailbox.Config{
 		Context: c.ctx, Spawn: c.spawn, Self: c.self, LetterKey: letterKey, Store: c.store, Net: c.net, Transfers: c.transfers, Log: c.log,
 		Emit: c.emit, Now: c.now, ServerNow: c.serverNow, EraseNow: c.eraseNow, CheckIdentifier: c.checkIdentifier, Joined: c.joined,
-		TokenChanged: func() { c.waker.tell() }, ChainChanged: func() {
+		Rejoin: c.askedToRejoin, TokenChanged: func() { c.waker.tell() }, ChainChanged: func() {
 			c.emit(chat.DevicesEvent{})
 			c.spawn(c.followOwnDevices)
 		},
@@ -272,7 +272,7 @@ func (c *Client) ConnectAll() error {
 	var asked newestRequests
 	begin := func(s records.Stored) error {
 		switch {
-		case s.Rec.Ending, s.Rec.Status == chat.StatusActive, s.Rec.Status == chat.StatusLeft:
+		case s.Rec.Ending, s.Rec.Status == chat.StatusActive, s.Rec.Status == chat.StatusLeft, s.Rec.Rejoin != nil:
 			begun = append(begun, c.start(s.K, &s.Rec))
 			c.followOwnChain(s, length)
 		case s.Rec.Status == chat.StatusRequest:

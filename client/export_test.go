@@ -483,3 +483,12 @@ func (c *Client) GiveHistory(ctx context.Context, cfg Config) error {
 	device := account.SignatureKey(ed25519.NewKeyFromSeed(rec.SigningKey).Public().(ed25519.PublicKey)).ID()
 	return errors.Join(ctx.Err(), c.giveHistory(device))
 }
+
+// AskToRejoin asks devices of accounts to add this one to a conversation.
+func (c *Client) AskToRejoin(ctx context.Context, host string, channel protocol.ChannelID, people []account.Address) error {
+	var all []string
+	for _, a := range people {
+		all = append(all, a.String())
+	}
+	return c.askToRejoin(ctx, host, channel, all)
+}

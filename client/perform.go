@@ -56,6 +56,18 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 			c.nudge(ctx, e)
 			a.nudged()
 		})
+	case machine.DoRejoin:
+		c.spawn(func() {
+			if err := c.askToRejoin(abroad, a.host, a.channel, e.Addresses); err != nil {
+				c.log.Warn("somebody could not be asked to add this device", "error", err)
+			}
+		})
+	case machine.DoRequestHistory:
+		c.spawn(func() {
+			if err := c.requestHistory(ctx); err != nil {
+				c.log.Warn("the other devices could not be asked for what is missing", "error", err)
+			}
+		})
 	case machine.DoOwnMessages:
 		c.takeOwnMessages()
 	case machine.DoGiveHistory:

@@ -129,7 +129,7 @@ type NoticeKind string
 var NoticeKinds = []string{
 	chat.NoticeAdded.String(), chat.NoticeRemoved.String(), chat.NoticeLeft.String(), chat.NoticeRenamed.String(), chat.NoticeTimer.String(),
 	chat.NoticeRole.String(), chat.NoticeNotAdded.String(), chat.NoticeServerWentBack.String(), chat.NoticeUnreadable.String(),
-	chat.NoticeProfile.String(), chat.NoticeDeviceAdded.String(), chat.NoticeDeviceRemoved.String(), chat.NoticeOther.String(),
+	chat.NoticeProfile.String(), chat.NoticeDeviceAdded.String(), chat.NoticeDeviceRemoved.String(), chat.NoticeMissing.String(), chat.NoticeOther.String(),
 }
 
 // Notice is something that happened in a conversation. The message's author did

@@ -34,11 +34,14 @@ const (
 	// less.
 	NoticeDeviceAdded
 	NoticeDeviceRemoved
+	// NoticeMissing: what was said before this notice, and after what stands above it, did
+	// not reach this device.
+	NoticeMissing
 )
 
 var noticeNames = [...]string{
 	"other", "added", "removed", "left", "renamed", "timer", "role", "not-added", "server-went-back", "unreadable", "profile",
-	"device-added", "device-removed",
+	"device-added", "device-removed", "missing",
 }
 
 // String returns the kind as it stands in JSON.

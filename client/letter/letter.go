@@ -44,6 +44,8 @@ type Invitation struct {
 	Stash *envelope.Stash `cbor:"6,keyasint,omitempty"`
 	// Sender is who wants the tree to be fetched.
 	Sender *Sender `cbor:"7,keyasint,omitempty"`
+	// Rejoin asks to be added in place of a welcome and a tree.
+	Rejoin *Rejoin `cbor:"8,keyasint,omitempty"`
 }
 
 const version = 1
@@ -90,6 +92,12 @@ func parse(plain []byte) (Invitation, error) {
 	var in Invitation
 	if err := dcbor.Unmarshal(plain[lengthSize:lengthSize+n], &in); err != nil || in.Version != version {
 		return Invitation{}, ErrOpen
+	}
+	if in.Rejoin != nil {
+		if len(in.Welcome) > 0 || in.Tree != nil || in.Stash != nil || in.Sender != nil {
+			return Invitation{}, ErrOpen
+		}
+		return in, nil
 	}
 	if (in.Tree == nil) == (in.Stash == nil) || in.Stash == nil && in.Sender != nil {
 		return Invitation{}, ErrOpen

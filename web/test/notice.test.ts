@@ -39,6 +39,7 @@ test('what happened is said with names', () => {
   assert.equal(by({ kind: 'role', role: 'owner', ...me }), 'Ana made you an owner');
   assert.equal(by({ kind: 'role', ...bo }, mine), 'You made Bo an ordinary member');
   assert.equal(by({ kind: 'not-added', ...bo }, mine), 'Bo could not be added. Try again later.');
+  assert.match(by({ kind: 'missing' }, mine), /did not reach this device/);
   assert.equal(by({ kind: 'device-added' }), 'Ana added a device');
   assert.equal(by({ kind: 'device-removed' }), 'One of Ana’s devices was removed');
   assert.equal(

@@ -70,14 +70,8 @@ func (c *Conversation) noteJoined(tx *records.Tx, device account.DeviceID) error
 }
 
 func (in InputArchived) step(c *Conversation, tx *records.Tx) error {
-	anchor, err := c.archiveAnchor(tx, in.Chat)
-	if err != nil {
+	if err := c.takeRuns(tx, in.Chat); err != nil {
 		return err
-	}
-	for i := range in.Chat.Messages {
-		if anchor, err = c.takeArchived(tx, &in.Chat.Messages[i], anchor, in.Chat.Up); err != nil {
-			return err
-		}
 	}
 	if in.Chat.Whole {
 		c.rec.Partial = false
@@ -86,19 +80,65 @@ func (in InputArchived) step(c *Conversation, tx *records.Tx) error {
 	return nil
 }
 
-// archiveAnchor returns the place of the message beside which the messages of a part
-// belong.
-func (c *Conversation) archiveAnchor(tx *records.Tx, chat records.ArchivedChat) (uint64, error) {
+// takeRuns enters messages into the history that follow each other. Those that this
+// device has already tell where the others between them belong.
+func (c *Conversation) takeRuns(tx *records.Tx, chat records.ArchivedChat) error {
+	anchor, known, err := c.archiveAnchor(tx, chat)
+	if err != nil {
+		return err
+	}
+	var run []*records.ArchivedMessage // that this device does not have
+	for i := range chat.Messages {
+		m := &chat.Messages[i]
+		order := uint64(0)
+		if !m.ID.IsZero() {
+			if order, err = records.MessageOrder(tx, c.id, m.ID); err != nil {
+				return err
+			}
+		}
+		if order == 0 {
+			run = append(run, m)
+			continue
+		}
+		// The run lies between the message before it and this one. Placed beside this
+		// one, it is right even if the one before is not known.
+		if !known || !chat.Up {
+			slices.Reverse(run)
+			err = c.takeRun(tx, run, order, !chat.Up)
+		} else {
+			err = c.takeRun(tx, run, anchor, chat.Up)
+		}
+		if err != nil {
+			return err
+		}
+		anchor, known, run = order, true, nil
+	}
+	return c.takeRun(tx, run, anchor, chat.Up)
+}
+
+// takeRun enters messages beside a place: each above or below the one before.
+func (c *Conversation) takeRun(tx *records.Tx, run []*records.ArchivedMessage, anchor uint64, above bool) (err error) {
+	for _, m := range run {
+		if anchor, err = c.takeArchived(tx, m, anchor, above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// archiveAnchor returns the place beside which the messages of a part belong, and
+// whether that of a message.
+func (c *Conversation) archiveAnchor(tx *records.Tx, chat records.ArchivedChat) (order uint64, known bool, err error) {
 	if !chat.Anchor.IsZero() {
 		order, err := records.MessageOrder(tx, c.id, chat.Anchor)
 		if err != nil || order != 0 {
-			return order, err
+			return order, true, err
 		}
 	}
-	if chat.Up {
-		return c.neighbour(tx, records.HistoryRoom, false)
+	if c.rec.ArchiveAt != 0 {
+		return c.rec.ArchiveAt, false, nil
 	}
-	return archiveBase, nil
+	return archiveBase, false, nil
 }
 
 // neighbour returns the place of the next message above or below a place, 0 if there is
@@ -144,21 +184,15 @@ func (c *Conversation) takeArchived(tx *records.Tx, m *records.ArchivedMessage, 
 		if same || err != nil {
 			return at, err
 		}
-	} else {
-		order, err := records.MessageOrder(tx, c.id, m.ID)
-		if err != nil {
-			return 0, err
-		}
-		if order != 0 { // this device has it, or had it
-			return order, nil
-		}
-		if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {
-			return anchor, err
-		}
+	} else if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {
+		return anchor, err
 	}
 	order, err := c.freeBeside(tx, anchor, up)
 	if err != nil {
 		return 0, err
+	}
+	if order > c.rec.NextOrder {
+		return anchor, nil // it comes by itself
 	}
 	rec := m.Message(c.now())
 	if !rec.ID.IsZero() {

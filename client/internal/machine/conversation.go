@@ -132,6 +132,8 @@ type Conversation struct {
 	syncAt      time.Time
 	awaitsField bool
 	unarchived  bool // by a message, which the other devices get, too
+	// rejoins are devices that asked to be added and are yet to be looked up.
+	rejoins map[account.Credential]bool
 	// leaves is an index of the group's members by address, made on demand
 	// for each epoch.
 	leaves map[string][]mls.LeafIndex
@@ -248,7 +250,8 @@ func (c *Conversation) Begin(tx *records.Tx, out *Outcome) { c.reader.tx, c.out 
 
 func (c *Conversation) End(tx *records.Tx) error {
 	c.typists.expire(c)
-	err := c.pump(tx)
+	c.askToRejoin()
+	err := errors.Join(c.fetchMissing(tx), c.pump(tx))
 	if err == nil && c.unarchived {
 		c.unarchived = false
 		err = c.setField(tx, records.FieldArchived, nil, false)
@@ -257,7 +260,7 @@ func (c *Conversation) End(tx *records.Tx) error {
 		err = c.applyFields(tx)
 	}
 	c.grant()
-	c.wakeAt(append(c.deviceTimes(), c.ejectAt, c.mailAt, c.syncAt, c.credit.gapAt, c.rewindAt())...)
+	c.wakeAt(append(c.deviceTimes(), c.ejectAt, c.mailAt, c.syncAt, c.credit.gapAt, c.rewindAt(), c.rejoinAt())...)
 	c.nudgeDue()
 	c.rest()
 	if err == nil && c.canBeDeleted() {
@@ -275,6 +278,17 @@ func (c *Conversation) End(tx *records.Tx) error {
 	}
 	c.reader.tx, c.out = nil, nil
 	return err
+}
+
+// WasEntered reports whether the mailbox entered the conversation anew since it was
+// loaded: then it has to be loaded again before anything else happens to it.
+func (c *Conversation) WasEntered(tx *records.Tx) (bool, error) {
+	if c.rec.Status == chat.StatusActive {
+		return false, nil // nobody enters what goes on
+	}
+	var rec records.Conversation
+	ok, err := tx.Load(records.Key(records.TableConversation, c.id[:]), &rec)
+	return ok && (rec.Epoch != c.rec.Epoch || rec.NoGroup != c.rec.NoGroup), err
 }
 
 // Reload reads the conversation again, after the mailbox entered it anew. The

@@ -95,6 +95,10 @@ func (c *Conversation) noteChannelState(tx *records.Tx, state protocol.ChannelSt
 		}
 		return c.readAgain(tx, since)
 	}
+	if away := c.now().Sub(time.Unix(c.rec.CaughtUp, 0)); c.rec.CaughtUp != 0 && away > protocol.DefaultExpiry && state.Last > c.rec.Cursor {
+		c.rec.LeaveRoom() // the oldest entries have expired
+		c.touch()
+	}
 	c.credit.skip = wideCredit
 	c.armGapTimer()
 	return nil

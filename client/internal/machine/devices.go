@@ -176,7 +176,7 @@ func (c *Conversation) changeDevices(tx *records.Tx) error {
 				due = append(due, d)
 			}
 		}
-		if len(due) > 0 {
+		if len(due) > 0 && !c.leavesNobody(due) {
 			break
 		}
 	}
@@ -185,6 +185,21 @@ func (c *Conversation) changeDevices(tx *records.Tx) error {
 	}
 	_, err := c.queueFirst(tx, records.OutboxItem{Change: &records.Change{Devices: due}})
 	return err
+}
+
+// leavesNobody reports whether changes take the last device of somebody away who has
+// others: then these come in the same commit, or the person would be gone.
+func (c *Conversation) leavesNobody(changes []records.DeviceChange) bool {
+	for _, d := range changes {
+		stays := func(id account.DeviceID) bool {
+			return !slices.ContainsFunc(changes, func(o records.DeviceChange) bool { return o.Remove && o.Address == d.Address && o.Device == id })
+		}
+		comes := func(o records.DeviceChange) bool { return !o.Remove && o.Address == d.Address }
+		if d.Remove && slices.ContainsFunc(c.rec.Devices, comes) && !slices.ContainsFunc(c.devicesOf(d.Address), stays) {
+			return true
+		}
+	}
+	return false
 }
 
 // deviceTimes are when devices may be added or removed.
@@ -216,6 +231,10 @@ func (c *Conversation) putOffDevices(ch *records.Change, found map[string]Invite
 		c.touch()
 	}
 	ch.Devices = slices.DeleteFunc(ch.Devices, missing)
+	comes := func(d records.DeviceChange) bool { return !d.Remove }
+	if c.leavesNobody(ch.Devices) && !slices.ContainsFunc(ch.Devices, comes) {
+		ch.Devices = nil // until there is a key package
+	}
 }
 
 // revokingChains names the states of the chains that revoke the devices that a change

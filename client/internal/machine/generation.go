@@ -98,7 +98,7 @@ func (c *Conversation) heardFrom(who string, device account.DeviceID) {
 // checkAwaited asks after those who have not been heard of for long. What is older
 // than what is remembered of sent messages is given up.
 func (c *Conversation) checkAwaited() {
-	if c.checking || len(c.rec.Awaited) == 0 {
+	if c.checking || len(c.rec.Awaited)+len(c.rejoins) == 0 {
 		return
 	}
 	now := c.now().Unix()
@@ -117,6 +117,11 @@ func (c *Conversation) checkAwaited() {
 			due = append(due, a.Address)
 		}
 	}
+	for who := range c.rejoins {
+		if address := who.Address.String(); !slices.Contains(due, address) {
+			due = append(due, address)
+		}
+	}
 	if len(due) > 0 {
 		c.checking = true
 		c.out.do(DoCheck{due})
@@ -133,6 +138,11 @@ func (c *Conversation) checkTimes() (all []time.Time) {
 
 func (in InputChecked) step(c *Conversation, tx *records.Tx) error {
 	c.checking = in.More
+	for address, found := range in.Found {
+		if err := c.letRejoin(tx, address, found); err != nil {
+			return err
+		}
+	}
 	for i := range c.rec.Awaited {
 		a := &c.rec.Awaited[i]
 		found, ok := in.Found[a.Address]

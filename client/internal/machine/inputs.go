@@ -210,6 +210,10 @@ func (in InputCaughtUp) step(c *Conversation, tx *records.Tx) error {
 		}
 	}
 	c.phase, c.caughtUp = phaseLive, true
+	if now := c.now().Unix(); now-c.rec.CaughtUp > int64(24*time.Hour/time.Second) {
+		c.rec.CaughtUp = now
+		c.touch()
+	}
 	if c.rec.Takeovers != c.takeovers { // and the other copy wrote nothing
 		c.rec.Takeovers = c.takeovers
 		c.touch()

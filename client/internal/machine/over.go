@@ -103,6 +103,7 @@ func (c *Conversation) openingRefused(tx *records.Tx, err error) error {
 		c.touch()
 	case now-c.rec.Refused >= int64(lostTimeout/time.Second) && c.refusals >= lostRefusals:
 		c.rec.Refused = 0
+		c.awaitRejoin()
 		return c.stop(tx, chat.StatusLost, errors.New("the server no longer has what this device needs to follow the conversation. Write to the person again to begin a new one; in a group, ask a member to remove you and to add you again"))
 	}
 	c.refusals++

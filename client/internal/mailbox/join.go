@@ -147,6 +147,7 @@ func (m *Mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 	if err := leadsOn(tx, id, conv, old, epoch); err != nil {
 		return nil, err
 	}
+	pending := conv.Status == chat.StatusPending || conv.Rejoin != nil // this device asked for it
 	if old {
 		if err := enterAgain(tx, id, conv, from); err != nil {
 			return nil, err
@@ -158,6 +159,8 @@ func (m *Mailbox) admit(tx *records.Tx, in letter.Invitation, staged *mls.Staged
 		if err := m.takeOver(tx, conv, old, staged.Inviter().Leaf); err != nil {
 			return nil, err
 		}
+	} else if old && pending {
+		conv.Status, conv.Inviter, conv.Answered = chat.StatusActive, "", true
 	} else if err := trustInviter(tx, conv, contact.Known, inviter, staged.Inviter().Leaf); err != nil {
 		return nil, err
 	}
@@ -256,7 +259,8 @@ func enterAgain(tx *records.Tx, id records.CID, conv *records.Conversation, invi
 	conv.Status, conv.Reason, conv.Cause, conv.Gone, conv.Inviter, conv.Cursor = chat.StatusRequest, "", 0, false, inviter, 0
 	conv.Hidden, conv.Tokens, conv.Mail, conv.Idle, conv.Refused, conv.Expected = false, nil, nil, nil, 0, false
 	conv.Mark, conv.Rewind, conv.Awaited, conv.Generations = nil, nil, nil, nil
-	conv.NoGroup, conv.Devices, conv.OwnChain = false, nil, 0
+	conv.NoGroup, conv.Devices, conv.OwnChain, conv.Rejoin = false, nil, 0, nil
+	conv.LeaveRoom()
 	for _, table := range []string{records.TableOutbox, records.TableSent, records.TableReplay} {
 		if err := tx.DeleteAll(records.Key(table, id[:])); err != nil {
 			return err

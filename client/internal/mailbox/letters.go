@@ -102,6 +102,13 @@ func (m *Mailbox) open(ctx context.Context, seq uint64, sealed []byte) {
 	if err == nil {
 		err = account.Address{Name: m.config.Self.Address.Name, Host: in.Host}.Validate()
 	}
+	if err == nil && in.Rejoin != nil {
+		m.askedToRejoin(in)
+		if err := m.forget(seq); err != nil {
+			m.putOff()
+		}
+		return
+	}
 	if err != nil || in.Stash == nil {
 		m.finishLetter(seq, in, err)
 		return
@@ -114,6 +121,16 @@ func (m *Mailbox) open(ctx context.Context, seq uint64, sealed []byte) {
 	m.fetching[seq] = true
 	m.trees.add(job)
 	m.fetchTrees(ctx)
+}
+
+// askedToRejoin hands on what a device asks for, if it is the one that it says. Whether
+// its account has it, the conversation finds out.
+func (m *Mailbox) askedToRejoin(in letter.Invitation) {
+	address, err := account.ParseAddress(in.Rejoin.Address)
+	if err != nil || !in.Rejoin.Verify(protocol.DeviceID(m.config.Self.Device), &in) {
+		return
+	}
+	m.config.Rejoin(in.Channel, account.Credential{Address: address, Device: account.SignatureKey(in.Rejoin.Key).ID()})
 }
 
 // finishLetter joins the conversation of an invitation. A letter that leads

@@ -178,6 +178,15 @@ type Conversation struct {
 	// Partial: it does not have all of that yet.
 	NoGroup bool `cbor:"94,keyasint,omitempty"`
 	Partial bool `cbor:"95,keyasint,omitempty"`
+	// Missing: something was said while this device did not follow the conversation.
+	Missing bool `cbor:"97,keyasint,omitempty"`
+	// CaughtUp is when this device had all that the server has, in Unix seconds, to the
+	// day.
+	CaughtUp int64 `cbor:"99,keyasint,omitempty"`
+	// ArchiveAt is the place that is kept in the history for it, 0 if it is the usual one.
+	ArchiveAt uint64 `cbor:"98,keyasint,omitempty"`
+	// Rejoin is nil unless this device asks others to add it.
+	Rejoin *Rejoin `cbor:"96,keyasint,omitempty"`
 	// Answered: something came from the peer of a conversation between two.
 	Answered bool `cbor:"90,keyasint,omitempty"`
 	List
@@ -222,6 +231,24 @@ type DeviceChange struct {
 	// often the device's server had no key package for it.
 	At    int64 `cbor:"4,keyasint,omitempty"`
 	Tries uint8 `cbor:"5,keyasint,omitempty"`
+}
+
+// LeaveRoom keeps room in the history for what was said while this device did not follow
+// the conversation.
+func (r *Conversation) LeaveRoom() {
+	if r.NextOrder == 0 || r.NextOrder == HistoryRoom {
+		return
+	}
+	r.Missing, r.ArchiveAt = true, r.NextOrder+MissingRoom/2
+	r.NextOrder += MissingRoom
+}
+
+// A Rejoin says whom this device asks to be added. Times are in Unix seconds.
+type Rejoin struct {
+	Since int64    `cbor:"1,keyasint"`
+	Next  int64    `cbor:"2,keyasint,omitempty"`
+	Tries uint8    `cbor:"3,keyasint,omitempty"`
+	Ask   []string `cbor:"4,keyasint,omitempty"` // addresses
 }
 
 // A Rewind says that a channel is being read again.

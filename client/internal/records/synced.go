@@ -15,6 +15,10 @@ import (
 // account brings into a conversation. What was said before has room below.
 const HistoryRoom = 1 << 32
 
+// MissingRoom is the room in the history for what was said while this device did not
+// follow a conversation.
+const MissingRoom = 1 << 20
+
 // A FieldKind says what a Field is about. The numbers are stored, and sent to the other
 // devices of the account.
 type FieldKind uint8

@@ -92,6 +92,8 @@ func Notice(m *chat.Message, self account.Address, name func(account.Address) st
 		return who + " added a device"
 	case chat.NoticeDeviceRemoved:
 		return "One of the devices of " + who + " was removed"
+	case chat.NoticeMissing:
+		return "What was said here for a while did not reach this device; if you need it, ask somebody to repeat it"
 	case chat.NoticeNotAdded:
 		return whom + " could not be added: " + n.Reason
 	case chat.NoticeUnreadable:

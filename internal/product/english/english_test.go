@@ -54,6 +54,7 @@ func TestNotice(t *testing.T) {
 		{ana, chat.Notice{Kind: chat.NoticeRole, Whom: me}, "Ana made you an ordinary member"},
 		{me, chat.Notice{Kind: chat.NoticeRole, Whom: bo, Role: chat.RoleOwner}, "You made Bo an owner"},
 		{me, chat.Notice{Kind: chat.NoticeNotAdded, Whom: bo, Reason: "no such account"}, "Bo could not be added: no such account"},
+		{ana, chat.Notice{Kind: chat.NoticeMissing}, "What was said here for a while did not reach this device; if you need it, ask somebody to repeat it"},
 		{ana, chat.Notice{Kind: chat.NoticeDeviceAdded}, "Ana added a device"},
 		{ana, chat.Notice{Kind: chat.NoticeDeviceRemoved}, "One of the devices of Ana was removed"},
 		{ana, chat.Notice{Kind: chat.NoticeProfile, Title: "Bo"}, `Ana now goes by "Bo"; here they keep the name that you verified`},

@@ -235,6 +235,7 @@ export const ar: Catalogue = {
   'notice.profile': 'صار {name} يسمي نفسه «{title}». ما زلت ترى الاسم الذي تحققت منه.',
   'notice.device-added': 'أضاف {name} جهازًا',
   'notice.device-removed': 'أُزيل جهاز من أجهزة {name}',
+  'notice.missing': 'ما كُتب هنا لفترة لم يصل إلى هذا الجهاز. إن احتجته فاطلب إعادته.',
   'failed.retry': 'لم تُرسَل. {reason} اضغط لإعادة المحاولة.',
   'state.waiting': 'قيد الانتظار',
   'state.sent': 'أُرسلت',

@@ -27,7 +27,7 @@ function textOf({ kind, role, timer }: Notice): string {
 
 /** The form of a text in which the reader is who did it, or to whom it happened. */
 function formOf({ kind, self }: Notice, own: boolean): string {
-  if (['not-added', 'server-went-back', 'unreadable'].includes(kind)) return '';
+  if (['not-added', 'server-went-back', 'unreadable', 'missing'].includes(kind)) return '';
   if (own) return '.by';
   return self ? '.you' : '';
 }

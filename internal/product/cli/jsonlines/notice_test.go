@@ -30,6 +30,7 @@ func TestNoticesInJSON(t *testing.T) {
 		{chat.Notice{Kind: chat.NoticeServerWentBack, Count: 3}, `{"kind":"server-went-back","count":3}`},
 		{chat.Notice{Kind: chat.NoticeServerWentBack}, `{"kind":"server-went-back","count":0}`},
 		{chat.Notice{Kind: chat.NoticeUnreadable}, `{"kind":"unreadable"}`},
+		{chat.Notice{Kind: chat.NoticeMissing}, `{"kind":"missing"}`},
 		{chat.Notice{Kind: chat.NoticeDeviceAdded}, `{"kind":"device-added"}`},
 		{chat.Notice{Kind: chat.NoticeDeviceRemoved}, `{"kind":"device-removed"}`},
 		{chat.Notice{Kind: chat.NoticeProfile, Title: "Bobby"}, `{"kind":"profile","title":"Bobby"}`},
