@@ -52,7 +52,7 @@ type person struct {
 
 	mu       sync.Mutex // guards what follows
 	failures []error
-	chains   int // how often the account's chain got longer
+	chains   int               // how often the account's chain got longer
 	shown    chat.Conversation // of the last that was told of
 }
 
