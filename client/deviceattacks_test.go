@@ -166,6 +166,59 @@ func TestServerHidesANewDevice(t *testing.T) {
 	})
 }
 
+// A device that is interrupted after it signed keeps its keys, and finds out later that
+// it was linked.
+func TestLinkingIsInterrupted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		s := net.Server(host)
+		a, phone := join(t, net, "alice", host), blank(t, net, "phone")
+		ctx, cancel := context.WithCancel(t.Context())
+		s.SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, _ protocol.Body) fakeserver.Verdict {
+			if op == protocol.OpAccountAppend {
+				cancel()
+			}
+			return fakeserver.Verdict{}
+		}})
+		m := newMeeting()
+		done := make(chan error, 1)
+		go func() { _, err := a.Devices().Approve(soon(t), m.approval("")); done <- err }()
+		phone.way.Delay(500 * time.Millisecond) // so that it does not hear of the statement before
+		_, err := client.Link(ctx, phone.cfg, m.newDevice(<-m.code))
+		if !errors.Is(err, chat.ErrLinkOpen) {
+			t.Errorf("interrupted: %v", err)
+		}
+		must(t, <-done)
+		must(t, client.Resume(soon(t), phone.cfg))
+		phone.open()
+	})
+}
+
+// Digits that are typed in at the last moment still lead to the end.
+func TestLinkingIsConfirmedAtTheLastMoment(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, phone := join(t, net, "alice", host), blank(t, net, "phone")
+		m := newMeeting()
+		began := time.Now()
+		approval := m.approval("")
+		digits := approval.Digits
+		approval.Digits = func(ctx context.Context, left int) (string, error) {
+			time.Sleep(time.Until(began.Add(10*time.Minute - 100*time.Millisecond)))
+			return digits(ctx, left)
+		}
+		for _, p := range []*person{a, phone} {
+			p.way.Delay(50 * time.Millisecond)
+		}
+		done := make(chan error, 1)
+		go func() { _, err := a.Devices().Approve(t.Context(), approval); done <- err }()
+		_, err := client.Link(t.Context(), phone.cfg, m.newDevice(<-m.code))
+		if first := <-done; (first == nil) != (err == nil) || (first == nil) != (live(t, net, a.Address()) == 2) {
+			t.Errorf("the existing device: %v; the new one: %v", first, err)
+		}
+	})
+}
+
 // A statement of another device, that comes between, is followed by another draft.
 func TestChainGrowsWhileADeviceIsLinked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

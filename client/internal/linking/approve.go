@@ -53,9 +53,9 @@ type Approval struct {
 // chat.ErrLinkLate means that it may be in, and one beside a device that it is, and did
 // not get everything.
 func (a Approval) Approve(ctx context.Context) (account.DeviceID, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, devicelink.CodeLife, chat.ErrLinkExpired)
+	life, cancel := context.WithTimeoutCause(ctx, devicelink.CodeLife, chat.ErrLinkExpired)
 	defer cancel()
-	chain, err := a.Account.SyncChain(ctx)
+	chain, err := a.Account.SyncChain(life)
 	if err != nil {
 		return account.DeviceID{}, err
 	}
@@ -66,11 +66,11 @@ func (a Approval) Approve(ctx context.Context) (account.DeviceID, error) {
 	if err != nil {
 		return account.DeviceID{}, err
 	}
-	l, err := meetAt(ctx, a.Net, a.Code, devicelink.Approving, a.Shows)
+	l, err := meetAt(life, a.Net, a.Code, devicelink.Approving, a.Shows)
 	if err != nil {
 		return account.DeviceID{}, err
 	}
-	if err := a.greet(ctx, l, approver); err != nil {
+	if err := a.greet(life, l, approver); err != nil {
 		l.leave(ctx, err, false)
 		return account.DeviceID{}, err
 	}

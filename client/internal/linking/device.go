@@ -142,9 +142,9 @@ func (n Newcomer) lookUpSurely(ctx context.Context, a account.Address) (*account
 	}
 }
 
-// await asks until the chain has the device, or ctx ends; look, if not nil, has it ask at
-// once. The error is chat.ErrNotLinked if the server said at the end that the chain
-// does not have it, and chat.ErrLinkOpen if it said nothing.
+// await asks until the chain has the device, or the time of ctx is over; look, if not nil,
+// has it ask at once. The error is chat.ErrNotLinked if the server said at the end that the
+// chain does not have it, and chat.ErrLinkOpen if it said nothing, or ctx was cancelled.
 func (n Newcomer) await(ctx context.Context, chain *account.Chain, id account.DeviceID, look <-chan struct{}) (*account.Chain, error) {
 	wait := firstLook
 	var asked time.Time // since when there was an answer
@@ -164,7 +164,7 @@ func (n Newcomer) await(ctx context.Context, chain *account.Chain, id account.De
 			wait = min(2*wait, lastLook)
 		case <-look:
 		case <-ctx.Done():
-			if time.Since(asked) > 2*lastLook {
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) || time.Since(asked) > 2*lastLook {
 				return chain, chat.ErrLinkOpen
 			}
 			return chain, chat.ErrNotLinked

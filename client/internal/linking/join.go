@@ -44,7 +44,7 @@ type Joined struct {
 // Join links this device. The error is chat.ErrLinkOpen if the account may have the
 // device all the same: then Resume finds it out.
 func (n Newcomer) Join(ctx context.Context, j Join) (Joined, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, devicelink.CodeLife, chat.ErrLinkExpired)
+	life, cancel := context.WithTimeoutCause(ctx, devicelink.CodeLife, chat.ErrLinkExpired)
 	defer cancel()
 	keys, err := NewKeys()
 	if err != nil {
@@ -54,11 +54,11 @@ func (n Newcomer) Join(ctx context.Context, j Join) (Joined, error) {
 	if err != nil {
 		return Joined{}, err
 	}
-	l, err := meetAt(ctx, n.Net, j.Code, devicelink.Joining, j.Shows)
+	l, err := meetAt(life, n.Net, j.Code, devicelink.Joining, j.Shows)
 	if err != nil {
 		return Joined{}, err
 	}
-	chain, draft, err := n.greet(ctx, l, j, joiner)
+	chain, draft, err := n.greet(life, l, j, joiner)
 	if err != nil {
 		l.leave(ctx, err, false)
 		return Joined{}, err

@@ -36,6 +36,8 @@ type commands struct {
 	Register      registerCmd      `cmd:"" group:"begin" help:"Create the account again, with its keys, on a server that lost it."`
 	Takeover      takeoverCmd      `cmd:"" group:"begin" help:"Go on with this copy of the profile; another copy stops."`
 	Recovery      recoveryCmd      `cmd:"" group:"begin" help:"Check or replace the recovery key."`
+	Recover       recoverCmd       `cmd:"" group:"begin" help:"Come back to an account with its recovery key alone, on a new device."`
+	Device        deviceCmd        `cmd:"" group:"begin" help:"Link, list and revoke the account's devices."`
 	Erase         eraseCmd         `cmd:"" group:"begin" help:"Erase the profile from this device, and its account if wanted."`
 	Whoami        whoamiCmd        `cmd:"" group:"begin" help:"Print the own address."`
 	Profile       profileCmd       `cmd:"" group:"begin" help:"Print or change the name shown to others."`
@@ -267,7 +269,9 @@ func codeOf(err error) int {
 		return console.ExitNotFound
 	case errors.Is(err, account.ErrAddress), errors.Is(err, chat.ErrAmbiguous):
 		return console.ExitUsage
-	case errors.Is(err, chat.ErrProfileCopied), errors.Is(err, chat.ErrNoAccount):
+	case errors.Is(err, chat.ErrNoDevice):
+		return console.ExitNotFound
+	case chat.NeedsPerson(err), errors.Is(err, chat.ErrLastDevice):
 		return console.ExitRefused
 	case errors.Is(err, chat.ErrOtherKey), errors.As(err, new(*chat.ReplacedKeyError)):
 		return console.ExitRefused

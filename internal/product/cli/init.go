@@ -205,8 +205,8 @@ func (cmd *initCmd) announce(a *app, address account.Address, recovery string) e
 	return errors.Join(a.Stdout.Err(), a.Stderr.Err())
 }
 
-// noRecovery says what the recovery key does not do yet.
-const noRecovery = "The recovery key cannot bring the account back yet; a later version will. Until then an account is lost with its profile. Check your note with: securecrypt recovery check"
+// noRecovery says what the recovery key does, and what it does not do yet.
+const noRecovery = "The recovery key brings the account to a new device (securecrypt recover), without its contacts and conversations; a later version brings those, too. Check your note with: securecrypt recovery check"
 
 // serverHost returns the host of a server's URL, which must be https except on
 // this machine.

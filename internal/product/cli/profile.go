@@ -224,7 +224,13 @@ func (f *folder) session() (*session, error) {
 	s := &session{app: f.app, folder: f, key: k, transport: websocket.New(), hub: &hub{}}
 	secretmem.Lock(&s.key)
 	s.events = s.hub.listen()
-	s.Client, err = client.Open(f.app.config(f, k, s.transport, s.hub.push))
+	cfg := f.app.config(f, k, s.transport, s.hub.push)
+	s.Client, err = client.Open(cfg)
+	if errors.Is(err, chat.ErrLinkOpen) {
+		if err = linkFailed(f.app.resume(cfg)); err == nil {
+			s.Client, err = client.Open(cfg)
+		}
+	}
 	return s, err
 }
 

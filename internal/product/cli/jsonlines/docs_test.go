@@ -85,6 +85,8 @@ func TestParagraphsOfFields(t *testing.T) {
 		"**Contacts**, from":             jsonlines.Contact{},
 		"**Members**, from":              jsonlines.Member{},
 		"**Settings**, from":             jsonlines.Settings{},
+		"**Devices**, from":              jsonlines.Device{},
+		"**Linking**, from":              jsonlines.Linking{},
 		"**Safety numbers**, from":       jsonlines.Safety{},
 		"**Accounts**: `init` print":     jsonlines.NewAccount{},
 		"; `whoami` and `profile` print": jsonlines.Account{},

@@ -6,6 +6,7 @@
 package jsonlines
 
 import (
+	"encoding/hex"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -118,6 +119,47 @@ type Recovery struct {
 	RecoveryKey string     `json:"recovery_key,omitempty"`
 	ReplacedAt  *time.Time `json:"replaced_at,omitempty"`
 	State       string     `json:"state"`
+}
+
+// Device is one of the account's, of now or of the past. AddedBy and RevokedBy are
+// devices; "" is the recovery key.
+type Device struct {
+	AddedAt   time.Time  `json:"added_at"`
+	AddedBy   string     `json:"added_by,omitempty"`
+	Device    string     `json:"device"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	RevokedBy string     `json:"revoked_by,omitempty"`
+	This      bool       `json:"this"`
+}
+
+// DeviceOf returns a device of the account.
+func DeviceOf(d chat.Device) Device {
+	out := Device{AddedAt: d.Added.UTC(), AddedBy: deviceID(d.AddedBy), Device: deviceID(d.ID), RevokedBy: deviceID(d.RevokedBy), This: d.This}
+	if !d.Revoked.IsZero() {
+		at := d.Revoked.UTC()
+		out.RevokedAt = &at
+	}
+	return out
+}
+
+func deviceID(id account.DeviceID) string {
+	if id == (account.DeviceID{}) {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
+}
+
+// Linking is a step of a linking: "code" has what the other device is to be given,
+// "digits" what is typed in there, "asks" wants them, and "linked" is the end.
+type Linking struct {
+	Address  string     `json:"address,omitempty"`
+	Attempts int        `json:"attempts,omitempty"`
+	Code     string     `json:"code,omitempty"`
+	Device   string     `json:"device,omitempty"`
+	Digits   string     `json:"digits,omitempty"`
+	State    string     `json:"state"`
+	Until    *time.Time `json:"until,omitempty"`
+	URI      string     `json:"uri,omitempty"`
 }
 
 // Settings are those of the profile. Timer is in seconds.
