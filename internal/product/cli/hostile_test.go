@@ -118,7 +118,7 @@ func hostileEvents(t *testing.T) map[string]chat.Event {
 	events := map[string]chat.Event{}
 	for _, e := range []chat.Event{
 		&chat.MessageEvent{}, &chat.ConversationEvent{}, &chat.ConnectionEvent{}, &chat.ProgressEvent{},
-		&chat.DelayEvent{}, &chat.GoneEvent{}, &chat.FailureEvent{}, &chat.TypingEvent{}, &chat.NameEvent{}, &chat.ClockEvent{}, &chat.AccountEvent{}, &chat.HistoryEvent{},
+		&chat.DelayEvent{}, &chat.GoneEvent{}, &chat.FailureEvent{}, &chat.TypingEvent{}, &chat.NameEvent{}, &chat.ClockEvent{}, &chat.AccountEvent{}, &chat.HistoryEvent{}, &chat.DevicesEvent{},
 	} {
 		hostile.Fill(e, checked...)
 		if c, ok := e.(*chat.ConversationEvent); ok {
