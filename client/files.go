@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/queries"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -72,7 +73,7 @@ func (fs Files) Open(ctx context.Context, conv chat.ConversationID, id content.M
 // attachmentUse returns the reference by which a message uses a cached file.
 func (c *Client) attachmentUse(conv chat.ConversationID, id content.MessageID) (by records.Use, err error) {
 	err = c.viewConversation(conv, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		order, _, err := c.pager(tx, k, conv).find(id)
+		order, _, err := queries.NewHistory(c.newViewBuilder(tx), k, conv).Find(id)
 		by = records.Use{CID: k, Order: order}
 		return err
 	})

@@ -11,26 +11,10 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/queries"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-// waiting counts the messages that are still to be sent, by conversation: the
-// outbox as a whole is short, where the conversations may be many.
-func waiting(tx *records.Tx) (map[records.CID]int, error) {
-	n := map[records.CID]int{}
-	err := tx.Scan([]byte(records.TableOutbox), false, func(k, v []byte) (bool, error) {
-		var item records.OutboxItem
-		if err := records.Decode(v, &item); err != nil {
-			return false, err
-		}
-		if item.Order != 0 {
-			n[records.CID(k[1:1+len(records.CID{})])]++
-		}
-		return true, nil
-	})
-	return n, err
-}
 
 // SetPinned keeps a conversation at the top of the list, or no longer.
 func (ls List) SetPinned(ctx context.Context, conv chat.ConversationID, on bool) error {
@@ -80,26 +64,9 @@ func (ls List) Delete(ctx context.Context, conv chat.ConversationID) error {
 // recent returns the conversations that a list begins with, those deleted
 // included that are followed still.
 func (c *Client) recent() (all []records.Stored, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
-		names, err := records.LoadRecent(tx)
-		if err != nil {
-			return err
-		}
-		keys := names.Keys()
-		if err := tx.Fetch(keys); err != nil {
-			return err
-		}
-		for _, at := range keys {
-			var rec records.Conversation
-			ok, err := tx.Load(at, &rec)
-			if err != nil {
-				return err
-			}
-			if ok { // it is not gone
-				all = append(all, records.Stored{K: records.CID(at[1:]), Rec: rec})
-			}
-		}
-		return nil
+	err = c.store.View(func(tx *records.Tx) (err error) {
+		all, err = queries.Recent(tx)
+		return err
 	})
 	c.trackHost(all)
 	return all, err
@@ -108,21 +75,9 @@ func (c *Client) recent() (all []records.Stored, err error) {
 // part returns at most n conversations, from the one after a place on, and the
 // place to go on from, nil at the end.
 func (c *Client) part(after []byte, n int) (some []records.Stored, next []byte, err error) {
-	err = c.store.View(func(tx *records.Tx) error {
-		start := records.Key(records.TableConversation, after)
-		return tx.ScanFrom([]byte(records.TableConversation), start, false, func(k, v []byte) (bool, error) {
-			if len(k) == len(start) && string(k) == string(start) {
-				return true, nil
-			}
-			if len(some) == n {
-				next = some[n-1].K[:]
-				return false, nil
-			}
-			s := records.Stored{K: records.CID(k[1:])}
-			err := records.Decode(v, &s.Rec)
-			some = append(some, s)
-			return true, err
-		})
+	err = c.store.View(func(tx *records.Tx) (err error) {
+		some, next, err = queries.Part(tx, after, n)
+		return err
 	})
 	if err == nil {
 		c.trackHost(some)
@@ -145,31 +100,8 @@ func (c *Client) trackHost(all []records.Stored) {
 // viewAll converts stored conversations to API types.
 func (c *Client) viewAll(some []records.Stored) (all []chat.Conversation, err error) {
 	err = c.store.View(func(tx *records.Tx) (err error) {
-		show := c.newViewBuilder(tx)
-		if len(some) > conversationBatch {
-			err = show.LoadContacts()
-		} else {
-			err = show.FetchContacts(some)
-		}
-		if err != nil {
-			return err
-		}
-		waits, err := waiting(tx)
-		if err != nil {
-			return err
-		}
-		for i := range some {
-			if some[i].Rec.Hidden || some[i].Rec.HasNoNotes() {
-				continue
-			}
-			conv, err := show.Conversation(&some[i].Rec)
-			if err != nil {
-				return err
-			}
-			conv.Waiting = waits[some[i].K]
-			all = append(all, conv)
-		}
-		return nil
+		all, err = queries.Show(c.newViewBuilder(tx), some)
+		return err
 	})
 	return all, err
 }
@@ -183,7 +115,7 @@ func (ls List) Recent() ([]chat.Conversation, error) {
 		return nil, err
 	}
 	all, err := ls.c.viewAll(some)
-	sortConversations(all)
+	queries.Sort(all)
 	return all, err
 }
 
@@ -206,14 +138,11 @@ func (ls List) After(place string, n int) (all []chat.Conversation, next string,
 	return all, hex.EncodeToString(to), err
 }
 
-// conversationBatch is the number of conversations read in one transaction.
-const conversationBatch = 200
-
 // forEachConversation calls fn for every conversation, outside of transactions.
 func (c *Client) forEachConversation(fn func(records.Stored) error) error {
 	var after []byte
 	for {
-		some, next, err := c.part(after, conversationBatch)
+		some, next, err := c.part(after, queries.Batch)
 		for i := range some {
 			if err == nil {
 				err = fn(some[i])

@@ -3,7 +3,6 @@
 package client_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,79 +10,6 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/content"
 )
-
-// texts of a page, with marks where the history goes on.
-func read(p chat.Page) (all []string) {
-	if p.MoreBefore {
-		all = append(all, "<")
-	}
-	for _, m := range p.Messages {
-		if m.Notice == nil {
-			all = append(all, m.Text)
-		}
-	}
-	if p.MoreAfter {
-		all = append(all, ">")
-	}
-	return all
-}
-
-func TestPages(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		x := newTrio(t, false)
-		empty, err := x.alice.CreateGroup(t.Context(), "Empty", nil)
-		must(t, err)
-		var ids []content.MessageID
-		for i := range 9 {
-			ids = append(ids, x.alice.say(x.id, fmt.Sprint(i)).ID)
-		}
-		pass(time.Second)
-		x.bob.restart()
-		at := func(i int) chat.Position { return chat.Position{Message: ids[i]} }
-		before := func(i int) chat.Position { return chat.Position{Message: ids[i], Before: true} }
-		after := func(i int) chat.Position { return chat.Position{Message: ids[i], After: true} }
-		for _, c := range []struct {
-			name  string
-			at    chat.Position
-			limit int
-			want  []string
-		}{
-			{"the newest", chat.Position{}, 3, []string{"<", "6", "7", "8"}},
-			{"before", before(6), 3, []string{"<", "3", "4", "5", ">"}},
-			{"before the first", before(0), 3, []string{">"}},
-			{"up to the first", before(3), 3, []string{"0", "1", "2", ">"}},
-			{"after", after(2), 3, []string{"<", "3", "4", "5", ">"}},
-			{"after the last", after(8), 3, []string{"<"}},
-			{"up to the last", after(5), 3, []string{"<", "6", "7", "8"}},
-			{"around", at(4), 3, []string{"<", "3", "4", "5", ">"}},
-			{"around the first", at(0), 3, []string{"0", "1", ">"}},
-			{"around the last", at(8), 4, []string{"<", "5", "6", "7", "8"}},
-			{"all around", at(4), 100, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8"}},
-			{"one", at(4), 1, []string{"<", "4", ">"}},
-			{"less than one", at(4), -1, []string{"<", "4", ">"}},
-		} {
-			page, err := x.bob.Messages().Page(x.id, c.at, c.limit)
-			must(t, err)
-			want(t, c.name, read(page), c.want)
-			if page.FirstUnread != ids[0] {
-				t.Errorf("%s: the first unread one is %v", c.name, page.FirstUnread)
-			}
-			if m := page.Messages; len(m) > 0 && (c.at.Before || c.at.After) { // the same by number
-				o, err := x.bob.Messages().Message(x.id, c.at.Message)
-				must(t, err)
-				same, err := x.bob.Messages().Page(x.id, chat.Position{Order: o.Order, Before: c.at.Before, After: c.at.After}, c.limit)
-				must(t, err)
-				want(t, c.name+" by number", read(same), c.want)
-			}
-		}
-		if page, err := x.alice.Messages().Page(empty, chat.Position{}, 10); err != nil || page.MoreAfter || page.MoreBefore {
-			t.Errorf("of an empty group: %+v, %v", page, err)
-		}
-		if _, err := x.bob.Messages().Page(x.id, chat.Position{Message: content.MessageID{1}}, 10); !errors.Is(err, chat.ErrNoMessage) {
-			t.Errorf("around no message: %v", err)
-		}
-	})
-}
 
 // Whoever comes back finds the first message that they did not read.
 func TestFirstUnread(t *testing.T) {

@@ -86,31 +86,6 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-// A search that is gone on with page by page finds the same as one at once,
-// also across the transactions that it takes.
-func TestSearchGoesOn(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		x := newTrio(t, false)
-		id, err := x.alice.CreateGroup(t.Context(), "Long", nil)
-		must(t, err)
-		must(t, x.alice.Flood(id, 1200, func(i int) string { return fmt.Sprint("message ", i) }))
-		all := x.alice.search(chat.SearchQuery{Text: "5 message"})
-		var paged []string
-		q := chat.SearchQuery{Text: "5 message", Limit: 100}
-		for more := true; more; {
-			more = false
-			must(t, x.alice.Messages().Search(t.Context(), q, func(m chat.Message) bool {
-				paged, q.Before, more = append(paged, m.Text), m.ID, true
-				return true
-			}))
-		}
-		if len(all) != 309 {
-			t.Errorf("%d messages were found", len(all))
-		}
-		want(t, "page by page", paged, all)
-	})
-}
-
 // BenchmarkSearch looks through 50,000 messages for a word that none has.
 func BenchmarkSearch(b *testing.B) {
 	c, id := onDisk(b)

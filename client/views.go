@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/queries"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/content"
 )
@@ -88,13 +88,8 @@ func (c *Client) Conversations() ([]chat.Conversation, error) {
 		return nil, err
 	}
 	all, err := c.viewAll(some)
-	sortConversations(all)
+	queries.Sort(all)
 	return all, err
-}
-
-// sortConversations puts the most recent first.
-func sortConversations(all []chat.Conversation) {
-	slices.SortStableFunc(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
 func (c *Client) newViewBuilder(tx *records.Tx) *records.Views {
@@ -128,6 +123,13 @@ func (c *Client) viewConversation(id chat.ConversationID, fn func(tx *records.Tx
 	})
 }
 
+// viewHistory is viewConversation with the history.
+func (c *Client) viewHistory(id chat.ConversationID, fn func(h *queries.History, rec *records.Conversation) error) error {
+	return c.viewConversation(id, func(tx *records.Tx, k records.CID, rec *records.Conversation) error {
+		return fn(queries.NewHistory(c.newViewBuilder(tx), k, id), rec)
+	})
+}
+
 func (c *Client) hostOf(id chat.ConversationID) (host string, err error) {
 	err = c.viewConversation(id, func(_ *records.Tx, _ records.CID, rec *records.Conversation) error {
 		host = rec.Host
@@ -148,18 +150,37 @@ func (gs Groups) Members(id chat.ConversationID) (all []chat.Member, err error) 
 // History calls fn for the messages of a conversation, the newest first, until
 // it returns false.
 func (ms Messages) History(id chat.ConversationID, fn func(chat.Message) bool) error {
-	return ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		p := ms.c.pager(tx, k, id)
-		return p.walk(math.MaxUint64, true, func(order uint64, rec *records.Message) (bool, error) {
-			m, err := p.Message(k, id, order, rec)
-			return err == nil && fn(m), err
-		})
+	return ms.c.viewHistory(id, func(h *queries.History, _ *records.Conversation) error { return h.All(fn) })
+}
+
+// Page returns at most limit messages, and at most MaxPage, of a conversation:
+// those right before or after a position, or around it, the message included.
+// The time that takes does not depend on how long the history is.
+func (ms Messages) Page(id chat.ConversationID, at chat.Position, limit int) (page chat.Page, err error) {
+	err = ms.c.viewHistory(id, func(h *queries.History, rec *records.Conversation) error {
+		page, err = h.Page(rec, at, limit)
+		return err
 	})
+	return page, err
+}
+
+// Search calls fn for the messages that a query finds, until it returns false
+// or ctx ends: conversation by conversation, the most recently active first,
+// and in each the newest first.
+func (ms Messages) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Message) bool) error {
+	all, err := ms.c.Conversations()
+	if err != nil {
+		return err
+	}
+	view := func(id chat.ConversationID, fn func(*queries.History) error) error {
+		return ms.c.viewHistory(id, func(h *queries.History, _ *records.Conversation) error { return fn(h) })
+	}
+	return queries.Search(ctx, all, q, view, fn)
 }
 
 func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (rec records.Message, err error) {
-	err = c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		_, found, err := c.pager(tx, k, id).find(msg)
+	err = c.viewHistory(id, func(h *queries.History, _ *records.Conversation) error {
+		_, found, err := h.Find(msg)
 		if err == nil {
 			rec = *found
 		}
@@ -170,12 +191,8 @@ func (c *Client) messageRecord(id chat.ConversationID, msg content.MessageID) (r
 
 // Message returns one message.
 func (ms Messages) Message(id chat.ConversationID, msg content.MessageID) (m chat.Message, err error) {
-	err = ms.c.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-		p := ms.c.pager(tx, k, id)
-		order, rec, err := p.find(msg)
-		if err == nil {
-			m, err = p.Message(k, id, order, rec)
-		}
+	err = ms.c.viewHistory(id, func(h *queries.History, _ *records.Conversation) error {
+		m, err = h.Message(msg)
 		return err
 	})
 	return m, err

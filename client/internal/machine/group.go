@@ -64,6 +64,10 @@ func Create(tx *records.Tx, env Environment, id records.CID, conv *records.Conve
 
 // Members returns who is in a conversation, by address.
 func Members(tx *records.Tx, id records.CID, unconfirmed []string) (all []chat.Member, err error) {
+	var rec records.Conversation
+	if _, err := tx.Load(records.Key(records.TableConversation, id[:]), &rec); err != nil || rec.NoGroup {
+		return nil, err // who is in it is not known before the conversation is here
+	}
 	group, err := mls.LoadGroup(NewGroupReader(tx, id), MLSConfig())
 	if err != nil {
 		return nil, fmt.Errorf("client: loading a conversation: %w", err)

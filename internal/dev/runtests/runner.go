@@ -43,6 +43,23 @@ type run struct {
 // what still runs has a race.
 const raceOptions = "GORACE=atexit_sleep_ms=0"
 
+// arithmetic are packages that compute on values of their own, and whose callers
+// are watched. The race detector made them, and with them most tests of clients,
+// several times slower.
+var arithmetic = []string{
+	"crypto/internal/fips140/edwards25519/...", "crypto/internal/fips140/mlkem", "crypto/internal/fips140/sha3",
+	"golang.org/x/crypto/argon2", "golang.org/x/crypto/blake2b",
+}
+
+// raceFlags are those of tests with the race detector.
+func raceFlags() []string {
+	flags := []string{"-race", "-short"}
+	for _, pkg := range arithmetic {
+		flags = append(flags, "-gcflags="+pkg+"=-race=false")
+	}
+	return flags
+}
+
 func newRunner(out io.Writer) *runner {
 	return &runner{out: &lockedWriter{w: out}, raced: raced, command: func(args ...string) *exec.Cmd {
 		cmd := exec.Command("go", args...)
@@ -62,7 +79,7 @@ func (r *runner) run(groups []group) {
 		r.again()
 		return
 	}
-	raced := append(slices.Clone(flags), "-race", "-short")
+	raced := append(slices.Clone(flags), raceFlags()...)
 	for _, g := range groups {
 		if g.alone {
 			r.test(r.flagsOf(g, raced), g.packages...)

@@ -273,3 +273,31 @@ func TestNamedPackagesExist(t *testing.T) {
 		}
 	}
 }
+
+// A race is found in a module whose arithmetic is not watched, also of bytes that
+// go there.
+func TestRacesWithArithmeticAreFound(t *testing.T) {
+	if !canRace() {
+		t.Skip("the race detector needs cgo and a C compiler")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": sources["go.mod"], "a_test.go": `package a
+import ("crypto/ed25519"; "testing")
+func TestSign(t *testing.T) {
+	_, key, _ := ed25519.GenerateKey(nil)
+	text, done := make([]byte, 1<<16), make(chan bool)
+	go func() { text[9]++; close(done) }()
+	ed25519.Sign(key, text)
+	<-done
+}
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", append(append([]string{"test"}, raceFlags()...), ".")...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "WARNING: DATA RACE") {
+		t.Errorf("%v, with the output:\n%s", err, out)
+	}
+}

@@ -38,7 +38,7 @@ var Rules = []Rule{
 	},
 	{
 		Why:   "the core's packages are below its face, which wires them",
-		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/linking", "./client/internal/names", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
+		Of:    []string{"./client/attach", "./client/backend", "./client/chat", "./client/envelope", "./client/internal/attachments", "./client/internal/link", "./client/internal/linking", "./client/internal/names", "./client/internal/queries", "./client/internal/records", "./client/internal/rules", "./client/keyring", "./client/letter"},
 		Never: []string{"./client"},
 	},
 	{
@@ -55,6 +55,11 @@ var Rules = []Rule{
 		Why:   "records know nothing of groups and servers",
 		Of:    []string{"./client/internal/records"},
 		Never: []string{"./mls/...", "./client/letter"},
+	},
+	{
+		Why:   "queries need the store, and nothing that changes it",
+		Of:    []string{"./client/internal/queries"},
+		Never: []string{"./client/internal/attachments", "./client/internal/link", "./client/internal/machine", "./client/internal/mailbox", "./client/internal/rules", "./client/letter", "./mls/..."},
 	},
 	{
 		Why:   "connections know neither records nor conversations",

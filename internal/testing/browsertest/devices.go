@@ -9,6 +9,8 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	devtools "github.com/chromedp/cdproto/browser"
@@ -20,11 +22,24 @@ const frameWidth, frameHeight = 640, 480
 // film is the file that the browser's camera plays over and over.
 func film() string { return filepath.Join(process.devices, "camera.y4m") }
 
+// camera is the one that all pages have. A test that films keeps it until it has
+// ended.
+var camera struct {
+	taken sync.Mutex
+	of    atomic.Value // the test's name
+}
+
 // Film puts a picture before the camera that all pages have, in shades of grey
-// and as large as it fits. A page sees it when it next turns the camera on. The
-// microphone of all pages hears a beep every second.
+// and as large as it fits. A page sees it when it next turns the camera on. Until
+// the test has ended, others that film wait. The microphone of all pages hears a
+// beep every second.
 func Film(tb testing.TB, picture image.Image) {
 	tb.Helper()
+	if camera.of.Load() != tb.Name() {
+		camera.taken.Lock()
+		camera.of.Store(tb.Name())
+		tb.Cleanup(func() { camera.of.Store(""); camera.taken.Unlock() })
+	}
 	fresh := film() + ".new" // the browser may still read the old one
 	if err := os.WriteFile(fresh, frame(picture), 0o600); err != nil {
 		tb.Fatalf("browsertest: the camera: %v", err)

@@ -18,6 +18,7 @@ import (
 
 // What a stranger sends is fetched when it is asked for: their server learns when. Once they are let in it comes by itself.
 func TestNothingIsFetchedForStrangers(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	lake, sound := filepath.Join(t.TempDir(), "lake.png"), filepath.Join(t.TempDir(), "sound.wav")
@@ -53,6 +54,7 @@ func TestNothingIsFetchedForStrangers(t *testing.T) {
 // A picture that cannot be drawn anew is not sent with what its file says
 // beside it; one that moves goes on moving without that.
 func TestPicturesKeepNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

@@ -20,6 +20,7 @@ const violations = `((...rules) => axe.run(document, {resultTypes: ["violations"
 // Every screen passes the rules of axe-core, in light and in dark, and fits.
 // With high contrast its colours pass, too.
 func TestAccessible(t *testing.T) {
+	t.Parallel()
 	script, err := os.ReadFile(filepath.Join("..", "..", "..", "web", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Skip("axe-core is not installed; `make web` installs it")

@@ -22,6 +22,7 @@ func (w *town) becomes(people []*person, dir string) {
 // What was said since the backup is said again when a server was put back to it,
 // and a server that lost everything has the account created again by a click.
 func TestServerGoesBack(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	people := []*person{ana, bea}

@@ -24,6 +24,7 @@ func (p *person) asks(address, answer string) {
 // Who is led to the page by somebody's link ends at writing to them, with an
 // address that says nothing.
 func TestLinkAndRandomAddress(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	bea := w.visit(t, phone, "bea")
@@ -56,6 +57,7 @@ func TestLinkAndRandomAddress(t *testing.T) {
 
 // Whatever cannot be is told where it was asked for, with what to do.
 func TestMistakenAddresses(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.terminal(t, "ted")
 	ana := w.visit(t, phoneLight, "ted")

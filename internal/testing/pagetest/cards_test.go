@@ -10,6 +10,7 @@ import (
 
 // The first screens have the focus where somebody goes on.
 func TestFocusOfTheFirstScreens(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.visit(t, desktop, "ana")
 	ana.Await("button", "Get started")
@@ -24,6 +25,7 @@ func TestFocusOfTheFirstScreens(t *testing.T) {
 
 // The name of a file is whole where there is room, and begins where its size does.
 func TestNamesOfFilesFit(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -45,6 +47,7 @@ func TestNamesOfFilesFit(t *testing.T) {
 
 // What went wrong stands apart from what follows it.
 func TestDeniedNotificationsStandApart(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phoneLight, "ana", "")
 	ana.Permit("notifications", false)

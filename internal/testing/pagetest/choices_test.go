@@ -36,6 +36,7 @@ func (p *person) menu(row, action string) {
 
 // What somebody chooses about conversations holds, and can be taken back.
 func TestChoicesInTheList(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.terminal(t, "ted")
 	ana, bea := w.settle(t, desktopDark, "ana", ""), w.settle(t, phone, "bea", "")
@@ -98,6 +99,7 @@ func TestChoicesInTheList(t *testing.T) {
 
 // Whoever is mentioned in a group sees it in the list, even if it is muted.
 func TestMention(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phoneLight, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.found("Choir", bea)
@@ -127,6 +129,7 @@ func TestMention(t *testing.T) {
 
 // What was to disappear does so by itself, wherever it was shown.
 func TestMessagesDisappear(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, ted := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.terminal(t, "ted")
 	group, err := ted.CreateGroup(t.Context(), "Sand", []account.Address{{Name: "ana", Host: w.Host}, {Name: "bea", Host: w.Host}})

@@ -88,6 +88,7 @@ func inServiceWorker[T any](p *person, expression string) T {
 // A click on a notification leads to the conversation in a page that is open,
 // and opens the application where there is none.
 func TestNotificationIsClicked(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -121,6 +122,7 @@ func TestNotificationIsClicked(t *testing.T) {
 // Who has denied notifications is told how to allow them, and sees that they
 // are off.
 func TestDeniedNotifications(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phoneLight, "ana", "")
 	ana.Permit("notifications", false)

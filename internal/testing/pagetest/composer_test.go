@@ -18,6 +18,7 @@ func field(text string) string { return `document.querySelector("textarea").valu
 
 // What somebody calls another person is seen by nobody else, though it finds them.
 func TestMentionTellsNoPrivateName(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)
@@ -51,6 +52,7 @@ func TestMentionTellsNoPrivateName(t *testing.T) {
 
 // Whom the list offers is mentioned where the cursor is, and only while it is there.
 func TestMentionsFollowTheCursor(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.found("Choir", bea)
@@ -78,6 +80,7 @@ func TestMentionsFollowTheCursor(t *testing.T) {
 
 // The arrow that leads to other conversations edits nothing.
 func TestArrowsWithModifiers(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -101,6 +104,7 @@ func pasted(text, file string) string {
 // Of what is pasted and dropped files become cards, and texts go where they
 // belong; folders are refused with words.
 func TestPasteAndDrop(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -140,6 +144,7 @@ func TestPasteAndDrop(t *testing.T) {
 
 // What is sent in one tab is no draft in another one.
 func TestDraftInTwoTabs(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

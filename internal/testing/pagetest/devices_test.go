@@ -102,6 +102,7 @@ func TestScannedCodeOfOthers(t *testing.T) {
 
 // Who denies the camera is told, and types the address.
 func TestDeniedCamera(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.Click("button", "New conversation")
@@ -115,6 +116,7 @@ func TestDeniedCamera(t *testing.T) {
 // A voice message is heard as it was recorded; one that is cancelled is gone,
 // and the microphone is off after both.
 func TestVoiceMessage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.Allow("microphone")

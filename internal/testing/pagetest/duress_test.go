@@ -27,6 +27,7 @@ func (w *town) wantsInvites(t *testing.T) {
 
 // Under duress the page shows an ordinary empty profile, on a server that takes nobody without an invitation as well.
 func TestDuressWithoutInvitation(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "my own words")
 	ana.Click("button", "Settings")

@@ -6,6 +6,7 @@ import "testing"
 
 // Erasing deletes the account on the server, if that is chosen.
 func TestErasingDeletesTheAccount(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	ana.at("/settings/security")

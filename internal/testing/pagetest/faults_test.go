@@ -280,11 +280,15 @@ func TestFaultTable(t *testing.T) {
 // acknowledged is lost unless people are told, nothing comes twice, and they can
 // go on. The table stands in docs/faults.md.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes minutes; make test runs it without -short")
 	}
 	for _, f := range pageFaults {
-		t.Run(f.row, func(t *testing.T) { f.run(t) })
+		t.Run(f.row, func(t *testing.T) {
+			t.Parallel()
+			f.run(t)
+		})
 	}
 }
 

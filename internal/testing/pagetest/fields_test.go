@@ -10,6 +10,7 @@ import (
 
 // Keys that move the cursor in a field do not leave it.
 func TestKeysStayInFields(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

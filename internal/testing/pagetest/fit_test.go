@@ -71,6 +71,7 @@ func (p *person) fits(name string) {
 // With the largest text on the smallest screen, a request can be answered, and
 // rows have names.
 func TestLargestTextOnSmallestScreen(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, ted := w.settle(t, phoneLight, "ana", ""), w.terminal(t, "ted")
 	must(t, ted.Account().SetProfile(t.Context(), "Wolfgang Amadeus Mozart von und zu Salzburg in Oesterreich-Ungarn"))

@@ -16,6 +16,7 @@ func (p *person) hasFocus(selector string) {
 
 // Whatever had the focus may go; the focus stays in what takes its place.
 func TestFocusIsNotLost(t *testing.T) {
+	t.Parallel()
 	for _, s := range []screen{phone, desktop} {
 		w := newTown(t)
 		ana, bea := w.settle(t, s, "ana", ""), w.settle(t, phoneLight, "bea", "")

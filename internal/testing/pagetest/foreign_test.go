@@ -10,6 +10,7 @@ import (
 // Another site can post what it likes to where programs share, as the browser
 // does: people are asked where it shall go, and nothing is sent before.
 func TestSitesCanOnlySuggest(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)

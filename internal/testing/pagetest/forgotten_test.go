@@ -6,6 +6,7 @@ import "testing"
 
 // Who forgot the passphrase can begin anew, and is asked before.
 func TestForgottenPassphrase(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "my own words")
 	ana.comesBack()

@@ -11,6 +11,7 @@ import (
 // What is deleted leaves answers to it, what was to answer it, what was found
 // and what the system tells.
 func TestDeletedIsNowhere(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)

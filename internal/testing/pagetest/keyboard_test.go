@@ -40,6 +40,7 @@ func (p *person) tab(name string) {
 
 // Everything works without a mouse.
 func TestKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	bea := w.settle(t, phone, "bea", "")
 	ana := w.visit(t, desktop, "ana")

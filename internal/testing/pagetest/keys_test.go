@@ -26,6 +26,7 @@ func (p *person) keeps(names ...string) {
 
 // The key of the device goes when a passphrase takes its place, and comes back when that is removed.
 func TestDeviceKeyGoesWithAPassphrase(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	ana.keeps("device", "sealed")

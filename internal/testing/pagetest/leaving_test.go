@@ -24,6 +24,7 @@ func (p *person) sets(label, value string) {
 
 // Whoever leaves the window leaves nothing that could be read, and a lock; choosing a file is not leaving.
 func TestLeavingTheWindow(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -58,6 +59,7 @@ const movable = `(() => { const real = Date.now; globalThis.ahead = 0; Date.now 
 
 // The lock that comes by itself waits while somebody is in another tab, and not for who comes too late.
 func TestLockWaitsForOtherTabs(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "my own words")
 	ana.sets("Lock after", "1")

@@ -41,6 +41,7 @@ func (p *person) unlocks(words string) {
 // A page locks itself when nobody has touched it for a while, or when its
 // window is left, if that is wanted.
 func TestLocksByItself(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "my own words")
 	browsertest.Call(ana.Page, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: clock})
@@ -78,6 +79,7 @@ func TestLocksByItself(t *testing.T) {
 
 // A passphrase is changed by who knows it, and the old one is worth nothing.
 func TestPassphraseIsChanged(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktopDark, "ana", "")
 	ana.Go(w.home() + "/#/settings/security")
@@ -135,6 +137,7 @@ const kept = `(async () => {
 
 // Of what is erased the browser keeps nothing.
 func TestEraseLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phoneLight, "ana", "my own words"), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)

@@ -41,6 +41,7 @@ func (p *person) turn(name string, on bool) {
 // Marks say how far a message has come, and who types is seen, unless the
 // others want neither.
 func TestMarksAndTyping(t *testing.T) {
+	t.Parallel()
 	for _, screens := range [][2]screen{{phone, desktop}, {desktopDark, phoneLight}} {
 		t.Run(screens[0].name+" and "+screens[1].name, func(t *testing.T) {
 			w := newTown(t)

@@ -6,6 +6,7 @@ import "testing"
 
 // If recording cannot begin, the microphone is off.
 func TestMicrophoneIsLetGo(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

@@ -13,6 +13,7 @@ import (
 
 // What a file is called reorders nothing, wherever it is shown, and not where it is kept either.
 func TestNamesOfFilesAreHarmless(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

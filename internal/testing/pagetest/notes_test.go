@@ -6,6 +6,7 @@ import "testing"
 
 // A note that comes while a dialog is open is in it, where it is seen, read out and reached.
 func TestNotesInDialogs(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "")
 	ana.Click("button", "Share your address")

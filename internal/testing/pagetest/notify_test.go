@@ -10,6 +10,7 @@ import (
 
 // Notifications go when their conversation is read and when the page is locked, and none come while another tab is looked at.
 func TestNotificationsAreTakenBack(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "long words")
 	ana.meet(bea)

@@ -14,6 +14,7 @@ import (
 
 // A message goes on to another conversation with its files, below the draft.
 func TestForward(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, cid := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.settle(t, phoneLight, "cid", "")
 	ana.meet(bea)
@@ -65,6 +66,7 @@ func (p *person) bypassPolicy(on bool) {
 // What another program shares waits for the passphrase, goes to the
 // conversation that is chosen, and to the server not at all.
 func TestShareTarget(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	wire := w.record()
 	ana, bea := w.settle(t, phone, "ana", "long words"), w.settle(t, desktop, "bea", "")

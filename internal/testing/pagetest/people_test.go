@@ -173,13 +173,15 @@ func (p *person) meet(other *person) {
 	p.reads("Hello, I am " + other.name)
 }
 
-// act opens the menu of a message and chooses an action.
+// act opens the menu of a message and chooses an action, once the menu has it: some
+// wait until the server has the message.
 func (p *person) act(message, action string) {
 	p.t.Helper()
-	p.Until(`(() => {
+	p.Until(`(async () => {
 		const m = [...document.querySelectorAll(".message")].findLast(e => e.textContent.includes(` + quote(message) + `))
 		m?.querySelector(".bubble").dispatchEvent(new MouseEvent("contextmenu", {bubbles: true, cancelable: true, clientX: 200, clientY: 200}))
-		return !!m
+		await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+		return [...document.querySelectorAll("[role^=menuitem]")].some(e => (e.ariaLabel ?? e.textContent).includes(` + quote(action) + `))
 	})()`)
 	p.Click("menuitem", action)
 }

@@ -121,6 +121,7 @@ func (p *person) pastes(picture []byte, name string) {
 // Pictures are drawn anew before they are sent, however they came, unless they
 // go as files; and they are looked at without a mouse.
 func TestPhotos(t *testing.T) {
+	t.Parallel()
 	for _, s := range []screen{desktop, phone} {
 		t.Run(s.name, func(t *testing.T) {
 			w := newTown(t)

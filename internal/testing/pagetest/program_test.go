@@ -43,6 +43,7 @@ func opens(t *testing.T, args ...string) string {
 // The application from the own program talks with whoever has it from a
 // server, and is invited to by links to that server.
 func TestApplicationOfTheProgram(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := &person{browsertest.Open(t), t, w, "ana"}, w.settle(t, phone, "bea", "")
 	ana.Size(desktop.width, desktop.height, false)

@@ -10,6 +10,7 @@ import (
 
 // What came while nobody looked is read once somebody does.
 func TestReadOnReturn(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

@@ -14,6 +14,7 @@ import (
 
 // A recovery key that was not noted yet is not lost to a slip: it is shown until it is.
 func TestRecoveryKeyIsNotLostToASlip(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.visit(t, phone, "ana")
 	ana.shows("it cannot be recovered yet")
@@ -55,6 +56,7 @@ func TestCopiedRecoveryKeyIsTakenBack(t *testing.T) {
 
 // A passphrase that is easy to guess is said to be, and taken.
 func TestWeakPassphrasesAreSaid(t *testing.T) {
+	t.Parallel()
 	const said = "Easy to guess"
 	w := newTown(t)
 	ana := w.visit(t, desktop, "ana")
@@ -111,6 +113,7 @@ func otherKey(t *testing.T) string {
 // replacement up, and replace the key. The old one is refused with the date, and a
 // contact who verified her goes on to see the same, verified person (B10).
 func TestRecoveryKeyIsCheckedAndReplaced(t *testing.T) {
+	t.Parallel()
 	const check, replace, right = "Check your note", "Replace the key", "This is your recovery key."
 	w := newTown(t)
 	ana, bea := w.visit(t, desktop, "ana"), w.settle(t, phone, "bea", "")
@@ -184,6 +187,7 @@ func TestRecoveryKeyIsCheckedAndReplaced(t *testing.T) {
 // TestRecoveryKeyWithoutServer replaces the recovery key while the server is away: the
 // person hears that the new key waits, and it counts when the server is back.
 func TestRecoveryKeyWithoutServer(t *testing.T) {
+	t.Parallel()
 	const check = "Check your note"
 	w := newTown(t)
 	ana := w.visit(t, phone, "ana")
@@ -217,6 +221,7 @@ func TestRecoveryKeyWithoutServer(t *testing.T) {
 // TestLockEndsReplacement locks the profile in another tab while the new key is shown:
 // nothing of it stays, and the old key counts.
 func TestLockEndsReplacement(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.visit(t, desktop, "ana")
 	first := ana.noted("my own words")

@@ -19,6 +19,7 @@ func (p *person) holds(text string) bool {
 // A request that is deleted is gone; who is blocked is not heard, and is heard
 // again once they are let back.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	for _, screens := range [][2]screen{{phoneLight, desktop}, {desktopDark, phone}} {
 		t.Run(screens[0].name+" and "+screens[1].name, func(t *testing.T) {
 			w := newTown(t)

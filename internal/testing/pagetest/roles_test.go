@@ -87,6 +87,7 @@ func (p *person) hasRole(member, role string) {
 
 // Roles decide what is offered, change while somebody looks, and all are told.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	for _, screens := range [][3]screen{{phone, desktop, phoneLight}, {desktopDark, phoneLight, desktop}} {
 		t.Run(screens[0].name+" and "+screens[1].name, func(t *testing.T) {
 			w := newTown(t)
@@ -159,6 +160,7 @@ func TestRoles(t *testing.T) {
 // An owner is offered to make another owner an ordinary member, and to remove them
 // only then: before that the group would refuse it.
 func TestOwnersAreNotRemoved(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.found("Choir", bea)

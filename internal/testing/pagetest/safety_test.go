@@ -42,6 +42,7 @@ var hostile = []string{
 
 // Whatever somebody sends is shown as text, harms nothing and loads nothing.
 func TestHostileMessages(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, eve := w.settle(t, phone, "ana", ""), w.terminal(t, "eve")
 	with, err := eve.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
@@ -77,6 +78,7 @@ func TestHostileMessages(t *testing.T) {
 
 // A passphrase locks the page; that of duress opens an empty one.
 func TestLockAndDuress(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -167,6 +169,7 @@ func (p *person) lockedFrom(other *person, state string, secrets ...string) {
 
 // Whatever is open, of a locked page nothing stays.
 func TestLockLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", "my own words"), w.settle(t, phone, "bea", "")
 	lake := filepath.Join(t.TempDir(), "lake.png")
@@ -216,6 +219,7 @@ func TestLockLeavesNothing(t *testing.T) {
 // What people said and who they are is nowhere in what the browser keeps, nor
 // in what the server has.
 func TestPlaintextIsNotKept(t *testing.T) {
+	t.Parallel()
 	const mark = "PLAINTEXT-MARK-41e7"
 	w := newTown(t)
 	wire := w.record()
@@ -282,6 +286,7 @@ func TestPlaintextIsNotKept(t *testing.T) {
 
 // What the server knows is a table in words, with all of the answer behind it.
 func TestWhatTheServerKnows(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "")
 	ana.Click("button", "Settings")

@@ -27,6 +27,7 @@ const pill = `document.querySelector(".pill .badge")?.textContent`
 // What was said long ago is found, and led to; from there the end is one step
 // away, and who comes back begins where they left off.
 func TestSearchAndPlaces(t *testing.T) {
+	t.Parallel()
 	const messages = 260
 	for _, s := range []screen{phoneLight, desktopDark} {
 		t.Run(s.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 // What one tab changed stays when another one changes something else.
 func TestSettingsInTwoTabs(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	second := &person{Page: ana.Another(), t: t, town: w, name: "ana"}
@@ -38,6 +39,7 @@ func TestSettingsInTwoTabs(t *testing.T) {
 // The code of the settings is loaded when they are opened. If that fails the page
 // says so, and loads it when it is tried again.
 func TestSettingsThatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	code, err := filepath.Glob(filepath.Join("..", "..", "product", "webapp", "dist", "assets", "settings-*.js"))
 	must(t, err)
@@ -62,6 +64,7 @@ func TestSettingsThatCannotBeLoaded(t *testing.T) {
 // What the service worker keeps has the settings, so that they open for the first
 // time without a connection, too.
 func TestSettingsWithoutConnection(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "")
 	ana.Until(`navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)`)

@@ -22,6 +22,7 @@ func row(name string) string {
 // A new group invites its members although its creator says nothing, and one
 // line names all whom somebody added.
 func TestNewGroupInvitesItsMembers(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, ted := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.terminal(t, "ted")
 	ana.at("/new/group")
@@ -43,6 +44,7 @@ func TestNewGroupInvitesItsMembers(t *testing.T) {
 
 // Previews of own messages, of groups and of drafts show what was said.
 func TestPreviewsAreReadable(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -61,6 +63,7 @@ func TestPreviewsAreReadable(t *testing.T) {
 
 // A slow look-up does not move a reader who went elsewhere meanwhile.
 func TestSlowLookUpMovesNobody(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, ted := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.terminal(t, "ted")
 	ana.meet(bea)
@@ -89,6 +92,7 @@ func TestSlowLookUpMovesNobody(t *testing.T) {
 // A verified person keeps the name that was verified, and the conversation
 // says that they chose another one.
 func TestVerifiedNameStays(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -108,6 +112,7 @@ func TestVerifiedNameStays(t *testing.T) {
 
 // Who deletes a conversation is told what the other sees, which is true.
 func TestDeletingTellsTheOther(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -126,6 +131,7 @@ func TestDeletingTellsTheOther(t *testing.T) {
 // Passphrases are typed twice, can be looked at, and that of duress is shown to
 // be there and can be removed.
 func TestPassphrasesAreConfirmed(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.visit(t, phone, "ana")
 	ana.Click("button", "Get started")
@@ -160,6 +166,7 @@ func TestPassphrasesAreConfirmed(t *testing.T) {
 
 // Who enters a group without a request tells the others the own name.
 func TestJoinersTellTheirNames(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, ted := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.terminal(t, "ted")
 	ana.meet(bea)
@@ -181,6 +188,7 @@ func TestJoinersTellTheirNames(t *testing.T) {
 
 // What was written first says what it waits for: a server, or a person.
 func TestWhatIsAwaitedIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
 	ana.Expect("WebSocket connection to|net::ERR_")
@@ -196,6 +204,7 @@ func TestWhatIsAwaitedIsSaid(t *testing.T) {
 
 // After a request was accepted, back leads to the list.
 func TestBackAfterAccepting(t *testing.T) {
+	t.Parallel()
 	for _, s := range []screen{phone, desktop} {
 		w := newTown(t)
 		ana, ted := w.settle(t, s, "ana", ""), w.terminal(t, "ted")
@@ -221,6 +230,7 @@ func TestBackAfterAccepting(t *testing.T) {
 
 // All requests are deleted, or their senders blocked, in one go.
 func TestManyRequests(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	var all []*client.Client
@@ -258,6 +268,7 @@ func TestManyRequests(t *testing.T) {
 
 // A person's new name is shown in messages and in the list without a reload.
 func TestNewNameIsShownAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
 	must(t, ted.Account().SetProfile(t.Context(), "Ted"))
@@ -291,6 +302,7 @@ func TestOfflineIsSaidAfterAReload(t *testing.T) {
 
 // The palette finds what people look for by the words that they know.
 func TestPaletteKnowsWords(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktopDark, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -330,6 +342,7 @@ func TestLinksAndShortNames(t *testing.T) {
 // What floats and what is cut off: nothing lies beside the page, and a person
 // who is blocked or a conversation that is deleted is called what it is.
 func TestPartsStayInView(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, screen{"narrow", 460, 700, false, "light"}, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)

@@ -11,6 +11,7 @@ import (
 // A finger that drags a conversation's row to the end of its line pins it, to
 // the start archives it, and opens nothing.
 func TestSwipeRows(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phone, "ana", "")
 	for _, name := range []string{"old", "new"} {

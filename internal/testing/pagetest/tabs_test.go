@@ -21,6 +21,7 @@ func alone(p *browsertest.Page) {
 // Where browsers have no shared workers, one tab works at a time, says so, and
 // hands over when it is asked to.
 func TestOneTabAtATime(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.terminal(t, "ted")
 	first := &person{browsertest.Open(t), t, w, "ana"}

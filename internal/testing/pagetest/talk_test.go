@@ -13,6 +13,7 @@ import (
 
 // Two people with browsers meet and talk, with all that belongs to it.
 func TestTwoPeople(t *testing.T) {
+	t.Parallel()
 	for _, screens := range [][2]screen{{phone, desktop}, {phoneLight, desktopDark}} {
 		t.Run(screens[0].name+" and "+screens[1].name, func(t *testing.T) {
 			w := newTown(t)
@@ -45,6 +46,7 @@ func TestTwoPeople(t *testing.T) {
 
 // Somebody at a command line talks with somebody in a browser.
 func TestTerminalAndPage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
 	with, err := ted.Direct(t.Context(), account.Address{Name: "ana", Host: w.Host})
@@ -72,6 +74,7 @@ func TestTerminalAndPage(t *testing.T) {
 
 // Three people share a group.
 func TestGroup(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea, eve := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", ""), w.settle(t, phone, "eve", "")
 	ana.Click("button", "New conversation")
@@ -101,6 +104,7 @@ func TestGroup(t *testing.T) {
 
 // A page that is loaded anew, and one more tab, are where the first was.
 func TestReloadAndTwoTabs(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)
@@ -128,6 +132,7 @@ func TestReloadAndTwoTabs(t *testing.T) {
 
 // What is written while the server is away is sent when it is back.
 func TestServerAway(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -148,6 +153,7 @@ func TestServerAway(t *testing.T) {
 
 // A conversation is muted for a while, and says until when.
 func TestMute(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -169,6 +175,7 @@ func TestMute(t *testing.T) {
 
 // A finger that drags a message to the end of its line replies to it.
 func TestSwipeToReply(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.meet(bea)

@@ -14,6 +14,7 @@ import (
 
 // A full device is said, and nothing is lost.
 func TestFullDevice(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.visit(t, desktop, "ana"), w.settle(t, phone, "bea", "")
 	big := filepath.Join(t.TempDir(), "big.bin")
@@ -37,6 +38,7 @@ func TestFullDevice(t *testing.T) {
 
 // Who denies the microphone is told what to do.
 func TestDeniedMicrophone(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -48,6 +50,7 @@ func TestDeniedMicrophone(t *testing.T) {
 
 // Files and pictures arrive as they were, pictures without what a camera adds.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -72,6 +75,7 @@ func TestFiles(t *testing.T) {
 
 // The browser is asked to keep what is stored as soon as somebody has written.
 func TestKeptStorage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, phone, "ana", ""), w.terminal(t, "bea")
 	ana.Allow("persistent-storage")

@@ -14,6 +14,7 @@ import (
 // Who opens a conversation begins at what is new, of which the rest stays
 // unread until the end is reached.
 func TestUnreadStaysBelowTheView(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, ted := w.settle(t, desktop, "ana", ""), w.terminal(t, "ted")
 	ana.writeTo("ted@"+w.Host, "hello")
@@ -38,6 +39,7 @@ func TestUnreadStaysBelowTheView(t *testing.T) {
 
 // A notice at the end takes no message out of reach, and leaves none unread.
 func TestNoticeAtTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, desktop, "bea", "")
 	ana.found("Choir", bea)
@@ -56,6 +58,7 @@ func TestNoticeAtTheEnd(t *testing.T) {
 
 // What came while nobody looked at the page begins below a line.
 func TestNewLineAfterReturn(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

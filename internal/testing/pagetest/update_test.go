@@ -49,6 +49,7 @@ func (w *town) released(app http.Handler) http.Handler {
 
 // A core that cannot begin is told in words, and begins when it can.
 func TestCoreThatCannotBegin(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	w.coreless.Store(true)
 	ana := &person{browsertest.Open(t), t, w, "ana"}
@@ -63,6 +64,7 @@ func TestCoreThatCannotBegin(t *testing.T) {
 // A new version is offered, and taken by all tabs at once; what is being
 // written stays.
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -119,6 +121,7 @@ func (w *town) diverts(pattern string, answer http.HandlerFunc) {
 // What a server says while it is being worked on, and what was damaged on the
 // way or in the cache, does not become the application.
 func TestUpdateTakesOnlyWhatWasBuilt(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	ana.Until(`navigator.serviceWorker.controller`)
@@ -158,6 +161,7 @@ func TestUpdateTakesOnlyWhatWasBuilt(t *testing.T) {
 // A browser that needed room threw the files away: they come back, and the
 // application starts without a network again.
 func TestEmptiedCacheIsFilled(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	ana.Until(`navigator.serviceWorker.controller`)

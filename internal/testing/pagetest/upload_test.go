@@ -99,6 +99,7 @@ func (p *person) sends(path, text string) {
 // An upload under way is cancelled by a click, and one that the server's end
 // interrupts arrives whole when it is back.
 func TestUploadsAreInterrupted(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	brake := w.slow()
 	ana, ted := w.settle(t, phone, "ana", ""), w.terminal(t, "ted")
@@ -136,6 +137,7 @@ func TestUploadsAreInterrupted(t *testing.T) {
 // A device without room for a file that was sent to it says so, and gets it
 // once there is room.
 func TestFullDeviceReceives(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktopDark, "ana", ""), w.visit(t, phoneLight, "bea")
 	quota := func(size float64) {

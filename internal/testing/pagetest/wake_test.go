@@ -162,6 +162,7 @@ func (p *pushes) check(t *testing.T, one pushed) {
 // Who closed the page is told that something arrived, by a push without
 // content and a notification without any of it.
 func TestClosedPagesAreWoken(t *testing.T) {
+	t.Parallel()
 	service, pusher := newPushes(t)
 	w := newTownWith(t, pusher)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
@@ -214,6 +215,7 @@ func TestClosedPagesAreWoken(t *testing.T) {
 
 // What stands in the way is said beside the switch.
 func TestWakingIsRefused(t *testing.T) {
+	t.Parallel()
 	service, pusher := newPushes(t)
 	w := newTownWith(t, pusher)
 	ana := w.settle(t, desktop, "ana", "")
@@ -244,6 +246,7 @@ func TestWakingIsRefused(t *testing.T) {
 // An open page that nobody looks at tells of messages through its service
 // worker, which leads back to them.
 func TestNotificationsOfAnOpenPage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktop, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)

@@ -25,6 +25,7 @@ func (p *person) workers() (ids []target.ID) {
 // A worker that is ended, as by a system that has no memory left, is told at
 // once, and nothing is lost with it.
 func TestWorkerIsEnded(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana, bea := w.settle(t, desktopDark, "ana", ""), w.settle(t, phone, "bea", "")
 	ana.meet(bea)
@@ -43,6 +44,7 @@ func TestWorkerIsEnded(t *testing.T) {
 
 // The worker of a closed page ends once nobody has come back.
 func TestWorkerEndsAfterTheLastPage(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "my own words")
 	second := ana.Another()
@@ -62,6 +64,7 @@ func TestWorkerEndsAfterTheLastPage(t *testing.T) {
 
 // What the core cannot understand fails the page that asked, and no other.
 func TestMalformedMessagesHarmNobody(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "")
 	ana.Expect("understands|start over|cannot start")
@@ -85,6 +88,7 @@ func TestMalformedMessagesHarmNobody(t *testing.T) {
 
 // Whoever deletes the store behind a page's back is told what happened, and can begin anew.
 func TestStoreIsDeleted(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, phoneLight, "ana", "")
 	ana.Until(`new Promise(done => { indexedDB.deleteDatabase("securecrypt").onsuccess = () => done(true) })`)
@@ -103,6 +107,7 @@ func TestStoreIsDeleted(t *testing.T) {
 
 // A tab that would have to wait for another build's says so.
 func TestStoreIsInUse(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	ana := w.settle(t, desktop, "ana", "my own words")
 	ana.comesBack()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-package client
+package queries
 
 import (
 	"context"
@@ -24,22 +24,20 @@ const searchStep = 512
 // decoding, which takes half of the time of a search.
 const minAttachmentOverhead = 160
 
-// Search calls fn for the messages that a query finds, until it returns false
-// or ctx ends: conversation by conversation, the most recently active first,
-// and in each the newest first.
-func (ms Messages) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.Message) bool) error {
-	all, err := ms.c.Conversations()
-	if err != nil {
-		return err
-	}
+// Search calls fn for the messages of some conversations that a query finds, until
+// it returns false or ctx ends: conversation by conversation, in the order given,
+// and in each the newest first. Each call of view opens a conversation's history in
+// a transaction of its own.
+func Search(ctx context.Context, all []chat.Conversation, q chat.SearchQuery, view View, fn func(chat.Message) bool) error {
 	if q.In != "" {
 		all = slices.DeleteFunc(all, func(conv chat.Conversation) bool { return conv.ID != q.In })
 		if len(all) == 0 {
 			return chat.ErrNoConversation
 		}
 	}
-	s := searcher{client: ms.c, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
-	if all, err = s.goOn(all); err != nil {
+	s := searcher{view: view, query: q, words: strings.Fields(fold.Text(q.Text)), from: math.MaxUint64, fn: fn}
+	all, err := s.goOn(all)
+	if err != nil {
 		return err
 	}
 	for _, conv := range all {
@@ -52,13 +50,17 @@ func (ms Messages) Search(ctx context.Context, q chat.SearchQuery, fn func(chat.
 	return nil
 }
 
+// A View calls fn with a conversation's history, within a transaction. It returns
+// ErrNoConversation if there is none.
+type View func(id chat.ConversationID, fn func(*History) error) error
+
 type searcher struct {
-	client *Client
-	query  chat.SearchQuery
-	words  []string
-	from   uint64 // where to begin in the next conversation
-	found  int
-	fn     func(chat.Message) bool
+	view  View
+	query chat.SearchQuery
+	words []string
+	from  uint64 // where to begin in the next conversation
+	found int
+	fn    func(chat.Message) bool
 }
 
 // goOn finds where an earlier search ended, and leaves out the conversations
@@ -68,8 +70,8 @@ func (s *searcher) goOn(all []chat.Conversation) ([]chat.Conversation, error) {
 		return all, nil
 	}
 	for i, conv := range all {
-		err := s.client.viewConversation(conv.ID, func(tx *records.Tx, k records.CID, _ *records.Conversation) error {
-			order, err := records.MessageOrder(tx, k, s.query.Before)
+		err := s.view(conv.ID, func(h *History) error {
+			order, err := records.MessageOrder(h.Tx, h.id, s.query.Before)
 			if order > 0 {
 				s.from = order - 1
 			}
@@ -94,8 +96,8 @@ func (s *searcher) search(ctx context.Context, id chat.ConversationID) (bool, er
 		}
 		var hits []chat.Message
 		end := true
-		err := s.client.viewConversation(id, func(tx *records.Tx, k records.CID, _ *records.Conversation) (err error) {
-			hits, end, err = s.step(s.client.pager(tx, k, id))
+		err := s.view(id, func(h *History) (err error) {
+			hits, end, err = s.step(h)
 			return err
 		})
 		if errors.Is(err, chat.ErrNoConversation) { // deleted meanwhile
@@ -117,14 +119,14 @@ func (s *searcher) search(ctx context.Context, id chat.ConversationID) (bool, er
 }
 
 // step looks at the next messages, and reports whether they were the last.
-func (s *searcher) step(p *pager) (hits []chat.Message, end bool, err error) {
+func (s *searcher) step(h *History) (hits []chat.Message, end bool, err error) {
 	seen := 0
 	end = true
-	err = p.walk(s.from, true, func(order uint64, rec *records.Message) (bool, error) {
+	err = h.walk(s.from, true, func(order uint64, rec *records.Message) (bool, error) {
 		s.from = order - 1
 		seen++
 		if s.matches(rec) {
-			m, err := p.Message(p.id, p.conv, order, rec)
+			m, err := h.show(order, rec)
 			if err != nil {
 				return false, err
 			}
