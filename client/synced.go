@@ -9,6 +9,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/queries"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
 )
@@ -251,7 +252,7 @@ func (c *Client) collectFields() error {
 	if err != nil {
 		return err
 	}
-	for some := range slices.Chunk(contacts, conversationBatch) {
+	for some := range slices.Chunk(contacts, queries.Batch) {
 		if err := c.store.Update(func(tx *records.Tx) error {
 			for _, rec := range some {
 				if err := c.setContactFields(tx, records.Contact{Address: rec.Address}, rec); err != nil {
