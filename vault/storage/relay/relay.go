@@ -28,9 +28,14 @@ type Storage struct {
 	reached     atomic.Bool // the server has answered
 }
 
+// New returns a vault of an account, whether or not it has objects. It sends nothing.
+func New(vault uint8, c Credentials, o Options) *Storage {
+	return &Storage{credentials: c, vault: vault, options: o, client: newClient(o)}
+}
+
 // Create opens a vault that has no objects yet.
 func Create(ctx context.Context, vault uint8, c Credentials, o Options) (*Storage, error) {
-	s := &Storage{credentials: c, vault: vault, options: o, client: newClient(o)}
+	s := New(vault, c, o)
 	empty := true
 	err := s.List(ctx, "", func(string, int64) error { empty = false; return nil })
 	if err == nil && !empty {
@@ -44,7 +49,7 @@ func Create(ctx context.Context, vault uint8, c Credentials, o Options) (*Storag
 
 // Open opens a vault that exists.
 func Open(ctx context.Context, vault uint8, c Credentials, o Options) (*Storage, error) {
-	s := &Storage{credentials: c, vault: vault, options: o, client: newClient(o)}
+	s := New(vault, c, o)
 	_, err := s.Size(ctx, "config")
 	if errors.Is(err, storage.ErrNotFound) {
 		err = fmt.Errorf("relay: %s@%s has no vault %d: %w", c.Name, c.Host, vault, storage.ErrNotFound)
