@@ -70,6 +70,7 @@ type app struct {
 
 // AfterApply has kong hand the commands what they work with.
 func (*Commands) AfterApply(k *kong.Context, c *console.Console, g Grantor) error {
+	limitMemory()
 	k.Bind(&app{Console: c, grant: g})
 	return nil
 }
