@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
@@ -15,6 +16,19 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/protocol"
 )
+
+// StorageGrant returns the device and its signature by which the holder of a storage
+// key may use the vaults of the account on its server, for as long as the account has
+// this device. Nobody is asked: it works off line.
+func (acc Account) StorageGrant(key protocol.AccessKey) (protocol.DeviceID, protocol.Signature, error) {
+	rec, err := acc.c.home.Profile()
+	if err != nil {
+		return protocol.DeviceID{}, protocol.Signature{}, err
+	}
+	self, device := acc.c.self.Address, protocol.DeviceID(acc.c.self.Device)
+	signed := ed25519.Sign(ed25519.NewKeyFromSeed(rec.SigningKey), protocol.StorageGrant(self.Host, self.Name, device, key))
+	return device, protocol.Signature(signed), nil
+}
 
 // TakeOver has this copy of the profile go on, and the other one stop. What the
 // other one wrote with the same keys ends the conversations where it did, until the

@@ -53,7 +53,7 @@ const MaxProblem = 4 << 10
 // maxRetryAfter bounds what a client makes of a Retry-After.
 const maxRetryAfter = 24 * time.Hour
 
-// A BlobRefusal says why a request about a blob was refused. Its text is the
+// A BlobRefusal says why a request about a blob or a vault was refused. Its text is the
 // member "code" of a problem document. The set is closed: a server sends no
 // other, and a client that meets another goes by the status.
 type BlobRefusal string
@@ -72,6 +72,11 @@ const (
 	BlobQuotaExceeded BlobRefusal = "quota_exceeded"
 	BlobUnavailable   BlobRefusal = "unavailable"
 	BlobInternal      BlobRefusal = "internal"
+
+	// Of vaults alone.
+	VaultsOff        BlobRefusal = "vaults_off"
+	VaultDamaged     BlobRefusal = "damaged"        // a pack that is not what its name says
+	VaultDeletedFull BlobRefusal = "deletions_full" // no more is deleted before something of it is gone for good
 )
 
 // blobRefusals has for each refusal the HTTP status, the ErrorCode that says
@@ -95,6 +100,9 @@ var blobRefusals = []struct {
 	{BlobInternal, 500, CodeInternal, "the server failed"},
 	{BlobUnavailable, 503, CodeUnavailable, "the server is busy at the moment"},
 	{BlobQuotaExceeded, 507, CodeQuotaExceeded, "no room left on the server"},
+	{VaultsOff, 403, CodeUnsupported, "this server keeps no vaults"},
+	{VaultDamaged, 422, CodeInvalid, "what arrived at the server is not what was sent"},
+	{VaultDeletedFull, 507, CodeQuotaExceeded, "the server keeps what was deleted for some days, and has no room for more of it"},
 }
 
 // BlobRefusals returns all refusals.

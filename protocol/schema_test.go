@@ -208,7 +208,34 @@ func TestSchemaHasWhatIsSigned(t *testing.T) {
 		{"open", cddlcheck.Sample{Rule: "open-challenge", Data: open}, true},
 		{"open for authenticate", cddlcheck.Sample{Rule: "authenticate-challenge", Data: open}, false},
 		{"authenticate for open", cddlcheck.Sample{Rule: "open-challenge", Data: authenticate}, false},
+		{"grant", cddlcheck.Sample{Rule: "storage-grant", Data: protocol.StorageGrant("a.example", "alice", device, protocol.AccessKey{4})}, true},
+		{"storage", cddlcheck.Sample{Rule: "storage-challenge", Data: protocol.StorageChallenge("a.example", nonce[:], "alice", device)}, true},
+		{"storage for authenticate", cddlcheck.Sample{Rule: "authenticate-challenge", Data: protocol.StorageChallenge("a.example", nonce[:], "alice", device)}, false},
 	})
+}
+
+// The bodies about vaults, with everything in them and with as little as there can be.
+func TestSchemaHasVaults(t *testing.T) {
+	var claims []claim
+	for rule, bodies := range map[string][]any{
+		"vault-challenge": {&protocol.VaultChallenge{Nonce: []byte{1}}},
+		"vault-sign-in":   {&protocol.VaultSignIn{Nonce: []byte{1}, Name: "alice"}},
+		"vault-session":   {&protocol.VaultSession{Token: []byte{1}, Seconds: 9}},
+		"vault-list":      {&protocol.VaultList{}, &protocol.VaultList{Quota: 1, KeepSeconds: 2, Vaults: []protocol.VaultState{{Vault: 64}, {Vault: 1, Objects: 1, Bytes: 2, Deletions: 3, DeletedBytes: 4, Last: 5}}}},
+		"vault-objects":   {[]protocol.VaultObject{}, []protocol.VaultObject{{Name: "config", Size: 4096}}},
+		"vault-names":     {[]string{"packs/1"}},
+		"vault-hashes":    {[]protocol.VaultHash{}, []protocol.VaultHash{{Name: "packs/1", Size: 1}}},
+		"vault-deletions": {[]protocol.VaultDeletion{}, []protocol.VaultDeletion{{Number: 1, Name: "packs/1", Asked: 1, Goes: 2}}},
+		"vault-undelete":  {&protocol.VaultUndelete{UpTo: 7}},
+		"vault-undeleted": {&protocol.VaultUndeleted{Count: 7, More: true}},
+	} {
+		for _, body := range bodies {
+			claims = append(claims, claim{"as it is encoded", cddlcheck.Sample{Rule: rule, Data: protocol.EncodeVault(body)}, true})
+		}
+		claims = append(claims, claim{"another thing", cddlcheck.Sample{Rule: rule, Data: protocol.EncodeVault([]int{1})}, false})
+	}
+	claims = append(claims, claim{"vault 0", cddlcheck.Sample{Rule: "vault-state", Data: protocol.EncodeVault(&protocol.VaultState{})}, false})
+	verify(t, claims)
 }
 
 func TestSchemaNamesTheLimits(t *testing.T) {
@@ -222,6 +249,7 @@ func TestSchemaNamesTheLimits(t *testing.T) {
 		"max-name": protocol.MaxName, "max-blob": protocol.MaxBlob, "max-expiry": int64(protocol.DefaultExpiry / time.Second),
 		"max-signal": protocol.MaxSignal, "max-endpoint": protocol.MaxEndpoint, "max-disclosure-part": protocol.MaxDisclosurePart,
 		"max-delivery-token": protocol.MaxDeliveryToken,
+		"max-vaults":         protocol.MaxVaults, "max-vault-page": protocol.MaxVaultPage, "max-vault-names": protocol.MaxVaultNames,
 	}
 	for _, m := range regexp.MustCompile(`(?m)^(max-[a-z-]+) += (\d+)`).FindAllStringSubmatch(string(text), -1) {
 		n, err := strconv.ParseInt(m[2], 10, 64)

@@ -48,6 +48,9 @@ func (ss *session) register(r *protocol.Register) (protocol.Body, error) {
 		if err := tx.Accounts().Create(row, statements); err != nil {
 			return err
 		}
+		if err := reopenVaults(tx.Vaults(), row.Name, s.clock.Expiry()); err != nil {
+			return err
+		}
 		if s.registration != RegistrationInvite {
 			return nil
 		}

@@ -53,11 +53,17 @@ func (s *Server) Sweep(ctx context.Context) error {
 // sweepRows is about how many rows are deleted in one transaction.
 const sweepRows = 256
 
-// DropOrphans deletes the content of blobs that the store does not know: what a
-// crash has left.
+// DropOrphans deletes the content of blobs and vaults that the store does not know:
+// what a crash has left.
 func (s *Server) DropOrphans(ctx context.Context) error {
 	return s.blobs.All(ctx, func(id protocol.BlobID, _ uint64) error {
+		if s.vaults.Pending(id) { // asked before the store is: see vaults.Handler
+			return nil
+		}
 		err := s.store.View(ctx, func(tx ReadTx) error {
+			if has, err := tx.Vaults().HasContent(id); has || err != nil {
+				return err
+			}
 			_, err := tx.Blobs().Blob(id)
 			return err
 		})
@@ -73,15 +79,19 @@ func (s *Server) newUploads() *uploads.Handler {
 	return uploads.New(uploads.Config{
 		Context: s.ctx, Index: blobIndex{s}, Content: s.blobs, Now: s.now, Clock: s.clock,
 		Limits: &s.limits, Shares: s.shares, Resolver: s.resolver, Metrics: s.metrics,
-		Begin: func() (end func(), running bool) {
-			s.work.begin()
-			return func() { s.work.end(1) }, s.ctx.Err() == nil && !s.sessions.isStopping()
-		},
-		Refusal: s.blobRefusal,
+		Begin: s.beginRequest, Refusal: s.blobRefusal,
 	})
 }
 
-// blobRefusal turns an error of the store or of the blobs into a refusal.
+// beginRequest counts a request as work that a shutdown waits for until end is
+// called, and reports whether the server is running.
+func (s *Server) beginRequest() (end func(), running bool) {
+	s.work.begin()
+	return func() { s.work.end(1) }, s.ctx.Err() == nil && !s.sessions.isStopping()
+}
+
+// blobRefusal turns an error of the store, or of the content of blobs or vaults, into
+// a refusal.
 func (s *Server) blobRefusal(err error) protocol.BlobRefusal {
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
+	"github.com/securecrypt/securecrypt/protocol"
 )
 
 // A Disclosure is everything that is stored about an account: the answer to
@@ -71,9 +72,10 @@ func Disclose(ctx context.Context, store Store, addr account.Address) (*Disclosu
 	return d, nil
 }
 
-// owner is an account whose rows are disclosed. Of one that was deleted there is
-// the reserved name alone.
+// owner is an account whose rows are disclosed. Of one that was deleted there are
+// the reserved name and, for some days, its vaults.
 type owner struct {
+	name     string
 	account  *AccountRow
 	reserved *ReservedNameRow
 	devices  []DeviceRef
@@ -83,7 +85,7 @@ func ownerOf(tx ReadTx, addr account.Address) (*owner, error) {
 	row, err := tx.Accounts().Account(addr.Name)
 	if errors.Is(err, ErrNotFound) {
 		reserved, err := tx.Names().Reserved(addr.Name)
-		return &owner{reserved: &reserved}, err
+		return &owner{name: addr.Name, reserved: &reserved}, err
 	}
 	if err != nil {
 		return nil, err
@@ -92,7 +94,7 @@ func ownerOf(tx ReadTx, addr account.Address) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &owner{account: &row, devices: deviceRefs(state)}, nil
+	return &owner{name: addr.Name, account: &row, devices: deviceRefs(state)}, nil
 }
 
 // visit calls fn with each row of a table that belongs to the account.
@@ -106,6 +108,8 @@ func (o *owner) visit(tx ReadTx, table string, fn func(row any) error) error {
 		return nil
 	case table == "statement":
 		return o.visitStatements(tx.Accounts(), fn)
+	case table == "vault", table == "vault_object", table == "vault_deletion":
+		return o.visitVaults(tx.Vaults(), table, fn)
 	}
 	for _, ref := range o.devices {
 		if err := visitDevice(tx, ref, table, fn); err != nil {
@@ -125,6 +129,40 @@ func (o *owner) visitStatements(accounts AccountReader, fn func(row any) error) 
 			return err
 		}
 		next = rows[len(rows)-1].Number + 1
+	}
+	return nil
+}
+
+// visitVaults calls fn with the rows of a table of vaults, a page at a time.
+func (o *owner) visitVaults(vaults VaultReader, table string, fn func(row any) error) error {
+	rows, err := vaults.Vaults(o.name)
+	if err != nil || table == "vault" {
+		return visitAll(rows, err, fn)
+	}
+	for _, vault := range rows {
+		for last, after := "", uint64(0); ; {
+			n := 0
+			if table == "vault_object" {
+				page, err := vaults.Objects(o.name, vault.Vault, "", last, protocol.MaxVaultPage)
+				if err := visitAll(page, err, fn); err != nil {
+					return err
+				}
+				if n = len(page); n > 0 {
+					last = page[n-1].Object
+				}
+			} else {
+				page, err := vaults.Deletions(o.name, vault.Vault, after, protocol.MaxVaultPage)
+				if err := visitAll(page, err, fn); err != nil {
+					return err
+				}
+				if n = len(page); n > 0 {
+					after = page[n-1].Number
+				}
+			}
+			if n == 0 {
+				break
+			}
+		}
 	}
 	return nil
 }

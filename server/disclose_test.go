@@ -30,6 +30,11 @@ func TestDisclosureCoversEveryColumn(t *testing.T) {
 	servertest.Dial(t, i).Must(protocol.OpLetterSend, &protocol.LetterSend{Name: "bob", Device: p.Device, Letter: []byte("marked letter"), ID: [16]byte{1}}, &protocol.Empty{})
 	bob.Must(protocol.OpMailboxToken, &protocol.MailboxToken{Hash: [32]byte{1}}, &protocol.Empty{})
 
+	v := vaultOf(t, i, p, 1)
+	check(t, v.Create(t.Context(), "config", []byte("a")))
+	check(t, v.Create(t.Context(), "log/1", []byte("b")))
+	check(t, v.Delete(t.Context(), "log/1"))
+
 	addr, err := account.ParseAddress("bob@" + i.Host)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func (s *Server) usage(ctx context.Context) (u Usage, err error) {
 // measure sets the limits of what is kept: the configured ones, or what is
 // stored and what the disk can still take, where that is less.
 func (s *Server) measure(ctx context.Context) error {
-	rows, blobs := int64(s.limits.MaxRowBytes), int64(s.limits.MaxBlobBytes)
+	rows, blobs, vaults := int64(s.limits.MaxRowBytes), int64(s.limits.MaxBlobBytes), int64(s.limits.MaxVaultBytes)
 	if s.room != nil {
 		free, err := s.room()
 		if err != nil {
@@ -33,9 +33,11 @@ func (s *Server) measure(ctx context.Context) error {
 		}
 		rows = min(rows, int64(u.RowBytes+free))
 		blobs = min(blobs, int64(u.BlobBytes+free))
+		vaults = min(vaults, int64(u.VaultBytes+free))
 	}
 	s.shares.SetLimit(fairness.KeptRows, rows)
 	s.shares.SetLimit(fairness.KeptBlobs, blobs)
+	s.shares.SetLimit(fairness.KeptVaults, vaults)
 	return nil
 }
 

@@ -173,6 +173,56 @@ type WakeRow struct {
 	Expires  int64             // counted from the end of the day of its registration
 }
 
+// A VaultRow counts the objects of a vault of an account. Bytes are those that
+// count against the account's quota: see VaultCharge.
+type VaultRow struct {
+	Name         string
+	Vault        uint8 // its number
+	Objects      uint64
+	Bytes        uint64
+	Deletions    uint64 // that can be taken back
+	DeletedBytes uint64
+	Last         uint64              // number of the newest deletion ever
+	Closed       int64               // when all of it goes, because the account was deleted; 0: it does not
+	Revoked      []protocol.DeviceID // devices of the account that were revoked
+}
+
+// A VaultObjectRow is an object of a vault.
+type VaultObjectRow struct {
+	Name    string
+	Vault   uint8
+	Object  string // its name
+	Content protocol.BlobID
+	Size    uint64
+	Hash    [sha256.Size]byte // of the content
+}
+
+// A VaultDeletionRow is an object that a device asked to delete or replaced. It is
+// kept until its time comes, and can be taken back until then.
+type VaultDeletionRow struct {
+	Name    string
+	Vault   uint8
+	Number  uint64 // from 1 on
+	Object  string
+	Content protocol.BlobID
+	Size    uint64
+	Hash    [sha256.Size]byte
+	Device  protocol.DeviceID // that asked
+	Session protocol.VaultSessionID
+	Asked   int64
+	Expires int64
+}
+
+// A VaultContentRow says that content belongs to a vault.
+type VaultContentRow struct{ Content protocol.BlobID }
+
+// VaultCharge returns how many bytes of an account's quota an object takes: whole
+// blocks of 4 KiB, one at least, since it costs a file and rows.
+func VaultCharge(size uint64) uint64 {
+	const block = 4 << 10
+	return max(1, (size+block-1)/block) * block
+}
+
 // TotalsRow counts rows. BlobBytes is the sum of the lengths of all blobs,
 // announced ones included.
 type TotalsRow struct {
@@ -182,11 +232,12 @@ type TotalsRow struct {
 }
 
 // Usage is how many bytes the store holds of what strangers may store: of
-// statements, key packages, letters, entries and endpoints, and of blobs as far
-// as they have arrived.
+// statements, key packages, letters, entries and endpoints, of blobs as far as they
+// have arrived, and of vaults with what was deleted from them.
 type Usage struct {
-	RowBytes  uint64
-	BlobBytes uint64
+	RowBytes   uint64
+	BlobBytes  uint64
+	VaultBytes uint64
 }
 
 // FormatRow says in which format a store's rows are written.
@@ -227,6 +278,9 @@ func Tables() []Table {
 		{Name: "mailbox_token", Row: TokenRow{}, Disclosed: true},
 		{Name: "session", Row: SessionRow{}, Disclosed: true},
 		{Name: "reserved_name", Row: ReservedNameRow{}, Disclosed: true},
+		{Name: "vault", Row: VaultRow{}, Disclosed: true},
+		{Name: "vault_object", Row: VaultObjectRow{}, Disclosed: true},
+		{Name: "vault_deletion", Row: VaultDeletionRow{}, Disclosed: true},
 		{Name: "channel", Row: ChannelRow{}, Reason: noOwnerReason},
 		{Name: "epoch", Row: EpochRow{}, Reason: noOwnerReason},
 		{Name: "entry", Row: EntryRow{}, Reason: noOwnerReason},
@@ -236,6 +290,7 @@ func Tables() []Table {
 		{Name: "state", Row: StateRow{}, Reason: "about the server itself: which life of its folder this is, and its clock; one row for all"},
 		{Name: "totals", Row: TotalsRow{}, Reason: "sums over the whole server"},
 		{Name: "format", Row: FormatRow{}, Reason: "the version of the store's format"},
+		{Name: "vault_content", Row: VaultContentRow{}, Reason: "repeats the content's identifiers of the tables vault_object and vault_deletion, to find files that belong to nothing"},
 		{Name: "expiry", Row: ExpiryRow{}, Reason: "repeats the expiry times and keys of rows of the other tables, to find them when it is time"},
 	}
 }

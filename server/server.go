@@ -27,6 +27,7 @@ import (
 	"github.com/securecrypt/securecrypt/server/internal/origin"
 	"github.com/securecrypt/securecrypt/server/internal/pace"
 	"github.com/securecrypt/securecrypt/server/internal/uploads"
+	"github.com/securecrypt/securecrypt/server/internal/vaults"
 )
 
 // A Server is one node of the relay. Its methods may be called concurrently.
@@ -57,6 +58,7 @@ type Server struct {
 	used     channelUse
 	metrics  *metrics.Metrics
 	uploads  *uploads.Handler
+	vaults   *vaults.Handler
 	channels *channelHub
 	mailbox  *mailboxHub
 	sessions *sessionSet
@@ -118,6 +120,10 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s.uploads = s.newUploads()
+	if s.vaults, err = s.newVaults(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.stopBus = func() {}
 	if s.bus != nil {
 		s.stopBus = s.bus.Subscribe(s.wake)
@@ -157,13 +163,14 @@ func (s *Server) publish(w Wake) {
 	}
 }
 
-// Handler returns the server's HTTP interface: the WebSocket, the blobs,
+// Handler returns the server's HTTP interface: the WebSocket, the blobs, the vaults,
 // /health and the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.WebSocketPath, s.serveSocket)
 	mux.Handle("GET /health", s.limitRequestTime(http.HandlerFunc(s.serveHealth)))
 	s.uploads.Register(mux)
+	s.vaults.Register(mux)
 	if s.page != nil {
 		mux.Handle("/", s.limitRequestTime(s.page))
 	}

@@ -160,7 +160,9 @@ func (ss *session) accountDelete(r request) (protocol.Body, error) {
 			return err
 		}
 		reserved := ReservedNameRow{Name: name, Hash: sha256.Sum256(first[0].Statement)}
-		return errors.Join(tx.Accounts().Delete(name), tx.Names().Reserve(reserved))
+		// A thief who has the device must not destroy the backups with the account.
+		goes := unix(s.clock.Stamp(), s.limits.VaultKeep)
+		return errors.Join(tx.Accounts().Delete(name), tx.Names().Reserve(reserved), tx.Vaults().Close(name, goes))
 	})
 	if err != nil {
 		return nil, err

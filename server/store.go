@@ -60,6 +60,7 @@ type ReadTx interface {
 	Blobs() BlobReader
 	Invites() InviteReader
 	Wakes() WakeReader
+	Vaults() VaultReader
 	State() StateReader
 	// Usage counts what is stored. It may miss, or have too much, what
 	// transactions that are under way change.
@@ -77,6 +78,7 @@ type WriteTx interface {
 	Blobs() BlobWriter
 	Invites() InviteWriter
 	Wakes() WakeWriter
+	Vaults() VaultWriter
 	State() StateWriter
 	Usage() (Usage, error)
 	// Expire deletes at most about limit rows whose time has come at now,
@@ -87,7 +89,7 @@ type WriteTx interface {
 // Expired says what one [WriteTx.Expire] deleted.
 type Expired struct {
 	Rows  int
-	Blobs []protocol.BlobID // whose content is to be deleted
+	Blobs []protocol.BlobID // of blobs and vaults: whose content is to be deleted
 	More  bool              // there is more to delete
 }
 
@@ -109,9 +111,11 @@ type AccountWriter interface {
 	Create(AccountRow, []StatementRow) error
 	// Append stores the next statement of an account and the account's new row.
 	Append(AccountRow, StatementRow) error
-	// DeleteDevice deletes every row that names a device.
+	// DeleteDevice deletes every row that names a device, but for what it deleted
+	// from vaults: that is taken back when its time comes.
 	DeleteDevice(DeviceRef) error
-	// Delete deletes an account with every row that names it or a device of it.
+	// Delete deletes an account with every row that names it or a device of it, but
+	// for its vaults.
 	Delete(name string) error
 }
 
@@ -273,4 +277,37 @@ type WakeWriter interface {
 	Put(WakeRow) error
 	// Delete returns ErrNotFound for a token that is not registered.
 	Delete(hash [sha256.Size]byte) error
+}
+
+// VaultReader reads the vaults of accounts.
+type VaultReader interface {
+	// Vaults returns those of an account in the order of their numbers.
+	Vaults(name string) ([]VaultRow, error)
+	// Object returns ErrNotFound for a name that no object has.
+	Object(name string, vault uint8, object string) (VaultObjectRow, error)
+	// Objects returns at most limit objects whose names begin with prefix and follow
+	// after, in the order of their names.
+	Objects(name string, vault uint8, prefix, after string, limit int) ([]VaultObjectRow, error)
+	// Deletions returns at most limit deletions with greater numbers than after, in
+	// order.
+	Deletions(name string, vault uint8, after uint64, limit int) ([]VaultDeletionRow, error)
+	// HasContent reports whether content belongs to an object or a deletion.
+	HasContent(protocol.BlobID) (bool, error)
+}
+
+// VaultWriter writes them. It keeps the sums in the vaults' rows.
+type VaultWriter interface {
+	VaultReader
+	// Put stores an object, or returns ErrExists for a name that is taken.
+	Put(VaultObjectRow) error
+	// Remove deletes an object for good, and returns it.
+	Remove(name string, vault uint8, object string) (VaultObjectRow, error)
+	// Delete makes the object that a deletion names part of it. The deletion gets the
+	// vault's next number.
+	Delete(VaultDeletionRow) error
+	// Undelete makes a deletion an object again. It returns ErrExists if its name is
+	// taken.
+	Undelete(VaultDeletionRow) error
+	// Close has all vaults of an account expire at a time, or keeps them if that is 0.
+	Close(name string, expires int64) error
 }

@@ -29,6 +29,10 @@ type CheckOptions struct {
 	// deletes them: the next backup stores what is missing, if its source still
 	// has it. It implies Read.
 	Repair bool
+	// Hash has a storage that is a storage.Hasher hash the packs where they lie. Of
+	// those that are not what their names say, it reads as Read does; the others are
+	// not read. It does nothing with Read, Deep, Repair or Sample, or another storage.
+	Hash bool
 	// Sample is the share of the packs that are read, in percent, beginning where
 	// the last sample ended; 0 for all. It implies Read, and needs Proofs.
 	Sample float64
@@ -57,6 +61,7 @@ type CheckResult struct {
 	Entries, Snapshots uint64
 	Packs, Bytes       uint64
 	PacksRead          uint64
+	PacksHashed        uint64 // by the storage, which found them to be what their names say
 	Chunks             uint64 // that snapshots need
 	Problems           []Problem
 }
@@ -111,7 +116,15 @@ func (v *Vault) Check(ctx context.Context, o CheckOptions) (*CheckResult, error)
 		}
 	}
 	if o.Read || o.Deep || o.Repair || o.Sample > 0 {
-		if err := v.checkPacks(ctx, o, x, r, bad); err != nil {
+		if err := v.checkPacks(ctx, o, x, r, bad, o.selected(x)); err != nil {
+			return r, err
+		}
+	} else if hasher, ok := v.store.(storage.Hasher); ok && o.Hash {
+		suspects, err := hashPacks(ctx, hasher, x, r, bad)
+		if err != nil {
+			return r, err
+		}
+		if err := v.checkPacks(ctx, o, x, r, bad, suspects); err != nil {
 			return r, err
 		}
 	}
@@ -121,14 +134,38 @@ func (v *Vault) Check(ctx context.Context, o CheckOptions) (*CheckResult, error)
 	return r, v.haveWritersResend(ctx, r)
 }
 
-// checkPacks reads the packs.
-func (v *Vault) checkPacks(ctx context.Context, o CheckOptions, x *packIndex, r *CheckResult, bad map[uint32]error) error {
+// hashPacks has the storage hash the packs, and returns those that are not what their
+// names say.
+func hashPacks(ctx context.Context, hasher storage.Hasher, x *packIndex, r *CheckResult, bad map[uint32]error) (suspects []uint32, err error) {
+	var names []string
+	for i := range x.packs {
+		if bad[uint32(i+1)] == nil {
+			names = append(names, x.packs[i].name.Object())
+		}
+	}
+	intact := map[string]bool{}
+	err = hasher.Hashes(ctx, names, func(name string, _ int64, hash [32]byte) error {
+		if name == pack.Name(hash).Object() {
+			intact[name] = true
+		}
+		return nil
+	})
+	for i := range x.packs {
+		if number := uint32(i + 1); bad[number] == nil && !intact[x.packs[i].name.Object()] {
+			suspects = append(suspects, number)
+		}
+	}
+	r.PacksHashed = uint64(len(intact))
+	return suspects, err
+}
+
+// checkPacks reads some packs.
+func (v *Vault) checkPacks(ctx context.Context, o CheckOptions, x *packIndex, r *CheckResult, bad map[uint32]error, numbers []uint32) error {
 	t, err := newReader(v, x).take()
 	if err != nil {
 		return err
 	}
 	var broken []uint32 // packs that were read, and are damaged beyond repair
-	numbers := o.selected(x)
 	for i, number := range numbers {
 		if o.Progress != nil {
 			o.Progress(i, len(numbers))

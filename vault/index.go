@@ -143,13 +143,43 @@ func (v *Vault) loadIndex(ctx context.Context, unlisted bool) (*packIndex, error
 	return x, err
 }
 
+// indexChunk is about how many bytes of an index page a chunk takes: 20, and its share
+// of what the page says of the pack.
+const indexChunk = 21
+
+// isLost reports whether an error means that a pack is not there, or cannot be read
+// as it was written.
+func isLost(err error) bool {
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, pack.ErrDamaged) || errors.Is(err, pack.ErrFormat)
+}
+
 // readIndex does the work of loadIndex.
 func (v *Vault) readIndex(ctx context.Context, x *packIndex, unlisted bool) (*packIndex, error) {
+	// The tables of the packs tell how long their index pages are, and so about how
+	// many chunks these list.
+	var infos []*index.PackInfo
+	listed := 0
 	for _, name := range v.state.Index {
-		err := v.loadIndexPack(ctx, x, name)
+		info, err := v.readTable(ctx, name)
 		switch {
-		case errors.Is(err, storage.ErrNotFound), errors.Is(err, pack.ErrDamaged), errors.Is(err, pack.ErrFormat):
+		case isLost(err):
 			x.lost = append(x.lost, name)
+			continue
+		case err != nil:
+			return nil, err
+		}
+		infos = append(infos, info)
+		for i := range info.Table {
+			if info.Table[i].Kind == keys.KindIndex {
+				listed += int(info.Table[i].Raw)
+			}
+		}
+	}
+	x.table.Reserve(listed / indexChunk)
+	for _, info := range infos {
+		switch err := v.loadIndexPack(ctx, x, info); {
+		case isLost(err):
+			x.lost = append(x.lost, info.Name)
 		case err != nil:
 			return nil, err
 		}
@@ -164,11 +194,7 @@ func (v *Vault) readIndex(ctx context.Context, x *packIndex, unlisted bool) (*pa
 
 // loadIndexPack reads the index pages of a pack and registers the packs that they
 // list, and the pack itself.
-func (v *Vault) loadIndexPack(ctx context.Context, x *packIndex, name pack.Name) error {
-	info, err := v.readTable(ctx, name)
-	if err != nil {
-		return err
-	}
+func (v *Vault) loadIndexPack(ctx context.Context, x *packIndex, info *index.PackInfo) error {
 	var pages []*index.Page
 	o, err := pack.NewOpener(pack.Classes[info.Class], &info.Head, v.sessions.get)
 	if err != nil {
@@ -184,7 +210,7 @@ func (v *Vault) loadIndexPack(ctx context.Context, x *packIndex, name pack.Name)
 		if f.Kind != keys.KindIndex {
 			continue
 		}
-		stored, err := v.readFrame(ctx, name, o, &info.Head, f)
+		stored, err := v.readFrame(ctx, info.Name, o, &info.Head, f)
 		if err != nil {
 			return err
 		}

@@ -77,10 +77,12 @@ func (d localAdmin) freeName(ctx context.Context, name string) error {
 		case !errors.Is(err, server.ErrNotFound):
 			return err
 		}
-		if err := tx.Names().Free(name); !errors.Is(err, server.ErrNotFound) {
-			return err
+		err = tx.Names().Free(name)
+		if errors.Is(err, server.ErrNotFound) {
+			return errNoName
 		}
-		return errNoName
+		// Whoever has the name next is somebody else.
+		return errors.Join(err, tx.Vaults().Close(name, 1))
 	})
 }
 

@@ -144,6 +144,9 @@ func variables() kong.Vars {
 		"rates":                 rateTexts(&l),
 		"maxBlobMiB":            fmt.Sprint(l.MaxBlob >> 20),
 		"maxBlobsMiB":           fmt.Sprint(l.MaxBlobBytes >> 20),
+		"maxVaultsMiB":          fmt.Sprint(l.MaxVaultBytes >> 20),
+		"vaultQuotaMiB":         fmt.Sprint(l.VaultQuota >> 20),
+		"vaultKeepDays":         fmt.Sprint(int(l.VaultKeep / (24 * time.Hour))),
 		"maxMemoryMiB":          fmt.Sprint(l.MaxMemory >> 20),
 	}
 }

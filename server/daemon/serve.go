@@ -57,6 +57,9 @@ type serveCmd struct {
 
 	ReserveMiB uint64 `name:"reserve-mib" help:"MiB of the disk that stay free: with less nothing new is stored, with less than twice as much no files." default:"${reserveMiB}" placeholder:"N"`
 
+	VaultQuotaMiB uint64 `name:"vault-quota-mib" help:"MiB of backups that an account may keep, and as many again of what was deleted lately; 0 switches backups off." default:"${vaultQuotaMiB}" placeholder:"N"`
+	VaultKeepDays uint64 `name:"vault-keep-days" help:"Days for which what is deleted from a backup can be taken back." default:"${vaultKeepDays}" placeholder:"N"`
+
 	Proxy     proxyFlags `embed:"" group:"Reverse proxies"`
 	Limit     limitFlags `embed:"" prefix:"max-" group:"Limits"`
 	HeldShare int        `help:"Percent of the free memory, places and connections that one address may hold." default:"${heldShare}" placeholder:"N" group:"Limits"`
@@ -80,6 +83,7 @@ type limitFlags struct {
 	MailboxLetters     uint64 `help:"Letters waiting for one device (${maxMailboxLetters})." placeholder:"N"`
 	BlobMiB            uint64 `name:"blob-mib" help:"MiB of one blob (${maxBlobMiB})." placeholder:"N"`
 	BlobsMiB           uint64 `name:"blobs-mib" help:"MiB of all blobs together (${maxBlobsMiB})." placeholder:"N"`
+	VaultsMiB          uint64 `name:"vaults-mib" help:"MiB of all backups together (${maxVaultsMiB})." placeholder:"N"`
 	RowsMiB            uint64 `name:"rows-mib" help:"MiB of all messages, letters and other rows together (${maxRowsMiB})." placeholder:"N"`
 	MemoryMiB          int64  `name:"memory-mib" help:"MiB of requests being worked on, and of frames waiting to be sent (${maxMemoryMiB})." placeholder:"N"`
 }
@@ -96,6 +100,7 @@ func (f limitFlags) limits() fairness.Limits {
 	set(&l.MaxMailboxLetters, f.MailboxLetters, 1)
 	set(&l.MaxBlob, f.BlobMiB, 1<<20)
 	set(&l.MaxBlobBytes, f.BlobsMiB, 1<<20)
+	set(&l.MaxVaultBytes, f.VaultsMiB, 1<<20)
 	set(&l.MaxRowBytes, f.RowsMiB, 1<<20)
 	set(&l.MaxMemory, f.MemoryMiB, 1<<20)
 	return l
@@ -116,6 +121,10 @@ func (c *serveCmd) limits() (fairness.Limits, error) {
 	if c.HeldShare < 1 || c.KeptShare < 1 {
 		return l, usage("--held-share and --kept-share are percentages of 1 or more")
 	}
+	if c.VaultKeepDays < 1 || c.VaultKeepDays > 3650 || c.VaultQuotaMiB > 1<<40 {
+		return l, usage("--vault-keep-days is 1 to 3650, and --vault-quota-mib at most %d", uint64(1<<40))
+	}
+	l.VaultQuota, l.VaultKeep = c.VaultQuotaMiB<<20, time.Duration(c.VaultKeepDays)*24*time.Hour
 	l.HeldPart, l.KeptPart = float64(c.HeldShare)/100, float64(c.KeptShare)/100
 	return l, setRates(&l, c.Rates)
 }

@@ -57,6 +57,9 @@ const (
 	RateWakeRegister
 	RateWake
 	RateAppend
+	RateVault
+	RateVaultBytes
+	RateVaultHash
 	rateCount
 
 	NoRate RateName = -1
@@ -90,6 +93,9 @@ func (l *Limits) rates() [rateCount]struct {
 		RateWakeRegister: {"wake-register", &l.WakeRegister},
 		RateWake:         {"wake", &l.Wake},
 		RateAppend:       {"statement", &l.Append},
+		RateVault:        {"vault", &l.Vault},
+		RateVaultBytes:   {"vault-bytes", &l.VaultBytes},
+		RateVaultHash:    {"vault-hash", &l.VaultHash},
 	}
 }
 

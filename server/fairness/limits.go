@@ -41,6 +41,9 @@ var (
 	DefaultWakeRegisterRate = Rate{Burst: 300, PerSecond: 2 * minute}
 	DefaultWakeRate         = Rate{Burst: 1200, PerSecond: 10}
 	DefaultAppendRate       = Rate{Burst: 200, PerSecond: 0.2} // statements of account chains
+	DefaultVaultRate        = Rate{Burst: 10_000, PerSecond: 500}
+	DefaultVaultBytes       = Rate{Burst: 32 << 30, PerSecond: 32 << 20} // that are stored
+	DefaultVaultHash        = Rate{Burst: 64 << 30, PerSecond: 64 << 20} // bytes that the server reads to hash them
 )
 
 // Default rates of one connection.
@@ -84,6 +87,8 @@ const (
 	DefaultMaxKeyPackages        = 100
 	DefaultMaxRowBytes           = 64 << 30
 	DefaultMaxBlobBytes          = 64 << 30
+	DefaultMaxVaultBytes         = 64 << 30
+	DefaultVaultQuota            = 10 << 30
 	DefaultMaxTransfers          = 512
 	DefaultMaxMemory             = 256 << 20
 	DefaultMaxInFlight           = 4 << 20
@@ -101,12 +106,13 @@ const (
 	DefaultUploadTimeout  = time.Hour
 	DefaultSweepInterval  = time.Minute
 	DefaultSeenFor        = 7 * 24 * time.Hour
+	DefaultVaultKeep      = 14 * 24 * time.Hour
 )
 
 // Limits bound what clients may use. All are per node.
 type Limits struct {
 	// For one remote address. Nothing about addresses is stored or logged.
-	Register, Authenticate, Lookup, Miss, Take, Letter, LetterBytes, Create, Announce, Post, PostBytes, Open, Connect, Upload, Disclose, WakeRegister, Wake, Append Rate
+	Register, Authenticate, Lookup, Miss, Take, Letter, LetterBytes, Create, Announce, Post, PostBytes, Open, Connect, Upload, Disclose, WakeRegister, Wake, Append, Vault, VaultBytes, VaultHash Rate
 	// For one connection: requests, bytes posted, and what is not stored.
 	Request, ConnectionPostBytes, Signal Rate
 	// For one channel.
@@ -126,6 +132,7 @@ type Limits struct {
 	MaxWorking     int    // requests worked on at one time, posts excepted
 	MaxRowBytes    uint64 // bytes of all entries, letters and other rows
 	MaxBlobBytes   uint64 // bytes of all blobs
+	MaxVaultBytes  uint64 // bytes of all vaults, and of what was deleted from them
 	MaxChannels    uint64
 	// MaxMemory bounds the bytes of all frames that are being received or worked
 	// on, those of all posts that are not answered, and those of all that wait to
@@ -143,6 +150,9 @@ type Limits struct {
 	MaxMailboxBytes       uint64
 	MaxKeyPackages        int    // per device
 	MaxBlob               uint64 // bytes of one blob
+	// VaultQuota bounds the bytes of an account's vaults, and as many again of what
+	// was deleted from them; 0: the server keeps no vaults.
+	VaultQuota uint64
 
 	// MaxInFlight bounds the bytes of one connection's unanswered requests.
 	MaxInFlight int64
@@ -157,6 +167,7 @@ type Limits struct {
 	AnnounceFor    time.Duration // until an announced upload is given up of which nothing arrived
 	UploadTimeout  time.Duration // until an upload without progress is given up
 	SeenFor        time.Duration // how long letters' identifiers are remembered
+	VaultKeep      time.Duration // how long what is deleted from a vault can be taken back
 }
 
 // DefaultLimits returns the defaults.
@@ -180,6 +191,9 @@ func DefaultLimits() Limits {
 		WakeRegister:        DefaultWakeRegisterRate,
 		Wake:                DefaultWakeRate,
 		Append:              DefaultAppendRate,
+		Vault:               DefaultVaultRate,
+		VaultBytes:          DefaultVaultBytes,
+		VaultHash:           DefaultVaultHash,
 		Request:             DefaultRequestRate,
 		ConnectionPostBytes: DefaultConnectionPostBytes,
 		Signal:              DefaultSignalRate,
@@ -203,6 +217,8 @@ func DefaultLimits() Limits {
 		MaxKeyPackages:        DefaultMaxKeyPackages,
 		MaxBlob:               protocol.MaxBlob,
 		MaxBlobBytes:          DefaultMaxBlobBytes,
+		MaxVaultBytes:         DefaultMaxVaultBytes,
+		VaultQuota:            DefaultVaultQuota,
 		MaxTransfers:          DefaultMaxTransfers,
 		MaxRowBytes:           DefaultMaxRowBytes,
 		MaxPushes:             DefaultMaxPushes,
@@ -219,6 +235,7 @@ func DefaultLimits() Limits {
 		AnnounceFor:    DefaultAnnounceFor,
 		UploadTimeout:  DefaultUploadTimeout,
 		SeenFor:        DefaultSeenFor,
+		VaultKeep:      DefaultVaultKeep,
 	}
 }
 

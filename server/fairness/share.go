@@ -31,13 +31,14 @@ const (
 	KeptRows     // bytes of entries, letters and other rows
 	KeptBlobs    // bytes of blobs
 	KeptChannels // channels
+	KeptVaults   // bytes of vaults
 
 	resourceCount
 )
 
 var resourceNames = [resourceCount]string{
 	"sockets", "connections", "request_memory", "post_memory", "queued_memory", "openings", "transfers", "pushes", "working", "disclosures",
-	"kept_rows", "kept_blobs", "kept_channels",
+	"kept_rows", "kept_blobs", "kept_channels", "kept_vaults",
 }
 
 // spareConnections is how many TCP connections there may be besides those that
@@ -83,6 +84,7 @@ func NewShares(l *Limits) *Shares {
 		KeptRows:      int64(l.MaxRowBytes),
 		KeptBlobs:     int64(l.MaxBlobBytes),
 		KeptChannels:  int64(l.MaxChannels),
+		KeptVaults:    int64(l.MaxVaultBytes),
 	} {
 		s.limit[r].Store(n)
 	}

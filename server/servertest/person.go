@@ -94,3 +94,15 @@ func Register(tb testing.TB, i *Instance, name string) (Person, *Client) {
 	c.Must(protocol.OpAuthenticate, p.Authentication(c), &protocol.Empty{})
 	return p, c
 }
+
+// StorageKey returns a new storage key with the signature by which p's device lets
+// it use the account's vaults.
+func (p Person) StorageKey(tb testing.TB, host string) (ed25519.PrivateKey, protocol.Signature) {
+	tb.Helper()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	grant := protocol.StorageGrant(host, p.Name, p.Device, protocol.AccessKey(pub))
+	return key, protocol.Signature(ed25519.Sign(p.Key, grant))
+}

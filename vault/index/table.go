@@ -67,7 +67,7 @@ func (t *Table) Set(id pack.ShortID, p Place) { t.SetKey(key(id), p) }
 
 // SetKey is Set with the first bytes of an identifier.
 func (t *Table) SetKey(k [12]byte, p Place) {
-	if t.count >= len(t.slots)*5/6 {
+	if t.count >= len(t.slots)/10*9 {
 		t.grow()
 	}
 	s := t.find(k)
@@ -80,7 +80,8 @@ func (t *Table) SetKey(k [12]byte, p Place) {
 // Len returns the number of chunks.
 func (t *Table) Len() int { return t.count }
 
-// Reserve makes room for n chunks in all.
+// Reserve makes room for n chunks in all, and for some more. Without it, the table
+// grows while it is filled, and for a moment takes more than twice its memory.
 func (t *Table) Reserve(n int) {
 	if want := n*6/5 + smallest; want > len(t.slots) {
 		t.rehash(want)

@@ -97,6 +97,14 @@ type AtomicChecker interface {
 	AtomicCreate(ctx context.Context) error
 }
 
+// A Hasher is a storage that can hash objects where they lie, at the price of a few
+// bytes of traffic for each. Hashes calls each with the size and the BLAKE3-256 of
+// what lies there, and leaves out what is missing or cannot be read. What it says
+// finds damage, and not a storage that lies.
+type Hasher interface {
+	Hashes(ctx context.Context, names []string, each func(name string, size int64, hash [32]byte) error) error
+}
+
 // Probe checks that Create has one winner: a and b, two connections to the same
 // storage, create the same names at the same time, as often as rounds says. It
 // returns ErrNotAtomic if that ever succeeds for both, if the object is not

@@ -36,6 +36,38 @@ const usual = {
       ],
     },
     { table: 'mailbox_token', rows: [{ ...device, Hash: '05' }] },
+    {
+      table: 'vault',
+      rows: [
+        {
+          Name: 'ana',
+          Vault: 1,
+          Objects: 2,
+          Bytes: 8192,
+          Deletions: 1,
+          DeletedBytes: 4096,
+          Last: 1,
+          Closed: 0,
+          Revoked: [],
+        },
+      ],
+    },
+    {
+      table: 'vault_object',
+      rows: [
+        { Name: 'ana', Vault: 1, Object: 'config', Content: '06', Size: 4096, Hash: '07' },
+        { Name: 'ana', Vault: 1, Object: 'log/0', Content: '08', Size: 4096, Hash: '09' },
+      ],
+    },
+    {
+      table: 'vault_deletion',
+      rows: [
+        {
+          ...{ Name: 'ana', Vault: 1, Number: 1, Object: 'log/1', Content: '0a', Size: 4096, Hash: '0b' },
+          ...{ Device: '00ff', Session: '01', Asked: noon / 1000, Expires: expires(14) },
+        },
+      ],
+    },
   ],
   not_attributable: [{ table: 'channel', reason: 'names no account' }],
 };
@@ -52,6 +84,8 @@ test('what the server stores is told in words, with how many, since when and how
     'A count of the letters that you ever got | 41 | January 14, 2026 | As long as the account exists',
     'Marks of the letters that came last, so that none is kept twice | 2 |  | Until January 22, 2026',
     'Mark of the token by which letters of your contacts are recognised | 1 |  | As long as the account exists',
+    'Pieces of your encrypted backups, with their sizes | 2 (8 kB) |  | Until a device of yours deletes them',
+    'Pieces that a device deleted from your backups, when, and which device; they can be taken back | 1 (4 kB) |  | Until January 28, 2026',
   ]);
   assert.deepEqual(ask(usual).odd, []);
 });

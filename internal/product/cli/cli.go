@@ -155,7 +155,7 @@ func (a *app) main(args []string) (code int) {
 		kong.Writers(a.Stdout, a.Stderr),
 		kong.Vars{"version": version()},
 		kong.Exit(func(code int) { panic(exited{code}) }),
-		kong.Bind(a, &a.Console),
+		kong.Bind(a, &a.Console, vaultcli.Grantor(a.grantStorage)),
 		kong.NamedMapper("path", kong.MapperFunc(a.mapPath)),
 	)
 	kongcompletion.Register(parser)

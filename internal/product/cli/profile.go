@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +26,8 @@ import (
 	"github.com/securecrypt/securecrypt/internal/product/console"
 	"github.com/securecrypt/securecrypt/internal/product/english"
 	"github.com/securecrypt/securecrypt/internal/product/secretmem"
+	"github.com/securecrypt/securecrypt/protocol"
+	"github.com/securecrypt/securecrypt/vault/storage/relay"
 )
 
 // The files of a profile's folder.
@@ -281,4 +285,20 @@ func (a *app) staying(fn func(*session) error) error {
 		defer stop()
 		return fn(s)
 	})
+}
+
+// grantStorage has the profile's device sign a new storage key, by which the commands
+// of vaults use the account's own server from then on without the profile.
+func (a *app) grantStorage() (c relay.Credentials, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return c, err
+	}
+	err = a.with(func(s *session) error {
+		device, signature, err := s.Account().StorageGrant(protocol.AccessKey(public))
+		address := s.Address()
+		c = relay.Credentials{Name: address.Name, Host: address.Host, Device: device, Key: private, Grant: signature}
+		return err
+	})
+	return c, err
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/restore"
 	"github.com/securecrypt/securecrypt/vault/storage"
+	"github.com/securecrypt/securecrypt/vault/storage/relay"
 	"github.com/securecrypt/securecrypt/vault/storage/s3"
 	"github.com/securecrypt/securecrypt/vault/storage/sftp"
 	"github.com/securecrypt/securecrypt/vault/vaultcopy"
@@ -35,7 +36,7 @@ type Commands struct {
 	Vault place `help:"Folder or address of the vault; not needed if this device knows one vault alone." env:"SECURECRYPT_VAULT" placeholder:"PLACE"`
 	rateLimits
 
-	Init      initCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server or in a bucket, and show its recovery key."`
+	Init      initCmd      `cmd:"" help:"Create a vault in a folder, on an SFTP server, in a bucket or on the account's server, and show its recovery key."`
 	Join      joinCmd      `cmd:"" help:"Open a vault on this device with its recovery key."`
 	Backup    backupCmd    `cmd:"" help:"Back up files and folders: make a snapshot."`
 	Schedule  scheduleCmd  `cmd:"" help:"Back up again and again, by a timer of systemd or in the foreground."`
@@ -55,6 +56,7 @@ type Commands struct {
 	Stats     statsCmd     `cmd:"" help:"Print sizes and counts."`
 	Device    deviceCmd    `cmd:"" help:"List, add and remove the devices that use the vault."`
 	Key       keyCmd       `cmd:"" help:"Change the key of the vault."`
+	Deleted   deletedCmd   `cmd:"" help:"List what was deleted from a vault on a SecureCrypt server, or take it back."`
 }
 
 // app is what the commands of vaults work with.
@@ -62,11 +64,14 @@ type app struct {
 	*console.Console
 	// backingUp: the command is one that write-only devices may run, too.
 	backingUp bool
+	// grant signs a storage key with the profile's device.
+	grant Grantor
 }
 
 // AfterApply has kong hand the commands what they work with.
-func (*Commands) AfterApply(k *kong.Context, c *console.Console) error {
-	k.Bind(&app{Console: c})
+func (*Commands) AfterApply(k *kong.Context, c *console.Console, g Grantor) error {
+	limitMemory()
+	k.Bind(&app{Console: c, grant: g})
 	return nil
 }
 
@@ -96,7 +101,7 @@ func (d *days) UnmarshalText(text []byte) error {
 }
 
 type initCmd struct {
-	Place        place `arg:"" help:"New folder for the vault, sftp://user@host:port/path or s3://host:port/bucket/prefix."`
+	Place        place `arg:"" help:"New folder for the vault, sftp://user@host:port/path, s3://host:port/bucket/prefix, or server: for the server of the profile's account (server:2 for a second vault there)."`
 	NoPassphrase bool  `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
 	DryRun       bool  `help:"Say what would be made."`
 }
@@ -115,6 +120,9 @@ func (cmd *initCmd) Run(a *app, all *Commands) error {
 		return console.Unwritten(errors.New("the recovery key cannot be shown, as the stream for it is closed: nothing was made; run the command with an open standard output"))
 	}
 	opener := a.opener(all)
+	if location, err = opener.admit(location); err != nil {
+		return err
+	}
 	store, err := opener.open(location, true)
 	if err != nil {
 		return advised(err)
@@ -139,6 +147,9 @@ func (cmd *initCmd) create(opener *opener, store openedStorage, location string)
 	d, err := a.newDevice(location, cmd.NoPassphrase)
 	if err != nil {
 		return err
+	}
+	if err := d.keepStorage(opener); err != nil {
+		return errors.Join(err, d.discard())
 	}
 	v, err := vault.Create(a.Ctx, vault.CreateParams{Params: d.params(store), Recovery: secret, Name: hostName()})
 	if err != nil {
@@ -174,6 +185,7 @@ type joinCmd struct {
 	RecoveryFile string `help:"Read the recovery key from the first line of FILE." type:"path" placeholder:"FILE"`
 	NoPassphrase bool   `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
 	Alone        bool   `help:"No other device uses the vault any more. Needed where a storage cannot keep the changes of two devices apart."`
+	DryRun       bool   `help:"Check the recovery key, and change nothing." short:"n"`
 }
 
 // Run adds this device to a vault.
@@ -183,6 +195,9 @@ func (cmd *joinCmd) Run(a *app, all *Commands) error {
 		return err
 	}
 	opener := a.opener(all)
+	if location, err = opener.admit(location); err != nil {
+		return err
+	}
 	store, err := opener.open(location, false)
 	if err != nil {
 		return advised(err)
@@ -204,6 +219,10 @@ func (cmd *joinCmd) join(opener *opener, store openedStorage, location string) e
 	if _, err := vault.OpenRecovery(a.Ctx, vault.Params{Storage: store, Now: time.Now}, secret); err != nil {
 		return err
 	}
+	if cmd.DryRun {
+		a.Say("the recovery key opens the vault in %s: this device would be added to it, and its keys kept in %s", location, a.vaultsFolder())
+		return nil
+	}
 	if !cmd.Alone {
 		atomic, err := opener.probe(store, location, false)
 		if err != nil {
@@ -216,6 +235,9 @@ func (cmd *joinCmd) join(opener *opener, store openedStorage, location string) e
 	d, err := a.newDevice(location, cmd.NoPassphrase)
 	if err != nil {
 		return err
+	}
+	if err := d.keepStorage(opener); err != nil {
+		return errors.Join(err, d.discard())
 	}
 	v, err := vault.Join(a.Ctx, d.params(store), secret, hostName())
 	if err != nil {
@@ -269,7 +291,11 @@ func (a *app) withVault(cmd *Commands, fn func(*vault.Vault, *device) error) err
 	if err != nil {
 		return err
 	}
-	store, err := a.opener(cmd).open(d.location, false)
+	o := a.opener(cmd)
+	if err := o.use(d); err != nil {
+		return err
+	}
+	store, err := o.open(d.location, false)
 	if err != nil {
 		return advised(err)
 	}
@@ -282,6 +308,9 @@ func (a *app) withVault(cmd *Commands, fn func(*vault.Vault, *device) error) err
 		return errors.Join(advised(err), d.unlock(), store.Close())
 	}
 	err = advised(fn(v, d))
+	if told := d.tellDeletions(); told != nil && err == nil {
+		a.Say("whether other devices deleted something from the vault could not be found out: %v", told)
+	}
 	return errors.Join(err, d.remember(v), d.unlock(), store.Close())
 }
 
@@ -322,6 +351,10 @@ func advised(err error) error {
 		{sftp.ErrHostKey, console.ExitRefused, ""},
 		{sftp.ErrLogin, console.ExitRefused, ""},
 		{sftp.ErrConnection, console.ExitWaiting, ""},
+		{relay.ErrDevice, console.ExitRefused, ""},
+		{relay.ErrOff, console.ExitRefused, ""},
+		{relay.ErrDeletedFull, console.ExitUnwritten, ""},
+		{relay.ErrConnection, console.ExitWaiting, ""},
 		{s3.ErrCredentials, console.ExitRefused, ""},
 		{s3.ErrConnection, console.ExitWaiting, ""},
 		{vault.ErrRevoked, console.ExitRefused, "if it shall use the vault again, run securecrypt vault join on it with the recovery key, or securecrypt vault device request"},

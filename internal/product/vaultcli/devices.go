@@ -89,10 +89,11 @@ type deviceRequestCmd struct {
 	Place        place  `arg:"" help:"Folder or address of the vault."`
 	Name         string `help:"Name of this device for the list; the name of the machine if none is given."`
 	NoPassphrase bool   `help:"Keep the key of this device in a file instead of sealing it with a passphrase."`
+	DryRun       bool   `help:"Say what would be made." short:"n"`
 }
 
 // Run makes the keys of this device and prints the public ones.
-func (cmd *deviceRequestCmd) Run(a *app) error {
+func (cmd *deviceRequestCmd) Run(a *app, all *Commands) error {
 	location, err := a.location(cmd.Place)
 	if err != nil {
 		return err
@@ -104,12 +105,16 @@ func (cmd *deviceRequestCmd) Run(a *app) error {
 	switch {
 	case err != nil:
 		return err
+	case cmd.DryRun && d != nil:
+		a.Say("keys of this device for a vault in %s are there, and their line would be printed again", termtext.Line(location))
+		return nil
+	case cmd.DryRun:
+		a.Say("keys of this device for a vault in %s would be made in %s", termtext.Line(location), a.vaultsFolder())
+		return nil
 	case d != nil: // asked for before: the same keys
 		err = d.open()
 	default:
-		if d, err = a.newDevice(location, cmd.NoPassphrase); err == nil {
-			err = console.WriteFile(filepath.Join(d.path, fileRequested), []byte(location))
-		}
+		d, err = cmd.newDevice(a.opener(all), location)
 	}
 	if err != nil {
 		return err
@@ -120,13 +125,29 @@ func (cmd *deviceRequestCmd) Run(a *app) error {
 		return err
 	}
 	if a.JSON {
-		a.PrintJSON(map[string]any{"type": "device_request", "id": public.ID().String(), "path": location, "key": text})
+		a.PrintJSON(map[string]any{"type": "device_request", "id": public.ID().String(), "path": d.location, "key": text})
 		return a.Stdout.Err()
 	}
 	_, _ = fmt.Fprintln(a.Stdout, text)
 	a.Say("this is device %s. On a device that can read the vault, run\n\n    securecrypt vault device add %s…\n\nwith the whole line above, or with - and the line on standard input; for a device that shall back up and read nothing, with --write-only. It prints a code. "+
-		"Then run here: securecrypt vault device join %s CODE", public.ID().String()[:16], text[:40], termtext.Line(location))
+		"Then run here: securecrypt vault device join %s CODE", public.ID().String()[:16], text[:40], termtext.Line(d.location))
 	return a.Stdout.Err()
+}
+
+// newDevice makes keys for a vault that this device is to join.
+func (cmd *deviceRequestCmd) newDevice(o *opener, location string) (*device, error) {
+	location, err := o.admit(location)
+	if err != nil {
+		return nil, err
+	}
+	d, err := o.app.newDevice(location, cmd.NoPassphrase)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.keepStorage(o); err != nil {
+		return nil, errors.Join(err, d.discard())
+	}
+	return d, console.WriteFile(filepath.Join(d.path, fileRequested), []byte(location))
 }
 
 // findDevice returns the newest folder of this device's vaults whose file of
@@ -171,7 +192,11 @@ func (cmd *deviceAddCmd) Run(a *app, all *Commands) error {
 			a.Say("device %s would be added: %s", public.ID().String()[:16], termtext.Name(public.Name))
 			return nil
 		}
-		atomic, err := a.opener(all).probe(d.store, d.location, false)
+		o := a.opener(all)
+		if err := o.use(d); err != nil {
+			return err
+		}
+		atomic, err := o.probe(d.store, d.location, false)
 		if err != nil {
 			return err
 		}
@@ -199,6 +224,8 @@ func (cmd *deviceAddCmd) Run(a *app, all *Commands) error {
 type deviceJoinCmd struct {
 	Place place  `arg:"" help:"Folder or address of the vault."`
 	Code  string `arg:"" help:"The code that securecrypt vault device add printed."`
+
+	DryRun bool `help:"Check the code, and change nothing." short:"n"`
 }
 
 // Run opens the vault on a device that was added.
@@ -217,7 +244,11 @@ func (cmd *deviceJoinCmd) Run(a *app, all *Commands) error {
 	if err := d.open(); err != nil {
 		return err
 	}
-	store, err := a.opener(all).open(location, false)
+	o := a.opener(all)
+	if err := o.use(d); err != nil {
+		return err
+	}
+	store, err := o.open(location, false)
 	if err != nil {
 		return advised(err)
 	}
@@ -236,6 +267,9 @@ func (cmd *deviceJoinCmd) join(a *app, d *device, store storage.Storage) error {
 		return console.WithCode(errors.New("the vault does not know this device yet: run securecrypt vault device add on a device that can read it, with the line that securecrypt vault device request prints here"), console.ExitLocked)
 	case err != nil:
 		return err
+	case cmd.DryRun:
+		a.Say("the vault in %s knows this device: it would be opened", termtext.Line(d.location))
+		return nil
 	}
 	if err := d.register(v); err != nil {
 		return err

@@ -28,7 +28,7 @@ func (cmd *checkCmd) Run(a *app, all *Commands) error {
 		var done, total int
 		proofs := d.proofs()
 		stop := a.progress(func() (uint64, uint64, string) { return 0, 0, fmt.Sprintf("%d of %d packs", done, total) })
-		r, err := v.Check(a.Ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Sample: float64(cmd.Sample), Proofs: proofs,
+		r, err := v.Check(a.Ctx, vault.CheckOptions{Read: cmd.Read, Deep: cmd.Deep, Repair: cmd.Repair, Sample: float64(cmd.Sample), Proofs: proofs, Hash: true,
 			Progress: func(d, t int) { done, total = d, t }})
 		stop()
 		if cmd.Read || cmd.Deep || cmd.Repair || cmd.Sample > 0 {
@@ -42,9 +42,13 @@ func (cmd *checkCmd) Run(a *app, all *Commands) error {
 		}
 		if a.JSON {
 			a.PrintJSON(map[string]any{"type": "check", "entries": r.Entries, "snapshots": r.Snapshots, "packs": r.Packs, "bytes": r.Bytes,
-				"packs_read": r.PacksRead, "chunks": r.Chunks, "problems": len(r.Problems), "lost": r.Lost(), "ok": !r.Bad()})
+				"packs_read": r.PacksRead, "packs_hashed": r.PacksHashed, "chunks": r.Chunks, "problems": len(r.Problems), "lost": r.Lost(), "ok": !r.Bad()})
 		} else {
-			_, _ = fmt.Fprintf(a.Stdout, "%d snapshots, %d packs with %s, %d of them read: ", r.Snapshots, r.Packs, english.Size(int64(r.Bytes)), r.PacksRead)
+			hashed := ""
+			if r.PacksHashed > 0 {
+				hashed = fmt.Sprintf(", %d hashed by the server", r.PacksHashed)
+			}
+			_, _ = fmt.Fprintf(a.Stdout, "%d snapshots, %d packs with %s, %d of them read%s: ", r.Snapshots, r.Packs, english.Size(int64(r.Bytes)), r.PacksRead, hashed)
 			_, _ = fmt.Fprintln(a.Stdout, map[bool]string{true: "problems remain", false: "no problems remain"}[r.Bad()])
 		}
 		if err := a.printProofs(v, proofs, cmd.Packs); err != nil {

@@ -21,12 +21,13 @@ import (
 	"github.com/securecrypt/securecrypt/vault/storage"
 	"github.com/securecrypt/securecrypt/vault/storage/bandwidth"
 	vaultfolder "github.com/securecrypt/securecrypt/vault/storage/folder"
+	"github.com/securecrypt/securecrypt/vault/storage/relay"
 	"github.com/securecrypt/securecrypt/vault/storage/s3"
 	"github.com/securecrypt/securecrypt/vault/storage/sftp"
 )
 
 // place says where a vault lies, as it was given on the command line: a
-// folder, sftp://user@host:port/path, or s3://host:port/bucket/prefix.
+// folder, sftp://user@host:port/path, s3://host:port/bucket/prefix, or server:NUMBER.
 type place string
 
 // Decode implements kong.MapperValue. It keeps bytes that are not UTF-8.
@@ -65,8 +66,15 @@ func (a *app) location(p place) (string, error) {
 		var address s3.Address
 		address, err = s3.ParseAddress(s)
 		s, isAddress = address.String(), true
+	case strings.HasPrefix(s, relay.Scheme):
+		var address relay.Address
+		address, err = relay.ParseAddress(s)
+		s, isAddress = address.String(), true
+		if address.Host == "" && err == nil {
+			s = a.accountOf(address)
+		}
 	case scheme.MatchString(s) && strings.Contains(s, "://"):
-		err = errors.New("vaults know no such address: enter a folder, sftp://user@host:port/path or s3://host:port/bucket/prefix")
+		err = errors.New("vaults know no such address: enter a folder, sftp://user@host:port/path, s3://host:port/bucket/prefix or server:")
 	}
 	if err != nil {
 		return "", console.WithCode(err, console.ExitUsage)
@@ -92,11 +100,12 @@ func loginName() string {
 
 // An opener opens storages of vaults, which share its limits.
 type opener struct {
-	app    *app
-	limits *bandwidth.Limits
+	app         *app
+	limits      *bandwidth.Limits
+	credentials *relay.Credentials // of an account's server; nil for other storages
 }
 
-func (a *app) opener(cmd *Commands) *opener { return &opener{a, cmd.limits()} }
+func (a *app) opener(cmd *Commands) *opener { return &opener{app: a, limits: cmd.limits()} }
 
 // queued is how much may be on its way to a server at a time: keep-alive requests
 // wait behind it.
@@ -105,6 +114,9 @@ const queued = 8 << 20
 // open opens the storage of a vault that exists, or one for a new vault.
 func (o *opener) open(location string, create bool) (openedStorage, error) {
 	a := o.app
+	if strings.HasPrefix(location, relay.Scheme) {
+		return o.openServer(location, create)
+	}
 	u, err := url.Parse(location)
 	if err != nil { // a path may have anything in it
 		u = new(url.URL)
@@ -250,6 +262,12 @@ func (a *app) whoCanDelete(store openedStorage) (text string, protected bool) {
 			return fmt.Sprintf("Whether the bucket keeps what is deleted could not be found out (%v), so take it that whoever has these credentials can delete the vault", err), false
 		}
 		return bucketProtection(p), p.Versions && !p.Erasable
+	case *relay.Storage:
+		state, err := store.State(a.Ctx)
+		if err != nil {
+			return fmt.Sprintf("For how long the server keeps what is deleted could not be found out (%v), so take it that a stolen device can delete the vault", err), false
+		}
+		return fmt.Sprintf("What a device of the account deletes, the server keeps for %d days, and securecrypt vault deleted takes it back; whoever runs the server can delete all of it", state.KeepSeconds/86400), true
 	}
 	return "Whoever can write to the folder can delete the vault", false
 }

@@ -23,6 +23,8 @@ type Metrics struct {
 	expired       prometheus.Counter
 	blobIn        prometheus.Counter
 	blobOut       prometheus.Counter
+	vaultIn       prometheus.Counter
+	vaultOut      prometheus.Counter
 }
 
 // Gauges are what is read each time that somebody asks. All fields must be set.
@@ -53,6 +55,8 @@ func New(r prometheus.Registerer, g Gauges) (*Metrics, error) {
 		expired:       counter("rows_expired_total", "Rows deleted because their time had come."),
 		blobIn:        counter("blob_bytes_received_total", "Bytes of blobs received."),
 		blobOut:       counter("blob_bytes_sent_total", "Bytes of blobs sent."),
+		vaultIn:       counter("vault_bytes_received_total", "Bytes of vaults received."),
+		vaultOut:      counter("vault_bytes_sent_total", "Bytes of vaults sent."),
 	}
 	for op := range protocol.Op(len(protocol.Ops()) + 1) {
 		byCode := []prometheus.Counter{requests.WithLabelValues(op.String(), "0")}
@@ -69,7 +73,7 @@ func New(r prometheus.Registerer, g Gauges) (*Metrics, error) {
 		}, func() float64 { return float64(g.Shares.InUse(held)) })))
 	}
 	for _, c := range []prometheus.Collector{
-		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut,
+		requests, m.storedCount, m.deliveryCount, m.refusals, m.drops, m.pushes, m.expired, m.blobIn, m.blobOut, m.vaultIn, m.vaultOut,
 		gauge("clock_doubted", "1 while the clock is not what it should be and nothing expires.", func() float64 {
 			if g.ClockTrusted() {
 				return 0
@@ -118,3 +122,9 @@ func (m *Metrics) BlobReceived(n int64) { m.blobIn.Add(float64(n)) }
 
 // BlobSent counts bytes of blobs that were sent.
 func (m *Metrics) BlobSent(n int64) { m.blobOut.Add(float64(n)) }
+
+// VaultReceived counts bytes of vaults that were stored.
+func (m *Metrics) VaultReceived(n int64) { m.vaultIn.Add(float64(n)) }
+
+// VaultSent counts bytes of vaults that were sent.
+func (m *Metrics) VaultSent(n int64) { m.vaultOut.Add(float64(n)) }

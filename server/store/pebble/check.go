@@ -41,6 +41,9 @@ type checker struct {
 	due      map[string]uint64 // expiry index: key → count
 	wakes    []string          // keys
 	letters  map[letterKey][sha256.Size]byte
+	vaults   map[string]server.VaultRow // by key: the sums that are stored less those that were counted
+	contents map[protocol.BlobID]server.BlobRow
+	indexed  map[protocol.BlobID]bool // in the table vault_content
 }
 
 type letterKey struct {
@@ -68,6 +71,9 @@ func (s *Store) Check(ctx context.Context, host string) (*Findings, error) {
 		channels: map[protocol.ChannelID]*channelCount{},
 		due:      map[string]uint64{},
 		letters:  map[letterKey][sha256.Size]byte{},
+		vaults:   map[string]server.VaultRow{},
+		contents: map[protocol.BlobID]server.BlobRow{},
+		indexed:  map[protocol.BlobID]bool{},
 	}
 	err := c.scan([]byte{0}, []byte{255}, func(k, v []byte) error {
 		c.row(k, v)
@@ -155,6 +161,8 @@ func (c *checker) decode(k, v []byte) (err error) {
 		}
 		c.wakes = append(c.wakes, string(k))
 		_, err = decodeValue[valueWake](v)
+	case prefixVault, prefixVaultObject, prefixVaultDeletion, prefixVaultContent:
+		err = c.vault(k, v)
 	case prefixExpiry:
 		var key []byte
 		_, key, err = splitExpiry(k)
@@ -297,6 +305,67 @@ func (c *checker) agree() {
 		c.problem("totals: they do not agree with the rows")
 	}
 	c.willExpire()
+	c.agreeOnVaults()
+}
+
+// vault counts a row of the tables of vaults.
+func (c *checker) vault(k, v []byte) error {
+	if k[0] == prefixVaultContent {
+		if len(k) != 33 {
+			return errKey
+		}
+		c.indexed[protocol.BlobID(k[1:])] = true
+		_, err := decodeValue[valueVaultContent](v)
+		return err
+	}
+	name, number, _, err := splitVault(k)
+	if err != nil {
+		return err
+	}
+	key := string(keyVault(prefixVault, name, number))
+	row := c.vaults[key]
+	defer func() { c.vaults[key] = row }()
+	if k[0] == prefixVault {
+		stored, err := decodeVault(k, v)
+		row.Objects += stored.Objects
+		row.Bytes += stored.Bytes
+		row.Deletions += stored.Deletions
+		row.DeletedBytes += stored.DeletedBytes
+		known, hasErr := c.has(keyAccount(name))
+		if c.host != "" && !known && hasErr == nil && stored.Closed == 0 {
+			c.problem("vault: a vault of an account that does not exist")
+		}
+		return errors.Join(err, hasErr)
+	}
+	content, err := vaultContent(k, v)
+	c.contents[content.Blob] = content
+	if k[0] == prefixVaultObject {
+		row.Objects--
+		row.Bytes -= server.VaultCharge(content.Length)
+	} else {
+		row.Deletions--
+		row.DeletedBytes -= server.VaultCharge(content.Length)
+	}
+	return err
+}
+
+// agreeOnVaults compares the sums of vaults and the index of their contents with the
+// rows, and adds the contents to those that files are compared with.
+func (c *checker) agreeOnVaults() {
+	for _, row := range c.vaults {
+		if row.Objects != 0 || row.Bytes != 0 || row.Deletions != 0 || row.DeletedBytes != 0 {
+			c.problem("vault: counters do not agree with the objects")
+		}
+	}
+	for id, row := range c.contents {
+		if !c.indexed[id] {
+			c.problem("vault_content: content that would be deleted")
+		}
+		c.out.Blobs[id] = row
+	}
+	if len(c.indexed) != len(c.contents) {
+		c.problem("vault_content: content that nothing has")
+	}
 }
 
 func (c *checker) epochs(ch *channelCount) {

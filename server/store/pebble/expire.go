@@ -76,6 +76,10 @@ func (t writeTx) expireRow(key []byte, count uint64, now time.Time, out *server.
 		return t.expireBlob(key, now, out)
 	case prefixChannel:
 		return t.expireChannel(key, now, out)
+	case prefixVault:
+		return t.expireVault(key, now, out)
+	case prefixVaultDeletion:
+		return t.expireDeletion(key, now, out)
 	}
 	return errKey
 }

@@ -31,6 +31,10 @@ import (
 //	o blob                           blob
 //	i hash                           invite
 //	w hash                           wake
+//	u name 0 vault                   vault; vault is its number, a byte
+//	j name 0 vault object            vault object
+//	m name 0 vault number            vault deletion
+//	y content                        vault content
 //	x minute key                     expiry: key is that of the row that expires,
 //	                                 or, for entries, of the first of a run
 const (
@@ -53,6 +57,11 @@ const (
 	prefixInvite     = 'i'
 	prefixWake       = 'w'
 	prefixExpiry     = 'x'
+
+	prefixVault         = 'u'
+	prefixVaultObject   = 'j'
+	prefixVaultDeletion = 'm'
+	prefixVaultContent  = 'y'
 )
 
 // tableOf names the table of each prefix.
@@ -61,6 +70,7 @@ var tableOf = map[byte]string{
 	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixToken: "mailbox_token",
 	prefixSession: "session", prefixReserved: "reserved_name", prefixState: "state", prefixChannel: "channel",
 	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixWake: "wake", prefixExpiry: "expiry",
+	prefixVault: "vault", prefixVaultObject: "vault_object", prefixVaultDeletion: "vault_deletion", prefixVaultContent: "vault_content",
 }
 
 var (

@@ -140,7 +140,9 @@ func (t accounts) Delete(name string) error {
 }
 
 func (t accounts) DeleteDevice(ref server.DeviceRef) error {
-	return t.deleteDevices(func(prefix byte) []byte { return keyDevice(prefix, ref, 0) })
+	return errors.Join(
+		t.deleteDevices(func(prefix byte) []byte { return keyDevice(prefix, ref, 0) }),
+		vaults{t.tx}.revoke(ref))
 }
 
 // deleteDevices deletes the rows of devices whose keys begin with what begin

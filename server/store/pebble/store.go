@@ -23,8 +23,8 @@ import (
 // formatVersion is the version of keys and values together. In format 1,
 // channels did not expire; in format 2, there were no sessions, reserved names
 // and state, and blobs had no hashes; in format 3, accounts had their statements in
-// their row.
-const formatVersion = 4
+// their row; in format 4, there were no vaults.
+const formatVersion = 5
 
 // Sizes of the engine's memory and files. A large memtable means fewer
 // flushes; what is in memtables is read back from the log when a server starts
@@ -272,6 +272,7 @@ func (s *Store) apply(fn func(server.WriteTx) error, freeing bool) (*pebble.Batc
 	}
 	s.usage.rowBytes.Add(t.rowBytes)
 	s.usage.blobBytes.Add(t.blobBytes)
+	s.usage.vaultBytes.Add(t.vaultBytes)
 	return batch, ticket, nil
 }
 

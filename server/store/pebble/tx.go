@@ -21,18 +21,19 @@ type tx struct {
 	usage *usage
 
 	// What the transaction adds to the usage, once it is applied.
-	rowBytes, blobBytes int64
+	rowBytes, blobBytes, vaultBytes int64
 }
 
 // usage counts the bytes that the store holds. It is counted when the store is
 // opened and kept up to date in memory.
-type usage struct{ rowBytes, blobBytes atomic.Int64 }
+type usage struct{ rowBytes, blobBytes, vaultBytes atomic.Int64 }
 
 // Usage returns what applied transactions and this one have stored.
 func (t *tx) Usage() (server.Usage, error) {
 	return server.Usage{
-		RowBytes:  uint64(max(0, t.usage.rowBytes.Load()+t.rowBytes)),
-		BlobBytes: uint64(max(0, t.usage.blobBytes.Load()+t.blobBytes)),
+		RowBytes:   uint64(max(0, t.usage.rowBytes.Load()+t.rowBytes)),
+		BlobBytes:  uint64(max(0, t.usage.blobBytes.Load()+t.blobBytes)),
+		VaultBytes: uint64(max(0, t.usage.vaultBytes.Load()+t.vaultBytes)),
 	}, nil
 }
 
@@ -47,6 +48,7 @@ func (t readTx) Blobs() server.BlobReader             { return blobs{t.tx} }
 func (t readTx) Invites() server.InviteReader         { return invites{t.tx} }
 func (t readTx) Wakes() server.WakeReader             { return wakes{t.tx} }
 func (t readTx) Sessions() server.SessionReader       { return sessions{t.tx} }
+func (t readTx) Vaults() server.VaultReader           { return vaults{t.tx} }
 func (t readTx) State() server.StateReader            { return state{t.tx} }
 
 type writeTx struct{ *tx }
@@ -60,6 +62,7 @@ func (t writeTx) Blobs() server.BlobWriter             { return blobs{t.tx} }
 func (t writeTx) Invites() server.InviteWriter         { return invites{t.tx} }
 func (t writeTx) Wakes() server.WakeWriter             { return wakes{t.tx} }
 func (t writeTx) Sessions() server.SessionWriter       { return sessions{t.tx} }
+func (t writeTx) Vaults() server.VaultWriter           { return vaults{t.tx} }
 func (t writeTx) State() server.StateWriter            { return state{t.tx} }
 
 // get returns a copy of a value, or ErrNotFound.

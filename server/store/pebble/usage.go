@@ -63,8 +63,18 @@ func (s *Store) countUsage() error {
 		blobBytes += int64(row.Offset)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	vaultBytes := int64(0)
+	err = t.scanPrefix([]byte{prefixVault}, func(k, v []byte) error {
+		row, err := decodeValue[valueVault](v)
+		vaultBytes += int64(row.Bytes + row.DeletedBytes)
+		return err
+	})
 	s.usage.rowBytes.Store(rows)
 	s.usage.blobBytes.Store(blobBytes)
+	s.usage.vaultBytes.Store(vaultBytes)
 	return err
 }
 
@@ -79,7 +89,7 @@ func sizeOf(all [][]byte) (n uint64) {
 // whoever uses them.
 const firstExpiry = 180 * 24 * time.Hour
 
-// upgrade brings a store of an earlier format up to date. The rows of formats 2 and 3
+// upgrade brings a store of an earlier format up to date. The rows of formats 2 to 4
 // are read as they are.
 func (s *Store) upgrade(from uint64) error {
 	batch := s.db.NewIndexedBatch()

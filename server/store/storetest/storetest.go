@@ -50,6 +50,10 @@ func Run(t *testing.T, open func(t *testing.T) server.Store) {
 		"a failing update does not spoil the others": mates,
 		"rows come back as they were":                roundTrip,
 		"a cancelled context stores nothing":         cancelled,
+		"objects of vaults are listed":               vaultObjects,
+		"deletions of vaults are taken back or go":   vaultDeletions,
+		"a revoked device deletes nothing for good":  revokedDeletions,
+		"closed vaults expire":                       closedVaults,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -387,7 +387,11 @@ export const de: Catalogue = {
   'fact.marks': 'Kennzeichen der letzten Briefe, damit keiner doppelt bleibt',
   'fact.session': 'Wie oft sich dieses Gerät angemeldet hat, und ein Kennzeichen des letzten Mals',
   'fact.token': 'Kennzeichen des Ausweises, an dem Briefe deiner Kontakte zu erkennen sind',
+  'fact.vault': 'Teile deiner verschlüsselten Sicherungen, mit ihren Größen',
+  'fact.vaultdeleted':
+    'Teile, die ein Gerät aus deinen Sicherungen gelöscht hat, wann und welches; das lässt sich zurücknehmen',
   'kept.account': 'Solange es das Konto gibt',
+  'kept.deleted': 'Bis ein Gerät von dir sie löscht',
   'kept.used': 'Jeder bis zum Gebrauch, einer als Reserve immer',
   'kept.fetched': 'Bis dein Gerät sie abholt, sonst bis {date}',
   'kept.until': 'Bis {date}',

@@ -389,7 +389,11 @@ export const fr: Catalogue = {
   'fact.marks': 'Marques des dernières lettres, pour ne pas les garder en double',
   'fact.session': 'Combien de fois cet appareil s’est connecté, et une marque de la dernière fois',
   'fact.token': 'Marque du jeton qui fait reconnaître les lettres de vos contacts',
+  'fact.vault': 'Morceaux de vos sauvegardes chiffrées, avec leurs tailles',
+  'fact.vaultdeleted':
+    'Morceaux qu’un appareil a supprimés de vos sauvegardes, quand et lequel ; on peut revenir dessus',
   'kept.account': 'Tant que le compte existe',
+  'kept.deleted': 'Jusqu’à ce qu’un de vos appareils les supprime',
   'kept.used': 'Chacune jusqu’à son emploi, une de réserve toujours',
   'kept.fetched': 'Jusqu’à ce que votre appareil les prenne, sinon jusqu’au {date}',
   'kept.until': 'Jusqu’au {date}',

@@ -39,10 +39,19 @@ const covered: Record<string, string[]> = {
   mailbox_token: ['Name', 'Device', 'Hash'],
   reserved_name: ['Name'], // of accounts that are no more: of this one there is none
   session: ['Name', 'Device', 'Counter', 'ID', 'Highest', 'Copied', 'Generation'],
+  vault: ['Name', 'Vault', 'Objects', 'Bytes', 'Deletions', 'DeletedBytes', 'Last', 'Closed', 'Revoked'],
+  vault_object: ['Name', 'Vault', 'Object', 'Content', 'Size', 'Hash'],
+  vault_deletion: [
+    ...['Name', 'Vault', 'Number', 'Object', 'Content', 'Size', 'Hash'],
+    ...['Device', 'Session', 'Asked', 'Expires'],
+  ],
 };
 
 /** What a server stores without a name on it, as the page says. */
-const nameless = ['channel', 'epoch', 'entry', 'blob', 'wake', 'invite', 'totals', 'format', 'expiry', 'state'];
+const nameless = [
+  ...['channel', 'epoch', 'entry', 'blob', 'wake', 'invite', 'totals', 'format', 'expiry', 'state'],
+  'vault_content', // of the files of vaults, which vault_object and vault_deletion name
+];
 
 /** Words a disclosure. */
 export function knowledge({ json, begun }: Disclosure): Knowledge {
@@ -136,6 +145,19 @@ function facts(rows: Rows, begun: number): Fact[] {
       'mailbox_token',
       { what: t('fact.token'), many: number(rows.mailbox_token?.length ?? 0), since: '', kept: t('kept.account') },
     ],
+    [
+      'vault_object',
+      { what: t('fact.vault'), many: pieces(rows.vault_object ?? []), since: '', kept: t('kept.deleted') },
+    ],
+    [
+      'vault_deletion',
+      {
+        what: t('fact.vaultdeleted'),
+        many: pieces(rows.vault_deletion ?? []),
+        since: '',
+        kept: until('kept.until', rows.vault_deletion ?? []),
+      },
+    ],
   ];
   return out.filter(([kind]) => rows[kind]).map(([, fact]) => fact);
 }
@@ -159,6 +181,13 @@ function isDate(x: unknown): boolean {
 
 function since(begun: number): string {
   return begun ? date(begun) : '';
+}
+
+function pieces(rows: Row[]): string {
+  return many(
+    rows.length,
+    sum(rows, (r) => Number(r.Size)),
+  );
 }
 
 function many(n: number, bytes: number): string {
