@@ -52,6 +52,8 @@ var operations = [lastOp]struct {
 	OpMailboxToken:       {"mailbox_token", body[MailboxToken], body[Empty], Identified},
 	OpAccountDelete:      {"account_delete", body[Empty], body[Empty], Identified},
 	OpAccountAppend:      {"account_append", body[AccountAppend], body[Empty], Anyone},
+	OpRecoveryPut:        {"recovery_put", body[RecoveryPut], body[Empty], Identified},
+	OpRecoveryGet:        {"recovery_get", body[Empty], body[Recovery], Identified},
 }
 
 // NewRequest returns a new, empty body for requests of op, or an error that

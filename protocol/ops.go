@@ -91,8 +91,33 @@ const (
 	// that the statement revokes are deleted with it, and their connections end. Those of
 	// the account's other devices are told by EventAccountChanged.
 	OpAccountAppend
+	// OpRecoveryPut keeps what the account's devices and its recovery key can open, and
+	// nobody else: RecoveryPut → Empty. It is refused with CodeExists unless its counter is
+	// higher than that of what is kept.
+	OpRecoveryPut
+	// OpRecoveryGet returns it: Empty → Recovery. It is refused with CodeNotFound if
+	// nothing is kept.
+	OpRecoveryGet
 	lastOp
 )
+
+// MaxRecovery bounds what an account keeps for its recovery, in bytes.
+const MaxRecovery = 960 << 10
+
+// RecoveryPut replaces what is kept for an account's recovery.
+type RecoveryPut struct {
+	Counter uint64 `cbor:"1,keyasint"`
+	Data    []byte `cbor:"2,keyasint"`
+}
+
+// Recovery is what is kept for an account's recovery, by which device and when, in Unix
+// seconds.
+type Recovery struct {
+	Counter uint64   `cbor:"1,keyasint"`
+	Device  DeviceID `cbor:"2,keyasint"`
+	Stored  uint64   `cbor:"3,keyasint"`
+	Data    []byte   `cbor:"4,keyasint"`
+}
 
 // Empty is the body where there is nothing to say.
 type Empty struct{}

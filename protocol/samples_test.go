@@ -121,7 +121,7 @@ var (
 		0, 1, 16, protocol.MaxName, protocol.MaxName + 1, protocol.MaxInvite, protocol.MaxInvite + 1, 255, 256, protocol.MaxEndpoint, protocol.MaxEndpoint + 1,
 		protocol.MaxStatement, protocol.MaxStatement + 1, protocol.MaxKeyPackage, protocol.MaxKeyPackage + 1,
 		protocol.MaxLetter, protocol.MaxLetter + 1, protocol.MaxCiphertext, protocol.MaxCiphertext + 1,
-		protocol.MaxSignal, protocol.MaxSignal + 1, protocol.MaxDisclosurePart, protocol.MaxDisclosurePart + 1,
+		protocol.MaxSignal, protocol.MaxSignal + 1, protocol.MaxRecovery, protocol.MaxRecovery + 1, protocol.MaxDisclosurePart, protocol.MaxDisclosurePart + 1,
 	}
 	counts = []int{
 		0, 1, protocol.MaxNames, protocol.MaxNames + 1, protocol.MaxKeyPackagesPublished, protocol.MaxKeyPackagesPublished + 1,

@@ -248,8 +248,8 @@ func TestSchemaNamesTheLimits(t *testing.T) {
 		"max-key-package": protocol.MaxKeyPackage, "max-statement": protocol.MaxStatement, "max-invite": protocol.MaxInvite,
 		"max-name": protocol.MaxName, "max-blob": protocol.MaxBlob, "max-expiry": int64(protocol.DefaultExpiry / time.Second),
 		"max-signal": protocol.MaxSignal, "max-endpoint": protocol.MaxEndpoint, "max-disclosure-part": protocol.MaxDisclosurePart,
-		"max-delivery-token": protocol.MaxDeliveryToken,
-		"max-vaults":         protocol.MaxVaults, "max-vault-page": protocol.MaxVaultPage, "max-vault-names": protocol.MaxVaultNames,
+		"max-delivery-token": protocol.MaxDeliveryToken, "max-recovery": protocol.MaxRecovery,
+		"max-vaults": protocol.MaxVaults, "max-vault-page": protocol.MaxVaultPage, "max-vault-names": protocol.MaxVaultNames,
 	}
 	for _, m := range regexp.MustCompile(`(?m)^(max-[a-z-]+) += (\d+)`).FindAllStringSubmatch(string(text), -1) {
 		n, err := strconv.ParseInt(m[2], 10, 64)

@@ -88,6 +88,22 @@ func (a *AccountAppend) Validate() error {
 }
 
 // Validate implements [Body].
+func (r *RecoveryPut) Validate() error {
+	if r.Counter == 0 {
+		return fmt.Errorf("%w: counter", ErrMalformed)
+	}
+	return checkLen("recovery", len(r.Data), 1, MaxRecovery)
+}
+
+// Validate implements [Body].
+func (r *Recovery) Validate() error {
+	if r.Counter == 0 {
+		return fmt.Errorf("%w: counter", ErrMalformed)
+	}
+	return checkLen("recovery", len(r.Data), 1, MaxRecovery)
+}
+
+// Validate implements [Body].
 func (a *Accounts) Validate() error {
 	if err := checkLen("accounts", len(a.Accounts), 0, MaxNames); err != nil {
 		return err

@@ -139,6 +139,7 @@ func TestKindsOfConnection(t *testing.T) {
 		protocol.OpAuthenticate:    eve.Authentication(identified), // of another connection
 		protocol.OpAccountGet:      &protocol.AccountGet{Names: []string{"bob"}},
 		protocol.OpAccountAppend:   &protocol.AccountAppend{Name: "bob", Statement: []byte("x")},
+		protocol.OpRecoveryPut:     &protocol.RecoveryPut{Counter: 1, Data: []byte("x")},
 		protocol.OpKeyPackagesTake: &protocol.KeyPackagesTake{Name: "bob"},
 		protocol.OpLetterSend:      &protocol.LetterSend{Name: "bob", Device: bob.Device, Letter: []byte("x")},
 		protocol.OpChannelPost:     &protocol.ChannelPost{Channel: channel, Ciphertext: []byte("x")},

@@ -106,6 +106,12 @@ func (o *owner) visit(tx ReadTx, table string, fn func(row any) error) error {
 		return fn(*o.reserved)
 	case table == "account", table == "reserved_name":
 		return nil
+	case table == "recovery":
+		row, err := tx.Recoveries().Recovery(o.name)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return visitAll([]RecoveryRow{row}, err, fn)
 	case table == "statement":
 		return o.visitStatements(tx.Accounts(), fn)
 	case table == "vault", table == "vault_object", table == "vault_deletion":

@@ -28,6 +28,7 @@ func TestDisclosureCoversEveryColumn(t *testing.T) {
 	bob.Must(protocol.OpAuthenticate, p.SignIn(bob, mark(1, 1), protocol.SessionMark{}), &protocol.Empty{})
 	bob.Must(protocol.OpKeyPackagesPublish, &protocol.KeyPackagesPublish{KeyPackages: [][]byte{[]byte("marked key package")}, LastResort: []byte("last")}, &protocol.KeyPackagesStatus{})
 	servertest.Dial(t, i).Must(protocol.OpLetterSend, &protocol.LetterSend{Name: "bob", Device: p.Device, Letter: []byte("marked letter"), ID: [16]byte{1}}, &protocol.Empty{})
+	bob.Must(protocol.OpRecoveryPut, &protocol.RecoveryPut{Counter: 1, Data: []byte("sealed")}, &protocol.Empty{})
 	bob.Must(protocol.OpMailboxToken, &protocol.MailboxToken{Hash: [32]byte{1}}, &protocol.Empty{})
 
 	v := vaultOf(t, i, p, 1)

@@ -45,6 +45,8 @@ var handlers = map[protocol.Op]handler{
 	protocol.OpChannelDelete:      {fairness.NoRate, withBody((*session).channelDelete)},
 	protocol.OpMailboxToken:       {fairness.NoRate, withBody((*session).mailboxToken)},
 	protocol.OpAccountAppend:      {fairness.NoRate, withRequest((*session).accountAppend)},
+	protocol.OpRecoveryPut:        {fairness.NoRate, withBody((*session).recoveryPut)},
+	protocol.OpRecoveryGet:        {fairness.NoRate, func(ss *session, _ request, _ protocol.Body) (protocol.Body, error) { return ss.recoveryGet() }},
 	protocol.OpAccountDelete:      {fairness.NoRate, func(ss *session, r request, _ protocol.Body) (protocol.Body, error) { return ss.accountDelete(r) }},
 }
 

@@ -63,6 +63,16 @@ type TokenRow struct {
 	Hash   [sha256.Size]byte // of the delivery token that the device gives to its contacts
 }
 
+// A RecoveryRow is what an account keeps for its recovery: sealed, so that the server
+// knows its length alone.
+type RecoveryRow struct {
+	Name    string
+	Counter uint64
+	Device  protocol.DeviceID // that put it there
+	Stored  int64
+	Data    []byte
+}
+
 // A SessionRow is the mark of a device's last sign-in, by which a second copy of
 // its profile is noticed. It holds no time.
 type SessionRow struct {
@@ -277,6 +287,7 @@ func Tables() []Table {
 		{Name: "letter_seen", Row: SeenRow{}, Disclosed: true},
 		{Name: "mailbox_token", Row: TokenRow{}, Disclosed: true},
 		{Name: "session", Row: SessionRow{}, Disclosed: true},
+		{Name: "recovery", Row: RecoveryRow{}, Disclosed: true},
 		{Name: "reserved_name", Row: ReservedNameRow{}, Disclosed: true},
 		{Name: "vault", Row: VaultRow{}, Disclosed: true},
 		{Name: "vault_object", Row: VaultObjectRow{}, Disclosed: true},

@@ -53,6 +53,7 @@ func IsFreeing(ctx context.Context) bool { return ctx.Value(freeingKey{}) != nil
 type ReadTx interface {
 	Accounts() AccountReader
 	Names() NameReader
+	Recoveries() RecoveryReader
 	KeyPackages() KeyPackageReader
 	Mailboxes() MailboxReader
 	Sessions() SessionReader
@@ -71,6 +72,7 @@ type ReadTx interface {
 type WriteTx interface {
 	Accounts() AccountWriter
 	Names() NameWriter
+	Recoveries() RecoveryWriter
 	KeyPackages() KeyPackageWriter
 	Mailboxes() MailboxWriter
 	Sessions() SessionWriter
@@ -117,6 +119,19 @@ type AccountWriter interface {
 	// Delete deletes an account with every row that names it or a device of it, but
 	// for its vaults.
 	Delete(name string) error
+}
+
+// RecoveryReader reads what accounts keep for their recovery.
+type RecoveryReader interface {
+	// Recovery returns ErrNotFound for an account that keeps nothing.
+	Recovery(name string) (RecoveryRow, error)
+}
+
+// RecoveryWriter writes it.
+type RecoveryWriter interface {
+	RecoveryReader
+	// Put creates or replaces a row.
+	Put(RecoveryRow) error
 }
 
 // NameReader reads the names that are reserved.

@@ -23,6 +23,9 @@ const (
 // rejoinDelays are how long a device waits before it asks again, by how often it did.
 var rejoinDelays = [...]time.Duration{10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
+// rejoinPause is after what time a device that lost a conversation again asks at once.
+const rejoinPause = 7 * 24 * time.Hour
+
 // rejoinTime is how long it goes on.
 const rejoinTime = 60 * 24 * time.Hour
 
@@ -37,7 +40,15 @@ func (DoRejoin) effect() {}
 
 // awaitRejoin has the device ask to be added.
 func (c *Conversation) awaitRejoin() {
-	c.rec.Rejoin = &records.Rejoin{Since: c.now().Unix(), Ask: c.toAsk()}
+	now := c.now()
+	r := &records.Rejoin{Since: now.Unix(), Ask: c.toAsk()}
+	if now.Sub(time.Unix(c.rec.Rejoined, 0)) > rejoinPause {
+		c.rec.Rejoins = 0
+	}
+	if c.rec.Rejoins > 0 { // it did not help the last time
+		r.Next = now.Add(rejoinDelays[min(int(c.rec.Rejoins)-1, len(rejoinDelays)-1)]).Unix()
+	}
+	c.rec.Rejoin, c.rec.Rejoined, c.rec.Rejoins = r, now.Unix(), min(c.rec.Rejoins+1, uint8(len(rejoinDelays)))
 	c.touch()
 }
 

@@ -178,6 +178,9 @@ type Conversation struct {
 	// Partial: it does not have all of that yet.
 	NoGroup bool `cbor:"94,keyasint,omitempty"`
 	Partial bool `cbor:"95,keyasint,omitempty"`
+	// Rejoined is when that was begun last, in Unix seconds, and Rejoins how often lately.
+	Rejoined int64 `cbor:"100,keyasint,omitempty"`
+	Rejoins  uint8 `cbor:"101,keyasint,omitempty"`
 	// Missing: something was said while this device did not follow the conversation.
 	Missing bool `cbor:"97,keyasint,omitempty"`
 	// CaughtUp is when this device had all that the server has, in Unix seconds, to the

@@ -141,6 +141,11 @@ func (c *checker) decode(k, v []byte) (err error) {
 		if taken, hasErr := c.has(keyAccount(string(k[1:]))); taken || hasErr != nil {
 			c.problem("reserved_name: a name that an account has")
 		}
+	case prefixRecovery:
+		_, err = decodeValue[valueRecovery](v)
+		if known, hasErr := c.has(keyAccount(string(k[1:]))); c.host != "" && (!known || hasErr != nil) {
+			c.problem("recovery: a row of an account that does not exist")
+		}
 	case prefixState:
 		_, err = decodeValue[valueState](v)
 	case prefixMailbox, prefixLetter, prefixSeen:

@@ -24,6 +24,7 @@ import (
 //	d name 0 device                  delivery token of a mailbox
 //	g name 0 device                  session
 //	r name                           reserved name
+//	p name                           recovery
 //	v                                state
 //	c channel                        channel
 //	e channel epoch                  epoch
@@ -49,6 +50,7 @@ const (
 	prefixToken      = 'd'
 	prefixSession    = 'g'
 	prefixReserved   = 'r'
+	prefixRecovery   = 'p'
 	prefixState      = 'v'
 	prefixChannel    = 'c'
 	prefixEpoch      = 'e'
@@ -68,7 +70,7 @@ const (
 var tableOf = map[byte]string{
 	prefixFormat: "format", prefixTotals: "totals", prefixAccount: "account", prefixStatement: "statement", prefixKeyPackage: "key_package",
 	prefixMailbox: "mailbox", prefixLetter: "letter", prefixSeen: "letter_seen", prefixToken: "mailbox_token",
-	prefixSession: "session", prefixReserved: "reserved_name", prefixState: "state", prefixChannel: "channel",
+	prefixSession: "session", prefixReserved: "reserved_name", prefixRecovery: "recovery", prefixState: "state", prefixChannel: "channel",
 	prefixEpoch: "epoch", prefixEntry: "entry", prefixBlob: "blob", prefixInvite: "invite", prefixWake: "wake", prefixExpiry: "expiry",
 	prefixVault: "vault", prefixVaultObject: "vault_object", prefixVaultDeletion: "vault_deletion", prefixVaultContent: "vault_content",
 }
@@ -85,6 +87,8 @@ var devicePrefixes = []byte{prefixKeyPackage, prefixMailbox, prefixLetter, prefi
 
 func keyAccount(name string) []byte  { return append([]byte{prefixAccount}, name...) }
 func keyReserved(name string) []byte { return append([]byte{prefixReserved}, name...) }
+
+func keyRecovery(name string) []byte { return append([]byte{prefixRecovery}, name...) }
 
 func keyStatement(name string, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(keyOwner(prefixStatement, name), number)

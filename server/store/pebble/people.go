@@ -130,7 +130,7 @@ func (t accounts) Delete(name string) error {
 	if err := t.deleteDevices(func(prefix byte) []byte { return keyOwner(prefix, name) }); err != nil {
 		return err
 	}
-	if err := t.deletePrefix(keyOwner(prefixStatement, name)); err != nil {
+	if err := errors.Join(t.deletePrefix(keyOwner(prefixStatement, name)), t.forgetRecovery(name)); err != nil {
 		return err
 	}
 	if err := t.delete(keyAccount(name)); err != nil {

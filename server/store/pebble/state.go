@@ -9,6 +9,43 @@ import (
 	"github.com/securecrypt/securecrypt/server"
 )
 
+type recoveries struct{ *tx }
+
+func (t recoveries) Recovery(name string) (server.RecoveryRow, error) {
+	b, err := t.get(keyRecovery(name))
+	if err != nil {
+		return server.RecoveryRow{}, err
+	}
+	v, err := decodeValue[valueRecovery](b)
+	return server.RecoveryRow{Name: name, Counter: v.Counter, Device: v.Device, Stored: v.Stored, Data: v.Data}, err
+}
+
+func (t recoveries) Put(row server.RecoveryRow) error {
+	if err := t.forgetRecovery(row.Name); err != nil {
+		return err
+	}
+	t.rowBytes += int64(len(row.Data))
+	v := valueRecovery{V: valueVersion, Counter: row.Counter, Device: row.Device, Stored: row.Stored, Data: row.Data}
+	return t.set(keyRecovery(row.Name), encodeValue(v))
+}
+
+// forgetRecovery deletes what an account keeps for its recovery, if it keeps anything.
+func (t *tx) forgetRecovery(name string) error {
+	b, err := t.get(keyRecovery(name))
+	if errors.Is(err, server.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v, err := decodeValue[valueRecovery](b)
+	if err != nil {
+		return err
+	}
+	t.rowBytes -= int64(len(v.Data))
+	return t.delete(keyRecovery(name))
+}
+
 type sessions struct{ *tx }
 
 func (t sessions) Session(ref server.DeviceRef) (server.SessionRow, error) {

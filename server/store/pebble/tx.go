@@ -48,6 +48,7 @@ func (t readTx) Blobs() server.BlobReader             { return blobs{t.tx} }
 func (t readTx) Invites() server.InviteReader         { return invites{t.tx} }
 func (t readTx) Wakes() server.WakeReader             { return wakes{t.tx} }
 func (t readTx) Sessions() server.SessionReader       { return sessions{t.tx} }
+func (t readTx) Recoveries() server.RecoveryReader    { return recoveries{t.tx} }
 func (t readTx) Vaults() server.VaultReader           { return vaults{t.tx} }
 func (t readTx) State() server.StateReader            { return state{t.tx} }
 
@@ -62,6 +63,7 @@ func (t writeTx) Blobs() server.BlobWriter             { return blobs{t.tx} }
 func (t writeTx) Invites() server.InviteWriter         { return invites{t.tx} }
 func (t writeTx) Wakes() server.WakeWriter             { return wakes{t.tx} }
 func (t writeTx) Sessions() server.SessionWriter       { return sessions{t.tx} }
+func (t writeTx) Recoveries() server.RecoveryWriter    { return recoveries{t.tx} }
 func (t writeTx) Vaults() server.VaultWriter           { return vaults{t.tx} }
 func (t writeTx) State() server.StateWriter            { return state{t.tx} }
 

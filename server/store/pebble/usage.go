@@ -47,12 +47,16 @@ func (s *Store) countUsage() error {
 		_, statement, err := decodeStatement(v)
 		return uint64(len(statement)), err
 	}
+	recovery := func(_, v []byte) (uint64, error) {
+		row, err := decodeValue[valueRecovery](v)
+		return uint64(len(row.Data)), err
+	}
 	keyPackage := func(_, v []byte) (uint64, error) {
 		row, err := decodeValue[valueBytes](v)
 		return uint64(len(row.B)), err
 	}
 	for prefix, size := range map[byte]func(k, v []byte) (uint64, error){
-		prefixChannel: channel, prefixMailbox: mailbox, prefixWake: wake, prefixAccount: account, prefixStatement: statement, prefixKeyPackage: keyPackage,
+		prefixChannel: channel, prefixMailbox: mailbox, prefixWake: wake, prefixAccount: account, prefixStatement: statement, prefixKeyPackage: keyPackage, prefixRecovery: recovery,
 	} {
 		if err := count(prefix, size); err != nil {
 			return err

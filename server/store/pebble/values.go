@@ -93,6 +93,14 @@ type (
 		V    uint64
 		Hash [32]byte
 	}
+	valueRecovery struct {
+		_       struct{} `cbor:",toarray"`
+		V       uint64
+		Counter uint64
+		Device  protocol.DeviceID
+		Stored  int64
+		Data    []byte
+	}
 	valueState struct {
 		_           struct{} `cbor:",toarray"`
 		V           uint64
@@ -143,6 +151,7 @@ func (v valueSeen) version() uint64     { return v.V }
 func (v valueToken) version() uint64    { return v.V }
 func (v valueSession) version() uint64  { return v.V }
 func (v valueReserved) version() uint64 { return v.V }
+func (v valueRecovery) version() uint64 { return v.V }
 func (v valueState) version() uint64    { return v.V }
 func (v valueEpoch) version() uint64    { return v.V }
 func (v valueBlob1) version() uint64    { return v.V }

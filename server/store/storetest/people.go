@@ -326,6 +326,32 @@ func deliveryTokens(t *testing.T, s server.Store) {
 	}
 }
 
+func recoveries(t *testing.T, s server.Store) {
+	row := server.RecoveryRow{Name: ref.Name, Counter: 1, Device: ref.Device, Stored: 2, Data: make([]byte, 1000)}
+	rowBytes := func() (n uint64) {
+		view(t, s, func(tx server.ReadTx) error {
+			u, err := tx.Usage()
+			n = u.RowBytes
+			return err
+		})
+		return n
+	}
+	before := rowBytes()
+	update(t, s, func(tx server.WriteTx) error {
+		_, missing := tx.Recoveries().Recovery(ref.Name)
+		wantErr(t, missing, server.ErrNotFound)
+		return tx.Recoveries().Put(row)
+	})
+	row.Counter, row.Data = 2, make([]byte, 300)
+	update(t, s, func(tx server.WriteTx) error { return tx.Recoveries().Put(row) })
+	view(t, s, func(tx server.ReadTx) error {
+		got, err := tx.Recoveries().Recovery(ref.Name)
+		want(t, fmt.Sprint(got), fmt.Sprint(row))
+		return err
+	})
+	want(t, rowBytes()-before, uint64(300))
+}
+
 func sessions(t *testing.T, s server.Store) {
 	row := server.SessionRow{Name: ref.Name, Device: ref.Device, Counter: 3, ID: [16]byte{1}, Highest: 5}
 	update(t, s, func(tx server.WriteTx) error {

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) server.Store) {
 		"names are reserved and freed":               reservedNames,
 		"one-time key packages are deleted":          deletedKeyPackages,
 		"marks of sign-ins are replaced":             sessions,
+		"what recovery needs is replaced":            recoveries,
 		"the store's state is replaced":              state,
 		"invitations are taken once":                 invites,
 		"wakes are replaced and deleted":             wakes,

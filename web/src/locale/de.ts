@@ -385,6 +385,7 @@ export const de: Catalogue = {
   'fact.waiting': 'Versiegelte Briefe, die auf dich warten',
   'fact.counted': 'Die Zahl der Briefe, die du je bekommen hast',
   'fact.marks': 'Kennzeichen der letzten Briefe, damit keiner doppelt bleibt',
+  'fact.recovery': 'Was mit dem Wiederherstellungsschlüssel Kontakte und Chats zurückbringt, versiegelt',
   'fact.session': 'Wie oft sich dieses Gerät angemeldet hat, und ein Kennzeichen des letzten Mals',
   'fact.token': 'Kennzeichen des Ausweises, an dem Briefe deiner Kontakte zu erkennen sind',
   'fact.vault': 'Teile deiner verschlüsselten Sicherungen, mit ihren Größen',

@@ -381,6 +381,7 @@ export const en = {
   'fact.waiting': 'Sealed letters that wait for you',
   'fact.counted': 'A count of the letters that you ever got',
   'fact.marks': 'Marks of the letters that came last, so that none is kept twice',
+  'fact.recovery': 'What brings your contacts and conversations back with the recovery key, sealed',
   'fact.session': 'How often this device signed in, and a mark of the last time',
   'fact.token': 'Mark of the token by which letters of your contacts are recognised',
   'fact.vault': 'Pieces of your encrypted backups, with their sizes',

@@ -386,6 +386,7 @@ export const es: Catalogue = {
   'fact.waiting': 'Cartas selladas que te esperan',
   'fact.counted': 'La cuenta de las cartas que has recibido',
   'fact.marks': 'Marcas de las últimas cartas, para no guardarlas dos veces',
+  'fact.recovery': 'Lo que devuelve tus contactos y conversaciones con la clave de recuperación, sellado',
   'fact.session': 'Cuántas veces inició sesión este dispositivo, y una marca de la última',
   'fact.token': 'Marca del testigo por el que se reconocen las cartas de tus contactos',
   'fact.vault': 'Piezas de tus copias de seguridad cifradas, con sus tamaños',

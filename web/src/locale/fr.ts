@@ -387,6 +387,7 @@ export const fr: Catalogue = {
   'fact.waiting': 'Lettres scellées qui vous attendent',
   'fact.counted': 'Le nombre de lettres que vous avez reçues en tout',
   'fact.marks': 'Marques des dernières lettres, pour ne pas les garder en double',
+  'fact.recovery': 'Ce qui ramène vos contacts et conversations avec la clé de récupération, scellé',
   'fact.session': 'Combien de fois cet appareil s’est connecté, et une marque de la dernière fois',
   'fact.token': 'Marque du jeton qui fait reconnaître les lettres de vos contacts',
   'fact.vault': 'Morceaux de vos sauvegardes chiffrées, avec leurs tailles',

@@ -38,6 +38,7 @@ const covered: Record<string, string[]> = {
   letter_seen: ['Name', 'Device', 'ID', 'Seq', 'Hash', 'Expires'],
   mailbox_token: ['Name', 'Device', 'Hash'],
   reserved_name: ['Name'], // of accounts that are no more: of this one there is none
+  recovery: ['Name', 'Counter', 'Device', 'Stored', 'Data'],
   session: ['Name', 'Device', 'Counter', 'ID', 'Highest', 'Copied', 'Generation'],
   vault: ['Name', 'Vault', 'Objects', 'Bytes', 'Deletions', 'DeletedBytes', 'Last', 'Closed', 'Revoked'],
   vault_object: ['Name', 'Vault', 'Object', 'Content', 'Size', 'Hash'],
@@ -138,6 +139,15 @@ function facts(rows: Rows, begun: number): Fact[] {
         what: t('fact.session'),
         many: number(sum(rows.session, (r) => Number(r.Counter))),
         since: since(begun),
+        kept: t('kept.account'),
+      },
+    ],
+    [
+      'recovery',
+      {
+        what: t('fact.recovery'),
+        many: number(rows.recovery?.length ?? 0),
+        since: '',
         kept: t('kept.account'),
       },
     ],
