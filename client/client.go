@@ -71,6 +71,8 @@ type Client struct {
 	clocks   clockWatch
 	waker    *waker
 	transfer transfers
+
+	stateKeeper sync.Once
 }
 
 // CreateParams describes a new profile.
@@ -118,6 +120,9 @@ func Create(cfg Config, p CreateParams) (account.RecoverySecret, error) {
 	rec.Invite, rec.Name = p.Invite, p.Profile
 	if p.KeepRecovery {
 		rec.Recovery = recovery.Reveal()
+	}
+	if rec.Sealing, err = recovery.SignedSealingKey(); err != nil {
+		return none, err
 	}
 	return recovery, linking.SaveNew(store, &rec)
 }
@@ -300,6 +305,7 @@ func (c *Client) ConnectAll() error {
 	for _, s := range asked {
 		c.connect(s.K, &s.Rec)
 	}
+	c.keepState()
 	return errors.Join(c.applyAccountFields(), c.resumeTransfers()) // what an earlier run did not
 }
 

@@ -279,7 +279,29 @@ func Recover(ctx context.Context, cfg Config, a account.Address, secret account.
 		return err
 	}
 	defer end()
-	return n.Recover(ctx, a, secret)
+	if err := n.Recover(ctx, a, secret); err != nil {
+		return err
+	}
+	return noteRestore(n.Store, secret)
+}
+
+// noteRestore has the profile fetch what the server keeps for the recovery.
+func noteRestore(store *records.Store, secret account.RecoverySecret) error {
+	sealing, err := secret.SignedSealingKey()
+	if err != nil {
+		return err
+	}
+	key, err := secret.SealingKey()
+	if err != nil {
+		return err
+	}
+	restore, err := key.Bytes()
+	if err != nil {
+		return err
+	}
+	return store.Update(func(tx *records.Tx) error {
+		return records.UpdateProfile(tx, func(p *records.Profile) { p.Sealing, p.Restore = sealing, restore })
+	})
 }
 
 // Resume finds out whether the device whose keys are in the store became one of the

@@ -42,7 +42,10 @@ func (acc Account) CheckRecovery(ctx context.Context, secret account.RecoverySec
 	if err != nil {
 		return err
 	}
-	return errors.Join(linking.CheckRecovery(chain, secret), offline)
+	if err := linking.CheckRecovery(chain, secret); err != nil {
+		return errors.Join(err, offline)
+	}
+	return errors.Join(acc.c.noteSealing(secret), offline)
 }
 
 // newestChain returns the account's chain as the server has it. If the server does not
@@ -114,7 +117,10 @@ func (acc Account) ReplaceRecovery(ctx context.Context, current, next account.Re
 	if offline != nil {
 		return fmt.Errorf("%w: %w", chat.ErrNewKeyWaits, offline)
 	}
-	return acc.c.home.Update(func(p *records.Profile) { p.Recovery = "" })
+	if err := acc.c.home.Update(func(p *records.Profile) { p.Recovery, p.StateHash = "", nil }); err != nil {
+		return err
+	}
+	return acc.c.noteSealing(next)
 }
 
 // rotation returns the statement that puts next in the place of the recovery key

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/queries"
@@ -120,6 +121,22 @@ func (c *Client) applyField(f records.Synced) error {
 			if records.Decode(f.Value, &value) == nil {
 				if err := records.SetSetting(tx, who, value); err != nil {
 					return err
+				}
+			}
+			return records.Applied(tx, f.Field)
+		})
+	case records.FieldSealing:
+		return c.store.Update(func(tx *records.Tx) error {
+			var sealing []byte
+			chain, err := records.OwnChain(tx, c.self.Address)
+			if err != nil {
+				return err
+			}
+			if records.Decode(f.Value, &sealing) == nil {
+				if _, err := account.ParseSealingKey(chain.RecoveryKey(), sealing); err == nil {
+					if err := records.UpdateProfile(tx, func(p *records.Profile) { p.Sealing = sealing }); err != nil {
+						return err
+					}
 				}
 			}
 			return records.Applied(tx, f.Field)
@@ -273,8 +290,15 @@ func (c *Client) collectFields() error {
 		if _, err := tx.Load([]byte(records.TableProfile), &profile); err != nil {
 			return err
 		}
-		return errors.Join(c.setSettingFields(tx, chat.Settings{}, settings), c.setField(tx, records.FieldProfile, "", profile.Name))
+		return errors.Join(c.setSettingFields(tx, chat.Settings{}, settings), c.setField(tx, records.FieldProfile, "", profile.Name), c.setSealingField(tx, profile.Sealing))
 	})
+}
+
+func (c *Client) setSealingField(tx *records.Tx, sealing []byte) error {
+	if len(sealing) == 0 {
+		return nil
+	}
+	return c.setField(tx, records.FieldSealing, "", sealing)
 }
 
 // setSettingFields notes the settings that changed, for the other devices.

@@ -278,7 +278,7 @@ func (c *conn) request(f protocol.Frame) {
 		}
 		return
 	}
-	result, after, err := c.server.handle(c, body)
+	result, after, err := c.server.handle(c, op, body)
 	if v.DropAfter {
 		c.cut()
 		return

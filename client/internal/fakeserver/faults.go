@@ -53,3 +53,20 @@ func (s *Server) SetFaults(f Faults) {
 	defer s.mu.Unlock()
 	s.faults = f
 }
+
+// Recovery returns what the server keeps for an account's recovery, zero if nothing.
+func (s *Server) Recovery(name string) protocol.Recovery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if kept := s.recoveries[name]; kept != nil {
+		return *kept
+	}
+	return protocol.Recovery{}
+}
+
+// SetRecovery replaces what the server keeps for an account's recovery.
+func (s *Server) SetRecovery(name string, kept protocol.Recovery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recoveries[name] = &kept
+}

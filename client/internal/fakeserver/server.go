@@ -39,6 +39,7 @@ type Server struct {
 	fast        time.Duration
 	sessions    map[deviceRef]session
 	gone        map[string][]byte // first statements of deleted accounts
+	recoveries  map[string]*protocol.Recovery
 }
 
 // session is what the server knows of a device's sign-ins.
@@ -77,14 +78,14 @@ func newServer(host string) *Server {
 	return &Server{
 		host: host, accounts: map[string][][]byte{}, keys: map[deviceRef]*keyPackages{}, boxes: map[deviceRef]*mailbox{},
 		channels: map[protocol.ChannelID]*channel{}, blobs: map[protocol.BlobID]*blob{}, conns: map[*conn]bool{},
-		wakes: map[protocol.WakeToken]string{}, incarnation: newIncarnation(), sessions: map[deviceRef]session{}, gone: map[string][]byte{},
+		wakes: map[protocol.WakeToken]string{}, incarnation: newIncarnation(), sessions: map[deviceRef]session{}, gone: map[string][]byte{}, recoveries: map[string]*protocol.Recovery{},
 	}
 }
 
 func refuse(code protocol.ErrorCode) error { return &protocol.Error{Code: code} }
 
 // handle carries out one request. after is run once the answer is queued.
-func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, after func(), err error) {
+func (s *Server) handle(c *conn, op protocol.Op, body protocol.Body) (result protocol.Body, after func(), err error) {
 	if tied(c, body) {
 		return nil, nil, refuse(protocol.CodeForbidden)
 	}
@@ -99,7 +100,7 @@ func (s *Server) handle(c *conn, body protocol.Body) (result protocol.Body, afte
 		return s.authenticate(c, b)
 	}
 	if c.identity != nil {
-		return s.handleIdentified(c, body)
+		return s.handleIdentified(c, op, body)
 	}
 	switch b := body.(type) {
 	case *protocol.KeyPackagesTake:
@@ -164,7 +165,7 @@ func (s *Server) handleWake(c *conn, body protocol.Body) (protocol.Body, func(),
 	return nil, nil, refuse(protocol.CodeUnauthenticated)
 }
 
-func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, func(), error) {
+func (s *Server) handleIdentified(c *conn, op protocol.Op, body protocol.Body) (protocol.Body, func(), error) {
 	switch b := body.(type) {
 	case *protocol.KeyPackagesPublish:
 		k := s.keys[*c.identity]
@@ -177,6 +178,12 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 		}
 		return s.status(c), nil, nil
 	case *protocol.Empty:
+		if op == protocol.OpRecoveryGet {
+			if kept := s.recoveries[c.identity.name]; kept != nil {
+				return kept, nil, nil
+			}
+			return nil, nil, refuse(protocol.CodeNotFound)
+		}
 		return s.status(c), nil, nil
 	case *protocol.MailboxOpen:
 		c.tellsChain = b.Chain
@@ -192,6 +199,12 @@ func (s *Server) handleIdentified(c *conn, body protocol.Body) (protocol.Body, f
 		return &protocol.Empty{}, nil, nil
 	case *protocol.AccountDisclose:
 		return s.disclose(c, b)
+	case *protocol.RecoveryPut:
+		if kept := s.recoveries[c.identity.name]; kept != nil && kept.Counter >= b.Counter {
+			return nil, nil, refuse(protocol.CodeExists)
+		}
+		s.recoveries[c.identity.name] = &protocol.Recovery{Counter: b.Counter, Device: c.identity.device, Stored: uint64(time.Now().Unix()), Data: b.Data}
+		return &protocol.Empty{}, nil, nil
 	}
 	return nil, nil, refuse(protocol.CodeIdentified)
 }

@@ -82,6 +82,20 @@ func Members(tx *records.Tx, id records.CID, unconfirmed []string) (all []chat.M
 	return all, nil
 }
 
+// WhoMayLetIn returns the addresses whose devices may let another device of an account
+// into a conversation.
+func WhoMayLetIn(tx *records.Tx, id records.CID, self string) ([]string, error) {
+	group, err := mls.LoadGroup(NewGroupReader(tx, id), MLSConfig())
+	if err != nil {
+		return nil, fmt.Errorf("client: loading a conversation: %w", err)
+	}
+	state, err := rules.ParseState(group.Extensions())
+	if err != nil {
+		return nil, err
+	}
+	return whoMayLetIn(slices.Sorted(maps.Keys(rules.LeavesByAddress(group))), state, self), nil
+}
+
 // HasDevice reports whether a device of an account is in a conversation.
 func HasDevice(tx *records.Tx, id records.CID, who account.Credential) (bool, error) {
 	group, err := mls.LoadGroup(NewGroupReader(tx, id), MLSConfig())

@@ -238,6 +238,9 @@ func (c *Conversation) enterEpoch(tx *records.Tx, commit *mls.StagedCommit, move
 		c.rec.Epoch = commit.Epoch()
 	}
 	c.rec.Members = uint64(len(c.index()))
+	if !commit.RemovesSelf() && len(moves.Joined)+len(moves.Left)+len(moves.Removed) > 0 {
+		c.rec.Ask = c.toAsk()
+	}
 	c.touch()
 	c.noteRemoval(moves)
 	if len(commit.Added()) > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/client/internal/rules"
 )
 
 // A device that cannot follow a conversation of its account asks by letters to be added:
@@ -52,12 +53,16 @@ func (c *Conversation) awaitRejoin() {
 	c.touch()
 }
 
-// toAsk returns whose devices may add this one: the own ones first, then owners and
-// administrators of the group.
+// toAsk returns whose devices may add this one.
 func (c *Conversation) toAsk() []string {
-	self := c.self.Address.String()
-	others := slices.DeleteFunc(c.members(), func(a string) bool { return a == self })
-	slices.SortStableFunc(others, func(a, b string) int { return int(c.state.Role(b)) - int(c.state.Role(a)) })
+	return whoMayLetIn(c.members(), c.state, c.self.Address.String())
+}
+
+// whoMayLetIn returns whose devices may add one of an account: its own first, then those
+// of owners and administrators.
+func whoMayLetIn(members []string, state rules.State, self string) []string {
+	others := slices.DeleteFunc(members, func(a string) bool { return a == self })
+	slices.SortStableFunc(others, func(a, b string) int { return int(state.Role(b)) - int(state.Role(a)) })
 	return append([]string{self}, others[:min(len(others), maxAsked)]...)
 }
 

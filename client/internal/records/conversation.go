@@ -178,6 +178,8 @@ type Conversation struct {
 	// Partial: it does not have all of that yet.
 	NoGroup bool `cbor:"94,keyasint,omitempty"`
 	Partial bool `cbor:"95,keyasint,omitempty"`
+	// Ask are the addresses whose devices may let another device of this account in.
+	Ask []string `cbor:"102,keyasint,omitempty"`
 	// Rejoined is when that was begun last, in Unix seconds, and Rejoins how often lately.
 	Rejoined int64 `cbor:"100,keyasint,omitempty"`
 	Rejoins  uint8 `cbor:"101,keyasint,omitempty"`

@@ -46,6 +46,15 @@ type Profile struct {
 	Generation protocol.Generation `cbor:"19,keyasint,omitzero"`
 	// Unsent is a statement of the account's chain that the server may not have yet.
 	Unsent []byte `cbor:"20,keyasint,omitempty"`
+	// Sealing is the public half of the recovery key's sealing key, signed by the recovery
+	// key; empty if this device never had it. Restore is the private half on a device that
+	// came back by the recovery key, until it has what the server keeps.
+	Sealing []byte `cbor:"22,keyasint,omitempty"`
+	Restore []byte `cbor:"23,keyasint,omitempty"`
+	// StateCounter is the highest counter of what the server keeps for the recovery that
+	// was seen, StateHash the SHA-256 of the newest state that this device knows there.
+	StateCounter uint64 `cbor:"24,keyasint,omitempty"`
+	StateHash    []byte `cbor:"25,keyasint,omitempty"`
 	// Linking is since when, in Unix seconds, this device's keys may be in the account's
 	// chain, if it is not known yet whether they are.
 	Linking int64 `cbor:"21,keyasint,omitempty"`

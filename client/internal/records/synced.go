@@ -40,6 +40,7 @@ const (
 	FieldSetting             // of the account: a setting by its name, as text
 	FieldProfile             // the name shown to others, text
 	FieldAccepted            // of a conversation that was a request: true
+	FieldSealing             // of the account: Profile.Sealing
 )
 
 // A Field is something that all devices of the account have alike. Main is a channel, an
