@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -41,6 +42,7 @@ var marks = map[string]string{
 	"profile name": "mark-of-a-profile-name-Bs49",
 	"private name": "mark-of-a-private-name-Hg65",
 	"setting":      "mark-of-a-setting-Yc70",
+	"device extra": "mark-of-what-a-device-gets-Fw12",
 }
 
 // forms returns what a mark looks like in the encodings that are searched for.
@@ -164,6 +166,7 @@ func scenario(t *testing.T, host string, transport backend.Transport, dir string
 	must(t, a.Account().SetSettings(soon(t), chat.Settings{
 		ReadReports: true, DeliveryReports: true, Typing: true, Interface: map[string]string{"mark": marks["setting"]},
 	}))
+	linkDevice(t, a, transport, dir)
 	file := filepath.Join(dir, marks["file name"]+".txt")
 	must(t, os.WriteFile(file, bytes.Repeat([]byte(marks["file content"]+"\n"), 5000), 0o600))
 	direct, err := a.Direct(soon(t), b.Address())
@@ -203,6 +206,47 @@ func scenario(t *testing.T, host string, transport backend.Transport, dir string
 	must(t, a.WaitUntilSent(soon(t), direct))
 	must(t, b.Leave(soon(t), group))
 	must(t, b.WaitUntilSent(soon(t), group))
+}
+
+// linkDevice links a device, whose profile lies in a file, and revokes it.
+func linkDevice(t *testing.T, a *person, transport backend.Transport, dir string) {
+	t.Helper()
+	store, err := sqlite.Open(filepath.Join(dir, "profiles", "phone.db"))
+	must(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	code, digits, done := make(chan string, 1), make(chan string, 1), make(chan error, 1)
+	go func() {
+		_, err := a.Devices().Approve(soon(t), client.Approval{
+			ShowCode: func(c chat.LinkCode) { code <- c.URI },
+			Digits:   func(context.Context, int) (string, error) { return <-digits, nil },
+			Extra:    func(account.Device) ([]byte, error) { return []byte(marks["device extra"]), nil },
+		})
+		done <- err
+	}()
+	cfg := client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport}
+	linked, err := client.Link(soon(t), cfg, client.NewDevice{
+		Code: <-code, Show: func(_ account.Address, shown string) { digits <- shown },
+	})
+	must(t, errors.Join(err, <-done))
+	if string(linked.Extra) != marks["device extra"] || linked.Address != a.Address() {
+		t.Fatalf("the device got %+v", linked)
+	}
+	phone, err := client.Open(cfg)
+	must(t, err)
+	defer phone.Close()
+	must(t, phone.ConnectAll())
+	must(t, phone.Sync(soon(t)))
+	if profile, _, err := phone.Account().Profile(); profile != marks["profile name"] || err != nil {
+		t.Errorf("the device's profile name is %q, %v", profile, err)
+	}
+	_, err = a.Devices().Revoke(soon(t), client.Revocation{Device: linked.Device})
+	must(t, err)
+	eventually(t, func() error {
+		if err := phone.Sync(soon(t)); !errors.Is(err, chat.ErrRevoked) {
+			return fmt.Errorf("the revoked device is told %w", err)
+		}
+		return nil
+	})
 }
 
 // reportsAndTyping has alice read in the end that bob read something, bob see
