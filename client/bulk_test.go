@@ -79,9 +79,7 @@ func TestBlockingGoesOnPastAFailure(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			net := fakeserver.NewNet()
 			a, m := join(t, net, "alice", host), join(t, net, "mallory", host)
-			direct, err := m.Direct(t.Context(), a.Address())
-			must(t, err)
-			must(t, m.ConnectConversation(direct))
+			m.begins(a)
 			for range 2 {
 				id, err := m.CreateGroup(t.Context(), "Group", []account.Address{a.Address()})
 				must(t, err)
@@ -89,7 +87,7 @@ func TestBlockingGoesOnPastAFailure(t *testing.T) {
 			}
 			pass(time.Minute)
 			a.store.FailAt(n)
-			err = a.People().Block(t.Context(), m.Address())
+			err := a.People().Block(t.Context(), m.Address())
 			a.store.FailAt(0)
 			c, e := a.People().Contact(m.Address())
 			must(t, e)

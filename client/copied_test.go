@@ -142,9 +142,7 @@ func TestServerLosesAccounts(t *testing.T) {
 			t.Error("alice has no key packages there")
 		}
 		carol := join(t, x.net, "carol", host)
-		id, err := carol.Direct(t.Context(), x.bob.Address())
-		must(t, err)
-		must(t, carol.ConnectConversation(id))
+		id := carol.begins(x.bob)
 		carol.say(id, "hello")
 		pass(time.Minute)
 		x.bob.accept()

@@ -169,9 +169,7 @@ func TestDeleteRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		id, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(id))
+		id := a.begins(b)
 		a.say(id, "buy this")
 		pass(time.Minute)
 		if c := b.status(id); c.Status != chat.StatusRequest {
@@ -188,7 +186,7 @@ func TestDeleteRequest(t *testing.T) {
 			return nil
 		}))
 		// One may still change one's mind.
-		id, err = b.Direct(t.Context(), a.Address())
+		id, err := b.Direct(t.Context(), a.Address())
 		must(t, err)
 		must(t, b.ConnectConversation(id))
 		b.say(id, "well")

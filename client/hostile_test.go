@@ -227,9 +227,7 @@ func TestImpostorsHearNothing(t *testing.T) {
 		}}
 		// Before there is any conversation: his key packages do not fit.
 		net.Server(host).SetFaults(lie)
-		id, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(id))
+		id := a.begins(b)
 		a.say(id, "secret")
 		pass(time.Minute)
 		if conv := a.status(id); conv.Status != chat.StatusLost || conv.Waiting != 0 {

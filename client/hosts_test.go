@@ -53,9 +53,7 @@ func TestPrivateHostsAreNotContacted(t *testing.T) {
 				if !errors.Is(err, backend.ErrPrivateHost) || !strings.Contains(err.Error(), h) {
 					t.Errorf("writing there: %v", err)
 				}
-				id, err := mallory.Direct(t.Context(), bob.Address())
-				must(t, err)
-				must(t, mallory.ConnectConversation(id))
+				id := mallory.begins(bob)
 				mallory.say(id, "hello")
 				pass(time.Hour)
 				if c := bob.has(id); c != nil {

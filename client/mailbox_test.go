@@ -170,9 +170,7 @@ func TestLettersWaitForTheirTree(t *testing.T) {
 		must(t, err)
 		must(t, a.ConnectConversation(id))
 		c := join(t, net, "carol", "there.example")
-		direct, err := c.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, c.ConnectConversation(direct))
+		direct := c.begins(b)
 		pass(3 * time.Second)
 		if _, err := b.Conversation(direct); err != nil {
 			t.Errorf("the letter that needs no tree: %v", err)

@@ -20,9 +20,7 @@ func TestInvisibleNamesAreNone(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id := group(t, a, b)
-		direct, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(direct))
+		direct := a.begins(b)
 		pass(time.Second)
 		b.accept()
 		for _, name := range []string{

@@ -210,9 +210,7 @@ func TestConnectionsEndWithTheirConversations(t *testing.T) {
 					net := fakeserver.NewNet()
 					bob, mallory := join(t, net, "bob", host), join(t, net, "mallory", where)
 					m := bob.metered()
-					id, err := mallory.Direct(t.Context(), bob.Address())
-					must(t, err)
-					must(t, mallory.ConnectConversation(id))
+					id := mallory.begins(bob)
 					pass(time.Second)
 					bob.accept()
 					pass(time.Second)
@@ -254,9 +252,7 @@ func TestConnectionsToOtherServersAreBounded(t *testing.T) {
 		var ids []chat.ConversationID
 		for i := range hosts {
 			p := join(t, net, fmt.Sprintf("friend%d", i), fmt.Sprintf("h%d.example", i))
-			id, err := p.Direct(t.Context(), bob.Address())
-			must(t, err)
-			must(t, p.ConnectConversation(id))
+			id := p.begins(bob)
 			pass(time.Second)
 			bob.accept()
 			people, ids = append(people, p), append(ids, id)
@@ -426,9 +422,7 @@ func TestRequestsAreHeardForALittle(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		bob, mallory := join(t, net, "bob", host), join(t, net, "mallory", host)
-		id, err := mallory.Direct(t.Context(), bob.Address())
-		must(t, err)
-		must(t, mallory.ConnectConversation(id))
+		id := mallory.begins(bob)
 		pass(time.Second)
 		channel := net.Server(host).Channels()[0]
 		got := heard(net, host, "bob")

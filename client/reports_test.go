@@ -148,9 +148,7 @@ func TestRequestsAreNotReported(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
-		id, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(id))
+		id := a.begins(b)
 		a.say(id, "one")
 		pass(time.Hour)
 		want(t, "before", a.became(id), []string{"one sent 0 0"})

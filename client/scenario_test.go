@@ -295,9 +295,7 @@ func TestBlockedPeopleAreNotAdded(t *testing.T) {
 		}
 		// What she sends is neither shown nor told.
 		x.alice.failed()
-		id, err := carol.Direct(t.Context(), x.alice.Address())
-		must(t, err)
-		must(t, carol.ConnectConversation(id))
+		id := carol.begins(x.alice)
 		pass(time.Minute)
 		if _, err := x.alice.Conversation(id); !errors.Is(err, chat.ErrNoConversation) {
 			t.Errorf("alice heard of it: %v", err)

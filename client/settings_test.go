@@ -49,9 +49,7 @@ func TestSettings(t *testing.T) {
 		s.Interface = map[string]string{"x": strings.Repeat("x", chat.MaxInterfaceSettingsSize-1)}
 		must(t, a.Account().SetSettings(t.Context(), s))
 
-		id, err := a.Direct(t.Context(), b.Address())
-		must(t, err)
-		must(t, a.ConnectConversation(id))
+		id := a.begins(b)
 		a.say(id, "one")
 		pass(time.Minute)
 		b.accept()

@@ -223,9 +223,7 @@ func TestTokensChangeWhenSomebodyGoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				x := newTrio(t, false)
-				direct, err := x.bob.Direct(t.Context(), x.alice.Address())
-				must(t, err)
-				must(t, x.bob.ConnectConversation(direct))
+				direct := x.bob.begins(x.alice)
 				pass(time.Minute)
 				x.bob.wakeable()
 				old := x.token(t)

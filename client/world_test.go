@@ -137,6 +137,15 @@ func (p *person) accept() {
 	}
 }
 
+// begins begins a conversation with somebody, on line.
+func (p *person) begins(with *person) chat.ConversationID {
+	p.t.Helper()
+	id, err := p.Direct(p.t.Context(), with.Address())
+	must(p.t, err)
+	must(p.t, p.ConnectConversation(id))
+	return id
+}
+
 func (p *person) say(id chat.ConversationID, text string) chat.Message {
 	p.t.Helper()
 	m, err := p.Send(p.t.Context(), id, chat.Draft{Text: text})

@@ -7,10 +7,10 @@ import type { App } from '../model/app';
 import { duration, t } from '../model/i18n';
 import { unlinked } from '../model/mention';
 import { muteEnd, muteLengths, muteUntil } from '../model/mute';
+import { preview } from '../model/preview';
 import { reference } from '../model/sheet';
 import { harmless } from '../model/text';
 import { localPrefix } from '../model/timeline';
-import { preview } from './side';
 import type { Item } from './menu';
 import type { Way } from './swipe';
 

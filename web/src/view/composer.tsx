@@ -7,10 +7,10 @@ import type { App } from '../model/app';
 import { mostFiles, type Card } from '../model/composer';
 import { size, t } from '../model/i18n';
 import { candidates, handle, mentionAt } from '../model/mention';
+import { preview } from '../model/preview';
 import { isPhoto, redraw } from './media';
 import { openMenu } from './menu';
 import { Avatar, FileName, Icon, IconButton, Name, Problem, useApp } from './parts';
-import { preview } from './side';
 import { Recorder } from './recorder';
 
 /** How often, in milliseconds, others are told that somebody writes. */

@@ -4,6 +4,7 @@ import { h, type VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { clock, moment, number, size, t } from '../model/i18n';
+import { preview } from '../model/preview';
 import { told } from '../model/problem';
 import { localPrefix } from '../model/timeline';
 import { harmless, hue, onlyEmoji, plain } from '../model/text';
@@ -12,7 +13,6 @@ import { Attachments, isPicture } from './attachments';
 import { Markdown } from './markdown';
 import { longPress, openMenu } from './menu';
 import { Avatar, Button, Icon, IconButton, Name, useApp } from './parts';
-import { preview } from './side';
 import { useSwipe } from './swipe';
 import { stateName, Ticks } from './ticks';
 

@@ -6,7 +6,7 @@ import { t } from '../model/i18n';
 import { Replacement, verdict, type Step, type Verdict } from '../model/recovery';
 import { Button, Dialog, Icon, Problem, useApp, useWork } from './parts';
 import { RecoveryKey } from './recovery-key';
-import { Group } from './settings';
+import { Group } from './settings-parts';
 
 /** Checks a note of the recovery key, and replaces the key. */
 export function RecoverySettings(): VNode {

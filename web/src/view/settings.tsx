@@ -2,7 +2,7 @@
 
 // The sections of the settings: a part of the page that is loaded when somebody opens them.
 
-import { Fragment, h, type ComponentChildren, type VNode } from 'preact';
+import { Fragment, h, type VNode } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Disclosure } from '../core/api.gen';
 import { knowledge } from '../model/disclosure';
@@ -12,6 +12,7 @@ import { copy } from './actions';
 import { timerOptions } from './details';
 import { Avatar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, useApp, useWork } from './parts';
 import { Security } from './security';
+import { Group, LookChoice } from './settings-parts';
 // The page has run it before. Named here, it stays in one file with all that both need, which compresses better than two.
 import '../main';
 
@@ -28,24 +29,6 @@ const bodies: Record<string, () => VNode> = {
 export function Section({ section }: { section: string }): VNode {
   const Body = (Object.hasOwn(bodies, section) && bodies[section]) || Profile;
   return <Body />;
-}
-
-export function Group({
-  title,
-  text,
-  children,
-}: {
-  title?: string;
-  text?: string;
-  children: ComponentChildren;
-}): VNode {
-  return (
-    <section class="settings-group">
-      {title && <h2>{title}</h2>}
-      <div class="card-of">{children}</div>
-      {text && <p class="hint">{text}</p>}
-    </section>
-  );
 }
 
 function Profile(): VNode {
@@ -131,30 +114,6 @@ function Privacy(): VNode {
         />
       </Group>
     </>
-  );
-}
-
-/** One of the look's choices. */
-export function LookChoice<K extends keyof Look>({
-  of,
-  label,
-  hint,
-  options,
-}: {
-  of: K;
-  label: string;
-  hint?: string;
-  options: [Look[K], string][];
-}): VNode {
-  const app = useApp();
-  return (
-    <Choice
-      label={label}
-      {...(hint && { hint })}
-      value={app.settings.look.value[of]}
-      options={options}
-      onChange={(v) => void app.attempt(() => app.settings.set(of, v))}
-    />
   );
 }
 

@@ -7,7 +7,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Conversation, Message } from '../core/api.gen';
 import { brief, number, t } from '../model/i18n';
 import type { List } from '../model/list';
-import { happened } from '../model/notice';
+import { preview } from '../model/preview';
 import { link, type Route } from '../model/route';
 import { harmless, plain } from '../model/text';
 import { conversationItems, conversationSwipes, requestsItems } from './actions';
@@ -382,17 +382,6 @@ function speaker(m: Message, group: boolean): string {
   if (m.notice) return '';
   if (m.own) return t('you');
   return group ? m.author : '';
-}
-
-/** A message in one line. */
-export function preview(m: Message): string {
-  if (m.notice) return happened(m);
-  if (m.deleted) return t('deleted');
-  const first = m.attachments[0];
-  if (m.text || !first) return plain(m.text);
-  if (first.type.startsWith('audio/')) return t('voice-message');
-  if (first.type.startsWith('image/')) return t('photos', { n: m.attachments.length });
-  return m.attachments.length > 1 ? t('files', { n: m.attachments.length }) : harmless(first.name);
 }
 
 /** Messages that hold what was searched for. */
