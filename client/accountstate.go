@@ -8,7 +8,6 @@ import (
 	"crypto/hpke"
 	"crypto/sha256"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
@@ -16,6 +15,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/accountstate"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -178,7 +178,7 @@ func (c *Client) accountState() (s accountstate.State, err error) {
 	}); err != nil {
 		return s, err
 	}
-	slices.SortFunc(s.Chats, func(a, b accountstate.Chat) int {
+	order.By(s.Chats, func(a, b accountstate.Chat) int {
 		if a.Activity != b.Activity {
 			return int(b.Activity - a.Activity)
 		}
@@ -206,7 +206,7 @@ func (c *Client) accountState() (s accountstate.State, err error) {
 			return true, nil
 		})
 	})
-	slices.SortFunc(s.Contacts, func(a, b accountstate.Contact) int { return bytes.Compare([]byte(a.Address), []byte(b.Address)) })
+	order.By(s.Contacts, func(a, b accountstate.Contact) int { return bytes.Compare([]byte(a.Address), []byte(b.Address)) })
 	return s, err
 }
 

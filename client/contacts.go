@@ -14,6 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/names"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/invisible"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // Contacts returns all contacts, by address.
@@ -33,7 +34,7 @@ func (pp People) Contacts() ([]chat.Contact, error) {
 			return true, nil
 		})
 	})
-	slices.SortFunc(all, func(a, b chat.Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
+	order.By(all, func(a, b chat.Contact) int { return strings.Compare(a.Address.String(), b.Address.String()) })
 	return all, err
 }
 

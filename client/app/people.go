@@ -7,11 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 func parseAddress(s string) (account.Address, error) {
@@ -60,7 +60,7 @@ func (a *App) contacts(context.Context, None) (Contacts, error) {
 	for i, c := range all {
 		out[i] = v.contact(c)
 	}
-	slices.SortFunc(out, func(x, y Contact) int {
+	order.By(out, func(x, y Contact) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.Address, y.Address))
 	})
 	return Contacts{out}, nil

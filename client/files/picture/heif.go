@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // heifBrands are the still pictures among the files of ISO/IEC 14496-12.
@@ -81,7 +83,7 @@ func stripHEIF(s *source) ([]span, error) {
 
 // blanked returns a file of which only some parts are kept.
 func blanked(keep []span, size int64) (out []span) {
-	slices.SortFunc(keep, func(a, b span) int { return cmp.Compare(a.at, b.at) })
+	order.By(keep, func(a, b span) int { return cmp.Compare(a.at, b.at) })
 	at := int64(0)
 	for _, k := range keep {
 		if end := k.at + k.n; end > at {

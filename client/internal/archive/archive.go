@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 const (
@@ -44,7 +45,7 @@ func Begin(tx *records.Tx, id [16]byte, device account.DeviceID, now time.Time) 
 		}
 		return true, nil
 	})
-	slices.SortStableFunc(all, func(a, b row) int { return cmp.Compare(b.activity, a.activity) })
+	order.By(all, func(a, b row) int { return cmp.Compare(b.activity, a.activity) })
 	for _, r := range all {
 		t.Chats = append(t.Chats, r.id)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -214,7 +215,7 @@ func KeptFiles(tx *records.Tx) (all []keptFile, err error) {
 		all = append(all, one)
 		return true, err
 	})
-	slices.SortFunc(all, func(a, b keptFile) int { return cmp.Compare(a.Rec.Used, b.Rec.Used) })
+	order.By(all, func(a, b keptFile) int { return cmp.Compare(a.Rec.Used, b.Rec.Used) })
 	return all, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/mls"
 	"github.com/securecrypt/securecrypt/protocol"
 )
@@ -222,7 +223,7 @@ func (c *Conversation) loadOutbox(tx *records.Tx) error {
 	}
 	// A commit of what others proposed goes before all that waits for it, and a
 	// removal before what those who go should not hear.
-	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
+	order.By(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
 	return tx.Scan(records.Key(records.TableDelivery, c.id[:]), false, func(k, v []byte) (bool, error) {
 		d := &delivery{n: records.LastNumber(k)}
 		if err := records.Decode(v, &d.Delivery); err != nil {
@@ -427,6 +428,7 @@ type Progress struct {
 	PutOff    int  // of those, what waits for files that are tried again later
 	Deliver   int  // letters not sent yet
 	Following bool // its entries are to be received
+	Devices   int  // devices to be added or removed now
 	Checking  bool // some member is not confirmed yet, or asked after
 	Reporting bool // a report is on its way
 }
@@ -435,7 +437,7 @@ type Progress struct {
 func (c *Conversation) Progress() Progress {
 	return Progress{
 		CaughtUp: c.caughtUp && c.waiting == nil, Outbox: c.pendingItems(), PutOff: c.putOff(), Deliver: len(c.deliver),
-		Following: c.needsChannel(), Checking: len(c.toConfirm()) > 0 || c.checking || c.addsAgain(), Reporting: c.reporting(),
+		Following: c.needsChannel(), Devices: c.dueDevices(), Checking: len(c.toConfirm()) > 0 || c.checking || c.addsAgain(), Reporting: c.reporting(),
 	}
 }
 

@@ -202,6 +202,18 @@ func (c *Conversation) leavesNobody(changes []records.DeviceChange) bool {
 	return false
 }
 
+// dueDevices counts the devices that are to be added or removed by this device, without
+// those for which a server had no key package several times.
+func (c *Conversation) dueDevices() (n int) {
+	soon := records.Millis(c.now().Add(removeOthersAfter))
+	for _, d := range c.rec.Devices {
+		if d.At < soon && d.Tries < 4 {
+			n++
+		}
+	}
+	return n
+}
+
 // deviceTimes are when devices may be added or removed.
 func (c *Conversation) deviceTimes() (all []time.Time) {
 	for _, d := range c.rec.Devices {

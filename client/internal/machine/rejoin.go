@@ -10,6 +10,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/internal/rules"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // A device that cannot follow a conversation of its account asks by letters to be added:
@@ -62,7 +63,7 @@ func (c *Conversation) toAsk() []string {
 // of owners and administrators.
 func whoMayLetIn(members []string, state rules.State, self string) []string {
 	others := slices.DeleteFunc(members, func(a string) bool { return a == self })
-	slices.SortStableFunc(others, func(a, b string) int { return int(state.Role(b)) - int(state.Role(a)) })
+	order.By(others, func(a, b string) int { return int(state.Role(b)) - int(state.Role(a)) })
 	return append([]string{self}, others[:min(len(others), maxAsked)]...)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // How much of what this device sent is remembered, to be sent again if the
@@ -137,7 +138,7 @@ func (c *Conversation) resend(tx *records.Tx, since uint64, there map[records.Ma
 		}
 	}
 	// What was sent first goes first, and before what was not sent yet.
-	slices.SortStableFunc(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
+	order.By(c.outbox, func(a, b *outItem) int { return b.urgency() - a.urgency() })
 	return lost, c.dropSent(tx, numbers, nil)
 }
 

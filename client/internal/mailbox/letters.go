@@ -7,13 +7,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/client/letter"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
@@ -211,7 +211,7 @@ func (m *Mailbox) openKept(ctx context.Context) {
 		m.putOff()
 		return
 	}
-	slices.SortStableFunc(all, func(a, b kept) int { return cmp.Compare(a.since, b.since) })
+	order.By(all, func(a, b kept) int { return cmp.Compare(a.since, b.since) })
 	for i, l := range all {
 		old := m.config.Now().Sub(time.Unix(l.since, 0)) > protocol.DefaultExpiry
 		switch {

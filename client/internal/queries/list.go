@@ -3,10 +3,9 @@
 package queries
 
 import (
-	"slices"
-
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // Batch is the number of conversations read in one transaction.
@@ -87,7 +86,7 @@ func Show(views *records.Views, some []records.Stored) (all []chat.Conversation,
 
 // Sort puts the most recent conversations first.
 func Sort(all []chat.Conversation) {
-	slices.SortStableFunc(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
+	order.By(all, func(a, b chat.Conversation) int { return b.Activity.Compare(a.Activity) })
 }
 
 // waiting counts the messages that are still to be sent, by conversation: the

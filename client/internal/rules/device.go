@@ -12,6 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
@@ -225,7 +226,7 @@ func MovementsOf(s *mls.StagedCommit, before map[string][]mls.LeafIndex) (m Move
 		slices.Sort(all)
 	}
 	for _, all := range [][]account.Credential{m.NewDevices, m.LostDevices} {
-		slices.SortFunc(all, func(a, b account.Credential) int {
+		order.By(all, func(a, b account.Credential) int {
 			return cmp.Or(cmp.Compare(a.Address.String(), b.Address.String()), bytes.Compare(a.Device[:], b.Device[:]))
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
+	"github.com/securecrypt/securecrypt/internal/codec/order"
 	"github.com/securecrypt/securecrypt/mls"
 )
 
@@ -88,7 +89,7 @@ func (s State) WithRole(address string, role chat.Role) State {
 	s.Roles = slices.DeleteFunc(slices.Clone(s.Roles), func(r records.Role) bool { return r.Address == address })
 	if role != chat.RoleMember {
 		s.Roles = append(s.Roles, records.Role{Address: address, Role: role})
-		slices.SortFunc(s.Roles, func(a, b records.Role) int { return strings.Compare(a.Address, b.Address) })
+		order.By(s.Roles, func(a, b records.Role) int { return strings.Compare(a.Address, b.Address) })
 	}
 	return s
 }

@@ -113,6 +113,9 @@ func (cmd *deviceRevokeCmd) Run(a *app) error {
 			defer cancel()
 		}
 		revoked, err := s.Devices().Revoke(ctx, r)
+		if len(revoked) > 0 {
+			s.followDevices()
+		}
 		all, lerr := s.Devices().List()
 		for _, d := range all {
 			if slices.Contains(revoked, d.ID) {
@@ -185,8 +188,39 @@ func (cmd *deviceApproveCmd) Run(a *app) error {
 		if err != nil {
 			return fmt.Errorf("the device is linked, but did not get everything from this one; leave both connected: %w", err)
 		}
+		s.giveEverything(device)
 		return nil
 	})
+}
+
+// How long a command waits for what goes on by itself whenever the device is connected.
+const (
+	followPatience  = 30 * time.Second
+	historyPatience = 10 * time.Minute
+)
+
+// giveEverything waits until a new device is in the conversations and has the history.
+func (s *session) giveEverything(device account.DeviceID) {
+	ctx, cancel := context.WithTimeout(s.Ctx, historyPatience)
+	defer cancel()
+	s.Say("the conversations and the history go to the new device: leave both connected, or press Ctrl-C and go on later with securecrypt receive")
+	err := s.Devices().WaitUntilFollowed(ctx)
+	if err == nil {
+		err = s.Devices().WaitUntilGiven(ctx, device)
+	}
+	if err != nil {
+		s.Say("the new device does not have everything yet: the rest goes on whenever both are connected")
+	}
+}
+
+// followDevices has the conversations follow the account's devices, as far as that can be
+// done soon.
+func (s *session) followDevices() {
+	ctx, cancel := context.WithTimeout(s.Ctx, followPatience)
+	defer cancel()
+	if err := s.Devices().WaitUntilFollowed(ctx); err != nil {
+		s.Say("the device is not out of all conversations yet: nothing is said there before it is, and this goes on whenever this device is connected")
+	}
 }
 
 // linkFailed gives an error of linking its exit code.

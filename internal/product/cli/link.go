@@ -125,8 +125,31 @@ func (cmd *deviceLinkCmd) Run(a *app) error {
 			a.Say("the other device went away before it gave this one everything; leave both connected")
 		}
 		a.printLinked(linked.Address, linked.Device)
-		return nil
+		return a.takeEverything(cfg)
 	})
+}
+
+// takeEverything connects the new device until it has the history.
+func (a *app) takeEverything(cfg client.Config) error {
+	c, err := client.Open(cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(a.Ctx, historyPatience)
+	defer cancel()
+	a.Say("the conversations and the history come from the other device: leave both connected, or press Ctrl-C and go on later with securecrypt receive")
+	err = c.ConnectAll()
+	if err == nil {
+		err = c.Devices().WaitUntilTaken(ctx)
+	}
+	if err == nil {
+		err = c.Devices().WaitUntilFollowed(ctx)
+	}
+	if err != nil {
+		a.Say("this device does not have everything yet: the rest comes whenever both are connected")
+	}
+	return nil
 }
 
 func (a *app) showDigits(who account.Address, digits string) {
