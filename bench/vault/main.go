@@ -223,7 +223,7 @@ func syncDisk(dir string) error { return exec.Command("sync", "-f", dir).Run() }
 
 // execute runs a command of a program.
 func (t *tool) execute(args []string, source, repo, target string) (*os.ProcessState, error) {
-	replace := strings.NewReplacer("REPO", repo, "SOURCE", source, "TARGET", target)
+	replace := strings.NewReplacer("{repo}", repo, "{source}", source, "{target}", target)
 	cmd := exec.Command(t.program)
 	if args[0] == "cd" {
 		args, cmd.Dir = args[1:], target

@@ -338,7 +338,6 @@ func TestRandomKillsOfVaultCommands(t *testing.T) {
 			var event struct {
 				Type     string
 				Snapshot uint64
-				Partial  bool
 				Keep     bool
 			}
 			if json.Unmarshal([]byte(line), &event) != nil {
@@ -346,7 +345,7 @@ func TestRandomKillsOfVaultCommands(t *testing.T) {
 			}
 			number := fmt.Sprint(event.Snapshot)
 			switch {
-			case args[1] == "backup" && event.Type == "snapshot" && !event.Partial:
+			case args[1] == "backup" && event.Type == "backup":
 				acknowledged[number] = files(t, source)
 			case args[1] == "forget" && event.Type == "snapshot" && !event.Keep:
 				delete(acknowledged, number) // it may be forgotten
