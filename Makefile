@@ -37,7 +37,7 @@ PEERS := $(TOOLS)/peers
 CRATES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/securecrypt/crates
 PROXIES := $(TOOLS)/proxies
 
-.PHONY: coverage help run web screens test test-engines interop lint vuln fuzz bench bench-page bench-peers build clean
+.PHONY: coverage help run web screens test test-engines interop lint vuln fuzz bench bench-page bench-vault bench-peers build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -88,6 +88,9 @@ bench: ## all benchmarks (BENCH and BENCHPACKAGES select some), then the relay b
 
 bench-peers: | ts-mls peers ## our MLS library beside its peers, as tables (PEERFLAGS='-sizes 10000' for more)
 	@$(GO) run ./bench/peers $(PEERFLAGS)
+
+bench-vault: build ## the vault beside other programs for backups, as tables (VAULTFLAGS='-mib 512 -cold', '-small 100000')
+	@$(GO) run ./bench/vault $(VAULTFLAGS)
 
 bench-page: | web ## the application in Chromium, as tables (PAGEFLAGS='-dir FOLDER' keeps its profiles, '-traffic 1h' watches memory longer)
 	@$(GO) run ./bench/page $(PAGEFLAGS)

@@ -5,13 +5,16 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,4 +196,216 @@ func TestMemoryOfALargeVault(t *testing.T) {
 	h.limited(backupLimit, "vault", "backup", source)
 	h.limited(pruneLimit, "vault", "prune", "--wait", "0")
 	h.run("vault", "check", "--deep")
+}
+
+// files returns the files below a folder with their content.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		name, relErr := filepath.Rel(dir, path)
+		out[name] = string(b)
+		return errors.Join(err, relErr)
+	}))
+	return out
+}
+
+// restored returns the files of a snapshot, restored into a new folder.
+func (h *vaultHome) restored(snapshot, source string) map[string]string {
+	h.t.Helper()
+	to := filepath.Join(h.t.TempDir(), "to")
+	h.run("vault", "restore", snapshot, source, "--to", to)
+	return files(h.t, to)
+}
+
+func randomBytes(seed uint64, size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}).Read(b) // it never fails
+	return b
+}
+
+// TestSuspendedProcessMeetsPrune covers lines 2 and 3: a process that backs up is
+// stopped by SIGSTOP when some of its packs are there, another device deletes
+// everything that no snapshot needs, with no waiting time, and SIGCONT has the
+// process go on. Its snapshot restores in full. Then a process is stopped for good:
+// nobody waits for it.
+func TestSuspendedProcessMeetsPrune(t *testing.T) {
+	h := newVaultHome(t)
+	source := filepath.Join(h.dir, "source")
+	must(t, os.MkdirAll(source, 0o700))
+	fill := func(run int) {
+		for i := range 3 { // a pack and a part of one
+			must(t, os.WriteFile(filepath.Join(source, fmt.Sprint(i)), randomBytes(uint64(10*run+i), 7<<20), 0o600))
+		}
+	}
+	other := *h
+	other.home = filepath.Join(h.dir, "other")
+	t.Setenv("SECURECRYPT_RECOVERY_KEY", h.recovery)
+	other.run("vault", "join", h.path, "--no-passphrase")
+	packs := func() int {
+		names, err := filepath.Glob(filepath.Join(h.path, "packs", "*"))
+		must(t, err)
+		return len(names)
+	}
+	stopAt := func(count int) *exec.Cmd {
+		cmd := h.command("vault", "--limit-upload", "8M", "backup", source)
+		wanted := packs() + count
+		must(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended by then, unless the test failed
+		for deadline := time.Now().Add(time.Minute); packs() < wanted; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d packs are there after a minute, want %d", packs(), wanted)
+			}
+		}
+		must(t, cmd.Process.Signal(syscall.SIGSTOP))
+		return cmd
+	}
+	for run := range 2 {
+		fill(run)
+		cmd := stopAt(1)
+		before := packs()
+		other.run("vault", "prune", "--wait", "0")
+		if packs() >= before {
+			t.Errorf("prune left %d of %d packs: the test is no test", packs(), before)
+		}
+		must(t, cmd.Process.Signal(syscall.SIGCONT))
+		must(t, cmd.Wait())
+		if got := other.restored("latest", source); !maps.Equal(got, files(t, source)) {
+			t.Errorf("run %d: %d files are restored, or with other bytes", run, len(got))
+		}
+		other.run("vault", "check", "--deep")
+		other.run("vault", "forget", "--keep-last", "1")
+	}
+	fill(2)
+	cmd := stopAt(1)
+	other.run("vault", "backup", source)
+	other.run("vault", "forget", "--keep-last", "1")
+	other.run("vault", "prune", "--wait", "0")
+	other.run("vault", "check", "--deep")
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
+}
+
+// TestRandomKillsOfVaultCommands kills commands that change a vault, a hundred times
+// at random moments: every snapshot that was acknowledged restores to the last byte.
+func TestRandomKillsOfVaultCommands(t *testing.T) {
+	kills := 100
+	if testing.Short() {
+		kills = 12
+	}
+	h := newVaultHome(t)
+	source, second := filepath.Join(h.dir, "source"), filepath.Join(h.dir, "second")
+	h.run("vault", "init", second, "--no-passphrase")
+	t.Setenv("SECURECRYPT_VAULT", h.path)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	acknowledged := map[string]map[string]string{} // files by the snapshot's number
+	change := func() {
+		for range 1 + r.IntN(4) {
+			name := filepath.Join(source, fmt.Sprint(r.IntN(3)), fmt.Sprint(r.IntN(10)))
+			must(t, os.MkdirAll(filepath.Dir(name), 0o700))
+			must(t, os.WriteFile(name, randomBytes(r.Uint64(), r.IntN(600<<10)), 0o600))
+		}
+	}
+	change()
+	h.run("vault", "backup", source)
+	acknowledged[strconv.FormatUint(h.newest(), 10)] = files(t, source)
+	commands := [][]string{
+		{"vault", "backup", source}, {"vault", "backup", source}, {"vault", "prune", "--wait", "0"}, {"vault", "forget", "--keep-last", "3"},
+		{"vault", "key", "rotate", "--everything", "--wait", "0"}, {"vault", "check", "--repair"}, {"vault", "copy", second},
+	}
+	killed := 0
+	for i := 0; killed < kills; i++ {
+		args := commands[r.IntN(len(commands))]
+		if args[1] == "backup" {
+			change()
+		}
+		var out bytes.Buffer
+		cmd := h.command(append([]string{"--json"}, args...)...)
+		cmd.Stdout = &out
+		must(t, cmd.Start())
+		timer := time.AfterFunc(time.Duration(r.IntN(700))*time.Millisecond, func() { _ = cmd.Process.Kill() }) // it may have ended
+		if err := cmd.Wait(); err != nil {
+			killed++
+		}
+		timer.Stop()
+		for line := range strings.Lines(out.String()) {
+			var event struct {
+				Type     string
+				Snapshot uint64
+				Keep     bool
+			}
+			if json.Unmarshal([]byte(line), &event) != nil {
+				continue // cut off
+			}
+			number := fmt.Sprint(event.Snapshot)
+			switch {
+			case args[1] == "backup" && event.Type == "backup":
+				acknowledged[number] = files(t, source)
+			case args[1] == "forget" && event.Type == "snapshot" && !event.Keep:
+				delete(acknowledged, number) // it may be forgotten
+			}
+		}
+		if i%10 == 9 || killed == kills {
+			h.verify(acknowledged, source)
+		}
+	}
+	if len(acknowledged) == 0 {
+		t.Error("no snapshot is left: the test is no test")
+	}
+}
+
+// newest returns the number of the newest snapshot.
+func (h *vaultHome) newest() uint64 {
+	h.t.Helper()
+	var last struct{ Snapshot uint64 }
+	for line := range bytes.Lines(h.run("--json", "vault", "snapshots")) {
+		must(h.t, json.Unmarshal(line, &last))
+	}
+	return last.Snapshot
+}
+
+// verify restores snapshots, and checks the vault.
+func (h *vaultHome) verify(want map[string]map[string]string, source string) {
+	h.t.Helper()
+	h.run("vault", "check", "--deep")
+	for number, content := range want {
+		if got := h.restored(number, source); !maps.Equal(got, content) {
+			h.t.Fatalf("snapshot %s: %d files of %d are restored, or with other bytes", number, len(got), len(content))
+		}
+	}
+}
+
+// TestMemoryOfALargeFolder covers line 16: a folder of a million entries is backed up
+// and checked within 250 MB by the kernel's count, and an entry that is added to it
+// sends a few pages.
+func TestMemoryOfALargeFolder(t *testing.T) {
+	entries, limit := 1_000_000, int64(250e6)
+	if testing.Short() {
+		entries, limit = 50_000, 110e6
+	}
+	h := newVaultHome(t)
+	source := filepath.Join(h.dir, "source")
+	must(t, os.MkdirAll(source, 0o700))
+	for i := range entries {
+		must(t, os.WriteFile(filepath.Join(source, fmt.Sprintf("entry %d", i)), nil, 0o600))
+	}
+	h.limited(limit, "vault", "backup", source)
+	must(t, os.WriteFile(filepath.Join(source, "one more"), []byte("x"), 0o600))
+	var second struct {
+		Stored uint64
+		Files  uint64
+	}
+	for line := range bytes.Lines(h.run("--json", "vault", "backup", source)) {
+		must(t, json.Unmarshal(line, &second))
+	}
+	if second.Stored > 512<<10 || second.Files != uint64(entries)+1 {
+		t.Errorf("a file was added, and the run stores %d bytes of %d files", second.Stored, second.Files)
+	}
+	h.limited(limit, "vault", "check")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/securecrypt/securecrypt/vault/keys"
 	"github.com/securecrypt/securecrypt/vault/oplog"
 	"github.com/securecrypt/securecrypt/vault/pack"
+	"github.com/securecrypt/securecrypt/vault/storage"
 	"github.com/securecrypt/securecrypt/vault/storage/storagetest"
 )
 
@@ -361,4 +362,30 @@ func TestLostIndexIsWrittenAnew(t *testing.T) {
 		t.Fatalf("prune left the pack: %+v", r)
 	}
 	w.intact(w.store, "pruned without an index")
+}
+
+// TestRepairKilledAtEveryWrite covers line 4 for repair: what parity can rebuild stays
+// so, and a second repair ends it.
+func TestRepairKilledAtEveryWrite(t *testing.T) {
+	w := newWorld(t)
+	w.history()
+	damaged := 0
+	for _, name := range w.store.Names("packs/") {
+		w.store.Edit(name, func(b []byte) []byte { b[2000] ^= 1; return b })
+		damaged++
+	}
+	repair := func(v *vault.Vault) error {
+		_, err := v.Check(context.Background(), vault.CheckOptions{Repair: true})
+		return err
+	}
+	if damaged < 3 {
+		t.Fatalf("%d packs are damaged: the test is too small", damaged)
+	}
+	w.killEverywhere("repair", repair, func(s storage.Storage) {
+		vaulttest.Must(t, repair(w.person.Open(t, s)))
+		r, err := w.person.Open(t, s).Check(context.Background(), vault.CheckOptions{Deep: true})
+		if err != nil || len(r.Problems) > 0 {
+			t.Fatalf("after a second repair: %v, %+v", err, r)
+		}
+	})
 }
