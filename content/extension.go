@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
-	"github.com/securecrypt/securecrypt/internal/codec/order"
 )
 
 // Keys of the extensions that the draft defines.
@@ -73,7 +73,7 @@ func (e Extensions) encode() []byte {
 	for k, v := range e {
 		pairs = append(pairs, [2][]byte{k.encode(), v})
 	}
-	order.By(pairs, func(a, b [2][]byte) int { return bytes.Compare(a[0], b[0]) })
+	slices.SortFunc(pairs, func(a, b [2][]byte) int { return bytes.Compare(a[0], b[0]) })
 	out := appendHead(nil, majorMap, uint64(len(pairs)))
 	for _, p := range pairs {
 		out = append(append(out, p[0]...), p[1]...)

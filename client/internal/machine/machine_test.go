@@ -27,15 +27,6 @@ func fatal(t testing.TB, err error) {
 	}
 }
 
-func newIdentity(t testing.TB, address string) Identity {
-	t.Helper()
-	a, err := account.ParseAddress(address)
-	fatal(t, err)
-	key, err := mls.NewSigningKey(mls.DefaultCipherSuite, rand.Reader)
-	fatal(t, err)
-	return Identity{Address: a, Device: account.SignatureKey(key.Public()).ID(), Signing: key}
-}
-
 // newProfile stores a profile of a new account and returns its identity.
 func newProfile(t testing.TB, store *records.Store, address string) Identity {
 	t.Helper()

@@ -107,7 +107,13 @@ func (c *Conversation) fetchMissing(tx *records.Tx) error {
 	c.touch()
 	if len(c.leavesOf(c.self.Address.String())) > 1 {
 		c.out.do(DoRequestHistory{})
+		if c.state.Own {
+			return c.requestFields(tx)
+		}
 		return nil
+	}
+	if c.state.Own {
+		return nil // nobody else was there
 	}
 	return c.notice(tx, c.self.Address.String(), records.Notice{Kind: chat.NoticeMissing})
 }

@@ -269,16 +269,14 @@ func (m *Mailbox) appendSurely(ctx context.Context, statement []byte) error {
 
 // awaitStatement asks until ctx ends whether the chain has a statement.
 func (m *Mailbox) awaitStatement(ctx context.Context, head account.Head) (*account.Chain, error) {
-	outcome := ErrUnknown
 	for {
 		chain, err := m.syncChain(ctx)
-		switch {
-		case err == nil && chain.Extends(head):
-			return chain, nil
-		case err == nil:
+		outcome := ErrUnknown
+		if err == nil {
+			if chain.Extends(head) {
+				return chain, nil
+			}
 			outcome = ErrNotTaken
-		default:
-			outcome = ErrUnknown
 		}
 		if !Pause(ctx, appendPause) {
 			return nil, outcome

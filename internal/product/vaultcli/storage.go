@@ -74,7 +74,7 @@ func (a *app) location(p place) (string, error) {
 			s = a.accountOf(address)
 		}
 	case scheme.MatchString(s) && strings.Contains(s, "://"):
-		err = errors.New("vaults know no such address: enter a folder, sftp://user@host:port/path, s3://host:port/bucket/prefix or server:")
+		err = errors.New("vaults know no such address: enter a folder, sftp://user@host:port/path, s3://host:port/bucket/prefix or server: for the account's own server")
 	}
 	if err != nil {
 		return "", console.WithCode(err, console.ExitUsage)

@@ -105,10 +105,9 @@ func (h *vaultHome) fillIndex(packs, chunksPerPack int) {
 	must(t, err)
 	session, err := v.Keys().NewSession()
 	must(t, err)
-	namers, z := chunk.NewNamers(v.Keys()), new(pack.Compressor)
-	if z, err = pack.NewCompressor(pack.LevelFastest); err != nil {
-		t.Fatal(err)
-	}
+	namers := chunk.NewNamers(v.Keys())
+	z, err := pack.NewCompressor(pack.LevelFastest)
+	must(t, err)
 	random := rand.NewChaCha8([32]byte{1})
 	var roots []pack.Name
 	builder := new(pack.Builder)
