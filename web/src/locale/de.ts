@@ -199,7 +199,8 @@ export const de: Catalogue = {
   'notice.profile': '{name} nennt sich jetzt „{title}“. Du siehst weiter den Namen, den du bestätigt hast.',
   'notice.device-added': '{name} hat ein Gerät hinzugefügt',
   'notice.device-removed': 'Ein Gerät von {name} wurde entfernt',
-  'notice.missing': 'Was hier eine Weile geschrieben wurde, ist auf diesem Gerät nicht angekommen. Bitte bei Bedarf jemanden, es zu wiederholen.',
+  'notice.missing':
+    'Was hier eine Weile geschrieben wurde, ist auf diesem Gerät nicht angekommen. Bitte bei Bedarf jemanden, es zu wiederholen.',
   'failed.retry': 'Nicht gesendet. {reason} Tippe, um es noch einmal zu versuchen.',
   'state.waiting': 'Wartet',
   'state.sent': 'Gesendet',

@@ -197,7 +197,8 @@ export const en = {
   'notice.profile': '{name} now goes by “{title}”. You still see the name that you verified.',
   'notice.device-added': '{name} added a device',
   'notice.device-removed': 'One of {name}’s devices was removed',
-  'notice.missing': 'What was said here for a while did not reach this device. If you need it, ask somebody to repeat it.',
+  'notice.missing':
+    'What was said here for a while did not reach this device. If you need it, ask somebody to repeat it.',
   'failed.retry': 'Not sent. {reason} Tap to try again.',
   'state.waiting': 'Waiting',
   'state.sent': 'Sent',

@@ -202,7 +202,8 @@ export const es: Catalogue = {
   'notice.profile': '{name} ahora se llama «{title}». Sigues viendo el nombre que verificaste.',
   'notice.device-added': '{name} añadió un dispositivo',
   'notice.device-removed': 'Se quitó un dispositivo de {name}',
-  'notice.missing': 'Lo que se escribió aquí durante un tiempo no llegó a este dispositivo. Si lo necesitas, pide que lo repitan.',
+  'notice.missing':
+    'Lo que se escribió aquí durante un tiempo no llegó a este dispositivo. Si lo necesitas, pide que lo repitan.',
   'failed.retry': 'No enviado. {reason} Toca para intentarlo de nuevo.',
   'state.waiting': 'En espera',
   'state.sent': 'Enviado',

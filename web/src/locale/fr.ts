@@ -198,7 +198,8 @@ export const fr: Catalogue = {
   'notice.profile': '{name} s’appelle désormais « {title} ». Vous voyez toujours le nom que vous avez vérifié.',
   'notice.device-added': '{name} a ajouté un appareil',
   'notice.device-removed': 'Un appareil de {name} a été retiré',
-  'notice.missing': 'Ce qui a été écrit ici pendant un temps n’est pas arrivé sur cet appareil. Si besoin, demandez qu’on le répète.',
+  'notice.missing':
+    'Ce qui a été écrit ici pendant un temps n’est pas arrivé sur cet appareil. Si besoin, demandez qu’on le répète.',
   'failed.retry': 'Non envoyé. {reason} Touchez pour réessayer.',
   'state.waiting': 'En attente',
   'state.sent': 'Envoyé',
