@@ -265,6 +265,9 @@ const startupConcurrency = 8
 // begin later.
 func (c *Client) ConnectAll() error {
 	c.Account().Connect()
+	if err := c.connectOwn(); err != nil {
+		return err
+	}
 	first, err := c.recent()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -35,6 +36,25 @@ func (c *Client) ownConversation() (*actor, error) {
 		return nil, err
 	}
 	return c.start(id, &rec), nil
+}
+
+// ownFirst is how long other conversations wait at the start for what the other devices
+// of the account say: whom they blocked, and what they read and deleted.
+const ownFirst = 2 * time.Second
+
+// connectOwn connects the conversation of the account's own devices, if there is one, and
+// waits a moment for what it has.
+func (c *Client) connectOwn() error {
+	a, err := c.ownConversation()
+	if err != nil || a == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, ownFirst)
+	defer cancel()
+	if err := a.wait(ctx, func(s snapshot) bool { return s.known && (!s.Following || s.CaughtUp) }); err != nil && c.ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
 
 // tellOwnDevices has the other devices of the account hear of fields that changed here.

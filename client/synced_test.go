@@ -238,3 +238,59 @@ func TestNotesToSelf(t *testing.T) {
 		}
 	})
 }
+
+// Whom one device blocked does not reach another one that was off line meanwhile, and
+// reaches it again once that is taken back.
+func TestBlockedEverywhere(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		_, desk, phone, bob, id := pairOfDevices(t)
+		phone.Close()
+		must(t, desk.People().Block(t.Context(), bob.Address()))
+		pass(time.Second)
+		bob.say(id, "can you hear me?")
+		pass(time.Minute)
+		var shown []string
+		phone.cfg.OnEvent = func(e chat.Event) {
+			if m, ok := e.(chat.MessageEvent); ok && m.Message.From == bob.Address() {
+				shown = append(shown, m.Message.Text)
+			}
+		}
+		phone.open()
+		must(t, phone.ConnectAll())
+		pass(time.Minute)
+		want(t, "shown", shown, nil)
+		if got := phone.status(id).Status; got != chat.StatusBlocked {
+			t.Errorf("%v", got)
+		}
+		must(t, phone.People().Unblock(bob.Address()))
+		pass(time.Minute)
+		them, err := desk.People().Contact(bob.Address())
+		must(t, err)
+		if them.Blocked {
+			t.Error("still blocked on the other device")
+		}
+	})
+}
+
+// An account has room for sixteen devices at a time.
+func TestSixteenDevices(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net, desk, phone, bob, id := pairOfDevices(t)
+		devices := []*person{desk, phone}
+		for range 14 {
+			devices = append(devices, desk.anotherDevice(net))
+		}
+		pass(5 * time.Minute)
+		wantLeaves(t, "bob", bob, id, map[string]int{"alice": 16, "bob": 1})
+		bob.say(id, "to all of you")
+		pass(10 * time.Second)
+		for i, d := range devices {
+			if all := d.texts(id); len(all) == 0 || all[len(all)-1] != "to all of you" {
+				t.Errorf("device %d has %q", i, all)
+			}
+		}
+		if err := desk.AddDevice(soon(t), desk.blankDevice(net).cfg); err == nil {
+			t.Error("a seventeenth device was added")
+		}
+	})
+}
