@@ -289,10 +289,10 @@ func (c *Client) takeState(s accountstate.State) error {
 	for _, one := range s.Chats {
 		status := records.ArchivedMeta{Status: chat.StatusActive, Group: one.Group, Title: one.Title, Timer: one.Timer, Peer: one.Peer, Activity: one.Activity * 1000}
 		id := records.CID(c.store.Index(one.Channel[:]))
-		if _, err := c.ensureArchived(id, records.ArchivedChat{Channel: one.Channel, Host: one.Host, Meta: &status}); err != nil {
-			return err
-		}
 		err := c.store.Update(func(tx *records.Tx) error {
+			if _, err := c.ensureArchived(tx, records.ArchivedChat{Channel: one.Channel, Host: one.Host, Meta: &status}); err != nil {
+				return err
+			}
 			var rec records.Conversation
 			k := records.Key(records.TableConversation, id[:])
 			ok, err := tx.Load(k, &rec)

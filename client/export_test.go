@@ -492,3 +492,43 @@ func (c *Client) AskToRejoin(ctx context.Context, host string, channel protocol.
 	}
 	return c.askToRejoin(ctx, host, channel, all)
 }
+
+// archiveChannel is the channel of one of the conversations of FillArchive.
+func archiveChannel(n int) (id protocol.ChannelID) {
+	id[0], id[1], id[2] = 7, byte(n>>8), byte(n)
+	return id
+}
+
+// ArchiveChat names one of the conversations of FillArchive.
+func ArchiveChat(n int) chat.ConversationID { return chat.IDOf(archiveChannel(n)) }
+
+// FillArchive enters conversations that were left into the store, with messages each.
+func (c *Client) FillArchive(chats, each int) error {
+	now := c.now()
+	for n := range chats {
+		one := records.ArchivedChat{Channel: archiveChannel(n), Host: c.self.Address.Host, Whole: true, Meta: &records.ArchivedMeta{
+			Status: chat.StatusLeft, Group: true, Title: fmt.Sprintf("Group %d", n), Activity: records.Millis(now) - int64(n), Members: 2,
+		}}
+		for i := range each {
+			message, err := content.Text(fmt.Sprintf("message %d of %d, which is about as long as most are", i, n)).Salted(rand.Reader)
+			if err != nil {
+				return err
+			}
+			raw, err := message.Encode()
+			if err != nil {
+				return err
+			}
+			id, err := content.ID(c.self.Address.URI(), "mimi://"+one.Host+"/r/x", raw)
+			if err != nil {
+				return err
+			}
+			one.Messages = append(one.Messages, records.ArchivedMessage{
+				ID: id, From: "bob@" + one.Host, Sent: records.Millis(now), Received: records.Millis(now), State: chat.StateReceived, Content: raw, Text: message.View().Text,
+			})
+		}
+		if err := c.takeChats([]records.ArchivedChat{one}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"github.com/securecrypt/securecrypt/account"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
 	"github.com/securecrypt/securecrypt/client/internal/records"
@@ -32,6 +33,19 @@ func (c *Client) followOwnChain(s records.Stored, length uint64) {
 func (c *Client) followOwnDevices() {
 	if err := c.ownChainChanged(); err != nil && c.ctx.Err() == nil {
 		c.emit(chat.FailureEvent{Err: err})
+	}
+}
+
+// addEverywhere has a new device of this account added to all conversations.
+func (c *Client) addEverywhere(device account.DeviceID) {
+	err := c.forEachConversation(func(s records.Stored) error {
+		if s.Rec.Status == chat.StatusActive && !s.Rec.Own {
+			c.start(s.K, &s.Rec).tell(machine.InputDevice{Device: device}, nil)
+		}
+		return nil
+	})
+	if err != nil && c.ctx.Err() == nil {
+		c.log.Warn("a new device could not be added everywhere", "error", err)
 	}
 }
 

@@ -62,6 +62,8 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 				c.log.Warn("somebody could not be asked to add this device", "error", err)
 			}
 		})
+	case machine.DoAddDevice:
+		c.spawn(func() { c.addEverywhere(e.Device) })
 	case machine.DoRequestHistory:
 		c.spawn(func() {
 			if err := c.requestHistory(ctx); err != nil {

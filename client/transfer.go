@@ -19,6 +19,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/attachments"
 	"github.com/securecrypt/securecrypt/client/internal/link"
 	"github.com/securecrypt/securecrypt/client/internal/machine"
+	"github.com/securecrypt/securecrypt/client/internal/queries"
 	"github.com/securecrypt/securecrypt/client/internal/records"
 	"github.com/securecrypt/securecrypt/internal/codec/dcbor"
 	"github.com/securecrypt/securecrypt/protocol"
@@ -443,10 +444,8 @@ func (c *Client) takePart(p records.HistoryPart) error {
 	if err := c.takePeople(part.People); err != nil {
 		return err
 	}
-	for _, one := range part.Chats {
-		if err := c.takeChat(one); err != nil {
-			return err
-		}
+	if err := c.takeChats(part.Chats); err != nil {
+		return err
 	}
 	if part.Done == part.Total {
 		c.transfer.mu.Lock()
@@ -493,23 +492,55 @@ func (c *Client) takePeople(people []records.ArchivedPerson) error {
 	return nil
 }
 
-// takeChat takes in a part of the history of one conversation.
+// takeChats takes in parts of the history of conversations: first what lists show of
+// all.
+func (c *Client) takeChats(all []records.ArchivedChat) error {
+	for some := range slices.Chunk(all, queries.Batch) {
+		there := make([]bool, len(some))
+		err := c.store.Update(func(tx *records.Tx) (err error) {
+			for i, one := range some {
+				if there[i], err = c.ensureArchived(tx, one); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, one := range some {
+			if !there[i] {
+				continue
+			}
+			c.mu.Lock()
+			err := c.registerID(chat.IDOf(one.Channel), records.CID(c.store.Index(one.Channel[:])))
+			c.mu.Unlock()
+			if err != nil {
+				c.log.Error("a conversation cannot be named", "error", err)
+				there[i] = false
+			}
+		}
+		for i, one := range some {
+			if !there[i] {
+				continue
+			}
+			if err := c.takeChat(one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeChat takes in a part of the history of one conversation that this device has.
 func (c *Client) takeChat(one records.ArchivedChat) error {
 	id := records.CID(c.store.Index(one.Channel[:]))
-	there, err := c.ensureArchived(id, one)
-	if err != nil || !there {
-		return err
+	if len(one.Messages) == 0 && !one.Whole {
+		return c.tellArchived(one)
 	}
 	rec, err := c.conversationRecord(id)
 	if err != nil {
 		return err
-	}
-	c.mu.Lock()
-	err = c.registerID(chat.IDOf(one.Channel), id)
-	c.mu.Unlock()
-	if err != nil {
-		c.log.Error("a conversation cannot be named", "error", err)
-		return nil
 	}
 	a := c.start(id, rec)
 	anchor, whole := one.Anchor, one.Whole
@@ -525,59 +556,61 @@ func (c *Client) takeChat(one records.ArchivedChat) error {
 			return err
 		}
 	}
-	if one.Meta != nil {
-		if conv, err := c.Conversation(chat.IDOf(one.Channel)); err == nil {
-			c.emit(chat.ConversationEvent{Conversation: conv})
-		}
+	return c.tellArchived(one)
+}
+
+// tellArchived lets interfaces see a conversation of which the history has come.
+func (c *Client) tellArchived(one records.ArchivedChat) error {
+	if one.Meta == nil || c.config.OnEvent == nil {
+		return nil
+	}
+	if conv, err := c.Conversation(chat.IDOf(one.Channel)); err == nil {
+		c.emit(chat.ConversationEvent{Conversation: conv})
 	}
 	return nil
 }
 
 // ensureArchived makes the record of a conversation of which this device gets the
 // history, if there is none. It returns false if this device is not to have it.
-func (c *Client) ensureArchived(id records.CID, one records.ArchivedChat) (there bool, err error) {
-	err = c.store.Update(func(tx *records.Tx) error {
-		var rec records.Conversation
-		there, err = tx.Load(records.Key(records.TableConversation, id[:]), &rec)
-		if err != nil || there || one.Meta == nil {
-			there = there && !rec.Hidden
-			return err
+func (c *Client) ensureArchived(tx *records.Tx, one records.ArchivedChat) (there bool, err error) {
+	id := records.CID(c.store.Index(one.Channel[:]))
+	var rec records.Conversation
+	there, err = tx.Load(records.Key(records.TableConversation, id[:]), &rec)
+	if err != nil || there || one.Meta == nil {
+		return there && !rec.Hidden, err
+	}
+	var deleted bool
+	if _, err := records.LoadField(tx, records.Field{Kind: records.FieldDeleted, Main: one.Channel[:]}, &deleted); err != nil || deleted {
+		return false, err
+	}
+	if gone, err := records.GoneIn(tx, id); err != nil || gone > 0 {
+		return false, err
+	}
+	if c.net.CheckHost(one.Host) != nil {
+		return false, nil
+	}
+	m := one.Meta
+	rec = records.Conversation{
+		Version: records.Version, Channel: one.Channel, Host: one.Host, Status: m.Status, Created: true, Answered: true, NoGroup: true, Partial: true,
+		Group: m.Group, Title: m.Title, Timer: m.Timer, Peer: m.Peer, Activity: m.Activity, Unread: m.Unread, NextOrder: records.HistoryRoom,
+		Reported: &records.Reported{Delivered: records.HistoryRoom, Read: records.HistoryRoom, ReadSent: records.HistoryRoom},
+		Gone:     m.Status != chat.StatusActive, List: records.List{Members: m.Members},
+	}
+	if m.Status == chat.StatusActive {
+		rec.Status = chat.StatusPending
+	}
+	if m.Peer != "" && !m.Group {
+		open, err := records.OpenDirect(tx, m.Peer)
+		if err != nil {
+			return false, err
 		}
-		var deleted bool
-		if _, err := records.LoadField(tx, records.Field{Kind: records.FieldDeleted, Main: one.Channel[:]}, &deleted); err != nil || deleted {
-			return err
-		}
-		if gone, err := records.GoneIn(tx, id); err != nil || gone > 0 {
-			return err
-		}
-		if c.net.CheckHost(one.Host) != nil {
-			return nil
-		}
-		m := one.Meta
-		rec = records.Conversation{
-			Version: records.Version, Channel: one.Channel, Host: one.Host, Status: m.Status, Created: true, Answered: true, NoGroup: true, Partial: true,
-			Group: m.Group, Title: m.Title, Timer: m.Timer, Peer: m.Peer, Activity: m.Activity, Unread: m.Unread, NextOrder: records.HistoryRoom,
-			Reported: &records.Reported{Delivered: records.HistoryRoom, Read: records.HistoryRoom, ReadSent: records.HistoryRoom},
-			Gone:     m.Status != chat.StatusActive, List: records.List{Members: m.Members},
-		}
-		if m.Status == chat.StatusActive {
-			rec.Status = chat.StatusPending
-		}
-		if m.Peer != "" && !m.Group {
-			open, err := records.OpenDirect(tx, m.Peer)
-			if err != nil {
-				return err
-			}
-			if open == nil {
-				if err := tx.Put(records.Key(records.TableDirect, tx.Index([]byte(m.Peer))), id[:]); err != nil {
-					return err
-				}
+		if open == nil {
+			if err := tx.Put(records.Key(records.TableDirect, tx.Index([]byte(m.Peer))), id[:]); err != nil {
+				return false, err
 			}
 		}
-		there = true
-		return errors.Join(tx.Save(records.Key(records.TableConversation, id[:]), &rec), records.NoteRecent(tx, id))
-	})
-	return there, err
+	}
+	return true, errors.Join(tx.Save(records.Key(records.TableConversation, id[:]), &rec), records.NoteRecent(tx, id))
 }
 
 // requestHistory asks the other devices of the account for the history: one of them gives

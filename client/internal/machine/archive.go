@@ -117,13 +117,54 @@ func (c *Conversation) takeRuns(tx *records.Tx, chat records.ArchivedChat) error
 }
 
 // takeRun enters messages beside a place: each above or below the one before.
-func (c *Conversation) takeRun(tx *records.Tx, run []*records.ArchivedMessage, anchor uint64, above bool) (err error) {
-	for _, m := range run {
-		if anchor, err = c.takeArchived(tx, m, anchor, above); err != nil {
-			return err
+func (c *Conversation) takeRun(tx *records.Tx, run []*records.ArchivedMessage, anchor uint64, above bool) error {
+	if len(run) == 0 {
+		return nil
+	}
+	late, err := c.hasLate(tx)
+	if err != nil {
+		return err
+	}
+	next, err := c.neighbour(tx, anchor, above)
+	for i := 0; i < len(run) && err == nil; {
+		m := run[i]
+		order, free := beside(anchor, next, above)
+		if !free { // no room before the next message: go on behind it
+			anchor = next
+			next, err = c.neighbour(tx, anchor, above)
+			continue
+		}
+		i++
+		same := false
+		if m.ID.IsZero() && next != 0 {
+			if same, err = c.isSameNotice(tx, m, next); same {
+				anchor = next
+				next, err = c.neighbour(tx, anchor, above)
+			}
+		}
+		if err != nil || same {
+			continue
+		}
+		var taken bool
+		if taken, err = c.takeArchived(tx, m, order, late); taken {
+			anchor = order
 		}
 	}
-	return nil
+	return err
+}
+
+// beside returns a place between a message and the next one above or below it, 0 for no
+// next one; false if there is no room.
+func beside(anchor, next uint64, above bool) (order uint64, ok bool) {
+	switch {
+	case above && (next == 0 || next > anchor+archiveStep):
+		return anchor + archiveStep, true
+	case !above && anchor > archiveStep && next < anchor-archiveStep:
+		return anchor - archiveStep, true
+	case next == 0:
+		return max(1, anchor-1), true
+	}
+	return (next + anchor) / 2, max(next, anchor)-min(next, anchor) > 1
 }
 
 // archiveAnchor returns the place beside which the messages of a part belong, and
@@ -156,78 +197,55 @@ func (c *Conversation) neighbour(tx *records.Tx, order uint64, above bool) (at u
 	return at, err
 }
 
-// freeBeside returns a free place next to a message: below it, or above.
-func (c *Conversation) freeBeside(tx *records.Tx, anchor uint64, above bool) (uint64, error) {
-	for {
-		next, err := c.neighbour(tx, anchor, above)
-		switch {
-		case err != nil:
-			return 0, err
-		case above && (next == 0 || next > anchor+archiveStep):
-			return anchor + archiveStep, nil
-		case !above && anchor > archiveStep && next < anchor-archiveStep:
-			return anchor - archiveStep, nil
-		case next != 0 && max(next, anchor)-min(next, anchor) > 1:
-			return (next + anchor) / 2, nil
-		case next == 0:
-			return max(1, anchor-1), nil
-		}
-		anchor = next
-	}
-}
-
-// takeArchived enters a message into the history beside another one, and returns its
-// place.
-func (c *Conversation) takeArchived(tx *records.Tx, m *records.ArchivedMessage, anchor uint64, up bool) (uint64, error) {
-	if m.ID.IsZero() {
-		same, at, err := c.isSameNotice(tx, m, anchor, up)
-		if same || err != nil {
-			return at, err
-		}
-	} else if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {
-		return anchor, err
-	}
-	order, err := c.freeBeside(tx, anchor, up)
-	if err != nil {
-		return 0, err
-	}
+// takeArchived enters a message into the history at a free place. It reports false for
+// one that is not to be there.
+func (c *Conversation) takeArchived(tx *records.Tx, m *records.ArchivedMessage, order uint64, late bool) (taken bool, err error) {
 	if order > c.rec.NextOrder {
-		return anchor, nil // it comes by itself
+		return false, nil // it comes by itself
+	}
+	if !m.ID.IsZero() {
+		if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {
+			return false, err
+		}
 	}
 	rec := m.Message(c.now())
 	if !rec.ID.IsZero() {
 		if err := tx.Put(records.Key(records.TableMessageID, c.id[:], tx.Index(rec.ID[:])), records.Number(order)); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
 	if rec.Expires != 0 {
 		if err := tx.Put(records.Key(records.TableExpiry, c.id[:], records.Number(uint64(rec.Expires)), records.Number(order)), nil); err != nil {
-			return 0, err
+			return false, err
 		}
 	}
 	if err := tx.Save(records.Key(records.TableMessage, c.id[:], records.Number(order)), rec); err != nil {
-		return 0, err
+		return false, err
 	}
 	c.noteLast(order, rec)
-	if rec.ID.IsZero() {
-		return order, nil
+	if late && !rec.ID.IsZero() {
+		err = c.applyLate(tx, rec.ID)
 	}
-	return order, c.applyLate(tx, rec.ID)
+	return true, err
 }
 
-// isSameNotice reports whether the next message is the same notice: another device gave
-// it before.
-func (c *Conversation) isSameNotice(tx *records.Tx, m *records.ArchivedMessage, anchor uint64, up bool) (same bool, at uint64, err error) {
-	at, err = c.neighbour(tx, anchor, up)
-	if err != nil || at == 0 {
-		return false, anchor, err
-	}
+// hasLate reports whether something was done to messages that have not come.
+func (c *Conversation) hasLate(tx *records.Tx) (has bool, err error) {
+	err = tx.ScanKeys(records.Key(records.TableLate, c.id[:]), false, func([]byte) (bool, error) {
+		has = true
+		return false, nil
+	})
+	return has, err
+}
+
+// isSameNotice reports whether the message at a place is the same notice: another device
+// gave it before.
+func (c *Conversation) isSameNotice(tx *records.Tx, m *records.ArchivedMessage, at uint64) (bool, error) {
 	var rec records.Message
 	if _, err := tx.Load(records.Key(records.TableMessage, c.id[:], records.Number(at)), &rec); err != nil {
-		return false, anchor, err
+		return false, err
 	}
-	same = rec.Notice && rec.From == m.From && rec.Sent == m.Sent && (rec.What == nil) == (m.What == nil) && (rec.What == nil || *rec.What == *m.What)
-	return same, at, nil
+	return rec.Notice && rec.From == m.From && rec.Sent == m.Sent && (rec.What == nil) == (m.What == nil) && (rec.What == nil || *rec.What == *m.What), nil
 }
 
 // keepLate keeps what somebody did to a message that has not come yet, where the history

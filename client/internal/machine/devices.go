@@ -28,11 +28,36 @@ const (
 )
 
 // A device for which its server has no key package is tried again after
-// firstKeyPackageWait, and twice as long each time, up to lastKeyPackageWait.
+// firstKeyPackageWait, and twice as long each time, up to lastKeyPackageWait. In the
+// conversation of the own devices that is every second at first: once a new device is
+// there, it is added everywhere.
 const (
 	firstKeyPackageWait = 2 * time.Second
 	lastKeyPackageWait  = time.Hour
+	ownFirstTries       = 20
+	ownFirstWait        = time.Second
+	othersWait          = 10 * time.Second
 )
+
+// DoAddDevice has a new device of this account added to all conversations: it has key
+// packages.
+type DoAddDevice struct{ Device account.DeviceID }
+
+// InputDevice: a new device of this account has key packages.
+type InputDevice struct{ Device account.DeviceID }
+
+func (DoAddDevice) effect() {}
+
+func (in InputDevice) step(c *Conversation, _ *records.Tx) error {
+	self := c.self.Address.String()
+	for i := range c.rec.Devices {
+		if d := &c.rec.Devices[i]; d.Address == self && d.Device == in.Device && !d.Remove {
+			d.At, d.Tries = records.Millis(c.deviceTurn(*d)), 0
+			c.touch()
+		}
+	}
+	return nil
+}
 
 // InputAccount: the chain of this account is longer than before.
 type InputAccount struct{}
@@ -85,7 +110,11 @@ func (c *Conversation) planDevice(before []records.DeviceChange, d records.Devic
 	if i >= 0 {
 		d = before[i]
 	} else {
-		d.At = records.Millis(c.deviceTurn(d))
+		turn := c.deviceTurn(d)
+		if d.Address == c.self.Address.String() && !d.Remove && !c.state.Own {
+			turn = turn.Add(othersWait) // see DoAddDevice
+		}
+		d.At = records.Millis(turn)
 	}
 	c.rec.Devices = append(c.rec.Devices, d)
 }
@@ -239,7 +268,10 @@ func (c *Conversation) putOffDevices(ch *records.Change, found map[string]Invite
 			continue
 		}
 		wait := min(firstKeyPackageWait<<min(d.Tries, 20), lastKeyPackageWait)
-		d.Tries, d.At = min(d.Tries+1, 20), records.Millis(c.now().Add(wait))
+		if c.state.Own && d.Tries < ownFirstTries {
+			wait = ownFirstWait
+		}
+		d.Tries, d.At = min(d.Tries+1, ownFirstTries), records.Millis(c.now().Add(wait))
 		c.touch()
 	}
 	ch.Devices = slices.DeleteFunc(ch.Devices, missing)

@@ -300,6 +300,9 @@ func (c *Conversation) arrivedDevice(tx *records.Tx, leaf *mls.LeafNode, moves r
 	c.heardFrom(who, cred.Device)
 	c.forgetGeneration(who, cred.Device)
 	if cred.Address == c.self.Address {
+		if c.state.Own {
+			c.out.do(DoAddDevice{cred.Device})
+		}
 		return errors.Join(c.noteJoined(tx, cred.Device), c.planOwnDevices(tx)) // see checkDevices
 	}
 	if slices.Contains(moves.NewDevices, cred) {
