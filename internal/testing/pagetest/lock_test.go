@@ -66,8 +66,10 @@ func TestLocksByItself(t *testing.T) {
 	if !ana.Sees("heading", "Lock and safety") {
 		t.Fatal("it locked though nobody wants that")
 	}
+	ana.Until(`((window.otherTab = new BroadcastChannel("tabs")).onmessage = () => window.told = true)`)
 	ana.choose("select:has([value=on])", "on")
-	ana.Do(reload()) // this is leaving, too
+	ana.Until(`window.told`) // a tab tells the others of a setting once it is stored
+	ana.Do(reload())         // this is leaving, too
 	ana.unlocks("my own words")
 	ana.Until(`document.querySelector("select:has([value=on])")?.value === "on"`)
 	ana.Until(`(dispatchEvent(new Event("blur")), "veiled" in document.documentElement.dataset)`)
