@@ -111,6 +111,15 @@ func (c *Client) begin(state rules.State, peer string, add []string) (chat.Conve
 		List: records.List{Members: 1},
 	}
 	err = c.store.Update(func(tx *records.Tx) error {
+		if state.Own {
+			_, there, err := records.OwnConversation(tx)
+			if err != nil {
+				return err
+			}
+			if there {
+				return errOwnBegun
+			}
+		}
 		if err := machine.MayAdd(tx, add); err != nil {
 			return err
 		}

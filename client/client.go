@@ -73,6 +73,7 @@ type Client struct {
 	transfer transfers
 
 	stateKeeper sync.Once
+	applying    sync.Mutex // held while fields of other devices are carried out
 }
 
 // CreateParams describes a new profile.
@@ -268,6 +269,7 @@ func (c *Client) ConnectAll() error {
 	if err := c.connectOwn(); err != nil {
 		return err
 	}
+	applied := c.applyAccountFields() // what the other devices changed, and what an earlier run did not carry out
 	first, err := c.recent()
 	if err != nil {
 		return err
@@ -309,7 +311,7 @@ func (c *Client) ConnectAll() error {
 		c.connect(s.K, &s.Rec)
 	}
 	c.keepState()
-	return errors.Join(c.applyAccountFields(), c.resumeTransfers()) // what an earlier run did not
+	return errors.Join(applied, c.resumeTransfers())
 }
 
 // Connect calls ConnectAll in the background once ready is closed. If it fails, that

@@ -104,6 +104,8 @@ func (c *Client) applyFields() {
 }
 
 func (c *Client) applyAccountFields() error {
+	c.applying.Lock()
+	defer c.applying.Unlock()
 	var fields []records.Synced
 	err := c.store.View(func(tx *records.Tx) (err error) {
 		fields, err = records.Unapplied(tx, nil)
@@ -257,10 +259,16 @@ func (c *Client) after(d time.Duration, fn func()) {
 	})
 }
 
-// createOwnConversation begins the conversation of the own devices, and has it know all
-// that this device has.
+// errOwnBegun: somebody else began the conversation of the own devices meanwhile.
+var errOwnBegun = errors.New("client: the account's devices have their conversation")
+
+// createOwnConversation begins the conversation of the own devices, unless it was begun
+// meanwhile, and has it know all that this device has.
 func (c *Client) createOwnConversation() error {
 	id, err := c.begin(rules.State{Own: true}, c.self.Address.String(), nil)
+	if errors.Is(err, errOwnBegun) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

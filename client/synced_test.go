@@ -3,6 +3,7 @@
 package client_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"github.com/securecrypt/securecrypt/content"
 )
 
-// pair returns two devices of alice and one of bob, who talk to each other.
+// pairOfDevices returns two devices of alice and one of bob, who talk to each other.
 func pairOfDevices(t *testing.T) (net *fakeserver.Net, desk, phone, bob *person, id chat.ConversationID) {
 	t.Helper()
 	net = fakeserver.NewNet()
@@ -268,6 +269,25 @@ func TestBlockedEverywhere(t *testing.T) {
 		must(t, err)
 		if them.Blocked {
 			t.Error("still blocked on the other device")
+		}
+	})
+}
+
+// However many ask for it at once, there is one conversation of the own devices.
+func TestOwnConversationIsBegunOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		alice := join(t, fakeserver.NewNet(), "alice", host)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if _, err := alice.Direct(t.Context(), alice.Address()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := alice.Actors(); n != 1 {
+			t.Errorf("%d conversations, want 1", n)
 		}
 	})
 }
