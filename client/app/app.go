@@ -46,6 +46,8 @@ type App struct {
 	begun bool         // keys were read
 	keys  *keyFile     // nil if there is no profile
 	open  *profile     // nil unless PhaseOpen
+	// linking is under way, nil if none is.
+	linking *linking
 }
 
 // profile is an open one.
@@ -116,7 +118,7 @@ func (a *App) rememberKeys(keys *keyFile) {
 
 // Close stops all work and closes the store.
 func (a *App) Close() error {
-	a.turn.Lock()
+	a.takeTurn()
 	defer a.turn.Unlock()
 	err := a.leaveProfile()
 	a.events.close()

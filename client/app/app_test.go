@@ -28,6 +28,9 @@ type device struct {
 	kept  []backend.Store // every store there ever was
 	taken bool            // somebody else has the store
 	fault func(doing string) error
+	// The device's keys are numbers: the last that there was, that which sealed what is
+	// kept next, 0 if none did, and that which is kept beside keys.
+	last, sealing, sealed byte
 }
 
 // try asks the test's fault whether something can be done.
@@ -67,18 +70,20 @@ func (d *device) SetKeys(_ context.Context, keys []byte) error {
 	if err := d.try("keys"); err != nil {
 		return err
 	}
-	d.keys = keys
+	d.keys, d.sealed, d.sealing = keys, d.sealing, 0
 	return nil
 }
 
 var mark = []byte("sealed by this device:")
 
 func (d *device) Seal(_ context.Context, plain []byte) ([]byte, error) {
-	return append(slices.Clone(mark), plain...), nil
+	d.last++
+	d.sealing = d.last
+	return slices.Concat(mark, []byte{d.sealing}, plain), nil
 }
 
 func (d *device) Unseal(_ context.Context, sealed []byte) ([]byte, error) {
-	plain, ok := bytes.CutPrefix(sealed, mark)
+	plain, ok := bytes.CutPrefix(sealed, append(slices.Clone(mark), d.sealed))
 	if !ok {
 		return nil, errors.New("not sealed here")
 	}

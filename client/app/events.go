@@ -90,10 +90,20 @@ func (q *queue) trouble() Trouble {
 		return Trouble{Kind: "copied"}
 	case errors.Is(q.account.Err, chat.ErrNoAccount):
 		return Trouble{Kind: "gone"}
+	case errors.Is(q.account.Err, chat.ErrRevoked):
+		return Trouble{Kind: "revoked", At: revokedAt(q.account.Err)}
 	case q.clock.Ahead != 0:
-		return Trouble{"clock", int64(q.clock.Ahead.Seconds())}
+		return Trouble{Kind: "clock", Ahead: int64(q.clock.Ahead.Seconds())}
 	}
 	return Trouble{}
+}
+
+func revokedAt(err error) Millis {
+	var revoked *chat.RevokedError
+	if errors.As(err, &revoked) {
+		return millis(revoked.At)
+	}
+	return 0
 }
 
 // troubleSince returns the event that tells of trouble, nil if it is as it was.

@@ -28,6 +28,9 @@ type keyFile struct {
 	// Unmade means that the store of this key has yet to be made. What lies in
 	// its place is of another.
 	Unmade bool `cbor:"6,keyasint,omitempty"`
+	// Linking means that the store is of a device that may not have become its account's;
+	// Host is not known yet.
+	Linking bool `cbor:"7,keyasint,omitempty"`
 }
 
 func newKeys(ctx context.Context, p Platform, key keyring.StoreKey, host, passphrase string) (*keyFile, error) {
@@ -70,6 +73,18 @@ func (f *keyFile) as(made bool) *keyFile {
 	next := *f
 	next.Unmade = !made
 	return &next
+}
+
+// linkedAt returns the file of a device that became an account's at a server. The key of
+// the device seals one file alone.
+func (f *keyFile) linkedAt(ctx context.Context, p Platform, key keyring.StoreKey, host string) (*keyFile, error) {
+	next := *f
+	next.Host, next.Linking = host, false
+	var err error
+	if !next.protected() {
+		next.Device, err = p.Seal(ctx, key[:])
+	}
+	return &next, err
 }
 
 func (f *keyFile) protected() bool { return len(f.Slot) > 0 }

@@ -57,7 +57,24 @@ const (
 	CodeNotSetUp ErrorCode = "not-set-up"
 	// CodeNoSafetyCode: what was scanned is no safety code.
 	CodeNoSafetyCode ErrorCode = "no-code"
-	CodeFailed       ErrorCode = "failed"
+	// Of linking devices, and of the devices of an account.
+	CodeLinkCode      ErrorCode = "link-code"      // what was typed in is no code for linking devices
+	CodeLinkUnknown   ErrorCode = "link-unknown"   // nobody waits with the code
+	CodeLinkUsed      ErrorCode = "link-used"      // somebody else used the code
+	CodeLinkDigits    ErrorCode = "link-digits"    // they were wrong three times
+	CodeLinkCancelled ErrorCode = "link-cancelled" // the other device ended it
+	CodeLinkSilent    ErrorCode = "link-silent"    // the other device does not answer any more
+	CodeLinkExpired   ErrorCode = "link-expired"   // the code is over
+	CodeLinkChanged   ErrorCode = "link-changed"   // what arrived is not what was sent
+	CodeLinkChain     ErrorCode = "link-chain"     // the server shows another state of the account
+	CodeNotLinked     ErrorCode = "not-linked"     // the account does not have this device
+	CodeLinkOpen      ErrorCode = "link-open"      // it is not known whether the account has this device
+	CodeLinkLate      ErrorCode = "link-late"      // it is not known whether the account has the other one
+	CodeManyDevices   ErrorCode = "many-devices"   // the account has no room for another
+	CodeNoDevice      ErrorCode = "no-device"      // the account has no such device
+	CodeLastDevice    ErrorCode = "last-device"    // the account has no other
+	CodeRevoked       ErrorCode = "revoked"        // this device is no longer the account's
+	CodeFailed        ErrorCode = "failed"
 )
 
 // ErrorCodes are all codes.
@@ -66,6 +83,8 @@ var ErrorCodes = []string{
 	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeNoRoom), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeSelf), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
 	string(CodeUsed), string(CodeAddress), string(CodeHost), string(CodeTooLong), string(CodeBlocked), string(CodeLastOwner), string(CodeBusy), string(CodeUnconfirmed),
 	string(CodeNotSetUp), string(CodeNoSafetyCode),
+	string(CodeLinkCode), string(CodeLinkUnknown), string(CodeLinkUsed), string(CodeLinkDigits), string(CodeLinkCancelled), string(CodeLinkSilent), string(CodeLinkExpired), string(CodeLinkChanged), string(CodeLinkChain),
+	string(CodeNotLinked), string(CodeLinkOpen), string(CodeLinkLate), string(CodeManyDevices), string(CodeNoDevice), string(CodeLastDevice), string(CodeRevoked),
 }
 
 // Error returns the text.
@@ -80,6 +99,22 @@ var codes = []struct {
 	{errPhase, CodePhase},
 	{errInput, CodeInput},
 	{backend.ErrFull, CodeFull},
+	{chat.ErrLinkCode, CodeLinkCode},
+	{chat.ErrLinkUnknown, CodeLinkUnknown},
+	{chat.ErrLinkUsed, CodeLinkUsed},
+	{chat.ErrLinkDigits, CodeLinkDigits},
+	{chat.ErrLinkCancelled, CodeLinkCancelled},
+	{chat.ErrLinkSilent, CodeLinkSilent},
+	{chat.ErrLinkExpired, CodeLinkExpired},
+	{chat.ErrLinkChanged, CodeLinkChanged},
+	{chat.ErrLinkChain, CodeLinkChain},
+	{chat.ErrNotLinked, CodeNotLinked},
+	{chat.ErrLinkOpen, CodeLinkOpen},
+	{chat.ErrLinkLate, CodeLinkLate},
+	{chat.ErrManyDevices, CodeManyDevices},
+	{chat.ErrNoDevice, CodeNoDevice},
+	{chat.ErrLastDevice, CodeLastDevice},
+	{chat.ErrRevoked, CodeRevoked},
 	{chat.ErrLastOwner, CodeLastOwner},
 	{chat.ErrTooLong, CodeTooLong},
 	{chat.ErrBlocked, CodeBlocked},

@@ -99,7 +99,11 @@ func (a *App) recoveryCheck(ctx context.Context, p RecoveryKey) (RecoveryCheck, 
 func (p *profile) checkRecovery(ctx context.Context, secret account.RecoverySecret) (RecoveryCheck, error) {
 	ctx, cancel := context.WithTimeout(ctx, recoveryTime)
 	defer cancel()
-	err := p.Account().CheckRecovery(ctx, secret)
+	return checkOf(p.Account().CheckRecovery(ctx, secret))
+}
+
+// checkOf returns what an error of CheckRecovery or Recover says of a recovery key.
+func checkOf(err error) (RecoveryCheck, error) {
 	check := RecoveryCheck{State: RecoveryCurrent, Reached: !errors.Is(err, backend.ErrOffline)}
 	var replaced *chat.ReplacedKeyError
 	switch {

@@ -42,7 +42,7 @@ func (a *App) resume(ctx context.Context) error {
 	a.mu.RLock()
 	keys, open := a.keys, a.open
 	a.mu.RUnlock()
-	if keys == nil || keys.protected() || open != nil {
+	if keys == nil || keys.protected() || keys.Linking || open != nil {
 		return nil
 	}
 	key, err := keys.unseal(ctx, a.platform)
@@ -55,7 +55,7 @@ func (a *App) resume(ctx context.Context) error {
 // rest closes the profile while no interface is there. The next hello finds it
 // as after a start: locked, if it has a passphrase.
 func (a *App) rest(context.Context, None) (None, error) {
-	a.turn.Lock()
+	a.takeTurn()
 	defer a.turn.Unlock()
 	return None{}, a.leaveProfile()
 }
@@ -69,6 +69,9 @@ func (a *App) session() (Session, error) {
 		return s, nil
 	}
 	s.Phase, s.Protected = PhaseLocked, keys.protected()
+	if keys.Linking && !s.Protected {
+		s.Phase = PhaseLinking
+	}
 	if open == nil {
 		return s, nil
 	}
@@ -98,12 +101,9 @@ func (a *App) changed() (Session, error) {
 // create makes a profile. If the server refuses it or was never asked, nothing
 // is left of it.
 func (a *App) create(ctx context.Context, p Create) (Session, error) {
-	a.turn.Lock()
+	a.takeTurn()
 	defer a.turn.Unlock()
-	a.mu.RLock()
-	vacant := a.begun && a.keys == nil
-	a.mu.RUnlock()
-	if !vacant {
+	if !a.vacant() {
 		return Session{}, errPhase
 	}
 	address, err := newAddress(p)
@@ -231,6 +231,12 @@ func (a *App) unlock(ctx context.Context, p Secret) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
+	if keys.Linking {
+		if err := (newcomer{a, keys, key}).resume(ctx); err != nil {
+			return Session{}, err
+		}
+		return a.linked()
+	}
 	if duress || keys.Unmade {
 		err = a.wipeAndReplace(ctx, keys, key, duress)
 	}
@@ -244,7 +250,7 @@ func (a *App) unlock(ctx context.Context, p Secret) (Session, error) {
 }
 
 func (a *App) lock(context.Context, None) (Session, error) {
-	a.turn.Lock()
+	a.takeTurn()
 	defer a.turn.Unlock()
 	a.mu.RLock()
 	keys := a.keys
@@ -354,7 +360,7 @@ func (a *App) destroy(ctx context.Context) error {
 // erase removes everything from this device, at once and without a question,
 // whatever the phase. The account on the server goes before that, if it is to.
 func (a *App) erase(ctx context.Context, q Erasing) (Session, error) {
-	a.turn.Lock()
+	a.takeTurn()
 	defer a.turn.Unlock()
 	if q.Account {
 		if err := a.deleteAccount(ctx); err != nil {

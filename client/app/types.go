@@ -17,7 +17,9 @@ type Phase string
 const (
 	PhaseNone   Phase = "none"   // there is no profile
 	PhaseLocked Phase = "locked" // a passphrase is needed
-	PhaseOpen   Phase = "open"
+	// PhaseLinking: it is not known whether this device became its account's, see linkResume.
+	PhaseLinking Phase = "linking"
+	PhaseOpen    Phase = "open"
 )
 
 // Session is the state of the profile.
@@ -38,6 +40,8 @@ type Session struct {
 	Host string `json:"host"`
 	// Recovery is the recovery key of an open profile, until it was noted.
 	Recovery string `json:"recovery"`
+	// Unlinked: this device was about to become an account's, and did not.
+	Unlinked bool `json:"unlinked"`
 }
 
 // Create are the parameters of a new profile.

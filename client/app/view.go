@@ -231,6 +231,10 @@ func (v *view) event(e chat.Event) []Event {
 			c.Reason = termtext.Line(e.Err.Error())
 		}
 		return []Event{{"connection", c}}
+	case chat.DevicesEvent:
+		return []Event{{"devices", DevicesChanged{}}}
+	case chat.HistoryEvent:
+		return []Event{{"history", HistoryMoved{deviceID(e.Device), e.Given, e.Done, e.Total}}}
 	case chat.FailureEvent:
 		if e.Message {
 			return nil

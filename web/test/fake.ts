@@ -185,6 +185,7 @@ export function session(phase: Session['phase'], more: Partial<Session> = {}): S
     registered: true,
     host: 'example.org',
     recovery: '',
+    unlinked: false,
     ...more,
   };
 }

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ar } from '../src/locale/ar';
 import { de } from '../src/locale/de';
-import { en } from '../src/locale/en';
+import { devices } from '../src/locale/devices/en';
+import { en as first } from '../src/locale/en';
 import { es } from '../src/locale/es';
 import { fr } from '../src/locale/fr';
 import {
@@ -24,6 +25,8 @@ import {
 } from '../src/model/i18n';
 import { noon } from './fake';
 
+/** All texts in English, with those that are loaded later. */
+const en = { ...first, ...devices };
 const catalogues: Record<string, Record<string, Entry>> = { en, de, fr, es, ar };
 
 /** The numbers that a language's form stands for alone, so that it may say them in a word. */

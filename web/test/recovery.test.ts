@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecoveryBegun, RecoveryCheck, RecoveryEnd } from '../src/core/api.gen';
-import { Replacement, verdict } from '../src/model/recovery';
+import { verdict } from '../src/model/problem';
+import { Replacement } from '../src/model/recovery';
 import { FakeCore, noon, settled } from './fake';
 
 const check = (part: Partial<RecoveryCheck> = {}): RecoveryCheck => ({

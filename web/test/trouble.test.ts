@@ -6,7 +6,7 @@ import { opened } from './fake';
 
 test('a remedy that fails says why', async () => {
   const { app, core } = await opened();
-  core.emit('trouble', { kind: 'copied', ahead: 0 });
+  core.emit('trouble', { kind: 'copied', ahead: 0, at: 0 });
   core.fail('takeOver', 'failed', 'the server refused');
   await app.trouble.remedy(app.trouble.kind.value)!();
   assert.deepEqual(

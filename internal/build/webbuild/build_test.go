@@ -291,25 +291,36 @@ func TestCataloguesStandApart(t *testing.T) {
 	}
 }
 
-func TestSettingsStandApart(t *testing.T) {
+func TestLaterPartsStandApart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the best compression takes seconds, and many with the race detector")
 	}
-	all := sources(t)
-	all["web/src/main.ts"] = append(all["web/src/main.ts"], `export const settings = () => import('./view/settings');`...)
-	all["web/src/view/settings.ts"] = noise(2 * BudgetSettings)
-	out, sizes, err := build(t, all)
-	if want := len(out[named(t, out, `assets/settings-\w{8}\.js\.br`)]); !errors.Is(err, ErrTooBig) || sizes.Settings != want || sizes.UI > BudgetUI {
-		t.Errorf("settings of %d bytes, an interface of %d: %v; want %d bytes and ErrTooBig", sizes.Settings, sizes.UI, err, want)
-	}
-	if !strings.Contains(sizes.String(), fmt.Sprintf("settings %.1f kB", float64(sizes.Settings)/1e3)) {
-		t.Errorf("the line for people does not tell it: %s", sizes)
-	}
-	if _, there := kept(t, out)["/"+named(t, out, `assets/settings-\w{8}\.js`)]; !there {
-		t.Error("the service worker does not keep the settings, and they are not there without a connection")
-	}
-	if err := (Sizes{Settings: BudgetSettings}).check(); err != nil {
-		t.Errorf("as much as is allowed: %v", err)
+	for _, part := range []struct {
+		name   string
+		budget int
+		size   func(Sizes) int
+		most   Sizes
+	}{
+		{"settings", BudgetSettings, func(s Sizes) int { return s.Settings }, Sizes{Settings: BudgetSettings}},
+		{"devices", BudgetDevices, func(s Sizes) int { return s.Devices }, Sizes{Devices: BudgetDevices}},
+	} {
+		all := sources(t)
+		all["web/src/main.ts"] = append(all["web/src/main.ts"], "export const later = () => import('./view/"+part.name+"');"...)
+		all["web/src/view/"+part.name+".ts"] = noise(2 * part.budget)
+		out, sizes, err := build(t, all)
+		script := `assets/` + part.name + `-\w{8}\.js`
+		if want := len(out[named(t, out, script+`\.br`)]); !errors.Is(err, ErrTooBig) || part.size(sizes) != want || sizes.UI > BudgetUI {
+			t.Errorf("%s of %d bytes, an interface of %d: %v; want %d bytes and ErrTooBig", part.name, part.size(sizes), sizes.UI, err, want)
+		}
+		if !strings.Contains(sizes.String(), fmt.Sprintf("%s %.1f kB", part.name, float64(part.size(sizes))/1e3)) {
+			t.Errorf("the line for people does not tell the %s: %s", part.name, sizes)
+		}
+		if _, there := kept(t, out)["/"+named(t, out, script)]; !there {
+			t.Errorf("the service worker does not keep the %s, and they are not there without a connection", part.name)
+		}
+		if err := part.most.check(); err != nil {
+			t.Errorf("as much as is allowed: %v", err)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ var folders = []string{"client", "internal/product/addressbook", "internal/produ
 var notPeople = []string{"client/internal/fakeserver", "client/store/storetest"}
 
 // catalogues have the texts of the page.
-var catalogues = []string{"web/src/locale/en.ts", "web/src/locale/account/en.ts"}
+var catalogues = []string{"web/src/locale/en.ts", "web/src/locale/account/en.ts", "web/src/locale/devices/en.ts"}
 
 // A message is a text that people may read, and where it comes from: a folder,
 // or a key of the catalogues.

@@ -149,10 +149,10 @@ func TestEraseLeavesNothing(t *testing.T) {
 	}
 	ana.Go(w.home() + "/#/settings/security")
 	ana.Click("button", "Erase everything")
-	ana.shows("The account cannot be recovered yet")
+	ana.shows("you need the recovery key to use the account again")
 	ana.Click("button", "Cancel")
 	ana.Click("button", "Erase everything")
-	ana.shows("The account cannot be recovered yet")
+	ana.shows("you need the recovery key to use the account again")
 	ana.Until(`(document.querySelector("dialog button.danger").click(), true)`)
 	ana.Await("button", "Get started")
 	ana.Until(kept + `.then(all => all.length === 0)`)

@@ -35,7 +35,8 @@ func TestScreens(t *testing.T) {
 			p.still(s.theme)
 			save(s.theme + map[bool]string{true: "-phone", false: "-desktop"}[s.touch])
 		}
-		if slices.Contains([]string{"list", "conversation-end", "conversation-middle", "composer", "contact", "settings-privacy", "recovery-current", "recovery-next", "create", "verify"}, name) {
+		if slices.Contains([]string{"list", "conversation-end", "conversation-middle", "composer", "contact", "settings-privacy", "recovery-current", "recovery-next", "create", "verify",
+			"link", "link-digits", "recover", "devices-code", "devices-digits", "devices-list", "revoked", "pending", "arriving", "notes-details"}, name) {
 			p.extremes(save)
 		}
 		if strings.HasPrefix(name, "de-") || slices.Contains([]string{"scanner", "recorder", "failed"}, name) {

@@ -24,7 +24,9 @@ import (
 type tour struct {
 	*person
 	look func(name string) // is told what the page shows now
-	bea  *client.Client
+	// looks is told what another page of the person shows.
+	looks func(p *person, name string)
+	bea   *client.Client
 	// circle is a group that bea owns.
 	circle chat.ConversationID
 	file   string // a picture on disk
@@ -39,7 +41,7 @@ const hebrewAndArabic = "שלום Ana, the meeting is at 10:30 in קפה ברל�
 func takeTour(t *testing.T, look func(p *person, name string)) {
 	w := newTown(t)
 	ana := w.visit(t, desktop, "ana")
-	at := &tour{person: ana, look: func(name string) { look(ana, name) }, file: filepath.Join(t.TempDir(), "lake.png")}
+	at := &tour{person: ana, look: func(name string) { look(ana, name) }, looks: look, file: filepath.Join(t.TempDir(), "lake.png")}
 	must(t, os.WriteFile(at.file, landscape(900, 600, 200), 0o600))
 	at.begin()
 	at.meetPeople()
@@ -59,6 +61,7 @@ func takeTour(t *testing.T, look func(p *person, name string)) {
 func (p *tour) begin() {
 	p.Await("button", "Get started")
 	p.look("welcome")
+	p.ways()
 	p.Click("button", "Get started")
 	p.Write("Your name", "Ana")
 	p.Write("Passphrase", "a calm evening")
@@ -391,13 +394,14 @@ func (p *tour) settings() {
 	p.shows("What the server knows")
 	p.look("settings")
 	for section, text := range map[string]string{
-		"profile": "Your address", "privacy": "Read marks", "security": "If somebody forces you", "appearance": "Text size",
+		"profile": "Your address", "privacy": "Read marks", "devices": "Link a device", "security": "If somebody forces you", "appearance": "Text size",
 		"notifications": "New messages", "storage": "In use", "server": "What it cannot tell",
 	} {
 		p.at("/settings/" + section)
 		p.shows(text)
 		p.look("settings-" + section)
 	}
+	p.devices()
 	p.recovery()
 }
 
@@ -434,7 +438,7 @@ func (p *tour) languages() {
 		p.choose("select:has([value=ar])", name)
 		p.Until("document.documentElement.lang === " + quote(name))
 		p.look(name + "-appearance")
-		for place, ready := range map[string]string{"": ".row", "settings/server": ".facts tbody", "settings/privacy": ".switch", "settings/security": ".key-field", "new": ".glyph"} {
+		for place, ready := range map[string]string{"": ".row", "settings/server": ".facts tbody", "settings/privacy": ".switch", "settings/security": ".key-field", "settings/devices": ".devices li", "new": ".glyph"} {
 			p.at("/" + place)
 			p.sees(ready)
 			p.look(name + "-" + strings.ReplaceAll("list/"+place, "/", "-"))

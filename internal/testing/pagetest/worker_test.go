@@ -100,7 +100,7 @@ func TestStoreIsDeleted(t *testing.T) {
 	ana.Await("button", "Erase everything")
 	ana.shows("is gone")
 	ana.Click("button", "Erase everything")
-	ana.shows("The account cannot be recovered yet")
+	ana.shows("you need the recovery key to use the account again")
 	ana.Until(`(document.querySelector("dialog button.danger").click(), true)`)
 	ana.Await("button", "Get started")
 }

@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../model/i18n';
 import { account } from './account/ar';
+import { devices } from './devices/ar';
 
 export const ar: Catalogue = {
   app: 'SecureCrypt',
@@ -61,6 +62,7 @@ export const ar: Catalogue = {
   'elsewhere.here': 'استخدامه هنا',
 
   ...account,
+  ...devices,
 
   conversations: 'المحادثات',
   messages: 'الرسائل',
@@ -71,6 +73,9 @@ export const ar: Catalogue = {
   'search.members': 'البحث عن أعضاء',
   settings: 'الإعدادات',
   new: 'محادثة جديدة',
+  notes: 'ملاحظات لي',
+  'notes.text': 'لا تقرؤها إلا أجهزتك.',
+  arriving: 'تصل محادثاتك: {done} من {all}',
   'list.empty': 'لا توجد محادثات بعد',
   'list.empty.text': 'هذا عنوانك. شاركه أو أدخل عنوانًا تعرفه.',
   'list.failed': 'تعذّرت قراءة محادثاتك',
@@ -123,6 +128,7 @@ export const ar: Catalogue = {
   'status.lost': 'لم يعد هذا الجهاز قادرًا على قراءة الجديد',
   'status.stopped': 'الإرسال متوقف',
   'status.blocked': 'محظور',
+  'status.pending': 'في الطريق إلى هذا الجهاز',
 
   pin: 'تثبيت',
   unpin: 'إلغاء التثبيت',
@@ -167,6 +173,7 @@ export const ar: Catalogue = {
   'closed.removed': 'أُزلت من هذه المجموعة. اطلب من أحد الأعضاء أن يضيفك مجددًا.',
   'closed.lost': 'فات هذا الجهاز أكثر مما يسمح له بالقراءة. اطلب إضافتك من جديد.',
   'closed.lost.person': 'فات هذا الجهاز الكثير فلا يستطيع المتابعة. اكتب لبدء محادثة جديدة.',
+  'pending.text': 'يحضر جهاز آخر هذه المحادثة إلى هنا. يمكنك قراءتها، والكتابة حالما تصل.',
   'request.text': '{name} يود الكتابة إليك.',
   'request.group': '{name} أضافك إلى هذه المجموعة.',
   'request.hint': 'لن يُعرف أنك قرأت هذا إلا إذا قبلت.',
@@ -228,6 +235,9 @@ export const ar: Catalogue = {
   'trouble.copied.do': 'استخدم هذه',
   'trouble.gone': 'لم يعد خادمك يعرف حسابك. ما زالت مفاتيحك لدى جهات اتصالك.',
   'trouble.gone.do': 'أنشئه من جديد',
+  'trouble.revoked': 'أُزيل هذا الجهاز من حسابك في {date}. لا يرسل ولا يستقبل. ما لديه يبقى مقروءًا.',
+  'trouble.revoked.do': 'امسحه',
+  'trouble.revoked.keep': 'متابعة القراءة',
   'trouble.clock': 'ساعة هذا الجهاز وساعة خادمك مختلفتان. تحقّق من التاريخ والمنطقة الزمنية.',
   'notice.not-added': 'تعذّرت إضافة {whom}. حاول لاحقًا.',
   'notice.server-went-back': 'عاد الخادم إلى حالة سابقة. يُعاد إرسال ما فقده من رسائلك.',
@@ -354,6 +364,8 @@ export const ar: Catalogue = {
   'settings.privacy.hint': 'ما يراه الآخرون عنك',
   'settings.security': 'القفل والأمان',
   'settings.security.hint': 'عبارة المرور، مفتاح الاسترداد، القفل، المسح',
+  'settings.devices': 'الأجهزة',
+  'settings.devices.hint': 'ربط جهاز آخر، إزالة جهاز ضائع',
   'settings.appearance': 'المظهر',
   'settings.appearance.hint': 'السمة، حجم النص، اللغة',
   'settings.notifications': 'الإشعارات',
@@ -462,7 +474,8 @@ export const ar: Catalogue = {
   'erase.hint': 'يزيل فورًا كل المفاتيح والرسائل والملفات من هذا الجهاز.',
   'erase.action': 'مسح كل شيء',
   'erase.title': 'مسح كل شيء على هذا الجهاز؟',
-  'erase.text': 'يُزال حسابك ومفاتيحك ورسائلك وملفاتك من هذا المتصفح. لا يمكن استرداد الحساب بعد، حتى بمفتاح الاسترداد.',
+  'erase.text':
+    'تُزال مفاتيحك ورسائلك وملفاتك من هذا المتصفح. إن كان هذا جهازك الوحيد فستحتاج إلى مفتاح الاسترداد لاستعمال الحساب مجددًا.',
   'erase.server': 'حسابك على الخادم',
   'erase.keep': 'إبقاؤه هناك',
   'erase.account': 'حذفه أيضًا',
@@ -496,4 +509,7 @@ export const ar: Catalogue = {
   'error.unconfirmed': 'لم يؤكد خادمه هويته بعد. حاول مجددًا حين يمكن الوصول إليه.',
   'error.not-set-up': 'لم يُجهَّز أي جهاز هناك بعد. حاول لاحقًا.',
   'error.no-code': 'هذا ليس رمزًا للمقارنة. امسح الرمز الظاهر لديه تحت «تحقق».',
+  'error.revoked': 'أُزيل هذا الجهاز من حسابك فلا يرسل ولا يستقبل. امسحه أو اربطه جهازًا جديدًا.',
+  'error.link-open': 'لا يُعرف بعد هل ارتبط هذا الجهاز. حاول مجددًا عندما يمكن الوصول إلى خادمك.',
+  'error.not-linked': 'لم يرتبط هذا الجهاز. ابدأ من جديد برمز آخر.',
 };

@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../model/i18n';
 import { account } from './account/de';
+import { devices } from './devices/de';
 
 export const de: Catalogue = {
   app: 'SecureCrypt',
@@ -48,6 +49,7 @@ export const de: Catalogue = {
   'elsewhere.here': 'Hier benutzen',
 
   ...account,
+  ...devices,
 
   conversations: 'Chats',
   messages: 'Nachrichten',
@@ -58,6 +60,9 @@ export const de: Catalogue = {
   'search.members': 'Mitglieder suchen',
   settings: 'Einstellungen',
   new: 'Neuer Chat',
+  notes: 'Notiz an mich',
+  'notes.text': 'Nur deine eigenen Geräte können es lesen.',
+  arriving: 'Deine Chats kommen an: {done} von {all}',
   'list.empty': 'Noch keine Chats',
   'list.empty.text': 'Das ist deine Adresse. Gib sie weiter oder gib eine ein, die du kennst.',
   'list.failed': 'Deine Chats konnten nicht gelesen werden',
@@ -89,6 +94,7 @@ export const de: Catalogue = {
   'status.lost': 'Dieses Gerät kann nicht mehr mitlesen',
   'status.stopped': 'Senden ist aus',
   'status.blocked': 'Blockiert',
+  'status.pending': 'Unterwegs zu diesem Gerät',
 
   pin: 'Anheften',
   unpin: 'Lösen',
@@ -134,6 +140,7 @@ export const de: Catalogue = {
   'closed.lost': 'Dieses Gerät hat zu viel verpasst, um mitzulesen. Bitte darum, wieder aufgenommen zu werden.',
   'closed.lost.person':
     'Dieses Gerät hat zu viel verpasst, um weiter mitzulesen. Schreib, um einen neuen Chat zu beginnen.',
+  'pending.text': 'Ein anderes Gerät bringt diesen Chat hierher. Du kannst ihn lesen, und schreiben, sobald er da ist.',
   'request.text': '{name} möchte dir schreiben.',
   'request.group': '{name} hat dich in diese Gruppe aufgenommen.',
   'request.hint': 'Dass du dies liest, wird erst sichtbar, wenn du annimmst.',
@@ -190,6 +197,10 @@ export const de: Catalogue = {
   'trouble.copied.do': 'Diese benutzen',
   'trouble.gone': 'Dein Server kennt dein Konto nicht mehr. Deine Kontakte haben deine Schlüssel noch.',
   'trouble.gone.do': 'Neu anlegen',
+  'trouble.revoked':
+    'Dieses Gerät wurde am {date} aus deinem Konto entfernt. Es kann weder senden noch empfangen. Was es hat, bleibt lesbar.',
+  'trouble.revoked.do': 'Löschen',
+  'trouble.revoked.keep': 'Weiterlesen',
   'trouble.clock': 'Die Uhren dieses Geräts und deines Servers gehen verschieden. Prüfe Datum und Zeitzone.',
   'notice.not-added': '{whom} konnte nicht hinzugefügt werden. Versuche es später noch einmal.',
   'notice.server-went-back':
@@ -310,6 +321,8 @@ export const de: Catalogue = {
   'settings.privacy.hint': 'Was andere von dir sehen',
   'settings.security': 'Sperre und Sicherheit',
   'settings.security.hint': 'Passphrase, Wiederherstellung, Sperre, Löschen',
+  'settings.devices': 'Geräte',
+  'settings.devices.hint': 'Weiteres verbinden, verlorenes entfernen',
   'settings.appearance': 'Aussehen',
   'settings.appearance.hint': 'Design, Textgröße, Sprache',
   'settings.notifications': 'Mitteilungen',
@@ -426,7 +439,7 @@ export const de: Catalogue = {
   'erase.action': 'Alles löschen',
   'erase.title': 'Alles auf diesem Gerät löschen?',
   'erase.text':
-    'Dein Konto, deine Schlüssel, Nachrichten und Dateien werden aus diesem Browser entfernt. Das Konto lässt sich noch nicht wiederherstellen, auch nicht mit dem Wiederherstellungsschlüssel.',
+    'Deine Schlüssel, Nachrichten und Dateien werden aus diesem Browser entfernt. Ist das dein einziges Gerät, brauchst du den Wiederherstellungsschlüssel, um das Konto wieder zu benutzen.',
   'erase.server': 'Dein Konto auf dem Server',
   'erase.keep': 'Dort lassen',
   'erase.account': 'Auch löschen',
@@ -465,4 +478,9 @@ export const de: Catalogue = {
     'Ihr Server hat noch nicht bestätigt, wer sie sind. Versuch es noch einmal, wenn er erreichbar ist.',
   'error.not-set-up': 'Dort ist noch kein Gerät eingerichtet. Versuch es später noch einmal.',
   'error.no-code': 'Das ist kein Code zum Vergleichen. Scanne den, der dort unter „Bestätigen“ steht.',
+  'error.revoked':
+    'Dieses Gerät wurde aus deinem Konto entfernt und kann weder senden noch empfangen. Lösche es, oder verbinde es als neues.',
+  'error.link-open':
+    'Noch ist nicht bekannt, ob dieses Gerät verbunden wurde. Versuch es noch einmal, sobald dein Server erreichbar ist.',
+  'error.not-linked': 'Dieses Gerät wurde nicht verbunden. Beginne mit einem neuen Code von vorn.',
 };

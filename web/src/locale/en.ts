@@ -59,6 +59,9 @@ export const en = {
   'search.members': 'Search members',
   settings: 'Settings',
   new: 'New conversation',
+  notes: 'Note to self',
+  'notes.text': 'Only your own devices can read it.',
+  arriving: 'Your conversations are arriving: {done} of {all}',
   'list.empty': 'No conversations yet',
   'list.empty.text': 'This is your address. Share it, or enter one that you know.',
   'list.failed': 'Your conversations could not be read',
@@ -90,6 +93,7 @@ export const en = {
   'status.lost': 'This device can no longer read new messages',
   'status.stopped': 'Sending is off',
   'status.blocked': 'Blocked',
+  'status.pending': 'On its way to this device',
 
   pin: 'Pin',
   unpin: 'Unpin',
@@ -134,6 +138,8 @@ export const en = {
   'closed.removed': 'You were removed from this group. Ask a member to add you again.',
   'closed.lost': 'This device missed too much to follow. Ask to be added again.',
   'closed.lost.person': 'This device missed too much to follow. Write to begin a new conversation.',
+  'pending.text':
+    'Another device is bringing this conversation here. You can read it, and write as soon as it is here.',
   'request.text': '{name} would like to write to you.',
   'request.group': '{name} added you to this group.',
   'request.hint': 'They learn that you read this only if you accept.',
@@ -190,6 +196,10 @@ export const en = {
   'trouble.copied.do': 'Use this one',
   'trouble.gone': 'Your server doesn’t know your account any more. Your contacts still recognise your keys.',
   'trouble.gone.do': 'Create it again',
+  'trouble.revoked':
+    'This device was removed from your account on {date}. It can neither send nor receive. What it has stays readable.',
+  'trouble.revoked.do': 'Erase it',
+  'trouble.revoked.keep': 'Keep reading',
   'trouble.clock': 'This device’s clock and your server’s disagree. Check the date and time zone.',
   'notice.not-added': '{whom} could not be added. Try again later.',
   'notice.server-went-back': 'The server was put back to an earlier state. What it had lost of yours is sent again.',
@@ -307,6 +317,8 @@ export const en = {
   'settings.privacy.hint': 'What others see of you',
   'settings.security': 'Lock and safety',
   'settings.security.hint': 'Passphrase, recovery key, lock, erasing',
+  'settings.devices': 'Devices',
+  'settings.devices.hint': 'Link another one, remove a lost one',
   'settings.appearance': 'Appearance',
   'settings.appearance.hint': 'Theme, text size, language',
   'settings.notifications': 'Notifications',
@@ -421,7 +433,7 @@ export const en = {
   'erase.action': 'Erase everything',
   'erase.title': 'Erase everything on this device?',
   'erase.text':
-    'Your account, keys, messages and files are removed from this browser. The account cannot be recovered yet, not even with the recovery key.',
+    'Your keys, messages and files are removed from this browser. If this is your only device, you need the recovery key to use the account again.',
   'erase.server': 'Your account on the server',
   'erase.keep': 'Leave it there',
   'erase.account': 'Delete it, too',
@@ -455,4 +467,8 @@ export const en = {
   'error.unconfirmed': 'Their server has not confirmed who they are. Try again when it can be reached.',
   'error.not-set-up': 'They have not set up a device yet. Try again later.',
   'error.no-code': 'This is no code to compare. Scan the one that they see under Verify.',
+  'error.revoked':
+    'This device was removed from your account, and can neither send nor receive. Erase it, or link it as a new one.',
+  'error.link-open': 'It is not known yet whether this device was linked. Try again once your server can be reached.',
+  'error.not-linked': 'This device was not linked. Begin again with a new code.',
 } satisfies Record<string, Entry>;

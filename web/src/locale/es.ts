@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../model/i18n';
 import { account } from './account/es';
+import { devices } from './devices/es';
 
 export const es: Catalogue = {
   app: 'SecureCrypt',
@@ -48,6 +49,7 @@ export const es: Catalogue = {
   'elsewhere.here': 'Usarlo aquí',
 
   ...account,
+  ...devices,
 
   conversations: 'Conversaciones',
   messages: 'Mensajes',
@@ -58,6 +60,9 @@ export const es: Catalogue = {
   'search.members': 'Buscar miembros',
   settings: 'Ajustes',
   new: 'Nueva conversación',
+  notes: 'Nota para mí',
+  'notes.text': 'Solo tus propios dispositivos pueden leerla.',
+  arriving: 'Llegan tus conversaciones: {done} de {all}',
   'list.empty': 'Aún no hay conversaciones',
   'list.empty.text': 'Esta es tu dirección. Compártela o escribe una que conozcas.',
   'list.failed': 'No se pudieron leer tus conversaciones',
@@ -93,6 +98,7 @@ export const es: Catalogue = {
   'status.lost': 'Este dispositivo ya no puede leer lo nuevo',
   'status.stopped': 'No se puede enviar',
   'status.blocked': 'Contacto bloqueado',
+  'status.pending': 'De camino a este dispositivo',
 
   pin: 'Fijar',
   unpin: 'No fijar',
@@ -138,6 +144,8 @@ export const es: Catalogue = {
   'closed.lost': 'Este dispositivo se perdió demasiado para seguir leyendo. Pide que te añadan otra vez.',
   'closed.lost.person':
     'Este dispositivo se perdió demasiado para seguir. Escribe para empezar una conversación nueva.',
+  'pending.text':
+    'Otro dispositivo está trayendo aquí esta conversación. Puedes leerla, y escribir en cuanto esté aquí.',
   'request.text': '{name} quiere escribirte.',
   'request.group': '{name} te añadió a este grupo.',
   'request.hint': 'Solo sabrá que lo has leído si aceptas.',
@@ -194,6 +202,10 @@ export const es: Catalogue = {
   'trouble.copied.do': 'Usar esta',
   'trouble.gone': 'Tu servidor ya no conoce tu cuenta. Tus contactos conservan tus claves.',
   'trouble.gone.do': 'Crearla de nuevo',
+  'trouble.revoked':
+    'Este dispositivo se quitó de tu cuenta el {date}. No puede enviar ni recibir. Lo que tiene se puede seguir leyendo.',
+  'trouble.revoked.do': 'Borrarlo',
+  'trouble.revoked.keep': 'Seguir leyendo',
   'trouble.clock':
     'El reloj de este dispositivo y el de tu servidor no coinciden. Comprueba la fecha y la zona horaria.',
   'notice.not-added': 'No se pudo añadir a {whom}. Inténtalo más tarde.',
@@ -312,6 +324,8 @@ export const es: Catalogue = {
   'settings.privacy.hint': 'Lo que otras personas ven de ti',
   'settings.security': 'Bloqueo y seguridad',
   'settings.security.hint': 'Frase de acceso, recuperación, bloqueo, borrado',
+  'settings.devices': 'Dispositivos',
+  'settings.devices.hint': 'Vincular otro, quitar uno perdido',
   'settings.appearance': 'Apariencia',
   'settings.appearance.hint': 'Tema, tamaño del texto, idioma',
   'settings.notifications': 'Notificaciones',
@@ -426,7 +440,7 @@ export const es: Catalogue = {
   'erase.action': 'Borrar todo',
   'erase.title': '¿Borrar todo en este dispositivo?',
   'erase.text':
-    'Tu cuenta, claves, mensajes y archivos se quitan de este navegador. La cuenta todavía no se puede recuperar, ni siquiera con la clave de recuperación.',
+    'Tus claves, mensajes y archivos se quitan de este navegador. Si es tu único dispositivo, necesitarás la clave de recuperación para volver a usar la cuenta.',
   'erase.server': 'Tu cuenta en el servidor',
   'erase.keep': 'Dejarla allí',
   'erase.account': 'Eliminarla también',
@@ -462,4 +476,9 @@ export const es: Catalogue = {
   'error.unconfirmed': 'Su servidor no ha confirmado quién es. Inténtalo de nuevo cuando responda.',
   'error.not-set-up': 'Todavía no ha configurado ningún dispositivo. Inténtalo más tarde.',
   'error.no-code': 'Este no es un código para comparar. Escanea el que se ve allí en «Verificar».',
+  'error.revoked':
+    'Este dispositivo se quitó de tu cuenta y no puede enviar ni recibir. Bórralo o vincúlalo como nuevo.',
+  'error.link-open':
+    'Aún no se sabe si este dispositivo se vinculó. Inténtalo de nuevo cuando se pueda contactar con tu servidor.',
+  'error.not-linked': 'Este dispositivo no se vinculó. Empieza de nuevo con otro código.',
 };

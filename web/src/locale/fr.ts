@@ -2,6 +2,7 @@
 
 import type { Catalogue } from '../model/i18n';
 import { account } from './account/fr';
+import { devices } from './devices/fr';
 
 export const fr: Catalogue = {
   app: 'SecureCrypt',
@@ -48,6 +49,7 @@ export const fr: Catalogue = {
   'elsewhere.here': 'L’utiliser ici',
 
   ...account,
+  ...devices,
 
   conversations: 'Conversations',
   messages: 'Messages',
@@ -58,6 +60,9 @@ export const fr: Catalogue = {
   'search.members': 'Rechercher des membres',
   settings: 'Réglages',
   new: 'Nouvelle conversation',
+  notes: 'Note à moi-même',
+  'notes.text': 'Seuls vos propres appareils peuvent la lire.',
+  arriving: 'Vos conversations arrivent : {done} sur {all}',
   'list.empty': 'Aucune conversation pour l’instant',
   'list.empty.text': 'Voici votre adresse. Partagez-la, ou saisissez-en une que vous connaissez.',
   'list.failed': 'Impossible de lire vos conversations',
@@ -89,6 +94,7 @@ export const fr: Catalogue = {
   'status.lost': 'Cet appareil ne peut plus suivre',
   'status.stopped': 'Envoi suspendu',
   'status.blocked': 'Bloqué',
+  'status.pending': 'En route vers cet appareil',
 
   pin: 'Épingler',
   unpin: 'Détacher',
@@ -133,6 +139,8 @@ export const fr: Catalogue = {
   'closed.removed': 'Vous avez été retiré(e) de ce groupe. Demandez à un membre de vous ajouter à nouveau.',
   'closed.lost': 'Cet appareil a manqué trop de choses pour suivre. Demandez qu’on vous ajoute à nouveau.',
   'closed.lost.person': 'Cet appareil a trop manqué pour suivre. Écrivez pour commencer une nouvelle conversation.',
+  'pending.text':
+    'Un autre appareil apporte cette conversation ici. Vous pouvez la lire, et écrire dès qu’elle est là.',
   'request.text': '{name} souhaite vous écrire.',
   'request.group': '{name} vous a ajouté(e) à ce groupe.',
   'request.hint': 'On ne saura que vous avez lu ceci que si vous acceptez.',
@@ -190,6 +198,10 @@ export const fr: Catalogue = {
   'trouble.copied.do': 'Utiliser celle-ci',
   'trouble.gone': 'Votre serveur ne connaît plus votre compte. Vos contacts ont toujours vos clés.',
   'trouble.gone.do': 'Le recréer',
+  'trouble.revoked':
+    'Cet appareil a été retiré de votre compte le {date}. Il ne peut ni envoyer ni recevoir. Ce qu’il a reste lisible.',
+  'trouble.revoked.do': 'L’effacer',
+  'trouble.revoked.keep': 'Continuer à lire',
   'trouble.clock':
     'L’horloge de cet appareil et celle de votre serveur diffèrent. Vérifiez la date et le fuseau horaire.',
   'notice.not-added': 'Impossible d’ajouter {whom}. Réessayez plus tard.',
@@ -312,6 +324,8 @@ export const fr: Catalogue = {
   'settings.privacy.hint': 'Ce que les autres voient de vous',
   'settings.security': 'Verrouillage et sécurité',
   'settings.security.hint': 'Phrase secrète, récupération, verrouillage, effacement',
+  'settings.devices': 'Appareils',
+  'settings.devices.hint': 'En lier un autre, retirer un perdu',
   'settings.appearance': 'Apparence',
   'settings.appearance.hint': 'Thème, taille du texte, langue',
   'settings.notifications': 'Notifications',
@@ -428,7 +442,7 @@ export const fr: Catalogue = {
   'erase.action': 'Tout effacer',
   'erase.title': 'Tout effacer sur cet appareil ?',
   'erase.text':
-    'Votre compte, vos clés, vos messages et vos fichiers sont retirés de ce navigateur. Le compte ne peut pas encore être récupéré, même avec la clé de récupération.',
+    'Vos clés, vos messages et vos fichiers sont retirés de ce navigateur. Si c’est votre seul appareil, il vous faudra la clé de récupération pour réutiliser le compte.',
   'erase.server': 'Votre compte sur le serveur',
   'erase.keep': 'L’y laisser',
   'erase.account': 'Le supprimer aussi',
@@ -465,4 +479,8 @@ export const fr: Catalogue = {
   'error.unconfirmed': 'Son serveur n’a pas confirmé son identité. Réessayez quand il sera joignable.',
   'error.not-set-up': 'Aucun appareil n’y est encore configuré. Réessayez plus tard.',
   'error.no-code': 'Ce n’est pas un code à comparer. Scannez celui qui s’affiche sous « Vérifier ».',
+  'error.revoked':
+    'Cet appareil a été retiré de votre compte et ne peut ni envoyer ni recevoir. Effacez-le, ou liez-le comme nouveau.',
+  'error.link-open': 'On ne sait pas encore si cet appareil a été lié. Réessayez quand votre serveur sera joignable.',
+  'error.not-linked': 'Cet appareil n’a pas été lié. Recommencez avec un nouveau code.',
 };

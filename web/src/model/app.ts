@@ -6,6 +6,7 @@ import type {
   AttachmentRef,
   Conversation,
   Conversations,
+  HistoryMoved,
   Members,
   Message,
   MessageChanged,
@@ -13,7 +14,7 @@ import type {
 } from '../core/api.gen';
 import { CoreError, type Core, type Failure } from '../core/core';
 import { Composer } from './composer';
-import { t } from './i18n';
+import { language, t } from './i18n';
 import { List, type Schedule } from './list';
 import { linked, named, unlinked } from './mention';
 import { told, wording } from './problem';
@@ -73,6 +74,8 @@ export class App {
   /** The own server is out of reach. Another one's conversations wait, and everything else goes on. */
   readonly trouble: Troubles;
   readonly cut = computed(() => !!this.offline.value[this.session.value?.address.split('@')[1] ?? '']);
+  /** How far the history is on its way between this device and another one, null if none is. */
+  readonly history = signal<HistoryMoved | null>(null);
   readonly announcement = signal('');
   readonly problems = signal<Record<string, string>>({});
   readonly update = signal<(() => void) | null>(null);
@@ -135,7 +138,7 @@ export class App {
   /** Takes a session, and loads what an open one shows. */
   async enter(session: Session, recent?: Promise<Conversations>): Promise<void> {
     const before = this.session.value;
-    if (before && session.phase !== 'open') return this.end(session.phase);
+    if (before && session.phase !== 'open' && !session.unlinked) return this.end(session.phase);
     const found = session.phase === 'open' && !session.registered; // under duress, in a place of another profile
     if (found && before) this.router.go({ at: 'home' }, true);
     this.session.value = session;
@@ -380,7 +383,9 @@ export class App {
     core.on('name', ({ address, name }) => this.renamed(address, name));
     core.on('typing', (e) => this.typing.set(e.conversation, e.from, e.author, e.on));
     core.on('progress', (e) => this.transfers.set(fileKey(e.message, e.index), e.total ? e.done / e.total : 0));
+    core.on('history', (e) => this.moved(e));
     core.on('failure', (e) => this.failed(e.conversation, told(e.error)));
+    effect(() => void (language.value && untracked(() => this.list.retitle())));
     effect(() => void (this.router.route.value && untracked(() => this.takeIn()))); // a conversation opens with all that came
   }
 
@@ -415,6 +420,19 @@ export class App {
       this.timelines.forEach((x) => x.rename(address, name));
       this.list.rename(address, name);
     });
+  }
+
+  /** Messages came from another device without a word each: what is shown is read again. */
+  private moved(e: HistoryMoved): void {
+    const done = e.done >= e.total;
+    this.history.value = done ? null : e;
+    if (e.given) return;
+    const route = this.router.route.value;
+    for (const [id, x] of this.timelines) {
+      if (route.at === 'conversation' && route.id === id) void x.reread();
+      else this.timelines.delete(id);
+    }
+    if (done) void this.load();
   }
 
   /** What is the same as before would not be read out. */

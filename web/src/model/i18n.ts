@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { computed, signal } from '@preact/signals';
+import type { devices } from '../locale/devices/en';
 import { en } from '../locale/en';
 import { harmless } from './text';
 
 /** A text, or its forms by grammatical number. */
 export type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>;
-export type Key = keyof typeof en;
+export type Key = keyof typeof en | keyof typeof devices;
 export type Catalogue = Record<Key, Entry>;
 export type Params = Record<string, string | number>;
 
@@ -22,7 +23,9 @@ const loaders: Record<Exclude<Language, 'en'>, () => Promise<Catalogue>> = {
 };
 
 let wanted: Language = 'en';
-const current = signal<{ language: Language; texts: Catalogue }>({ language: 'en', texts: en });
+/** The English texts, without those of parts that have not been loaded. */
+const english = en as Catalogue;
+const current = signal<{ language: Language; texts: Catalogue }>({ language: 'en', texts: english });
 
 export const language = computed(() => current.value.language);
 export const direction = computed(() => (current.value.language === 'ar' ? 'rtl' : 'ltr'));
@@ -33,8 +36,13 @@ const numbers = computed(() => new Intl.NumberFormat(language.value));
 /** Switches to a language; one that cannot be loaded changes nothing. */
 export async function speak(language: Language): Promise<void> {
   wanted = language;
-  const texts = language === 'en' ? en : await loaders[language]();
+  const texts = language === 'en' ? english : await loaders[language]();
   if (wanted === language) current.value = { language, texts };
+}
+
+/** Takes the English texts of a part of the page that is loaded later. Other languages have them from the beginning. */
+export function learn(texts: Partial<Catalogue>): void {
+  Object.assign(english, texts);
 }
 
 /** The first of the preferred languages that there is a catalogue for. */

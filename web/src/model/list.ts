@@ -2,6 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 import type { Conversation } from '../core/api.gen';
+import { t } from './i18n';
 import { fold } from './text';
 
 /** Runs something soon, once for many changes. */
@@ -48,15 +49,15 @@ export class List {
   /** Shows what the list begins with until all of it is there. */
   begin(conversations: Conversation[]): void {
     if (this.state.value === 'ready') return;
-    for (const c of conversations) if (!this.since.has(c.id)) this.all.set(c.id, c);
+    for (const c of conversations) if (!this.since.has(c.id)) this.all.set(c.id, titled(c));
     this.version.value++;
   }
 
   fill(conversations: Conversation[]): void {
     this.all.clear();
-    for (const c of conversations) this.all.set(c.id, c);
+    for (const c of conversations) this.all.set(c.id, titled(c));
     for (const [id, c] of this.since) {
-      if (c) this.all.set(id, c);
+      if (c) this.all.set(id, titled(c));
       else this.all.delete(id);
     }
     this.since.clear();
@@ -66,7 +67,7 @@ export class List {
 
   put(c: Conversation): void {
     if (this.state.value !== 'ready') this.since.set(c.id, c);
-    this.all.set(c.id, c);
+    this.all.set(c.id, titled(c));
     this.changed();
   }
 
@@ -79,6 +80,11 @@ export class List {
   rename(address: string, name: string): void {
     for (const c of this.all.values())
       if (c.last?.from === address) this.put({ ...c, last: { ...c.last, author: name } });
+  }
+
+  /** The page's language is another, in which it names the notes. */
+  retitle(): void {
+    for (const c of this.all.values()) if (c.own) this.put(c);
   }
 
   /** The neighbour of a conversation in the list, step rows away. */
@@ -103,6 +109,11 @@ export class List {
       this.version.value++;
     });
   }
+}
+
+/** The notes to oneself have a name of the page's. */
+function titled(c: Conversation): Conversation {
+  return c.own ? { ...c, name: t('notes') } : c;
 }
 
 /** Whether a conversation counts as unread outside of itself. */

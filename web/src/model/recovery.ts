@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { signal } from '@preact/signals';
-import type { RecoveryCheck } from '../core/api.gen';
 import type { Core } from '../core/core';
-import { date, t } from './i18n';
-import { wording } from './problem';
-
-/** A sentence about a recovery key that was typed in, and whether it is the account's. */
-export interface Verdict {
-  text: string;
-  good: boolean;
-}
-
-/** Words the answer about a recovery key: what it is, and what to do. */
-export function verdict({ state, replacedAt, reached }: RecoveryCheck): Verdict {
-  const good = state === 'current';
-  if (state === 'malformed') return { text: t('recovery.malformed'), good };
-  const key = `recovery.${state}${reached ? '' : '.offline'}` as const;
-  return { text: t(key, { date: date(replacedAt) }), good };
-}
+import { t } from './i18n';
+import { verdict, wording } from './problem';
 
 /** The steps: the present key is asked for, the new one shown, then asked for; and the two ways in which it ends. */
 export type Step = 'now' | 'next' | 'again' | 'done' | 'waits';

@@ -90,6 +90,13 @@ export class Timeline {
     }
   }
 
+  /** Takes in what came before or between what is there. */
+  async reread(): Promise<void> {
+    if (this.state.value !== 'ready') return;
+    if (this.atEnd) await this.window('');
+    else this.moreBefore.value = true;
+  }
+
   /** Goes to the end. */
   async toEnd(): Promise<void> {
     if (this.moreAfter.value) await this.window('');

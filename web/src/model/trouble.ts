@@ -12,12 +12,24 @@ const remedies = { copied: 'takeOver', gone: 'registerAgain' } as const;
 export class Troubles {
   /** The kind, empty if there is none. */
   readonly kind = signal('');
+  /** When this device was removed from the account, of 'revoked'; 0 if that is not known. */
+  readonly at = signal(0);
+  /** Somebody goes on reading on a device that was removed. */
+  readonly seen = signal(false);
 
   constructor(
     private readonly core: Core,
     private readonly toasts: Toasts,
   ) {
-    core.on('trouble', ({ kind }) => (this.kind.value = kind));
+    core.on('trouble', ({ kind, at }) => {
+      this.kind.value = kind;
+      this.at.value = at;
+    });
+  }
+
+  /** This device is no longer the account's. */
+  get revoked(): boolean {
+    return this.kind.value === 'revoked';
   }
 
   /** The remedy for a kind, undefined if the page has none. */

@@ -20,6 +20,7 @@ export function conversationItems(app: App, c: Conversation): Item[] {
   if (c.status === 'request')
     return [{ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) }];
   const items: Item[] = [pinItem(app, c), muteItem(app, c), archiveItem(app, c)];
+  if (c.own || c.status === 'pending') return items; // notes stay, and so does what another device is bringing
   if (c.group && c.status === 'active')
     items.push({ icon: 'out', label: t('leave'), danger: true, run: () => app.attempt(() => confirmLeave(app, c)) });
   else items.push({ icon: 'trash', label: t('delete-conversation'), danger: true, run: () => confirmDelete(app, c) });
@@ -141,15 +142,16 @@ export function confirmErase(app: App): void {
     text: t('erase.text'),
     action: t('erase.action'),
     danger: true,
-    ...(app.session.value?.registered && {
-      choice: {
-        label: t('erase.server'),
-        options: [
-          ['', t('erase.keep')],
-          ['account', t('erase.account')],
-        ],
-      },
-    }),
+    ...(app.session.value?.registered &&
+      !app.trouble.revoked && {
+        choice: {
+          label: t('erase.server'),
+          options: [
+            ['', t('erase.keep')],
+            ['account', t('erase.account')],
+          ],
+        },
+      }),
     run: async (chosen) => app.enter(await app.core.call('erase', { account: !!chosen })),
   };
 }

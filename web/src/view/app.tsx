@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks';
 import type { Failure } from '../core/core';
 import { reacquire } from '../core/tab-lock';
 import type { App } from '../model/app';
-import { direction, language, t, type Key } from '../model/i18n';
+import { date, direction, language, t, type Key } from '../model/i18n';
 import { level } from '../model/route';
 import { confirmErase } from './actions';
 import { ConversationPane } from './conversation';
@@ -57,7 +57,7 @@ function Screen(): VNode {
   const session = app.session.value;
   if (!session) return <Shell />;
   if (session.phase === 'locked') return <Lock />;
-  if (session.phase === 'none') return <Welcome />;
+  if (session.phase === 'none' || session.phase === 'linking') return <Welcome />;
   if (session.recovery) return <Recovery recovery={session.recovery} />;
   return <Frame />;
 }
@@ -121,6 +121,19 @@ function Broken({ code, text }: Failure): VNode {
 /** Says what is wrong with the account, and offers what can be done about it. */
 function Troubled({ kind }: { kind: string }): VNode {
   const app = useApp();
+  const { at, seen } = app.trouble;
+  if (kind === 'revoked')
+    return (
+      <div class="strip caution" role="status">
+        <span>{t('trouble.revoked', { date: date(at.value || app.around.now()) })}</span>
+        <button type="button" onClick={() => confirmErase(app)}>
+          {t('trouble.revoked.do')}
+        </button>
+        <button type="button" onClick={() => (seen.value = true)}>
+          {t('trouble.revoked.keep')}
+        </button>
+      </div>
+    );
   const remedy = app.trouble.remedy(kind);
   return (
     <div class="strip caution" role="status">
@@ -151,7 +164,9 @@ function Frame(): VNode {
       >
         {t('skip')}
       </a>
-      {app.trouble.kind.value && <Troubled kind={app.trouble.kind.value} />}
+      {app.trouble.kind.value && !(app.trouble.revoked && app.trouble.seen.value) && (
+        <Troubled kind={app.trouble.kind.value} />
+      )}
       {app.cut.value && !app.trouble.kind.value && (
         <div class="strip" role="status">
           <Icon name="offline" size="small" />

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { Conversation } from '../core/api.gen';
 import { duration, t } from '../model/i18n';
 import { told } from '../model/problem';
-import { confirmBlock, confirmDelete, conversationItems } from './actions';
+import { confirmBlock, confirmDelete, conversationItems, writable } from './actions';
 import { ComposerView } from './composer';
 import { openMenu } from './menu';
 import { Avatar, Bar, Button, Empty, Icon, IconButton, Name, Seal, Skeletons, useApp, useWork, Problem } from './parts';
@@ -54,7 +54,7 @@ export function ConversationPane({ id }: { id: string }): VNode {
       <Trouble c={c} />
       <TimelineView key={id} c={c} timeline={app.timeline(id)} />
       <Awaited c={c} />
-      {c.status === 'active' ? <ComposerView key={id} c={c} /> : <Closed c={c} />}
+      {writable(c) && !app.trouble.revoked ? <ComposerView key={id} c={c} /> : <Closed c={c} />}
     </>
   );
 }
@@ -77,7 +77,7 @@ function Head({ c }: { c: Conversation }): VNode {
         aria-expanded={panel}
         onClick={() => router.go({ at: 'conversation', id: c.id, panel: !panel })}
       >
-        <Avatar name={c.name} address={c.peer || c.id} group={c.group} size="s36" />
+        <Avatar name={c.name} address={c.peer || c.id} group={c.group} own={c.own} size="s36" />
         <span class="visually-hidden">{t('details.of', { name: c.name })} </span>
         <span class="body">
           <span class="line">
@@ -117,7 +117,8 @@ function useSecond(c: Conversation): { text: string; typing: boolean } {
     !c.group && c.verified && t('verified'),
     c.timer > 0 && t('disappear', { time: duration(c.timer) }),
   ].filter(Boolean);
-  return { text: facts.join(' · ') || (c.name === c.peer ? '' : c.peer), typing: false };
+  const who = c.own ? t('notes.text') : c.peer;
+  return { text: facts.join(' · ') || (c.name === c.peer ? '' : who), typing: false };
 }
 
 /** Why nothing has come back for what was written first. */
@@ -155,6 +156,8 @@ function Trouble({ c }: { c: Conversation }): VNode | null {
 function Closed({ c }: { c: Conversation }): VNode {
   const app = useApp();
   const work = useWork();
+  if (app.trouble.revoked || c.status === 'pending')
+    return <p class="closed">{t(app.trouble.revoked ? 'error.revoked' : 'pending.text')}</p>;
   if (c.status === 'request') return <Request c={c} />;
   if (c.status === 'blocked') {
     return (

@@ -46,12 +46,19 @@ export function Details({ id }: { id: string }): VNode | null {
   if (!c) return null;
   return (
     <section class="details" aria-label={t('details')}>
-      <Bar title={t(c.group ? 'group' : 'contact')} back={() => app.router.back()} beside />
+      <Bar title={title(c)} back={() => app.router.back()} beside />
       <div class="scroll">
-        {c.group ? <GroupBody key={id} c={c} /> : <PersonBody key={c.peer} address={c.peer} c={c} />}
+        {c.own && <NotesBody c={c} />}
+        {c.group && <GroupBody key={id} c={c} />}
+        {!c.own && !c.group && <PersonBody key={c.peer} address={c.peer} c={c} />}
       </div>
     </section>
   );
+}
+
+function title(c: Conversation): string {
+  if (c.own) return t('details');
+  return t(c.group ? 'group' : 'contact');
 }
 
 export function PersonPane({ address }: { address: string }): VNode {
@@ -207,6 +214,22 @@ function Common({ c, leads }: { c: Conversation; leads: boolean }): VNode {
         />
       ))}
     </section>
+  );
+}
+
+/** Notes have nobody behind them. */
+function NotesBody({ c }: { c: Conversation }): VNode {
+  return (
+    <>
+      <div class="portrait">
+        <Avatar name={c.name} address={c.peer} own size="s96" />
+        <h2>
+          <Name of={c.name} />
+        </h2>
+        <p class="hint">{t('notes.text')}</p>
+      </div>
+      <Common c={c} leads={writable(c)} />
+    </>
   );
 }
 

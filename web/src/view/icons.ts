@@ -28,6 +28,8 @@ export { default as key } from 'icon:key-round';
 export { default as lock } from 'icon:lock';
 export { default as mic } from 'icon:mic';
 export { default as more } from 'icon:ellipsis';
+export { default as laptop } from 'icon:monitor-smartphone';
+export { default as notes } from 'icon:notebook-pen';
 export { default as offline } from 'icon:cloud-off';
 export { default as out } from 'icon:log-out';
 export { default as palette } from 'icon:palette';

@@ -113,6 +113,7 @@ export function NewConversation({ address }: { address: string }): VNode {
         {!text && (
           <div class="rows">
             <Way icon="scan" title={t('scan')} onClick={() => setScanning(!scanning)} />
+            <Way icon="notes" title={t('notes')} onClick={() => begin(app.session.value!.address)} />
             <Way icon="users" title={t('new-group')} onClick={() => router.go({ at: 'new-group' })} />
             <Way icon="qr" title={t('share.yours')} onClick={() => (app.sheet.value = { kind: 'share' })} />
           </div>
@@ -130,7 +131,7 @@ export function NewConversation({ address }: { address: string }): VNode {
   );
 }
 
-function Way(p: { icon: 'scan' | 'users' | 'qr'; title: string; onClick: () => void }): VNode {
+function Way(p: { icon: 'scan' | 'notes' | 'users' | 'qr'; title: string; onClick: () => void }): VNode {
   return (
     <button type="button" class="row" onClick={p.onClick}>
       <span class="glyph">

@@ -73,21 +73,25 @@ export function IconButton(p: {
   );
 }
 
-/** A picture for somebody: initials on a colour of their own, or a sign for a group. */
+/** A picture for somebody: initials on a colour of their own, or a sign for a group or for one's own notes. */
 export function Avatar({
   name,
   address,
   group = false,
+  own = false,
   size = '',
 }: {
   name: string;
   address: string;
   group?: boolean;
+  own?: boolean;
   size?: '' | 's28' | 's36' | 's96';
 }): VNode {
+  const unnamed = group && !/[\p{L}\p{N}]/u.test(name);
+  const sign = (own && 'notes') || (unnamed && 'users');
   return (
     <span class={`avatar ${size}`} style={{ '--hue': String(hue(address)) }} aria-hidden="true">
-      {group && !/[\p{L}\p{N}]/u.test(name) ? <Icon name="users" /> : initials(name || address)}
+      {sign ? <Icon name={sign} /> : initials(name || address)}
     </span>
   );
 }
@@ -170,6 +174,25 @@ export function Empty(p: { icon: IconName; title: string; text?: string; childre
       {p.text && <p>{p.text}</p>}
       {p.children && <div class="actions">{p.children}</div>}
     </div>
+  );
+}
+
+/** Some settings that belong together. */
+export function Group({
+  title,
+  text,
+  children,
+}: {
+  title?: string;
+  text?: string;
+  children: ComponentChildren;
+}): VNode {
+  return (
+    <section class="settings-group">
+      {title && <h2>{title}</h2>}
+      <div class="card-of">{children}</div>
+      {text && <p class="hint">{text}</p>}
+    </section>
   );
 }
 
@@ -397,6 +420,8 @@ export function Button(p: {
   submit?: boolean;
   disabled?: boolean;
   autofocus?: boolean;
+  /** What it does, if its text says too little to who cannot see where it stands. */
+  label?: string;
 }): VNode {
   const kind = [
     p.primary && 'primary',
@@ -414,6 +439,7 @@ export function Button(p: {
       onClick={p.onClick}
       disabled={p.disabled}
       autoFocus={p.autofocus}
+      aria-label={p.label}
     >
       {p.children}
     </button>

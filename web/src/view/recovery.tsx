@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-import { Fragment, h, type Ref, type TargetedEvent, type VNode } from 'preact';
+import { Fragment, h, type TargetedEvent, type VNode } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { t } from '../model/i18n';
-import { Replacement, verdict, type Step, type Verdict } from '../model/recovery';
-import { Button, Dialog, Icon, Problem, useApp, useWork } from './parts';
-import { RecoveryKey } from './recovery-key';
-import { Group } from './settings-parts';
+import { verdict, type Verdict } from '../model/problem';
+import { Replacement, type Step } from '../model/recovery';
+import { Button, Dialog, Group, Icon, Problem, useApp, useWork } from './parts';
+import { KeyField, RecoveryKey } from './recovery-key';
 
 /** Checks a note of the recovery key, and replaces the key. */
 export function RecoverySettings(): VNode {
@@ -68,38 +68,6 @@ export function RecoverySettings(): VNode {
       </Group>
       {replacing && <ReplaceDialog onClose={() => replace(false)} />}
     </>
-  );
-}
-
-/** A field for a recovery key. It can be read while it is typed in, because it is compared with a note. */
-function KeyField(p: {
-  label: string;
-  value: string;
-  onChange: (key: string) => void;
-  field: Ref<HTMLInputElement>;
-  /** The identifier of what says whether the key is right. */
-  answer: string;
-  wrong: boolean;
-  disabled: boolean;
-}): VNode {
-  return (
-    <label class="field">
-      <span>{p.label}</span>
-      <input
-        ref={p.field}
-        class="input ltr key-field"
-        autocomplete="off"
-        autocapitalize="characters"
-        autocorrect="off"
-        spellcheck={false}
-        maxLength={256}
-        aria-describedby={p.answer}
-        aria-invalid={p.wrong}
-        readOnly={p.disabled}
-        value={p.value}
-        onInput={(e) => p.onChange(e.currentTarget.value)}
-      />
-    </label>
   );
 }
 

@@ -4,9 +4,9 @@ import { Fragment, h, type VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
 import { confirmErase } from './actions';
-import { Button, Icon, NewSecret, Problem, Secret, useApp, useWork } from './parts';
+import { Button, Group, Icon, NewSecret, Problem, Secret, useApp, useWork } from './parts';
 import { RecoverySettings } from './recovery';
-import { Group, LookChoice } from './settings-parts';
+import { LookChoice } from './settings-parts';
 
 /** Passphrases, the lock, the recovery key, and the way to leave nothing behind. */
 export function Security(): VNode {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 import { Fragment, h, type VNode } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
 import { t, type Key } from '../model/i18n';
-import { Avatar, Bar, Button, Icon, Name, Problem, Skeletons, rove, useApp, type IconName } from './parts';
+import { Part } from './part';
+import { Avatar, Bar, Icon, Name, Skeletons, rove, useApp, type IconName } from './parts';
 
 export const sections: [string, IconName, Key][] = [
   ['privacy', 'eye', 'settings.privacy'],
   ['security', 'lock', 'settings.security'],
+  ['devices', 'laptop', 'settings.devices'],
   ['appearance', 'palette', 'settings.appearance'],
   ['notifications', 'bell', 'settings.notifications'],
   ['storage', 'disk', 'settings.storage'],
@@ -71,50 +72,28 @@ export function SettingsMenu(): VNode {
   );
 }
 
-type Sections = typeof import('./settings');
-
-/** The sections' code, once it was loaded. */
-let sectionCode: Sections | undefined;
-
-/** Shows a section of the settings, and loads the code of all when the first is opened. */
+/** Shows a section of the settings. */
 export function SettingsPane({ section }: { section: string }): VNode {
   const app = useApp();
   const title = sections.find(([id]) => id === section)?.[2] ?? 'settings.profile';
+  const failed = t('settings.failed');
+  const { loaded } = app.settings;
   return (
     <>
       <Bar title={t(title)} back={() => app.router.go({ at: 'settings', section: '' })} />
       <div class="scroll">
         <div class="column">
-          <SectionLoader section={section} />
+          {section === 'devices' ? (
+            <Part of="devices" failed={failed} draw={(code) => <code.DevicesSection />} />
+          ) : (
+            <Part
+              of="settings"
+              failed={failed}
+              draw={(code) => (loaded.value ? <code.Section section={section} /> : <Skeletons n={4} />)}
+            />
+          )}
         </div>
       </div>
     </>
   );
-}
-
-function SectionLoader({ section }: { section: string }): VNode {
-  const app = useApp();
-  const [code, setCode] = useState(sectionCode);
-  const [failed, setFailed] = useState(false);
-  const load = async () => {
-    setFailed(false);
-    try {
-      setCode((sectionCode = await import('./settings')));
-      return true;
-    } catch {
-      setFailed(true);
-      return false;
-    }
-  };
-  // Browsers that follow an older HTML standard remember a failed import until the page is loaded again.
-  const retry = async () => (await load()) || app.cut.value || app.around.reload();
-  useEffect(() => void (code || load()), []);
-  if (failed)
-    return (
-      <>
-        <Problem text={t('settings.failed')} />
-        <Button onClick={() => void retry()}>{t('try-again')}</Button>
-      </>
-    );
-  return code && app.settings.loaded.value ? <code.Section section={section} /> : <Skeletons n={4} />;
 }

@@ -10,9 +10,9 @@ import { language, languages, size, t } from '../model/i18n';
 import type { Look } from '../model/settings';
 import { copy } from './actions';
 import { timerOptions } from './details';
-import { Avatar, Button, Choice, Icon, Name, Problem, Skeletons, Toggle, useApp, useWork } from './parts';
+import { Avatar, Button, Choice, Group, Icon, Name, Problem, Skeletons, Toggle, useApp, useWork } from './parts';
 import { Security } from './security';
-import { Group, LookChoice } from './settings-parts';
+import { LookChoice } from './settings-parts';
 // The page has run it before. Named here, it stays in one file with all that both need, which compresses better than two.
 import '../main';
 

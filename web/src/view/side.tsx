@@ -69,8 +69,22 @@ function Home(): VNode {
         <IconButton icon="edit" label={t('new')} onClick={() => router.go({ at: 'new', address: '' })} />
       </Bar>
       <Find />
+      <Arriving />
       {rows(list)}
     </>
+  );
+}
+
+/** How much of the history has come from another device. */
+function Arriving(): VNode | null {
+  const moved = useApp().history.value;
+  if (!moved || moved.given) return null;
+  const text = t('arriving', { done: number(moved.done), all: number(moved.total) });
+  return (
+    <div class="arriving">
+      <p class="hint">{text}</p>
+      <progress class="meter" aria-label={text} max={moved.total} value={moved.done} />
+    </div>
   );
 }
 
@@ -310,7 +324,7 @@ function ConversationRow(p: { c: Conversation; now: number; y: number; current: 
         }}
         {...handlers}
       >
-        <Avatar name={c.name} address={c.peer || c.id} group={c.group} />
+        <Avatar name={c.name} address={c.peer || c.id} group={c.group} own={c.own} />
         <span class="body">
           <span class="line">
             <Name of={c.name} class="name clip" />
@@ -356,7 +370,7 @@ function Preview({ c }: { c: Conversation }): VNode {
       </span>
     );
   if (c.status === 'removed' && !c.group) return <span class="preview clip">{t('notice.left', { name: c.name })}</span>;
-  if (c.status !== 'active' && c.status !== 'request')
+  if (!['active', 'request', 'pending'].includes(c.status))
     return <span class="preview clip">{t(`status.${c.status as 'left'}`)}</span>;
   if (!c.last)
     return (
@@ -416,7 +430,12 @@ function FoundRow({ m }: { m: Message }): VNode {
   };
   return (
     <button type="button" class="row" onClick={open}>
-      <Avatar name={c?.name ?? m.author} address={c?.peer || m.conversation} group={c?.group ?? false} />
+      <Avatar
+        name={c?.name ?? m.author}
+        address={c?.peer || m.conversation}
+        group={c?.group ?? false}
+        own={c?.own ?? false}
+      />
       <span class="body">
         <span class="line">
           <Name of={c?.name ?? m.author} class="name clip" />

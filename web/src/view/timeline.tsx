@@ -120,8 +120,8 @@ function Beginning({ c }: { c: Conversation }): VNode {
   return (
     <div class="beginning">
       <Icon name="lock" size="small" />
-      <p>{t('beginning')}</p>
-      {(!c.last || c.last.notice) && c.status === 'active' && <p>{t('beginning.empty')}</p>}
+      <p>{t(c.own ? 'notes.text' : 'beginning')}</p>
+      {(!c.last || c.last.notice) && c.status === 'active' && !c.own && <p>{t('beginning.empty')}</p>}
     </div>
   );
 }

@@ -3,25 +3,43 @@
 import { h, type VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { t } from '../model/i18n';
+import { Part } from './part';
 import { Button, FullScreen, Icon, NewSecret, Problem, useApp, useWork } from './parts';
 import { RecoveryKey } from './recovery-key';
 
-/** The first screens. Restoring and linking get their places beside Create. */
+type Step = 'hello' | 'create' | 'link' | 'recover';
+
+/** The first screens: a new account, or the way into one that there is. */
 export function Welcome(): VNode {
-  const [step, setStep] = useState<'hello' | 'create'>('hello');
+  const app = useApp();
+  const [step, setStep] = useState<Step>('hello');
+  const back = () => setStep('hello');
+  if (app.session.value!.phase === 'linking') return <Later draw={(code) => <code.Resume />} />;
+  if (step === 'link') return <Later draw={(code) => <code.LinkForm onBack={back} />} />;
+  if (step === 'recover') return <Later draw={(code) => <code.RecoverForm onBack={back} />} />;
   return (
-    <FullScreen step={step}>
-      {step === 'hello' ? <Hello onNext={() => setStep('create')} /> : <CreateForm onBack={() => setStep('hello')} />}
-    </FullScreen>
+    <FullScreen step={step}>{step === 'hello' ? <Hello onStep={setStep} /> : <CreateForm onBack={back} />}</FullScreen>
   );
 }
 
-function Hello({ onNext }: { onNext: () => void }): VNode {
-  const route = useApp().router.route.value;
+/** A screen whose code is loaded when it is shown. */
+function Later({ draw }: { draw: (code: typeof import('./devices')) => VNode }): VNode {
+  const frame = (content: VNode) => (
+    <main class="screen">
+      <div class="inner">{content}</div>
+    </main>
+  );
+  return <Part of="devices" failed={t('error.offline')} draw={draw} frame={frame} />;
+}
+
+function Hello({ onStep }: { onStep: (step: Step) => void }): VNode {
+  const { router, session } = useApp();
+  const route = router.route.value;
   return (
     <div class="inner">
       <img class="mark" src="/icon.svg" alt="" width="64" height="64" />
       <h1>{t('welcome.title')}</h1>
+      {session.value!.unlinked && <Problem text={t('error.not-linked')} />}
       {route.at === 'new' && route.address && <p class="lead">{t('welcome.invited', { name: route.address })}</p>}
       <p class="lead">{t('welcome.text')}</p>
       <ul class="points">
@@ -37,14 +55,21 @@ function Hello({ onNext }: { onNext: () => void }): VNode {
           <Icon name="shield" />
           <span>{t('welcome.point3')}</span>
         </li>
-        <li>
-          <Icon name="failed" />
-          <span>{t('welcome.recovery')}</span>
-        </li>
       </ul>
-      <Button primary wide autofocus onClick={onNext}>
+      <Button primary wide autofocus onClick={() => onStep('create')}>
         {t('begin')}
       </Button>
+      <section class="stack">
+        <h2 class="hint">{t('welcome.have')}</h2>
+        <Button wide onClick={() => onStep('link')}>
+          <Icon name="laptop" />
+          {t('link.title')}
+        </Button>
+        <Button wide onClick={() => onStep('recover')}>
+          <Icon name="key" />
+          {t('recover.title')}
+        </Button>
+      </section>
     </div>
   );
 }

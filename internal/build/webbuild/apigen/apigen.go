@@ -17,10 +17,11 @@ import (
 
 // unions are the string types that take few values.
 var unions = map[reflect.Type][]string{
-	reflect.TypeFor[app.Phase]():           {string(app.PhaseNone), string(app.PhaseLocked), string(app.PhaseOpen)},
+	reflect.TypeFor[app.Phase]():           {string(app.PhaseNone), string(app.PhaseLocked), string(app.PhaseLinking), string(app.PhaseOpen)},
 	reflect.TypeFor[app.Where]():           {string(app.Newest), string(app.Unread), string(app.Before), string(app.After), string(app.Around)},
 	reflect.TypeFor[app.ErrorCode]():       app.ErrorCodes,
 	reflect.TypeFor[app.NoticeKind]():      app.NoticeKinds,
+	reflect.TypeFor[app.LinkingState]():    app.LinkingStates,
 	reflect.TypeFor[app.RecoveryState]():   {string(app.RecoveryCurrent), string(app.RecoveryReplaced), string(app.RecoveryUnknown), string(app.RecoveryMalformed)},
 	reflect.TypeFor[app.RecoveryOutcome](): {string(app.OutcomeDone), string(app.OutcomeWaits), string(app.OutcomeDiffers), string(app.OutcomeGone)},
 }

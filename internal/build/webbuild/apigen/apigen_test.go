@@ -17,7 +17,7 @@ func TestWrite(t *testing.T) {
 	}
 	got := b.String()
 	for _, want := range []string{
-		"  send: [Send, Sent];\n", "  typing: Typing;\n", "export type Phase = 'none' | 'locked' | 'open';\n",
+		"  send: [Send, Sent];\n", "  typing: Typing;\n", "export type Phase = 'none' | 'locked' | 'linking' | 'open';\n",
 		"  last: Message | null;\n", "  interface: Record<string, string>;\n", "export interface AttachmentRef {\n",
 	} {
 		if strings.Count(got, want) != 1 {

@@ -10,8 +10,9 @@ export const account: Record<keyof typeof texts, Entry> = {
   'welcome.point1': 'Keine Telefonnummer, keine E-Mail-Adresse, kein echter Name.',
   'welcome.point2': 'Die Schlüssel gehören dir. Niemand kann sie an deiner Stelle herausgeben.',
   'welcome.point3': 'Du siehst jederzeit, was der Server über dich weiß.',
-  'welcome.recovery':
-    'Dein Konto liegt nur in diesem Browser. Geht er verloren, lässt es sich noch nicht wiederherstellen.',
+  'welcome.have': 'Hast du schon ein Konto?',
+  'link.title': 'Dieses Gerät verbinden',
+  'recover.title': 'Wiederherstellungsschlüssel benutzen',
   begin: 'Los geht’s',
   'create.title': 'Dein Konto',
   'create.profile': 'Dein Name (freiwillig)',
@@ -31,11 +32,11 @@ export const account: Record<keyof typeof texts, Entry> = {
   'create.busy': 'Dein Konto wird angelegt…',
   'recovery.title': 'Dein Wiederherstellungsschlüssel',
   'recovery.text':
-    'Schreib ihn auf und bewahre ihn sicher auf. Mit ihm wirst du dein Konto zurückholen können. Noch geht das nicht: Wer dieses Gerät jetzt verliert, verliert das Konto. Der Schlüssel wird nicht noch einmal gezeigt. Deine Notiz kannst du in den Einstellungen prüfen.',
+    'Schreib ihn auf und bewahre ihn sicher auf, getrennt von diesem Gerät. Verlierst du alle Geräte, bringt nur er dein Konto zurück. Der Schlüssel wird nicht noch einmal gezeigt. Deine Notiz kannst du in den Einstellungen prüfen.',
   'recovery.kept': 'Ich habe ihn aufgeschrieben',
   'recovery.section': 'Wiederherstellungsschlüssel',
   'recovery.section.text':
-    'Prüfe ab und zu, ob deine Notiz stimmt. Ersetze den Schlüssel, wenn ihn jemand gesehen haben könnte. Er kann dein Konto noch nicht zurückbringen.',
+    'Er bringt dein Konto zurück, wenn du alle Geräte verlierst. Prüfe ab und zu, ob deine Notiz stimmt. Ersetze den Schlüssel, wenn ihn jemand gesehen haben könnte.',
   'recovery.field': 'Dein Schlüssel, wie du ihn notiert hast',
   'recovery.check': 'Notiz prüfen',
   'recovery.current': 'Das ist dein Wiederherstellungsschlüssel. Lass die Notiz, wo sie ist.',

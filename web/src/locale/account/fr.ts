@@ -10,8 +10,9 @@ export const account: Record<keyof typeof texts, Entry> = {
   'welcome.point1': 'Ni numéro de téléphone, ni e-mail, ni vrai nom.',
   'welcome.point2': 'Les clés sont à vous. Personne ne peut les livrer à votre place.',
   'welcome.point3': 'Vous voyez ce que le serveur sait de vous, quand vous le voulez.',
-  'welcome.recovery':
-    'Votre compte n’existe que dans ce navigateur. S’il est perdu, il ne peut pas encore être récupéré.',
+  'welcome.have': 'Vous avez déjà un compte ?',
+  'link.title': 'Lier cet appareil',
+  'recover.title': 'Utiliser une clé de récupération',
   begin: 'Commencer',
   'create.title': 'Votre compte',
   'create.profile': 'Votre nom (facultatif)',
@@ -31,11 +32,11 @@ export const account: Record<keyof typeof texts, Entry> = {
   'create.busy': 'Création de votre compte…',
   'recovery.title': 'Votre clé de récupération',
   'recovery.text':
-    'Notez-la et gardez-la en lieu sûr. Elle permettra de retrouver votre compte. Ce n’est pas encore possible : perdre cet appareil, c’est perdre le compte. Elle ne sera plus affichée. Vous pouvez vérifier votre note dans les réglages.',
+    'Notez-la et gardez-la en lieu sûr, loin de cet appareil. Si vous perdez tous vos appareils, elle seule vous rend votre compte. Elle ne sera plus affichée. Vous pouvez vérifier votre note dans les réglages.',
   'recovery.kept': 'Je l’ai notée',
   'recovery.section': 'Clé de récupération',
   'recovery.section.text':
-    'Vérifiez de temps en temps que votre note est juste. Remplacez la clé si quelqu’un a pu la voir. Elle ne permet pas encore de retrouver votre compte.',
+    'Elle vous rend votre compte si vous perdez tous vos appareils. Vérifiez de temps en temps que votre note est juste. Remplacez la clé si quelqu’un a pu la voir.',
   'recovery.field': 'Votre clé, telle que vous l’avez notée',
   'recovery.check': 'Vérifier la note',
   'recovery.current': 'C’est votre clé de récupération. Laissez la note où elle est.',
