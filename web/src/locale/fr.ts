@@ -407,7 +407,7 @@ export const fr: Catalogue = {
   'fact.token': 'Marque du jeton qui fait reconnaître les lettres de vos contacts',
   'fact.vault': 'Morceaux de vos sauvegardes chiffrées, avec leurs tailles',
   'fact.vaultdeleted':
-    'Morceaux qu’un appareil a supprimés de vos sauvegardes, quand et lequel ; on peut revenir dessus',
+    'Morceaux qu’un appareil a supprimés de vos sauvegardes, quand et lequel ; on peut revenir dessus',
   'kept.account': 'Tant que le compte existe',
   'kept.deleted': 'Jusqu’à ce qu’un de vos appareils les supprime',
   'kept.used': 'Chacune jusqu’à son emploi, une de réserve toujours',
