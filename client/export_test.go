@@ -333,6 +333,9 @@ func (c *Client) Claim(id chat.ConversationID) {
 	c.ids[id] = records.CID{1}
 }
 
+// BeginOwn begins the conversation of the own devices, as if none had been seen.
+func (c *Client) BeginOwn() error { return c.createOwnConversation() }
+
 // Actors counts the conversations that are at work.
 func (c *Client) Actors() int {
 	c.mu.Lock()

@@ -3,7 +3,6 @@
 package client_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -273,19 +272,13 @@ func TestBlockedEverywhere(t *testing.T) {
 	})
 }
 
-// However many ask for it at once, there is one conversation of the own devices.
+// Whoever begins the conversation of the own devices when there is one already, begins
+// none.
 func TestOwnConversationIsBegunOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		alice := join(t, fakeserver.NewNet(), "alice", host)
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				if _, err := alice.Direct(t.Context(), alice.Address()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
+		must(t, alice.BeginOwn())
+		must(t, alice.BeginOwn())
 		if n := alice.Actors(); n != 1 {
 			t.Errorf("%d conversations, want 1", n)
 		}
