@@ -355,6 +355,9 @@ func (m *model) name(a account.Address) string {
 
 // title is what to call a conversation.
 func (m *model) title(c *chat.Conversation) string {
+	if c.Own {
+		return "Note to self"
+	}
 	if !c.Group && c.Status == chat.StatusRequest && !c.Confirmed { // anybody can claim to be a contact
 		return c.Peer.String()
 	}

@@ -33,6 +33,21 @@ func TestNamesThatPoseAsOthers(t *testing.T) {
 	})
 }
 
+// Notes to oneself have a name of their own, and a conversation that another device has
+// yet to bring says so.
+func TestNotesAndPendingConversations(t *testing.T) {
+	f := everyday()
+	f.conversations = []chat.Conversation{
+		{ID: "notes", Own: true, Peer: addr("me"), Status: chat.StatusActive, Activity: noon},
+		{ID: "ana", Peer: addr("ana"), Status: chat.StatusPending, Activity: noon.Add(time.Hour)},
+	}
+	sit(t, f, 120, 30, func(u *user) {
+		u.sees("Note to self")
+		u.press("ctrl+k", "ana", "enter")
+		u.sees("Another device is bringing this conversation here.")
+	})
+}
+
 // Members of a group who are no contacts go by the names that they told it.
 func TestMembersGoByTheirNames(t *testing.T) {
 	f := everyday()

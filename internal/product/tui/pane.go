@@ -193,6 +193,8 @@ func (m *model) instead(c *chat.Conversation, width int) []string {
 		}
 	case chat.StatusLost:
 		style, text = m.styles.caution, "This device was away too long to follow. Ask somebody in it to add you again."
+	case chat.StatusPending:
+		text = "Another device is bringing this conversation here. You can write as soon as it is here."
 	case chat.StatusBlocked:
 		text = "You blocked this conversation."
 	case chat.StatusStopped:
