@@ -218,10 +218,10 @@ func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry pr
 		return entry, next, err
 	}
 	return entry, next, c.store.Update(func(tx *records.Tx) error {
-		if err := machine.ApplyDelta(tx, c.ids[id], staged); err != nil {
+		if err := machine.ApplyDelta(tx, c.place(id), staged); err != nil {
 			return err
 		}
-		group, err := groupOf(tx, c.ids[id])
+		group, err := groupOf(tx, c.place(id))
 		if err != nil {
 			return err
 		}
@@ -229,11 +229,11 @@ func (c *Client) ForgeAll(id chat.ConversationID, o mls.CommitOptions) (entry pr
 		if err != nil {
 			return err
 		}
-		if err := machine.ApplyDelta(tx, c.ids[id], delta); err != nil {
+		if err := machine.ApplyDelta(tx, c.place(id), delta); err != nil {
 			return err
 		}
 		var rec records.Conversation
-		k := c.ids[id]
+		k := c.place(id)
 		if _, err := tx.Load(records.Key(records.TableConversation, k[:]), &rec); err != nil {
 			return err
 		}

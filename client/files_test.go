@@ -102,7 +102,7 @@ func (s *Sent) enter(t *testing.T, message content.Message) content.MessageID {
 	t.Helper()
 	var m chat.Message
 	fatal(t, s.store.Update(func(tx *records.Tx) error {
-		conv, err := machine.Load(tx, s.environment(), s.ids[s.Conv])
+		conv, err := machine.Load(tx, s.environment(), s.place(s.Conv))
 		if err != nil {
 			return err
 		}

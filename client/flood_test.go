@@ -19,7 +19,7 @@ import (
 func (c *Client) Flood(id chat.ConversationID, n int, text func(i int) string) error {
 	for first := 0; first < n; first += 1000 {
 		err := c.store.Update(func(tx *records.Tx) error {
-			m, err := machine.Load(tx, c.environment(), c.ids[id])
+			m, err := machine.Load(tx, c.environment(), c.place(id))
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func (c *Client) Multiply(id chat.ConversationID, n int) error {
 }
 
 func idKey(c *Client, id chat.ConversationID) []byte {
-	k := c.ids[id]
+	k := c.place(id)
 	return k[:]
 }
 

@@ -3,6 +3,7 @@
 package client_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,9 +133,10 @@ func TestWithheldDevicesComeLater(t *testing.T) {
 		net := fakeserver.NewNet()
 		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
 		id := group(t, b, a)
-		withhold := true
+		var withhold atomic.Bool
+		withhold.Store(true)
 		net.Server(host).SetFaults(fakeserver.Faults{Request: func(_ string, op protocol.Op, body protocol.Body) fakeserver.Verdict {
-			if _, ok := body.(*protocol.KeyPackagesPublish); ok && withhold {
+			if _, ok := body.(*protocol.KeyPackagesPublish); ok && withhold.Load() {
 				return fakeserver.Verdict{Refuse: &protocol.Error{Code: protocol.CodeUnavailable}}
 			}
 			return fakeserver.Verdict{}
@@ -144,7 +146,7 @@ func TestWithheldDevicesComeLater(t *testing.T) {
 		a.say(id, "meanwhile")
 		pass(time.Minute)
 		want(t, "bob", b.texts(id), []string{"meanwhile"})
-		withhold = false
+		withhold.Store(false)
 		pass(2 * time.Hour)
 		wantLeaves(t, "bob", b, id, map[string]int{"alice": 2, "bob": 1})
 		a.say(id, "to all")

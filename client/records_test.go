@@ -114,7 +114,7 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		fatal(t, c.store.Update(func(tx *records.Tx) error {
-			m, err := machine.Load(tx, c.environment(), c.ids[conv])
+			m, err := machine.Load(tx, c.environment(), c.place(conv))
 			if err != nil {
 				return err
 			}

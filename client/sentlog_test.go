@@ -14,7 +14,7 @@ import (
 func SentFiles(t testing.TB, c *Client, conv chat.ConversationID) (n int) {
 	t.Helper()
 	fatal(t, c.store.View(func(tx *records.Tx) error {
-		return records.ScanSent(tx, c.ids[conv], func(_ uint64, rec *records.Sent) bool {
+		return records.ScanSent(tx, c.place(conv), func(_ uint64, rec *records.Sent) bool {
 			n += len(rec.Uploads)
 			return true
 		})
