@@ -39,7 +39,6 @@ const (
 	CodeInput      ErrorCode = "input"
 	CodeImpostor   ErrorCode = "impostor"
 	CodeCanceled   ErrorCode = "canceled"
-	CodeSelf       ErrorCode = "self"        // one's own address
 	CodeNoAccounts ErrorCode = "no-accounts" // the server takes no new accounts
 	CodeInUse      ErrorCode = "in-use"      // the store, by another tab
 	CodeLost       ErrorCode = "lost"        // there are keys, and no store any more
@@ -80,7 +79,7 @@ const (
 // ErrorCodes are all codes.
 var ErrorCodes = []string{
 	string(CodeOffline), string(CodePassphrase), string(CodeTaken), string(CodeInvite), string(CodeNoPerson), string(CodeNotAllowed), string(CodeGone),
-	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeNoRoom), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeSelf), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
+	string(CodeClosed), string(CodeFull), string(CodeTooLarge), string(CodeNoRoom), string(CodeInput), string(CodeImpostor), string(CodeCanceled), string(CodeNoAccounts), string(CodeInUse), string(CodeLost), string(CodePhase), string(CodeFailed),
 	string(CodeUsed), string(CodeAddress), string(CodeHost), string(CodeTooLong), string(CodeBlocked), string(CodeLastOwner), string(CodeBusy), string(CodeUnconfirmed),
 	string(CodeNotSetUp), string(CodeNoSafetyCode),
 	string(CodeLinkCode), string(CodeLinkUnknown), string(CodeLinkUsed), string(CodeLinkDigits), string(CodeLinkCancelled), string(CodeLinkSilent), string(CodeLinkExpired), string(CodeLinkChanged), string(CodeLinkChain),
@@ -128,7 +127,6 @@ var codes = []struct {
 	{chat.ErrClosed, CodeClosed},
 	{chat.ErrRequest, CodeClosed},
 	{chat.ErrImpostor, CodeImpostor},
-	{chat.ErrSelf, CodeSelf},
 	{chat.ErrNoProfile, CodeLost},
 	{errInUse, CodeInUse},
 	{&protocol.Error{Code: protocol.CodeExists}, CodeTaken},

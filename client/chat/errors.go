@@ -128,8 +128,6 @@ var (
 	ErrNotYours = errors.New("only the author can do this: ask them")
 	// ErrNoProfile: the store holds no profile.
 	ErrNoProfile = errors.New("no profile here yet")
-	// ErrSelf: one's own address, where somebody else's is needed.
-	ErrSelf = errors.New("this is your own address: enter another one")
 	// ErrFileGone: a file is no longer on its server, which keeps it for a
 	// month at most.
 	ErrFileGone = errors.New("the server no longer has this file: ask the sender for it again")

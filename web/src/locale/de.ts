@@ -459,7 +459,6 @@ export const de: Catalogue = {
   'error.impostor':
     'Das sind nicht die Schlüssel des Kontos dieser Person. Es wurde nichts gesendet. Frage die Person auf einem anderen Weg.',
   'error.canceled': 'Abgebrochen.',
-  'error.self': 'Das ist deine eigene Adresse. Gib eine andere ein.',
   'error.no-accounts': 'Dieser Server nimmt keine neuen Konten an. Wähle einen anderen.',
   'error.in-use':
     'Es ist in einem anderen Tab oder Fenster dieses Browsers offen. Schließ das und versuch es noch einmal.',

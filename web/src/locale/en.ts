@@ -452,7 +452,6 @@ export const en = {
   'error.no-room': 'The server has no room left. Try again later.',
   'error.impostor': 'These are not the keys of this person’s account. Nothing was sent. Ask them in another way.',
   'error.canceled': 'Canceled.',
-  'error.self': 'That is your own address. Enter another one.',
   'error.no-accounts': 'This server takes no new accounts. Choose another one.',
   'error.in-use': 'It is open in another tab or window of this browser. Close that and try again.',
   'error.stuck': 'This browser does not open the data of your profile. Close its other windows and try again.',

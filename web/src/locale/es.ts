@@ -460,7 +460,6 @@ export const es: Catalogue = {
   'error.impostor':
     'Estas no son las claves de la cuenta de esta persona. No se ha enviado nada. Pregúntale por otra vía.',
   'error.canceled': 'Cancelado.',
-  'error.self': 'Esa es tu propia dirección. Escribe otra.',
   'error.no-accounts': 'Este servidor no acepta cuentas nuevas. Elige otro.',
   'error.in-use': 'Está abierta en otra pestaña o ventana de este navegador. Ciérrala e inténtalo de nuevo.',
   'error.stuck': 'Este navegador no abre los datos de tu perfil. Cierra sus otras ventanas e inténtalo de nuevo.',

@@ -462,7 +462,6 @@ export const fr: Catalogue = {
   'error.impostor':
     'Ce ne sont pas les clés du compte de cette personne. Rien n’a été envoyé. Demandez-lui par un autre moyen.',
   'error.canceled': 'Annulé.',
-  'error.self': 'C’est votre propre adresse. Saisissez-en une autre.',
   'error.no-accounts': 'Ce serveur n’accepte pas de nouveaux comptes. Choisissez-en un autre.',
   'error.in-use':
     'L’application est ouverte dans un autre onglet ou une autre fenêtre de ce navigateur. Fermez-le et réessayez.',

@@ -56,7 +56,7 @@ export function DevicesSection(): VNode {
       </Group>
       <Giving />
       {past.length > 0 && (
-        <details>
+        <details class="past">
           <summary>{t('devices.past', { n: past.length })}</summary>
           <Group>
             <ul class="devices">
