@@ -269,7 +269,7 @@ func (c *Client) ConnectAll() error {
 	if err := c.connectOwn(); err != nil {
 		return err
 	}
-	applied := c.applyAccountFields() // what the other devices changed, and what an earlier run did not carry out
+	applied := c.applyAllFields() // what the other devices changed, and what an earlier run did not carry out
 	first, err := c.recent()
 	if err != nil {
 		return err

@@ -77,7 +77,11 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 	case machine.DoSync:
 		c.tellOwnDevices()
 	case machine.DoApply:
-		c.spawn(c.applyFields)
+		c.spawn(func() {
+			if err := c.applyFieldsOf(e.Subjects); err != nil {
+				c.log.Error("what another device chose could not be carried out", "error", err)
+			}
+		})
 	case machine.DoRenew:
 		c.waker.kick()
 	case machine.DoAbort:

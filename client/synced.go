@@ -96,19 +96,32 @@ func (c *Client) setContactFields(tx *records.Tx, before, now records.Contact) e
 	return errors.Join(failed...)
 }
 
-// applyFields carries out what other devices changed.
-func (c *Client) applyFields() {
-	if err := c.applyAccountFields(); err != nil {
-		c.log.Error("what another device chose could not be carried out", "error", err)
-	}
+// applyAllFields carries out what other devices changed, whatever it is about.
+func (c *Client) applyAllFields() error {
+	return c.applyFields(func(tx *records.Tx) ([]records.Synced, error) { return records.Unapplied(tx, nil) })
 }
 
-func (c *Client) applyAccountFields() error {
+// applyFieldsOf carries out what other devices changed of some subjects.
+func (c *Client) applyFieldsOf(subjects [][]byte) error {
+	return c.applyFields(func(tx *records.Tx) (all []records.Synced, err error) {
+		for _, subject := range subjects {
+			fields, err := records.Unapplied(tx, tx.Index(subject))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, fields...)
+		}
+		return all, nil
+	})
+}
+
+// applyFields carries out the fields that read finds.
+func (c *Client) applyFields(read func(*records.Tx) ([]records.Synced, error)) error {
 	c.applying.Lock()
 	defer c.applying.Unlock()
 	var fields []records.Synced
 	err := c.store.View(func(tx *records.Tx) (err error) {
-		fields, err = records.Unapplied(tx, nil)
+		fields, err = read(tx)
 		return err
 	})
 	if err != nil {

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/securecrypt/securecrypt/client/backend"
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 	"github.com/securecrypt/securecrypt/content"
@@ -250,6 +252,132 @@ func TestHistoryKeepsWhatDisappearsFromStaying(t *testing.T) {
 		pass(3 * time.Minute)
 		if all := phone.texts(ids[0]); slices.Contains(all, "ten minutes older") {
 			t.Errorf("%q", all)
+		}
+	})
+}
+
+// What happened in a group is between the same messages on a new device, also where a
+// piece of the history would end with it.
+func TestHistoryKeepsNoticesInOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b := join(t, net, "alice", host), join(t, net, "bob", host)
+		id := group(t, a, b)
+		for i := range 150 { // two of three are notices; pieces have 200
+			a.say(id, fmt.Sprintf("message %d", i))
+			must(t, a.Groups().Rename(t.Context(), id, fmt.Sprintf("title %d", i)))
+			must(t, a.Groups().Rename(t.Context(), id, fmt.Sprintf("other %d", i)))
+			pass(2 * time.Second)
+		}
+		phone := a.withHistory(net)
+		pass(time.Minute)
+		order := func(p *person) (all []string) {
+			must(t, p.Messages().History(id, func(m chat.Message) bool {
+				if m.Notice == nil {
+					all = append(all, m.Text)
+				} else if m.Notice.Kind == chat.NoticeRenamed {
+					all = append(all, "renamed to "+m.Notice.Title)
+				}
+				return true
+			}))
+			return all
+		}
+		was := order(a)
+		if len(was) < 3*150 {
+			t.Fatalf("%d", len(was))
+		}
+		want(t, "phone", order(phone), was)
+	})
+}
+
+// A part that the server has lost is given again.
+func TestLostPartsAreGivenAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, _, ids, said := withHistory(t, net, 30)
+		net.Server(host).SetFaults(fakeserver.Faults{Blob: func(_, method string) error {
+			if method == "fetch" {
+				return backend.ErrOffline
+			}
+			return nil
+		}})
+		phone := a.withHistory(net)
+		pass(time.Minute)
+		if net.Server(host).Blobs() == 0 {
+			t.Fatal("no part was uploaded")
+		}
+		net.Server(host).LoseBlobs()
+		net.Server(host).SetFaults(fakeserver.Faults{})
+		pass(10 * time.Minute)
+		for i, id := range ids {
+			want(t, "phone", phone.texts(id), said[i])
+		}
+	})
+}
+
+// Where a server loses every part, giving rests longer each time, and does not go on for
+// ever.
+func TestLostPartsCostFewUploads(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, _, _, _ := withHistory(t, net, 5)
+		var uploads atomic.Int64
+		net.Server(host).SetFaults(fakeserver.Faults{Blob: func(_, method string) error {
+			switch method {
+			case "create":
+				uploads.Add(1)
+			case "fetch":
+				return &protocol.Error{Code: protocol.CodeNotFound}
+			}
+			return nil
+		}})
+		a.withHistory(net)
+		pass(10 * 24 * time.Hour)
+		if n := uploads.Load(); n < 10 || n > 50 {
+			t.Errorf("%d uploads in ten days", n)
+		}
+		pass(30 * 24 * time.Hour)
+		before := uploads.Load()
+		pass(30 * 24 * time.Hour)
+		if n := uploads.Load() - before; n != 0 {
+			t.Errorf("%d uploads after forty days", n)
+		}
+	})
+}
+
+// A part with which nothing can be done does not hold up those behind it.
+func TestUselessPartsHoldNothingUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, _, ids, said := withHistory(t, net, 5)
+		phone := a.anotherDevice(net)
+		pass(time.Minute)
+		must(t, a.AnnounceUselessPart(phone.device()))
+		pass(time.Second)
+		must(t, a.GiveHistory(t.Context(), phone.cfg))
+		pass(time.Minute)
+		for i, id := range ids {
+			want(t, "phone", phone.texts(id), said[i])
+		}
+	})
+}
+
+// What was chosen about a conversation that has ended holds on a new device, which hears
+// of the choice before it has the conversation.
+func TestChoicesOfEndedConversationsCome(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, b, ids, _ := withHistory(t, net, 3)
+		must(t, a.Groups().SetRole(t.Context(), ids[1], b.Address(), chat.RoleOwner))
+		pass(time.Second)
+		must(t, a.Leave(t.Context(), ids[1]))
+		must(t, a.List().SetPinned(t.Context(), ids[1], true))
+		pass(time.Minute)
+		net.Server(host).SetFaults(fakeserver.Faults{BlobDelay: 10 * time.Second})
+		phone := a.withHistory(net)
+		pass(time.Minute)
+		if got := phone.status(ids[1]); got.Status != chat.StatusLeft || !got.Pinned {
+			t.Errorf("%+v", got)
 		}
 	})
 }

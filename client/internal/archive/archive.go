@@ -25,6 +25,7 @@ const (
 	newestCount = 30        // messages of each of them
 	chunkSize   = 200       // messages of a conversation that are taken in at once
 	joinedBatch = 64
+	maxNotices  = 64 // that a piece has more than it should, so that it ends with a message
 )
 
 // Begin returns a transfer of all conversations to a device.
@@ -188,7 +189,7 @@ func (b *builder) down(chat *records.ArchivedChat, id records.CID, given records
 	chat.Anchor = given.LowID
 	from, whole := given.Low-1, true
 	err := b.tx.ScanFrom(records.Key(records.TableMessage, id[:]), records.Key(records.TableMessage, id[:], records.Number(from)), true, func(k, v []byte) (bool, error) {
-		if len(chat.Messages) >= count || b.size >= partSize {
+		if (len(chat.Messages) >= count || b.size >= partSize) && !endsWithNotices(chat) {
 			whole = false
 			return false, nil
 		}
@@ -202,6 +203,17 @@ func (b *builder) down(chat *records.ArchivedChat, id records.CID, given records
 	return err
 }
 
+// endsWithNotices reports whether the newest additions to a piece are notices, which
+// have no identifier: the next piece could not say that it goes on behind them.
+func endsWithNotices(chat *records.ArchivedChat) bool {
+	n := 0
+	for n < len(chat.Messages) && chat.Messages[len(chat.Messages)-1-n].ID.IsZero() {
+		n++
+	}
+	return n > 0 && n <= maxNotices
+}
+
+// add gives a message, unless the device must not have it.
 func (b *builder) add(chat *records.ArchivedChat, k, v []byte, given *records.Given, up bool) error {
 	var rec records.Message
 	if err := records.Decode(v, &rec); err != nil {
@@ -255,7 +267,7 @@ func (b *builder) newer() error {
 			if records.LastNumber(k) > upTo[i] {
 				return false, nil
 			}
-			if len(chat.Messages) >= chunkSize || b.size >= partSize {
+			if (len(chat.Messages) >= chunkSize || b.size >= partSize) && !endsWithNotices(&chat) {
 				complete = false
 				return false, nil
 			}

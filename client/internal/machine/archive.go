@@ -277,28 +277,6 @@ func (c *Conversation) keepLate(tx *records.Tx, from string, id content.MessageI
 
 // applyLate does to a message what was done to it before it came.
 func (c *Conversation) applyLate(tx *records.Tx, id content.MessageID) error {
-	var keys [][]byte
-	var held []records.Held
-	err := tx.Scan(records.Key(records.TableLate, c.id[:], tx.Index(id[:])), false, func(k, v []byte) (bool, error) {
-		var rec records.Held
-		err := records.Decode(v, &rec)
-		keys, held = append(keys, slices.Clone(k)), append(held, rec)
-		return true, err
-	})
-	if err != nil {
-		return err
-	}
-	for i, rec := range held {
-		if err := tx.Delete(keys[i]); err != nil {
-			return err
-		}
-		msg, err := content.Decode(rec.Content)
-		if err != nil {
-			continue
-		}
-		if err := c.Take(tx, rec.From, rec.ID, rec.Content, msg, chat.StateSent); err != nil {
-			return err
-		}
-	}
-	return nil
+	prefix := records.Key(records.TableLate, c.id[:], tx.Index(id[:]))
+	return c.takeHeld(tx, prefix, chat.StateSent, func(*records.Held) bool { return true })
 }

@@ -378,14 +378,19 @@ func (c *Conversation) release(tx *records.Tx, from map[string]bool) error {
 	if err := c.releaseMessages(tx, from); err != nil {
 		return err
 	}
+	return c.takeHeld(tx, records.Key(records.TableHeld, c.id[:]), chat.StateReceived, func(rec *records.Held) bool { return from[rec.From] })
+}
+
+// takeHeld takes in what was held under keys with a prefix, as far as it is wanted.
+func (c *Conversation) takeHeld(tx *records.Tx, prefix []byte, state chat.State, wanted func(*records.Held) bool) error {
 	var keys [][]byte
 	var held []records.Held
-	err := tx.Scan(records.Key(records.TableHeld, c.id[:]), false, func(k, v []byte) (bool, error) {
+	err := tx.Scan(prefix, false, func(k, v []byte) (bool, error) {
 		var rec records.Held
 		if err := records.Decode(v, &rec); err != nil {
 			return false, err
 		}
-		if from[rec.From] {
+		if wanted(&rec) {
 			keys, held = append(keys, slices.Clone(k)), append(held, rec)
 		}
 		return true, nil
@@ -401,7 +406,7 @@ func (c *Conversation) release(tx *records.Tx, from map[string]bool) error {
 		if err != nil {
 			continue
 		}
-		if err := c.Take(tx, rec.From, rec.ID, rec.Content, msg, chat.StateReceived); err != nil {
+		if err := c.Take(tx, rec.From, rec.ID, rec.Content, msg, state); err != nil {
 			return err
 		}
 	}

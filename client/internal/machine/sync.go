@@ -47,8 +47,9 @@ type (
 // them.
 type DoSync struct{}
 
-// DoApply has fields carried out that another device changed.
-type DoApply struct{}
+// DoApply has fields carried out that another device changed: those of the account, of
+// contacts and of conversations with these subjects (records.Field.Main).
+type DoApply struct{ Subjects [][]byte }
 
 func (DoSync) effect()  {}
 func (DoApply) effect() {}
@@ -125,14 +126,20 @@ func (c *Conversation) takeFields(tx *records.Tx, body []byte) error {
 	if dcbor.Unmarshal(body, &sent) != nil {
 		return nil
 	}
+	var subjects [][]byte
+	seen := map[string]bool{}
 	for _, f := range sent.Fields {
 		news, err := records.MergeField(tx, f)
 		if err != nil {
 			return err
 		}
-		if news {
-			c.out.do(DoApply{})
+		if news && !seen[string(f.Field.Main)] {
+			seen[string(f.Field.Main)] = true
+			subjects = append(subjects, f.Field.Main)
 		}
+	}
+	if len(subjects) > 0 {
+		c.out.do(DoApply{subjects})
 	}
 	return nil
 }

@@ -127,6 +127,10 @@ type Transfer struct {
 	// Ready: the device follows the conversation of the own devices, where it hears of
 	// the parts.
 	Ready bool `cbor:"10,keyasint,omitempty"`
+	// Restarts counts how often parts were lost, so that it began again. It rests until
+	// NotBefore, in Unix seconds.
+	Restarts  uint8 `cbor:"11,keyasint,omitempty"`
+	NotBefore int64 `cbor:"12,keyasint,omitempty"`
 }
 
 // A Given says which messages of a conversation a device was given: those with orders

@@ -190,8 +190,11 @@ func TakeUnsent(tx *Tx, limit int) ([]Synced, error) {
 }
 
 // HasUnsent reports whether the other devices have not heard of something.
-func HasUnsent(tx *Tx) (has bool, err error) {
-	err = tx.ScanKeys([]byte(tableUnsent), false, func([]byte) (bool, error) {
+func HasUnsent(tx *Tx) (bool, error) { return hasAny(tx, []byte(tableUnsent)) }
+
+// hasAny reports whether there are keys with a prefix.
+func hasAny(tx *Tx, prefix []byte) (has bool, err error) {
+	err = tx.ScanKeys(prefix, false, func([]byte) (bool, error) {
 		has = true
 		return false, nil
 	})
@@ -236,6 +239,11 @@ func Unapplied(tx *Tx, subject []byte) ([]Synced, error) {
 		}
 	}
 	return all, nil
+}
+
+// HasUnapplied reports whether fields of a subject are to be carried out here.
+func HasUnapplied(tx *Tx, subject []byte) (bool, error) {
+	return hasAny(tx, Key(tableUnapplied, subject))
 }
 
 // Applied notes that a field was carried out.
