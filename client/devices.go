@@ -156,8 +156,6 @@ type Approval struct {
 	// Digits asks for the digits that the new device shows; left is how many attempts
 	// there are. Its context ends when the new device goes away.
 	Digits func(ctx context.Context, left int) (string, error)
-	// Extra, if not nil, returns what else the new device gets, at most 64 KiB.
-	Extra func(account.Device) ([]byte, error)
 }
 
 // Approve lets another device into the account and returns it. It waits for that
@@ -182,15 +180,12 @@ func (d Devices) Approve(ctx context.Context, a Approval) (account.DeviceID, err
 	}
 	return linking.Approval{
 		Net: c.net, Account: c.home, Signing: key, Now: c.serverNow, Code: code, Shows: shows, Waits: c.config.shown(code, shows, a.ShowCode), Digits: a.Digits,
-		Give: func(device account.Device) (profile string, extra []byte, err error) {
+		Give: func(device account.Device) (profile string, err error) {
 			rec, err := c.home.Profile()
 			if err == nil {
 				err = c.giveHistory(device.ID())
 			}
-			if err == nil && a.Extra != nil {
-				extra, err = a.Extra(device)
-			}
-			return rec.Name, extra, err
+			return rec.Name, err
 		},
 	}.Approve(ctx)
 }
@@ -230,10 +225,8 @@ type NewDevice struct {
 type Linked struct {
 	Address account.Address
 	Device  account.DeviceID
-	// Complete is false if the other device went away before it gave its part. Extra
-	// is what Approval.Extra returned there.
+	// Complete is false if the other device went away before it gave its part.
 	Complete bool
-	Extra    []byte
 }
 
 // Link makes this device one of an account's, with the help of another one of it, and
@@ -260,7 +253,7 @@ func Link(ctx context.Context, cfg Config, p NewDevice) (Linked, error) {
 	if joined.Given == nil {
 		return out, nil
 	}
-	out.Complete, out.Extra = true, joined.Given.Extra
+	out.Complete = true
 	if checkLabel(joined.Given.Profile) != nil {
 		return out, nil
 	}

@@ -60,7 +60,6 @@ func (m *meeting) approval(code string) client.Approval {
 				return "", context.Cause(ctx)
 			}
 		},
-		Extra: func(account.Device) ([]byte, error) { return []byte("extra"), nil },
 	}
 }
 
@@ -154,7 +153,7 @@ func TestDeviceIsLinked(t *testing.T) {
 				if took := time.Since(began); took > 10*time.Second {
 					t.Errorf("it took %s", took)
 				}
-				if who := <-m.joins; who != a.Address() || o.next.Address != who || o.next.Device != o.added || !o.next.Complete || string(o.next.Extra) != "extra" {
+				if who := <-m.joins; who != a.Address() || o.next.Address != who || o.next.Device != o.added || !o.next.Complete {
 					t.Errorf("%s joins %s: %+v", o.added, who, o.next)
 				}
 				pass(time.Second)
@@ -217,7 +216,7 @@ func TestLinkCodeWorksOnce(t *testing.T) {
 	})
 }
 
-// Two new devices that have the same code: neither is linked, whoever shows the code.
+// Two new devices that have the same code: neither is linked, whichever side shows the code.
 func TestLinkCodeIsUsedByTwo(t *testing.T) {
 	for name, newShows := range map[string]bool{"existing device shows": false, "new device shows": true} {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +335,7 @@ func background(fn func()) (wait func()) {
 	return group.Wait
 }
 
-// Nobody waits for ever: for a device that does not come, or goes away.
+// Both devices stop waiting for one that does not come, or goes away.
 func TestLinkingEndsInTime(t *testing.T) {
 	cases := map[string]struct {
 		want  error

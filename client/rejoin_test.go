@@ -144,7 +144,7 @@ func TestLongAbsenceAlone(t *testing.T) {
 	})
 }
 
-// Who is no member is not let in, whatever they ask for.
+// A stranger who asks to be added is not.
 func TestStrangersDoNotRejoin(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()

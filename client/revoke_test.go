@@ -35,7 +35,7 @@ func TestDeviceIsRevoked(t *testing.T) {
 		pass(time.Hour)
 		told := new(chat.RevokedError)
 		if err := a.Sync(soon(t)); !errors.As(err, &told) || !errors.Is(err, chat.ErrRevoked) || told.At.Sub(when).Abs() > time.Minute {
-			t.Errorf("the device is told %v, revoked at %s", err, when)
+			t.Errorf("the device reports %v, revoked at %s", err, when)
 		}
 		if _, err := a.Devices().Approve(soon(t), newMeeting().approval("")); !errors.Is(err, chat.ErrRevoked) {
 			t.Errorf("a revoked device lets others in: %v", err)
@@ -85,7 +85,7 @@ func TestServerDeniesADevice(t *testing.T) {
 				a.open()
 				must(t, a.ConnectAll())
 				if err := a.Sync(soon(t)); !errors.Is(err, chat.ErrNoAccount) || errors.Is(err, chat.ErrRevoked) {
-					t.Errorf("the device is told %v", err)
+					t.Errorf("the device reports %v", err)
 				}
 				net.Server(host).SetFaults(fakeserver.Faults{})
 				a.restart()
@@ -305,7 +305,7 @@ func TestDevicesLearnOfEachOther(t *testing.T) {
 		}
 		a.mu.Unlock()
 		if err := phone.Sync(soon(t)); !errors.Is(err, chat.ErrRevoked) {
-			t.Errorf("the revoked device is told %v", err)
+			t.Errorf("the revoked device reports %v", err)
 		}
 	})
 }

@@ -96,12 +96,12 @@ func (c *Client) setContactFields(tx *records.Tx, before, now records.Contact) e
 	return errors.Join(failed...)
 }
 
-// applyAllFields carries out what other devices changed, whatever it is about.
+// applyAllFields carries out all fields that other devices changed.
 func (c *Client) applyAllFields() error {
 	return c.applyFields(func(tx *records.Tx) ([]records.Synced, error) { return records.Unapplied(tx, nil) })
 }
 
-// applyFieldsOf carries out what other devices changed of some subjects.
+// applyFieldsOf carries out the fields of some subjects that other devices changed.
 func (c *Client) applyFieldsOf(subjects [][]byte) error {
 	return c.applyFields(func(tx *records.Tx) (all []records.Synced, err error) {
 		for _, subject := range subjects {

@@ -89,7 +89,7 @@ const (
 	// CodeUnsupported. The same statement again succeeds,
 	// for a client that lost the answer. The keys, letters and sessions of devices
 	// that the statement revokes are deleted with it, and their connections end. Those of
-	// the account's other devices are told by EventAccountChanged.
+	// the account's other devices get EventAccountChanged.
 	OpAccountAppend
 	// OpRecoveryPut keeps what the account's devices and its recovery key can open, and
 	// nobody else: RecoveryPut → Empty. It is refused with CodeExists unless its counter is

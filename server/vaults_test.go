@@ -263,7 +263,7 @@ type clockAt struct{ ahead atomic.Int64 }
 func (c *clockAt) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // TestThiefsDeviceDeletesNothingForGood has a device delete and replace everything,
-// and be revoked: the owner gets all of it back, at once or when its time comes.
+// and be revoked: the owner gets all of it back, by asking or when its time comes.
 func TestThiefsDeviceDeletesNothingForGood(t *testing.T) {
 	clock := new(clockAt)
 	i := servertest.Start(t, servertest.Options{Change: func(c *server.Config) { c.Now = clock.now }})

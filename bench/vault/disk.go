@@ -152,7 +152,7 @@ func content(r *rand.Rand, size int, text bool) []byte {
 	return b[:size]
 }
 
-// change changes a hundredth of the files: some grow, some are written anew.
+// change changes a hundredth of the files: some grow, some get other content.
 func change(dir string, seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 3))
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -17,7 +17,7 @@ func (u *user) linking(id string, want app.LinkingState) app.LinkingChanged {
 	for range 60 {
 		for _, e := range told[app.LinkingChanged](u) {
 			if e.ID != id {
-				u.t.Errorf("linking %q is told of, not %q", e.ID, id)
+				u.t.Errorf("the event is about linking %q, not %q", e.ID, id)
 			}
 			last = e
 		}
@@ -211,7 +211,7 @@ func TestLinkingIsResumed(t *testing.T) {
 				s = do[app.Session](tablet, "unlock", app.Secret{Passphrase: passphrase})
 			}
 			if s.Phase != app.PhaseNone || !s.Unlinked {
-				t.Errorf("a device that was not linked is told %+v", s)
+				t.Errorf("a device that was not linked shows %+v", s)
 			}
 			tablet.phase(app.PhaseNone)
 			ana.links(tablet, passphrase)
@@ -221,7 +221,7 @@ func TestLinkingIsResumed(t *testing.T) {
 }
 
 // TestDeviceIsRemoved removes a device together with the one that it added: the one that
-// is left lists them, and they are told.
+// is left lists them, and they show that they were removed.
 func TestDeviceIsRemoved(t *testing.T) {
 	inBubble(t, func(t *testing.T, net *fakeserver.Net) {
 		ana, tablet, phone := newUser(t, net, "ana"), newUser(t, net, "tablet"), newUser(t, net, "phone")
@@ -250,7 +250,7 @@ func TestDeviceIsRemoved(t *testing.T) {
 		for _, u := range []*user{tablet, phone} {
 			got := told[app.Trouble](u)
 			if len(got) == 0 || got[len(got)-1].Kind != "revoked" || got[len(got)-1].At == 0 {
-				t.Errorf("a revoked device is told %+v", got)
+				t.Errorf("a revoked device shows %+v", got)
 			}
 		}
 	})

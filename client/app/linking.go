@@ -13,7 +13,7 @@ import (
 
 // Approve has this device let another one into the account.
 type Approve struct {
-	// ID is chosen by whoever begins, who knows the events of this linking by it.
+	// ID names the linking in its events. The interface that begins it chooses the ID.
 	ID string `json:"id"`
 	// Code is what the new device shows; empty: this one shows a code.
 	Code string `json:"code"`
@@ -289,8 +289,8 @@ func (a *App) linkResume(ctx context.Context, _ None) (Session, error) {
 	return a.linked()
 }
 
-// linked returns the session after a linking was resumed. If it came to nothing only the
-// caller is told: there is nothing that other interfaces showed.
+// linked returns the session after a linking was resumed. A linking that failed makes no
+// event: other interfaces showed nothing of it.
 func (a *App) linked() (Session, error) {
 	s, err := a.session()
 	if err == nil && s.Phase == PhaseNone {

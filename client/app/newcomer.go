@@ -32,7 +32,7 @@ func (a *App) newcomer(ctx context.Context, passphrase string) (newcomer, error)
 		return n, err
 	}
 	n.keys.Linking = true
-	if err := a.platform.EraseStore(ctx); err != nil { // of whoever was here
+	if err := a.platform.EraseStore(ctx); err != nil { // of an account that was used here before
 		return n, err
 	}
 	raw, err := n.keys.encode()

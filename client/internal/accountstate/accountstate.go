@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-// Package accountstate is what an account keeps at its server for whoever comes back
-// with nothing but the recovery key: contacts, settings and the list of conversations,
-// without anything that was said. It is sealed (HPKE, base mode, X-Wing, HKDF-SHA256,
-// AES-256-GCM, RFC 9180) to the recovery key's sealing key and to the account's devices,
-// padded, and signed by the device that made it.
+// Package accountstate seals and opens the state of an account: contacts, settings and
+// the list of conversations, without their messages. The account's server keeps it for
+// its owner, who may have nothing left but the recovery key. It is sealed (HPKE, base
+// mode, X-Wing, HKDF-SHA256, AES-256-GCM, RFC 9180) to the sealing key of the recovery
+// key and to the account's devices, padded, and signed by the device that made it.
 package accountstate
 
 import (

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Package archive makes the parts of a history that one device of an account gives to
-// another: the newest messages of all conversations first, then the rest, then what was
-// said until the device followed the conversations by itself. It reads records and has
-// no part in sending.
+// another: first the newest messages of the most recent conversations, then all older
+// messages, then those that were sent until the device joined the groups. It reads
+// records; package client sends the parts.
 package archive
 
 import (
@@ -23,7 +23,7 @@ const (
 	partSize    = 512 << 10 // of what is read for a part, about
 	newestChats = 100       // conversations whose newest messages go first
 	newestCount = 30        // messages of each of them
-	chunkSize   = 200       // messages of a conversation that are taken in at once
+	chunkSize   = 200       // messages of a conversation in one piece
 	joinedBatch = 64
 	maxNotices  = 64 // that a piece has more than it should, so that it ends with a message
 )
@@ -53,8 +53,8 @@ func Begin(tx *records.Tx, id [16]byte, device account.DeviceID, now time.Time) 
 	return t, err
 }
 
-// isGiven reports whether other devices get the history of a conversation. Requests come
-// to them by themselves once they are accepted.
+// isGiven reports whether other devices get the history of a conversation. They join
+// requests when these are accepted.
 func isGiven(rec *records.Conversation) bool {
 	return !rec.Hidden && rec.Status != chat.StatusRequest && rec.Status != chat.StatusBlocked
 }

@@ -184,10 +184,7 @@ func (a *Approver) Welcome(g Given) (Message, error) {
 	if !a.confirmed {
 		return Message{}, chat.ErrLinkDigits
 	}
-	if len(g.Extra) > MaxExtra {
-		return Message{}, errors.New("devicelink: more than 64 KiB for a new device")
-	}
-	w := welcome{Version: welcomeVersion, Head: g.Head, Profile: g.Profile, Extra: g.Extra}
+	w := welcome{Version: welcomeVersion, Head: g.Head, Profile: g.Profile}
 	signed, err := a.transcript.signed(&w)
 	if err != nil {
 		return Message{}, err

@@ -3,7 +3,6 @@
 package devicelink_test
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/hpke"
 	"crypto/rand"
@@ -166,8 +165,8 @@ func TestDeviceIsLinked(t *testing.T) {
 	if _, live := chain.Device(p.joiner.Device().ID()); !live {
 		t.Fatal("the device is not in the chain")
 	}
-	extra := bytes.Repeat([]byte{7}, devicelink.MaxExtra)
-	welcome, err := p.approver.Welcome(devicelink.Given{Head: chain.Head(), Profile: "Alice", Extra: extra})
+	profile := strings.Repeat("Ä", chat.MaxTitle)
+	welcome, err := p.approver.Welcome(devicelink.Given{Head: chain.Head(), Profile: profile})
 	must(t, err)
 	sealed, err := p.meet.Seal(welcome)
 	must(t, err)
@@ -176,11 +175,8 @@ func TestDeviceIsLinked(t *testing.T) {
 	}
 	given, err := p.joiner.Open(p.through(welcome))
 	must(t, err)
-	if given.Head != chain.Head() || given.Profile != "Alice" || !bytes.Equal(given.Extra, extra) {
+	if given.Head != chain.Head() || given.Profile != profile {
 		t.Errorf("%+v", given)
-	}
-	if _, err := p.approver.Welcome(devicelink.Given{Extra: append(extra, 1)}); err == nil {
-		t.Error("more than can be given is taken")
 	}
 }
 
@@ -241,8 +237,8 @@ func TestWrongDigitsEndIt(t *testing.T) {
 	}
 }
 
-// Who has the code, and is between the devices, shows other digits to each: whatever
-// it says, it has committed to it before it can know them.
+// An attacker who has the code and is between the devices makes them show different
+// digits: it commits to its keys before it can know the digits.
 func TestSwappedKeysShowOtherDigits(t *testing.T) {
 	for _, swap := range []string{"device", "account"} {
 		t.Run(swap, func(t *testing.T) {
@@ -268,7 +264,8 @@ func TestSwappedKeysShowOtherDigits(t *testing.T) {
 	}
 }
 
-// What does not follow from what was said before is refused, whoever has the code.
+// A message that does not follow from the ones before is refused, also from a sender
+// who has the code.
 func TestHandshakeIsKeptTo(t *testing.T) {
 	other := newPair(t)
 	other.greet()
@@ -423,8 +420,8 @@ func TestEntriesArePadded(t *testing.T) {
 		t.Errorf("sizes %v", sizes)
 	}
 	clear(sizes)
-	for _, extra := range []int{0, 1, 10 << 10} {
-		welcome, err := p.approver.Welcome(devicelink.Given{Profile: "Alice", Extra: make([]byte, extra)})
+	for _, profile := range []int{0, 1, chat.MaxTitle} {
+		welcome, err := p.approver.Welcome(devicelink.Given{Profile: strings.Repeat("Ä", profile)})
 		must(t, err)
 		sealed, err := p.meet.Seal(welcome)
 		must(t, err)

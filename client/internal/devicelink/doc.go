@@ -4,11 +4,11 @@
 // one in: messages go in, messages come out. No I/O, no clock.
 //
 // Both devices have a Code, which one of them shows and the other one is given. From
-// it they derive a channel and a key under which they talk there (Rendezvous). Who has
-// the code and the server's help can be between them; what shows that are six digits,
-// which both derive from all that was said before. The new device (Joiner) commits to
+// it they derive a channel and a key under which they talk there (Rendezvous). An
+// attacker who has the code and the server's help can be between them. Six digits, which
+// both derive from all messages before, show that. The new device (Joiner) commits to
 // its keys before it sees what the existing one (Approver) chose, and reveals them after
-// that, so that whoever is between them has one guess in a million. The digits are typed
+// that, so that the attacker has one guess in a million. The digits are typed
 // in at the existing device, which alone can complete the statement that adds the new
 // one to the account's chain.
 //

@@ -145,7 +145,7 @@ func (j *Joiner) Open(m Message) (Given, error) {
 		return Given{}, chat.ErrLinkChanged
 	}
 	var w welcome
-	if err := dcbor.Unmarshal(plain, &w); err != nil || w.Version != welcomeVersion || len(w.Extra) > MaxExtra {
+	if err := dcbor.Unmarshal(plain, &w); err != nil || w.Version != welcomeVersion {
 		return Given{}, chat.ErrLinkChanged
 	}
 	signed, err := j.transcript.signed(&w)
@@ -156,5 +156,5 @@ func (j *Joiner) Open(m Message) (Given, error) {
 	if !live || !ed25519.Verify(approver.SignatureKey[:], signed, w.Signature[:]) {
 		return Given{}, chat.ErrLinkChanged
 	}
-	return Given{Head: w.Head, Profile: w.Profile, Extra: w.Extra}, nil
+	return Given{Head: w.Head, Profile: w.Profile}, nil
 }

@@ -48,17 +48,12 @@ func (t transcript) digits() (string, error) {
 // welcomeInfo binds the sealed welcome to what was said.
 func (t transcript) welcomeInfo() []byte { return append([]byte(welcomeLabel), t[:]...) }
 
-// MaxExtra bounds Given.Extra, in bytes.
-const MaxExtra = 64 << 10
-
 // Given is what a linked device gets.
 type Given struct {
 	// Head is that of the account's chain with the new device.
 	Head account.Head
 	// Profile is the name that the account shows to others.
 	Profile string
-	// Extra is for whoever uses this package.
-	Extra []byte
 }
 
 // welcome is the content of Welcome.Sealed.
@@ -66,8 +61,7 @@ type welcome struct {
 	Version   uint8             `cbor:"1,keyasint"`
 	Head      [32]byte          `cbor:"2,keyasint"`
 	Profile   string            `cbor:"3,keyasint"`
-	Extra     []byte            `cbor:"4,keyasint"`
-	Signature protocolSignature `cbor:"5,keyasint"`
+	Signature protocolSignature `cbor:"4,keyasint"`
 }
 
 type protocolSignature [ed25519.SignatureSize]byte
@@ -76,5 +70,5 @@ const welcomeVersion = 1
 
 // signed returns what the approver's device signs of a welcome.
 func (t transcript) signed(w *welcome) ([]byte, error) {
-	return dcbor.Marshal([]any{welcomeLabel, t[:], w.Version, w.Head, w.Profile, w.Extra})
+	return dcbor.Marshal([]any{welcomeLabel, t[:], w.Version, w.Head, w.Profile})
 }

@@ -45,8 +45,8 @@ type Approval struct {
 	// Digits asks for the digits that the new device shows; left is how many attempts
 	// there are. Its context ends when the new device goes away.
 	Digits func(ctx context.Context, left int) (string, error)
-	// Give returns the profile name, and what else the new device is to get.
-	Give func(account.Device) (profile string, extra []byte, err error)
+	// Give begins to give the history to the new device, and returns the profile name.
+	Give func(account.Device) (profile string, err error)
 }
 
 // Approve lets a device into the account and returns it. An error that wraps
@@ -193,8 +193,8 @@ func (a Approval) add(ctx context.Context, l *line, approver *devicelink.Approve
 
 // welcome gives the new device what it is to get, and waits until it has it.
 func (a Approval) welcome(ctx context.Context, l *line, approver *devicelink.Approver, device account.Device, head account.Head) error {
-	profile, extra, err := a.Give(device)
-	welcome, werr := approver.Welcome(devicelink.Given{Head: head, Profile: profile, Extra: extra})
+	profile, err := a.Give(device)
+	welcome, werr := approver.Welcome(devicelink.Given{Head: head, Profile: profile})
 	if werr != nil {
 		return errors.Join(err, werr)
 	}

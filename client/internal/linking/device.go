@@ -143,7 +143,7 @@ func (n Newcomer) lookUpSurely(ctx context.Context, a account.Address) (*account
 }
 
 // await asks until the chain has the device, or the time of ctx is over; look, if not nil,
-// has it ask at once. The error is chat.ErrNotLinked if the server said at the end that the
+// has it ask now. The error is chat.ErrNotLinked if the server said at the end that the
 // chain does not have it, and chat.ErrLinkOpen if it said nothing, or ctx was cancelled.
 func (n Newcomer) await(ctx context.Context, chain *account.Chain, id account.DeviceID, look <-chan struct{}) (*account.Chain, error) {
 	wait := firstLook

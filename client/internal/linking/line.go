@@ -344,8 +344,8 @@ func (l *line) down() error {
 	return l.link.Ready(over)
 }
 
-// leave ends the line. If err is not nil, the other side is told, and nothing stays at
-// the server; nor does it if the linking is over.
+// leave ends the line. If err is not nil, it sends the reason to the other side and
+// deletes the channel at the server; the channel goes, too, if the linking is over.
 func (l *line) leave(ctx context.Context, err error, over bool) {
 	defer l.end()
 	if l.down() != nil {
@@ -365,7 +365,7 @@ func (l *line) leave(ctx context.Context, err error, over bool) {
 	}
 }
 
-// reason returns what the other side is told.
+// reason returns the reason that the other side gets for an error.
 func reason(err error) devicelink.Reason {
 	switch {
 	case errors.Is(err, chat.ErrLinkDigits):

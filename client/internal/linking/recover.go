@@ -32,8 +32,8 @@ func CheckRecovery(chain *account.Chain, secret account.RecoverySecret) error {
 	return chat.ErrOtherKey
 }
 
-// recoverAttempts is how often the statement is made anew because another device was
-// faster.
+// recoverAttempts is how often the statement is made again because another device appended one
+// first.
 const recoverAttempts = 3
 
 // Recover makes this device one of the account's by its recovery key alone. The error

@@ -59,8 +59,8 @@ func (c *Conversation) keepOwnMessage(tx *records.Tx, control content.ControlVie
 	return records.KeepOwnMessage(tx, c.rec.NextItem, records.OwnMessage{Name: control.Name, Body: control.Body})
 }
 
-// noteJoined notes that a new device of this account gets by itself what comes from now
-// on, where it waits for what came before.
+// noteJoined notes that a new device of this account is in the group from now on, if a
+// transfer to it waits for that: it needs what came before.
 func (c *Conversation) noteJoined(tx *records.Tx, device account.DeviceID) error {
 	waits, err := records.NoteJoined(tx, device, c.id, c.state.Own, c.rec.NextOrder)
 	if waits {
@@ -201,7 +201,7 @@ func (c *Conversation) neighbour(tx *records.Tx, order uint64, above bool) (at u
 // one that is not to be there.
 func (c *Conversation) takeArchived(tx *records.Tx, m *records.ArchivedMessage, order uint64, late bool) (taken bool, err error) {
 	if order > c.rec.NextOrder {
-		return false, nil // it comes by itself
+		return false, nil // this device receives it
 	}
 	if !m.ID.IsZero() {
 		if gone, err := c.isForgotten(tx, m.ID); gone || err != nil {

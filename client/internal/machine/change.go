@@ -243,8 +243,8 @@ func (c *Conversation) stage(tx *records.Tx, item *outItem) error {
 	return c.wrap(tx, item, protocol.KindCommit, payload)
 }
 
-// leavesToRemove returns the leaves that a commit removes by itself. With what others
-// proposed, all devices go of those who leave.
+// leavesToRemove returns the leaves that a commit removes besides those that others
+// proposed to remove. With proposals, all devices of those who leave go.
 func (c *Conversation) leavesToRemove(ch *records.Change, pending bool) (all []mls.LeafIndex) {
 	for _, who := range ch.Remove {
 		all = append(all, c.leavesOf(who)...)

@@ -331,7 +331,7 @@ func MayAdd(tx *records.Tx, addresses []string) error {
 }
 
 // CommandChoose changes what this account chose for itself about a
-// conversation: nobody but its other devices is told of it.
+// conversation. Only its other devices hear of it.
 type CommandChoose struct{ Change func(*records.List) }
 
 func (in CommandChoose) step(c *Conversation, tx *records.Tx) error {

@@ -128,8 +128,8 @@ type Conversation struct {
 	mailAt    time.Time
 	vanished  bool // there is no such conversation any more
 	caughtUp  bool // with what the server had when the channel was opened
-	// syncAt is when the other devices are told of what changed here; awaitsField: what
-	// one of them chose waits for a message.
+	// syncAt is when changed fields are sent to the other devices; awaitsField: a field
+	// of one of them waits for a message.
 	syncAt      time.Time
 	awaitsField bool
 	unarchived  bool // by a message, which the other devices get, too
@@ -281,8 +281,8 @@ func (c *Conversation) End(tx *records.Tx) error {
 	return err
 }
 
-// WasEntered reports whether the mailbox entered the conversation anew since it was
-// loaded: then it has to be loaded again before anything else happens to it.
+// WasEntered reports whether the mailbox entered the conversation again since it was
+// loaded: then it has to be loaded before anything else happens to it.
 func (c *Conversation) WasEntered(tx *records.Tx) (bool, error) {
 	if c.rec.Status == chat.StatusActive {
 		return false, nil // nobody enters what goes on

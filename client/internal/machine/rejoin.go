@@ -25,7 +25,8 @@ const (
 // rejoinDelays are how long a device waits before it asks again, by how often it did.
 var rejoinDelays = [...]time.Duration{10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
-// rejoinPause is after what time a device that lost a conversation again asks at once.
+// rejoinPause is the time after which a device that loses a conversation again asks
+// without a delay.
 const rejoinPause = 7 * 24 * time.Hour
 
 // rejoinTime is how long it goes on.

@@ -57,8 +57,8 @@ func (c *Conversation) tokenOwner(key string) (who string, there bool) {
 	return who, slices.ContainsFunc(c.devicesOf(who), func(id account.DeviceID) bool { return hex.EncodeToString(id[:]) == device })
 }
 
-// maxTokens bounds the tokens that a conversation keeps: tokens are told in groups of up
-// to chat.MaxReporting people.
+// maxTokens bounds the tokens that a conversation keeps: tokens are exchanged in groups
+// of up to chat.MaxReporting people.
 const maxTokens = 4 * chat.MaxReporting
 
 // nudging is what a conversation remembers of waking while it runs.

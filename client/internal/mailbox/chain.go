@@ -202,8 +202,8 @@ const (
 	appendPause    = time.Second
 )
 
-// extendAttempts is how often a statement is made anew because another device was
-// faster.
+// extendAttempts is how often a statement is made again because another device appended one
+// first.
 const extendAttempts = 3
 
 // Extend appends a statement to the account's chain, which next makes for the chain as

@@ -56,7 +56,7 @@ type Config struct {
 	Joined func(*records.Conversation)
 	// TokenChanged is called when conversations have another delivery token to tell.
 	TokenChanged func()
-	// Rejoin is told of a device that asks to be added to a conversation.
+	// Rejoin is called when a device asks to be added to a conversation.
 	Rejoin func(protocol.ChannelID, account.Credential)
 	// ChainChanged, if not nil, is called when the account's own chain, as this device
 	// keeps it, got longer. It must not block.

@@ -31,7 +31,7 @@ type ArchivedMessage struct {
 	What       *Notice           `cbor:"11,keyasint,omitempty"`
 	Reactions  []Reaction        `cbor:"12,keyasint,omitempty"`
 	Recipients []Recipient       `cbor:"13,keyasint,omitempty"`
-	// Left is for how many seconds the message stays, 0 for ever.
+	// Left is for how many seconds the message stays, 0 if it does not disappear.
 	Left int64 `cbor:"14,keyasint,omitempty"`
 }
 
@@ -186,8 +186,8 @@ func SaveGiven(tx *Tx, device account.DeviceID, id CID, rec Given) error {
 	return tx.Save(Key(tableGiven, device[:], id[:]), &rec)
 }
 
-// NoteJoined notes that a device has joined a conversation and gets by itself what comes
-// after a place of the history. It reports whether the device waits for what came before.
+// NoteJoined notes that a device is in the group of a conversation and receives what
+// comes after a place of the history. It reports whether a transfer gives it the rest.
 func NoteJoined(tx *Tx, device account.DeviceID, id CID, own bool, order uint64) (waits bool, err error) {
 	t, waits, err := LoadTransfer(tx, device)
 	if err != nil || !waits {

@@ -176,7 +176,7 @@ type Movements struct {
 }
 
 // MovementsOf returns who comes and goes by a commit; before are the leaves that it
-// changes, by address. A device that is removed and added at once did neither.
+// changes, by address. A device that a commit removes and adds did neither.
 func MovementsOf(s *mls.StagedCommit, before map[string][]mls.LeafIndex) (m Movements) {
 	left, after := leavers(s), map[string]int{}
 	for address, leaves := range before {

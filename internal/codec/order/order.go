@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Package order sorts slices of any type with one compiled sort: the sorts of package
-// slices are compiled anew for each type, five to eight kilobytes each, which a browser
+// slices are compiled once more for each type, five to eight kilobytes each, which a browser
 // would load.
 package order
 

@@ -193,7 +193,7 @@ func (cmd *deviceApproveCmd) Run(a *app) error {
 	})
 }
 
-// How long a command waits for what goes on by itself whenever the device is connected.
+// How long a command waits for work that a connected device does in the background.
 const (
 	followPatience  = 30 * time.Second
 	historyPatience = 10 * time.Minute

@@ -24,7 +24,7 @@ const resumeTimeout = 40 * time.Second
 
 // A newProfile makes a profile in a folder that has none, for an account that exists.
 type newProfile struct {
-	NoPassphrase bool `help:"Keep the key of the profile in a file instead of sealing it with a passphrase: whoever can read the folder can read everything."`
+	NoPassphrase bool `help:"Keep the key of the profile in a file instead of sealing it with a passphrase. Anybody who can read the folder can read everything."`
 }
 
 // make runs fn, which leaves a profile in the store that it is given, unless the folder

@@ -267,7 +267,7 @@ func (a *app) whoCanDelete(store openedStorage) (text string, protected bool) {
 		if err != nil {
 			return fmt.Sprintf("For how long the server keeps what is deleted could not be found out (%v), so take it that a stolen device can delete the vault", err), false
 		}
-		return fmt.Sprintf("What a device of the account deletes, the server keeps for %d days, and securecrypt vault deleted takes it back; whoever runs the server can delete all of it", state.KeepSeconds/86400), true
+		return fmt.Sprintf("What a device of the account deletes, the server keeps for %d days, and securecrypt vault deleted takes it back; the operator of the server can delete all of it", state.KeepSeconds/86400), true
 	}
 	return "Whoever can write to the folder can delete the vault", false
 }

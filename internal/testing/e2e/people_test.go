@@ -25,6 +25,7 @@ const patience = 2 * time.Minute
 type person struct {
 	*client.Client
 	cfg client.Config
+	key account.RecoverySecret
 	t   testing.TB
 	// sawTyping: somebody else typed.
 	sawTyping atomic.Bool
@@ -47,7 +48,7 @@ func registered(t testing.TB, host, name string, cfg client.Config) *person {
 	address := account.Address{Name: name, Host: host}
 	secret, err := client.Create(p.cfg, client.CreateParams{Address: address})
 	must(t, err)
-	secret.Erase()
+	p.key = secret
 	p.open()
 	p.Account().Connect()
 	must(t, p.Sync(soon(t)))

@@ -42,7 +42,7 @@ var marks = map[string]string{
 	"profile name": "mark-of-a-profile-name-Bs49",
 	"private name": "mark-of-a-private-name-Hg65",
 	"setting":      "mark-of-a-setting-Yc70",
-	"device extra": "mark-of-what-a-device-gets-Fw12",
+	"draft":        "mark-of-a-draft-Fw12",
 }
 
 // forms returns what a mark looks like in the encodings that are searched for.
@@ -166,7 +166,6 @@ func scenario(t *testing.T, host string, transport backend.Transport, dir string
 	must(t, a.Account().SetSettings(soon(t), chat.Settings{
 		ReadReports: true, DeliveryReports: true, Typing: true, Interface: map[string]string{"mark": marks["setting"]},
 	}))
-	linkDevice(t, a, transport, dir)
 	file := filepath.Join(dir, marks["file name"]+".txt")
 	must(t, os.WriteFile(file, bytes.Repeat([]byte(marks["file content"]+"\n"), 5000), 0o600))
 	direct, err := a.Direct(soon(t), b.Address())
@@ -202,35 +201,31 @@ func scenario(t *testing.T, host string, transport backend.Transport, dir string
 		_, err := b.Find(marks["new title"])
 		return err
 	})
+	linkDevice(t, a, direct, transport, dir)
+	recoverAccount(t, a, transport, dir)
 	must(t, a.Messages().Delete(soon(t), direct, first.ID))
 	must(t, a.WaitUntilSent(soon(t), direct))
 	must(t, b.Leave(soon(t), group))
 	must(t, b.WaitUntilSent(soon(t), group))
 }
 
-// linkDevice links a device, whose profile lies in a file, and revokes it.
-func linkDevice(t *testing.T, a *person, transport backend.Transport, dir string) {
+// linkDevice links a device, whose profile lies in a file, has it take the history in
+// and choose something, and revokes it.
+func linkDevice(t *testing.T, a *person, direct chat.ConversationID, transport backend.Transport, dir string) {
 	t.Helper()
-	store, err := sqlite.Open(filepath.Join(dir, "profiles", "phone.db"))
-	must(t, err)
-	t.Cleanup(func() { _ = store.Close() })
+	cfg := storedDevice(t, "phone", transport, dir)
 	code, digits, done := make(chan string, 1), make(chan string, 1), make(chan error, 1)
 	go func() {
 		_, err := a.Devices().Approve(soon(t), client.Approval{
 			ShowCode: func(c chat.LinkCode) { code <- c.URI },
 			Digits:   func(context.Context, int) (string, error) { return <-digits, nil },
-			Extra:    func(account.Device) ([]byte, error) { return []byte(marks["device extra"]), nil },
 		})
 		done <- err
 	}()
-	cfg := client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport}
 	linked, err := client.Link(soon(t), cfg, client.NewDevice{
 		Code: <-code, Show: func(_ account.Address, shown string) { digits <- shown },
 	})
 	must(t, errors.Join(err, <-done))
-	if string(linked.Extra) != marks["device extra"] || linked.Address != a.Address() {
-		t.Fatalf("the device got %+v", linked)
-	}
 	phone, err := client.Open(cfg)
 	must(t, err)
 	defer phone.Close()
@@ -239,14 +234,64 @@ func linkDevice(t *testing.T, a *person, transport backend.Transport, dir string
 	if profile, _, err := phone.Account().Profile(); profile != marks["profile name"] || err != nil {
 		t.Errorf("the device's profile name is %q, %v", profile, err)
 	}
+	must(t, phone.Devices().WaitUntilTaken(soon(t)))
+	hasReply := false
+	must(t, phone.Messages().History(direct, func(m chat.Message) bool {
+		hasReply = hasReply || m.Text == marks["reply"]
+		return true
+	}))
+	if _, err := phone.Find(marks["new title"]); err != nil || !hasReply {
+		t.Errorf("the history did not come: %v, the reply: %v", err, hasReply)
+	}
+	must(t, phone.List().SetDraft(soon(t), direct, marks["draft"], content.MessageID{}))
+	eventually(t, func() error {
+		conv, err := a.Conversation(direct)
+		if err == nil && conv.Draft != marks["draft"] {
+			err = fmt.Errorf("the draft is %q", conv.Draft)
+		}
+		return err
+	})
 	_, err = a.Devices().Revoke(soon(t), client.Revocation{Device: linked.Device})
 	must(t, err)
 	eventually(t, func() error {
 		if err := phone.Sync(soon(t)); !errors.Is(err, chat.ErrRevoked) {
-			return fmt.Errorf("the revoked device is told %w", err)
+			return fmt.Errorf("the revoked device reports %w", err)
 		}
 		return nil
 	})
+}
+
+// recoverAccount has a device come back with the recovery key, once the server keeps the
+// account's state.
+func recoverAccount(t *testing.T, a *person, transport backend.Transport, dir string) {
+	t.Helper()
+	eventually(t, func() error {
+		whole, err := a.Account().Disclosure(soon(t))
+		if err == nil && !bytes.Contains(whole, []byte(`"table":"recovery","rows":[{`)) {
+			err = errors.New("the server keeps no state of the account")
+		}
+		return err
+	})
+	cfg := storedDevice(t, "tablet", transport, dir)
+	must(t, client.Recover(soon(t), cfg, a.Address(), a.key))
+	tablet, err := client.Open(cfg)
+	must(t, err)
+	defer tablet.Close()
+	must(t, tablet.ConnectAll())
+	eventually(t, func() error {
+		_, err := tablet.Find(marks["new title"])
+		return err
+	})
+}
+
+// storedDevice returns the configuration of a device whose profile lies in a file.
+func storedDevice(t *testing.T, name string, transport backend.Transport, dir string) client.Config {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Join(dir, "profiles"), 0o700))
+	store, err := sqlite.Open(filepath.Join(dir, "profiles", name+".db"))
+	must(t, err)
+	t.Cleanup(func() { _ = store.Close() }) // searched meanwhile; what counts is in the files
+	return client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport, Files: disk.Files{}}
 }
 
 // reportsAndTyping has alice read in the end that bob read something, bob see
@@ -279,14 +324,8 @@ func reportsAndTyping(t *testing.T, a, b *person, direct chat.ConversationID, sa
 // storedPerson is a person whose profile lies in a file.
 func storedPerson(t *testing.T, host, name string, transport backend.Transport, dir string) *person {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Join(dir, "profiles"), 0o700))
-	store, err := sqlite.Open(filepath.Join(dir, "profiles", name+".db"))
-	must(t, err)
-	p := registered(t, host, name, client.Config{Store: store, Key: keyring.NewStoreKey(), Transport: transport, Files: disk.Files{}})
-	t.Cleanup(func() {
-		p.Close()
-		_ = store.Close() // searched meanwhile; what counts is in the files
-	})
+	p := registered(t, host, name, storedDevice(t, name, transport, dir))
+	t.Cleanup(p.Close)
 	return p
 }
 

@@ -163,7 +163,7 @@ func TestLinkingComesToNothing(t *testing.T) {
 	tablet.Await("button", "Get started")
 }
 
-// TestInterruptedLinking loads the new device's page anew while it is not known whether it
+// TestInterruptedLinking reloads the new device's page while it is not known whether it
 // was linked: it finds out that it was not.
 func TestInterruptedLinking(t *testing.T) {
 	t.Parallel()

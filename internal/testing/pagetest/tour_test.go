@@ -23,8 +23,8 @@ import (
 // application.
 type tour struct {
 	*person
-	look func(name string) // is told what the page shows now
-	// looks is told what another page of the person shows.
+	look func(name string) // called with the name of what the page shows now
+	// looks is called with the name of what another page of the person shows.
 	looks func(p *person, name string)
 	bea   *client.Client
 	// circle is a group that bea owns.
