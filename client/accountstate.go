@@ -19,8 +19,8 @@ import (
 	"github.com/securecrypt/securecrypt/protocol"
 )
 
-// When what the server keeps for the recovery is brought up to date: after the start, and
-// then as often as this if something changed.
+// When what the server keeps for the recovery is brought up to date: some time after the
+// start, and some time after a change.
 const (
 	firstStateAfter = 30 * time.Second
 	stateEvery      = 5 * time.Minute
@@ -51,21 +51,24 @@ func (c *Client) keepState() {
 			if profile, err := c.home.Profile(); err == nil && len(profile.Restore) > 0 {
 				wait = 0 // somebody waits for it
 			}
-			for {
-				timer := time.NewTimer(wait)
+			changed := c.store.Changed()
+			for c.pause(wait) {
 				select {
-				case <-timer.C:
-				case <-c.ctx.Done():
-					timer.Stop()
-					return
+				case <-changed: // before what is read now
+				default:
 				}
 				wait = stateEvery
 				err := c.bringState(c.ctx)
 				if profile, loadErr := c.home.Profile(); loadErr == nil && len(profile.Restore) > 0 {
 					wait = firstStateAfter
 				}
-				if err != nil && c.ctx.Err() == nil {
+				if err != nil {
 					c.log.Warn("what the server keeps for the recovery could not be brought up to date", "error", err)
+					continue
+				}
+				select {
+				case <-changed:
+				case <-c.ctx.Done():
 				}
 			}
 		})

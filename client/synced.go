@@ -262,14 +262,22 @@ func (c *Client) ensureOwnConversation() error {
 // after calls fn after a time, unless the client is closed before.
 func (c *Client) after(d time.Duration, fn func()) {
 	c.spawn(func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
+		if c.pause(d) {
 			fn()
-		case <-c.ctx.Done():
 		}
 	})
+}
+
+// pause waits for a time. It returns false when the client is closed.
+func (c *Client) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return c.ctx.Err() == nil
+	case <-c.ctx.Done():
+		return false
+	}
 }
 
 // errOwnBegun: somebody else began the conversation of the own devices meanwhile.

@@ -41,6 +41,8 @@ type Store struct {
 	store backend.Store
 	aead  cipher.AEAD
 	mac   []byte
+	// changed has an element if there was an update since it was taken out.
+	changed chan struct{}
 }
 
 // NewStore returns a store that seals under a key.
@@ -58,7 +60,7 @@ func NewStore(store backend.Store, key keyring.StoreKey) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	return &Store{store: store, aead: aead, mac: mac}, nil
+	return &Store{store: store, aead: aead, mac: mac, changed: make(chan struct{}, 1)}, nil
 }
 
 // LockKeys hands what holds the keys to a function that keeps it out of swap.
@@ -94,8 +96,17 @@ func (s *Store) Update(fn func(*Tx) error) error {
 	if err != nil && within == nil {
 		err = fmt.Errorf("%w: %w", ErrStore, err)
 	}
+	if err == nil {
+		select {
+		case s.changed <- struct{}{}:
+		default:
+		}
+	}
 	return err
 }
+
+// Changed returns a channel from which one reader takes an element after updates.
+func (s *Store) Changed() <-chan struct{} { return s.changed }
 
 // Tx is a transaction that seals and opens.
 type Tx struct {
