@@ -19,7 +19,6 @@ test('every error code has a text', () => {
     'full',
     'impostor',
     'canceled',
-    'self',
     'no-accounts',
     'in-use',
     'lost',
