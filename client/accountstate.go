@@ -45,34 +45,30 @@ func (c *Client) noteSealing(secret account.RecoverySecret) error {
 
 // keepState keeps what the server has for the recovery up to date.
 func (c *Client) keepState() {
-	c.stateKeeper.Do(func() {
-		c.spawn(func() {
-			wait := firstStateAfter
-			if profile, err := c.home.Profile(); err == nil && len(profile.Restore) > 0 {
-				wait = 0 // somebody waits for it
-			}
-			changed := c.store.Changed()
-			for c.pause(wait) {
-				select {
-				case <-changed: // before what is read now
-				default:
-				}
-				wait = stateEvery
-				err := c.bringState(c.ctx)
-				if profile, loadErr := c.home.Profile(); loadErr == nil && len(profile.Restore) > 0 {
-					wait = firstStateAfter
-				}
-				if err != nil {
-					c.log.Warn("what the server keeps for the recovery could not be brought up to date", "error", err)
-					continue
-				}
-				select {
-				case <-changed:
-				case <-c.ctx.Done():
-				}
-			}
-		})
-	})
+	wait := firstStateAfter
+	if profile, err := c.home.Profile(); err == nil && len(profile.Restore) > 0 {
+		wait = 0 // somebody waits for it
+	}
+	changed := c.store.Changed()
+	for c.pause(wait) {
+		select {
+		case <-changed: // before what is read now
+		default:
+		}
+		wait = stateEvery
+		err := c.bringState(c.ctx)
+		if profile, loadErr := c.home.Profile(); loadErr == nil && len(profile.Restore) > 0 {
+			wait = firstStateAfter
+		}
+		if err != nil {
+			c.log.Warn("what the server keeps for the recovery could not be brought up to date", "error", err)
+			continue
+		}
+		select {
+		case <-changed:
+		case <-c.ctx.Done():
+		}
+	}
 }
 
 // bringState restores the account's state if this device came back by the recovery key,

@@ -72,8 +72,8 @@ type Client struct {
 	waker    *waker
 	transfer transfers
 
-	stateKeeper sync.Once
-	applying    sync.Mutex // held while fields of other devices are carried out
+	keepers  sync.Once  // start keepState and keepUse
+	applying sync.Mutex // held while fields of other devices are carried out
 }
 
 // CreateParams describes a new profile.
@@ -310,7 +310,10 @@ func (c *Client) ConnectAll() error {
 	for _, s := range asked {
 		c.connect(s.K, &s.Rec)
 	}
-	c.keepState()
+	c.keepers.Do(func() {
+		c.spawn(c.keepState)
+		c.spawn(c.keepUse)
+	})
 	return errors.Join(applied, c.resumeTransfers())
 }
 

@@ -162,6 +162,11 @@ func (c *Client) joined(rec *records.Conversation) {
 		old.tell(machine.InputReload{}, nil)
 	}
 	c.connect(k, rec)
+	if rec.Own {
+		if err := c.noteUse(); err != nil {
+			c.log.Warn("the other devices cannot see that this one is in use", "error", err)
+		}
+	}
 	if rec.Status == chat.StatusActive {
 		if a, err := c.actor(id); err == nil {
 			a.tell(machine.InputUnapplied{}, nil)

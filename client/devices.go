@@ -31,12 +31,19 @@ func (d Devices) List() ([]chat.Device, error) {
 		return nil, err
 	}
 	var all []chat.Device
-	for _, r := range chain.State().History() {
-		all = append(all, chat.Device{
-			ID: r.ID, This: r.ID == d.c.self.Device, Added: r.AddedAt, AddedBy: r.AddedBy, Revoked: r.RevokedAt, RevokedBy: r.RevokedBy,
-		})
-	}
-	return all, nil
+	err = d.c.store.View(func(tx *records.Tx) error {
+		for _, r := range chain.State().History() {
+			one := chat.Device{
+				ID: r.ID, This: r.ID == d.c.self.Device, Added: r.AddedAt, AddedBy: r.AddedBy, Revoked: r.RevokedAt, RevokedBy: r.RevokedBy,
+			}
+			if err := describeDevice(tx, &one); err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		return nil
+	})
+	return all, err
 }
 
 // Refresh asks the account's server for the newest state of the account, which List

@@ -167,6 +167,24 @@ func (c *Client) AnnounceUselessPart(device account.DeviceID) error {
 	})
 }
 
+// AnswerPart has this device hear that another one took in a part of its history, and
+// returns how many it took in.
+func (c *Client) AnswerPart(device account.DeviceID, number uint64) (taken uint64, err error) {
+	var t records.Transfer
+	load := func() error {
+		return c.store.View(func(tx *records.Tx) (err error) {
+			t, _, err = records.LoadTransfer(tx, device)
+			return err
+		})
+	}
+	if err := load(); err != nil {
+		return 0, err
+	}
+	err = c.partTaken(records.HistoryTaken{Version: records.Version, Device: device, Transfer: t.ID, Number: number})
+	err = errors.Join(err, load())
+	return t.Taken, err
+}
+
 // AskToRejoin asks devices of accounts to add this one to a conversation.
 func (c *Client) AskToRejoin(ctx context.Context, host string, channel protocol.ChannelID, people []account.Address) error {
 	var all []string

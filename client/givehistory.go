@@ -165,7 +165,7 @@ func (c *Client) nextPart(device account.DeviceID) (part *archive.Part, rest tim
 			rest = min(rest, left)
 			return nil
 		}
-		if over || !t.Ready || t.Number-t.Taken >= maxPartsAhead {
+		if over || !t.Ready || t.Number >= t.Taken+maxPartsAhead {
 			return nil
 		}
 		part, err = archive.Next(tx, t, c.now())
@@ -179,6 +179,9 @@ func (c *Client) nextPart(device account.DeviceID) (part *archive.Part, rest tim
 
 // givePart uploads a part and tells the device where it lies.
 func (c *Client) givePart(part *archive.Part) error {
+	if part.Bytes == nil {
+		return c.partSent(part)
+	}
 	stash, err := attachments.NewStash(part.Bytes)
 	if err != nil {
 		return err
@@ -194,18 +197,23 @@ func (c *Client) givePart(part *archive.Part) error {
 	if err != nil {
 		return err
 	}
-	if err := c.store.Update(func(tx *records.Tx) error {
-		now, ok, err := records.LoadTransfer(tx, t.Device)
-		if err != nil || !ok || now.ID != t.ID {
-			return err // another one has begun
-		}
-		part.After.Taken, part.After.Ready = now.Taken, now.Ready
-		return part.Sent(tx)
-	}); err != nil {
+	if err := c.partSent(part); err != nil {
 		return err
 	}
 	c.emit(chat.HistoryEvent{Device: t.Device, Given: true, Done: int(t.Whole), Total: len(t.Chats)})
 	return nil
+}
+
+// partSent notes that a part was sent, unless another transfer has begun.
+func (c *Client) partSent(part *archive.Part) error {
+	return c.store.Update(func(tx *records.Tx) error {
+		now, ok, err := records.LoadTransfer(tx, part.After.Device)
+		if err != nil || !ok || now.ID != part.After.ID {
+			return err
+		}
+		part.After.Taken, part.After.Ready = now.Taken, now.Ready
+		return part.Sent(tx)
+	})
 }
 
 // answerHistoryRequest gives the history to a device that asked for it, if this device is
@@ -235,13 +243,14 @@ func (c *Client) answerHistoryRequest(device account.DeviceID) error {
 func (c *Client) partTaken(taken records.HistoryTaken) error {
 	err := c.store.Update(func(tx *records.Tx) error {
 		t, ok, err := records.LoadTransfer(tx, taken.Device)
-		if err != nil || !ok || t.ID != taken.Transfer || taken.Number > t.Number {
+		if err != nil || !ok || t.ID != taken.Transfer {
 			return err
 		}
 		if taken.Lost {
 			return c.beginGiving(tx, t.Device, &t)
 		}
-		t.Taken = max(t.Taken, taken.Number)
+		// The answer may come before it is noted that the part was sent.
+		t.Taken = max(t.Taken, min(taken.Number, t.Number+1))
 		return records.SaveTransfer(tx, t)
 	})
 	if err == nil {

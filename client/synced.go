@@ -186,6 +186,12 @@ func (c *Client) applyField(f records.Synced) error {
 			}
 			return records.Applied(tx, f.Field)
 		})
+	case records.FieldDeviceName, records.FieldDeviceUse:
+		err := c.store.Update(func(tx *records.Tx) error { return records.Applied(tx, f.Field) })
+		if err == nil {
+			c.emit(chat.DevicesEvent{})
+		}
+		return err
 	case records.FieldBlocked:
 		var blocked bool
 		if records.Decode(f.Value, &blocked) == nil && blocked && !records.Address(who).IsZero() {
@@ -293,7 +299,7 @@ func (c *Client) createOwnConversation() error {
 	if err != nil {
 		return err
 	}
-	if err := c.collectFields(); err != nil {
+	if err := errors.Join(c.collectFields(), c.noteUse()); err != nil {
 		return err
 	}
 	return c.ConnectConversation(id)

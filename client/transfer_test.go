@@ -381,3 +381,24 @@ func TestChoicesOfEndedConversationsCome(t *testing.T) {
 		}
 	})
 }
+
+// An answer that comes before the device has noted that it sent the part counts, and one
+// about a part that it never made does not.
+func TestEarlyAnswersCount(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		net := fakeserver.NewNet()
+		a, _, _, _ := withHistory(t, net, 3)
+		phone := a.anotherDevice(net)
+		pass(time.Minute)
+		net.Server(host).SetFaults(fakeserver.Faults{Blob: func(_, _ string) error { return backend.ErrOffline }})
+		must(t, a.GiveHistory(t.Context(), phone.cfg))
+		pass(time.Minute)
+		for number, want := range []uint64{0, 1, 1} {
+			if taken, err := a.AnswerPart(phone.device(), uint64(number)); taken != want || err != nil {
+				t.Errorf("after an answer to part %d: %d taken, %v", number, taken, err)
+			}
+		}
+		net.Server(host).SetFaults(fakeserver.Faults{})
+		must(t, a.Devices().WaitUntilGiven(soon(t), phone.device()))
+	})
+}

@@ -30,6 +30,12 @@ type Device struct {
 	// Descendants counts the devices of now, without this one, that it added, and those
 	// that these added, and so on.
 	Descendants int `json:"descendants"`
+	// Name is the one that its owner gave it. Kind says what it runs on: "browser", or a
+	// system as Go names it. Used is the day of its last use. All are empty where this
+	// device has not heard of them.
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	Used Millis `json:"used"`
 }
 
 // DevicesQuery asks for the devices.
@@ -51,6 +57,12 @@ type Revocation struct {
 	Device string `json:"device"`
 	// Descendants revokes the devices that Device.Descendants counts, too.
 	Descendants bool `json:"descendants"`
+}
+
+// DeviceName gives a device a name that all devices of the account show; "" takes it away.
+type DeviceName struct {
+	Device string `json:"device"`
+	Name   string `json:"name"`
 }
 
 // refreshTime bounds how long the server is waited for before the devices are listed
@@ -94,6 +106,7 @@ func (a *App) devices(ctx context.Context, q DevicesQuery) (Devices, error) {
 		out.Devices = append(out.Devices, Device{
 			ID: deviceID(d.ID), This: d.This, Added: millis(d.Added), AddedBy: deviceID(d.AddedBy),
 			Revoked: millis(d.Revoked), RevokedBy: deviceID(d.RevokedBy), Descendants: len(descendants),
+			Name: d.Name, Kind: d.Kind, Used: millis(d.Used),
 		})
 	}
 	return out, nil
@@ -106,14 +119,34 @@ func (a *App) revokeDevice(ctx context.Context, q Revocation) (None, error) {
 	if err != nil {
 		return None{}, err
 	}
-	r := client.Revocation{AlsoAddedBy: q.Descendants}
-	if b, err := hex.DecodeString(q.Device); err != nil || len(b) != len(r.Device) {
-		return None{}, fmt.Errorf("%w: a device is named by %d hexadecimal digits", errInput, 2*len(r.Device))
-	} else {
-		copy(r.Device[:], b)
+	id, err := parseDevice(q.Device)
+	if err != nil {
+		return None{}, err
 	}
+	r := client.Revocation{Device: id, AlsoAddedBy: q.Descendants}
 	ctx, cancel := context.WithTimeout(ctx, revokeTime)
 	defer cancel()
 	_, err = p.Devices().Revoke(ctx, r)
 	return None{}, err
+}
+
+// parseDevice reads what deviceID writes.
+func parseDevice(text string) (id account.DeviceID, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, fmt.Errorf("%w: a device is named by %d hexadecimal digits", errInput, 2*len(id))
+	}
+	return account.DeviceID(b), nil
+}
+
+func (a *App) renameDevice(ctx context.Context, q DeviceName) (None, error) {
+	p, err := a.client()
+	if err != nil {
+		return None{}, err
+	}
+	id, err := parseDevice(q.Device)
+	if err != nil {
+		return None{}, err
+	}
+	return None{}, p.Devices().Rename(ctx, id, q.Name)
 }

@@ -27,6 +27,7 @@ var Calls = []Call{
 	define("linkingCancel", (*App).linkingCancel),
 	define("devices", (*App).devices),
 	define("revokeDevice", (*App).revokeDevice),
+	define("renameDevice", (*App).renameDevice),
 	define("erase", (*App).erase),
 	define("setName", (*App).setName),
 	define("settings", (*App).settings),

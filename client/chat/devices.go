@@ -20,6 +20,25 @@ type Device struct {
 	// Revoked is zero for a device of now. RevokedBy is zero for the recovery key.
 	Revoked   time.Time
 	RevokedBy account.DeviceID
+	// Name is the one that its owner gave it, "" for none. Kind says what it runs on:
+	// KindBrowser, or a system as Go names it (runtime.GOOS); Used is the day of its last
+	// use. Both are empty where this device has not heard of that.
+	Name string
+	Kind string
+	Used time.Time
+}
+
+// KindBrowser is the kind of a device that is a page in a browser.
+const KindBrowser = "browser"
+
+// IsDeviceKind reports whether a text can be the kind of a device.
+func IsDeviceKind(kind string) bool {
+	for _, r := range kind {
+		if r < 'a' || r > 'z' {
+			return false
+		}
+	}
+	return kind != "" && len(kind) <= 16
 }
 
 // A LinkCode is what one of two devices shows and the other one is given.

@@ -59,7 +59,8 @@ func isGiven(rec *records.Conversation) bool {
 	return !rec.Hidden && rec.Status != chat.StatusRequest && rec.Status != chat.StatusBlocked
 }
 
-// A Part is a part of an archive, and the transfer when it has been sent.
+// A Part is a part of an archive, and the transfer when it has been sent. Without Bytes
+// there is nothing to send.
 type Part struct {
 	Bytes []byte
 	After records.Transfer
@@ -105,7 +106,13 @@ func Next(tx *records.Tx, t records.Transfer, now time.Time) (*Part, error) {
 	if len(b.part.Chats) == 0 && len(b.done) == 0 && b.t.Whole == t.Whole && b.t.Listed == t.Listed {
 		return nil, nil
 	}
+	if len(b.part.Chats) == 0 && b.t.Whole == t.Whole && b.t.Listed == t.Listed {
+		return &Part{After: b.t, done: b.done}, nil // the device has all of these conversations
+	}
 	b.t.Number++
+	if b.t.Whole > t.Whole && b.t.Whole == uint64(len(b.t.Chats)) {
+		b.t.Last = b.t.Number
+	}
 	b.part.Done, b.part.Total = b.t.Whole, uint64(len(b.t.Chats))
 	bytes, err := dcbor.Marshal(b.part)
 	return &Part{bytes, b.t, b.given, b.done}, err

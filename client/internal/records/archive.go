@@ -131,6 +131,9 @@ type Transfer struct {
 	// NotBefore, in Unix seconds.
 	Restarts  uint8 `cbor:"11,keyasint,omitempty"`
 	NotBefore int64 `cbor:"12,keyasint,omitempty"`
+	// Last is the number of the part with which all of Chats are whole. Parts after it
+	// have what was said until the device joined.
+	Last uint64 `cbor:"13,keyasint,omitempty"`
 }
 
 // A Given says which messages of a conversation a device was given: those with orders

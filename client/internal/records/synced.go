@@ -25,22 +25,24 @@ type FieldKind uint8
 
 // The kinds of fields. Values are in deterministic CBOR.
 const (
-	_              FieldKind = iota
-	FieldPinned              // of a conversation: bool
-	FieldArchived            // bool
-	FieldMuted               // until when, in Unix milliseconds: int64
-	FieldDraft               // SyncedDraft
-	FieldRead                // the identifier of the newest message that was read
-	FieldDeleted             // true: the conversation was deleted
-	FieldForgotten           // true: a message was removed from the history; Sub is its identifier
-	FieldName                // of a contact: the private name, text
-	FieldVerified            // SyncedVerified
-	FieldBlocked             // bool
-	FieldKnown               // bool
-	FieldSetting             // of the account: a setting by its name, as text
-	FieldProfile             // the name shown to others, text
-	FieldAccepted            // of a conversation that was a request: true
-	FieldSealing             // of the account: Profile.Sealing
+	_               FieldKind = iota
+	FieldPinned               // of a conversation: bool
+	FieldArchived             // bool
+	FieldMuted                // until when, in Unix milliseconds: int64
+	FieldDraft                // SyncedDraft
+	FieldRead                 // the identifier of the newest message that was read
+	FieldDeleted              // true: the conversation was deleted
+	FieldForgotten            // true: a message was removed from the history; Sub is its identifier
+	FieldName                 // of a contact: the private name, text
+	FieldVerified             // SyncedVerified
+	FieldBlocked              // bool
+	FieldKnown                // bool
+	FieldSetting              // of the account: a setting by its name, as text
+	FieldProfile              // the name shown to others, text
+	FieldAccepted             // of a conversation that was a request: true
+	FieldSealing              // of the account: Profile.Sealing
+	FieldDeviceName           // of a device of the account, by its identifier: text
+	FieldDeviceUse            // SyncedUse
 )
 
 // A Field is something that all devices of the account have alike. Main is a channel, an
@@ -78,6 +80,13 @@ type SyncedDraft struct {
 type SyncedVerified struct {
 	Identity []byte `cbor:"1,keyasint,omitempty"`
 	Profile  string `cbor:"2,keyasint,omitempty"`
+}
+
+// A SyncedUse is the value of FieldDeviceUse: what a device runs on, and on which day
+// since 1970 it was used last.
+type SyncedUse struct {
+	Kind string `cbor:"1,keyasint"`
+	Day  int64  `cbor:"2,keyasint"`
 }
 
 // fieldKey returns the key of a field in a table: those of one subject are together,

@@ -19,12 +19,14 @@ import (
 	"github.com/securecrypt/securecrypt/client/chat"
 	"github.com/securecrypt/securecrypt/internal/product/cli/jsonlines"
 	"github.com/securecrypt/securecrypt/internal/product/console"
+	"github.com/securecrypt/securecrypt/internal/product/termtext"
 )
 
 type deviceCmd struct {
 	Link    deviceLinkCmd    `cmd:"" help:"On a new device: become one of an account's, with the help of a device that it has."`
 	Approve deviceApproveCmd `cmd:"" help:"Let a new device into the account."`
 	List    deviceListCmd    `cmd:"" help:"List the account's devices."`
+	Rename  deviceRenameCmd  `cmd:"" help:"Give a device a name, which your devices show and nobody else sees."`
 	Revoke  deviceRevokeCmd  `cmd:"" help:"Take a device out of the account, for example a stolen one."`
 }
 
@@ -62,6 +64,12 @@ func (a *app) printDevice(d chat.Device) {
 	if !d.Revoked.IsZero() {
 		line += fmt.Sprintf(", revoked %s by %s", day(d.Revoked), adder(d.RevokedBy, account.DeviceID{}))
 	}
+	if !d.Used.IsZero() {
+		line += fmt.Sprintf(", %s, used last on %s", d.Kind, d.Used.Format(time.DateOnly))
+	}
+	if d.Name != "" {
+		line += "  " + termtext.Quote(d.Name)
+	}
 	if d.This {
 		line += "  this device"
 	}
@@ -80,6 +88,36 @@ func adder(by, first account.DeviceID) string {
 		return "itself"
 	}
 	return hex.EncodeToString(by[:])
+}
+
+type deviceRenameCmd struct {
+	Device string `arg:"" help:"The device's identifier, or the first 8 digits of it or more; securecrypt device list prints it."`
+	Name   string `arg:"" help:"Its name; '' takes it away."`
+}
+
+// Run gives a device a name, and waits a while until the other devices can see it.
+func (cmd *deviceRenameCmd) Run(a *app) error {
+	return a.with(func(s *session) error {
+		id, err := s.findDevice(cmd.Device)
+		if err != nil {
+			return err
+		}
+		if err := s.Devices().Rename(a.Ctx, id, cmd.Name); err != nil {
+			return err
+		}
+		all, err := s.Devices().List()
+		for _, d := range all {
+			if d.ID == id {
+				a.printDevice(d)
+			}
+		}
+		ctx, cancel := context.WithTimeout(a.Ctx, answerTimeout)
+		defer cancel()
+		if s.Devices().WaitUntilTold(ctx) != nil {
+			a.Say("your other devices see the name once this one reaches the server")
+		}
+		return err
+	})
 }
 
 type deviceRevokeCmd struct {

@@ -122,19 +122,25 @@ type Recovery struct {
 }
 
 // Device is one of the account's, of now or of the past. AddedBy and RevokedBy are
-// devices; "" is the recovery key.
+// devices; "" is the recovery key. UsedOn is the day of the last use.
 type Device struct {
 	AddedAt   time.Time  `json:"added_at"`
 	AddedBy   string     `json:"added_by,omitempty"`
 	Device    string     `json:"device"`
+	Kind      string     `json:"kind,omitempty"`
+	Name      string     `json:"name,omitempty"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 	RevokedBy string     `json:"revoked_by,omitempty"`
 	This      bool       `json:"this"`
+	UsedOn    string     `json:"used_on,omitempty"`
 }
 
 // DeviceOf returns a device of the account.
 func DeviceOf(d chat.Device) Device {
-	out := Device{AddedAt: d.Added.UTC(), AddedBy: deviceID(d.AddedBy), Device: deviceID(d.ID), RevokedBy: deviceID(d.RevokedBy), This: d.This}
+	out := Device{AddedAt: d.Added.UTC(), AddedBy: deviceID(d.AddedBy), Device: deviceID(d.ID), RevokedBy: deviceID(d.RevokedBy), This: d.This, Kind: d.Kind, Name: d.Name}
+	if !d.Used.IsZero() {
+		out.UsedOn = d.Used.Format(time.DateOnly)
+	}
 	if !d.Revoked.IsZero() {
 		at := d.Revoked.UTC()
 		out.RevokedAt = &at
