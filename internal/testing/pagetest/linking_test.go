@@ -74,9 +74,14 @@ func TestDeviceIsLinked(t *testing.T) {
 	ana.shows("This device")
 	ana.shows("Created the account on " + time.Now().Format("January 2, 2006"))
 	ana.shows("Added on " + time.Now().Format("January 2, 2006") + " by this device")
-	if n := browsertest.Eval[int](ana.Page, `[...document.querySelectorAll(".devices button")].length`); n != 1 {
+	if n := browsertest.Eval[int](ana.Page, `[...document.querySelectorAll(".devices .danger")].length`); n != 1 {
 		t.Errorf("%d devices can be removed", n)
 	}
+	ana.Click("button", "Rename This device")
+	ana.Write("Name of the device", "Ana’s desk")
+	ana.Click("button", "Save")
+	ana.shows("Ana’s desk")
+	ana.shows("Browser, last used on " + time.Now().UTC().Format("January 2, 2006"))
 	tablet.Click("link", "Bea")
 	tablet.reads("Hello, I am bea")
 	tablet.Await("textbox", "Message to Bea")
@@ -88,6 +93,8 @@ func TestDeviceIsLinked(t *testing.T) {
 	bea.say("To both")
 	ana.reads("To both")
 	tablet.reads("To both")
+	tablet.at("/settings/devices")
+	tablet.shows("Ana’s desk")
 	tablet.comesBack()
 	tablet.unlocks("on the tablet")
 	tablet.Click("link", "Bea")

@@ -29,6 +29,7 @@ import {
   rove,
   type IconName,
 } from './parts';
+import { RenameForm } from './rename';
 
 const hour = 3_600_000;
 /** How long, in milliseconds, a group has to be at rest before its members are read again: roles and names change without a word in the list. */
@@ -288,41 +289,22 @@ function GroupBody({ c }: { c: Conversation }): VNode {
 
 function TitleForm({ c }: { c: Conversation }): VNode {
   const app = useApp();
-  const [title, setTitle] = useState<string | null>(null);
-  const work = useWork();
-  if (title === null) {
+  const [editing, edit] = useState(false);
+  if (editing)
     return (
-      <h2>
-        <Name of={c.name} />
-        <IconButton icon="edit" label={t('rename')} onClick={() => setTitle(c.name)} />
-      </h2>
-    );
-  }
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    if (await work.run(() => app.core.call('rename', { conversation: c.id, message: '', text: title.trim() })))
-      setTitle(null);
-  };
-  return (
-    <form class="stack" onSubmit={(e) => void submit(e)}>
-      <input
-        class="input"
-        dir="auto"
-        autoFocus
+      <RenameForm
+        name={c.name}
+        label={t('group.title')}
         required
-        maxLength={100}
-        aria-label={t('group.title')}
-        value={title}
-        onInput={(e) => setTitle(e.currentTarget.value)}
+        save={(text) => app.core.call('rename', { conversation: c.id, message: '', text })}
+        onDone={() => edit(false)}
       />
-      <Problem text={work.problem} />
-      <div class="actions">
-        <Button onClick={() => setTitle(null)}>{t('cancel')}</Button>
-        <Button primary submit disabled={work.busy || !title.trim()}>
-          {t('save')}
-        </Button>
-      </div>
-    </form>
+    );
+  return (
+    <h2>
+      <Name of={c.name} />
+      <IconButton icon="edit" label={t('rename')} onClick={() => edit(true)} />
+    </h2>
   );
 }
 

@@ -10,7 +10,8 @@ import { devices as texts } from '../locale/devices/en';
 import type { App } from '../model/app';
 import { date, learn, number, t } from '../model/i18n';
 import { ApproveDialog } from './approve';
-import { Button, Group, Icon, Problem, Skeletons, useApp, useWork } from './parts';
+import { Button, Group, Icon, IconButton, Name, Problem, Skeletons, useApp, useWork } from './parts';
+import { RenameForm } from './rename';
 // The page has run it before: see settings.tsx.
 import '../main';
 
@@ -31,6 +32,7 @@ export function DevicesSection(): VNode {
   const live = known?.devices.filter((d) => !d.revoked) ?? [];
   const past = known?.devices.filter((d) => d.revoked) ?? [];
   const here = live.find((d) => d.this)?.id ?? '';
+  const names = new Map(known?.devices.map((d) => [d.id, d.name || short(d.id)]));
   return (
     <>
       <Problem text={work.problem || (known && !known.reached ? t('devices.offline') : '')} />
@@ -38,7 +40,7 @@ export function DevicesSection(): VNode {
         {known ? (
           <ul class="devices">
             {live.map((d) => (
-              <DeviceRow key={d.id} d={d} here={here} removable={!!here && !d.this} />
+              <DeviceRow key={d.id} d={d} here={here} names={names} mine={!!here} />
             ))}
           </ul>
         ) : (
@@ -61,7 +63,7 @@ export function DevicesSection(): VNode {
           <Group>
             <ul class="devices">
               {past.map((d) => (
-                <DeviceRow key={d.id} d={d} here={here} removable={false} />
+                <DeviceRow key={d.id} d={d} here={here} names={names} mine={false} />
               ))}
             </ul>
           </Group>
@@ -72,36 +74,64 @@ export function DevicesSection(): VNode {
   );
 }
 
-/** What a device is called: the first digits of its identifier, as the command line names it. */
+/** The first digits of a device's identifier, as the command line shows them. */
 function short(id: string): string {
   return id.slice(0, 8);
 }
 
 function nameOf(d: Device): string {
+  if (d.name) return d.name;
   return d.this ? t('devices.this') : t('devices.other', { id: short(d.id) });
 }
 
+const systems: Record<string, string> = { linux: 'Linux', darwin: 'macOS', windows: 'Windows' };
+
+/** What a device runs on, and when it was used last; nothing where that is not known. */
+function use(d: Device): string {
+  if (!d.used) return '';
+  const kind = d.kind === 'browser' ? t('devices.browser') : (systems[d.kind] ?? d.kind);
+  return t('devices.used', { kind, date: date(d.used) });
+}
+
 /** When, and by which device, one became the account's. */
-function origin(d: Device, here: string): string {
+function origin(d: Device, here: string, names: Map<string, string>): string {
   const when = { date: date(d.added) };
   if (!d.addedBy) return t('devices.by-key', when);
   if (d.addedBy === d.id) return t('devices.first', when);
   if (d.addedBy === here) return t('devices.by-this', when);
-  return t('devices.by', { ...when, id: short(d.addedBy) });
+  return t('devices.by', { ...when, id: names.get(d.addedBy) ?? short(d.addedBy) });
 }
 
-function DeviceRow({ d, here, removable }: { d: Device; here: string; removable: boolean }): VNode {
+function DeviceRow(p: { d: Device; here: string; names: Map<string, string>; mine: boolean }): VNode {
   const app = useApp();
+  const [editing, edit] = useState(false);
+  const d = p.d;
   const name = nameOf(d);
+  if (editing)
+    return (
+      <li class="device">
+        <RenameForm
+          name={d.name}
+          label={t('devices.name')}
+          save={(text) => app.core.call('renameDevice', { device: d.id, name: text })}
+          onDone={() => edit(false)}
+        />
+      </li>
+    );
   return (
     <li class="device">
       <Icon name="laptop" />
       <span class="body">
-        <b>{name}</b>
-        <small>{origin(d, here)}</small>
+        <b>
+          <Name of={name} />
+        </b>
+        {d.this && d.name && <small>{t('devices.this')}</small>}
+        {d.used > 0 && <small>{use(d)}</small>}
+        <small>{origin(d, p.here, p.names)}</small>
         {d.revoked > 0 && <small>{t('devices.revoked', { date: date(d.revoked) })}</small>}
       </span>
-      {removable && (
+      {p.mine && <IconButton icon="edit" label={t('devices.rename', { name })} onClick={() => edit(true)} />}
+      {p.mine && !d.this && (
         <Button danger label={t('remove', { name })} onClick={() => confirmRevoke(app, d)}>
           {t('remove.action')}
         </Button>

@@ -11,6 +11,10 @@ export const devices = {
   'devices.by-this': 'أضافه هذا الجهاز في {date}',
   'devices.by': 'أضافه الجهاز {id} في {date}',
   'devices.revoked': 'أُزيل في {date}',
+  'devices.browser': 'متصفح',
+  'devices.used': '{kind}، آخر استخدام في {date}',
+  'devices.name': 'اسم الجهاز',
+  'devices.rename': 'إعادة تسمية {name}',
   'devices.text': 'كل جهاز من هذه يقرأ ويكتب باسمك. أزِل ما ضاع منها أو سُرق أو لا تعرفه.',
   'devices.offline': 'تعذّر الوصول إلى خادمك. هذا ما يعرفه هذا الجهاز، فانظر مجددًا عندما تتصل.',
   'devices.past': {

@@ -11,6 +11,10 @@ export const devices = {
   'devices.by-this': 'Hinzugefügt am {date} von diesem Gerät',
   'devices.by': 'Hinzugefügt am {date} von Gerät {id}',
   'devices.revoked': 'Entfernt am {date}',
+  'devices.browser': 'Browser',
+  'devices.used': '{kind}, zuletzt benutzt am {date}',
+  'devices.name': 'Name des Geräts',
+  'devices.rename': '{name} umbenennen',
   'devices.text':
     'Jedes dieser Geräte liest und schreibt als du. Entferne eines, das verloren, gestohlen oder dir unbekannt ist.',
   'devices.offline':

@@ -11,6 +11,10 @@ export const devices = {
   'devices.by-this': 'Añadido el {date} por este dispositivo',
   'devices.by': 'Añadido el {date} por el dispositivo {id}',
   'devices.revoked': 'Quitado el {date}',
+  'devices.browser': 'Navegador',
+  'devices.used': '{kind}, usado por última vez el {date}',
+  'devices.name': 'Nombre del dispositivo',
+  'devices.rename': 'Cambiar el nombre de {name}',
   'devices.text':
     'Cada uno de estos dispositivos lee y escribe como tú. Quita el que se haya perdido, te hayan robado o no conozcas.',
   'devices.offline':

@@ -11,6 +11,10 @@ export const devices = {
   'devices.by-this': 'Ajouté le {date} par cet appareil',
   'devices.by': 'Ajouté le {date} par l’appareil {id}',
   'devices.revoked': 'Retiré le {date}',
+  'devices.browser': 'Navigateur',
+  'devices.used': '{kind}, utilisé pour la dernière fois le {date}',
+  'devices.name': 'Nom de l’appareil',
+  'devices.rename': 'Renommer {name}',
   'devices.text':
     'Chacun de ces appareils lit et écrit en votre nom. Retirez celui qui est perdu, volé ou inconnu de vous.',
   'devices.offline': 'Votre serveur n’a pas répondu. Voici ce que sait cet appareil ; revenez voir une fois en ligne.',
