@@ -11,7 +11,7 @@ export const devices = {
   'devices.by-this': 'Hinzugefügt am {date} von diesem Gerät',
   'devices.by': 'Hinzugefügt am {date} von Gerät {id}',
   'devices.revoked': 'Entfernt am {date}',
-  'devices.browser': 'Browser',
+  'devices.browser': 'Im Browser',
   'devices.used': '{kind}, zuletzt benutzt am {date}',
   'devices.name': 'Name des Geräts',
   'devices.rename': '{name} umbenennen',
