@@ -278,7 +278,8 @@ func TestRecoverySurvivesFailures(t *testing.T) {
 	}
 }
 
-// Devices learn of each other while they are connected, and tell once of each statement.
+// Devices learn of each other while they are connected, and report each statement, and
+// each device's use, once.
 func TestDevicesLearnOfEachOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
@@ -300,8 +301,8 @@ func TestDevicesLearnOfEachOther(t *testing.T) {
 			t.Errorf("%+v", all)
 		}
 		a.mu.Lock()
-		if a.chains != 3 {
-			t.Errorf("told %d times of 3 statements", a.chains)
+		if a.chains != 3+2 {
+			t.Errorf("%d events about 3 statements and the use of 2 devices", a.chains)
 		}
 		a.mu.Unlock()
 		if err := phone.Sync(soon(t)); !errors.Is(err, chat.ErrRevoked) {

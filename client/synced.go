@@ -146,64 +146,67 @@ func (c *Client) applyFields(read func(*records.Tx) ([]records.Synced, error)) e
 	return errors.Join(failed...)
 }
 
-// applyField carries out a field of the account or of a contact.
+// applyField carries out a field of the account, of a device or of a contact.
 func (c *Client) applyField(f records.Synced) error {
-	who := string(f.Field.Main)
+	change := func(*records.Tx) error { return nil }
 	switch f.Field.Kind {
 	case records.FieldSetting:
-		return c.store.Update(func(tx *records.Tx) error {
-			var value string
-			if records.Decode(f.Value, &value) == nil {
-				if err := records.SetSetting(tx, who, value); err != nil {
-					return err
-				}
-			}
-			return records.Applied(tx, f.Field)
-		})
+		change = func(tx *records.Tx) error { return applySetting(tx, f) }
 	case records.FieldSealing:
-		return c.store.Update(func(tx *records.Tx) error {
-			var sealing []byte
-			chain, err := records.OwnChain(tx, c.self.Address)
-			if err != nil {
-				return err
-			}
-			if records.Decode(f.Value, &sealing) == nil {
-				if _, err := account.ParseSealingKey(chain.RecoveryKey(), sealing); err == nil {
-					if err := records.UpdateProfile(tx, func(p *records.Profile) { p.Sealing = sealing }); err != nil {
-						return err
-					}
-				}
-			}
-			return records.Applied(tx, f.Field)
-		})
+		change = func(tx *records.Tx) error { return c.applySealing(tx, f) }
 	case records.FieldProfile:
-		return c.store.Update(func(tx *records.Tx) error {
-			var name string
-			if records.Decode(f.Value, &name) == nil && checkLabel(name) == nil {
-				if err := records.UpdateProfile(tx, func(p *records.Profile) { p.Name = name }); err != nil {
-					return err
-				}
-			}
-			return records.Applied(tx, f.Field)
-		})
+		change = func(tx *records.Tx) error { return applyProfile(tx, f) }
 	case records.FieldDeviceName, records.FieldDeviceUse:
-		err := c.store.Update(func(tx *records.Tx) error { return records.Applied(tx, f.Field) })
-		if err == nil {
-			c.emit(chat.DevicesEvent{})
+		defer c.emit(chat.DevicesEvent{})
+	default:
+		if who := records.Address(string(f.Field.Main)); !who.IsZero() {
+			return c.applyContactField(who, f)
 		}
+	}
+	return c.store.Update(func(tx *records.Tx) error { return errors.Join(change(tx), records.Applied(tx, f.Field)) })
+}
+
+func applySetting(tx *records.Tx, f records.Synced) error {
+	var value string
+	if records.Decode(f.Value, &value) != nil {
+		return nil
+	}
+	return records.SetSetting(tx, string(f.Field.Main), value)
+}
+
+// applySealing takes over the key to which the account's state is sealed, if the recovery
+// key signed it.
+func (c *Client) applySealing(tx *records.Tx, f records.Synced) error {
+	chain, err := records.OwnChain(tx, c.self.Address)
+	if err != nil {
 		return err
-	case records.FieldBlocked:
-		var blocked bool
-		if records.Decode(f.Value, &blocked) == nil && blocked && !records.Address(who).IsZero() {
-			if err := c.block(c.ctx, records.Address(who)); err != nil {
-				return err
-			}
+	}
+	var sealing []byte
+	if records.Decode(f.Value, &sealing) != nil {
+		return nil
+	}
+	if _, err := account.ParseSealingKey(chain.RecoveryKey(), sealing); err != nil {
+		return nil
+	}
+	return records.UpdateProfile(tx, func(p *records.Profile) { p.Sealing = sealing })
+}
+
+func applyProfile(tx *records.Tx, f records.Synced) error {
+	var name string
+	if records.Decode(f.Value, &name) != nil || checkLabel(name) != nil {
+		return nil
+	}
+	return records.UpdateProfile(tx, func(p *records.Profile) { p.Name = name })
+}
+
+func (c *Client) applyContactField(who account.Address, f records.Synced) error {
+	var blocked bool
+	if f.Field.Kind == records.FieldBlocked && records.Decode(f.Value, &blocked) == nil && blocked {
+		if err := c.block(c.ctx, who); err != nil {
+			return err
 		}
 	}
-	if records.Address(who).IsZero() {
-		return c.store.Update(func(tx *records.Tx) error { return records.Applied(tx, f.Field) })
-	}
-	return c.changeContact(records.Address(who), func(tx *records.Tx, rec *records.Contact) error {
+	return c.changeContact(who, func(tx *records.Tx, rec *records.Contact) error {
 		switch f.Field.Kind {
 		case records.FieldName:
 			var name string

@@ -109,7 +109,8 @@ type AccountEvent struct{ Err error }
 
 func (AccountEvent) event() {}
 
-// DevicesEvent: the account's chain got longer, so that its devices may be others.
+// DevicesEvent: the account's chain got longer, so that its devices may be others, or
+// something became known about one of them.
 type DevicesEvent struct{}
 
 func (DevicesEvent) event() {}

@@ -114,86 +114,101 @@ func (n Newcomer) greet(ctx context.Context, l *line, j Join, joiner *devicelink
 	return chain, m, err
 }
 
-// sign signs the statement, once the keys are kept, and waits until the account's
-// chain has it.
-func (n Newcomer) sign(ctx context.Context, l *line, joiner *devicelink.Joiner, keys Keys, chain *account.Chain, draft devicelink.Message) (Joined, error) {
-	begun := false
-	answer := func(draft devicelink.Message, chain *account.Chain) (*account.Chain, error) {
-		follows, err := devicelink.DraftFollows(draft)
-		if err == nil && chain.Head() != follows { // the other device knows a newer one
-			chain, err = n.lookUp(ctx, chain.Address(), chain)
-		}
-		if err != nil {
-			return nil, err
-		}
-		signature, err := joiner.Sign(draft, chain)
-		if err != nil {
-			return nil, err
-		}
-		if !begun {
-			if err := n.begin(keys, chain); err != nil {
-				return nil, err
-			}
-			begun = true
-		}
-		return chain, l.say(ctx, signature)
+// signing signs the statement that adds this device.
+type signing struct {
+	Newcomer
+	line   *line
+	joiner *devicelink.Joiner
+	keys   Keys
+	begun  bool                  // the keys are kept
+	given  chan devicelink.Given // has room for one
+	look   chan struct{}         // the account's chain is worth a look
+}
+
+// answer signs a draft, after this device keeps its keys, and returns the chain that the
+// draft follows.
+func (s *signing) answer(ctx context.Context, draft devicelink.Message, chain *account.Chain) (*account.Chain, error) {
+	follows, err := devicelink.DraftFollows(draft)
+	if err == nil && chain.Head() != follows { // the other device knows a newer one
+		chain, err = s.lookUp(ctx, chain.Address(), chain)
 	}
-	chain, err := answer(draft, chain)
-	if err != nil && !begun {
+	if err != nil {
+		return nil, err
+	}
+	signature, err := s.joiner.Sign(draft, chain)
+	if err != nil {
+		return nil, err
+	}
+	if !s.begun {
+		if err := s.begin(s.keys, chain); err != nil {
+			return nil, err
+		}
+		s.begun = true
+	}
+	return chain, s.line.say(ctx, signature)
+}
+
+// listen answers further drafts until the welcome comes, which it puts into given. It ends,
+// too, when the line is down or listening is over.
+func (s *signing) listen(ctx, listening context.Context, chain *account.Chain) {
+	for {
+		m, err := s.line.next(listening)
+		switch {
+		case err != nil:
+			return
+		case m.Draft != nil:
+			if chain, err = s.answer(ctx, m, chain); err != nil {
+				return
+			}
+		case m.Welcome != nil:
+			if one, err := s.joiner.Open(m); err == nil {
+				s.given <- one
+				tell(s.look)
+				return
+			}
+		}
+	}
+}
+
+// sign signs the draft and waits until the chain has this device, and a moment for the
+// welcome.
+func (n Newcomer) sign(ctx context.Context, l *line, joiner *devicelink.Joiner, keys Keys, chain *account.Chain, draft devicelink.Message) (Joined, error) {
+	s := &signing{Newcomer: n, line: l, joiner: joiner, keys: keys, given: make(chan devicelink.Given, 1), look: make(chan struct{}, 1)}
+	chain, err := s.answer(ctx, draft, chain)
+	if err != nil && !s.begun {
 		return Joined{}, err
 	}
-	patient, cancel := context.WithTimeout(ctx, Patience)
-	defer cancel()
-	heard, stop := context.WithCancel(ctx)
-	defer stop()
-	look, given := make(chan struct{}, 1), make(chan devicelink.Given, 1)
-	talked := make(chan struct{})
 	if err != nil {
 		return Joined{}, errors.Join(chat.ErrLinkOpen, err)
 	}
+	patient, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan struct{})
 	go func(chain *account.Chain) {
-		defer close(talked)
-		for {
-			m, err := l.next(heard)
-			switch {
-			case err != nil:
-				return
-			case m.Draft != nil:
-				if chain, err = answer(m, chain); err != nil {
-					return
-				}
-			case m.Welcome != nil:
-				if one, err := joiner.Open(m); err == nil {
-					given <- one
-					tell(look)
-					return
-				}
-			}
-		}
+		defer close(ended)
+		s.listen(ctx, listening, chain)
 	}(chain)
-	chain, err = n.settle(patient, chain, keys.Device.ID(), look, func() bool { return len(given) > 0 })
+	chain, err = n.settle(patient, chain, keys.Device.ID(), s.look, func() bool { return len(s.given) > 0 })
 	if err != nil {
 		stop()
-		<-talked
+		<-ended
 		return Joined{}, err
 	}
-	out := Joined{Address: chain.Address(), Device: keys.Device.ID()}
 	select {
-	case one := <-given:
-		out.Given = &one
-	case <-talked:
+	case <-ended:
 	case <-time.After(welcomePatience):
 	case <-ctx.Done():
 	}
 	stop()
-	<-talked
+	<-ended
+	out := Joined{Address: chain.Address(), Device: keys.Device.ID()}
 	select {
-	case one := <-given:
+	case one := <-s.given:
 		out.Given = &one
-	default:
-	}
-	if out.Given != nil {
 		_ = l.say(ctx, devicelink.Message{Done: true}) // else the other one waits a little
+	default:
 	}
 	return out, nil
 }
