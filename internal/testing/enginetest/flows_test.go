@@ -25,6 +25,7 @@ var flows = []struct {
 	{"passphrase", passphrase},
 	{"lock when left", lockWhenLeft},
 	{"photos and storage", photos},
+	{"second device", secondDevice},
 }
 
 func TestFlows(t *testing.T) {
@@ -78,6 +79,38 @@ func firstContact(t *testing.T, w *town, e Engine) {
 	ana.click("button", "Accept")
 	ana.says("Now I do")
 	ted.hears(id, "Now I do")
+}
+
+// A second device is linked by a code and six digits, has the history, and writes as the
+// same person.
+func secondDevice(t *testing.T, w *town, e Engine) {
+	ted, ana, tablet := w.friend("ted"), w.visit(e), w.visit(e)
+	ana.creates("")
+	ana.writesTo(ted, "From the first device")
+	id := ted.accepts()
+	ted.hears(id, "From the first device")
+	ana.at("/settings/devices")
+	ana.click("button", "Link a device")
+	ana.until(`document.querySelector(".code-line")?.textContent.includes("/")`)
+	tablet.click("button", "Link this device")
+	tablet.writes("Code on the other device", eval[string](ana, `document.querySelector(".code-line").textContent`))
+	tablet.click("button", "Continue")
+	tablet.until(`document.querySelector(".big-digits")`)
+	ana.until(`(f => f && !f.readOnly)(document.querySelector(".digits"))`)
+	ana.writes("The six digits", eval[string](tablet, `document.querySelector(".big-digits").textContent`))
+	ana.click("button", "Link the device")
+	ana.shows("The device is linked")
+	ana.click("button", "Done")
+	tablet.opens("ted")
+	tablet.reads("From the first device")
+	tablet.says("From the second device")
+	ted.hears(id, "From the second device")
+	ted.says(id, "To both")
+	tablet.reads("To both")
+	ana.at("/")
+	ana.click("link", "ted")
+	ana.reads("To both")
+	ana.reads("From the second device")
 }
 
 // Files go both ways, and arrive as they were.

@@ -110,6 +110,23 @@ func (p *person) click(role, name string) {
 	p.hit(fmt.Sprintf("%s(%q, %q)", find, role, name))
 }
 
+// opens opens a conversation from the list, which may move while more of it arrives.
+func (p *person) opens(name string) {
+	p.t.Helper()
+	row, field := fmt.Sprintf("%s(%q, %q)", find, "link", name), fmt.Sprintf("%s(%q, %q)", find, "textbox", "Message to")
+	p.wait("the conversation with "+name, func() bool {
+		raw, err := p.Eval("!!" + field)
+		if err != nil || string(raw) == "true" {
+			return err == nil
+		}
+		var at []float64
+		if raw, err = p.Eval(place + "(" + row + ")"); err == nil && json.Unmarshal(raw, &at) == nil && len(at) == 2 {
+			_ = p.Click(at[0], at[1])
+		}
+		return false
+	})
+}
+
 // hit is click for what an expression finds.
 func (p *person) hit(expression string) {
 	p.t.Helper()
