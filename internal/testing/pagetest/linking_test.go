@@ -222,7 +222,7 @@ func TestRemovedWithDescendants(t *testing.T) {
 	ana.links(tablet, "")
 	tablet.links(stranger, "")
 	ana.Until(`document.querySelectorAll(".devices li").length === 3`)
-	ana.Until(`(document.querySelectorAll(".devices button")[0].click(), true)`)
+	ana.Until(`(document.querySelector(".devices .danger").click(), true)`)
 	ana.shows("It added other devices")
 	ana.Click("button", "Remove")
 	ana.Await("DisclosureTriangle", "2 removed devices")
