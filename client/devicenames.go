@@ -102,7 +102,8 @@ func describeDevice(tx *records.Tx, d *chat.Device) error {
 		d.Name = name
 	}
 	if useErr == nil && chat.IsDeviceKind(use.Kind) && use.Day > 0 {
-		d.Kind, d.Used = use.Kind, time.Unix(0, 0).Add(time.Duration(min(use.Day, maxUseDay))*day).UTC()
+		noon := time.Duration(min(use.Day, maxUseDay))*day + day/2 // of the same date in most time zones
+		d.Kind, d.Used = use.Kind, time.Unix(0, 0).Add(noon).UTC()
 	}
 	return nil
 }

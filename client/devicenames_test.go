@@ -14,7 +14,7 @@ import (
 	"github.com/securecrypt/securecrypt/client/internal/fakeserver"
 )
 
-// device returns what p shows of a device.
+// deviceShown returns what p shows of a device.
 func (p *person) deviceShown(id account.DeviceID) chat.Device {
 	p.t.Helper()
 	all, err := p.Devices().List()
@@ -44,7 +44,7 @@ func TestDevicesHaveNames(t *testing.T) {
 		pass(time.Minute)
 		tablet := a.anotherDevice(net)
 		pass(time.Minute)
-		today := time.Now().UTC().Truncate(24 * time.Hour)
+		today := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 		for _, p := range []*person{a, phone, tablet} {
 			for id, name := range map[account.DeviceID]string{a.device(): "Desk", phone.device(): "Phone", tablet.device(): ""} {
 				if got := p.deviceShown(id); got.Name != name || got.Kind != runtime.GOOS || !got.Used.Equal(today) {

@@ -309,15 +309,7 @@ func noteRestore(store *records.Store, secret account.RecoverySecret) error {
 // error is chat.ErrNotLinked and the store is empty, or chat.ErrLinkOpen if the account's
 // server cannot be asked. For another profile it does nothing.
 func Resume(ctx context.Context, cfg Config) error {
-	store, err := records.NewStore(cfg.Store, cfg.Key)
-	if err != nil {
-		return err
-	}
-	var rec records.Profile
-	err = store.View(func(tx *records.Tx) error {
-		_, err := tx.Load([]byte(records.TableProfile), &rec)
-		return err
-	})
+	rec, err := cfg.profile()
 	if err != nil || rec.Linking == 0 {
 		return err
 	}
@@ -350,4 +342,17 @@ func (cfg Config) newcomer(ctx context.Context, host string) (linking.Newcomer, 
 		cancel()
 		tasks.Wait()
 	}, nil
+}
+
+// profile returns the profile in the store, an empty one if there is none.
+func (cfg Config) profile() (rec records.Profile, err error) {
+	store, err := records.NewStore(cfg.Store, cfg.Key)
+	if err != nil {
+		return rec, err
+	}
+	err = store.View(func(tx *records.Tx) error {
+		_, err := tx.Load([]byte(records.TableProfile), &rec)
+		return err
+	})
+	return rec, err
 }

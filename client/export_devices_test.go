@@ -137,15 +137,7 @@ func (c *Client) Leaves(id chat.ConversationID) (map[string]int, error) {
 
 // GiveHistory gives the history to the device whose profile is in the store of cfg.
 func (c *Client) GiveHistory(ctx context.Context, cfg Config) error {
-	store, err := records.NewStore(cfg.Store, cfg.Key)
-	if err != nil {
-		return err
-	}
-	var rec records.Profile
-	err = store.View(func(tx *records.Tx) error {
-		_, err := tx.Load([]byte(records.TableProfile), &rec)
-		return err
-	})
+	rec, err := cfg.profile()
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (c *Client) giveHistory(device account.DeviceID) error {
 const (
 	firstRest   = time.Minute
 	lastRest    = 24 * time.Hour
-	maxRestarts = 16 // that are counted
+	maxRestarts = 16 // up to which they are counted
 )
 
 // beginGiving begins a transfer; lost is the one that it takes the place of because

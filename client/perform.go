@@ -77,11 +77,7 @@ func (a *actor) perform(ctx context.Context, e machine.Effect) {
 	case machine.DoSync:
 		c.tellOwnDevices()
 	case machine.DoApply:
-		c.spawn(func() {
-			if err := c.applyFieldsOf(e.Subjects); err != nil {
-				c.log.Error("what another device chose could not be carried out", "error", err)
-			}
-		})
+		c.spawn(func() { c.applyFieldsOf(e.Subjects) })
 	case machine.DoRenew:
 		c.waker.kick()
 	case machine.DoAbort:

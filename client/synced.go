@@ -102,8 +102,8 @@ func (c *Client) applyAllFields() error {
 }
 
 // applyFieldsOf carries out the fields of some subjects that other devices changed.
-func (c *Client) applyFieldsOf(subjects [][]byte) error {
-	return c.applyFields(func(tx *records.Tx) (all []records.Synced, err error) {
+func (c *Client) applyFieldsOf(subjects [][]byte) {
+	err := c.applyFields(func(tx *records.Tx) (all []records.Synced, err error) {
 		for _, subject := range subjects {
 			fields, err := records.Unapplied(tx, tx.Index(subject))
 			if err != nil {
@@ -113,6 +113,9 @@ func (c *Client) applyFieldsOf(subjects [][]byte) error {
 		}
 		return all, nil
 	})
+	if err != nil {
+		c.log.Error("what another device chose could not be carried out", "error", err)
+	}
 }
 
 // applyFields carries out the fields that read finds.

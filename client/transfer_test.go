@@ -60,6 +60,14 @@ func (p *person) withHistory(net *fakeserver.Net) *person {
 	return d
 }
 
+// wantTexts checks the histories of conversations.
+func (p *person) wantTexts(ids []chat.ConversationID, said [][]string) {
+	p.t.Helper()
+	for i, id := range ids {
+		want(p.t, "the device", p.texts(id), said[i])
+	}
+}
+
 // A new device gets everything that was said, in its order, and goes on from there.
 func TestHistoryMovesToANewDevice(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -309,14 +317,12 @@ func TestLostPartsAreGivenAgain(t *testing.T) {
 		net.Server(host).LoseBlobs()
 		net.Server(host).SetFaults(fakeserver.Faults{})
 		pass(10 * time.Minute)
-		for i, id := range ids {
-			want(t, "phone", phone.texts(id), said[i])
-		}
+		phone.wantTexts(ids, said)
 	})
 }
 
-// Where a server loses every part, giving rests longer each time, and does not go on for
-// ever.
+// Where a server loses every part, giving rests longer each time, and ends after thirty
+// days.
 func TestLostPartsCostFewUploads(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		net := fakeserver.NewNet()
@@ -356,9 +362,7 @@ func TestUselessPartsHoldNothingUp(t *testing.T) {
 		pass(time.Second)
 		must(t, a.GiveHistory(t.Context(), phone.cfg))
 		pass(time.Minute)
-		for i, id := range ids {
-			want(t, "phone", phone.texts(id), said[i])
-		}
+		phone.wantTexts(ids, said)
 	})
 }
 

@@ -115,11 +115,7 @@ func (a *App) devices(ctx context.Context, q DevicesQuery) (Devices, error) {
 // revokeDevice takes a device out of the account. What was revoked before an error stays
 // so: devices tells.
 func (a *App) revokeDevice(ctx context.Context, q Revocation) (None, error) {
-	p, err := a.client()
-	if err != nil {
-		return None{}, err
-	}
-	id, err := parseDevice(q.Device)
+	p, id, err := a.device(q.Device)
 	if err != nil {
 		return None{}, err
 	}
@@ -130,21 +126,18 @@ func (a *App) revokeDevice(ctx context.Context, q Revocation) (None, error) {
 	return None{}, err
 }
 
-// parseDevice reads what deviceID writes.
-func parseDevice(text string) (id account.DeviceID, err error) {
+// device returns the open profile, and the identifier that deviceID wrote.
+func (a *App) device(text string) (p *profile, id account.DeviceID, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(id) {
-		return id, fmt.Errorf("%w: a device is named by %d hexadecimal digits", errInput, 2*len(id))
+		return nil, id, fmt.Errorf("%w: a device is named by %d hexadecimal digits", errInput, 2*len(id))
 	}
-	return account.DeviceID(b), nil
+	p, err = a.client()
+	return p, account.DeviceID(b), err
 }
 
 func (a *App) renameDevice(ctx context.Context, q DeviceName) (None, error) {
-	p, err := a.client()
-	if err != nil {
-		return None{}, err
-	}
-	id, err := parseDevice(q.Device)
+	p, id, err := a.device(q.Device)
 	if err != nil {
 		return None{}, err
 	}

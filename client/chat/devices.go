@@ -21,8 +21,8 @@ type Device struct {
 	Revoked   time.Time
 	RevokedBy account.DeviceID
 	// Name is the one that its owner gave it, "" for none. Kind says what it runs on:
-	// KindBrowser, or a system as Go names it (runtime.GOOS); Used is the day of its last
-	// use. Both are empty where this device has not heard of that.
+	// KindBrowser, or a system as Go names it (runtime.GOOS); Used is noon, UTC, of the day
+	// of its last use. Both are empty where this device has not heard of that.
 	Name string
 	Kind string
 	Used time.Time

@@ -86,9 +86,8 @@ function nameOf(d: Device): string {
 
 const systems: Record<string, string> = { linux: 'Linux', darwin: 'macOS', windows: 'Windows' };
 
-/** What a device runs on, and when it was used last; nothing where that is not known. */
+/** What a device runs on, and when it was used last, where that is known. */
 function use(d: Device): string {
-  if (!d.used) return '';
   const kind = d.kind === 'browser' ? t('devices.browser') : (systems[d.kind] ?? d.kind);
   return t('devices.used', { kind, date: date(d.used) });
 }
